@@ -1,0 +1,1 @@
+"""`assay.toml`: its schema, reading it, and saying exactly what is wrong with it."""

@@ -1,0 +1,242 @@
+"""The error tree. A message says what failed, the value, and what to do.
+
+    AssayError
+    ├── ConfigError                 assay.toml, a prompt file or a flag is wrong
+    ├── PluginError                 an entry point is missing, broken or registered twice
+    ├── CatalogError                an unknown model, or a fact that is needed and not known
+    ├── WeightsError                a weights file is missing, corrupt or not the pinned one
+    ├── ConstraintError             a hard limit leaves nothing that may be called
+    │   ├── NoCandidate             every candidate was removed; names each with its reason
+    │   ├── PrivacyViolation        the last check before the send: private data, non-private deployment
+    │   └── BudgetExceeded          the reservation does not fit into what is left of a budget
+    ├── RequestError                the request itself cannot be understood (a client's fault)
+    ├── Refused                     a policy ended with Refuse
+    ├── ProviderError               one attempt at one deployment failed
+    │   ├── ConnectionFailed        refused, reset, name not found, TLS
+    │   ├── RateLimited             429; carries retry_after_s
+    │   ├── Overloaded              503, 529: the host has no capacity now
+    │   ├── ProviderFault           any other 5xx, or an error event inside a stream
+    │   ├── Timeout                 the deadline or an idle limit cut the attempt
+    │   ├── AuthFailed              401, 403, or no key in the environment
+    │   ├── BadRequest              400, 404, 422: sending it again will not help
+    │   ├── ContextTooLong          the prompt does not fit into the model's context
+    │   ├── ContentFiltered         the host refused to answer this content
+    │   ├── MalformedReply          the answer cannot be read, or the stream was cut
+    │   └── EngineCrashed           the local engine's process died
+    ├── LedgerError                 the ledger cannot be opened, migrated or written
+    ├── EvalError                   a suite, sample or run cannot be used
+    │   └── SuiteError              names file and line
+    ├── DecisionError               no evidence, no pin, or a pin that cannot be read
+    └── SandboxError                the sandbox refused or cut what ran in it
+
+Only classes of this tree are raised on purpose; each says below when it occurs.
+"""
+
+from __future__ import annotations
+
+
+class AssayError(Exception):
+    """Root of all errors that assay raises on purpose. `exit_code` is what the command line ends with."""
+
+    exit_code = 3
+
+
+class ConfigError(AssayError):
+    """A configuration file, prompt file or flag is wrong; the message names the key and the nearest known one."""
+
+    exit_code = 2
+
+
+class PluginError(AssayError):
+    """An entry point is missing, cannot be imported or is registered twice."""
+
+    exit_code = 2
+
+
+class CatalogError(AssayError):
+    """The catalogue has no such model, or does not know the fact that was asked for."""
+
+    exit_code = 2
+
+
+class WeightsError(AssayError):
+    """A weights file is missing, truncated, corrupt, or its digest is not the pinned one."""
+
+
+class ConstraintError(AssayError):
+    """A hard limit leaves nothing that may be called."""
+
+    exit_code = 1
+
+
+class NoCandidate(ConstraintError):
+    """Every candidate of a route was removed by a constraint.
+
+    Attributes:
+        removed: `(candidate name, reason)` for each candidate, in the route's order.
+    """
+
+    def __init__(self, route: str, removed: tuple[tuple[str, str], ...]) -> None:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in removed) or "it has no candidates"
+        super().__init__(f"no candidate of route {route!r} may serve this request: {reasons}")
+        self.route = route
+        self.removed = removed
+
+
+class PrivacyViolation(ConstraintError):
+    """Raised at the moment of sending when a private-only request meets a deployment that is not private."""
+
+
+class BudgetExceeded(ConstraintError):
+    """The reservation does not fit into what is left of a budget.
+
+    Attributes:
+        spent_usd, held_usd, limit_usd: state of the budget when the reservation was refused.
+    """
+
+    def __init__(self, scope: str, *, need_usd: float, spent_usd: float, held_usd: float, limit_usd: float) -> None:
+        super().__init__(
+            f"budget {scope!r}: a bound of {need_usd:.6f} USD does not fit: "
+            f"{spent_usd:.6f} spent + {held_usd:.6f} held of {limit_usd:.6f} USD"
+        )
+        self.scope = scope
+        self.need_usd = need_usd
+        self.spent_usd = spent_usd
+        self.held_usd = held_usd
+        self.limit_usd = limit_usd
+
+
+class RequestError(AssayError):
+    """A client's request cannot be understood. `field` names the offending field where there is one."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, field: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.field = field
+        self.status = status
+
+
+class Refused(AssayError):
+    """A policy ended with Refuse; the message is its reason."""
+
+    exit_code = 1
+
+
+class ProviderError(AssayError):
+    """One attempt at one deployment failed.
+
+    Attributes:
+        deployment: name of the deployment, filled in by the spine.
+        status: HTTP status, if there was an answer.
+        code: the provider's own error code or type, verbatim.
+        retry_after_s: seconds the provider asks to wait, if it said so.
+        request_id: the provider's id of the request, for their support.
+        retryable: whether the same call may succeed a little later.
+        body: the provider's error body, verbatim (bounded), so that a client can be shown it.
+    """
+
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        deployment: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+        request_id: str | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.deployment = deployment
+        self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.request_id = request_id
+        self.body = body
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.deployment}: {text}" if self.deployment else text
+
+
+class ConnectionFailed(ProviderError):
+    """No connection, or it broke: refused, reset, name not found, TLS failure."""
+
+    retryable = True
+
+
+class RateLimited(ProviderError):
+    """429: too many requests or tokens for now."""
+
+    retryable = True
+
+
+class Overloaded(ProviderError):
+    """503 or 529: the host has no capacity right now."""
+
+    retryable = True
+
+
+class ProviderFault(ProviderError):
+    """Another 5xx, or an error event inside a stream that began with 200."""
+
+    retryable = True
+
+
+class Timeout(ProviderError):
+    """The deadline, or a limit on silence, cut the attempt."""
+
+
+class AuthFailed(ProviderError):
+    """401 or 403, or the environment variable that should hold the key is empty."""
+
+
+class BadRequest(ProviderError):
+    """The provider does not accept the request; sending it again will not help."""
+
+
+class ContextTooLong(BadRequest):
+    """The prompt (plus the answer's room) does not fit into the model's context."""
+
+
+class ContentFiltered(ProviderError):
+    """The host refused this content."""
+
+
+class MalformedReply(ProviderError):
+    """The answer cannot be read, or a stream ended before its end marker."""
+
+    retryable = True
+
+
+class EngineCrashed(ProviderError):
+    """The local engine's process died; requests in flight end with this and the engine is restarted."""
+
+    retryable = True
+
+
+class LedgerError(AssayError):
+    """The ledger cannot be opened, migrated, or written."""
+
+
+class EvalError(AssayError):
+    """A run cannot be started or continued."""
+
+
+class SuiteError(EvalError):
+    """A suite cannot be used; the message names the file and the line."""
+
+    exit_code = 2
+
+
+class DecisionError(AssayError):
+    """There is no evidence for what was asked, or a pin is missing or unreadable."""
+
+    exit_code = 4
+
+
+class SandboxError(AssayError):
+    """The sandbox refused the work or cut it off."""
