@@ -34,6 +34,8 @@ Only classes of this tree are raised on purpose; each says below when it occurs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class AssayError(Exception):
     """Root of all errors that assay raises on purpose. `exit_code` is what the command line ends with."""
@@ -240,3 +242,14 @@ class DecisionError(AssayError):
 
 class SandboxError(AssayError):
     """The sandbox refused the work or cut it off."""
+
+
+def did_you_mean(value: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, or all of them if none is near."""
+    import difflib
+
+    names = sorted(known)
+    near = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known: {', '.join(names)}" if names else "none is known"

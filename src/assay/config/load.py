@@ -1,0 +1,248 @@
+"""Reads `assay.toml`: finds it, names each mistake, resolves its paths and checks its references."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+
+import msgspec
+
+from assay.config.schema import Config, Deployment, Route, Section, Settings
+from assay.errors import ConfigError, did_you_mean
+
+FILE_NAME = "assay.toml"
+_FILE_KEYS = ("system_file", "template_file", "examples_file", "schema_file", "grammar_file")
+_EITHER = (("system", "system_file"), ("template", "template_file"), ("examples", "examples_file"))
+_OUTPUTS = ("schema_file", "grammar_file", "choices")
+
+T = TypeVar("T", bound=Section)
+
+
+class Loaded(NamedTuple):
+    """A read and checked configuration.
+
+    Attributes:
+        config: with every path absolute.
+        path: the file; `None` for the built-in defaults.
+        digest: sha256 of the file's bytes (hex); goes into every Run and Pin.
+    """
+
+    config: Config
+    path: Path | None
+    digest: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start at."""
+        return self.path.parent if self.path is not None else Path.cwd()
+
+
+def find(start: Path | None = None) -> Path | None:
+    """The nearest `assay.toml` in `start` (default: here) or a folder above it."""
+    folder = (start or Path.cwd()).resolve()
+    for place in (folder, *folder.parents):
+        if (place / FILE_NAME).is_file():
+            return place / FILE_NAME
+    return None
+
+
+def load(path: Path | str | None = None) -> Loaded:
+    """Read a configuration.
+
+    Args:
+        path: the file or its folder; default: `$ASSAY_CONFIG`, else the nearest `assay.toml` upwards.
+
+    Raises:
+        ConfigError: there is none, or it has a mistake; the message names file, key, value and remedy.
+    """
+    named = path or os.environ.get("ASSAY_CONFIG")
+    file = Path(named).expanduser() if named else find()
+    if file is None:
+        raise ConfigError(f"no {FILE_NAME} here or in a folder above; write one, or name it with --config FILE")
+    if file.is_dir():
+        file = file / FILE_NAME
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    file = file.resolve()
+    return Loaded(parse(data, file), file, hashlib.sha256(data).hexdigest())
+
+
+def parse(data: bytes, file: Path) -> Config:
+    """The checked configuration in `data`; `file` is where relative paths start and what messages name.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    try:
+        raw = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+    try:
+        config = _convert(raw, Config, "")
+        config = _resolve(config, file.parent)
+        _check_references(config)
+        _check_files(config)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    return config
+
+
+def _convert(raw: object, kind: type[T], where: str) -> T:
+    """`raw` as `kind`, after naming any key that it does not have."""
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{where or 'the file'} must be a table, not {raw!r}")
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        place = f"{where}.{key}" if where else key
+        if key not in fields:
+            raise ConfigError(f"unknown key {place!r}; {did_you_mean(key, fields)}")
+        values[key] = _convert_field(value, fields[key].type, place)
+    try:
+        return msgspec.convert(values, kind, strict=True, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(error, where)) from error
+
+
+def _convert_field(value: object, annotation: Any, place: str) -> object:
+    """Nested tables are converted on their own, so that a mistake is named with its whole path."""
+    if not isinstance(value, Mapping):
+        return value
+    arguments = get_args(annotation)
+    if get_origin(annotation) is dict:
+        inner = arguments[1]
+        if isinstance(inner, type) and issubclass(inner, Section):
+            return {name: _convert(item, inner, f"{place}.{_quoted(name)}") for name, item in value.items()}
+        return value
+    for option in (annotation, *arguments):
+        if isinstance(option, type) and issubclass(option, Section):
+            return _convert(value, option, place)
+    return value
+
+
+def _quoted(name: str) -> str:
+    return name if name.replace("_", "").replace("-", "").isalnum() else f'"{name}"'
+
+
+def _explain(error: msgspec.ValidationError, where: str) -> str:
+    text, _, path = str(error).partition(" - at `$")
+    text = text.replace("Object missing required field", "missing key")
+    place = where + path.rstrip("`")
+    return f"{place.lstrip('.')}: {text[0].lower()}{text[1:]}" if place else text
+
+
+# --------------------------------------------------------------------------------------- after reading
+
+
+def _absolute(path: str | None, folder: Path) -> str | None:
+    return None if path is None else str((folder / Path(path).expanduser()).resolve())
+
+
+def _resolve_settings(settings: Settings, folder: Path) -> Settings:
+    return msgspec.structs.replace(settings, **{key: _absolute(getattr(settings, key), folder) for key in _FILE_KEYS})
+
+
+def _resolve_deployment(deployment: Deployment, folder: Path) -> Deployment:
+    weights = deployment.weights
+    return msgspec.structs.replace(
+        deployment,
+        weights=weights if weights is None or ":" in weights else _absolute(weights, folder),
+        script=_absolute(deployment.script, folder),
+        settings=_resolve_settings(deployment.settings, folder),
+        kinds={kind: _resolve_settings(settings, folder) for kind, settings in deployment.kinds.items()},
+    )
+
+
+def _resolve(config: Config, folder: Path) -> Config:
+    scheme, separator, place = config.ledger.url.partition(":///")
+    if scheme != "sqlite" or not separator or not place:
+        raise ConfigError(f"ledger.url: {config.ledger.url!r} is not of the form sqlite:///FILE (the only kind so far)")
+    url = f"sqlite:///{_absolute(place, folder)}"
+    return msgspec.structs.replace(
+        config,
+        deployments={name: _resolve_deployment(item, folder) for name, item in config.deployments.items()},
+        ledger=msgspec.structs.replace(config.ledger, url=url),
+        decide=msgspec.structs.replace(config.decide, suite=_absolute(config.decide.suite, folder)),
+        catalog_files=tuple(str(_absolute(item, folder)) for item in config.catalog_files),
+    )
+
+
+def _check_references(config: Config) -> None:
+    known = {*config.deployments, *config.routes}
+    both = sorted(set(config.deployments) & set(config.routes))
+    if both:
+        raise ConfigError(f"{both[0]!r} is the name of a deployment and of a route; clients could not tell them apart")
+    for name, route in config.routes.items():
+        if not route.candidates:
+            raise ConfigError(f"routes.{name}.candidates is empty; name at least one deployment or route")
+        for candidate in route.candidates:
+            if candidate not in known:
+                raise ConfigError(f"routes.{name}.candidates: unknown {candidate!r}; {did_you_mean(candidate, known)}")
+        if "kind" not in route.policy:
+            raise ConfigError(f'routes.{name}.policy needs a kind, for example {{ kind = "fallback" }}')
+    for candidate in config.decide.candidates or ():
+        if candidate not in known:
+            raise ConfigError(f"decide.candidates: unknown {candidate!r}; {did_you_mean(candidate, known)}")
+    _check_cycles(config.routes)
+
+
+def _check_cycles(routes: Mapping[str, Route]) -> None:
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        if name in trail:
+            raise ConfigError(f"routes lead back to themselves: {' -> '.join((*trail[trail.index(name) :], name))}")
+        if name in done:
+            return
+        for candidate in routes[name].candidates:
+            if candidate in routes:
+                visit(candidate, (*trail, name))
+        done.add(name)
+
+    for name in routes:
+        visit(name, ())
+
+
+def _check_files(config: Config) -> None:
+    for name, deployment in config.deployments.items():
+        _check_deployment(name, deployment)
+    for file in config.catalog_files:
+        _must_exist("catalog_files", file)
+    if config.decide.suite is not None and not Path(config.decide.suite).is_dir():
+        raise ConfigError(f"decide.suite: no folder {config.decide.suite}")
+
+
+def _check_deployment(name: str, deployment: Deployment) -> None:
+    where = f"deployments.{_quoted(name)}"
+    if deployment.dialect == "scripted" and deployment.script is None:
+        raise ConfigError(f"{where}: the dialect 'scripted' needs a script, a JSON file of rules")
+    _must_exist(f"{where}.script", deployment.script)
+    if deployment.weights is not None and ":" not in deployment.weights:
+        _must_exist(f"{where}.weights", deployment.weights)
+    _check_settings(f"{where}.settings", deployment.settings)
+    for kind, settings in deployment.kinds.items():
+        _check_settings(f"{where}.kinds.{_quoted(kind)}", settings)
+
+
+def _check_settings(where: str, settings: Settings) -> None:
+    for one, other in _EITHER:
+        if getattr(settings, one) is not None and getattr(settings, other) is not None:
+            raise ConfigError(f"{where}: {one} and {other} are both set; keep one")
+    outputs = [key for key in _OUTPUTS if getattr(settings, key) is not None]
+    if len(outputs) > 1:
+        raise ConfigError(f"{where}: {' and '.join(outputs)} are both set; an answer has one form")
+    if settings.choices is not None and not all(settings.choices):
+        raise ConfigError(f"{where}.choices: must be non-empty texts")
+    for key in _FILE_KEYS:
+        _must_exist(f"{where}.{key}", getattr(settings, key))
+
+
+def _must_exist(where: str, path: str | None) -> None:
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(f"{where}: no file {path}")
