@@ -1,0 +1,1 @@
+"""The append-only record of attempts, money, runs and decisions."""

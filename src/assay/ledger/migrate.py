@@ -1,0 +1,54 @@
+"""Brings a ledger file to the schema of this version, one numbered step at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+
+from assay.errors import LedgerError
+
+VERSION = 1
+"""What `pragma user_version` holds after migrating."""
+
+APPLICATION_ID = 0x61737379  # "assy": so that another program's database is not written into
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Create or upgrade the schema.
+
+    Raises:
+        LedgerError: the file belongs to another program, or to a newer assay.
+    """
+    (version,) = connection.execute("pragma user_version").fetchone()
+    (application,) = connection.execute("pragma application_id").fetchone()
+    (tables,) = connection.execute("select count(*) from sqlite_master").fetchone()
+    if application != APPLICATION_ID and tables:
+        raise LedgerError(f"{path} is a SQLite file of another program; name another file in ledger.url")
+    if version > VERSION:
+        raise LedgerError(f"{path} was written by a newer assay (schema {version}, this one knows {VERSION}); upgrade")
+    if version == VERSION:
+        return
+    connection.execute("begin immediate")
+    try:
+        # Another process may have created it while this one waited for the lock.
+        if connection.execute("pragma user_version").fetchone()[0] < VERSION:
+            for statement in _statements(files("assay.ledger").joinpath("schema.sql").read_text("utf-8")):
+                connection.execute(statement)
+            connection.execute(f"pragma application_id = {APPLICATION_ID}")
+            connection.execute(f"pragma user_version = {VERSION}")
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script, split where SQLite says that one is complete."""
+    statements: list[str] = []
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

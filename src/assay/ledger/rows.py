@@ -1,0 +1,151 @@
+"""The ledger's rows as values. Field names are the column names of `schema.sql`."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Literal
+
+import msgspec
+
+CostBasis = Literal["held", "measured", "bound", "unknown", "none"]
+"""How a cost is known: `none` = nothing was billed; `unknown` = it has a cost that nobody can tell."""
+
+
+def new_id() -> str:
+    """A new id that sorts by time: 12 hex digits of milliseconds, then 20 random ones."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row."""
+
+
+class Intent(Row, frozen=True, kw_only=True):
+    """An attempt about to be made; written before the first byte is sent."""
+
+    id: str
+    request_id: str
+    path: str
+    route: str
+    deployment: str
+    model: str
+    dialect: str
+    kind: str | None
+    label: str
+    started_at: float
+    passed_through: bool
+    reserved_usd: float | None
+    run_id: str | None = None
+    sample_id: str | None = None
+
+
+class Settlement(Row, frozen=True, kw_only=True):
+    """What came of an attempt."""
+
+    id: str
+    outcome: Literal["ok", "error", "cancelled", "cached"]
+    total_s: float
+    cost_usd: float | None
+    cost_basis: CostBasis
+    first_event_s: float | None = None
+    error: str | None = None
+    message: str | None = None
+    status: int | None = None
+    finish: str | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    engine_s: float | None = None
+    sent_bytes: int | None = None
+    received_bytes: int | None = None
+    provider_request_id: str | None = None
+
+
+class Reply(Row, frozen=True, kw_only=True):
+    """An answer for the spine's cache."""
+
+    key: str
+    response: bytes
+
+
+class RequestRow(Row, frozen=True, kw_only=True):
+    """One finished call of `inference.generate`."""
+
+    id: str
+    target: str
+    kind: str | None
+    label: str
+    started_at: float
+    total_s: float
+    outcome: Literal["answered", "refused", "failed", "cancelled"]
+    attempts: int
+    cached: bool
+    cost_usd: float | None
+    cost_basis: CostBasis
+    reason: str | None = None
+    answered_by: str | None = None
+    deployment: str | None = None
+    engine_s: float | None = None
+    run_id: str | None = None
+    sample_id: str | None = None
+
+
+class RunRow(Row, frozen=True, kw_only=True):
+    """One execution of a suite against one target. `finished_at` is None while samples are missing."""
+
+    id: str
+    suite: str
+    suite_digest: str
+    target: str
+    target_digest: str
+    config_digest: str
+    seed: int
+    created_at: float
+    version: str
+    finished_at: float | None = None
+
+
+class ResultRow(Row, frozen=True, kw_only=True):
+    """One sample of a run. `value` is None for an unscored sample and `unscored` says why."""
+
+    run_id: str
+    sample_id: str
+    kind: str
+    value: float | None
+    unscored: str | None
+    scores: bytes
+    answer: str | None
+    cost_basis: CostBasis
+    cached: bool
+    created_at: float
+    request_id: str | None = None
+    latency_s: float | None = None
+    engine_s: float | None = None
+    cost_usd: float | None = None
+
+
+class DecisionRow(Row, frozen=True, kw_only=True):
+    """One decision; `body` is its JSON."""
+
+    id: str
+    created_at: float
+    suite: str
+    body: bytes
+
+
+class Spent(Row, frozen=True, kw_only=True):
+    """State of a budget period in USD."""
+
+    settled_usd: float
+    held_usd: float
+
+
+class Recovered(Row, frozen=True, kw_only=True):
+    """What opening the ledger found of processes that died: attempts now charged at their bound."""
+
+    attempts: int
+    charged_usd: float
+    unknown: int

@@ -1,0 +1,77 @@
+"""Which process writes, and whether it still lives: what a crashed one left open is charged at its bound."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+
+import psutil
+
+from assay.ledger.rows import Recovered, new_id
+
+_SAME_PROCESS_S = 1.0  # start times of one process, read twice, differ by less than this
+
+
+def open_session(connection: sqlite3.Connection) -> str:
+    """Note this process as a writer and return its session id. Runs inside a transaction."""
+    session = new_id()
+    connection.execute(
+        "insert into sessions (id, host, pid, process_started_at, started_at) values (?, ?, ?, ?, ?)",
+        (session, socket.gethostname(), os.getpid(), psutil.Process().create_time(), time.time()),
+    )
+    return session
+
+
+def close_session(connection: sqlite3.Connection, session: str) -> None:
+    """Note that the session ended well. Runs inside a transaction."""
+    connection.execute("update sessions set closed_at = ?, ended = 'closed' where id = ?", (time.time(), session))
+
+
+def recover(connection: sqlite3.Connection) -> Recovered:
+    """Charge at their bound the attempts that dead processes left open. Runs inside a transaction.
+
+    A process on another host cannot be looked at, so its attempts stay held.
+    """
+    host = socket.gethostname()
+    rows = connection.execute(
+        "select id, pid, process_started_at from sessions where closed_at is null and host = ?", (host,)
+    ).fetchall()
+    attempts, unknown, charged = 0, 0, 0.0
+    for session, pid, started_at in rows:
+        if _alive(pid, started_at):
+            continue
+        for period, bound, count in connection.execute(
+            "select strftime('%Y-%m', started_at, 'unixepoch'), sum(reserved_usd), count(*) from attempts "
+            "where session_id = ? and outcome = 'running' group by 1",
+            (session,),
+        ).fetchall():
+            attempts += count
+            charged += bound or 0.0
+            connection.execute(
+                "update spend set held_usd = max(0, held_usd - ?1), settled_usd = settled_usd + ?1 where period = ?2",
+                (bound or 0.0, period),
+            )
+        unknown += connection.execute(
+            "select count(*) from attempts where session_id = ? and outcome = 'running' and reserved_usd is null",
+            (session,),
+        ).fetchone()[0]
+        connection.execute(
+            "update attempts set outcome = 'lost', cost_usd = reserved_usd, "
+            "cost_basis = case when reserved_usd is null then 'unknown' else 'bound' end "
+            "where session_id = ? and outcome = 'running'",
+            (session,),
+        )
+        connection.execute("update sessions set closed_at = ?, ended = 'crashed' where id = ?", (time.time(), session))
+    return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown)
+
+
+def _alive(pid: int, started_at: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started_at) < _SAME_PROCESS_S and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True

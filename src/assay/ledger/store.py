@@ -1,0 +1,374 @@
+"""The ledger: what other parts call. `Ledger` is the interface, `SqliteLedger` keeps it in one file.
+
+Writes are asynchronous and batched (`assay.ledger.writer`). With `durability = "commit"` a row survives
+`kill -9` once its write is awaited, with `"fsync"` also power loss; `"relaxed"` flushes within 100 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
+
+from assay.errors import BudgetExceeded, LedgerError
+from assay.ledger import session
+from assay.ledger.migrate import migrate
+from assay.ledger.rows import (
+    DecisionRow,
+    Intent,
+    Recovered,
+    Reply,
+    RequestRow,
+    ResultRow,
+    Row,
+    RunRow,
+    Settlement,
+    Spent,
+    new_id,
+)
+from assay.ledger.writer import Writer
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Row)
+EVERYTHING = "everything"
+"""The scope of `constraints.usd_per_month`."""
+
+_BUSY_S = 30.0
+
+
+class Ledger(Protocol):
+    """Where attempts, money, runs and decisions are recorded."""
+
+    recovered: Recovered
+
+    async def hold(self, intent: Intent, limit_usd: float | None) -> None:
+        """Record an intent and hold its bound; returns when both are durable.
+
+        Raises:
+            BudgetExceeded: settled + held + this bound would exceed `limit_usd` for this month.
+        """
+        ...
+
+    def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
+        """Record what came of an attempt and, in the same transaction, its answer for the cache.
+
+        The write is on its way when this returns, also if nobody awaits the future.
+        """
+        ...
+
+    def close_request(self, row: RequestRow) -> asyncio.Future[None]:
+        """Record a finished request; on its way when this returns."""
+        ...
+
+    async def cached_reply(self, key: str) -> bytes | None:
+        """The answer in the cache."""
+        ...
+
+    async def spent(self) -> Spent:
+        """This month's settled and held USD."""
+        ...
+
+    async def open_run(self, row: RunRow) -> None:
+        """Record a new run."""
+        ...
+
+    async def find_run(self, *, suite_digest: str, target: str, target_digest: str, seed: int) -> RunRow | None:
+        """The newest run of this identity."""
+        ...
+
+    def add_result(self, row: ResultRow) -> asyncio.Future[None]:
+        """Record a sample of a run; an equal key is replaced. On its way when this returns."""
+        ...
+
+    async def close_run(self, run_id: str) -> None:
+        """Mark a run as complete."""
+        ...
+
+    async def results(self, run_id: str) -> list[ResultRow]:
+        """The samples of a run, by id."""
+        ...
+
+    async def add_decision(self, row: DecisionRow) -> None:
+        """Record a decision."""
+        ...
+
+    async def close(self) -> None:
+        """Write what waits and let go of the file."""
+        ...
+
+
+def month_of(at: float) -> str:
+    """The budget period of a time: `2026-11` (UTC)."""
+    return time.strftime("%Y-%m", time.gmtime(at))
+
+
+class SqliteLedger:
+    """The ledger in one SQLite file (WAL). Several processes may share it.
+
+    Args:
+        path: the file; it is created with its folder.
+        durability: see the module.
+
+    Raises:
+        LedgerError: the file cannot be opened, or is not a ledger of this version.
+    """
+
+    def __init__(self, path: Path | str, durability: Literal["commit", "fsync", "relaxed"] = "commit") -> None:
+        self.path = Path(path)
+        self._durability = durability
+        self._reading = threading.Lock()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._reader = self._connect()
+            migrate(self._reader, str(self.path))
+            self._writer = Writer(self._connect, relaxed=durability == "relaxed")
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(f"cannot open the ledger {self.path}: {error}") from error
+        self._session, self.recovered = self._writer.submit(_begin_session).result()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+        connection.execute("pragma journal_mode = wal")
+        connection.execute(f"pragma synchronous = {'full' if self._durability == 'fsync' else 'normal'}")
+        connection.execute("pragma foreign_keys = on")
+        return connection
+
+    # ------------------------------------------------------------------------------------- attempts
+
+    async def hold(self, intent: Intent, limit_usd: float | None) -> None:
+        """See `Ledger.hold`."""
+        values = {**msgspec.to_builtins(intent), "session_id": self._session, "outcome": "running"}
+        values["cost_basis"] = "held"
+        bound = intent.reserved_usd or 0.0
+
+        def operation(connection: sqlite3.Connection) -> None:
+            if bound or limit_usd is not None:
+                _hold(connection, month_of(intent.started_at), bound, limit_usd)
+            _insert(connection, "attempts", values)
+
+        await self._writer.write(operation)
+
+    def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
+        """See `Ledger.settle`."""
+        values = msgspec.to_builtins(settlement)
+        values.pop("id")
+
+        def operation(connection: sqlite3.Connection) -> None:
+            _settle(connection, settlement, values)
+            if reply is not None:
+                connection.execute(
+                    "insert or replace into replies (key, created_at, attempt_id, response) values (?, ?, ?, ?)",
+                    (reply.key, time.time(), settlement.id, reply.response),
+                )
+
+        return self._send(operation, len(reply.response) if reply is not None else 0)
+
+    def close_request(self, row: RequestRow) -> asyncio.Future[None]:
+        """See `Ledger.close_request`."""
+        values = {**msgspec.to_builtins(row), "session_id": self._session}
+        return self._send(lambda connection: _insert(connection, "requests", values))
+
+    async def cached_reply(self, key: str) -> bytes | None:
+        """See `Ledger.cached_reply`."""
+        rows = await self._read("select response from replies where key = ?", (key,))
+        return rows[0][0] if rows else None
+
+    async def clear_replies(self) -> int:
+        """Delete the spine's cache; returns how many answers it held."""
+        return await self._writer.write(lambda connection: connection.execute("delete from replies").rowcount)
+
+    async def spent(self) -> Spent:
+        """See `Ledger.spent`."""
+        rows = await self._read(
+            "select settled_usd, held_usd from spend where scope = ? and period = ?",
+            (EVERYTHING, month_of(time.time())),
+        )
+        settled, held = rows[0] if rows else (0.0, 0.0)
+        return Spent(settled_usd=settled, held_usd=held)
+
+    # ------------------------------------------------------------------------------ runs, decisions
+
+    async def open_run(self, row: RunRow) -> None:
+        """See `Ledger.open_run`."""
+        await self._writer.write(lambda connection: _insert(connection, "runs", msgspec.to_builtins(row)))
+
+    async def find_run(self, *, suite_digest: str, target: str, target_digest: str, seed: int) -> RunRow | None:
+        """See `Ledger.find_run`."""
+        found = await self._rows(
+            RunRow,
+            "select * from runs where suite_digest = ? and target = ? and target_digest = ? and seed = ? "
+            "order by id desc limit 1",
+            (suite_digest, target, target_digest, seed),
+        )
+        return found[0] if found else None
+
+    async def runs(self, limit: int = 50) -> list[RunRow]:
+        """The newest runs."""
+        return await self._rows(RunRow, "select * from runs order by id desc limit ?", (limit,))
+
+    async def run(self, run_id: str) -> RunRow | None:
+        """The run with this id, or with an id that begins so."""
+        found = await self._rows(RunRow, "select * from runs where id glob ? order by id limit 1", (f"{run_id}*",))
+        return found[0] if found else None
+
+    def add_result(self, row: ResultRow) -> asyncio.Future[None]:
+        """See `Ledger.add_result`."""
+        values = _columns(row)
+        size = len(row.scores) + len(row.answer or "")
+        return self._send(lambda connection: _insert(connection, "results", values, "insert or replace"), size)
+
+    async def close_run(self, run_id: str) -> None:
+        """See `Ledger.close_run`."""
+        await self._writer.write(
+            lambda connection: connection.execute("update runs set finished_at = ? where id = ?", (time.time(), run_id))
+        )
+
+    async def results(self, run_id: str) -> list[ResultRow]:
+        """See `Ledger.results`."""
+        return await self._rows(ResultRow, "select * from results where run_id = ? order by sample_id", (run_id,))
+
+    async def add_decision(self, row: DecisionRow) -> None:
+        """See `Ledger.add_decision`."""
+        await self._writer.write(lambda connection: _insert(connection, "decisions", _columns(row)))
+
+    async def decision(self, decision_id: str | None = None) -> DecisionRow | None:
+        """The decision whose id begins so; default: the newest."""
+        found = await self._rows(
+            DecisionRow, "select * from decisions where id glob ? order by id desc limit 1", (f"{decision_id or ''}*",)
+        )
+        return found[0] if found else None
+
+    async def attempts(
+        self, *, limit: int = 50, request_id: str | None = None, outcome: str | None = None, kind: str | None = None,
+        deployment: str | None = None, run_id: str | None = None, since: float | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """The newest attempts that match, newest first, as dictionaries of the columns."""
+        wanted = {
+            "request_id": request_id,
+            "outcome": outcome,
+            "kind": kind,
+            "deployment": deployment,
+            "run_id": run_id,
+        }
+        filters = {column: value for column, value in wanted.items() if value is not None}
+        where = " and ".join([*(f"{column} = ?" for column in filters), "started_at >= ?"])
+        statement = f"select * from attempts where {where} order by started_at desc, id desc limit ?"  # noqa: S608 - fixed names
+        return await self._dicts(statement, (*filters.values(), since or 0.0, limit))
+
+    # -------------------------------------------------------------------------------------- plumbing
+
+    def _send(self, operation: Callable[[sqlite3.Connection], Any], size_bytes: int = 0) -> asyncio.Future[None]:
+        """Hand a write over. Relaxed callers get a future that is done at once."""
+        written = self._writer.submit(operation, 256 + size_bytes)
+        if self._durability == "relaxed":
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        return asyncio.shield(asyncio.wrap_future(written))
+
+    async def _read(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        def read() -> list[tuple[Any, ...]]:
+            with self._reading:
+                try:
+                    return self._reader.execute(statement, values).fetchall()
+                except sqlite3.Error as error:
+                    raise LedgerError(f"cannot read the ledger {self.path}: {error}") from error
+
+        return await asyncio.to_thread(read)
+
+    async def _dicts(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            with self._reading:
+                try:
+                    cursor = self._reader.execute(statement, values)
+                    names = [column[0] for column in cursor.description]
+                    return [dict(zip(names, row, strict=True)) for row in cursor]
+                except sqlite3.Error as error:
+                    raise LedgerError(f"cannot read the ledger {self.path}: {error}") from error
+
+        return await asyncio.to_thread(read)
+
+    async def _rows(self, kind: type[R], statement: str, values: Sequence[object]) -> list[R]:
+        fields = {field.name for field in msgspec.structs.fields(kind)}
+        rows = await self._dicts(statement, values)
+        return [_as_row(kind, {name: value for name, value in row.items() if name in fields}) for row in rows]
+
+    async def close(self) -> None:
+        """See `Ledger.close`."""
+        await asyncio.to_thread(self.close_now)
+
+    def close_now(self) -> None:
+        """As `close`, for callers without a loop."""
+        ended = self._writer.submit(lambda connection: session.close_session(connection, self._session))
+        self._writer.close()
+        with self._reading:
+            self._reader.close()
+        ended.result()
+
+
+def _begin_session(connection: sqlite3.Connection) -> tuple[str, Recovered]:
+    recovered = session.recover(connection)
+    return session.open_session(connection), recovered
+
+
+def _hold(connection: sqlite3.Connection, period: str, bound_usd: float, limit_usd: float | None) -> None:
+    row = connection.execute(
+        "select settled_usd, held_usd from spend where scope = ? and period = ?", (EVERYTHING, period)
+    ).fetchone()
+    settled, held = row or (0.0, 0.0)
+    if limit_usd is not None and settled + held + bound_usd > limit_usd:
+        raise BudgetExceeded(period, need_usd=bound_usd, spent_usd=settled, held_usd=held, limit_usd=limit_usd)
+    connection.execute(
+        "insert into spend (scope, period, settled_usd, held_usd) values (?1, ?2, 0, ?3) "
+        "on conflict (scope, period) do update set held_usd = held_usd + ?3",
+        (EVERYTHING, period, bound_usd),
+    )
+
+
+def _settle(connection: sqlite3.Connection, settlement: Settlement, values: dict[str, Any]) -> None:
+    found = connection.execute(
+        "select started_at, reserved_usd, outcome from attempts where id = ?", (settlement.id,)
+    ).fetchone()
+    if found is None or found[2] != "running":
+        raise LedgerError(f"attempt {settlement.id} is not open; it can be settled once")
+    started_at, reserved, _ = found
+    assignments = ", ".join(f"{column} = ?" for column in values)
+    connection.execute(
+        f"update attempts set {assignments} where id = ?",  # noqa: S608 - column names are fields of Settlement
+        (*values.values(), settlement.id),
+    )
+    if reserved or settlement.cost_usd:
+        connection.execute(
+            "insert into spend (scope, period, settled_usd) values (?1, ?2, ?3) on conflict (scope, period) "
+            "do update set settled_usd = settled_usd + ?3, held_usd = max(0, held_usd - ?4)",
+            (EVERYTHING, month_of(started_at), settlement.cost_usd or 0.0, reserved or 0.0),
+        )
+
+
+def _insert(connection: sqlite3.Connection, table: str, values: dict[str, Any], verb: str = "insert") -> None:
+    columns = ", ".join(values)
+    marks = ", ".join("?" for _ in values)
+    connection.execute(f"{verb} into {table} ({columns}) values ({marks})", tuple(values.values()))
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    """A row's fields as they are: bytes stay bytes."""
+    return {name: getattr(row, name) for name in _names(type(row))}
+
+
+def _names(kind: type[Row]) -> Iterable[str]:
+    return kind.__struct_fields__
+
+
+def _as_row(kind: type[R], values: dict[str, Any]) -> R:
+    """SQLite keeps truth values as 0 and 1."""
+    return msgspec.convert(values, kind, strict=False)
+
+
+__all__ = ["EVERYTHING", "Ledger", "SqliteLedger", "month_of", "new_id"]

@@ -1,0 +1,1 @@
+"""Policies: pure functions that choose the next step of a request."""

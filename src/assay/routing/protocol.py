@@ -1,0 +1,167 @@
+"""The step protocol: what a policy sees, and what it may ask the spine to do.
+
+A policy is pure (no I/O, no clock). The spine calls `decide` with everything that has happened, performs the
+step, records it, and asks again until the step is `Answer` or `Refuse`. The target of a call may itself be a
+route, so policies nest.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+from assay.types import Message, Request, Response, Sampling, Value
+
+FIRST_EVENT: Literal["first_event"] = "first_event"
+
+
+class Overrides(Value, frozen=True, kw_only=True):
+    """What a call changes in the request: other messages (a judge), other parameters (a seed), another kind."""
+
+    messages: tuple[Message, ...] | None = None
+    sampling: Sampling | None = None
+    kind: str | None = None
+
+
+class Call(Value, frozen=True, kw_only=True):
+    """One call of a deployment or route.
+
+    Attributes:
+        target: its name.
+        overrides: what it changes in the request.
+        start_after_s: delay. In a Send of several calls it ends early when a call before it has failed.
+        retry_of: index of the failed attempt that this call repeats.
+    """
+
+    target: str
+    overrides: Overrides | None = None
+    start_after_s: float = 0.0
+    retry_of: int | None = None
+
+
+class Send(Value, frozen=True, kw_only=True):
+    """Perform calls, at the same time where there are several.
+
+    Attributes:
+        calls: what to call.
+        until: number of complete answers after which the rest is cancelled; `"first_event"`: the first call
+            whose answer begins is streamed on and the others are cancelled (hedging).
+        hold: keep the answer back until the policy says Answer. Without it, the answer of a single call (or of
+            the winner of `first_event`) streams to the client at once and can no longer be exchanged.
+    """
+
+    calls: tuple[Call, ...]
+    until: int | Literal["first_event"] = 1
+    hold: bool = False
+
+
+class Check(Value, frozen=True, kw_only=True):
+    """Run the route's check `name` on the answer of an attempt."""
+
+    name: str
+    attempt: int
+
+
+class Answer(Value, frozen=True, kw_only=True):
+    """The answer of this attempt is the answer."""
+
+    attempt: int
+
+
+class Refuse(Value, frozen=True, kw_only=True):
+    """There will be no answer."""
+
+    reason: str
+
+
+Step = Send | Check | Answer | Refuse
+
+
+class CheckOutcome(NamedTuple):
+    """Result of a check on one attempt."""
+
+    passed: bool
+    explanation: str
+
+
+class Failure(NamedTuple):
+    """Why an attempt failed. `error` is the class name in `assay.errors`."""
+
+    error: str
+    message: str
+    retryable: bool
+    retry_after_s: float | None = None
+
+
+class Attempt(Value, frozen=True, kw_only=True):
+    """One attempt so far: exactly one of `response` and `failure` is set, or it was `cancelled`.
+
+    Attributes:
+        index: running number in the request; what Check and Answer refer to.
+        send: running number of the Send that made it.
+    """
+
+    index: int
+    send: int
+    call: Call
+    response: Response | None = None
+    failure: Failure | None = None
+    cancelled: bool = False
+    checks: dict[str, CheckOutcome] = {}
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a complete answer."""
+        return self.response is not None
+
+
+class Snapshot(Value, frozen=True, kw_only=True):
+    """The world at the moment of deciding, immutable.
+
+    Attributes:
+        now: seconds on the clock that `State.deadline` is told on.
+        seed: the request's own random number; equal seeds give equal decisions.
+        health: consecutive failures of each deployment.
+        money_left_usd: of the month's budget; None = no budget.
+        artefacts: versions of learned artefacts.
+    """
+
+    now: float
+    seed: int
+    health: dict[str, int] = {}
+    money_left_usd: float | None = None
+    artefacts: dict[str, str] = {}
+
+
+class State(Value, frozen=True, kw_only=True):
+    """Everything a policy may look at.
+
+    Attributes:
+        candidates: those that the hard constraints left, in the route's order.
+        attempts: what has been tried, in order of starting.
+        deadline: when everything is cut, on the clock of `snapshot.now`; None = never.
+    """
+
+    request: Request
+    candidates: tuple[str, ...]
+    attempts: tuple[Attempt, ...]
+    deadline: float | None
+    snapshot: Snapshot
+
+
+class Policy(Protocol):
+    """Chooses the next step.
+
+    Class attribute `checks` of an instance maps the names that it uses in Check to their specifications
+    (`{"check": "regex", "pattern": "..."}`); the composition root makes them.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """Name -> specification of every check that the policy may ask for."""
+        ...
+
+    def decide(self, state: State) -> Step:
+        """The next step. Pure."""
+        ...
