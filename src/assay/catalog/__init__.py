@@ -1,0 +1,1 @@
+"""Facts about models and hosts, each with its source and date; data files in `data/`, one per family."""
