@@ -1,0 +1,140 @@
+"""Hard constraints: which deployments may serve a request at all, and why the others may not.
+
+Each rule is a pure function of the deployment, what the catalogue knows of its model, the request and the limits;
+it gives a reason or `None`. What is unknown passes a rule about abilities and fails a rule about permission.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from assay.catalog.model import Model
+from assay.config.schema import Constraints, Deployment
+from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
+
+__all__ = ["Candidate", "Filtered", "filter_candidates", "removals"]
+
+_ENGINES = ("local", "scripted")
+_MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
+
+
+class Candidate(NamedTuple):
+    """A deployment by name; `model` is `None` where the catalogue does not know it."""
+
+    name: str
+    deployment: Deployment
+    model: Model | None
+
+
+class Filtered(NamedTuple):
+    """What is left, in the order given, and each removed name with the reason."""
+
+    kept: tuple[str, ...]
+    removed: tuple[tuple[str, str], ...]
+
+
+def filter_candidates(
+    candidates: Iterable[Candidate],
+    request: Request,
+    constraints: Constraints,
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Filtered:
+    """Which candidates may serve the request. `request.label` is the effective one (`assay.privacy.label`)."""
+    kept: list[str] = []
+    removed: list[tuple[str, str]] = []
+    for name, deployment, model in candidates:
+        reason = removals(name, deployment, model, request, constraints, environ=environ)
+        if reason is None:
+            kept.append(name)
+        else:
+            removed.append((name, reason))
+    return Filtered(tuple(kept), tuple(removed))
+
+
+def removals(
+    deployment_name: str,
+    deployment: Deployment,
+    model: Model | None,
+    request: Request,
+    constraints: Constraints,
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> str | None:
+    """The first constraint that the deployment breaks, as a reason to show; `None` if it may be called.
+
+    Args:
+        deployment_name: what the reason calls it, where it must.
+        deployment: its configuration.
+        model: what the catalogue knows of it, or `None`.
+        request: with its effective label.
+        constraints: the limits.
+        environ: where keys are looked up: whether one is set, never what it is.
+    """
+    return (
+        _privacy(deployment, request.label, constraints)
+        or _licence(deployment_name, deployment, model, constraints)
+        or _ability(deployment, model, request)
+        or _key(deployment, environ)
+    )
+
+
+def _privacy(deployment: Deployment, label: Label, constraints: Constraints) -> str | None:
+    if deployment.is_private or label is Label.PUBLIC:
+        return None
+    if label is Label.UNLABELLED:
+        if constraints.unlabelled_data == "any":
+            return None
+        return 'the request has no privacy label (unlabelled_data = "private-only") and the deployment is not private'
+    return "the request is private-only and the deployment is not private"
+
+
+def _licence(name: str, deployment: Deployment, model: Model | None, constraints: Constraints) -> str | None:
+    """Weights that a team runs, or that the catalogue calls open, need a licence that is known and allowed."""
+    if constraints.licences is None:
+        return None
+    if model is None:
+        runs_weights = deployment.is_private and deployment.dialect != "scripted"
+        if not runs_weights:
+            return None
+        return f"the licence of {deployment.model!r} is unknown: describe {name!r}'s model in a catalog_files file"
+    if model.ecosystem == "hosted":
+        return None
+    if model.licence is None:
+        return f"the licence of {model.id!r} is unknown"
+    if model.licence.lower() in {licence.lower() for licence in constraints.licences}:
+        return None
+    return f"licence {model.licence!r} is not one of {', '.join(constraints.licences) or 'those allowed (none)'}"
+
+
+def _ability(deployment: Deployment, model: Model | None, request: Request) -> str | None:
+    if request.output is not None and request.output.kind == "grammar" and deployment.dialect != "local":
+        return "only a local engine can be limited to a grammar"
+    if model is None:
+        return None
+    if model.input is not None:
+        for modality in _needed(request):
+            if modality not in model.input:
+                return f"{model.id} takes no {modality} input"
+    wants_tools = bool(request.tools) and (request.tool_choice is None or request.tool_choice.mode != "none")
+    if wants_tools and model.tools is False:
+        return f"{model.id} does not call tools"
+    return None
+
+
+def _needed(request: Request) -> list[str]:
+    """The modalities, apart from text, that the messages hold, tool results included."""
+    parts: list[Part] = []
+    for message in request.messages:
+        for part in message.parts:
+            parts.extend(part.parts if isinstance(part, ToolResult) else (part,))
+    return [name for kind, name in _MODALITIES if any(isinstance(part, kind) for part in parts)]
+
+
+def _key(deployment: Deployment, environ: Mapping[str, str]) -> str | None:
+    name = deployment.api_key_env
+    if name is None or deployment.dialect in _ENGINES or environ.get(name, "").strip():
+        return None
+    return f"no key in ${name}"

@@ -1,0 +1,95 @@
+"""Money: what a call may cost at most, and what it did cost.
+
+Computed in whole picodollars (1e-12 USD), so that a bound is never below a cost by rounding. Unknown is `None`,
+never 0. Tokens follow OpenAI's convention: input includes cached and cache-written tokens, output includes
+reasoning tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+from assay.config.schema import Price
+from assay.types import Usage
+
+__all__ = ["Cost", "bound_usd", "charge", "cost_usd", "engine_cost_usd"]
+
+_PICO_PER_USD = 10**12
+_SECONDS_PER_HOUR = 3600.0
+
+
+class Cost(NamedTuple):
+    """A charge, and how it came about: from reported usage, at the reserved bound, or not known."""
+
+    usd: float | None
+    basis: Literal["measured", "bound", "unknown"]
+
+
+def bound_usd(
+    price: Price | None, input_bytes: int, max_output_tokens: int | None, media_tokens: int = 0
+) -> float | None:
+    """An upper bound on one call, in USD: the dearest input rate for every byte, and the full answer.
+
+    A token stands for one byte or more, so there are no more input tokens than bytes in the body as sent.
+
+    Args:
+        price: USD per million tokens; its dearest input rate counts.
+        input_bytes: length of the whole body (its JSON covers the template's own tokens).
+        max_output_tokens: the limit that is sent with the call.
+        media_tokens: tokens that no byte of the body stands for: images behind a URL, a host's own tool prompt.
+
+    Returns:
+        `None` where the price or the limit is unknown: then there is no bound.
+    """
+    if price is None or max_output_tokens is None or min(input_bytes, max_output_tokens, media_tokens) < 0:
+        return None
+    dearest = max(price.input, price.cached_input or 0.0, price.cache_write or 0.0)
+    return _usd((input_bytes + media_tokens) * _pico(dearest) + max_output_tokens * _pico(price.output))
+
+
+def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
+    """What a call cost, in USD, from the usage that the host reported.
+
+    Returns:
+        `None` where it cannot be told: no price, no count of input or output, cached or cache-written tokens whose
+        rate is unknown, or a usage that contradicts itself (negative, or more cached than input).
+    """
+    if price is None or usage is None or usage.input is None or usage.output is None:
+        return None
+    cached, written = usage.cached or 0, usage.cache_write or 0
+    plain = usage.input - cached - written
+    if min(plain, cached, written, usage.output) < 0:
+        return None
+    if (cached and price.cached_input is None) or (written and price.cache_write is None):
+        return None
+    return _usd(
+        plain * _pico(price.input)
+        + cached * _pico(price.cached_input or 0.0)
+        + written * _pico(price.cache_write or 0.0)
+        + usage.output * _pico(price.output)
+    )
+
+
+def charge(price: Price | None, usage: Usage | None, bound: float | None) -> Cost:
+    """What to book for a call: its measured cost, else the bound that was reserved, else unknown."""
+    measured = cost_usd(price, usage)
+    if measured is not None:
+        return Cost(measured, "measured")
+    return Cost(bound, "bound") if bound is not None else Cost(None, "unknown")
+
+
+def engine_cost_usd(engine_s: float | None, usd_per_hour: float | None) -> float | None:
+    """What seconds of a local engine cost, in USD; `None` without a rate or a measured time."""
+    if engine_s is None or usd_per_hour is None or not math.isfinite(engine_s) or engine_s < 0 or usd_per_hour < 0:
+        return None
+    return engine_s * usd_per_hour / _SECONDS_PER_HOUR
+
+
+def _pico(usd_per_mtok: float) -> int:
+    """Picodollars per token; a rate above 0 never becomes 0."""
+    return max(1, round(usd_per_mtok * 1e6)) if usd_per_mtok > 0 else 0
+
+
+def _usd(pico: int) -> float:
+    return pico / _PICO_PER_USD

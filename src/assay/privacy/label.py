@@ -1,0 +1,42 @@
+"""The effective label of a request: the strictest that the client, the route or key, and the kind declare.
+
+`public` and `private-only` are declarations; `unlabelled` on the request only says that the client declared nothing,
+so a route or kind may still declare its data public. A route or kind that is itself configured as `unlabelled`
+is stricter than `public`, and a request cannot talk it down. Nothing lowers `private-only`.
+"""
+
+from __future__ import annotations
+
+from assay.types import Label, Request
+
+__all__ = ["effective_label"]
+
+
+def effective_label(request: Request, route_label: str | None = None, kind_label: str | None = None) -> Label:
+    """Where the data of this request may go.
+
+    Args:
+        request: its own label counts as declared unless it is `unlabelled`.
+        route_label: what the route or the client's key declares; `None` = nothing.
+        kind_label: what the kind declares; `None` = nothing.
+
+    Returns:
+        The strictest declared label (public < unlabelled < private-only); `unlabelled` where nothing is declared,
+        `private-only` where a label is not one that is known.
+    """
+    own = None if request.label == Label.UNLABELLED else request.label
+    declared = [_parse(label) for label in (own, route_label, kind_label) if label is not None]
+    if not declared:
+        return Label.UNLABELLED
+    return max(declared, key=_STRICTNESS.__getitem__)
+
+
+_STRICTNESS = {Label.PUBLIC: 0, Label.UNLABELLED: 1, Label.PRIVATE_ONLY: 2}
+
+
+def _parse(label: str) -> Label:
+    """Fail closed: a label that nobody knows is the strictest."""
+    try:
+        return Label(label)
+    except ValueError:
+        return Label.PRIVATE_ONLY
