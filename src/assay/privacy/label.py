@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from assay.types import Label, Request
 
-__all__ = ["effective_label"]
+__all__ = ["at_least", "effective_label"]
 
 
 def effective_label(request: Request, route_label: str | None = None, kind_label: str | None = None) -> Label:
@@ -29,6 +29,15 @@ def effective_label(request: Request, route_label: str | None = None, kind_label
     if not declared:
         return Label.UNLABELLED
     return max(declared, key=_STRICTNESS.__getitem__)
+
+
+def at_least(label: Label, floor: str | None) -> Label:
+    """An effective label raised to what a nested route declares (`None` = nothing); never lowered.
+
+    A label or floor that is not one that is known counts as `private-only`.
+    """
+    known = _parse(label)
+    return known if floor is None else max(known, _parse(floor), key=_STRICTNESS.__getitem__)
 
 
 _STRICTNESS = {Label.PUBLIC: 0, Label.UNLABELLED: 1, Label.PRIVATE_ONLY: 2}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.privacy.label import effective_label
+from assay.privacy.label import at_least, effective_label
 from assay.types import Label, Request
 
 LABELS = list(Label)
@@ -58,3 +58,16 @@ def test_an_unknown_label_is_private(own: str) -> None:
     assert effective_label(Request(label=own)) is Label.PRIVATE_ONLY  # type: ignore[arg-type]
     assert effective_label(Request(label=Label.PUBLIC), own) is Label.PRIVATE_ONLY
     assert effective_label(Request(label=Label.PUBLIC), None, own) is Label.PRIVATE_ONLY
+
+
+@given(label=st.sampled_from(Label), floor=declared)
+def test_a_nested_route_only_raises(label: Label, floor: str | None) -> None:
+    """Entering another route never gives a laxer label, and private-only or unknown floors give private-only."""
+    order = {Label.PUBLIC: 0, Label.UNLABELLED: 1, Label.PRIVATE_ONLY: 2}
+    raised = at_least(label, floor)
+    assert order[raised] >= order[label]
+    if floor is None:
+        assert raised is label
+    elif floor not in (Label.PUBLIC, Label.UNLABELLED):
+        assert raised is Label.PRIVATE_ONLY
+    assert at_least(raised, floor) is raised
