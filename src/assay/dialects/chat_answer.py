@@ -1,0 +1,524 @@
+"""Chat completion answers to events: whole and streamed, read by the same code.
+
+A whole answer is read as one chunk whose `message` is its `delta`. What has no event of its own goes to `extra`:
+unknown fields of the top level to `Begin.extra`, those of a choice and of its message to `Finished.extra` under
+`assay:choice` and `assay:message`. Left out, since it means nothing in another body: padding against traffic
+analysis (`obfuscation`, `p` in streams) and Perplexity's running copy of the message beside each delta.
+
+A `finish_reason` that is not its own kind's plain name (`eos`, `model_length`, null ...) is noted in
+`assay:choice` too, so that a client of this dialect sees the provider's word. `assay:reasoning` in `Begin.extra`
+names the form of the reasoning: `reasoning` (OpenRouter, Groq) or `thinking` (Mistral's content lists); the
+default is `reasoning_content`.
+
+Pieces of one `reasoning_details` entry are put together and handed out as one `OpaqueDelta` when the entry is
+complete; its text goes out at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, ClassVar
+
+import msgspec
+
+from assay.dialects.chat_messages import FUNCTION_CALL, REASONING, call_extra
+from assay.dialects.chat_parts import DIALECT, image_part, thinking_text
+from assay.dialects.chat_usage import read_usage
+from assay.dialects.fields import MARK
+from assay.dialects.openai_errors import failed
+from assay.dialects.sse import Parser, ServerEvent
+from assay.errors import MalformedReply
+from assay.types import (
+    Annotation,
+    Audio,
+    Begin,
+    ContentDelta,
+    Event,
+    Finish,
+    Finished,
+    FinishKind,
+    Logprobs,
+    OpaqueDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Unknown,
+    UsageReport,
+)  # fmt: skip
+
+__all__ = ["CHOICE", "KINDS", "MESSAGE", "Choice", "Reader", "StreamDecoder", "read_answer", "read_response"]
+
+CHOICE = MARK + "choice"
+MESSAGE = MARK + "message"
+KINDS: dict[str, FinishKind] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    "error": "error",
+    "function_call": "tool_calls",
+    "eos": "stop",
+    "model_length": "length",
+    "max_tokens": "length",
+    "insufficient_system_resource": "error",
+}
+_TOP = {"id", "object", "created", "model", "choices", "usage", "error"}
+_PADDING = {"obfuscation", "p"}
+_DELTA = {
+    "role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
+    "reasoning_details", "annotations", "audio", "images",
+}  # fmt: skip
+_CALL = {"id", "type", "index", "function"}
+_FUNCTION = {"name", "arguments"}
+_OLD_CALL = "function_call"  # the key of an old-style call among the numbered ones
+_GROWING = ("text", "summary")  # what comes in pieces in an entry of reasoning_details
+
+
+def read_response(body: bytes) -> list[Event]:
+    """The events of a whole chat completion; of an error object under status 200 a `Failed`.
+
+    Raises:
+        MalformedReply: not JSON, or no choices.
+    """
+    return read_answer(body, Reader("message"))
+
+
+def read_answer(body: bytes, reader: Reader) -> list[Event]:
+    """The events of a whole answer, as `reader` reads it; raises like `read_response`."""
+    answer = _decoded(body)
+    choices = answer.get("choices")
+    if not answer.get("error") and not (isinstance(choices, list) and choices):
+        raise MalformedReply("the answer has no choices", body=body[:2000])
+    try:
+        return reader.chunk(answer) + reader.close()
+    except (TypeError, AttributeError, ValueError) as error:
+        raise MalformedReply(f"the answer cannot be read: {error}", body=body[:2000]) from error
+
+
+def _decoded(data: bytes) -> dict[str, Any]:
+    """The JSON object that a provider sent.
+
+    Raises:
+        MalformedReply: it is none.
+    """
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedReply(f"the answer is not JSON: {error}", body=data[:2000]) from error
+    if not isinstance(value, dict):
+        raise MalformedReply("the answer is not a JSON object", body=data[:2000])
+    return value
+
+
+class StreamDecoder:
+    """The bytes of a streamed answer to events. `reader` turns each chunk into events.
+
+    An unreadable event ends the stream; the events before it are still handed out, so that the result does not
+    hang on where the chunks are cut.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._parser = Parser()
+        self._reader = reader
+        self._done = False
+        self._broken: MalformedReply | None = None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that `data` completes.
+
+        Raises:
+            MalformedReply: the stream cannot be read from here on.
+        """
+        out: list[Event] = []
+        if self._broken is None:
+            try:
+                self._take(self._parser.feed(data), out)
+            except MalformedReply as error:
+                self._broken = error
+        if self._broken is not None and not out:
+            raise self._broken
+        return out
+
+    def close(self) -> list[Event]:
+        """The events that only the end completes.
+
+        Raises:
+            MalformedReply: the stream was cut.
+        """
+        if self._broken is not None:
+            raise self._broken
+        out: list[Event] = []
+        self._take(self._parser.close(), out)
+        if not (self._done or self._reader.finished or self._reader.failed):
+            raise MalformedReply("the stream ended before its end marker")
+        return out + self._reader.close()
+
+    def _take(self, events: list[ServerEvent], out: list[Event]) -> None:
+        for event in events:
+            if self._done:
+                return
+            data = event.data.strip()
+            if data == b"[DONE]":
+                self._done = True
+            elif data:
+                chunk = _decoded(data)
+                try:
+                    out += self._reader.chunk(chunk)
+                except (TypeError, AttributeError, ValueError) as error:
+                    raise MalformedReply(f"a chunk cannot be read: {error}", body=data[:2000]) from error
+
+
+class Choice:
+    """What is known so far of one choice."""
+
+    __slots__ = ("audio", "calls", "choice_extra", "details", "ended", "index", "message_extra", "told")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.choice_extra: dict[str, Any] = {}
+        self.message_extra: dict[str, Any] = {}
+        self.calls: dict[object, _Call] = {}
+        self.details: dict[str, Any] | None = None
+        self.audio: list[dict[str, Any]] = []
+        self.ended: Finish | None = None
+        self.told: Finished | None = None
+
+    def finished(self) -> Finished | None:
+        """The event that ends the choice, unless just that has been told already."""
+        if self.ended is None:
+            return None
+        notes = {CHOICE: self.choice_extra, MESSAGE: self.message_extra}
+        extra = {key: dict(value) for key, value in notes.items() if value}
+        event = Finished(finish=self.ended, choice=self.index, extra=extra)
+        if event == self.told:
+            return None
+        self.told = event
+        return event
+
+
+class _Call:
+    """One tool call of a stream: its running number and what its first piece said."""
+
+    __slots__ = ("id", "name", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.id = ""
+        self.name = ""
+
+
+def _finish_of(word: object, choice_extra: dict[str, Any]) -> Finish:
+    """The provider's finish reason; an unusual word is noted in `choice_extra`."""
+    native = word if isinstance(word, str) else None
+    kind = KINDS.get(native or "", "stop")
+    if native != kind:
+        choice_extra["finish_reason"] = word
+    return Finish(kind=kind, native=native)
+
+
+class Reader:
+    """Turns chunks of one answer into events; `member` is `delta` in streams, `message` in whole answers."""
+
+    choice_keys: ClassVar[frozenset[str]] = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
+
+    def __init__(self, member: str) -> None:
+        self._member = member
+        self._known = _TOP | _PADDING if member == "delta" else _TOP
+        self._head: Begin | None = None
+        self._extra: dict[str, Any] = {}
+        self._choices: dict[int, Choice] = {}
+        self._reasoning_form: str | None = None
+        self.failed = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that was seen is complete, and there is one."""
+        return bool(self._choices) and all(choice.ended is not None for choice in self._choices.values())
+
+    def chunk(self, body: dict[str, Any]) -> list[Event]:
+        """The events of one chunk."""
+        out: list[Event] = []
+        self._begin(body, out)
+        for entry in body.get("choices") or ():
+            self._take_choice(entry, out)
+        usage = body.get("usage") or _groq_usage(body)
+        if isinstance(usage, dict):
+            out.append(UsageReport(usage=read_usage(usage)))
+        if body.get("error"):
+            self.failed = True
+            out.append(failed(body["error"]))
+        return out
+
+    def close(self) -> list[Event]:
+        """The events that only the end of the answer completes."""
+        out: list[Event] = []
+        for choice in self._choices.values():
+            self._flush(choice, out)
+            if choice.ended is None and not self.failed:
+                choice.ended = _finish_of(None, choice.choice_extra)
+            event = choice.finished()
+            if event:
+                out.append(event)
+        return out
+
+    def _begin(self, body: dict[str, Any], out: list[Event]) -> None:
+        extra: dict[str, Any] = {}
+        for key, value in body.items():
+            if key not in self._known and (key not in self._extra or self._extra[key] != value):
+                extra[key] = value
+        head = self._head
+        if head is not None and not extra and head.id and head.model and head.created is not None:
+            return
+        created = body.get("created")
+        new = Begin(
+            id=_text(body.get("id")),
+            model=_text(body.get("model")),
+            created=int(created) if isinstance(created, (int, float)) else None,
+            extra=extra,
+        )
+        self._extra.update(extra)
+        if head is None:
+            self._head = new
+            out.append(new)
+            return
+        self._head = Begin(
+            id=head.id or new.id,
+            model=head.model or new.model,
+            created=head.created if head.created is not None else new.created,
+        )
+        if extra or (self._head.id, self._head.model, self._head.created) != (head.id, head.model, head.created):
+            out.append(Begin(id=self._head.id, model=self._head.model, created=self._head.created, extra=extra))
+
+    def _take_choice(self, entry: dict[str, Any], out: list[Event]) -> None:
+        index = entry.get("index") or 0
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = Choice(index)
+        for key, value in entry.items():
+            if key not in self.choice_keys:
+                choice.choice_extra[key] = value
+        self._take_body(choice, entry, out)
+        logprobs = entry.get("logprobs")
+        if logprobs is not None:
+            out.append(Logprobs(data=logprobs, choice=index))
+        word = entry.get("finish_reason")
+        if word:
+            self._flush(choice, out)
+            choice.choice_extra.pop("finish_reason", None)
+            choice.ended = _finish_of(word, choice.choice_extra)
+        event = choice.finished()
+        if event:
+            out.append(event)
+
+    def _take_body(self, choice: Choice, entry: dict[str, Any], out: list[Event]) -> None:
+        """What the choice says: its delta or its message."""
+        delta = entry.get(self._member)
+        if delta:
+            self._take_delta(choice, delta, out)
+
+    def _take_delta(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> None:
+        for key, value in delta.items():
+            if key not in _DELTA:
+                choice.message_extra[key] = value
+        self._take_reasoning(choice, delta, out)
+        content = delta.get("content")
+        if content:
+            if isinstance(content, str):
+                self._flush_details(choice, out)
+                out.append(TextDelta(text=content, choice=choice.index))
+            else:
+                self._take_list(choice, content, out)
+        if len(delta) > 1 or "content" not in delta:
+            self._take_others(choice, delta, out)
+
+    def _take_others(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> None:
+        index = choice.index
+        if delta.get("refusal"):
+            self._flush_details(choice, out)
+            out.append(RefusalDelta(text=delta["refusal"], choice=index))
+        for note in delta.get("annotations") or ():
+            out.append(Annotation(data=note, choice=index))
+        if delta.get("audio"):
+            choice.audio.append(delta["audio"])
+        for image in delta.get("images") or ():
+            out.append(ContentDelta(part=_image(image), choice=index))
+        calls = delta.get("tool_calls")
+        if calls or delta.get("function_call"):
+            self._flush_details(choice, out)
+            for position, call in enumerate(calls or ()):
+                out.append(_call_delta(choice, call, position))
+            if delta.get("function_call"):
+                out.append(_old_call_delta(choice, delta["function_call"]))
+
+    def _take_list(self, choice: Choice, content: list[Any], out: list[Event]) -> None:
+        for part in content:
+            kind = part.get("type")
+            if kind == "thinking":
+                self._name_reasoning("thinking", out)
+                text = thinking_text(part)
+                if text:
+                    out.append(ReasoningDelta(text=text, choice=choice.index))
+                if len(part) > 2:
+                    out.append(OpaqueDelta(data={**part, "thinking": []}, choice=choice.index))
+                continue
+            self._flush_details(choice, out)
+            if kind == "text" and len(part) == 2:
+                if part["text"]:
+                    out.append(TextDelta(text=part["text"], choice=choice.index))
+            elif kind == "image_url":
+                out.append(ContentDelta(part=_image(part), choice=choice.index))
+            else:
+                out.append(ContentDelta(part=Unknown(dialect=DIALECT, raw=part), choice=choice.index))
+
+    # ---------------------------------------------------------------------------------- reasoning
+
+    def _take_reasoning(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> None:
+        text = delta.get("reasoning_content")
+        if not text:
+            text = delta.get("reasoning")
+            if isinstance(text, dict):
+                choice.message_extra["reasoning"] = text
+                text = text.get("content")
+            elif text:
+                self._name_reasoning("reasoning", out)
+        details = delta.get("reasoning_details") or ()
+        if not text and details:
+            text = "".join(entry.get(key) or "" for entry in details for key in _GROWING)
+        if text:
+            out.append(ReasoningDelta(text=text, choice=choice.index))
+        for entry in details:
+            self._take_detail(choice, entry, out)
+
+    def _name_reasoning(self, form: str, out: list[Event]) -> None:
+        if self._reasoning_form is None:
+            self._reasoning_form = form
+            out.append(Begin(extra={REASONING: form}))
+
+    def _take_detail(self, choice: Choice, entry: dict[str, Any], out: list[Event]) -> None:
+        """Join a piece of a `reasoning_details` entry to the entry it belongs to, or start a new one."""
+        before = choice.details
+        joins = (
+            before is not None
+            and self._member == "delta"
+            and entry.get("index") is not None
+            and (entry["index"], entry.get("type")) == (before.get("index"), before.get("type"))
+            and ("data" not in entry or "data" not in before)
+        )
+        if before is None or not joins:
+            self._flush_details(choice, out)
+            choice.details = dict(entry)
+            return
+        for key, value in entry.items():
+            if key in _GROWING and isinstance(value, str):
+                before[key] = (before.get(key) or "") + value
+            elif value is not None or key not in before:
+                before[key] = value
+
+    def _flush_details(self, choice: Choice, out: list[Event]) -> None:
+        if choice.details is not None:
+            out.append(OpaqueDelta(data=choice.details, choice=choice.index))
+            choice.details = None
+
+    def _flush(self, choice: Choice, out: list[Event]) -> None:
+        self._flush_details(choice, out)
+        if choice.audio:
+            out.append(ContentDelta(part=_audio(choice.audio), choice=choice.index))
+            choice.audio = []
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _groq_usage(body: dict[str, Any]) -> Any:
+    inner = body.get("x_groq")
+    return inner.get("usage") if isinstance(inner, dict) else None
+
+
+def _image(part: dict[str, Any]) -> Any:
+    """An image of an answer; a form that is not OpenRouter's is kept verbatim."""
+    inner = part.get("image_url")
+    if part.get("type") != "image_url" or not isinstance(inner, dict) or not isinstance(inner.get("url"), str):
+        return Unknown(dialect=DIALECT, raw=part)
+    extra = {key: value for key, value in part.items() if key not in ("type", "image_url")}
+    more = {key: value for key, value in inner.items() if key not in ("url", "detail")}
+    return image_part(inner["url"], _text(inner.get("detail")), {**extra, "image_url": more} if more else extra)
+
+
+def _audio(pieces: list[dict[str, Any]]) -> Audio:
+    """A spoken answer from its pieces; the format is not said in the answer, so it is left empty."""
+    fields: dict[str, Any] = {}
+    data: list[str] = []
+    for piece in pieces:
+        for key, value in piece.items():
+            if key == "data":
+                data.append(value or "")
+            elif key == "transcript" and isinstance(value, str):
+                fields[key] = fields.get(key, "") + value
+            else:
+                fields[key] = value
+    return Audio(data=_join_base64(data), format="", extra=fields)
+
+
+def _join_base64(pieces: list[str]) -> str:
+    """Pieces may be cut anywhere, or each may be a padded whole of its own."""
+    if not any("=" in piece for piece in pieces[:-1]):
+        return "".join(pieces)
+    try:
+        return base64.b64encode(b"".join(base64.b64decode(piece) for piece in pieces)).decode()
+    except binascii.Error as error:
+        raise ValueError(f"audio data is not base64: {error}") from error
+
+
+def _call_delta(choice: Choice, wire: dict[str, Any], position: int) -> ToolCallDelta:
+    kind = _text(wire.get("type"))
+    custom = kind == "custom"
+    inner = wire.get("custom" if custom else "function") or {}
+    arguments = inner.get("input" if custom else "arguments")
+    if arguments is None:
+        arguments = ""
+    elif not isinstance(arguments, str):
+        arguments = msgspec.json.encode(arguments).decode()
+    ident, name = _text(wire.get("id")), _text(inner.get("name"))
+    call = _numbered(choice, wire.get("index", position), ident, name)
+    extra: dict[str, Any] = {}
+    if custom or not (wire.keys() <= _CALL and inner.keys() <= _FUNCTION):
+        outer = {key: value for key, value in wire.items() if key not in _CALL and key != "custom"}
+        inside = {key: value for key, value in inner.items() if key not in _FUNCTION and key != "input"}
+        extra = call_extra(kind, outer, inside)
+    first_id = ident if not call.id else None
+    if name is not None and call.name == name and ident in (None, call.id):
+        name = None  # a host that repeats the name in every piece
+    call.id = call.id or ident or ""
+    call.name += name or ""
+    return ToolCallDelta(
+        index=call.number, id=first_id, name=name, arguments=arguments, choice=choice.index, extra=extra
+    )
+
+
+def _numbered(choice: Choice, key: object, ident: str | None, name: str | None) -> _Call:
+    """The call that a piece belongs to. A new id with a name under a used number is a new call (Gemini's hosts)."""
+    call = choice.calls.get(key)
+    if call is not None and ident and name and call.id and ident != call.id:
+        choice.calls[(key, call.id)] = call
+        call = None
+    if call is None:
+        used = {other.number for other in choice.calls.values()}
+        free = max(used, default=-1) + 1
+        number = key if isinstance(key, int) and key not in used else free
+        call = choice.calls[key] = _Call(number)
+    return call
+
+
+def _old_call_delta(choice: Choice, wire: dict[str, Any]) -> ToolCallDelta:
+    is_new = _OLD_CALL not in choice.calls
+    call = _numbered(choice, _OLD_CALL, None, None)
+    return ToolCallDelta(
+        index=call.number,
+        name=_text(wire.get("name")),
+        arguments=wire.get("arguments") or "",
+        choice=choice.index,
+        extra={FUNCTION_CALL: True} if is_new else {},
+    )

@@ -1,0 +1,71 @@
+"""The dialect `openai`: OpenAI's chat completions and the many hosts that speak it.
+
+Quirks of a host (the `quirks` of `write_request`), all optional:
+
+| quirk | default | meaning |
+|---|---|---|
+| `max_tokens_field` | what the client used, else `max_tokens` | the name of the limit: `max_tokens` or `max_completion_tokens` |
+| `grammar` | false | takes a GBNF `grammar` (llama.cpp) |
+| `top_k` | false | takes `top_k` |
+| `developer_role` | true | false: developer messages are written as system messages |
+| `stream_options` | true | false: a stream is asked for without `stream_options`, so the host may not tell its usage |
+
+What this format or the host cannot say raises `RequestError`; nothing is dropped silently.
+"""  # noqa: E501 - a table row cannot be broken
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from assay.dialects import chat_answer, chat_request, chat_writer, openai_errors, splice
+from assay.dialects.chat_parts import DIALECT
+from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
+from assay.errors import AssayError, ProviderError
+from assay.types import Event, Request, Response
+
+__all__ = ["OpenAIChat"]
+
+
+class OpenAIChat:
+    """OpenAI chat completions, both directions; the methods are described in `dialect.Dialect`."""
+
+    name: ClassVar[str] = DIALECT
+    paths: ClassVar[tuple[str, ...]] = ("/chat/completions",)
+
+    def read_request(self, body: bytes) -> Request:
+        """A client's request; raises `RequestError` naming the field that is wrong."""
+        return chat_request.read_request(body)
+
+    def write_request(self, request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> WireRequest:
+        """The request for a host; raises `RequestError` for what the host cannot be told."""
+        body = chat_request.write_request(request, model=model, stream=stream, quirks=quirks)
+        return WireRequest("/chat/completions", {"content-type": "application/json"}, body)
+
+    def splice_model(self, body: bytes, model: str, *, usage: bool = True) -> bytes:
+        """The client's bytes with the model's name exchanged; `usage` = false leaves `stream_options` alone."""
+        return splice.splice_model(body, model, usage=usage)
+
+    def read_response(self, body: bytes) -> list[Event]:
+        """The events of a whole answer; raises `MalformedReply`."""
+        return chat_answer.read_response(body)
+
+    def decoder(self) -> Decoder:
+        """A new decoder for one streamed answer."""
+        return chat_answer.StreamDecoder(chat_answer.Reader("delta"))
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """The typed error of a host's answer with a status of 400 or more."""
+        return openai_errors.read_error(status, headers, body)
+
+    def write_response(self, response: Response, request: Request) -> bytes:
+        """A whole answer."""
+        return chat_writer.write_response(response, request)
+
+    def encoder(self, request: Request) -> Encoder:
+        """A new encoder for one streamed answer."""
+        return chat_writer.ChatEncoder(request)
+
+    def write_error(self, error: AssayError) -> WireError:
+        """An error object; never internals, never a key."""
+        return openai_errors.write_error(error)

@@ -1,0 +1,267 @@
+"""Errors in OpenAI's form: what an upstream answered, and what a client is told.
+
+Upstreams: `{"error": {...}}`, `{"error": "text"}`, Mistral's flat object, FastAPI's `detail`, a list of one
+error object, or no JSON at all. Providers' codes are kept verbatim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from assay.dialects.dialect import WireError
+from assay.errors import (
+    AssayError,
+    AuthFailed,
+    BadRequest,
+    BudgetExceeded,
+    ConnectionFailed,
+    ConstraintError,
+    ContentFiltered,
+    ContextTooLong,
+    EngineCrashed,
+    MalformedReply,
+    NoCandidate,
+    Overloaded,
+    PrivacyViolation,
+    ProviderError,
+    ProviderFault,
+    RateLimited,
+    Refused,
+    RequestError,
+    Timeout,
+)  # fmt: skip
+from assay.types import Failed
+
+__all__ = ["failed", "read_error", "retry_after_s", "write_error", "write_failed"]
+
+_MAX_MESSAGE = 2000
+_MAX_BODY_BYTES = 64 * 1024
+_CONTEXT_CODES = {"context_length_exceeded", "exceed_context_size_error", "model_context_window_exceeded"}
+_CONTEXT_WORDS = (
+    "maximum context length", "available context size", "context length exceeded", "exceeds the context",
+    "context window", "prompt is too long",
+)  # fmt: skip
+_FILTER_CODES = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "content_filtered"}
+_CODES: dict[str, type[ProviderError]] = {
+    "rate_limit_exceeded": RateLimited,
+    "rate_limit_error": RateLimited,
+    "insufficient_quota": RateLimited,
+    "too_many_requests": RateLimited,
+    "invalid_api_key": AuthFailed,
+    "authentication_error": AuthFailed,
+    "permission_error": AuthFailed,
+    "overloaded_error": Overloaded,
+    "overloaded": Overloaded,
+    "service_unavailable": Overloaded,
+    "server_overloaded": Overloaded,
+    "timeout": Timeout,
+}
+_STATUSES: dict[int, type[ProviderError]] = {
+    401: AuthFailed, 403: AuthFailed, 408: Timeout, 429: RateLimited, 503: Overloaded, 529: Overloaded,
+}  # fmt: skip
+_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "cf-ray")
+
+
+class _Said(NamedTuple):
+    """What an error body says, whatever its form."""
+
+    message: str | None
+    code: str | None
+    words: frozenset[str]  # every code, type and status word, lower case
+    status: int | None
+
+
+# -------------------------------------------------------------------------------------------- reading
+
+
+def read_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """The typed error of an upstream's answer with a status of 400 or more. Header names are lower case."""
+    said = _said(_decoded(body))
+    message = said.message or body[:_MAX_MESSAGE].decode("utf-8", "replace").strip() or "no error body"
+    return _class(status, said)(
+        f"HTTP {status}: {message[:_MAX_MESSAGE]}",
+        status=status,
+        code=said.code,
+        retry_after_s=retry_after_s(headers),
+        request_id=next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None),
+        body=body[:_MAX_BODY_BYTES],
+    )
+
+
+def failed(error: object) -> Failed:
+    """The event for an error object inside an answer that began with 200."""
+    said = _said({"error": error})
+    message = (said.message or said.code or "the provider reported an error")[:_MAX_MESSAGE]
+    native = error if isinstance(error, dict) else None
+    return Failed(error=_class(said.status, said).__name__, message=message, native=native)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """How long the provider asks to wait: `retry-after-ms`, or `retry-after` as seconds or as an HTTP date."""
+    milliseconds = _seconds(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _seconds(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        until = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(headers["date"]) if headers.get("date") else datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):  # no date; a date without a zone
+        return None
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return max(0.0, number) if math.isfinite(number) else None
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _said(body: object) -> _Said:
+    if isinstance(body, list) and body:
+        body = body[0]
+    if not isinstance(body, dict):
+        return _Said(None, None, frozenset(), None)
+    inner = body.get("error") or body
+    if isinstance(inner, str):
+        inner = {**body, "message": inner}
+    if not isinstance(inner, dict):
+        return _Said(None, None, frozenset(), None)
+    message = next((inner[key] for key in ("message", "detail", "error", "msg") if inner.get(key)), None)
+    code, kind = inner.get("code"), inner.get("type")
+    words = [code, kind, _path(inner, "innererror", "code"), _path(inner, "metadata", "error_type")]
+    if _path(inner, "metadata", "reasons"):
+        words.append("content_filter")  # OpenRouter's moderation
+    texts = [str(word) for word in words if isinstance(word, (str, int)) and not isinstance(word, bool)]
+    status = next((word for word in (inner.get("status"), code) if _is_status(word)), None)
+    return _Said(
+        message if isinstance(message, str) else None if message is None else msgspec.json.encode(message).decode(),
+        texts[0] if texts else None,
+        frozenset(text.lower() for text in texts),
+        int(status) if status is not None else None,
+    )
+
+
+def _is_status(word: object) -> bool:
+    if isinstance(word, str):
+        return len(word) == 3 and word.isdecimal() and word[0] in "45"
+    return isinstance(word, int) and not isinstance(word, bool) and 400 <= word < 600
+
+
+def _path(value: object, *keys: str) -> object:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _class(status: int | None, said: _Said) -> type[ProviderError]:
+    """Codes say more than a status; a status more than the text of a message."""
+    text = (said.message or "").lower()
+    if said.words & _CONTEXT_CODES or (status != 429 and any(words in text for words in _CONTEXT_WORDS)):
+        return ContextTooLong
+    if said.words & _FILTER_CODES:
+        return ContentFiltered
+    if status in _STATUSES:
+        return _STATUSES[status]
+    for word in sorted(said.words):
+        if word in _CODES:
+            return _CODES[word]
+    if status is None and "invalid_request_error" in said.words:
+        return BadRequest
+    return ProviderFault if status is None or status >= 500 else BadRequest
+
+
+# -------------------------------------------------------------------------------------------- writing
+
+
+class _Told(NamedTuple):
+    """What a client is told: status, `type` and `code` of the error object."""
+
+    status: int
+    type: str
+    code: str
+
+
+_INVALID = "invalid_request_error"
+_UPSTREAM = "upstream_error"
+_INTERNAL = _Told(500, "server_error", "internal_error")
+_TOLD: dict[type[AssayError], _Told] = {
+    NoCandidate: _Told(403, "policy_error", "no_candidate"),
+    PrivacyViolation: _Told(403, "policy_error", "privacy"),
+    BudgetExceeded: _Told(429, "budget_error", "budget_exceeded"),
+    ConstraintError: _Told(403, "policy_error", "constraint"),
+    Refused: _Told(403, "policy_error", "refused"),
+    RateLimited: _Told(429, "rate_limit_error", "rate_limit_exceeded"),
+    Overloaded: _Told(503, _UPSTREAM, "overloaded"),
+    Timeout: _Told(504, _UPSTREAM, "timeout"),
+    AuthFailed: _Told(502, _UPSTREAM, "upstream_auth"),
+    ContextTooLong: _Told(400, _INVALID, "context_length_exceeded"),
+    ContentFiltered: _Told(400, _INVALID, "content_filter"),
+    BadRequest: _Told(400, _INVALID, "upstream_bad_request"),
+    ConnectionFailed: _Told(502, _UPSTREAM, "connection_failed"),
+    EngineCrashed: _Told(503, _UPSTREAM, "engine_crashed"),
+    MalformedReply: _Told(502, _UPSTREAM, "malformed_reply"),
+    ProviderFault: _Told(502, _UPSTREAM, "provider_fault"),
+    ProviderError: _Told(502, _UPSTREAM, "provider_error"),
+}
+_BY_NAME = {kind.__name__: kind for kind in _TOLD}
+_REQUEST_CODES = {401: "invalid_api_key", 404: "model_not_found", 413: "request_too_large"}
+_NO_AUTH = "the gateway could not authenticate at its provider"
+
+
+def write_error(error: AssayError) -> WireError:
+    """An error for a client; a key or something internal is never shown."""
+    headers = {"content-type": "application/json"}
+    if isinstance(error, RequestError):
+        code = _REQUEST_CODES.get(error.status, "invalid_request")
+        return WireError(
+            error.status, headers, _error_body(str(error), _Told(error.status, _INVALID, code), error.field)
+        )
+    told = next((_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD), None)
+    if told is None:
+        return WireError(500, headers, _error_body("internal error", _INTERNAL, None))
+    message = str(error)
+    if isinstance(error, AuthFailed):
+        message = _NO_AUTH
+    elif isinstance(error, ProviderError) and error.retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
+        headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1000))
+    if type(error) is BadRequest and error.code:
+        told = told._replace(code=error.code)
+    return WireError(told.status, headers, _error_body(message, told, None))
+
+
+def write_failed(event: Failed) -> dict[str, Any]:
+    """The error object that ends a stream; the provider's own where there is one."""
+    kind = _BY_NAME.get(event.error)
+    told = _TOLD[kind] if kind else _INTERNAL
+    if kind is AuthFailed:
+        return _error_object(_NO_AUTH, told, None)
+    if event.native and kind and isinstance(event.native.get("message"), str):
+        return event.native
+    return _error_object(event.message if kind else "internal error", told, None)
+
+
+def _error_object(message: str, told: _Told, param: str | None) -> dict[str, Any]:
+    return {"message": message, "type": told.type, "param": param, "code": told.code}
+
+
+def _error_body(message: str, told: _Told, param: str | None) -> bytes:
+    return msgspec.json.encode({"error": _error_object(message, told, param)})

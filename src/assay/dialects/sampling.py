@@ -1,0 +1,156 @@
+"""The settings that chat and plain completions share: how tokens are drawn, and what a stream is asked for.
+
+Notes in `extra`: `assay:max_tokens` = `max_completion_tokens` (the name that the client used), `assay:stop` =
+`string` (one stop text, not a list).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from assay.dialects.fields import MARK, Fields
+from assay.errors import RequestError
+from assay.types import Request, Sampling
+
+__all__ = ["StreamWish", "read_sampling", "read_stream", "reject_foreign", "write_sampling", "write_stream"]
+
+_MAX_TOKENS = MARK + "max_tokens"
+_STOP = MARK + "stop"
+
+
+class StreamWish(NamedTuple):
+    """What a client wants of a stream."""
+
+    stream: bool
+    usage: bool
+
+
+_PLAIN = ("temperature", "top_p", "seed", "n", "frequency_penalty", "presence_penalty", "logit_bias")
+_CHAT = ("logprobs", "top_logprobs", "reasoning_effort")
+
+
+def read_sampling(fields: Fields, notes: dict[str, Any], *, chat: bool = True) -> Sampling:
+    """The sampling settings; what a reader must know to write them alike goes to `notes`."""
+    most = fields.integer("max_completion_tokens", 0) if chat else None
+    if most is not None:
+        notes[_MAX_TOKENS] = "max_completion_tokens"
+    else:
+        most = fields.integer("max_tokens", 0)
+    logprobs: bool | None
+    if chat:
+        logprobs, top_logprobs = fields.flag("logprobs"), fields.integer("top_logprobs", 0)
+        effort = fields.text("reasoning_effort")
+    else:  # a plain completion says both in one number
+        top_logprobs, effort = fields.integer("logprobs", 0), None
+        logprobs = None if top_logprobs is None else True
+    return Sampling(
+        max_tokens=most,
+        temperature=fields.number("temperature"),
+        top_p=fields.number("top_p"),
+        top_k=fields.integer("top_k"),
+        stop=_read_stop(fields, notes),
+        seed=fields.integer("seed"),
+        n=fields.integer("n", 1),
+        frequency_penalty=fields.number("frequency_penalty"),
+        presence_penalty=fields.number("presence_penalty"),
+        logprobs=logprobs,
+        top_logprobs=top_logprobs,
+        logit_bias=_read_bias(fields),
+        reasoning_effort=effort,
+    )
+
+
+def _read_stop(fields: Fields, notes: dict[str, Any]) -> tuple[str, ...]:
+    value = fields.peek("stop")
+    if isinstance(value, str):
+        notes[_STOP] = "string"
+        fields.take("stop")
+        return (value,)
+    if value is None or value == []:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise fields.wrong("stop", "a string or a list of strings")
+    fields.take("stop")
+    return tuple(value)
+
+
+def _read_bias(fields: Fields) -> dict[str, float] | None:
+    bias = fields.mapping("logit_bias")
+    for token, value in (bias or {}).items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise fields.wrong("logit_bias", f"an object of numbers; that of {token!r} is none")
+    return bias
+
+
+def write_sampling(request: Request, quirks: Mapping[str, Any], *, chat: bool = True) -> dict[str, Any]:
+    """The fields for a request's sampling settings; only what is set.
+
+    Raises:
+        RequestError: `top_k` for a host that does not take it.
+    """
+    sampling = request.sampling
+    wire: dict[str, Any] = {}
+    for key in (*_PLAIN, *_CHAT) if chat else _PLAIN:
+        value = getattr(sampling, key)
+        if value is not None:
+            wire[key] = value
+    if sampling.max_tokens is not None:
+        name = quirks.get("max_tokens_field") or request.extra.get(_MAX_TOKENS, "max_tokens")
+        wire[name if chat else "max_tokens"] = sampling.max_tokens
+    if sampling.top_k is not None:
+        if quirks.get("top_k") is not True:
+            raise RequestError("top_k: this host does not take it", field="top_k")
+        wire["top_k"] = sampling.top_k
+    if sampling.stop:
+        single = len(sampling.stop) == 1 and request.extra.get(_STOP) == "string"
+        wire["stop"] = sampling.stop[0] if single else list(sampling.stop)
+    if not chat:
+        if sampling.reasoning_effort is not None:
+            raise RequestError("reasoning_effort cannot be sent to a plain completion", field="reasoning_effort")
+        if sampling.logprobs:
+            wire["logprobs"] = sampling.top_logprobs or 0
+    return wire
+
+
+def read_stream(fields: Fields, notes: dict[str, Any]) -> StreamWish:
+    """Whether to stream, and whether the client wants usage in the stream; other options go to `notes`."""
+    stream = fields.flag("stream") or False
+    if fields.peek("stream_options") is None:
+        return StreamWish(stream, usage=False)
+    options = fields.inner("stream_options")
+    usage = options.flag("include_usage") or False
+    more = options.rest()
+    if more:
+        notes["stream_options"] = more
+    return StreamWish(stream, usage)
+
+
+def write_stream(request: Request, quirks: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that ask for a stream with usage.
+
+    Raises:
+        RequestError: the client set options of the stream and this host takes none.
+    """
+    options = request.extra.get("stream_options")
+    more = {key: value for key, value in (options or {}).items() if key != "include_usage"}
+    if quirks.get("stream_options", True):
+        return {"stream": True, "stream_options": {"include_usage": True, **more}}
+    if more:
+        raise RequestError("stream_options: this host takes none", field="stream_options")
+    return {"stream": True}
+
+
+def reject_foreign(request: Request, dialect: str) -> None:
+    """Refuse what a client said in another format and no field of ours holds.
+
+    Raises:
+        RequestError: naming the first such field.
+    """
+    if request.native is None or request.native.dialect == dialect:
+        return
+    for key, value in request.extra.items():
+        if value is not None and not key.startswith(MARK):
+            raise RequestError(
+                f"{key}: a field of the format {request.native.dialect!r} cannot be sent in {dialect!r}", field=key
+            )
