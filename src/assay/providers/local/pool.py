@@ -1,0 +1,65 @@
+"""Engines by weights and settings, so that deployments that agree on both share one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from assay.config.schema import Engine as Settings
+from assay.providers.local.engine import Engine
+
+
+class _Key(NamedTuple):
+    weights: Path
+    settings: tuple[object, ...]
+
+
+class _Shared:
+    """An engine and how many deployments use it."""
+
+    __slots__ = ("engine", "users")
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.users = 0
+
+
+class EnginePool:
+    """All engines of one assay process. An engine starts on its first request and stops when it is idle."""
+
+    def __init__(self) -> None:
+        self._engines: dict[_Key, _Shared] = {}
+
+    def __len__(self) -> int:
+        return len(self._engines)
+
+    def share(self, weights: Path, settings: Settings) -> Engine:
+        """The engine for these weights and settings; each `share` needs a `release`."""
+        key = _key(weights, settings)
+        if key not in self._engines:
+            self._engines[key] = _Shared(Engine(key.weights, settings))
+        shared = self._engines[key]
+        shared.users += 1
+        return shared.engine
+
+    async def release(self, engine: Engine) -> None:
+        """One user less; the last one closes the engine."""
+        key = _key(engine.weights, engine.settings)
+        shared = self._engines.get(key)
+        if shared is None or shared.engine is not engine:
+            return
+        shared.users -= 1
+        if shared.users <= 0:
+            del self._engines[key]
+            await engine.close()
+
+    async def close(self) -> None:
+        """Close all engines, whoever uses them."""
+        engines = [shared.engine for shared in self._engines.values()]
+        self._engines.clear()
+        for engine in engines:
+            await engine.close()
+
+
+def _key(weights: Path, settings: Settings) -> _Key:
+    return _Key(weights.resolve(), tuple(getattr(settings, name) for name in settings.__struct_fields__))

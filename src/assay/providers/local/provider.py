@@ -1,0 +1,161 @@
+"""The provider of the dialect `local`: one deployment's way to an engine on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from assay.config.schema import Deployment
+from assay.dialects.completions import Completions
+from assay.dialects.dialect import Dialect
+from assay.dialects.openai_chat import OpenAIChat
+from assay.errors import BadRequest, ConnectionFailed, MalformedReply, RequestError
+from assay.providers.local.engine import Lease
+from assay.providers.local.pool import EnginePool
+from assay.providers.provider import Attempted, Meter
+from assay.providers.transport import MAX_ERROR_BYTES, Reply
+from assay.types import Event, OutputFormat, Request
+from assay.weights.digest import sha256_of
+from assay.weights.gguf import read_header
+
+ENGINE = "xllamacpp"
+QUIRKS = {"grammar": True, "top_k": True}
+
+_CHAT = OpenAIChat()
+_COMPLETIONS = Completions()
+_OURS = ("id_slot", "cache_prompt", "stream", "n")  # fields that a client of this dialect cannot set
+
+
+class LocalProvider:
+    """Answers with a local engine.
+
+    What a request leaves open is fixed so that equal requests get equal answers: temperature 0 and seed 0.
+
+    Args:
+        deployment: its engine settings and limits.
+        weights_path: the file of weights.
+        pool: where the engine comes from.
+    """
+
+    def __init__(self, deployment: Deployment, weights_path: Path, pool: EnginePool) -> None:
+        self._deployment = deployment
+        self._weights = weights_path
+        self._pool = pool
+        self.engine = pool.share(weights_path, deployment.engine)
+
+    async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
+        """The answer as events; always streamed, so that closing the generator frees the slot.
+
+        Raises:
+            ProviderError: the engine refused, crashed or broke off.
+            WeightsError: the file of weights is missing or damaged.
+        """
+        request = attempt.request
+        dialect: Dialect = _COMPLETIONS if request.form == "completion" else _CHAT
+        body = _write(request, dialect, self._weights.stem)
+        async with self.engine.lease(_prompt_of(body), meter) as lease:
+            payload = msgspec.json.encode(body | {"id_slot": lease.slot})
+            meter.sent_bytes = len(payload)
+            try:
+                async with aclosing(self._exchange(lease, dialect, payload, meter)) as events:
+                    async for event in events:
+                        yield event
+            except (ConnectionFailed, MalformedReply) as error:
+                if (crash := await self.engine.crash_of(lease.process)) is not None:
+                    raise crash from error
+                raise
+
+    async def _exchange(
+        self, lease: Lease, dialect: Dialect, payload: bytes, meter: Meter
+    ) -> AsyncGenerator[Event, None]:
+        path = "/v1/completions" if dialect is _COMPLETIONS else "/v1/chat/completions"
+        async with self.engine.transport.request(
+            "POST",
+            lease.process.address + path,
+            headers={"content-type": "application/json", "authorization": f"Bearer {lease.process.api_key}"},
+            body=payload,
+            connect_timeout_s=self._deployment.connect_timeout_s,
+            idle_timeout_s=self._deployment.idle_timeout_s,
+        ) as reply:
+            if reply.status >= 400:
+                raise dialect.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES))
+            async with aclosing(_decode(reply, dialect, meter)) as events:
+                async for event in events:
+                    yield event
+
+    async def identity(self) -> dict[str, str]:
+        """Digests of weights and chat template, and the engine's version.
+
+        Raises:
+            WeightsError: the file is missing, damaged, or changes while it is read.
+        """
+        header = await asyncio.to_thread(read_header, self._weights)
+        digest = await asyncio.to_thread(sha256_of, self._weights)
+        try:
+            engine = f"{ENGINE} {version(ENGINE)}"
+        except PackageNotFoundError:
+            engine = f"{ENGINE} (not installed)"
+        return {
+            "weights_sha256": digest,
+            "engine": engine,
+            "chat_template_sha256": header.chat_template_sha256 or "none",
+        }
+
+    async def close(self) -> None:
+        """Give the engine back to the pool; the last user stops it."""
+        await self._pool.release(self.engine)
+
+
+async def _decode(reply: Reply, dialect: Dialect, meter: Meter) -> AsyncGenerator[Event, None]:
+    decoder = dialect.decoder()
+    async with aclosing(reply.chunks()) as chunks:
+        async for data in chunks:
+            meter.received_bytes += len(data)
+            for event in decoder.feed(data):
+                yield event
+    for event in decoder.close():
+        yield event
+
+
+def _write(request: Request, dialect: Dialect, model: str) -> dict[str, Any]:
+    """The body for the engine, without the slot.
+
+    Raises:
+        BadRequest: the request holds something that the engine cannot do.
+    """
+    if (request.sampling.n or 1) > 1:
+        raise BadRequest("n: the local engine gives one answer per request", code="unsupported")
+    plain = msgspec.structs.replace(request, output=None)
+    try:
+        wire = dialect.write_request(plain, model=model, stream=True, quirks=QUIRKS)
+    except RequestError as error:
+        raise BadRequest(str(error), code="unsupported") from error
+    body: dict[str, Any] = msgspec.json.decode(wire.body)
+    for field in _OURS:
+        body.pop(field, None)
+    body |= _limits(request.output)
+    return {"temperature": 0, "seed": 0, **body, "stream": True, "cache_prompt": True}
+
+
+def _limits(output: OutputFormat | None) -> dict[str, Any]:
+    """How the engine is told what form the answer must have: alike for chats and completions."""
+    match output:
+        case OutputFormat(kind="grammar", grammar=str() as grammar):
+            return {"grammar": grammar}
+        case OutputFormat(kind="json_schema", schema=dict() as schema):
+            return {"json_schema": schema}
+        case OutputFormat(kind="json" | "json_schema"):
+            return {"json_schema": {"type": "object"}}
+        case _:
+            return {}
+
+
+def _prompt_of(body: dict[str, Any]) -> bytes:
+    """What the prompt will begin with, in a form that can be compared."""
+    return msgspec.json.encode([body.get("tools"), body.get("messages"), body.get("prompt")])
