@@ -71,6 +71,15 @@ class Reply(Row, frozen=True, kw_only=True):
     response: bytes
 
 
+class Replayed(Row, frozen=True, kw_only=True):
+    """An answer from the cache, with what the call that made it cost."""
+
+    response: bytes
+    cost_usd: float | None
+    cost_basis: CostBasis
+    engine_s: float | None
+
+
 class RequestRow(Row, frozen=True, kw_only=True):
     """One finished call of `inference.generate`."""
 

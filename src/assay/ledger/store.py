@@ -23,6 +23,7 @@ from assay.ledger.rows import (
     DecisionRow,
     Intent,
     Recovered,
+    Replayed,
     Reply,
     RequestRow,
     ResultRow,
@@ -66,7 +67,7 @@ class Ledger(Protocol):
         """Record a finished request; on its way when this returns."""
         ...
 
-    async def cached_reply(self, key: str) -> bytes | None:
+    async def cached_reply(self, key: str) -> Replayed | None:
         """The answer in the cache."""
         ...
 
@@ -174,10 +175,15 @@ class SqliteLedger:
         values = {**msgspec.to_builtins(row), "session_id": self._session}
         return self._send(lambda connection: _insert(connection, "requests", values))
 
-    async def cached_reply(self, key: str) -> bytes | None:
+    async def cached_reply(self, key: str) -> Replayed | None:
         """See `Ledger.cached_reply`."""
-        rows = await self._read("select response from replies where key = ?", (key,))
-        return rows[0][0] if rows else None
+        found = await self._rows(
+            Replayed,
+            "select response, cost_usd, coalesce(cost_basis, 'unknown') as cost_basis, engine_s "
+            "from replies left join attempts on attempts.id = replies.attempt_id where key = ?",
+            (key,),
+        )
+        return found[0] if found else None
 
     async def clear_replies(self) -> int:
         """Delete the spine's cache; returns how many answers it held."""

@@ -114,7 +114,7 @@ class Transport:
             self._session = None
 
 
-class _as_provider_errors:  # noqa: N801 - reads as a statement
+class _as_provider_errors:
     """Turns what aiohttp raises into our tree."""
 
     def __init__(self, idle_timeout_s: float) -> None:

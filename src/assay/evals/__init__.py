@@ -1,0 +1,1 @@
+"""Suites, graders, the runner and scorecards."""

@@ -1,0 +1,86 @@
+"""Graders: checks and their options applied to a sample's answer. All graders of a sample must pass."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+
+import msgspec
+
+from assay.checks.check import Check
+from assay.checks.registry import make_check
+from assay.errors import AssayError
+from assay.evals.suite import GraderSpec, Sample
+from assay.types import Response, Value
+
+
+class Score(Value, frozen=True, kw_only=True):
+    """What one grader says of one answer. `value` is None for *unscored*, and `explanation` says why."""
+
+    grader: str
+    value: float | None
+    explanation: str = ""
+
+
+class Grade(Value, frozen=True, kw_only=True):
+    """All scores of one answer, and what they come to.
+
+    Attributes:
+        value: 1.0 when every grader passed, 0.0 when one failed, None when none failed and one is unscored.
+    """
+
+    value: float | None
+    scores: tuple[Score, ...]
+
+    @property
+    def unscored(self) -> str | None:
+        """Why there is no value."""
+        if self.value is not None:
+            return None
+        return "; ".join(score.explanation for score in self.scores if score.value is None) or "no grader"
+
+
+async def grade(sample: Sample, response: Response) -> Grade:
+    """Run a sample's graders on an answer.
+
+    A check that cannot decide (its database is gone, say) leaves the sample unscored; it is never counted as 0.
+    """
+    scores = [await asyncio.to_thread(_score, spec, sample, response) for spec in sample.graders]
+    values = [score.value for score in scores]
+    if any(value == 0.0 for value in values):
+        total: float | None = 0.0
+    else:
+        total = None if not values or None in values else 1.0
+    return Grade(value=total, scores=tuple(scores))
+
+
+def check_graders(samples: tuple[Sample, ...]) -> None:
+    """Make every grader once, so that a mistake in a suite shows before money is spent.
+
+    Raises:
+        ConfigError: an option is wrong.
+        PluginError: an unknown check.
+    """
+    for sample in samples:
+        for spec in sample.graders:
+            _check_of(_frozen(spec))
+
+
+def _score(spec: GraderSpec, sample: Sample, response: Response) -> Score:
+    name = str(spec.get("check", ""))
+    try:
+        result = _check_of(_frozen(spec)).check(response, sample.target, sample.request())
+    except AssayError as error:
+        return Score(grader=name, value=None, explanation=f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a plug-in's check may raise anything; the sample stays unscored
+        return Score(grader=name, value=None, explanation=f"check {name!r} failed: {type(error).__name__}: {error}")
+    return Score(grader=name, value=1.0 if result.passed else 0.0, explanation=result.explanation)
+
+
+def _frozen(spec: GraderSpec) -> bytes:
+    return msgspec.json.encode(spec, order="sorted")
+
+
+@lru_cache(maxsize=1024)
+def _check_of(spec: bytes) -> Check:
+    return make_check(msgspec.json.decode(spec))

@@ -1,0 +1,200 @@
+"""Running a suite against a target, sample by sample, through the same spine that serves.
+
+A run is named by suite, target and seed, and by what decides their answers; asking for the same run again
+continues it: samples that have a score are not asked again, and answers that came before a crash are in the
+spine's cache. A sample without a score (a provider's fault) is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from assay import __version__
+from assay.errors import AssayError, BudgetExceeded, ConfigError, WeightsError
+from assay.evals.grading import Grade, grade
+from assay.evals.suite import Sample, Suite
+from assay.inference.identity import target_digest
+from assay.inference.spine import Options, Spine
+from assay.inference.trace import Trace
+from assay.ledger.rows import ResultRow, RunRow, new_id
+from assay.types import Response
+
+SAMPLE_DEADLINE_S = 300.0
+"""A sample that takes longer is cut and stays unscored."""
+
+Progress = Callable[[str, ResultRow], None]
+
+
+@dataclass(slots=True)
+class Run:
+    """One suite against one target. `results` grows; rows are in the ledger before they stand here."""
+
+    row: RunRow
+    results: dict[str, ResultRow] = field(default_factory=dict)
+
+    def scored(self, sample: Sample) -> bool:
+        """Whether this sample needs no further call."""
+        row = self.results.get(sample.id)
+        return row is not None and row.value is not None
+
+
+class Runner:
+    """Evaluates samples.
+
+    Args:
+        spine: where they are sent.
+        suite: what they belong to.
+        seed: of the order and of each request; part of the run's name.
+        config_digest: kept with the run.
+        concurrency: samples in flight at the same time.
+        use_cache: answer identical calls from the ledger. `assay check` says no.
+        on_result: called with the target and each new row.
+    """
+
+    def __init__(
+        self,
+        spine: Spine,
+        suite: Suite,
+        *,
+        seed: int = 0,
+        config_digest: str = "",
+        concurrency: int = 8,
+        use_cache: bool = True,
+        deadline_s: float = SAMPLE_DEADLINE_S,
+        on_result: Progress | None = None,
+    ) -> None:
+        self._spine = spine
+        self._suite = suite
+        self._seed = seed
+        self._config_digest = config_digest
+        self._concurrency = concurrency
+        self._use_cache = use_cache
+        self._deadline_s = deadline_s
+        self._on_result = on_result
+
+    async def open(self, target: str, *, fresh: bool = False) -> Run:
+        """The run of this suite against a target: continued, or new.
+
+        Raises:
+            ConfigError: there is no such target.
+            AssayError: the target cannot be identified (its weights are missing, say).
+        """
+        digest = await target_digest(self._spine, target, self._suite.kinds)
+        known = None
+        if not fresh:
+            known = await self._spine.ledger.find_run(
+                suite_digest=self._suite.digest, target=target, target_digest=digest, seed=self._seed
+            )
+        if known is not None:
+            rows = await self._spine.ledger.results(known.id)
+            return Run(known, {row.sample_id: row for row in rows})
+        row = RunRow(
+            id=new_id(),
+            suite=self._suite.name,
+            suite_digest=self._suite.digest,
+            target=target,
+            target_digest=digest,
+            config_digest=self._config_digest,
+            seed=self._seed,
+            created_at=time.time(),
+            version=__version__,
+        )
+        await self._spine.ledger.open_run(row)
+        return Run(row)
+
+    async def evaluate(self, run: Run, samples: Iterable[Sample]) -> int:
+        """Ask and grade those of the samples that have no score yet.
+
+        Returns:
+            How many were asked.
+
+        Raises:
+            WeightsError, ConfigError, BudgetExceeded: no sample can be asked; what was done is kept.
+        """
+        waiting = [sample for sample in samples if not run.scored(sample)]
+        queue = iter(waiting)
+
+        async def work() -> None:
+            for sample in queue:
+                run.results[sample.id] = row = await self._one(run.row, sample)
+                if self._on_result is not None:
+                    self._on_result(run.row.target, row)
+
+        workers = min(self._concurrency, len(waiting))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(work())
+        except* AssayError as problems:
+            raise _first(problems) from None
+        return len(waiting)
+
+    async def finish(self, run: Run) -> None:
+        """Mark the run as complete when every sample of the suite has a score."""
+        if run.row.finished_at is None and all(run.scored(sample) for sample in self._suite.samples):
+            await self._spine.ledger.close_run(run.row.id)
+
+    async def _one(self, run: RunRow, sample: Sample) -> ResultRow:
+        trace = Trace(run_id=run.id, sample_id=sample.id)
+        options = Options(use_cache=self._use_cache, seed=self._seed)
+        response: Response | None = None
+        try:
+            response = await self._spine.answer(sample.request(self._deadline_s), run.target, trace, options)
+            result = await grade(sample, response)
+        except (WeightsError, ConfigError, BudgetExceeded):
+            raise  # not this sample's fault: no sample can be asked
+        except AssayError as error:
+            result = None
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            reason = result.unscored
+        row = self._row(run, sample, trace, response, result, reason)
+        await self._spine.ledger.add_result(row)
+        return row
+
+    def _row(
+        self,
+        run: RunRow,
+        sample: Sample,
+        trace: Trace,
+        response: Response | None,
+        result: Grade | None,
+        unscored: str | None,
+    ) -> ResultRow:
+        usd, basis = trace.worth
+        return ResultRow(
+            run_id=run.id,
+            sample_id=sample.id,
+            kind=sample.kind,
+            request_id=trace.request_id,
+            value=result.value if result is not None else None,
+            unscored=unscored,
+            scores=msgspec.json.encode(result.scores if result is not None else ()),
+            answer=_shown(response) if response is not None else None,
+            latency_s=None if trace.cached else trace.total_s,
+            engine_s=trace.engine_worth_s,
+            cost_usd=usd,
+            cost_basis=basis,
+            cached=trace.cached,
+            created_at=time.time(),
+        )
+
+
+def _shown(response: Response) -> str:
+    """What a person is shown of an answer."""
+    calls = [f"{call.name}({call.arguments})" for call in response.tool_calls]
+    return "\n".join([response.text, *calls]) if calls else response.text
+
+
+def _first(problems: BaseExceptionGroup[AssayError]) -> AssayError:
+    found: Sequence[BaseException] = problems.exceptions
+    while isinstance(found[0], BaseExceptionGroup):
+        found = found[0].exceptions
+    error = found[0]
+    assert isinstance(error, AssayError)  # noqa: S101 - `except* AssayError` holds nothing else
+    return error

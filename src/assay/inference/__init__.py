@@ -1,0 +1,1 @@
+"""The spine: the only code that reaches a model."""

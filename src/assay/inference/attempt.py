@@ -1,0 +1,330 @@
+"""One attempt at one deployment: last privacy check, cache, reservation, the stream itself, settlement.
+
+This is the only place where a provider is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from assay import errors
+from assay.config.schema import Constraints
+from assay.envelope.cost import bound_usd, cost_usd, engine_cost_usd
+from assay.errors import (
+    AssayError,
+    BadRequest,
+    ConstraintError,
+    MalformedReply,
+    ProviderError,
+    ProviderFault,
+    RequestError,
+    Timeout,
+)
+from assay.inference.cache import cache_key, events_of, pack, unpack
+from assay.inference.deployment import LiveDeployment
+from assay.inference.trace import Record, Trace
+from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, new_id
+from assay.privacy.guard import assert_may_receive
+from assay.providers.provider import Attempted, Meter
+from assay.types import Event, Failed, Finished, Folder, Label, Raw, Request, Response, Usage
+
+if TYPE_CHECKING:
+    from assay.ledger.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attempt stands.
+
+    Attributes:
+        path: place inside the request: `0`, `1`, `1.0` for the first attempt of a nested route.
+        label: effective privacy label of the request.
+        deadline: on the event loop's clock; None = never.
+        use_cache: whether an identical call may be answered from the ledger.
+        seed: part of the cache key.
+        untouched: the request is still the client's own, so raw bytes may pass.
+    """
+
+    trace: Trace
+    path: str
+    route: str
+    label: Label
+    deadline: float | None
+    use_cache: bool
+    seed: int
+    untouched: bool
+
+
+class Attempt:
+    """One attempt; `events` performs it."""
+
+    def __init__(
+        self, ledger: Ledger, constraints: Constraints, live: LiveDeployment, request: Request, place: Place
+    ) -> None:
+        self.record = Record(id=new_id(), path=place.path, deployment=live.name)
+        self._ledger = ledger
+        self._constraints = constraints
+        self._live = live
+        self._request = request
+        self._place = place
+        self._meter = Meter()
+        self._folder = Folder()
+        self._started = time.monotonic()
+        self._reserved_usd: float | None = None
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """The answer as events; the trace has the attempt's record from the start.
+
+        Raises:
+            AssayError: the attempt failed; the record says so too.
+        """
+        self._place.trace.records.append(self.record)
+        source = self._source()
+        try:
+            async for event in source:
+                yield event
+        except AssayError as error:
+            self.record.error = error
+            if isinstance(error, ProviderError) and error.deployment is None:
+                error.deployment = self._live.name
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            self.record.cancelled = True
+            raise
+        finally:
+            self.record.total_s = time.monotonic() - self._started
+            await source.aclose()
+
+    async def _source(self) -> AsyncGenerator[Event, None]:
+        live, place = self._live, self._place
+        # Filters have seen to this before; the look at the moment of sending fails closed.
+        assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
+        prepared = live.prompt(self._request.kind).apply(self._request)
+        passing = place.untouched and live.may_pass_through(self._request)
+        key, known = None, None
+        if place.use_cache and not passing:
+            key = cache_key(await live.fingerprint(), prepared, place.seed)
+            known = await self._ledger.cached_reply(key)
+        stream = self._replay(known) if known is not None else self._ask(prepared, key, passing)
+        try:
+            async for event in stream:
+                yield event
+        finally:
+            await stream.aclose()
+
+    async def _replay(self, known: Replayed) -> AsyncGenerator[Event, None]:
+        response = unpack(known.response)
+        self.record.cached = True
+        self.record.replayed = known
+        await self._ledger.hold(self._intent(passing=False), None)
+        self.record.response = response
+        await self._settle("cached")
+        for event in events_of(response):
+            yield event
+
+    async def _ask(self, prepared: Request, key: str | None, passing: bool) -> AsyncGenerator[Event, None]:
+        await self._enter()
+        try:
+            self._reserved_usd = self._bound(prepared, passing)
+            self.record.passed_through = passing
+            await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
+            attempted = Attempted(
+                request=prepared,
+                raw=self._request.native.raw if passing and self._request.native else None,
+                stream=self._request.stream,
+            )
+            try:
+                held: list[Event] = []
+                ending = False
+                timed = self._timed(attempted)
+                try:
+                    async for event in timed:
+                        # Raw bytes wait for what is decoded from them, and everything after a finish for the
+                        # settlement: a client that sees the end may rely on the ledger.
+                        ending = ending or isinstance(event, Finished)
+                        held.append(event)
+                        if not ending and not isinstance(event, Raw):
+                            for ready in held:
+                                yield ready
+                            held.clear()
+                finally:
+                    await timed.aclose()  # before settling: closing tells the meter what was used
+                self.record.response = response = self._complete()
+                reply = Reply(key=key, response=pack(response)) if key is not None else None
+                await self._settle("ok", reply)
+                self._live.failures = 0
+                for event in held:
+                    yield event
+            except AssayError as error:
+                self._live.failures += isinstance(error, ProviderError)
+                await self._settle("error", error=error)
+                raise
+            except (asyncio.CancelledError, GeneratorExit):
+                if self.record.response is None:
+                    self._settle("cancelled")
+                raise
+            except Exception as error:
+                await self._settle("error", error=ProviderFault(f"{type(error).__name__}: {error}"))
+                raise
+        finally:
+            self._live.gate.release()
+
+    async def _enter(self) -> None:
+        """Wait for a place among the deployment's requests in flight."""
+        try:
+            async with asyncio.timeout_at(self._place.deadline):
+                await self._live.gate.acquire()
+        except TimeoutError:
+            raise Timeout("the deadline passed while waiting for other requests to this deployment") from None
+
+    async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
+        """The provider's events, cut at the deadline."""
+        stream = self._live.provider.stream(attempted, self._meter)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout_at(self._place.deadline):
+                        event = await anext(stream)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    seconds = time.monotonic() - self._started
+                    raise Timeout(f"the deadline cut this attempt after {seconds:.2f} s") from None
+                except RequestError as error:  # this format cannot express the request: another candidate may
+                    raise BadRequest(str(error), code=error.field) from error
+                self._folder.add(event)
+                if isinstance(event, Failed):
+                    raise _error_of(event)
+                if self.record.first_event_s is None:
+                    self.record.first_event_s = time.monotonic() - self._started
+                yield event
+        finally:
+            await stream.aclose()
+
+    def _complete(self) -> Response:
+        response = self._folder.response()
+        if response.finish is None and not response.parts:
+            raise MalformedReply("the answer ended before it began")
+        return response
+
+    # ---------------------------------------------------------------------------------------- money
+
+    def _bound(self, prepared: Request, passing: bool) -> float | None:
+        """Upper bound of the cost in USD; None = unknown, which a budget does not accept.
+
+        Raises:
+            ConstraintError: a budget is set and nothing bounds what this call may cost.
+        """
+        live = self._live
+        if live.config.dialect == "local":
+            return None  # paid in seconds of the team's own device, not billed
+        tokens = prepared.sampling.max_tokens or (live.model.max_output_tokens if live.model else None)
+        price = live.price.bound
+        if price is not None and tokens is not None:
+            native = self._request.native
+            asked = msgspec.structs.replace(prepared, native=None)
+            size = len(native.raw) if passing and native is not None else len(msgspec.json.encode(asked))
+            return bound_usd(price, size, tokens * (prepared.sampling.n or 1))
+        budget = self._constraints.usd_per_month
+        if budget is not None and self._constraints.unknown_price == "refuse" and live.config.dialect != "scripted":
+            missing = "price" if price is None else "max_tokens"
+            raise ConstraintError(
+                f"{live.name}: a budget of {budget:g} USD is set and the {missing} of this call is not known; "
+                f"give the deployment a price_usd_per_mtok and a max_tokens, or set constraints.unknown_price"
+            )
+        return None
+
+    def _cost(self, outcome: str, error: AssayError | None, usage: Usage | None) -> tuple[float | None, CostBasis]:
+        config, price = self._live.config, self._live.price.price
+        if config.dialect == "local":
+            usd = engine_cost_usd(self._meter.engine_s, config.usd_per_hour)
+            return (usd, "measured") if usd is not None else (None, "unknown")
+        answered_with_error = isinstance(error, ProviderError) and error.status is not None
+        if outcome == "cached" or self._meter.sent_bytes == 0 or answered_with_error:
+            return 0.0, "none"
+        if price is not None and usage is not None and outcome == "ok":
+            usd = cost_usd(price, usage)
+            if usd is not None:
+                return usd, "measured"
+        return (self._reserved_usd, "bound") if self._reserved_usd is not None else (None, "unknown")
+
+    # --------------------------------------------------------------------------------------- ledger
+
+    def _intent(self, *, passing: bool) -> Intent:
+        live, place = self._live, self._place
+        return Intent(
+            id=self.record.id,
+            request_id=place.trace.request_id,
+            path=place.path,
+            route=place.route,
+            deployment=live.name,
+            model=live.config.model,
+            dialect=live.config.dialect,
+            kind=self._request.kind,
+            label=place.label.value,
+            started_at=time.time(),
+            passed_through=passing,
+            reserved_usd=self._reserved_usd,
+            run_id=place.trace.run_id,
+            sample_id=place.trace.sample_id,
+        )
+
+    def _settle(
+        self,
+        outcome: Literal["ok", "error", "cancelled", "cached"],
+        reply: Reply | None = None,
+        error: AssayError | None = None,
+    ) -> asyncio.Future[None]:
+        """Send the settlement off; it is written also when nobody awaits it."""
+        record, meter = self.record, self._meter
+        # Of a cached answer nothing was used now; its tokens stand in the row of the call that was made.
+        response = self._folder.response()
+        usage = response.usage if outcome != "cached" else None
+        record.engine_s = meter.engine_s
+        record.cost_usd, record.cost_basis = self._cost(outcome, error, usage)
+        settlement = Settlement(
+            id=record.id,
+            outcome=outcome,
+            total_s=time.monotonic() - self._started,
+            cost_usd=record.cost_usd,
+            cost_basis=record.cost_basis,
+            first_event_s=record.first_event_s,
+            error=type(error).__name__ if error is not None else None,
+            message=str(error)[:2000] if error is not None else None,
+            status=error.status if isinstance(error, ProviderError) else None,
+            finish=response.finish.kind if response.finish else None,
+            engine_s=meter.engine_s,
+            sent_bytes=meter.sent_bytes,
+            received_bytes=meter.received_bytes,
+            provider_request_id=meter.request_id,
+            **_tokens(usage),
+        )
+        written = self._ledger.settle(settlement, reply)
+        self._place.trace.pending.append(written)
+        return written
+
+
+def _tokens(usage: Usage | None) -> dict[str, int | None]:
+    if usage is None:
+        return {}
+    return {
+        "input_tokens": usage.input,
+        "cached_tokens": usage.cached,
+        "cache_write_tokens": usage.cache_write,
+        "output_tokens": usage.output,
+        "reasoning_tokens": usage.reasoning,
+    }
+
+
+def _error_of(event: Failed) -> ProviderError:
+    """The error that a `Failed` event names."""
+    kind = getattr(errors, event.error, ProviderFault)
+    if not (isinstance(kind, type) and issubclass(kind, ProviderError)):
+        kind = ProviderFault
+    return kind(event.message, body=msgspec.json.encode(event.native) if event.native else None)

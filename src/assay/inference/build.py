@@ -1,0 +1,149 @@
+"""Makes what can be called out of a configuration: deployments with their providers, routes with their policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from assay import plugins
+from assay.catalog.load import Catalog
+from assay.catalog.model import Model
+from assay.checks.check import Check
+from assay.checks.registry import make_check
+from assay.config.schema import Config, Deployment, Route
+from assay.dialects.dialect import Dialect
+from assay.errors import ConfigError, WeightsError
+from assay.inference.deployment import LiveDeployment
+from assay.inference.route import LiveRoute
+from assay.inference.spine import Spine
+from assay.providers.http import HttpProvider
+from assay.providers.provider import Provider
+from assay.providers.scripted import Script, ScriptedProvider
+from assay.providers.transport import Transport
+from assay.providers.unavailable import Unavailable
+from assay.routing.options import make_policy
+from assay.types import Label
+
+if TYPE_CHECKING:
+    from assay.ledger.store import Ledger
+    from assay.providers.local.pool import EnginePool
+
+
+class Builder:
+    """Builds targets that share one pool of connections and one of local engines."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._transport = Transport()
+        self._engines: EnginePool | None = None
+
+    def spine(self, config: Config, ledger: Ledger) -> Spine:
+        """Everything in a configuration, ready to be called.
+
+        Raises:
+            ConfigError: a deployment or route cannot be made as written.
+            PluginError: an unknown dialect, policy or check.
+        """
+        targets: dict[str, LiveDeployment | LiveRoute] = {}
+        for name, deployment in config.deployments.items():
+            targets[name] = self.deployment(name, deployment)
+        for name, route in config.routes.items():
+            targets[name] = make_route(name, route)
+        return Spine(targets, config.constraints, ledger)
+
+    def deployment(self, name: str, deployment: Deployment) -> LiveDeployment:
+        """One deployment.
+
+        Raises:
+            ConfigError: what it needs to be reached is missing.
+        """
+        model = self._model(deployment)
+        dialect: Dialect | None = None
+        if deployment.dialect == "local":
+            provider = self._local(name, deployment, model)
+        elif deployment.dialect == "scripted":
+            provider = ScriptedProvider(Script.read(deployment.script or ""))
+        else:
+            dialect = cast(Dialect, plugins.load("assay.dialects", deployment.dialect)())
+            provider = self._hosted(name, deployment, model, dialect)
+        live = LiveDeployment(
+            name=name,
+            config=deployment,
+            provider=provider,
+            model=model,
+            dialect=dialect,
+        )
+        for kind in (None, *deployment.kinds):
+            try:
+                prompt = live.prompt(kind)
+            except ConfigError as error:
+                raise ConfigError(f"deployments.{name}{f'.kinds.{kind}' if kind else ''}: {error}") from error
+            if (
+                prompt.output is not None
+                and prompt.output.kind == "grammar"
+                and deployment.dialect not in ("local", "scripted")
+            ):
+                raise ConfigError(
+                    f"deployments.{name}: choices and grammars need the dialect 'local'; use a schema_file"
+                )
+        return live
+
+    def _model(self, deployment: Deployment) -> Model | None:
+        """The catalogue entry. A model that it does not know can be used; its facts are then unknown."""
+        return self._catalog.get(deployment.model)
+
+    def _hosted(self, name: str, deployment: Deployment, model: Model | None, dialect: Dialect) -> Provider:
+        place = next((at for at in model.hosts if self._speaks(at.host, deployment.dialect)), None) if model else None
+        host = self._catalog.host(place.host) if place is not None else None
+        base_url = deployment.base_url or (host.base_url if host is not None else None)
+        if base_url is None:
+            raise ConfigError(f"deployments.{name}: base_url is missing, and the catalogue knows none for its dialect")
+        upstream = deployment.upstream_model or (place.model if place is not None else None)
+        return HttpProvider(
+            deployment, dialect, self._transport, base_url, upstream or deployment.model.rpartition("/")[2]
+        )
+
+    def _speaks(self, host: str, dialect: str) -> bool:
+        return self._catalog.host(host).dialect == dialect
+
+    def _local(self, name: str, deployment: Deployment, model: Model | None) -> Provider:
+        from assay.providers.local.pool import EnginePool
+        from assay.providers.local.provider import LocalProvider
+        from assay.weights.locate import locate
+
+        source = deployment.weights
+        if source is None and model is not None:
+            source = next((weights.source for weights in model.weights if weights.source is not None), None)
+        if source is None:
+            raise ConfigError(
+                f"deployments.{name}: weights is missing, and the catalogue knows none of {deployment.model!r}"
+            )
+        if self._engines is None:
+            self._engines = EnginePool()
+        try:
+            return LocalProvider(deployment, locate(source), self._engines)
+        except WeightsError as error:
+            return Unavailable(error)
+
+
+def make_route(name: str, route: Route) -> LiveRoute:
+    """One route with its policy and checks.
+
+    Raises:
+        ConfigError: an option of the policy or of a check is wrong.
+    """
+    policy = make_policy(route.policy, f"routes.{name}.policy")
+    return LiveRoute(
+        name=name,
+        candidates=route.candidates,
+        policy=policy,
+        checks=make_checks(policy.checks),
+        label=Label(route.label) if route.label is not None else None,
+        kind=route.kind,
+        deadline_s=route.deadline_s,
+    )
+
+
+def make_checks(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, Check]:
+    """The checks that a policy names."""
+    return {name: make_check(spec) for name, spec in specs.items()}

@@ -1,0 +1,103 @@
+"""A deployment at run time: config, catalogue facts, price, prompts, and the provider that reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from assay.catalog.model import Model
+from assay.catalog.prices import CatalogPrice, price_of
+from assay.config.schema import Deployment
+from assay.dialects.dialect import Dialect
+from assay.inference.prompt import Prompt, compile_prompt, merge
+from assay.providers.provider import Provider
+from assay.types import Request
+
+
+@dataclass(slots=True)
+class LiveDeployment:
+    """One way to call a model, ready to be called.
+
+    Attributes:
+        dialect: of an upstream that speaks one; None for engines in our own hands.
+        model: catalogue entry; None when the catalogue does not know it.
+        failures: attempts that failed since the last success.
+    """
+
+    name: str
+    config: Deployment
+    provider: Provider
+    model: Model | None = None
+    dialect: Dialect | None = None
+    failures: int = 0
+    _prompts: dict[str | None, Prompt] = field(default_factory=dict)
+    _gate: asyncio.Semaphore | None = None
+    _identity: dict[str, str] | None = None
+    _price: CatalogPrice | None = None
+
+    @property
+    def gate(self) -> asyncio.Semaphore:
+        """Limits the requests in flight."""
+        if self._gate is None:
+            self._gate = asyncio.Semaphore(self.config.concurrency)
+        return self._gate
+
+    def prompt(self, kind: str | None) -> Prompt:
+        """The prompt and settings for a kind.
+
+        Raises:
+            ConfigError: one of its files cannot be read.
+        """
+        known = kind if kind in self.config.kinds else None
+        prompt = self._prompts.get(known)
+        if prompt is None:
+            special = self.config.kinds.get(known) if known is not None else None
+            settings = merge(self.config.settings, special) if special is not None else self.config.settings
+            prompt = self._prompts[known] = compile_prompt(settings)
+        return prompt
+
+    def may_pass_through(self, request: Request) -> bool:
+        """Whether the client's own bytes may go upstream: same dialect, and nothing to apply."""
+        return (
+            request.native is not None
+            and self.dialect is not None
+            and request.native.dialect == self.dialect.name
+            and self.prompt(request.kind).empty
+        )
+
+    @property
+    def price(self) -> CatalogPrice:
+        """What tokens cost, and the dearest rate that may apply; looked up when first needed."""
+        if self._price is None:
+            own = self.config.price_usd_per_mtok
+            if own is not None:
+                self._price = CatalogPrice(own, own, source="assay.toml")
+            elif self.model is None or self.config.dialect in ("local", "scripted"):
+                self._price = CatalogPrice(None, None, source="none")
+            else:
+                self._price = price_of(self.model, datetime.now(UTC))
+        return self._price
+
+    async def identity(self) -> dict[str, str]:
+        """What the provider can prove about itself: weights digest, engine version, template digest."""
+        if self._identity is None:
+            self._identity = await self.provider.identity()
+        return self._identity
+
+    async def fingerprint(self) -> str:
+        """sha256 (hex) of what decides an answer apart from the request: model, host, weights, engine."""
+        config = self.config
+        facts = {
+            "model": config.model,
+            "upstream_model": config.upstream_model,
+            "dialect": config.dialect,
+            "base_url": config.base_url,
+            "quirks": config.quirks,
+            "context_tokens": config.engine.context_tokens if config.dialect == "local" else None,
+            "identity": await self.identity(),
+        }
+        return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()

@@ -1,0 +1,192 @@
+"""A deployment's prompt and settings for one kind, and how they are applied to a raw request.
+
+Suites and clients send raw input; what is put around it belongs to the deployment, so that serving prepends
+exactly what was measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from assay.config.schema import Example, Settings
+from assay.errors import ConfigError
+from assay.types import Message, OutputFormat, Request, Sampling, Text, Value
+
+_GROUPS = (
+    ("system", "system_file"),
+    ("template", "template_file"),
+    ("examples", "examples_file"),
+    ("schema_file", "grammar_file", "choices"),
+)
+_SAMPLING = ("temperature", "top_p", "max_tokens", "stop", "seed", "reasoning_effort")
+INPUT = "{input}"
+
+
+class Prompt(Value, frozen=True, kw_only=True):
+    """What is put around a request. Its digest names it in caches and pins.
+
+    Attributes:
+        style: `chat` sends turns; `text` writes everything as one text for a base model.
+    """
+
+    system: str | None = None
+    template: str | None = None
+    examples: tuple[Example, ...] = ()
+    style: str = "chat"
+    output: OutputFormat | None = None
+    sampling: Sampling = Sampling()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is applied, so that a request may pass through untouched."""
+        return self == Prompt()
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of everything that is applied."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    def apply(self, request: Request) -> Request:
+        """The request as it is sent: the client's own parameters win over the deployment's."""
+        if self.empty:
+            return request
+        changed: dict[str, Any] = {
+            "native": None,
+            "output": request.output or self.output,
+            "sampling": over(self.sampling, request.sampling),
+        }
+        if self.style == "text":
+            changed |= {"form": "completion", "messages": (), "prompt": self._as_text(request)}
+        elif request.form == "chat" or self._wraps:
+            changed |= {"form": "chat", "messages": self._as_turns(request), "prompt": None}
+        return msgspec.structs.replace(request, **changed)
+
+    @property
+    def _wraps(self) -> bool:
+        return bool(self.system or self.template or self.examples)
+
+    def _fill(self, text: str) -> str:
+        return self.template.replace(INPUT, text) if self.template is not None else text
+
+    def _as_turns(self, request: Request) -> tuple[Message, ...]:
+        turns = list(request.messages) if request.form == "chat" else [Message.of("user", request.prompt or "")]
+        last = next((n for n in reversed(range(len(turns))) if turns[n].role == "user"), None)
+        if self.template is not None and last is not None:
+            turns[last] = _with_text(turns[last], self._fill(turns[last].text))
+        shots: list[Message] = []
+        for example in self.examples:
+            shots += [Message.of("user", self._fill(example.user)), Message.of("assistant", example.assistant)]
+        head = [Message.of("system", self.system)] if self.system else []
+        own = [turn for turn in turns if turn.role in ("system", "developer")]
+        rest = [turn for turn in turns if turn.role not in ("system", "developer")]
+        return (*head, *own, *shots, *rest)
+
+    def _as_text(self, request: Request) -> str:
+        if request.form == "completion":
+            given = request.prompt or ""
+        else:
+            given = "\n\n".join(message.text for message in request.messages)
+        shots = [f"{self._fill(example.user)} {example.assistant}" for example in self.examples]
+        return "\n\n".join([*([self.system] if self.system else []), *shots, self._fill(given)])
+
+
+def _with_text(message: Message, text: str) -> Message:
+    """The message with its text exchanged; other parts (images) stay."""
+    others = tuple(part for part in message.parts if not isinstance(part, Text))
+    return msgspec.structs.replace(message, parts=(Text(text=text), *others))
+
+
+def over(base: Sampling, top: Sampling) -> Sampling:
+    """`base` with every parameter that `top` sets."""
+    given = {name: value for name in top.__struct_fields__ if (value := getattr(top, name)) not in (None, ())}
+    return msgspec.structs.replace(base, **given)
+
+
+# ------------------------------------------------------------------------------------------- compiling
+
+
+def merge(general: Settings, special: Settings) -> Settings:
+    """Settings of a kind over those for every kind. A group (text or file of the same thing) goes as one."""
+    values = {name: getattr(general, name) for name in general.__struct_fields__}
+    grouped = {name for group in _GROUPS for name in group}
+    for group in _GROUPS:
+        if any(getattr(special, name) is not None for name in group):
+            values |= {name: getattr(special, name) for name in group}
+    values |= {
+        name: value
+        for name in special.__struct_fields__
+        if name not in grouped and (value := getattr(special, name)) is not None
+    }
+    return Settings(**values)
+
+
+def compile_prompt(settings: Settings) -> Prompt:
+    """Read the files that settings name.
+
+    Raises:
+        ConfigError: a file cannot be read or does not hold what it should.
+    """
+    style = settings.style or "chat"
+    given = {name: value for name in _SAMPLING if (value := getattr(settings, name)) is not None}
+    return Prompt(
+        system=settings.system if settings.system is not None else _read(settings.system_file),
+        template=_template(settings),
+        examples=settings.examples or _examples(settings.examples_file),
+        style=style,
+        output=_output(settings, style),
+        sampling=Sampling(**given),
+    )
+
+
+def _read(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text("utf-8").rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+
+
+def _template(settings: Settings) -> str | None:
+    template = settings.template if settings.template is not None else _read(settings.template_file)
+    if template is not None and INPUT not in template:
+        raise ConfigError(f"a template must hold {INPUT}, the place of the input: {template!r}")
+    return template
+
+
+def _examples(path: str | None) -> tuple[Example, ...]:
+    lines = (_read(path) or "").splitlines()
+    examples: list[Example] = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                examples.append(msgspec.json.decode(line, type=Example))
+            except (msgspec.DecodeError, UnicodeError) as error:
+                raise ConfigError(f"{path}, line {number}: not an example (user, assistant): {error}") from error
+    return tuple(examples)
+
+
+def _output(settings: Settings, style: str) -> OutputFormat | None:
+    if settings.schema_file is not None:
+        try:
+            schema = msgspec.json.decode(_read(settings.schema_file) or "", type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise ConfigError(f"{settings.schema_file}: not a JSON schema: {error}") from error
+        return OutputFormat(kind="json_schema", name="answer", schema=schema, strict=True)
+    if settings.grammar_file is not None:
+        return OutputFormat(kind="grammar", grammar=_read(settings.grammar_file))
+    if settings.choices is not None:
+        space = '" "? ' if style == "text" else ""  # a continued text begins with a space
+        options = " | ".join(_gbnf(choice) for choice in settings.choices)
+        return OutputFormat(kind="grammar", grammar=f"root ::= {space}({options})")
+    return None
+
+
+def _gbnf(text: str) -> str:
+    """A GBNF literal: C-like escapes."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'

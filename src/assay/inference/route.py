@@ -1,0 +1,32 @@
+"""Routes at run time: a name, candidates, a policy and the checks it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from assay.checks.check import Check
+from assay.routing.protocol import Policy
+from assay.types import Label
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRoute:
+    """A route that can be called.
+
+    Attributes:
+        candidates: names of deployments or routes.
+        checks: the checks that the policy names.
+        label: the label of its requests that carry none; never lowers one.
+        kind: the kind of requests that name none.
+        deadline_s: deadline of requests that name none.
+        default: not written by a person: a deployment called by its own name.
+    """
+
+    name: str
+    candidates: tuple[str, ...]
+    policy: Policy
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    label: Label | None = None
+    kind: str | None = None
+    deadline_s: float | None = None

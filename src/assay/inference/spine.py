@@ -1,0 +1,206 @@
+"""`generate`: the one way to a model.
+
+A request is labelled, candidates are filtered by the hard constraints, and the route's policy is asked for the
+next step until it answers or refuses (`assay.inference.steps`). Each step is performed and recorded. The
+gateway calls this for a client, the eval runner for a sample, a judge for a verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from assay.config.schema import Constraints
+from assay.envelope.constraints import removals
+from assay.errors import AssayError, ConfigError, ConstraintError, ProviderFault, Refused, did_you_mean
+from assay.inference.attempt import Place
+from assay.inference.deployment import LiveDeployment
+from assay.inference.route import LiveRoute
+from assay.inference.steps import Steps
+from assay.inference.trace import Trace
+from assay.ledger.rows import RequestRow
+from assay.ledger.store import Ledger
+from assay.privacy.label import at_least, effective_label
+from assay.routing.fallback import Fixed
+from assay.types import Event, Failed, Folder, Label, Request, Response
+
+
+class Options(NamedTuple):
+    """How one request is to be served.
+
+    Attributes:
+        use_cache: answer identical calls from the ledger, marked (evals; a gateway only where a route opts in).
+        seed: the request's random number; None = from the request's own seed, else from its id.
+    """
+
+    use_cache: bool = False
+    seed: int | None = None
+
+
+DEFAULT = Options()
+
+
+class Spine:
+    """Everything that can be called, and the way to it.
+
+    Args:
+        targets: deployments and routes by name.
+        constraints: the hard limits.
+        ledger: where each attempt is recorded before its first byte is sent.
+    """
+
+    def __init__(
+        self, targets: Mapping[str, LiveDeployment | LiveRoute], constraints: Constraints, ledger: Ledger
+    ) -> None:
+        self.targets = dict(targets)
+        self.constraints = constraints
+        self.ledger = ledger
+
+    async def close(self) -> None:
+        """Let go of connections and local engines."""
+        for target in self.targets.values():
+            if isinstance(target, LiveDeployment):
+                await target.provider.close()
+
+    async def generate(
+        self, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
+    ) -> AsyncGenerator[Event, None]:
+        """The answer to a request as events. Closing the generator cancels everything upstream.
+
+        Args:
+            request: what is asked, as the client said it.
+            target: name of a route or deployment.
+            trace: filled in on the way; make one to learn who answered and what it cost.
+            options: see `Options`.
+
+        Yields:
+            Events. An error after the first one comes as a `Failed` event, which is then the last.
+
+        Raises:
+            AssayError: there is no answer, and nothing has been handed on yet.
+        """
+        trace = trace if trace is not None else Trace()
+        route = self.route(target)
+        request = msgspec.structs.replace(request, kind=request.kind if request.kind is not None else route.kind)
+        place = self._place(route, request, trace, options)
+        steps = Steps(self, route, request, place)
+        begun, problem = False, None
+        outcome: Literal["answered", "refused", "failed", "cancelled"] = "cancelled"
+        stream = steps.events()
+        try:
+            async for event in stream:
+                trace.answering = steps.answering
+                begun = True
+                yield event
+            outcome = "answered"
+        except AssayError as error:
+            problem = error
+            outcome = "refused" if isinstance(error, ConstraintError | Refused) else "failed"
+        finally:
+            await stream.aclose()
+            trace.answering = steps.answering
+            trace.total_s = time.monotonic() - trace.started
+            closed = self.ledger.close_request(_row(target, request, place.label, trace, outcome, problem))
+        # A request is complete for the client when its rows are durable.
+        await asyncio.gather(closed, *trace.pending)
+        if problem is not None and not begun:
+            raise problem
+        if problem is not None:
+            yield Failed(error=type(problem).__name__, message=str(problem))
+
+    async def answer(
+        self, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
+    ) -> Response:
+        """As `generate`, folded to the whole answer.
+
+        Raises:
+            AssayError: there is no complete answer.
+        """
+        trace = trace if trace is not None else Trace()
+        folder = Folder()
+        stream = self.generate(request, target, trace, options)
+        try:
+            async for event in stream:
+                folder.add(event)
+        finally:
+            await stream.aclose()
+        if folder.failed is not None:
+            failed = next((record.error for record in reversed(trace.records) if record.error is not None), None)
+            raise failed if failed is not None else ProviderFault(folder.failed.message)
+        return folder.response()
+
+    def _place(self, route: LiveRoute, request: Request, trace: Trace, options: Options) -> Place:
+        seconds = request.deadline_s if request.deadline_s is not None else route.deadline_s
+        seed = options.seed if options.seed is not None else request.sampling.seed
+        return Place(
+            trace=trace,
+            path="",
+            route=route.name,
+            label=effective_label(request, route.label),
+            deadline=asyncio.get_running_loop().time() + seconds if seconds is not None else None,
+            use_cache=options.use_cache,
+            seed=seed if seed is not None else int(trace.request_id[-8:], 16),
+            untouched=True,
+        )
+
+    def route(self, name: str) -> LiveRoute:
+        """The route of this name; a deployment is a route of itself alone.
+
+        Raises:
+            ConfigError: there is neither.
+        """
+        target = self.targets.get(name)
+        if target is None:
+            raise ConfigError(f"unknown model {name!r}; {did_you_mean(name, self.targets)}")
+        if isinstance(target, LiveRoute):
+            return target
+        return LiveRoute(name=name, candidates=(name,), policy=Fixed())
+
+    def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
+        """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
+        reasons = ((name, self._reason(name, request, label)) for name in route.candidates)
+        return tuple((name, reason) for name, reason in reasons if reason is not None)
+
+    def _reason(self, name: str, request: Request, label: Label) -> str | None:
+        target = self.targets[name]
+        if isinstance(target, LiveDeployment):
+            asked = msgspec.structs.replace(request, label=label)
+            return removals(name, target.config, target.model, asked, self.constraints)
+        inside = self.removed(target, request, at_least(label, target.label))
+        if len(inside) < len(target.candidates):
+            return None
+        return "; ".join(f"{candidate}: {reason}" for candidate, reason in inside)
+
+
+def _row(
+    target: str,
+    request: Request,
+    label: Label,
+    trace: Trace,
+    outcome: Literal["answered", "refused", "failed", "cancelled"],
+    problem: AssayError | None,
+) -> RequestRow:
+    usd, basis = trace.cost
+    return RequestRow(
+        id=trace.request_id,
+        target=target,
+        kind=request.kind,
+        label=label.value,
+        started_at=trace.started_at,
+        total_s=trace.total_s or 0.0,
+        outcome=outcome,
+        attempts=len(trace.records),
+        cached=trace.cached,
+        cost_usd=usd,
+        cost_basis=basis,
+        reason=str(problem)[:2000] if problem is not None else None,
+        answered_by=trace.answering.id if trace.answering else None,
+        deployment=trace.answering.deployment if trace.answering else None,
+        engine_s=trace.engine_s,
+        run_id=trace.run_id,
+        sample_id=trace.sample_id,
+    )

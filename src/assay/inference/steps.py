@@ -1,0 +1,241 @@
+"""One route being worked through: ask the policy, perform the step, until there is an answer or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from assay.errors import AssayError, ConfigError, NoCandidate, ProviderError, Refused, Timeout
+from assay.inference.attempt import Attempt, Place
+from assay.inference.deployment import LiveDeployment
+from assay.inference.prompt import over
+from assay.inference.route import LiveRoute
+from assay.inference.send import Outcome, Sending
+from assay.inference.trace import Record
+from assay.privacy.label import at_least
+from assay.routing import protocol
+from assay.routing.protocol import Answer, Call, Check, CheckOutcome, Failure, Refuse, Send, Snapshot, State
+from assay.routing.retry import Retrying
+from assay.types import Event, Request, Response, fold
+
+if TYPE_CHECKING:
+    from assay.inference.spine import Spine
+
+MAX_STEPS = 200
+"""A policy that has not come to an end after so many steps is broken."""
+
+
+class Steps:
+    """Works through one route; `events` performs it.
+
+    Attributes:
+        answering: the attempt whose answer is handed on; set before its first event.
+    """
+
+    def __init__(self, spine: Spine, route: LiveRoute, request: Request, place: Place) -> None:
+        self.answering: Record | None = None
+        self._spine = spine
+        self._route = route
+        self._request = request
+        self._place = place
+        self._attempts: list[protocol.Attempt] = []
+        self._outcomes: list[Outcome] = []
+        self._opened: dict[int, Attempt | Steps] = {}  # by index of the attempt
+        self._sends = 0
+        self._committed: int | None = None
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """The route's answer as events.
+
+        Raises:
+            AssayError: there is no answer; or it broke off after its first event.
+        """
+        candidates = self._candidates()
+        policy = Retrying(self._route.policy, self._retries(candidates))
+        money_left = await self._money_left()
+        for _ in range(MAX_STEPS):
+            self._check_deadline()
+            step = policy.decide(self._state(candidates, money_left))
+            if isinstance(step, Send):
+                sending = Sending(step, self._open, self._place.deadline)
+                live = sending.live()
+                try:
+                    async for event in live:
+                        self._commit(sending)
+                        yield event
+                finally:
+                    await live.aclose()
+                self._note(step, sending)
+                self._check_committed()
+            elif isinstance(step, Check):
+                await self._check(step)
+            elif isinstance(step, Answer):
+                if self._committed is None:
+                    self.answering = _record_of(self._opened[step.attempt])
+                    for event in self._outcomes[step.attempt].events:
+                        yield event
+                elif self._committed != step.attempt:
+                    raise ConfigError(f"policy {policy.inner.kind!r} answers twice: it must hold what it may exchange")
+                return
+            elif isinstance(step, Refuse):
+                raise self._refusal(step)
+        raise ConfigError(
+            f"policy {policy.inner.kind!r} of route {self._route.name!r} did not end in {MAX_STEPS} steps"
+        )
+
+    # ------------------------------------------------------------------------------- before the first
+
+    def _candidates(self) -> tuple[str, ...]:
+        removed = self._spine.removed(self._route, self._request, self._place.label)
+        self._place.trace.removed.extend(removed)
+        gone = {name for name, _ in removed}
+        kept = tuple(name for name in self._route.candidates if name not in gone)
+        if not kept:
+            raise NoCandidate(self._route.name, removed)
+        return kept
+
+    def _retries(self, candidates: tuple[str, ...]) -> dict[str, int]:
+        targets = self._spine.targets
+        return {
+            name: target.config.retries for name in candidates if isinstance(target := targets[name], LiveDeployment)
+        }
+
+    async def _money_left(self) -> float | None:
+        budget = self._spine.constraints.usd_per_month
+        if budget is None:
+            return None
+        spent = await self._spine.ledger.spent()
+        return budget - spent.settled_usd - spent.held_usd
+
+    def _state(self, candidates: tuple[str, ...], money_left_usd: float | None) -> State:
+        health = {
+            name: target.failures
+            for name in candidates
+            if isinstance(target := self._spine.targets[name], LiveDeployment) and target.failures
+        }
+        return State(
+            request=self._request,
+            candidates=candidates,
+            attempts=tuple(self._attempts),
+            deadline=self._place.deadline,
+            snapshot=Snapshot(
+                now=asyncio.get_running_loop().time(),
+                seed=self._place.seed,
+                health=health,
+                money_left_usd=money_left_usd,
+            ),
+        )
+
+    def _check_deadline(self) -> None:
+        deadline = self._place.deadline
+        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+            last = next((outcome.error for outcome in reversed(self._outcomes) if outcome.error is not None), None)
+            raise (
+                last
+                if isinstance(last, Timeout)
+                else Timeout(
+                    f"the deadline passed after {len(self._attempts)} attempts" + (f"; last: {last}" if last else "")
+                )
+            )
+
+    # ----------------------------------------------------------------------------------------- Send
+
+    def _open(self, number: int, call: Call) -> AsyncGenerator[Event, None]:
+        """The events of the call with this number in the Send that is being performed."""
+        index = len(self._attempts) + number
+        target = self._spine.targets.get(call.target)
+        place = replace(
+            self._place,
+            path=f"{self._place.path}.{index}".lstrip("."),
+            route=self._route.name,
+            untouched=self._place.untouched and call.overrides is None,
+        )
+        request = self._changed(call)
+        opened: Attempt | Steps
+        if isinstance(target, LiveDeployment):
+            opened = Attempt(self._spine.ledger, self._spine.constraints, target, request, place)
+        elif isinstance(target, LiveRoute):
+            label = at_least(place.label, target.label)
+            opened = Steps(self._spine, target, request, replace(place, label=label))
+        else:
+            raise ConfigError(f"route {self._route.name!r} calls unknown {call.target!r}")
+        self._opened[index] = opened
+        return opened.events()
+
+    def _changed(self, call: Call) -> Request:
+        changes = call.overrides
+        if changes is None:
+            return self._request
+        return msgspec.structs.replace(
+            self._request,
+            native=None,
+            messages=changes.messages if changes.messages is not None else self._request.messages,
+            sampling=over(self._request.sampling, changes.sampling) if changes.sampling else self._request.sampling,
+            kind=changes.kind if changes.kind is not None else self._request.kind,
+        )
+
+    def _commit(self, sending: Sending) -> None:
+        if self._committed is None and sending.committed is not None:
+            self._committed = len(self._attempts) + sending.committed
+            self.answering = _record_of(self._opened[self._committed])
+
+    def _note(self, step: Send, sending: Sending) -> None:
+        """Append what the calls of a Send came to."""
+        self._commit(sending)
+        for call, outcome in zip(step.calls, sending.outcomes, strict=True):
+            self._outcomes.append(outcome)
+            self._attempts.append(
+                protocol.Attempt(
+                    index=len(self._attempts),
+                    send=self._sends,
+                    call=call,
+                    response=fold(outcome.events) if outcome.done else None,
+                    failure=_failure_of(outcome.error) if outcome.error is not None else None,
+                    cancelled=not outcome.ended,
+                )
+            )
+        self._sends += 1
+
+    def _check_committed(self) -> None:
+        """What has been handed on cannot be taken back: if it broke off, so does the request."""
+        broken = self._outcomes[self._committed].error if self._committed is not None else None
+        if broken is not None:
+            raise broken
+
+    # -------------------------------------------------------------------------- Check, Answer, Refuse
+
+    async def _check(self, step: Check) -> None:
+        attempt = self._attempts[step.attempt]
+        check = self._route.checks.get(step.name)
+        if check is None or attempt.response is None:
+            raise ConfigError(f"route {self._route.name!r} has no check {step.name!r} for attempt {step.attempt}")
+        response: Response = attempt.response
+        try:
+            async with asyncio.timeout_at(self._place.deadline):
+                result = await asyncio.to_thread(check.check, response, None, self._request)
+        except TimeoutError:
+            raise Timeout(f"the deadline passed while check {step.name!r} ran") from None
+        outcome = CheckOutcome(result.passed, result.explanation)
+        self._attempts[step.attempt] = msgspec.structs.replace(attempt, checks={**attempt.checks, step.name: outcome})
+
+    def _refusal(self, step: Refuse) -> AssayError:
+        """What a refusal is raised as: the provider's own error where nothing but errors came."""
+        errors = [outcome.error for outcome in self._outcomes if outcome.error is not None]
+        if errors and not any(attempt.ok for attempt in self._attempts):
+            errors[-1].add_note(step.reason)
+            return errors[-1]
+        return Refused(step.reason)
+
+
+def _record_of(opened: Attempt | Steps) -> Record | None:
+    return opened.record if isinstance(opened, Attempt) else opened.answering
+
+
+def _failure_of(error: AssayError) -> Failure:
+    retryable = isinstance(error, ProviderError) and error.retryable
+    retry_after_s = error.retry_after_s if isinstance(error, ProviderError) else None
+    return Failure(type(error).__name__, str(error), retryable, retry_after_s)

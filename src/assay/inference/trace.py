@@ -1,0 +1,108 @@
+"""What happened to one request: each attempt, who answered, and what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from assay.errors import AssayError
+from assay.ledger.rows import CostBasis, Replayed, new_id
+from assay.types import Response
+
+
+@dataclass(slots=True)
+class Record:
+    """One attempt at one deployment, filled in while it goes on.
+
+    Attributes:
+        path: place inside the request (`0`, `1`, `1.0` for the first attempt of a nested route).
+        total_s, first_event_s: seconds from the start of the attempt.
+        engine_s: CPU or GPU seconds of a local engine.
+        replayed: of an answer from the cache: what the call that made it cost.
+    """
+
+    id: str
+    path: str
+    deployment: str
+    response: Response | None = None
+    error: AssayError | None = None
+    cancelled: bool = False
+    cached: bool = False
+    replayed: Replayed | None = None
+    passed_through: bool = False
+    first_event_s: float | None = None
+    total_s: float | None = None
+    cost_usd: float | None = None
+    cost_basis: CostBasis = "none"
+    engine_s: float | None = None
+
+
+@dataclass(slots=True)
+class Trace:
+    """One request on its way through the spine.
+
+    Attributes:
+        answering: the attempt whose answer the client gets; set before its first event is handed on.
+        removed: `(candidate, reason)` of what the hard constraints took out, over all nested routes.
+        pending: writes on their way to the ledger; awaited before the request counts as complete.
+    """
+
+    request_id: str = field(default_factory=new_id)
+    run_id: str | None = None
+    sample_id: str | None = None
+    started_at: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)
+    total_s: float | None = None
+    records: list[Record] = field(default_factory=list)
+    answering: Record | None = None
+    removed: list[tuple[str, str]] = field(default_factory=list)
+    pending: list[asyncio.Future[None]] = field(default_factory=list)
+
+    @property
+    def cached(self) -> bool:
+        """Whether no model was called: every attempt was answered from the cache."""
+        return bool(self.records) and all(record.cached for record in self.records)
+
+    @property
+    def cost(self) -> tuple[float | None, CostBasis]:
+        """The sum over all attempts; unknown as soon as one is."""
+        return total_cost((record.cost_usd, record.cost_basis) for record in self.records)
+
+    @property
+    def worth(self) -> tuple[float | None, CostBasis]:
+        """As `cost`, but an answer from the cache counts what it cost when it was made."""
+        return total_cost(
+            (record.replayed.cost_usd, record.replayed.cost_basis)
+            if record.replayed is not None
+            else (record.cost_usd, record.cost_basis)
+            for record in self.records
+        )
+
+    @property
+    def engine_s(self) -> float | None:
+        """Engine seconds of all attempts; None when no local engine was used."""
+        return _sum(record.engine_s for record in self.records)
+
+    @property
+    def engine_worth_s(self) -> float | None:
+        """As `engine_s`, but an answer from the cache counts what it took when it was made."""
+        return _sum(record.replayed.engine_s if record.replayed else record.engine_s for record in self.records)
+
+
+def _sum(seconds: Iterable[float | None]) -> float | None:
+    known = [value for value in seconds if value is not None]
+    return sum(known) if known else None
+
+
+def total_cost(costs: Iterable[tuple[float | None, CostBasis]]) -> tuple[float | None, CostBasis]:
+    """The sum of costs and the weakest basis among them: unknown, then bound, then measured."""
+    total, bases = 0.0, set[CostBasis]()
+    for usd, basis in costs:
+        bases.add(basis)
+        total += usd or 0.0
+    if "unknown" in bases:
+        return None, "unknown"
+    order: tuple[CostBasis, ...] = ("held", "bound", "measured")
+    return total, next((basis for basis in order if basis in bases), "none")

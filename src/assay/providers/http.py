@@ -1,0 +1,113 @@
+"""A host that speaks a dialect over HTTP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+
+from assay.config.schema import Deployment
+from assay.dialects.dialect import Dialect, WireRequest
+from assay.errors import AuthFailed, MalformedReply
+from assay.providers.provider import Attempted, Meter
+from assay.providers.transport import MAX_ERROR_BYTES, Reply, Transport
+from assay.types import Event, Raw
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+
+
+class HttpProvider:
+    """One deployment at a host.
+
+    Args:
+        deployment: its configuration.
+        dialect: what the host speaks.
+        transport: shared pool of connections.
+        base_url: without a trailing slash; the dialect's path is appended.
+        upstream_model: what the host calls the model.
+    """
+
+    def __init__(
+        self, deployment: Deployment, dialect: Dialect, transport: Transport, base_url: str, upstream_model: str
+    ) -> None:
+        self._deployment = deployment
+        self._dialect = dialect
+        self._transport = transport
+        self._base_url = base_url.rstrip("/")
+        self._upstream_model = upstream_model
+
+    async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
+        """See `Provider.stream`."""
+        wire = self._write(attempt)
+        headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
+        meter.sent_bytes = len(wire.body)
+        async with self._transport.request(
+            "POST",
+            self._base_url + wire.path,
+            headers=headers,
+            body=wire.body,
+            connect_timeout_s=self._deployment.connect_timeout_s,
+            idle_timeout_s=self._deployment.idle_timeout_s,
+        ) as reply:
+            meter.request_id = next(
+                (reply.headers[name] for name in _REQUEST_ID_HEADERS if name in reply.headers), None
+            )
+            if reply.status >= 400:
+                raise self._dialect.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES))
+            if reply.status >= 300:
+                raise MalformedReply(f"the host answered with a redirect ({reply.status}); correct base_url")
+            events = self._streamed if _is_stream(reply) else self._whole
+            async for event in events(reply, meter, tap=attempt.raw is not None):
+                yield event
+
+    def _write(self, attempt: Attempted) -> WireRequest:
+        wire = self._dialect.write_request(
+            attempt.request, model=self._upstream_model, stream=attempt.stream, quirks=self._deployment.quirks
+        )
+        if attempt.raw is None:
+            return wire
+        return wire._replace(body=self._dialect.splice_model(attempt.raw, self._upstream_model))
+
+    def _key(self) -> dict[str, str]:
+        name = self._deployment.api_key_env
+        if name is None:
+            return {}
+        key = os.environ.get(name, "").strip()
+        if not key:
+            raise AuthFailed(f"the environment variable {name} holds no key")
+        return {"authorization": f"Bearer {key}"}
+
+    async def _whole(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
+        body = await reply.read(MAX_REPLY_BYTES)
+        meter.received_bytes = len(body)
+        if tap:
+            yield Raw(data=body)
+        for event in self._dialect.read_response(body):
+            yield event
+
+    async def _streamed(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
+        decoder = self._dialect.decoder()
+        chunks = reply.chunks()
+        try:
+            async for chunk in chunks:
+                meter.received_bytes += len(chunk)
+                if tap:
+                    yield Raw(data=chunk)
+                for event in decoder.feed(chunk):
+                    yield event
+            for event in decoder.close():
+                yield event
+        finally:
+            await chunks.aclose()
+
+    async def identity(self) -> dict[str, str]:
+        """A host proves nothing about its weights."""
+        return {}
+
+    async def close(self) -> None:
+        """Close the shared connections; the next call opens new ones."""
+        await self._transport.close()
+
+
+def _is_stream(reply: Reply) -> bool:
+    return reply.headers.get("content-type", "").split(";")[0].strip().lower() == "text/event-stream"

@@ -1,0 +1,180 @@
+r"""A deterministic model without weights: it answers by rules. Shipped, so that users test offline too.
+
+A script is a JSON file:
+
+    {
+      "rules": [
+        {"match": "capital of (\\w+)", "answer": "You asked for {1}."},
+        {"match": "slow", "answer": "done", "delay_s": 0.5, "chunk_delay_s": 0.01},
+        {"match": "busy", "error": "RateLimited", "retry_after_s": 0.1, "times": 2},
+        {"match": "weather", "tool_calls": [{"name": "get_weather", "arguments": {"city": "Oslo"}}]}
+      ],
+      "default": "I do not know."
+    }
+
+The first rule whose `match` (a regular expression) is found in the last user text answers; `{0}`, `{1}` are
+its groups. A rule with `times` is spent after so many uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from assay import errors
+from assay.errors import ConfigError, ProviderError
+from assay.providers.provider import Attempted, Meter
+from assay.types import (
+    Begin,
+    Event,
+    Finish,
+    Finished,
+    FinishKind,
+    RefusalDelta,
+    Request,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageReport,
+)
+
+Delay = Annotated[float, Meta(ge=0)]
+
+
+class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tool call of a scripted answer."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to do when `match` is found in the last user text.
+
+    Attributes:
+        answer, refusal, tool_calls: the answer.
+        error: name of a class in `assay.errors` to raise instead of answering, or, with `fail_after`, after so
+            many chunks of the answer.
+        delay_s, chunk_delay_s: before the first, and between two chunks.
+        times: how often the rule applies; None = always.
+    """
+
+    match: str = ""
+    answer: str = ""
+    refusal: str | None = None
+    tool_calls: tuple[ScriptedCall, ...] = ()
+    finish: FinishKind | None = None
+    error: str | None = None
+    status: int | None = None
+    retry_after_s: float | None = None
+    fail_after: int | None = None
+    delay_s: Delay = 0.0
+    chunk_delay_s: Delay = 0.0
+    times: int | None = None
+
+
+class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rules in order, and what to say when none matches."""
+
+    rules: tuple[Rule, ...] = ()
+    default: str = ""
+
+    @classmethod
+    def read(cls, path: Path | str) -> Script:
+        """The script in a JSON file.
+
+        Raises:
+            ConfigError: it cannot be read, or a rule is wrong.
+        """
+        try:
+            script = msgspec.json.decode(Path(path).read_bytes(), type=cls)
+            for rule in script.rules:
+                re.compile(rule.match)
+        except (OSError, msgspec.DecodeError, re.error) as error:
+            raise ConfigError(f"script {path}: {error}") from error
+        return script
+
+
+class ScriptedProvider:
+    """Answers by the rules of a script. Tokens are words; nothing is sent anywhere."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._used: dict[int, int] = {}
+
+    async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
+        """See `Provider.stream`. `meter.sent_bytes` counts the prompt: it was handed over."""
+        asked = _last_text(attempt.request)
+        rule, answer = self._choose(asked)
+        meter.sent_bytes = len(asked.encode())
+        await asyncio.sleep(rule.delay_s)
+        if rule.error is not None and rule.fail_after is None:
+            raise _error(rule)
+        yield Begin(id=f"scripted-{sha256(asked.encode()).hexdigest()[:12]}", model="scripted")
+        for number, event in enumerate(_answer_events(rule, answer)):
+            if rule.error is not None and number == rule.fail_after:
+                raise _error(rule)
+            if rule.chunk_delay_s:
+                await asyncio.sleep(rule.chunk_delay_s)
+            yield event
+        if rule.error is not None:
+            raise _error(rule)
+        finish: FinishKind = rule.finish or ("tool_calls" if rule.tool_calls else "stop")
+        words_in, words_out = len(_all_text(attempt.request).split()), len(answer.split())
+        yield Finished(finish=Finish(kind=finish, native=finish))
+        yield UsageReport(
+            usage=Usage(input=words_in, output=words_out, cached=0, reasoning=0, total=words_in + words_out)
+        )
+
+    def _choose(self, asked: str) -> tuple[Rule, str]:
+        for number, rule in enumerate(self._script.rules):
+            found = re.search(rule.match, asked)
+            if found is None or (rule.times is not None and self._used.get(number, 0) >= rule.times):
+                continue
+            self._used[number] = self._used.get(number, 0) + 1
+            answer = rule.answer
+            for place, group in enumerate((found.group(0), *found.groups())):
+                answer = answer.replace(f"{{{place}}}", group or "")
+            return rule, answer
+        return Rule(), self._script.default
+
+    async def identity(self) -> dict[str, str]:
+        """The digest of the script stands for weights."""
+        return {"script_sha256": sha256(msgspec.json.encode(self._script)).hexdigest()}
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _answer_events(rule: Rule, answer: str) -> list[Event]:
+    events: list[Event] = [TextDelta(text=piece) for piece in re.findall(r"\s*\S+\s*$|\s*\S+", answer)]
+    if rule.refusal is not None:
+        events.append(RefusalDelta(text=rule.refusal))
+    for index, call in enumerate(rule.tool_calls):
+        arguments = msgspec.json.encode(call.arguments).decode()
+        events.append(ToolCallDelta(index=index, id=f"call_{index}", name=call.name, arguments=arguments))
+    return events
+
+
+def _error(rule: Rule) -> ProviderError:
+    kind = getattr(errors, rule.error or "", errors.ProviderFault)
+    if not (isinstance(kind, type) and issubclass(kind, ProviderError)):
+        raise ConfigError(f"script: {rule.error!r} is not a provider error; see assay.errors")
+    return kind(f"scripted {rule.error}", status=rule.status, retry_after_s=rule.retry_after_s)
+
+
+def _last_text(request: Request) -> str:
+    if request.form == "completion":
+        return request.prompt or ""
+    return next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+
+
+def _all_text(request: Request) -> str:
+    return " ".join(message.text for message in request.messages) + (request.prompt or "")
