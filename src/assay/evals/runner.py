@@ -107,8 +107,13 @@ class Runner:
         await self._spine.ledger.open_run(row)
         return Run(row)
 
-    async def evaluate(self, run: Run, samples: Iterable[Sample]) -> int:
+    async def evaluate(self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None) -> int:
         """Ask and grade those of the samples that have no score yet.
+
+        Args:
+            run: grows by them.
+            samples: in the order to ask them in.
+            stop: asked before each sample; true ends the evaluation, what is in flight is awaited.
 
         Returns:
             How many were asked.
@@ -118,9 +123,14 @@ class Runner:
         """
         waiting = [sample for sample in samples if not run.scored(sample)]
         queue = iter(waiting)
+        asked = 0
 
         async def work() -> None:
+            nonlocal asked
             for sample in queue:
+                if stop is not None and stop():
+                    return
+                asked += 1
                 run.results[sample.id] = row = await self._one(run.row, sample)
                 if self._on_result is not None:
                     self._on_result(run.row.target, row)
@@ -132,7 +142,7 @@ class Runner:
                     group.create_task(work())
         except* AssayError as problems:
             raise _first(problems) from None
-        return len(waiting)
+        return asked
 
     async def finish(self, run: Run) -> None:
         """Mark the run as complete when every sample of the suite has a score."""
@@ -143,16 +153,16 @@ class Runner:
         trace = Trace(run_id=run.id, sample_id=sample.id)
         options = Options(use_cache=self._use_cache, seed=self._seed)
         response: Response | None = None
+        result: Grade | None = None
+        reason: str | None = None
         try:
             response = await self._spine.answer(sample.request(self._deadline_s), run.target, trace, options)
             result = await grade(sample, response)
+            reason = result.unscored
         except (WeightsError, ConfigError, BudgetExceeded):
             raise  # not this sample's fault: no sample can be asked
         except AssayError as error:
-            result = None
             reason = f"{type(error).__name__}: {error}"
-        else:
-            reason = result.unscored
         row = self._row(run, sample, trace, response, result, reason)
         await self._spine.ledger.add_result(row)
         return row

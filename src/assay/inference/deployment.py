@@ -82,22 +82,29 @@ class LiveDeployment:
                 self._price = price_of(self.model, datetime.now(UTC))
         return self._price
 
-    async def identity(self) -> dict[str, str]:
-        """What the provider can prove about itself: weights digest, engine version, template digest."""
-        if self._identity is None:
-            self._identity = await self.provider.identity()
-        return self._identity
+    async def facts(self, *, fresh: bool = False) -> dict[str, str]:
+        """What decides an answer apart from request and prompt, in a form that a person can compare.
+
+        Args:
+            fresh: read weights anew instead of trusting a digest remembered by file time.
+
+        Raises:
+            AssayError: the provider cannot identify itself (its weights are missing, say).
+        """
+        if self._identity is None or fresh:
+            self._identity = await self.provider.identity(fresh=fresh)
+        config = self.config
+        facts = {"model": config.model, "dialect": config.dialect, **self._identity}
+        if config.upstream_model is not None:
+            facts["upstream_model"] = config.upstream_model
+        if config.base_url is not None:
+            facts["base_url"] = config.base_url
+        if config.quirks:
+            facts["quirks"] = msgspec.json.encode(config.quirks, order="sorted").decode()
+        if config.dialect == "local":
+            facts["context_tokens"] = str(config.engine.context_tokens)
+        return facts
 
     async def fingerprint(self) -> str:
-        """sha256 (hex) of what decides an answer apart from the request: model, host, weights, engine."""
-        config = self.config
-        facts = {
-            "model": config.model,
-            "upstream_model": config.upstream_model,
-            "dialect": config.dialect,
-            "base_url": config.base_url,
-            "quirks": config.quirks,
-            "context_tokens": config.engine.context_tokens if config.dialect == "local" else None,
-            "identity": await self.identity(),
-        }
-        return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()
+        """sha256 (hex) of `facts`."""
+        return hashlib.sha256(msgspec.json.encode(await self.facts(), order="sorted")).hexdigest()

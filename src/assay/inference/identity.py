@@ -1,4 +1,4 @@
-"""What decides a target's answers, as one digest: the name of evidence and pins."""
+"""What decides a target's answers: the facts that pins freeze, and one digest that names evidence."""
 
 from __future__ import annotations
 
@@ -12,25 +12,42 @@ from assay.inference.spine import Spine
 
 
 async def target_digest(spine: Spine, name: str, kinds: Iterable[str]) -> str:
-    """sha256 (hex) over a target: weights, engine, host, prompts of these kinds; of a route, its policy and
-    everything below it.
+    """sha256 (hex) of `target_facts` for these kinds.
 
     Raises:
         ConfigError: there is no such target.
         AssayError: a deployment cannot identify itself (its weights are missing, say).
     """
-    facts = await _facts(spine, name, tuple(sorted(kinds)))
+    facts = {kind: await target_facts(spine, name, kind) for kind in sorted(kinds)}
     return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()
 
 
-async def _facts(spine: Spine, name: str, kinds: tuple[str, ...]) -> dict[str, object]:
+async def target_facts(spine: Spine, name: str, kind: str, *, fresh: bool = False) -> dict[str, str]:
+    """What decides a target's answers to a kind, as flat facts that a person can compare.
+
+    A deployment's facts are its model, host, prompt digest and what its provider proves (weights, engine,
+    template); a route's are its policy and, under `NAME/`, those of everything below it.
+
+    Args:
+        spine: what can be called.
+        name: deployment or route.
+        kind: whose prompt counts.
+        fresh: read weights anew instead of trusting a digest remembered by file time.
+
+    Raises:
+        ConfigError: there is no such target.
+        AssayError: a deployment cannot identify itself.
+    """
     route = spine.route(name)
     target = spine.targets[name]
     if isinstance(target, LiveDeployment):
-        prompts = {kind: target.prompt(kind).digest for kind in kinds}
-        return {"deployment": await target.fingerprint(), "prompts": prompts}
-    return {
-        "policy": route.policy.kind,
-        "options": msgspec.to_builtins(route.policy),
-        "candidates": [[candidate, await _facts(spine, candidate, kinds)] for candidate in route.candidates],
-    }
+        return {**await target.facts(fresh=fresh), "prompt_sha256": target.prompt(kind).digest}
+    facts = {"policy": route.policy.kind, "policy_sha256": _digest(msgspec.to_builtins(route.policy))}
+    for place, candidate in enumerate(route.candidates):
+        below = await target_facts(spine, candidate, kind, fresh=fresh)
+        facts |= {f"{place}.{candidate}/{fact}": value for fact, value in below.items()}
+    return facts
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()

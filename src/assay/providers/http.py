@@ -100,7 +100,7 @@ class HttpProvider:
         finally:
             await chunks.aclose()
 
-    async def identity(self) -> dict[str, str]:
+    async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """A host proves nothing about its weights."""
         return {}
 

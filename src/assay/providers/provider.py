@@ -53,8 +53,12 @@ class Provider(Protocol):
         """
         ...
 
-    async def identity(self) -> dict[str, str]:
-        """What a pin freezes beside the config: weights digest, engine version, chat template digest."""
+    async def identity(self, *, fresh: bool = False) -> dict[str, str]:
+        """What a pin freezes beside the config: weights digest, engine version, chat template digest.
+
+        Args:
+            fresh: read weights anew instead of trusting a digest remembered by file time.
+        """
         ...
 
     async def close(self) -> None:

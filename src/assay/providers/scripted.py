@@ -145,7 +145,7 @@ class ScriptedProvider:
             return rule, answer
         return Rule(), self._script.default
 
-    async def identity(self) -> dict[str, str]:
+    async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """The digest of the script stands for weights."""
         return {"script_sha256": sha256(msgspec.json.encode(self._script)).hexdigest()}
 

@@ -22,7 +22,7 @@ class Unavailable:
             yield event
         raise self._reason
 
-    async def identity(self) -> dict[str, str]:
+    async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """See `Provider.identity`."""
         raise self._reason
 

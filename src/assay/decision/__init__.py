@@ -1,0 +1,1 @@
+"""Choosing by evidence, explaining it, pinning it, and proving the pin again."""

@@ -1,0 +1,308 @@
+"""Choosing: gates in full first, then the cheapest candidate that certainly passes the bar.
+
+A candidate is asked sample by sample until the verdict of the full suite is arithmetically certain: enough have
+passed, or so many have failed that the bar is out of reach. Nothing is estimated about the samples left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.decision.moves import next_moves
+from assay.decision.order import expected
+from assay.envelope.estimate import Estimate, prior_cost_rank
+from assay.errors import AssayError, BudgetExceeded, ConfigError
+from assay.evals.runner import Run, Runner
+from assay.evals.scorecard import Metrics, metrics
+from assay.evals.suite import Sample, Suite, shuffled
+from assay.inference.spine import Spine
+from assay.ledger.rows import ResultRow, new_id
+from assay.privacy.label import effective_label
+from assay.stats.certainty import Verdict, certain, needed
+from assay.stats.intervals import upper_bound
+
+GUARANTEE = (
+    "exact: each verdict is the one that the full suite would give; a candidate was asked until its verdict was "
+    "arithmetically certain"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is decided together: one kind, or all kinds that are no gates."""
+
+    name: str
+    kinds: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    bar: float
+    gate: bool
+    guards: tuple[str, ...] | None
+
+
+@dataclass(slots=True)
+class Choosing:
+    """One call of `assay choose`.
+
+    Args:
+        spine: what can be called.
+        suite: already cut to the split and kinds wanted.
+        candidates: names of deployments and routes.
+        runner: evaluates samples of `suite`.
+        bar: for kinds whose suite names none; `force_bar` for all.
+        p95_latency_s: hard limit on measured latency.
+        overall: decide all kinds together instead of each by itself.
+        on_verdict: told of each candidate that is done: kind, candidate, verdict.
+    """
+
+    spine: Spine
+    suite: Suite
+    candidates: Sequence[str]
+    runner: Runner
+    bar: float
+    seed: int
+    config_digest: str = ""
+    split: str | None = None
+    force_bar: float | None = None
+    p95_latency_s: float | None = None
+    overall: bool = False
+    on_verdict: Callable[[str, str, str], None] | None = None
+    _runs: dict[str, Run] = field(default_factory=dict)
+    _broken: dict[str, str] = field(default_factory=dict)
+    _asked_now: int = 0
+    _started: float = field(default_factory=time.time)
+
+    async def choose(self) -> Decision:
+        """Gates, then each group, cheapest first.
+
+        Raises:
+            BudgetExceeded: the month's budget is spent; what was asked is kept and a further call continues.
+        """
+        for name in self.candidates:
+            await self._open(name)
+        groups = self._groups()
+        gated: dict[str, list[tuple[Group, str]]] = {name: [] for name in self.candidates}
+        decisions: dict[str, KindDecision] = {}
+        for group in [*(g for g in groups if g.gate), *(g for g in groups if not g.gate)]:
+            decisions[group.name] = decision = await self._decide(group, gated)
+            if group.gate:
+                for one in decision.candidates:
+                    if one.status is Status.FAILED:
+                        gated[one.name].append((group, one.reason))
+        for run in self._runs.values():
+            await self.runner.finish(run)
+        return self._decision(tuple(decisions[group.name] for group in groups))
+
+    # --------------------------------------------------------------------------------------- set-up
+
+    async def _open(self, name: str) -> None:
+        try:
+            self._runs[name] = await self.runner.open(name)
+        except ConfigError:
+            raise
+        except AssayError as error:  # weights that are not there, an engine that does not start
+            self._broken[name] = str(error)
+
+    def _groups(self) -> list[Group]:
+        groups = [
+            Group(
+                name=kind.name,
+                kinds=(kind.name,),
+                samples=samples,
+                bar=self.force_bar or kind.bar or self.bar,
+                gate=kind.gate,
+                guards=kind.guards,
+            )
+            for kind in self.suite.kinds.values()
+            if (samples := self.suite.of(kind.name))
+        ]
+        if not self.overall:
+            return groups
+        plain = [group for group in groups if not group.gate]
+        together = Group(
+            name="overall",
+            kinds=tuple(kind for group in plain for kind in group.kinds),
+            samples=tuple(sample for group in plain for sample in group.samples),
+            bar=self.force_bar or self.bar,
+            gate=False,
+            guards=None,
+        )
+        return [*(group for group in groups if group.gate), *([together] if plain else [])]
+
+    # ------------------------------------------------------------------------------------ one group
+
+    async def _decide(self, group: Group, gated: dict[str, list[tuple[Group, str]]]) -> KindDecision:
+        estimates = {name: expected(self.spine, name, group.samples) for name in self.candidates}
+        results: dict[str, CandidateResult] = {}
+        chosen: str | None = None
+        for name in prior_cost_rank(estimates):
+            barred = self._barred(group, name, gated)
+            if barred is not None:
+                status, reason = barred
+                result = self._result(group, name, status, reason, estimates[name])
+            elif chosen is not None and not group.gate:
+                reason = f"{chosen} is cheaper and passes"
+                result = self._result(group, name, Status.NOT_NEEDED, reason, estimates[name])
+            else:
+                result = await self._prove(group, name, estimates[name], chosen)
+                if result.status is Status.CHOSEN:
+                    chosen = name
+            results[name] = result
+            if self.on_verdict is not None:
+                self.on_verdict(group.name, name, result.status)
+        listed = tuple(results.values())
+        need = needed(len(group.samples), group.bar)
+        decided = KindDecision(
+            name=group.name,
+            kinds=group.kinds,
+            gate=group.gate,
+            bar=group.bar,
+            total=len(group.samples),
+            needed=need,
+            chosen=chosen,
+            reason=_sentence(group, chosen, listed),
+            candidates=listed,
+            moves=next_moves(self.spine, listed) if chosen is None else (),
+        )
+        return decided
+
+    def _barred(self, group: Group, name: str, gated: dict[str, list[tuple[Group, str]]]) -> tuple[Status, str] | None:
+        """Why a candidate is not even asked."""
+        if name in self._broken:
+            return Status.UNPROVEN, self._broken[name]
+        removed = self._removed(group, name)
+        if removed is not None:
+            return (Status.UNPROVEN if removed.startswith("no key") else Status.EXCLUDED), removed
+        for gate, reason in gated[name]:
+            if gate.guards is None or set(group.kinds) & set(gate.guards):
+                return Status.GATED, f"failed the gate {gate.name}: {reason}"
+        return None
+
+    def _removed(self, group: Group, name: str) -> str | None:
+        route = self.spine.route(name)
+        labels = {sample.label: sample for sample in group.samples}
+        for sample in labels.values():
+            request = sample.request()
+            removed = self.spine.removed(route, request, effective_label(request, route.label))
+            if len(removed) == len(route.candidates):
+                reasons = [reason if candidate == name else f"{candidate}: {reason}" for candidate, reason in removed]
+                return "; ".join(reasons)
+        return None
+
+    async def _prove(self, group: Group, name: str, estimate: Estimate | None, chosen: str | None) -> CandidateResult:
+        run = self._runs[name]
+
+        def verdict() -> Verdict:
+            m = self._metrics(group, run)
+            return certain(m.passed, m.failed, m.unscored, m.total, group.bar)
+
+        stop = None if group.gate else lambda: verdict() is not Verdict.OPEN
+        try:
+            self._asked_now += await self.runner.evaluate(run, shuffled(group.samples, self.seed), stop)
+        except (BudgetExceeded, ConfigError):
+            raise
+        except AssayError as error:
+            self._broken[name] = str(error)
+            return self._result(group, name, Status.UNPROVEN, str(error), estimate)
+        m = self._metrics(group, run)
+        found, need = verdict(), needed(m.total, group.bar)
+        if found is Verdict.FAIL:
+            status, reason = Status.FAILED, _below(m, need)
+        elif found is Verdict.OPEN:
+            status = Status.OPEN
+            reason = f"{m.passed} passed, {m.unscored} unscored of {m.total}; {need} needed: cannot be told"
+        elif self.p95_latency_s is not None and m.p95_s is not None and m.p95_s > self.p95_latency_s:
+            status, reason = (
+                Status.FAILED,
+                f"p95 latency {m.p95_s:.2f} s is above the limit of {self.p95_latency_s:g} s",
+            )
+        elif chosen is not None:
+            status, reason = Status.NOT_NEEDED, f"passes too; {chosen} is cheaper"
+        else:
+            asked = m.passed + m.failed
+            reason = f"the cheapest that passes: {m.passed} of {asked} asked passed, {need} of {m.total} needed"
+            status = Status.CHOSEN
+        return self._result(group, name, status, reason, estimate)
+
+    def _metrics(self, group: Group, run: Run) -> Metrics:
+        wanted = {sample.id for sample in group.samples}
+        return metrics((row for row in run.results.values() if row.sample_id in wanted), len(wanted))
+
+    def _result(
+        self, group: Group, name: str, status: Status, reason: str, estimate: Estimate | None
+    ) -> CandidateResult:
+        run = self._runs.get(name)
+        m = self._metrics(group, run) if run is not None else metrics((), len(group.samples))
+        scored = m.passed + m.failed
+        return CandidateResult(
+            name=name,
+            status=status,
+            reason=reason,
+            passed=m.passed,
+            failed=m.failed,
+            unscored=m.unscored,
+            interval=m.interval,
+            failure_bound=upper_bound(m.failed, scored) if group.gate and scored else None,
+            p95_s=m.p95_s,
+            usd=m.usd,
+            engine_s=m.engine_s,
+            expected=estimate.value if estimate is not None else None,
+            expected_unit=estimate.unit if estimate is not None else None,
+        )
+
+    # ----------------------------------------------------------------------------------- the whole
+
+    def _decision(self, kinds: tuple[KindDecision, ...]) -> Decision:
+        wanted = {sample.id for sample in self.suite.samples}
+        rows = [row for run in self._runs.values() for row in run.results.values() if row.sample_id in wanted]
+        new = [row for row in rows if row.created_at >= self._started and not row.cached]
+        return Decision(
+            id=new_id(),
+            created_at=self._started,
+            suite=self.suite.name,
+            suite_version=self.suite.version,
+            suite_digest=self.suite.digest,
+            config_digest=self.config_digest,
+            seed=self.seed,
+            split=self.split,
+            kinds=kinds,
+            asked=len(rows),
+            asked_now=self._asked_now,
+            grid=len(self.suite.samples) * len(self.candidates),
+            spent_usd=_total(new, lambda row: row.cost_usd),
+            spent_engine_s=_total(new, lambda row: row.engine_s),
+            runs={name: run.row.id for name, run in self._runs.items()},
+            guarantee=GUARANTEE,
+            population=(
+                f"the {len(self.suite.samples)} samples of suite {self.suite.name!r} {self.suite.version}"
+                + (f", split {self.split}" if self.split else "")
+                + "; intervals (Wilson, 95 %) are for new work of the same kind"
+            ),
+        )
+
+
+def _total(rows: Sequence[ResultRow], value: Callable[[ResultRow], float | None]) -> float | None:
+    """The sum; None when one is not known."""
+    values = [value(row) for row in rows]
+    known = [one for one in values if one is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _below(m: Metrics, need: int) -> str:
+    best = m.total - m.failed
+    return f"{m.passed} passed, {m.failed} failed: at most {best} of {m.total} can pass, {need} needed"
+
+
+def _sentence(group: Group, chosen: str | None, results: tuple[CandidateResult, ...]) -> str:
+    what = "gate" if group.gate else "bar"
+    if chosen is not None:
+        unsure = [one.name for one in results if one.status in (Status.OPEN, Status.UNPROVEN)]
+        note = f"; nothing is claimed of {', '.join(unsure)}" if unsure else ""
+        return f"{chosen} is the cheapest proven to meet the {what} of {group.bar:.0%}{note}"
+    if any(one.status is Status.OPEN for one in results):
+        return f"cannot be told: unscored samples decide whether the {what} of {group.bar:.0%} is met"
+    if not any(one.passed + one.failed for one in results):
+        return "no candidate could be asked"
+    return f"none passes: no candidate meets the {what} of {group.bar:.0%}"

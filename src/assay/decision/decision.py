@@ -1,0 +1,116 @@
+"""A decision as a value: for each kind of work who does it, on what evidence, and why not the others."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from assay.types import Value
+
+
+class Status(StrEnum):
+    """What became of a candidate for one kind.
+
+    - chosen: the cheapest that certainly passes.
+    - failed: certainly below the bar, or above the latency limit.
+    - gated: failed a gate that stands before this kind.
+    - excluded: a hard constraint forbids it.
+    - unproven: it could not be called from here (no key, no weights), so nothing is claimed of it.
+    - open: all samples were asked and the unscored ones decide; cannot be told.
+    - not-needed: a cheaper candidate passed first.
+    """
+
+    CHOSEN = "chosen"
+    FAILED = "failed"
+    GATED = "gated"
+    EXCLUDED = "excluded"
+    UNPROVEN = "unproven"
+    OPEN = "open"
+    NOT_NEEDED = "not-needed"
+
+
+class CandidateResult(Value, frozen=True, kw_only=True):
+    """One candidate for one kind.
+
+    Attributes:
+        passed, failed, unscored: of the samples asked so far; the rest was not needed for a certain verdict.
+        interval: Wilson, 95 %: for new work of the same kind.
+        failure_bound: of a gate: exact one-sided 95 % upper bound of its failure rate (Clopper-Pearson).
+        usd, engine_s: measured mean of one answer.
+        expected: predicted cost of one answer that the order came from, in `expected_unit`.
+    """
+
+    name: str
+    status: Status
+    reason: str
+    passed: int = 0
+    failed: int = 0
+    unscored: int = 0
+    interval: tuple[float, float] | None = None
+    failure_bound: float | None = None
+    p95_s: float | None = None
+    usd: float | None = None
+    engine_s: float | None = None
+    expected: float | None = None
+    expected_unit: str | None = None
+
+
+class KindDecision(Value, frozen=True, kw_only=True):
+    """One kind of work (or, with `--overall`, all of them together).
+
+    Attributes:
+        total: samples; `needed` of them must pass to meet `bar`.
+        chosen: the candidate; None when none passes or it cannot be told.
+        moves: what is left to do when none passes.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    gate: bool
+    bar: float
+    total: int
+    needed: int
+    chosen: str | None
+    reason: str
+    candidates: tuple[CandidateResult, ...]
+    moves: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether it cannot be told with this evidence."""
+        return self.chosen is None and any(one.status is Status.OPEN for one in self.candidates)
+
+
+class Decision(Value, frozen=True, kw_only=True):
+    """What `assay choose` found.
+
+    Attributes:
+        asked: samples that the evidence rests on; `grid` would be every candidate on every sample.
+        asked_now: of these, asked in this very call; the rest was known from earlier runs.
+        spent_usd, spent_engine_s: of what was asked now; None = not known.
+        runs: candidate -> run that holds its results.
+    """
+
+    id: str
+    created_at: float
+    suite: str
+    suite_version: str
+    suite_digest: str
+    config_digest: str
+    seed: int
+    split: str | None
+    kinds: tuple[KindDecision, ...]
+    asked: int
+    asked_now: int
+    grid: int
+    spent_usd: float | None
+    spent_engine_s: float | None
+    runs: dict[str, str]
+    guarantee: str
+    population: str
+
+    @property
+    def exit_code(self) -> int:
+        """0 = a candidate for every kind; 1 = none passes some kind; 4 = cannot be told."""
+        if all(kind.chosen is not None for kind in self.kinds):
+            return 0
+        return 1 if any(kind.chosen is None and not kind.open for kind in self.kinds) else 4

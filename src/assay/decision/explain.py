@@ -1,0 +1,106 @@
+"""A decision as text: the verdict first, then each kind with every candidate and its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+
+_MARKS = {
+    Status.CHOSEN: "+",
+    Status.FAILED: "-",
+    Status.GATED: "x",
+    Status.EXCLUDED: "x",
+    Status.UNPROVEN: "?",
+    Status.OPEN: "?",
+    Status.NOT_NEEDED: " ",
+}
+
+
+def explain(decision: Decision, kind: str | None = None) -> str:
+    """The whole decision, or one kind of it, as plain text."""
+    kinds = [one for one in decision.kinds if kind is None or one.name == kind or kind in one.kinds]
+    blocks = [_verdict(decision)] if kind is None else []
+    blocks += [_kind(one) for one in kinds]
+    blocks.append(_method(decision))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _verdict(decision: Decision) -> str:
+    won = [one for one in decision.kinds if one.chosen is not None]
+    head = f"Suite {decision.suite} {decision.suite_version}: {len(won)} of {len(decision.kinds)} kinds have a proven model."
+    width = max(len(one.name) for one in decision.kinds)
+    lines = [f"  {one.name:<{width}}  {one.chosen or _nobody(one)}" for one in decision.kinds]
+    return "\n".join([head, *lines])
+
+
+def _nobody(kind: KindDecision) -> str:
+    return "(cannot be told)" if kind.open else "(none passes)"
+
+
+def _kind(kind: KindDecision) -> str:
+    what = "gate" if kind.gate else "bar"
+    lines = [f"{kind.name}: {kind.reason}", f"  {what} {kind.bar:.0%}: {kind.needed} of {kind.total} samples must pass"]
+    lines += table(
+        ("", "candidate", "passed", "asked", "95 % interval", "cost", "p95", "verdict"),
+        [_row(one) for one in kind.candidates],
+        indent="  ",
+    )
+    lines += [f"  {one.name}: failure rate at most {one.failure_bound:.0%} (95 %, exact)" for one in kind.candidates
+              if kind.gate and one.failure_bound is not None]  # fmt: skip
+    if kind.moves:
+        lines += ["  moves that are left:", *(f"    - {move}" for move in kind.moves)]
+    return "\n".join(lines)
+
+
+def _row(one: CandidateResult) -> tuple[str, ...]:
+    asked = one.passed + one.failed
+    interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval is not None else "-"
+    return (
+        _MARKS[one.status],
+        one.name,
+        f"{one.passed}" if asked else "-",
+        f"{asked + one.unscored}" if asked + one.unscored else "-",
+        interval,
+        cost_of(one),
+        f"{one.p95_s:.2f} s" if one.p95_s is not None else "-",
+        f"{one.status.value}: {one.reason}",
+    )
+
+
+def cost_of(one: CandidateResult) -> str:
+    """Cost of one answer: measured, or expected and marked with `~`."""
+    if one.usd is not None and (one.usd > 0 or one.engine_s is None):
+        return f"{one.usd * 1000:.3f} USD/1k"
+    if one.engine_s is not None:
+        return f"{one.engine_s:.2f} CPU s"
+    if one.expected is not None:
+        return f"~{one.expected:.2f} CPU s" if one.expected_unit == "s" else f"~{one.expected * 1000:.3f} USD/1k"
+    return "unknown"
+
+
+def _method(decision: Decision) -> str:
+    saved = decision.grid - decision.asked
+    spent = []
+    if decision.spent_usd:
+        spent.append(f"{decision.spent_usd:.4f} USD")
+    if decision.spent_engine_s:
+        spent.append(f"{decision.spent_engine_s:.1f} CPU s")
+    lines = [
+        f"Asked: {decision.asked} of {decision.grid} answers that the full grid has ({saved} saved); "
+        f"{decision.asked_now} in this call" + (f", for {' and '.join(spent)}." if spent else "."),
+        f"Guarantee: {decision.guarantee}.",
+        f"Speaks of: {decision.population}.",
+        f"Decision {decision.id}, seed {decision.seed}, suite {decision.suite_digest[:12]}, "
+        f"config {decision.config_digest[:12] or '-'}.",
+    ]
+    return "\n".join(lines)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
+    """Aligned columns of plain text; the last column is not padded."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    return [
+        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+        for row in (head, *rows)
+    ]

@@ -1,0 +1,58 @@
+"""What is left to do when no candidate passes: the moves, from the nearest to the farthest."""
+
+from __future__ import annotations
+
+from assay.catalog.load import builtin
+from assay.decision.decision import CandidateResult, Status
+from assay.inference.deployment import LiveDeployment
+from assay.inference.spine import Spine
+
+
+def next_moves(spine: Spine, results: tuple[CandidateResult, ...]) -> tuple[str, ...]:
+    """Concrete moves for a kind that nothing passes."""
+    tried = [one for one in results if one.passed + one.failed]
+    moves: list[str] = []
+    if tried:
+        best = max(tried, key=lambda one: (one.passed / (one.passed + one.failed), one.passed))
+        scored = best.passed + best.failed
+        moves.append(
+            f"another configuration: {best.name} came closest ({best.passed} of {scored} asked); "
+            "change its prompt, examples or grammar for this kind"
+        )
+    larger = _larger_open_model(spine, results)
+    if larger is not None:
+        moves.append(f"a larger open model: {larger}")
+    moves += [f"{one.name}: not proven here ({one.reason})" for one in results if one.status is Status.UNPROVEN]
+    if not any(_is_hosted(spine, one.name) for one in results):
+        moves.append("a hosted model: add a deployment with base_url and api_key_env")
+    if tried and any(one.passed for one in tried):
+        moves.append("split the work: give the samples that some candidate passes a kind of their own")
+    moves.append("tuning: worth trying with some hundreds of good examples of this kind and nothing else left")
+    return tuple(moves)
+
+
+def _is_hosted(spine: Spine, name: str) -> bool:
+    target = spine.targets[name]
+    if isinstance(target, LiveDeployment):
+        return target.config.dialect not in ("local", "scripted")
+    return any(_is_hosted(spine, candidate) for candidate in spine.route(name).candidates)
+
+
+def _larger_open_model(spine: Spine, results: tuple[CandidateResult, ...]) -> str | None:
+    """The smallest open-weight model of the catalogue above those tried, with a licence that is allowed."""
+    targets = [spine.targets[one.name] for one in results]
+    models = [target.model for target in targets if isinstance(target, LiveDeployment) and target.model is not None]
+    sizes = [model.parameters for model in models if model.ecosystem == "open-weight" and model.parameters]
+    licences = spine.constraints.licences
+    found = [
+        model
+        for model in builtin().models
+        if model.ecosystem == "open-weight"
+        and model.parameters is not None
+        and model.parameters > max(sizes, default=0)
+        and (licences is None or model.licence in licences)
+    ]
+    if not found:
+        return None
+    model = min(found, key=lambda one: one.parameters or 0)
+    return f"{model.id} ({(model.parameters or 0) / 1e6:,.0f} M parameters, licence {model.licence or 'unknown'})"

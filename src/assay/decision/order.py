@@ -1,0 +1,44 @@
+"""Cheapest first: what one answer of each candidate is expected to cost, before anything is measured.
+
+The order rests on prompts, limits and prices alone, so that the same configuration always gives the same
+order; measured costs are shown beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay.envelope.estimate import Estimate, expected_cost
+from assay.evals.suite import Sample
+from assay.inference.deployment import LiveDeployment
+from assay.inference.spine import Spine
+
+
+def expected(spine: Spine, name: str, samples: Sequence[Sample]) -> Estimate | None:
+    """Mean expected cost of one answer to these samples; None where nothing is known to estimate from.
+
+    A route counts as the sum of everything below it: an upper bound for cascades.
+    """
+    target = spine.targets[name]
+    if not isinstance(target, LiveDeployment):
+        parts = [expected(spine, candidate, samples) for candidate in spine.route(name).candidates]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts) or len({part.unit for part in known}) != 1:
+            return None
+        return Estimate(
+            value=sum(part.value for part in known),
+            low=min(part.low for part in known),
+            high=sum(part.high for part in known),
+            method=f"sum of {', '.join(spine.route(name).candidates)}",
+            unit=known[0].unit,
+        )
+    sizes, limits = [], []
+    for sample in samples:
+        prepared = target.prompt(sample.kind).apply(sample.request())
+        texts = [message.text for message in prepared.messages] + [prepared.prompt or ""]
+        sizes.append(sum(len(text.encode()) for text in texts))
+        limits.append(prepared.sampling.max_tokens)
+    known_limits = [limit for limit in limits if limit is not None]
+    limit = round(sum(known_limits) / len(known_limits)) if len(known_limits) == len(limits) and limits else None
+    size = round(sum(sizes) / len(sizes)) if sizes else 0
+    return expected_cost(target.config, target.model, target.price.price, size, limit)

@@ -1,0 +1,101 @@
+"""Freezing a decision: one pin per kind, and the route that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from assay.decision.decision import Decision
+from assay.decision.lock import VERSION, Lock, Pin
+from assay.errors import AssayError, DecisionError
+from assay.inference.identity import target_facts
+from assay.inference.route import LiveRoute
+from assay.inference.spine import Spine
+from assay.routing.by_kind import ByKind
+
+
+async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) -> Lock:
+    """The lock of a decision.
+
+    Raises:
+        DecisionError: nothing was chosen, or a run of the evidence is gone.
+    """
+    kinds: dict[str, Pin] = {}
+    unproven: dict[str, str] = {}
+    for one in decision.kinds:
+        for kind in one.kinds:
+            if one.chosen is None:
+                unproven[kind] = one.reason
+                continue
+            rows = [row for row in await spine.ledger.results(decision.runs[one.chosen]) if row.kind == kind]
+            scored = [row for row in rows if row.value is not None]
+            if not scored:
+                raise DecisionError(
+                    f"the run {decision.runs[one.chosen]} holds no results of kind {kind!r}; choose again"
+                )
+            kinds[kind] = Pin(
+                target=one.chosen,
+                bar=one.bar,
+                passed=sum((row.value or 0.0) >= 1.0 for row in scored),
+                tolerated_regression=tolerated_regression,
+                run=decision.runs[one.chosen],
+                samples=tuple(row.sample_id for row in scored),
+                facts=await target_facts(spine, one.chosen, kind, fresh=True),
+            )
+    if not kinds:
+        raise DecisionError("no kind has a proven candidate, so there is nothing to pin; see `assay explain`")
+    return Lock(
+        version=VERSION,
+        route=decision.suite,
+        suite=decision.suite,
+        suite_digest=decision.suite_digest,
+        config_digest=decision.config_digest,
+        decision=decision.id,
+        pinned_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=decision.seed,
+        kinds=kinds,
+        unproven=unproven,
+    )
+
+
+def changed_facts(pinned: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """What is no longer as it was pinned, in words."""
+    changes = []
+    for fact in sorted({*pinned, *now}):
+        before, after = pinned.get(fact), now.get(fact)
+        if before != after:
+            changes.append(f"{fact} was {_short(before)} and is {_short(after)}")
+    return tuple(changes)
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "absent"
+    return f"{value[:12]}…" if len(value) == 64 else repr(value)
+
+
+async def broken_pins(spine: Spine, lock: Lock, *, fresh: bool = False) -> dict[str, str]:
+    """Kind -> why its pin does not describe what would be served now. Empty when all hold."""
+    broken: dict[str, str] = {}
+    for kind, one in lock.kinds.items():
+        if one.target not in spine.targets:
+            broken[kind] = f"the configuration has no {one.target!r} any more"
+            continue
+        try:
+            now = await target_facts(spine, one.target, kind, fresh=fresh)
+        except AssayError as error:
+            broken[kind] = str(error)
+            continue
+        changes = changed_facts(one.facts, now)
+        if changes:
+            broken[kind] = "; ".join(changes)
+    return broken
+
+
+def pinned_route(lock: Lock, broken: Mapping[str, str], default_kind: str | None) -> LiveRoute:
+    """The route that serves a lock: each kind by its pin; what is unproven or broken is refused."""
+    serving = {kind: one.target for kind, one in lock.kinds.items() if kind not in broken}
+    refused = {**lock.unproven, **{kind: f"its pin is broken: {reason}" for kind, reason in broken.items()}}
+    candidates = tuple(dict.fromkeys(serving.values()))
+    policy = ByKind(kinds=serving, unproven=refused, default_kind=default_kind)
+    return LiveRoute(name=lock.route, candidates=candidates, policy=policy)
