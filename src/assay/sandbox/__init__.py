@@ -1,0 +1,1 @@
+"""Rooms where model-written code runs: so far SQL over a read-only database."""
