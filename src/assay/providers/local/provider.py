@@ -78,7 +78,11 @@ class LocalProvider:
         async with self.engine.transport.request(
             "POST",
             lease.process.address + path,
-            headers={"content-type": "application/json", "authorization": f"Bearer {lease.process.api_key}"},
+            headers={
+                "content-type": "application/json",
+                "authorization": f"Bearer {lease.process.api_key}",
+                "connection": "close",  # the engine drops idle connections unasked, which a second use would meet
+            },
             body=payload,
             connect_timeout_s=self._deployment.connect_timeout_s,
             idle_timeout_s=self._deployment.idle_timeout_s,

@@ -146,9 +146,11 @@ def _by_shared(match: _Match) -> int:
 
 
 def _shared(one: bytes, other: bytes) -> int:
-    """Length of the common beginning, in steps of `_COMPARE_BYTES`: a steering hint need not be exact."""
+    """Length of the common beginning."""
     end = min(len(one), len(other))
     at = 0
     while at < end and one[at : at + _COMPARE_BYTES] == other[at : at + _COMPARE_BYTES]:
         at += _COMPARE_BYTES
+    while at < end and one[at] == other[at]:
+        at += 1
     return min(at, end)
