@@ -20,15 +20,13 @@ import base64
 import binascii
 from typing import Any, ClassVar
 
-import msgspec
-
-from assay.dialects.chat_messages import FUNCTION_CALL, REASONING, call_extra
+from assay.dialects.chat_calls import OpenCalls
+from assay.dialects.chat_messages import REASONING
 from assay.dialects.chat_parts import DIALECT, image_part, thinking_text
 from assay.dialects.chat_usage import read_usage
+from assay.dialects.chunk_stream import read_answer
 from assay.dialects.fields import MARK
 from assay.dialects.openai_errors import failed
-from assay.dialects.sse import Parser, ServerEvent
-from assay.errors import MalformedReply
 from assay.types import (
     Annotation,
     Audio,
@@ -43,15 +41,15 @@ from assay.types import (
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
-    ToolCallDelta,
     Unknown,
     UsageReport,
 )  # fmt: skip
 
-__all__ = ["CHOICE", "KINDS", "MESSAGE", "Choice", "Reader", "StreamDecoder", "read_answer", "read_response"]
+__all__ = ["CHOICE", "KINDS", "MESSAGE", "Choice", "Reader", "read_response"]
 
 CHOICE = MARK + "choice"
 MESSAGE = MARK + "message"
+TEXT = MARK + "text"  # in the notes on a message: fields of its text chunks that no event holds
 KINDS: dict[str, FinishKind] = {
     "stop": "stop",
     "length": "length",
@@ -70,9 +68,6 @@ _DELTA = {
     "role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
     "reasoning_details", "annotations", "audio", "images",
 }  # fmt: skip
-_CALL = {"id", "type", "index", "function"}
-_FUNCTION = {"name", "arguments"}
-_OLD_CALL = "function_call"  # the key of an old-style call among the numbered ones
 _GROWING = ("text", "summary")  # what comes in pieces in an entry of reasoning_details
 
 
@@ -85,91 +80,6 @@ def read_response(body: bytes) -> list[Event]:
     return read_answer(body, Reader("message"))
 
 
-def read_answer(body: bytes, reader: Reader) -> list[Event]:
-    """The events of a whole answer, as `reader` reads it; raises like `read_response`."""
-    answer = _decoded(body)
-    choices = answer.get("choices")
-    if not answer.get("error") and not (isinstance(choices, list) and choices):
-        raise MalformedReply("the answer has no choices", body=body[:2000])
-    try:
-        return reader.chunk(answer) + reader.close()
-    except (TypeError, AttributeError, ValueError) as error:
-        raise MalformedReply(f"the answer cannot be read: {error}", body=body[:2000]) from error
-
-
-def _decoded(data: bytes) -> dict[str, Any]:
-    """The JSON object that a provider sent.
-
-    Raises:
-        MalformedReply: it is none.
-    """
-    try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedReply(f"the answer is not JSON: {error}", body=data[:2000]) from error
-    if not isinstance(value, dict):
-        raise MalformedReply("the answer is not a JSON object", body=data[:2000])
-    return value
-
-
-class StreamDecoder:
-    """The bytes of a streamed answer to events. `reader` turns each chunk into events.
-
-    An unreadable event ends the stream; the events before it are still handed out, so that the result does not
-    hang on where the chunks are cut.
-    """
-
-    def __init__(self, reader: Reader) -> None:
-        self._parser = Parser()
-        self._reader = reader
-        self._done = False
-        self._broken: MalformedReply | None = None
-
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes.
-
-        Raises:
-            MalformedReply: the stream cannot be read from here on.
-        """
-        out: list[Event] = []
-        if self._broken is None:
-            try:
-                self._take(self._parser.feed(data), out)
-            except MalformedReply as error:
-                self._broken = error
-        if self._broken is not None and not out:
-            raise self._broken
-        return out
-
-    def close(self) -> list[Event]:
-        """The events that only the end completes.
-
-        Raises:
-            MalformedReply: the stream was cut.
-        """
-        if self._broken is not None:
-            raise self._broken
-        out: list[Event] = []
-        self._take(self._parser.close(), out)
-        if not (self._done or self._reader.finished or self._reader.failed):
-            raise MalformedReply("the stream ended before its end marker")
-        return out + self._reader.close()
-
-    def _take(self, events: list[ServerEvent], out: list[Event]) -> None:
-        for event in events:
-            if self._done:
-                return
-            data = event.data.strip()
-            if data == b"[DONE]":
-                self._done = True
-            elif data:
-                chunk = _decoded(data)
-                try:
-                    out += self._reader.chunk(chunk)
-                except (TypeError, AttributeError, ValueError) as error:
-                    raise MalformedReply(f"a chunk cannot be read: {error}", body=data[:2000]) from error
-
-
 class Choice:
     """What is known so far of one choice."""
 
@@ -179,7 +89,7 @@ class Choice:
         self.index = index
         self.choice_extra: dict[str, Any] = {}
         self.message_extra: dict[str, Any] = {}
-        self.calls: dict[object, _Call] = {}
+        self.calls = OpenCalls()
         self.details: dict[str, Any] | None = None
         self.audio: list[dict[str, Any]] = []
         self.ended: Finish | None = None
@@ -196,17 +106,6 @@ class Choice:
             return None
         self.told = event
         return event
-
-
-class _Call:
-    """One tool call of a stream: its running number and what its first piece said."""
-
-    __slots__ = ("id", "name", "number")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.id = ""
-        self.name = ""
 
 
 def _finish_of(word: object, choice_extra: dict[str, Any]) -> Finish:
@@ -293,6 +192,8 @@ class Reader:
 
     def _take_choice(self, entry: dict[str, Any], out: list[Event]) -> None:
         index = entry.get("index") or 0
+        if not isinstance(index, int):
+            raise TypeError(f"the index of a choice is {index!r}")
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = Choice(index)
@@ -302,7 +203,7 @@ class Reader:
         self._take_body(choice, entry, out)
         logprobs = entry.get("logprobs")
         if logprobs is not None:
-            out.append(Logprobs(data=logprobs, choice=index))
+            out.append(Logprobs(data=_object(logprobs), choice=index))
         word = entry.get("finish_reason")
         if word:
             self._flush(choice, out)
@@ -337,20 +238,20 @@ class Reader:
         index = choice.index
         if delta.get("refusal"):
             self._flush_details(choice, out)
-            out.append(RefusalDelta(text=delta["refusal"], choice=index))
+            out.append(RefusalDelta(text=_string(delta["refusal"]), choice=index))
         for note in delta.get("annotations") or ():
-            out.append(Annotation(data=note, choice=index))
+            out.append(Annotation(data=_object(note), choice=index))
         if delta.get("audio"):
-            choice.audio.append(delta["audio"])
+            choice.audio.append(_object(delta["audio"]))
         for image in delta.get("images") or ():
             out.append(ContentDelta(part=_image(image), choice=index))
         calls = delta.get("tool_calls")
         if calls or delta.get("function_call"):
             self._flush_details(choice, out)
             for position, call in enumerate(calls or ()):
-                out.append(_call_delta(choice, call, position))
+                out.append(choice.calls.take(call, position, choice.index))
             if delta.get("function_call"):
-                out.append(_old_call_delta(choice, delta["function_call"]))
+                out.append(choice.calls.take_old(delta["function_call"], choice.index))
 
     def _take_list(self, choice: Choice, content: list[Any], out: list[Event]) -> None:
         for part in content:
@@ -364,9 +265,11 @@ class Reader:
                     out.append(OpaqueDelta(data={**part, "thinking": []}, choice=choice.index))
                 continue
             self._flush_details(choice, out)
-            if kind == "text" and len(part) == 2:
+            if kind == "text":
                 if part["text"]:
-                    out.append(TextDelta(text=part["text"], choice=choice.index))
+                    out.append(TextDelta(text=_string(part["text"]), choice=choice.index))
+                if len(part) > 2:
+                    choice.message_extra.setdefault(TEXT, []).append({**part, "text": ""})
             elif kind == "image_url":
                 out.append(ContentDelta(part=_image(part), choice=choice.index))
             else:
@@ -385,9 +288,9 @@ class Reader:
                 self._name_reasoning("reasoning", out)
         details = delta.get("reasoning_details") or ()
         if not text and details:
-            text = "".join(entry.get(key) or "" for entry in details for key in _GROWING)
+            text = "".join(_string(entry.get(key) or "") for entry in details for key in _GROWING)
         if text:
-            out.append(ReasoningDelta(text=text, choice=choice.index))
+            out.append(ReasoningDelta(text=_string(text), choice=choice.index))
         for entry in details:
             self._take_detail(choice, entry, out)
 
@@ -432,6 +335,18 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _string(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{value!r:.100} is not a string")
+
+
+def _object(value: object) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise TypeError(f"{value!r:.100} is not an object")
+
+
 def _groq_usage(body: dict[str, Any]) -> Any:
     inner = body.get("x_groq")
     return inner.get("usage") if isinstance(inner, dict) else None
@@ -470,55 +385,3 @@ def _join_base64(pieces: list[str]) -> str:
         return base64.b64encode(b"".join(base64.b64decode(piece) for piece in pieces)).decode()
     except binascii.Error as error:
         raise ValueError(f"audio data is not base64: {error}") from error
-
-
-def _call_delta(choice: Choice, wire: dict[str, Any], position: int) -> ToolCallDelta:
-    kind = _text(wire.get("type"))
-    custom = kind == "custom"
-    inner = wire.get("custom" if custom else "function") or {}
-    arguments = inner.get("input" if custom else "arguments")
-    if arguments is None:
-        arguments = ""
-    elif not isinstance(arguments, str):
-        arguments = msgspec.json.encode(arguments).decode()
-    ident, name = _text(wire.get("id")), _text(inner.get("name"))
-    call = _numbered(choice, wire.get("index", position), ident, name)
-    extra: dict[str, Any] = {}
-    if custom or not (wire.keys() <= _CALL and inner.keys() <= _FUNCTION):
-        outer = {key: value for key, value in wire.items() if key not in _CALL and key != "custom"}
-        inside = {key: value for key, value in inner.items() if key not in _FUNCTION and key != "input"}
-        extra = call_extra(kind, outer, inside)
-    first_id = ident if not call.id else None
-    if name is not None and call.name == name and ident in (None, call.id):
-        name = None  # a host that repeats the name in every piece
-    call.id = call.id or ident or ""
-    call.name += name or ""
-    return ToolCallDelta(
-        index=call.number, id=first_id, name=name, arguments=arguments, choice=choice.index, extra=extra
-    )
-
-
-def _numbered(choice: Choice, key: object, ident: str | None, name: str | None) -> _Call:
-    """The call that a piece belongs to. A new id with a name under a used number is a new call (Gemini's hosts)."""
-    call = choice.calls.get(key)
-    if call is not None and ident and name and call.id and ident != call.id:
-        choice.calls[(key, call.id)] = call
-        call = None
-    if call is None:
-        used = {other.number for other in choice.calls.values()}
-        free = max(used, default=-1) + 1
-        number = key if isinstance(key, int) and key not in used else free
-        call = choice.calls[key] = _Call(number)
-    return call
-
-
-def _old_call_delta(choice: Choice, wire: dict[str, Any]) -> ToolCallDelta:
-    is_new = _OLD_CALL not in choice.calls
-    call = _numbered(choice, _OLD_CALL, None, None)
-    return ToolCallDelta(
-        index=call.number,
-        name=_text(wire.get("name")),
-        arguments=wire.get("arguments") or "",
-        choice=choice.index,
-        extra={FUNCTION_CALL: True} if is_new else {},
-    )

@@ -2,8 +2,8 @@
 
 A part of a type that has no class is kept verbatim as `Unknown`; fields of a part that have no field go to its
 `extra`, those of an inner object under the inner object's name. `assay:form` in `extra` notes a second way of
-writing the same thing: `string` (an image, video or sound without an inner object), `thinking` (Mistral's reasoning chunk),
-`document_url` (Mistral's file), `part` (a refusal inside the content list).
+writing the same thing: `string` (an image, video or sound without an inner object), `thinking` (Mistral's
+reasoning chunk), `document_url` (Mistral's file), `part` (a refusal inside the content list).
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from assay.dialects import openai_errors, splice
-from assay.dialects.chat_answer import CHOICE, Choice, Reader, StreamDecoder, read_answer
+from assay.dialects.chat_answer import CHOICE, Choice, Reader
 from assay.dialects.chat_usage import write_usage
 from assay.dialects.chat_writer import ChunkEncoder, choice_notes, new_id
+from assay.dialects.chunk_stream import StreamDecoder, read_answer
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.dialects.fields import MARK, Fields, merge, parse_object
 from assay.dialects.sampling import read_sampling, read_stream, reject_foreign, write_sampling, write_stream
@@ -168,6 +169,8 @@ class _TextReader(Reader):
     def _take_body(self, choice: Choice, entry: dict[str, Any], out: list[Event]) -> None:
         text = entry.get("text")
         if text:
+            if not isinstance(text, str):
+                raise TypeError("the text of a choice is not a string")
             out.append(TextDelta(text=text, choice=choice.index))
 
 

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from assay.dialects import chat_answer, chat_request, chat_writer, openai_errors, splice
 from assay.dialects.chat_parts import DIALECT
+from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.errors import AssayError, ProviderError
 from assay.types import Event, Request, Response
@@ -52,7 +53,7 @@ class OpenAIChat:
 
     def decoder(self) -> Decoder:
         """A new decoder for one streamed answer."""
-        return chat_answer.StreamDecoder(chat_answer.Reader("delta"))
+        return StreamDecoder(chat_answer.Reader("delta"))
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """The typed error of a host's answer with a status of 400 or more."""

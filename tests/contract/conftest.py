@@ -1,0 +1,6 @@
+"""Contract tests share their measuring code with `benchmarks`, which is not installed."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))

@@ -1,0 +1,107 @@
+"""Exchanging the model's name in raw bytes."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.dialects.openai_chat import OpenAIChat
+from assay.dialects.splice import members, splice_model
+from assay.errors import RequestError
+
+KEYS = st.one_of(
+    st.sampled_from(["model", "stream", "stream_options", "include_usage", "messages"]), st.text(max_size=5)
+)
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=12
+)
+OBJECTS = st.dictionaries(KEYS, VALUES, max_size=6)
+NAMES = st.text(max_size=10)
+
+
+def replaced(value: dict[str, Any], model: str) -> dict[str, Any]:
+    """What `splice_model` must amount to, done on the parsed object."""
+    out = {**value, "model": model}
+    if value.get("stream") is True:
+        options = value.get("stream_options")
+        out["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    return out
+
+
+@given(OBJECTS, NAMES, st.booleans(), st.sampled_from([None, 1, "\t"]))
+def test_splice_equals_parse_and_replace(value: dict[str, Any], model: str, ascii_only: bool, indent: Any) -> None:
+    """On any nested object the spliced bytes parse to the object with only the model (and usage) exchanged."""
+    body = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass")
+    assert json.loads(splice_model(body, model)) == replaced(value, model)
+
+
+@given(OBJECTS)
+def test_members_cover_the_object(value: dict[str, Any]) -> None:
+    """The scanner finds every member and where its value stands."""
+    body = json.dumps(value).encode()
+    assert {m.key: json.loads(body[m.start : m.end]) for m in members(body)} == value
+
+
+def test_other_bytes_stay_as_they_are() -> None:
+    """White space, number forms, key order and odd escapes are not touched."""
+    body = b'{ "a" : 1.50e+3,\n "model"\t: "x\\"y",  "b":"\\u00e9\\/" }'
+    assert splice_model(body, "new") == b'{ "a" : 1.50e+3,\n "model"\t: "new",  "b":"\\u00e9\\/" }'
+
+
+def test_nested_models_and_strings_stay() -> None:
+    """Only the top-level key counts, not one inside a message, a schema or a text."""
+    body = b'{"m":{"model":"in"},"t":"\\"model\\":\\"text\\"","l":[{"model":1}],"model":"out"}'
+    assert json.loads(splice_model(body, "new")) == {**json.loads(body), "model": "new"}
+    assert splice_model(body, "new").count(b'"new"') == 1
+
+
+def test_duplicates_and_escaped_keys_are_exchanged_too() -> None:
+    """Readers differ in which duplicate they take, so all are exchanged; an escaped key is the same key."""
+    body = b'{"model":"a","mod\\u0065l":"b","x":1,"model":{"deep":["]}"]}}'
+    spliced = splice_model(body, "new")
+    assert spliced == b'{"model":"new","mod\\u0065l":"new","x":1,"model":"new"}'
+
+
+def test_missing_model_is_put_in() -> None:
+    """A body without a model gets one."""
+    assert splice_model(b"{}", "m") == b'{"model":"m"}'
+    assert json.loads(splice_model(b'{"a":1}', "m")) == {"a": 1, "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", {"include_usage": True}),
+        (',"stream_options":null', {"include_usage": True}),
+        (',"stream_options":{}', {"include_usage": True}),
+        (',"stream_options":{ "x":1}', {"include_usage": True, "x": 1}),
+        (
+            ',"stream_options":{"include_usage":false,"x":{"include_usage":0}}',
+            {"include_usage": True, "x": {"include_usage": 0}},
+        ),
+        (',"stream_options":{"include_usage":true}', {"include_usage": True}),
+    ],
+)
+def test_streams_are_asked_for_usage(options: str, expected: dict[str, Any]) -> None:
+    """A streamed request asks for usage, whatever the client said of it."""
+    body = f'{{"model":"a","stream":true{options}}}'.encode()
+    assert json.loads(splice_model(body, "b")) == {"model": "b", "stream": True, "stream_options": expected}
+
+
+def test_usage_is_left_alone_without_a_stream_or_on_demand() -> None:
+    """`stream` = false asks for nothing, nor does `usage` = false, for hosts that know no stream options."""
+    assert splice_model(b'{"model":"a","stream":false}', "b") == b'{"model":"b","stream":false}'
+    body = b'{"model":"a","stream":true}'
+    assert OpenAIChat().splice_model(body, "b", usage=False) == b'{"model":"b","stream":true}'
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"a"', b'{"a":', b'{"a":[1', b'{"a":1', b"{1:2}", b'{"a" 1}'])
+def test_what_is_no_object_is_refused(body: bytes) -> None:
+    """A cut or foreign body raises and does not run on."""
+    with pytest.raises(RequestError):
+        splice_model(body, "m")
