@@ -108,7 +108,7 @@ def mutants(gold: str) -> Iterator[str]:
 
 
 def test_mutated_gold_is_rejected(questions: list[Question], checks: dict[str, Sql]) -> None:
-    """At least 95 % of questions reject the first mutant that changes their result; the rate over all is told.
+    """At least 95 % of the mutants that change the rows are rejected; the rate is printed.
 
     A mutant whose rows, as SQLite gives them, are exactly the gold's is no wrong answer on this database (equal
     by chance or because the token did not matter); it is left out.

@@ -1,0 +1,1 @@
+"""Verifiers of one answer: pure, or running in the sandbox. Graders wrap them, cascades use them."""
