@@ -8,6 +8,7 @@ import codecs
 import html
 import re
 import unicodedata
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -155,6 +156,8 @@ def _views(text: str) -> Iterator[tuple[str, str]]:
         yield "escaped", _squeeze(unescaped)
     if "&" in text:
         yield "HTML escapes", _squeeze(html.unescape(text))
+    if "%" in text:
+        yield "percent escapes", _squeeze(urllib.parse.unquote(text))
     for alphabet in (text.translate(_URLSAFE), text):
         yield from _decoded_base64(_NOT_BASE64.sub("", alphabet))
     yield from _decoded_base64(_NOT_ALPHABET.sub("", text))

@@ -61,7 +61,7 @@ def _value(match: re.Match[str], percent: bool) -> Decimal | None:
     scale = 0 if tail in ("m", "b") and not match["currency"] else _SCALES.get(tail, 0)
     shift = scale - 2 if tail == "%" and percent else scale
     try:
-        value = _CONTEXT.create_decimal(f"{sign}{whole}.{match['part'] or '0'}e{match['exponent'] or '0'}")
+        value = _CONTEXT.create_decimal(f"{sign}{whole}.{match['part'] or ''}e{match['exponent'] or '0'}")
         return _CONTEXT.scaleb(value, shift)
     except (InvalidOperation, Overflow):
         return None
