@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Set
 from typing import Any, ClassVar
 
 from assay.dialects.chat_calls import OpenCalls
@@ -165,7 +166,9 @@ class Reader:
     def _begin(self, body: dict[str, Any], out: list[Event]) -> None:
         extra: dict[str, Any] = {}
         for key, value in body.items():
-            if key not in self._known and (key not in self._extra or self._extra[key] != value):
+            if key in self._known:
+                continue
+            if key not in self._extra or (value is not None and self._extra[key] != value):
                 extra[key] = value
         head = self._head
         if head is not None and not extra and head.id and head.model and head.created is not None:
@@ -197,9 +200,8 @@ class Reader:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = Choice(index)
-        for key, value in entry.items():
-            if key not in self.choice_keys:
-                choice.choice_extra[key] = value
+        if not entry.keys() <= self.choice_keys:
+            _keep(choice.choice_extra, entry, self.choice_keys)
         self._take_body(choice, entry, out)
         logprobs = entry.get("logprobs")
         if logprobs is not None:
@@ -220,11 +222,10 @@ class Reader:
             self._take_delta(choice, delta, out)
 
     def _take_delta(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> None:
-        for key, value in delta.items():
-            if key not in _DELTA:
-                choice.message_extra[key] = value
-        self._take_reasoning(choice, delta, out)
         content = delta.get("content")
+        if len(delta) > 1 or content is None:
+            _keep(choice.message_extra, delta, _DELTA)
+            self._take_reasoning(choice, delta, out)
         if content:
             if isinstance(content, str):
                 self._flush_details(choice, out)
@@ -345,6 +346,13 @@ def _object(value: object) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise TypeError(f"{value!r:.100} is not an object")
+
+
+def _keep(extra: dict[str, Any], wire: dict[str, Any], known: Set[str]) -> None:
+    """Note the unknown fields of `wire`; a null of a later chunk does not undo what an earlier one said."""
+    for key, value in wire.items():
+        if key not in known and (value is not None or key not in extra):
+            extra[key] = value
 
 
 def _groq_usage(body: dict[str, Any]) -> Any:

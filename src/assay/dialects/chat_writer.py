@@ -7,8 +7,8 @@ in a last chunk without choices, and only if the client asked for it.
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from typing import Any, ClassVar
 
 import msgspec
@@ -55,7 +55,7 @@ _STEADY = ("system_fingerprint", "service_tier")  # these stand in every chunk
 
 def new_id(prefix: str) -> str:
     """An id for an answer whose provider gave none."""
-    return f"{prefix}-{uuid.uuid4().hex}"
+    return f"{prefix}-{os.urandom(16).hex()}"
 
 
 def choice_notes(extra: dict[str, Any], key: str) -> dict[str, Any]:

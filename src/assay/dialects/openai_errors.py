@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -111,6 +109,9 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     seconds = _seconds(value)
     if seconds is not None or not value:
         return seconds
+    from datetime import UTC, datetime  # both are slow to import, and dates are rare
+    from email.utils import parsedate_to_datetime
+
     try:
         until = parsedate_to_datetime(value)
         now = parsedate_to_datetime(headers["date"]) if headers.get("date") else datetime.now(UTC)

@@ -1,8 +1,11 @@
 """Exchange single members of a JSON object in its raw bytes, leaving every other byte as it was.
 
+The top level is walked with the help of msgspec, which finds the length of each value at C speed; only bodies with
+duplicate keys, and the small `stream_options`, go through the scanner in Python.
+
 A pass-through must not re-serialise what a client sent: large bodies would be paid for twice and numbers, key
-order and white space would change. The scanner below walks the members of one object only and knows strings,
-escapes and nesting; it does not check the JSON (`read_request` has done that).
+order and white space would change. The scanner walks the members of one object only and knows strings, escapes and
+nesting; it does not check the JSON (`read_request` has done that).
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ from assay.errors import RequestError
 __all__ = ["Member", "members", "splice_model"]
 
 _SPACE = b" \t\n\r"
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_TOKEN = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
-_SCALAR = re.compile(_STRING + rb"|[^\s,\]}\"]+", re.DOTALL)
+_STRUCTURE = re.compile(rb'["{}\[\]]')
+_SCALAR = re.compile(rb'[^\s,\]}"]+')
 _BLANK = re.compile(rb"[ \t\n\r]*")
+_RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 _ASK_USAGE = b'"include_usage":true'
 
 
@@ -67,7 +71,7 @@ def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
     edits: list[tuple[int, int, bytes]] = []
     name = msgspec.json.encode(model)
     options: list[Member] = []
-    found = list(members(body))
+    found = _top_members(body)
     streams = has_model = False
     for member in found:
         if member.key == "model":
@@ -121,25 +125,68 @@ def _blank(body: bytes, at: int) -> int:
 
 
 def _scalar(body: bytes, at: int) -> int:
+    """The end of a string, a number or a word."""
+    if body[at : at + 1] == b'"':
+        return _string_end(body, at)
     found = _SCALAR.match(body, at)
     if not found:
         raise RequestError(f"the body is not JSON at byte {at}")
     return found.end()
 
 
+def _string_end(body: bytes, at: int) -> int:
+    """The end of the string whose first quote is at `at`: a quote behind an even number of backslashes."""
+    end = body.find(b'"', at + 1)
+    while end > 0:
+        start = end
+        while body[start - 1] == _BACKSLASH:
+            start -= 1
+        if (end - start) % 2 == 0:
+            return end + 1
+        end = body.find(b'"', end + 1)
+    raise RequestError("the body is cut off: a JSON string does not end")
+
+
 def _value_end(body: bytes, at: int) -> int:
     if body[at : at + 1] not in (b"{", b"["):
         return _scalar(body, at)
     depth = 0
-    for found in _TOKEN.finditer(body, at):
-        kind = body[found.start()]
-        if kind in b"{[":
-            depth += 1
-        elif kind in b"}]":
-            depth -= 1
+    found = _STRUCTURE.search(body, at)
+    while found:
+        place = found.start()
+        if body[place] == _QUOTE:
+            place = _string_end(body, place) - 1
+        else:
+            depth += 1 if body[place] in b"{[" else -1
             if not depth:
-                return found.end()
+                return place + 1
+        found = _STRUCTURE.search(body, place + 1)
     raise RequestError("the body is cut off: a JSON value does not end")
+
+
+def _top_members(body: bytes) -> list[Member]:
+    """The members of the whole body; the fast way where no key is there twice."""
+    try:
+        values = _RAW_MEMBERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(f"the body is not a JSON object: {error}") from error
+    found: list[Member] = []
+    at = _opening(body, 0) + 1
+    for _ in values:
+        at = _blank(body, at)
+        key_end = _string_end(body, at)
+        key = _text(body[at:key_end])
+        start = _blank(body, _blank(body, key_end) + 1)
+        value = bytes(values[key])
+        end = start + len(value)
+        after = _blank(body, end)
+        if not body.startswith(value, start) or body[after] not in b",}":
+            return list(members(body))  # another value of a key that is there twice
+        found.append(Member(key, start, end))
+        at = after + 1
+    if body[_blank(body, at - 1 if found else at)] != b"}"[0]:
+        return list(members(body))
+    return found
 
 
 def _text(quoted: bytes) -> str:

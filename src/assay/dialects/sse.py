@@ -48,6 +48,9 @@ class Parser:
             self._after_cr = False
         if not data:
             return []
+        if self._is_one_event(data):
+            self._first_line = self._after_cr = False
+            return [ServerEvent(data[6:-2])]
         if b"\r" in data:
             self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -77,6 +80,17 @@ class Parser:
             self._tail = []
         self._line(b"", events)
         return events
+
+    def _is_one_event(self, data: bytes) -> bool:
+        """Whether nothing is open and `data` is exactly one plain event, as hosts mostly send it."""
+        return (
+            data.startswith(b"data: ")
+            and data.endswith(b"\n\n")
+            and data.count(b"\n") == 2
+            and not (self._tail or self._lines or self._name)
+            and b"\r" not in data
+            and len(data) <= self._limit
+        )
 
     def _grow(self, size: int) -> None:
         self._size += size

@@ -467,3 +467,21 @@ def test_any_cut_gives_the_same_events(data: st.DataObject) -> None:
     )
     cuts = data.draw(st.lists(st.integers(0, len(body)), max_size=9))
     assert decode(body, cuts) == decode(body) == decode(body, range(len(body)))
+
+
+def test_a_null_after_the_end_undoes_nothing() -> None:
+    """OpenRouter's last chunk, with the usage, repeats the choice with nulls: the end is told once."""
+    end = {"index": 0, "delta": {"x": 1}, "finish_reason": "stop", "native_finish_reason": "end_turn"}
+    last = {"index": 0, "delta": {"content": "", "x": None}, "finish_reason": None, "native_finish_reason": None}
+    events = decode(stream({**HEAD, "provider": "p", "choices": [end]}, {**HEAD, "provider": None, "choices": [last]}))
+    notes = {"assay:choice": {"native_finish_reason": "end_turn"}, "assay:message": {"x": 1}}
+    assert events[1:] == [Finished(finish=STOP.finish, extra=notes)]
+
+
+def test_fields_that_come_after_the_end_are_told() -> None:
+    """A choice that says more after its finish reason is told again, whole; the last one counts."""
+    chunks = [
+        {**HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": word, **more}]}
+        for word, more in (("stop", {}), (None, {"seed": 5}))
+    ]
+    assert decode(stream(*chunks))[1:] == [STOP, Finished(finish=STOP.finish, extra={"assay:choice": {"seed": 5}})]

@@ -105,3 +105,20 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
     """A cut or foreign body raises and does not run on."""
     with pytest.raises(RequestError):
         splice_model(body, "m")
+
+
+@given(st.lists(st.tuples(KEYS, VALUES), max_size=6), NAMES)
+def test_duplicates_of_any_key(pairs: list[tuple[str, Any]], model: str) -> None:
+    """Bodies in which keys are there twice are spliced like any other; readers that take the last one agree."""
+    body = "{" + ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in pairs) + "}"
+    found = list(members(body.encode()))
+    assert [(member.key, json.loads(body.encode()[member.start : member.end])) for member in found] == pairs
+    assert json.loads(splice_model(body.encode(), model)) == replaced(dict(pairs), model)
+
+
+@pytest.mark.parametrize("value", ['"12"', "12", "1", "true", "[1]", '"a\\\\"', '"\\""', "-1.5e+3"])
+def test_prefixes_of_a_later_duplicate(value: str) -> None:
+    """A first value that begins like the last one is not taken for it."""
+    body = f'{{"a":{value},"model":"x","a":1,"b":"}}"}}'.encode()
+    assert json.loads(splice_model(body, "new")) == {"a": 1, "model": "new", "b": "}"}
+    assert body.replace(b'"x"', b'"new"') == splice_model(body, "new")
