@@ -27,7 +27,8 @@
     ├── EvalError                   a suite, sample or run cannot be used
     │   └── SuiteError              names file and line
     ├── DecisionError               no evidence, no pin, or a pin that cannot be read
-    └── SandboxError                the sandbox refused or cut what ran in it
+    ├── SandboxError                the sandbox refused or cut what ran in it
+    └── ServerError                 the gateway cannot listen on its address
 
 Only classes of this tree are raised on purpose; each says below when it occurs.
 """
@@ -242,6 +243,10 @@ class DecisionError(AssayError):
 
 class SandboxError(AssayError):
     """The sandbox refused the work or cut it off."""
+
+
+class ServerError(AssayError):
+    """The gateway cannot listen on its address."""
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:

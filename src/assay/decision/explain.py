@@ -28,7 +28,8 @@ def explain(decision: Decision, kind: str | None = None) -> str:
 
 def _verdict(decision: Decision) -> str:
     won = [one for one in decision.kinds if one.chosen is not None]
-    head = f"Suite {decision.suite} {decision.suite_version}: {len(won)} of {len(decision.kinds)} kinds have a proven model."
+    name = f"{decision.suite} {decision.suite_version}"
+    head = f"Suite {name}: {len(won)} of {len(decision.kinds)} kinds have a proven model."
     width = max(len(one.name) for one in decision.kinds)
     lines = [f"  {one.name:<{width}}  {one.chosen or _nobody(one)}" for one in decision.kinds]
     return "\n".join([head, *lines])

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
@@ -30,12 +31,10 @@ from assay.inference.cache import cache_key, events_of, pack, unpack
 from assay.inference.deployment import LiveDeployment
 from assay.inference.trace import Record, Trace
 from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, new_id
+from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Meter
 from assay.types import Event, Failed, Finished, Folder, Label, Raw, Request, Response, Usage
-
-if TYPE_CHECKING:
-    from assay.ledger.store import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +84,10 @@ class Attempt:
             AssayError: the attempt failed; the record says so too.
         """
         self._place.trace.records.append(self.record)
-        source = self._source()
         try:
-            async for event in source:
-                yield event
+            async with aclosing(self._source()) as source:
+                async for event in source:
+                    yield event
         except AssayError as error:
             self.record.error = error
             if isinstance(error, ProviderError) and error.deployment is None:
@@ -99,7 +98,6 @@ class Attempt:
             raise
         finally:
             self.record.total_s = time.monotonic() - self._started
-            await source.aclose()
 
     async def _source(self) -> AsyncGenerator[Event, None]:
         live, place = self._live, self._place
@@ -111,12 +109,9 @@ class Attempt:
         if place.use_cache and not passing:
             key = cache_key(await live.fingerprint(), prepared, place.seed)
             known = await self._ledger.cached_reply(key)
-        stream = self._replay(known) if known is not None else self._ask(prepared, key, passing)
-        try:
+        async with aclosing(self._replay(known) if known is not None else self._ask(prepared, key, passing)) as stream:
             async for event in stream:
                 yield event
-        finally:
-            await stream.aclose()
 
     async def _replay(self, known: Replayed) -> AsyncGenerator[Event, None]:
         response = unpack(known.response)
@@ -142,8 +137,7 @@ class Attempt:
             try:
                 held: list[Event] = []
                 ending = False
-                timed = self._timed(attempted)
-                try:
+                async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
                     async for event in timed:
                         # Raw bytes wait for what is decoded from them, and everything after a finish for the
                         # settlement: a client that sees the end may rely on the ledger.
@@ -153,8 +147,6 @@ class Attempt:
                             for ready in held:
                                 yield ready
                             held.clear()
-                finally:
-                    await timed.aclose()  # before settling: closing tells the meter what was used
                 self.record.response = response = self._complete()
                 reply = Reply(key=key, response=pack(response)) if key is not None else None
                 await self._settle("ok", reply)
@@ -185,8 +177,7 @@ class Attempt:
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """The provider's events, cut at the deadline."""
-        stream = self._live.provider.stream(attempted, self._meter)
-        try:
+        async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
             while True:
                 try:
                     async with asyncio.timeout_at(self._place.deadline):
@@ -204,8 +195,6 @@ class Attempt:
                 if self.record.first_event_s is None:
                     self.record.first_event_s = time.monotonic() - self._started
                 yield event
-        finally:
-            await stream.aclose()
 
     def _complete(self) -> Response:
         response = self._folder.response()

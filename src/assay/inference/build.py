@@ -72,6 +72,7 @@ class Builder:
             provider=provider,
             model=model,
             dialect=dialect,
+            missing=provider.reason if isinstance(provider, Unavailable) else None,
         )
         for kind in (None, *deployment.kinds):
             try:

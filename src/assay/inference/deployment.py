@@ -13,6 +13,7 @@ from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, price_of
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Dialect
+from assay.errors import AssayError
 from assay.inference.prompt import Prompt, compile_prompt, merge
 from assay.providers.provider import Provider
 from assay.types import Request
@@ -25,6 +26,7 @@ class LiveDeployment:
     Attributes:
         dialect: of an upstream that speaks one; None for engines in our own hands.
         model: catalogue entry; None when the catalogue does not know it.
+        missing: why it cannot be called from here, if that is known already (no weights, say).
         failures: attempts that failed since the last success.
     """
 
@@ -33,6 +35,7 @@ class LiveDeployment:
     provider: Provider
     model: Model | None = None
     dialect: Dialect | None = None
+    missing: AssayError | None = None
     failures: int = 0
     _prompts: dict[str | None, Prompt] = field(default_factory=dict)
     _gate: asyncio.Semaphore | None = None

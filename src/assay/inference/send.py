@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from assay.errors import AssayError
@@ -49,12 +50,9 @@ class Sending:
 
     async def live(self) -> AsyncGenerator[Event, None]:
         """Perform the calls."""
-        source = self._one() if len(self._send.calls) == 1 else self._many()
-        try:
+        async with aclosing(self._one() if len(self._send.calls) == 1 else self._many()) as source:
             async for event in source:
                 yield event
-        finally:
-            await source.aclose()
 
     # ------------------------------------------------------------------------------------- one call
 
@@ -62,23 +60,21 @@ class Sending:
         """A single call needs no task: its events are handed on as they come."""
         outcome = self.outcomes[0]
         await self._wait(outcome.call)
-        stream = self._open(0, outcome.call)
         try:
-            async for event in stream:
-                outcome.events.append(event)
-                if self._send.hold:
-                    continue
-                if self.committed is not None:
-                    yield event
-                elif _begins(event):
-                    self.committed = 0
-                    for ready in list(outcome.events):
-                        yield ready
+            async with aclosing(self._open(0, outcome.call)) as stream:
+                async for event in stream:
+                    outcome.events.append(event)
+                    if self._send.hold:
+                        continue
+                    if self.committed is not None:
+                        yield event
+                    elif _begins(event):
+                        self.committed = 0
+                        for ready in list(outcome.events):
+                            yield ready
             outcome.done = True
         except AssayError as error:
             outcome.error = error
-        finally:
-            await stream.aclose()
 
     async def _wait(self, call: Call, unless: asyncio.Event | None = None) -> None:
         """The delay of a call; `unless` ends it early. Never longer than to the deadline."""
@@ -139,17 +135,15 @@ class Sending:
         stumbled: list[asyncio.Event],
     ) -> None:
         await self._wait(outcome.call, stumbled[number])
-        stream = self._open(number, outcome.call)
         try:
-            async for event in stream:
-                await queue.put((number, event))
+            async with aclosing(self._open(number, outcome.call)) as stream:
+                async for event in stream:
+                    await queue.put((number, event))
             outcome.done = True
         except AssayError as error:
             outcome.error = error
             for later in stumbled[number + 1 :]:
                 later.set()
-        finally:
-            await stream.aclose()
         await queue.put((number, None))
 
 

@@ -10,22 +10,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from assay.config.schema import Constraints
-from assay.envelope.constraints import removals
-from assay.errors import AssayError, ConfigError, ConstraintError, ProviderFault, Refused, did_you_mean
+from assay.errors import AssayError, ConstraintError, ProviderFault, Refused
 from assay.inference.attempt import Place
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.inference.steps import Steps
+from assay.inference.targets import Targets
 from assay.inference.trace import Trace
 from assay.ledger.rows import RequestRow
 from assay.ledger.store import Ledger
-from assay.privacy.label import at_least, effective_label
-from assay.routing.fallback import Fixed
+from assay.privacy.label import effective_label
 from assay.types import Event, Failed, Folder, Label, Request, Response
 
 
@@ -56,9 +56,30 @@ class Spine:
     def __init__(
         self, targets: Mapping[str, LiveDeployment | LiveRoute], constraints: Constraints, ledger: Ledger
     ) -> None:
-        self.targets = dict(targets)
-        self.constraints = constraints
+        self._targets = Targets(targets, constraints)
         self.ledger = ledger
+
+    @property
+    def targets(self) -> dict[str, LiveDeployment | LiveRoute]:
+        """Everything that can be called, by name."""
+        return self._targets.by_name
+
+    @property
+    def constraints(self) -> Constraints:
+        """The hard limits."""
+        return self._targets.constraints
+
+    def route(self, name: str) -> LiveRoute:
+        """The route of this name; a deployment is a route of itself alone.
+
+        Raises:
+            ConfigError: there is neither.
+        """
+        return self._targets.route(name)
+
+    def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
+        """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
+        return self._targets.removed(route, request, label)
 
     async def close(self) -> None:
         """Let go of connections and local engines."""
@@ -87,21 +108,20 @@ class Spine:
         route = self.route(target)
         request = msgspec.structs.replace(request, kind=request.kind if request.kind is not None else route.kind)
         place = self._place(route, request, trace, options)
-        steps = Steps(self, route, request, place)
+        steps = Steps(self._targets, self.ledger, route, request, place)
         begun, problem = False, None
         outcome: Literal["answered", "refused", "failed", "cancelled"] = "cancelled"
-        stream = steps.events()
         try:
-            async for event in stream:
-                trace.answering = steps.answering
-                begun = True
-                yield event
+            async with aclosing(steps.events()) as stream:
+                async for event in stream:
+                    trace.answering = steps.answering
+                    begun = True
+                    yield event
             outcome = "answered"
         except AssayError as error:
             problem = error
             outcome = "refused" if isinstance(error, ConstraintError | Refused) else "failed"
         finally:
-            await stream.aclose()
             trace.answering = steps.answering
             trace.total_s = time.monotonic() - trace.started
             closed = self.ledger.close_request(_row(target, request, place.label, trace, outcome, problem))
@@ -122,12 +142,9 @@ class Spine:
         """
         trace = trace if trace is not None else Trace()
         folder = Folder()
-        stream = self.generate(request, target, trace, options)
-        try:
+        async with aclosing(self.generate(request, target, trace, options)) as stream:
             async for event in stream:
                 folder.add(event)
-        finally:
-            await stream.aclose()
         if folder.failed is not None:
             failed = next((record.error for record in reversed(trace.records) if record.error is not None), None)
             raise failed if failed is not None else ProviderFault(folder.failed.message)
@@ -146,34 +163,6 @@ class Spine:
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),
             untouched=True,
         )
-
-    def route(self, name: str) -> LiveRoute:
-        """The route of this name; a deployment is a route of itself alone.
-
-        Raises:
-            ConfigError: there is neither.
-        """
-        target = self.targets.get(name)
-        if target is None:
-            raise ConfigError(f"unknown model {name!r}; {did_you_mean(name, self.targets)}")
-        if isinstance(target, LiveRoute):
-            return target
-        return LiveRoute(name=name, candidates=(name,), policy=Fixed())
-
-    def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
-        """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
-        reasons = ((name, self._reason(name, request, label)) for name in route.candidates)
-        return tuple((name, reason) for name, reason in reasons if reason is not None)
-
-    def _reason(self, name: str, request: Request, label: Label) -> str | None:
-        target = self.targets[name]
-        if isinstance(target, LiveDeployment):
-            asked = msgspec.structs.replace(request, label=label)
-            return removals(name, target.config, target.model, asked, self.constraints)
-        inside = self.removed(target, request, at_least(label, target.label))
-        if len(inside) < len(target.candidates):
-            return None
-        return "; ".join(f"{candidate}: {reason}" for candidate, reason in inside)
 
 
 def _row(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,15 +15,14 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.prompt import over
 from assay.inference.route import LiveRoute
 from assay.inference.send import Outcome, Sending
+from assay.inference.targets import Targets
 from assay.inference.trace import Record
+from assay.ledger.store import Ledger
 from assay.privacy.label import at_least
 from assay.routing import protocol
 from assay.routing.protocol import Answer, Call, Check, CheckOutcome, Failure, Refuse, Send, Snapshot, State
 from assay.routing.retry import Retrying
 from assay.types import Event, Request, Response, fold
-
-if TYPE_CHECKING:
-    from assay.inference.spine import Spine
 
 MAX_STEPS = 200
 """A policy that has not come to an end after so many steps is broken."""
@@ -36,9 +35,10 @@ class Steps:
         answering: the attempt whose answer is handed on; set before its first event.
     """
 
-    def __init__(self, spine: Spine, route: LiveRoute, request: Request, place: Place) -> None:
+    def __init__(self, targets: Targets, ledger: Ledger, route: LiveRoute, request: Request, place: Place) -> None:
         self.answering: Record | None = None
-        self._spine = spine
+        self._targets = targets
+        self._ledger = ledger
         self._route = route
         self._request = request
         self._place = place
@@ -62,13 +62,10 @@ class Steps:
             step = policy.decide(self._state(candidates, money_left))
             if isinstance(step, Send):
                 sending = Sending(step, self._open, self._place.deadline)
-                live = sending.live()
-                try:
+                async with aclosing(sending.live()) as live:
                     async for event in live:
                         self._commit(sending)
                         yield event
-                finally:
-                    await live.aclose()
                 self._note(step, sending)
                 self._check_committed()
             elif isinstance(step, Check):
@@ -90,7 +87,7 @@ class Steps:
     # ------------------------------------------------------------------------------- before the first
 
     def _candidates(self) -> tuple[str, ...]:
-        removed = self._spine.removed(self._route, self._request, self._place.label)
+        removed = self._targets.removed(self._route, self._request, self._place.label)
         self._place.trace.removed.extend(removed)
         gone = {name for name, _ in removed}
         kept = tuple(name for name in self._route.candidates if name not in gone)
@@ -99,23 +96,23 @@ class Steps:
         return kept
 
     def _retries(self, candidates: tuple[str, ...]) -> dict[str, int]:
-        targets = self._spine.targets
+        targets = self._targets.by_name
         return {
             name: target.config.retries for name in candidates if isinstance(target := targets[name], LiveDeployment)
         }
 
     async def _money_left(self) -> float | None:
-        budget = self._spine.constraints.usd_per_month
+        budget = self._targets.constraints.usd_per_month
         if budget is None:
             return None
-        spent = await self._spine.ledger.spent()
+        spent = await self._ledger.spent()
         return budget - spent.settled_usd - spent.held_usd
 
     def _state(self, candidates: tuple[str, ...], money_left_usd: float | None) -> State:
         health = {
             name: target.failures
             for name in candidates
-            if isinstance(target := self._spine.targets[name], LiveDeployment) and target.failures
+            if isinstance(target := self._targets.by_name[name], LiveDeployment) and target.failures
         }
         return State(
             request=self._request,
@@ -147,7 +144,7 @@ class Steps:
     def _open(self, number: int, call: Call) -> AsyncGenerator[Event, None]:
         """The events of the call with this number in the Send that is being performed."""
         index = len(self._attempts) + number
-        target = self._spine.targets.get(call.target)
+        target = self._targets.by_name.get(call.target)
         place = replace(
             self._place,
             path=f"{self._place.path}.{index}".lstrip("."),
@@ -157,10 +154,10 @@ class Steps:
         request = self._changed(call)
         opened: Attempt | Steps
         if isinstance(target, LiveDeployment):
-            opened = Attempt(self._spine.ledger, self._spine.constraints, target, request, place)
+            opened = Attempt(self._ledger, self._targets.constraints, target, request, place)
         elif isinstance(target, LiveRoute):
             label = at_least(place.label, target.label)
-            opened = Steps(self._spine, target, request, replace(place, label=label))
+            opened = Steps(self._targets, self._ledger, target, request, replace(place, label=label))
         else:
             raise ConfigError(f"route {self._route.name!r} calls unknown {call.target!r}")
         self._opened[index] = opened

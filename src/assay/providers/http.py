@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Dialect, WireRequest
@@ -56,9 +57,10 @@ class HttpProvider:
                 raise self._dialect.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES))
             if reply.status >= 300:
                 raise MalformedReply(f"the host answered with a redirect ({reply.status}); correct base_url")
-            events = self._streamed if _is_stream(reply) else self._whole
-            async for event in events(reply, meter, tap=attempt.raw is not None):
-                yield event
+            read = self._streamed if _is_stream(reply) else self._whole
+            async with aclosing(read(reply, meter, tap=attempt.raw is not None)) as events:
+                async for event in events:
+                    yield event
 
     def _write(self, attempt: Attempted) -> WireRequest:
         wire = self._dialect.write_request(
@@ -87,18 +89,15 @@ class HttpProvider:
 
     async def _streamed(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
         decoder = self._dialect.decoder()
-        chunks = reply.chunks()
-        try:
+        async with aclosing(reply.chunks()) as chunks:
             async for chunk in chunks:
                 meter.received_bytes += len(chunk)
                 if tap:
                     yield Raw(data=chunk)
                 for event in decoder.feed(chunk):
                     yield event
-            for event in decoder.close():
-                yield event
-        finally:
-            await chunks.aclose()
+        for event in decoder.close():
+            yield event
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """A host proves nothing about its weights."""

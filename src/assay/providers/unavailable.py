@@ -10,21 +10,21 @@ from assay.types import Event
 
 
 class Unavailable:
-    """Raises the reason on every use."""
+    """Raises `reason` on every use."""
 
     def __init__(self, reason: AssayError) -> None:
-        self._reason = reason
+        self.reason = reason
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`."""
         nothing: tuple[Event, ...] = ()
         for event in nothing:
             yield event
-        raise self._reason
+        raise self.reason
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """See `Provider.identity`."""
-        raise self._reason
+        raise self.reason
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -76,6 +76,6 @@ class Retrying:
         """Doubling from `FIRST_DELAY_S` with a jitter of half, but never less than the provider asked for."""
         digest = hashlib.blake2b(f"{state.snapshot.seed}/{attempt.index}".encode(), digest_size=4).digest()
         jitter = int.from_bytes(digest) / 2**32
-        delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (tries - 1)) * (0.5 + jitter / 2)
+        delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (tries - 1)) * (0.5 + jitter / 2)
         asked = attempt.failure.retry_after_s if attempt.failure else None
         return max(delay, asked or 0.0)

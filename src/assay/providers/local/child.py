@@ -3,11 +3,12 @@
 The first line on stdin is a `Spec` as JSON; the one line on stdout is a `Ready` or a `NotReady`. The process ends
 when stdin does, so that it never outlives its parent, however that one dies. stderr is the engine's log.
 
-The settings give **equal answers to equal requests**, whatever else the engine does at the time and whatever its
-slots remember. Measured on x86 with one thread: with flash attention, or with keys and values kept as 16-bit
-floats, a prompt read in one piece and one read in two (a remembered beginning and the rest) differ by up to 1 nat
-in the log-probability of a token; with 32-bit floats, no flash attention and separate memory per slot, they are
-bitwise equal, at the same speed and twice the memory for context.
+The settings give **equal answers to equal requests**, whatever its slots remember, as long as one request runs at a
+time. Measured on x86 with one thread: with flash attention, or with keys and values kept as 16-bit floats, a prompt
+read in one piece and one read in two (a remembered beginning and the rest) differ by up to 1 nat in the
+log-probability of a token; with 32-bit floats, no flash attention and separate memory per slot, they are bitwise
+equal, at the same speed and twice the memory for context. Requests that run side by side still differ now and then:
+their prompts are cut into pieces together.
 """
 
 from __future__ import annotations

@@ -38,20 +38,32 @@ class _Running(NamedTuple):
 
 
 class Engine:
-    """One file of weights, served by at most one child process at a time. Belongs to one event loop."""
+    """One file of weights, served by at most one child process at a time. Belongs to one event loop.
+
+    Args:
+        weights: the file.
+        settings: context, slots, threads, idle time.
+        exact: one request at a time, so that equal requests get equal answers whatever else is asked; else up to
+            as many as there are slots, which is up to twice as fast for long answers, and where a near-tie between
+            two tokens may fall differently.
+        command: what runs in the child.
+        start_timeout_s: a start that takes longer has failed.
+    """
 
     def __init__(
         self,
         weights: Path,
         settings: Settings,
         *,
+        exact: bool = True,
         command: tuple[str, ...] = COMMAND,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         self.weights = weights
         self.settings = settings
         self.transport = Transport()
-        self.slots = Slots(settings.slots)
+        self.exact = exact
+        self.slots = Slots(settings.slots, parallel=1 if exact else None)
         self.starts = 0
         self._command = command
         self._start_timeout_s = start_timeout_s
@@ -143,7 +155,6 @@ class Engine:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ConfigError("the local engine is not installed; pip install 'assay[local]'")
         await asyncio.to_thread(read_header, self.weights)
-        self.slots.forget()
         self.starts += 1
         process = await EngineProcess.start(
             self.weights,
@@ -188,6 +199,7 @@ class Engine:
         """A process has died by itself; the first to notice cleans up."""
         if self._running is not None and self._running.process is process:
             self._running = None
+            self.slots.forget()
             self._note_failure(process.describe_exit())
             await process.stop()
 
@@ -213,6 +225,7 @@ class Engine:
     async def _stop(self) -> None:
         running, self._running = self._running, None
         if running is not None:
+            self.slots.forget()
             await running.process.stop()
 
 

@@ -12,6 +12,7 @@ from assay.providers.local.engine import Engine
 class _Key(NamedTuple):
     weights: Path
     settings: tuple[object, ...]
+    exact: bool
 
 
 class _Shared:
@@ -33,18 +34,18 @@ class EnginePool:
     def __len__(self) -> int:
         return len(self._engines)
 
-    def share(self, weights: Path, settings: Settings) -> Engine:
+    def share(self, weights: Path, settings: Settings, *, exact: bool = True) -> Engine:
         """The engine for these weights and settings; each `share` needs a `release`."""
-        key = _key(weights, settings)
+        key = _key(weights, settings, exact)
         if key not in self._engines:
-            self._engines[key] = _Shared(Engine(key.weights, settings))
+            self._engines[key] = _Shared(Engine(key.weights, settings, exact=exact))
         shared = self._engines[key]
         shared.users += 1
         return shared.engine
 
     async def release(self, engine: Engine) -> None:
         """One user less; the last one closes the engine."""
-        key = _key(engine.weights, engine.settings)
+        key = _key(engine.weights, engine.settings, engine.exact)
         shared = self._engines.get(key)
         if shared is None or shared.engine is not engine:
             return
@@ -61,5 +62,5 @@ class EnginePool:
             await engine.close()
 
 
-def _key(weights: Path, settings: Settings) -> _Key:
-    return _Key(weights.resolve(), tuple(getattr(settings, name) for name in settings.__struct_fields__))
+def _key(weights: Path, settings: Settings, exact: bool) -> _Key:
+    return _Key(weights.resolve(), tuple(getattr(settings, name) for name in settings.__struct_fields__), exact)

@@ -35,7 +35,8 @@ _OURS = ("id_slot", "cache_prompt", "stream", "n")  # fields that a client of th
 class LocalProvider:
     """Answers with a local engine.
 
-    What a request leaves open is fixed so that equal requests get equal answers: temperature 0 and seed 0.
+    What a request leaves open is fixed so that equal requests get equal answers: temperature 0 and seed 0. The
+    deployment's quirk `exact = false` trades that for requests that run side by side (see `engine.Engine`).
 
     Args:
         deployment: its engine settings and limits.
@@ -47,7 +48,7 @@ class LocalProvider:
         self._deployment = deployment
         self._weights = weights_path
         self._pool = pool
-        self.engine = pool.share(weights_path, deployment.engine)
+        self.engine = pool.share(weights_path, deployment.engine, exact=deployment.quirks.get("exact", True) is True)
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """The answer as events; always streamed, so that closing the generator frees the slot.
@@ -93,14 +94,14 @@ class LocalProvider:
                 async for event in events:
                     yield event
 
-    async def identity(self) -> dict[str, str]:
+    async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """Digests of weights and chat template, and the engine's version.
 
         Raises:
             WeightsError: the file is missing, damaged, or changes while it is read.
         """
         header = await asyncio.to_thread(read_header, self._weights)
-        digest = await asyncio.to_thread(sha256_of, self._weights)
+        digest = await asyncio.to_thread(sha256_of, self._weights, fresh=fresh)
         try:
             engine = f"{ENGINE} {version(ENGINE)}"
         except PackageNotFoundError:

@@ -4,6 +4,9 @@ A slot keeps the state of the last prompt it worked on, and a prompt that begins
 reading a prompt is most of the work (few-shot prompts: 400 tokens in, 10 out), so requests are steered to the slot
 that knows their beginning. When that slot is busy, a request waits for it as long as reading its beginning once
 more in another slot would take, then takes what is free (the ski-rental rule: at worst twice the better choice).
+
+With `parallel` below the number of slots, fewer requests run than there are slots: the others only remember. With
+one at a time each kind of work keeps its beginning in a slot of its own, and no answer depends on what else runs.
 """
 
 from __future__ import annotations
@@ -50,10 +53,17 @@ class _Match(NamedTuple):
 
 
 class Slots:
-    """The slots of one engine process and the requests that wait for one."""
+    """The slots of one engine process and the requests that wait for one.
 
-    def __init__(self, count: int, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        count: how many slots there are.
+        clock: seconds that only grow.
+        parallel: requests that may run at the same time; default: as many as there are slots.
+    """
+
+    def __init__(self, count: int, clock: Callable[[], float] = time.monotonic, *, parallel: int | None = None) -> None:
         self._slots = [_Slot(number) for number in range(count)]
+        self._parallel = count if parallel is None else parallel
         self._waiting: list[_Waiter] = []
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
@@ -91,6 +101,11 @@ class Slots:
         for slot in self._slots:
             slot.prompt = b""
 
+    def _free(self) -> list[_Slot]:
+        """The slots that a request may take now."""
+        free = [slot for slot in self._slots if not slot.busy]
+        return free if len(self._slots) - len(free) < self._parallel else []
+
     def _assign(self) -> None:
         while (match := self._best()) is not None:
             place = self._waiting.index(match.waiter)
@@ -104,7 +119,7 @@ class Slots:
 
     def _best(self) -> _Match | None:
         """The waiting request and free slot that share most; the older request wins a tie."""
-        free = sorted((slot for slot in self._slots if not slot.busy), key=lambda slot: slot.used_at)
+        free = sorted(self._free(), key=lambda slot: slot.used_at)
         best: _Match | None = None
         for waiter in self._waiting[:_LOOK_AHEAD] if free else ():
             if waiter.granted.done():  # cancelled, and about to leave
@@ -131,7 +146,7 @@ class Slots:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        free = [slot for slot in self._slots if not slot.busy]
+        free = self._free()
         if not free or not self._waiting:
             return
         waits = (

@@ -1,0 +1,94 @@
+"""The composition root: wires a configuration to catalogue, ledger and spine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from assay.catalog.load import load as load_catalog
+from assay.config.load import Loaded, load
+from assay.decision.lock import FILE_NAME, Lock, read_lock
+from assay.decision.pin import broken_pins, pinned_route
+from assay.errors import ConfigError
+from assay.inference.build import Builder
+from assay.inference.spine import Spine
+from assay.ledger.store import SqliteLedger
+
+
+class App:
+    """Everything that a command or the gateway works with. An async context manager: closing lets go of it all.
+
+    Attributes:
+        loaded: the configuration.
+        ledger: its ledger; `ledger.recovered` says what crashed processes had left open.
+        spine: its deployments and routes.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.catalog = load_catalog(loaded.config.catalog_files)
+        self.ledger = open_ledger(loaded)
+        try:
+            self.spine: Spine = Builder(self.catalog).spine(loaded.config, self.ledger)
+        except BaseException:
+            self.ledger.close_now()
+            raise
+
+    async def __aenter__(self) -> App:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.spine.close()
+        await self.ledger.close()
+
+    @property
+    def lock_path(self) -> Path:
+        """Where this configuration's pins are kept."""
+        return self.loaded.folder / FILE_NAME
+
+    @property
+    def suite_path(self) -> Path:
+        """The folder of the suite that decisions are made on.
+
+        Raises:
+            ConfigError: none is named.
+        """
+        suite = self.loaded.config.decide.suite
+        if suite is None:
+            raise ConfigError("no suite: name one with --suite FOLDER, or as decide.suite in assay.toml")
+        return Path(suite)
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """What decisions choose from: `decide.candidates`, else all deployments."""
+        named = self.loaded.config.decide.candidates
+        return named if named is not None else tuple(self.loaded.config.deployments)
+
+    async def serve_pins(self) -> tuple[Lock | None, dict[str, str]]:
+        """Make the pinned route callable. Returns the lock, and why some of its pins are broken."""
+        if not self.lock_path.exists():
+            return None, {}
+        lock = read_lock(self.lock_path)
+        if lock.route in self.spine.targets:
+            raise ConfigError(f"{self.lock_path}: its route {lock.route!r} is also the name of a target in assay.toml")
+        broken = await broken_pins(self.spine, lock)
+        route = pinned_route(lock, broken, self.loaded.config.serve.default_kind)
+        self.spine.targets[lock.route] = route
+        return lock, broken
+
+
+def open_app(config: Path | str | None = None) -> App:
+    """The app of a configuration file (default: the nearest `assay.toml`).
+
+    Raises:
+        AssayError: the configuration, catalogue or ledger cannot be used.
+    """
+    return App(load(config))
+
+
+def open_ledger(loaded: Loaded) -> SqliteLedger:
+    """The ledger that a configuration names."""
+    ledger = loaded.config.ledger
+    return SqliteLedger(ledger.url.partition(":///")[2], ledger.durability)

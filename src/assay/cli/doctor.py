@@ -1,0 +1,89 @@
+"""`assay doctor`: what this machine has for the work, and what is missing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from assay.cli.door import config_option, emit, finish, json_option
+
+
+@click.command("doctor")
+@config_option
+@json_option
+def command(config: str | None, as_json: bool) -> None:
+    """Look at the machine, the engine, the weights, the keys and the ledger; say what to do where one is missing.
+
+    Keys are shown as present or absent, never themselves. Nothing is sent anywhere.
+    """
+    findings = [_python(), _cores(), _memory(), _engine(), *_configured(config)]
+    lines = [f"{'ok ' if one['ok'] else 'NO '} {one['what']}: {one['found']}" for one in findings]
+    emit(findings, as_json, "\n".join(lines))
+    finish(0 if all(one["ok"] for one in findings) else 3)
+
+
+def _finding(what: str, ok: bool, found: str) -> dict[str, Any]:
+    return {"what": what, "ok": ok, "found": found}
+
+
+def _python() -> dict[str, Any]:
+    import platform
+
+    return _finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _cores() -> dict[str, Any]:
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    advice = "; busy: local engines run best on one thread now" if load > cores / 2 else ""
+    return _finding("cores", True, f"{cores}, load {load:.1f}{advice}")
+
+
+def _memory() -> dict[str, Any]:
+    import psutil
+
+    free = psutil.virtual_memory().available
+    return _finding(
+        "memory", free > 1 << 30, f"{free / 2**30:.1f} GiB free" + ("" if free > 1 << 30 else "; 1 GiB is needed")
+    )
+
+
+def _engine() -> dict[str, Any]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return _finding("local engine", True, f"xllamacpp {version('xllamacpp')}")
+    except PackageNotFoundError:
+        return _finding("local engine", False, "not installed; pip install 'assay[local]'")
+
+
+def _configured(config: str | None) -> list[dict[str, Any]]:
+    from assay.app import open_ledger
+    from assay.catalog.load import load as load_catalog
+    from assay.config.load import load
+    from assay.errors import AssayError
+    from assay.inference.build import Builder
+
+    try:
+        loaded = load(config)
+        builder = Builder(load_catalog(loaded.config.catalog_files))
+    except AssayError as error:
+        return [_finding("configuration", False, str(error))]
+    findings = [_finding("configuration", True, str(loaded.path))]
+    for name, deployment in loaded.config.deployments.items():
+        try:
+            missing = builder.deployment(name, deployment).missing
+        except AssayError as error:
+            missing = error
+        key = deployment.api_key_env
+        if missing is None and key is not None and not os.environ.get(key):
+            findings.append(_finding(f"deployment {name}", False, f"no key: ${key} is empty"))
+        else:
+            findings.append(_finding(f"deployment {name}", missing is None, str(missing or deployment.model)))
+    try:
+        open_ledger(loaded).close_now()
+        findings.append(_finding("ledger", True, loaded.config.ledger.url))
+    except AssayError as error:
+        findings.append(_finding("ledger", False, str(error)))
+    return findings

@@ -1,0 +1,86 @@
+"""What all commands share: the outer door for errors, `--json`, `--config`, and running something async."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from assay.errors import AssayError
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+
+
+def json_option(command: F) -> F:
+    """`--json`: machine-readable output with stable keys."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON with stable keys.")(command)
+
+
+def config_option(command: F) -> F:
+    """`-c/--config`: which assay.toml."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(),
+        help="assay.toml or its folder [default: $ASSAY_CONFIG, else the nearest upwards].",
+    )(command)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run something async; Ctrl-C cancels it in order, so that what was done is kept."""
+    return asyncio.run(work)
+
+
+def emit(value: object, as_json: bool, text: str) -> None:
+    """Print the result: JSON of `value`, or `text`."""
+    if as_json:
+        import msgspec
+
+        data = msgspec.json.encode(value, enc_hook=str)
+        sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
+    else:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def note(text: str) -> None:
+    """A line on stderr: progress and remarks, never results."""
+    click.echo(text, err=True)
+
+
+def finish(code: int) -> NoReturn:
+    """End with one of the documented exit codes."""
+    raise click.exceptions.Exit(code)
+
+
+def guarded(main: Callable[[], None]) -> int:
+    """Run the command line; turn errors into a message and an exit code."""
+    try:
+        main()
+    except AssayError as error:
+        _complain(str(error), getattr(error, "__notes__", []))
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
+        _complain("interrupted; what was done is kept, the same command continues", [])
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has left: not an error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _complain(message: str, notes: list[str]) -> None:
+    click.echo(f"assay: {message}", err=True)
+    for line in notes:
+        click.echo(f"       {line}", err=True)

@@ -1,0 +1,130 @@
+"""`assay eval`: run a suite against targets and print their scorecards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.door import config_option, emit, finish, json_option, note, run
+
+if TYPE_CHECKING:
+    from assay.evals.scorecard import Comparison, Metrics, Scorecard
+
+
+@click.command("eval")
+@click.option(
+    "-m", "--model", "targets", multiple=True, help="Deployment or route; repeat for several [default: all candidates]."
+)
+@click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
+@click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part of the samples.")
+@click.option("--seed", default=0, show_default=True, help="Order of the samples and seed of each request.")
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@click.option("--deadline-s", default=300.0, show_default=True, type=click.FloatRange(0.01), help="Cuts one sample.")
+@click.option("--fresh", is_flag=True, help="A new run without the cache, instead of continuing the known one.")
+@config_option
+@json_option
+def command(
+    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, seed: int,
+    concurrency: int,
+    deadline_s: float, fresh: bool, config: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Run a suite against deployments or routes and print scorecards with intervals.
+
+    A run that was interrupted continues: answers that came are not asked for again. Samples that got no score
+    (a provider's fault) are a third state: they are shown, never dropped, and asked again next time.
+
+    \b
+    Examples:
+      assay eval -m small -m frontier
+      assay eval -m small -k sql --split heldout --json
+    """
+    finish(run(_eval(targets, folder, kinds, split, seed, concurrency, deadline_s, fresh, config, as_json)))
+
+
+async def _eval(
+    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, seed: int,
+    concurrency: int, deadline_s: float, fresh: bool, config: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    from assay.app import open_app
+    from assay.cli.progress import EvalProgress
+    from assay.evals.grading import check_graders
+    from assay.evals.runner import Runner
+    from assay.evals.scorecard import compare, scorecard
+    from assay.evals.suite import read_suite, shuffled
+
+    async with open_app(config) as app:
+        show_recovered(app.ledger.recovered)
+        suite = read_suite(folder or app.suite_path).only(kinds, split)  # type: ignore[arg-type]  # click checked it
+        check_graders(suite.samples)
+        names = targets or app.candidates
+        for name in names:
+            app.spine.route(name)
+        with EvalProgress(len(suite.samples) * len(names)) as progress:
+            runner = Runner(
+                app.spine, suite, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
+                use_cache=not fresh, deadline_s=deadline_s, on_result=progress.result,
+            )  # fmt: skip
+            runs = []
+            for name in names:
+                evaluated = await runner.open(name, fresh=fresh)
+                for kind in suite.kinds:
+                    await runner.evaluate(evaluated, shuffled(suite.of(kind), seed))
+                await runner.finish(evaluated)
+                runs.append(evaluated)
+        cards = [scorecard(one, suite) for one in runs]
+        pairs = [compare(a, b) for place, a in enumerate(runs) for b in runs[place + 1 :]]
+    emit({"scorecards": cards, "comparisons": pairs}, as_json, render(cards, pairs))
+    return 3 if any(card.overall.unscored for card in cards) else 0
+
+
+def show_recovered(recovered: object) -> None:
+    """Say what a crashed process had left open."""
+    from assay.ledger.rows import Recovered
+
+    if isinstance(recovered, Recovered) and recovered.attempts:
+        unknown = f" ({recovered.unknown} without a known price)" if recovered.unknown else ""
+        note(
+            f"assay: an earlier process died with {recovered.attempts} calls in flight; "
+            f"they are charged at their bound, {recovered.charged_usd:.6f} USD{unknown}"
+        )
+
+
+def render(cards: list[Scorecard], pairs: list[Comparison]) -> str:
+    """Scorecards and comparisons as text."""
+    from assay.decision.explain import table
+
+    head = ("kind", "passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "cost each", "cached")
+    lines: list[str] = []
+    for card in cards:
+        lines += [f"{card.target}  (run {card.run}, suite {card.suite}, seed {card.seed})"]
+        rows = [(name, *_cells(one)) for name, one in card.kinds.items()]
+        lines += table(head, [*rows, ("overall", *_cells(card.overall))], indent="  ")
+        for reason, count in sorted(card.unscored.items(), key=lambda item: -item[1])[:3]:
+            lines.append(f"  {count} unscored: {reason}")
+        if card.overall.unscored and card.overall.bounds:
+            low, high = card.overall.bounds
+            lines.append(f"  overall between {low:.1%} (all unscored wrong) and {high:.1%} (all right)")
+        lines.append("")
+    for pair in pairs:
+        if pair.difference is not None and pair.interval is not None:
+            low, high = pair.interval
+            verdict = "" if low > 0 or high < 0 else "  - this suite cannot tell them apart"
+            lines.append(
+                f"{pair.a} - {pair.b}: {pair.difference:+.1%} [{low:+.1%}, {high:+.1%}] on {pair.samples} samples; "
+                f"only one right: {pair.only_a} / {pair.only_b}; McNemar p = {pair.p_value:.3f}{verdict}"
+            )
+    return "\n".join(lines)
+
+
+def _cells(one: Metrics) -> tuple[str, ...]:
+    interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval else "-"
+    cost = "unknown"
+    if one.usd is not None and (one.usd > 0 or one.engine_s is None):
+        cost = f"{one.usd:.6f} USD"
+    elif one.engine_s is not None:
+        cost = f"{one.engine_s:.2f} CPU s"
+    share = f"{one.share:.0%}" if one.share is not None else "-"
+    times = [f"{seconds:.2f} s" if seconds is not None else "-" for seconds in (one.p50_s, one.p95_s)]
+    return (str(one.passed), str(one.total), share, interval, str(one.unscored), *times, cost, str(one.cached))

@@ -1,0 +1,65 @@
+"""`assay explain`: why a decision came out as it did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.door import config_option, emit, json_option, run
+
+if TYPE_CHECKING:
+    from assay.decision.decision import Decision
+    from assay.ledger.store import SqliteLedger
+
+
+@click.command("explain")
+@click.argument("decision_id", metavar="[DECISION]", required=False)
+@click.option("-k", "--kind", help="Only this kind.")
+@config_option
+@json_option
+def command(decision_id: str | None, kind: str | None, config: str | None, as_json: bool) -> None:
+    """Show a decision with every candidate, its evidence and the reason for its verdict.
+
+    \b
+    Examples:
+      assay explain                the newest decision
+      assay explain 0199f -k sql   one kind of the decision whose id begins so
+    """
+    decision = run(_find(decision_id, config))
+    from assay.decision.explain import explain
+    from assay.errors import DecisionError, did_you_mean
+
+    if kind is not None and not any(kind == one.name or kind in one.kinds for one in decision.kinds):
+        known = did_you_mean(kind, [one.name for one in decision.kinds])
+        raise DecisionError(f"decision {decision.id} has no kind {kind!r}; {known}")
+    emit(decision, as_json, explain(decision, kind))
+
+
+async def _find(decision_id: str | None, config: str | None) -> Decision:
+    from assay.app import open_ledger
+    from assay.config.load import load
+
+    ledger = open_ledger(load(config))
+    try:
+        return await find_decision(ledger, decision_id)
+    finally:
+        await ledger.close()
+
+
+async def find_decision(ledger: SqliteLedger, decision_id: str | None) -> Decision:
+    """The decision whose id begins so; default: the newest.
+
+    Raises:
+        DecisionError: there is none.
+    """
+    import msgspec
+
+    from assay.decision.decision import Decision
+    from assay.errors import DecisionError
+
+    row = await ledger.decision(decision_id)
+    if row is None:
+        which = f"no decision {decision_id!r}" if decision_id else "no decision yet"
+        raise DecisionError(f"{which} in {ledger.path}; run `assay choose`")
+    return msgspec.json.decode(row.body, type=Decision)

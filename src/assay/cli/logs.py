@@ -1,0 +1,91 @@
+"""`assay logs`: what was asked of whom, with what outcome and at what cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from assay.cli.door import config_option, emit, json_option, run
+
+
+@click.command("logs")
+@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1), help="Newest so many.")
+@click.option("--request", "request_id", help="Attempts of one request.")
+@click.option("--run", "run_id", help="Attempts of one run.")
+@click.option("-k", "--kind", help="Only this kind.")
+@click.option("-m", "--model", "deployment", help="Only this deployment.")
+@click.option("--outcome", type=click.Choice(["running", "ok", "error", "cancelled", "cached", "lost"]))
+@config_option
+@json_option
+def command(
+    limit: int, request_id: str | None, run_id: str | None, kind: str | None, deployment: str | None,
+    outcome: str | None, config: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Show attempts from the ledger, newest first.
+
+    \b
+    Examples:
+      assay logs
+      assay logs --outcome lost          calls of processes that died, charged at their bound
+      assay logs -m frontier -n 100 --json
+    """
+    rows, spent = run(_logs(limit, request_id, run_id, kind, deployment, outcome, config))
+    emit({"attempts": rows, "month": spent}, as_json, _render(rows, spent))
+
+
+async def _logs(
+    limit: int, request_id: str | None, run_id: str | None, kind: str | None, deployment: str | None,
+    outcome: str | None, config: str | None,
+) -> tuple[list[dict[str, Any]], dict[str, float]]:  # fmt: skip
+    from assay.app import open_ledger
+    from assay.config.load import load
+
+    ledger = open_ledger(load(config))
+    try:
+        rows = await ledger.attempts(
+            limit=limit, request_id=request_id, run_id=run_id, kind=kind, deployment=deployment, outcome=outcome
+        )
+        spent = await ledger.spent()
+    finally:
+        await ledger.close()
+    return rows, {"settled_usd": spent.settled_usd, "held_usd": spent.held_usd}
+
+
+def _render(rows: list[dict[str, Any]], spent: dict[str, float]) -> str:
+    from datetime import datetime
+
+    from assay.decision.explain import table
+
+    head = ("time", "request", "place", "deployment", "kind", "outcome", "s", "in", "out", "cost", "message")
+    cells = [
+        (
+            datetime.fromtimestamp(row["started_at"]).astimezone().strftime("%m-%d %H:%M:%S"),
+            row["request_id"][:12],
+            row["path"],
+            row["deployment"],
+            row["kind"] or "-",
+            row["outcome"],
+            _number(row["total_s"], ".2f"),
+            _number(row["input_tokens"], "d"),
+            _number(row["output_tokens"], "d"),
+            _cost(row),
+            (row["message"] or "")[:80],
+        )
+        for row in rows
+    ]
+    month = f"this month: {spent['settled_usd']:.6f} USD settled, {spent['held_usd']:.6f} USD held"
+    return "\n".join([*(table(head, cells) if cells else ["no attempts yet"]), month])
+
+
+def _number(value: float | None, form: str) -> str:
+    return format(value, form) if value is not None else "-"
+
+
+def _cost(row: dict[str, Any]) -> str:
+    if row["cost_basis"] == "held":
+        return "held"
+    if row["cost_usd"] is None:
+        return f"{row['engine_s']:.2f} CPU s" if row["engine_s"] is not None else "unknown"
+    mark = " (bound)" if row["cost_basis"] == "bound" else ""
+    return f"{row['cost_usd']:.6f} USD{mark}"

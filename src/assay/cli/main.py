@@ -1,0 +1,66 @@
+"""`assay`: the group of all commands. A command's module is imported when it is needed."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from assay import __version__
+from assay.cli.door import guarded
+
+COMMANDS = {
+    "cache": "cache",
+    "check": "check",
+    "choose": "choose",
+    "config": "config",
+    "demo": "demo",
+    "doctor": "doctor",
+    "eval": "evaluate",
+    "explain": "explain",
+    "logs": "logs",
+    "models": "models",
+    "pin": "pin",
+    "serve": "serve",
+    "suite": "suite",
+}
+"""Command -> module in this package; the module's `command` is the click command."""
+
+
+class Commands(click.Group):
+    """Loads a command's module on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = import_module(f"assay.cli.{module}").command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="assay")
+def assay() -> None:
+    """Choose a language model by evidence, pin it, serve it.
+
+    \b
+    Examples:
+      assay choose                 who does which kind of work, measured here
+      assay explain                why, candidate by candidate
+      assay pin && assay check     freeze the choice; prove later that it still holds
+      assay serve                  one OpenAI-compatible endpoint for it all
+
+    Exit codes: 0 yes or done, 1 no (below the bar, regressed), 2 usage or configuration, 3 environment or
+    provider, 4 cannot be told with this evidence.
+    """
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(guarded(lambda: assay.main(standalone_mode=False)))

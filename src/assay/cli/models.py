@@ -1,0 +1,80 @@
+"""`assay models`: what exists, with dated facts."""
+
+from __future__ import annotations
+
+import click
+
+from assay.cli.door import config_option, emit, json_option
+
+
+@click.group(invoke_without_command=True)
+@config_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, config: str | None, as_json: bool) -> None:
+    """List the models of the catalogue, with licence, size, context and price.
+
+    \b
+    Examples:
+      assay models
+      assay models show huggingfacetb/smollm2-135m-instruct
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from datetime import UTC, datetime
+
+    from assay.catalog.overview import overview
+    from assay.decision.explain import table
+
+    rows = overview(_catalog(config), datetime.now(UTC))
+    head = ("model", "ecosystem", "variant", "parameters", "context", "licence", "in / out USD per Mtok", "as of")
+    cells = [
+        (
+            row["id"],
+            row["ecosystem"],
+            row["variant"] or "unknown",
+            f"{row['parameters'] / 1e6:,.0f} M" if row["parameters"] else "unknown",
+            f"{row['context_tokens']:,}" if row["context_tokens"] else "unknown",
+            row["licence"] or ("hosted" if row["ecosystem"] == "hosted" else "unknown"),
+            _price(row["input_usd_per_mtok"], row["output_usd_per_mtok"]),
+            row["price_as_of"] or "-",
+        )
+        for row in rows
+    ]
+    emit(rows, as_json, "\n".join(table(head, cells)))
+
+
+def _price(given: float | None, taken: float | None) -> str:
+    return f"{given:g} / {taken:g}" if given is not None and taken is not None else "-"
+
+
+@command.command()
+@click.argument("name")
+@config_option
+@json_option
+def show(name: str, config: str | None, as_json: bool) -> None:
+    """Every fact of one model, with its source and date; unknown is said, never guessed."""
+    from assay.catalog.overview import details
+    from assay.decision.explain import table
+
+    facts = details(_catalog(config).find(name))
+    cells = [
+        (
+            fact["fact"],
+            "unknown" if fact["value"] is None else str(fact["value"]),
+            (fact["source"] or "-") + ("" if fact["verified"] in (True, None) else " (unverified)"),
+            fact["as_of"] or "-",
+        )
+        for fact in facts
+    ]
+    emit(facts, as_json, "\n".join(table(("fact", "value", "source", "as of"), cells)))
+
+
+def _catalog(config: str | None):  # type: ignore[no-untyped-def]  # a lazily imported class
+    from assay.catalog.load import builtin, load
+    from assay.config.load import find
+    from assay.config.load import load as load_config
+
+    if config is None and find() is None:
+        return builtin()
+    return load(load_config(config).config.catalog_files)

@@ -1,0 +1,73 @@
+"""Progress of long work on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from assay.cli.door import note
+from assay.ledger.rows import ResultRow
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LINE_EVERY_S = 5.0
+
+
+class EvalProgress:
+    """Counts samples as they come in.
+
+    Args:
+        total: how many there can be; early stopping may end before.
+        quiet: say nothing.
+    """
+
+    def __init__(self, total: int, *, quiet: bool = False) -> None:
+        self._total = total
+        self._quiet = quiet
+        self._done = self._passed = self._cached = self._unscored = 0
+        self._last = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> EvalProgress:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("asking", total=self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def result(self, target: str, row: ResultRow) -> None:
+        """One sample is done."""
+        self._done += 1
+        self._cached += row.cached
+        self._passed += row.value is not None and row.value >= 1
+        self._unscored += row.value is None
+        if self._bar is not None and self._task is not None:
+            text = f"{row.kind} · {target} · {self._passed} passed"
+            self._bar.update(self._task, completed=self._done, description=text)
+        elif not self._quiet and time.monotonic() - self._last >= LINE_EVERY_S:
+            self._last = time.monotonic()
+            note(f"  {self._done} of at most {self._total} asked, {self._passed} passed, {self._unscored} unscored")
+
+    def verdict(self, kind: str, candidate: str, verdict: str) -> None:
+        """One candidate is decided for one kind."""
+        if self._quiet:
+            return
+        line = f"  {kind}: {candidate} {verdict}"
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False)
+        else:
+            note(line)

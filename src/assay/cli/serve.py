@@ -1,0 +1,61 @@
+"""`assay serve`: the gateway."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.door import config_option, emit, json_option, note, run
+
+if TYPE_CHECKING:
+    from assay.decision.lock import Lock
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on [default: serve.host, 127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one [default: serve.port, 8080].")
+@config_option
+@json_option
+def command(host: str | None, port: int | None, config: str | None, as_json: bool) -> None:
+    """Serve the pinned route, and every deployment and route of the config, as an OpenAI-compatible endpoint.
+
+    The pinned route has the suite's name. A request's kind comes in the header x-assay-kind; a kind that
+    nothing was proven for is refused, unless serve.default_kind names one.
+
+    \b
+    Example:
+      assay serve --port 8080
+      curl localhost:8080/v1/chat/completions -H 'x-assay-kind: tickets.classify' \\
+        -d '{"model": "workshop", "messages": [{"role": "user", "content": "My invoice is wrong."}]}'
+    """
+    run(_serve(host, port, config, as_json))
+
+
+async def _serve(host: str | None, port: int | None, config: str | None, as_json: bool) -> None:
+    import msgspec
+
+    from assay.app import open_app
+    from assay.gateway import server
+    from assay.gateway.asgi import Gateway
+
+    async with open_app(config) as app:
+        lock, broken = await app.serve_pins()
+        given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+        serve = msgspec.structs.replace(app.loaded.config.serve, **given)
+        listener = server.listen(serve)
+        url = f"http://{serve.host}:{listener.getsockname()[1]}/v1"
+        emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
+        sys.stdout.flush()
+        for line in _told(lock, broken):
+            note(line)
+        await server.run(Gateway(app.spine, serve), listener)
+
+
+def _told(lock: Lock | None, broken: dict[str, str]) -> list[str]:
+    if lock is None:
+        return ["no assay.lock here: serving deployments and routes by name; `assay choose` and `assay pin` make one"]
+    lines = [f"  {lock.route} / {kind}: {pin.target}" for kind, pin in lock.kinds.items() if kind not in broken]
+    lines += [f"  {lock.route} / {kind}: refused, its pin is broken: {reason}" for kind, reason in broken.items()]
+    return lines + [f"  {lock.route} / {kind}: refused, {reason}" for kind, reason in lock.unproven.items()]

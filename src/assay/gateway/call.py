@@ -1,0 +1,90 @@
+"""One client's call: through the spine, and back in the client's dialect, streamed or whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
+from typing import Any
+
+from assay.dialects.dialect import Dialect
+from assay.errors import ConfigError, RequestError
+from assay.gateway.headers import answer_headers
+from assay.inference.spine import Spine
+from assay.inference.trace import Trace
+from assay.types import Event, Failed, Folder, Raw, Request
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Call:
+    """Serves one request."""
+
+    def __init__(self, spine: Spine, dialect: Dialect, request: Request, send: Send) -> None:
+        self._spine = spine
+        self._dialect = dialect
+        self._request = request
+        self._send = send
+        self._trace = Trace()
+
+    async def serve(self) -> None:
+        """Answer the client.
+
+        Raises:
+            AssayError: there is no answer, and nothing has been sent.
+        """
+        try:
+            self._spine.route(self._request.model)
+        except ConfigError as error:
+            raise RequestError(str(error), field="model", status=404) from error
+        async with aclosing(self._spine.generate(self._request, self._request.model, self._trace)) as events:
+            await (self._stream(events) if self._request.stream else self._whole(events))
+
+    @property
+    def _passed_through(self) -> bool:
+        return self._trace.answering is not None and self._trace.answering.passed_through
+
+    async def _whole(self, events: AsyncGenerator[Event, None]) -> None:
+        folder = Folder()
+        raw: list[bytes] = []
+        async for event in events:
+            folder.add(event)
+            if isinstance(event, Raw):
+                raw.append(event.data)
+        if folder.failed is not None:
+            error = next((one.error for one in reversed(self._trace.records) if one.error is not None), None)
+            raise error if error is not None else RequestError(folder.failed.message, status=502)
+        passed = self._passed_through and raw
+        body = b"".join(raw) if passed else self._dialect.write_response(folder.response(), self._request)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *answer_headers(self._trace, complete=True),
+        ]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, events: AsyncGenerator[Event, None]) -> None:
+        """Nothing is sent before the first event, so that an error until then has its own status."""
+        encoder = self._dialect.encoder(self._request)
+        begun = False
+        failed = False
+        async for event in events:
+            if not begun:
+                begun = True
+                headers = [
+                    (b"content-type", encoder.content_type.encode()),
+                    (b"cache-control", b"no-cache"),
+                    *answer_headers(self._trace, complete=False),
+                ]
+                await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+            if isinstance(event, Raw):
+                data = event.data if self._passed_through else b""
+            else:
+                failed = failed or isinstance(event, Failed)
+                data = b"" if self._passed_through and not isinstance(event, Failed) else encoder.encode(event)
+            if data:
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if not self._passed_through and not failed:
+            end = encoder.close()
+            await self._send({"type": "http.response.body", "body": end, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})

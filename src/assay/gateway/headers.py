@@ -1,0 +1,66 @@
+"""The headers of ours that a client may send, and those that it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from assay.errors import RequestError
+from assay.inference.trace import Trace
+from assay.types import Label, Request
+
+KIND = "x-assay-kind"
+LABEL = "x-assay-label"
+SESSION = "x-assay-session"
+DEADLINE = "x-assay-deadline-s"
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request) -> Request:
+    """The request with what its headers say.
+
+    Raises:
+        RequestError: a header has a value that it cannot have.
+    """
+    ours = {name.decode("latin-1").lower(): value.decode("latin-1").strip() for name, value in headers}
+    changed: dict[str, Any] = {}
+    if kind := ours.get(KIND):
+        changed["kind"] = kind
+    if session := ours.get(SESSION):
+        changed["session"] = session
+    if label := ours.get(LABEL):
+        changed["label"] = _label(label)
+    if seconds := ours.get(DEADLINE):
+        changed["deadline_s"] = _seconds(seconds)
+    return msgspec.structs.replace(request, **changed) if changed else request
+
+
+def _label(text: str) -> Label:
+    """A client may raise a label. That data is public is for a route or key to say."""
+    if text == Label.PRIVATE_ONLY.value:
+        return Label.PRIVATE_ONLY
+    raise RequestError(f"{LABEL}: {text!r} is not a label that a client can set; use {Label.PRIVATE_ONLY.value!r}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86400:
+        raise RequestError(f"{DEADLINE}: {text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]:
+    """Who answered, after how many attempts and, once it is known, at what cost."""
+    headers = [(b"x-assay-request-id", trace.request_id.encode())]
+    if trace.answering is not None:
+        headers.append((b"x-assay-deployment", trace.answering.deployment.encode("latin-1", "replace")))
+    headers.append((b"x-assay-attempts", str(len(trace.records)).encode()))
+    if complete:
+        usd, basis = trace.cost
+        headers.append((b"x-assay-cost-usd", f"{usd:.8f}".encode() if usd is not None else b"unknown"))
+        headers.append((b"x-assay-cost-basis", basis.encode()))
+    return headers

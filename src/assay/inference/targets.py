@@ -1,0 +1,52 @@
+"""What can be called, by name, and which of it the hard constraints leave for a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from assay.config.schema import Constraints
+from assay.envelope.constraints import removals
+from assay.errors import ConfigError, did_you_mean
+from assay.inference.deployment import LiveDeployment
+from assay.inference.route import LiveRoute
+from assay.privacy.label import at_least
+from assay.routing.fallback import Fixed
+from assay.types import Label, Request
+
+
+class Targets:
+    """Deployments and routes by name, under one set of constraints."""
+
+    def __init__(self, by_name: Mapping[str, LiveDeployment | LiveRoute], constraints: Constraints) -> None:
+        self.by_name = dict(by_name)
+        self.constraints = constraints
+
+    def route(self, name: str) -> LiveRoute:
+        """The route of this name; a deployment is a route of itself alone.
+
+        Raises:
+            ConfigError: there is neither.
+        """
+        target = self.by_name.get(name)
+        if target is None:
+            raise ConfigError(f"unknown model {name!r}; {did_you_mean(name, self.by_name)}")
+        if isinstance(target, LiveRoute):
+            return target
+        return LiveRoute(name=name, candidates=(name,), policy=Fixed())
+
+    def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
+        """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
+        reasons = ((name, self._reason(name, request, label)) for name in route.candidates)
+        return tuple((name, reason) for name, reason in reasons if reason is not None)
+
+    def _reason(self, name: str, request: Request, label: Label) -> str | None:
+        target = self.by_name[name]
+        if isinstance(target, LiveDeployment):
+            asked = msgspec.structs.replace(request, label=label)
+            return removals(name, target.config, target.model, asked, self.constraints)
+        inside = self.removed(target, request, at_least(label, target.label))
+        if len(inside) < len(target.candidates):
+            return None
+        return "; ".join(f"{candidate}: {reason}" for candidate, reason in inside)

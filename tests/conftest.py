@@ -1,0 +1,63 @@
+"""What every test has: no network but loopback, one engine thread, a ledger of its own, a scripted spine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("ASSAY_THREADS", "1")  # two spinning threads on a busy machine are slower than one
+os.environ.pop("ASSAY_CONFIG", None)
+
+from assay.catalog.load import builtin
+from assay.config.load import parse
+from assay.inference.build import Builder
+from assay.inference.spine import Spine
+from assay.ledger.store import SqliteLedger
+
+_LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - an address that tests may name
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that leaves this machine fails."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and not str(address[0]).startswith(_LOOPBACK):
+            raise AssertionError(f"a test wanted to connect to {address!r}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+    """A ledger in a file of its own."""
+    made = SqliteLedger(tmp_path / "ledger.db")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def make_spine(tmp_path: Path, ledger: SqliteLedger) -> AsyncIterator[Callable[..., Spine]]:
+    """Builds a spine from TOML; `scripts` are written to files named as the scripted deployments name them."""
+    made: list[Spine] = []
+
+    def make(toml: str, scripts: dict[str, Any] | None = None) -> Spine:
+        for name, script in (scripts or {}).items():
+            (tmp_path / name).write_text(json.dumps(script))
+        config = parse(toml.encode(), tmp_path / "assay.toml")
+        spine = Builder(builtin()).spine(config, ledger)
+        made.append(spine)
+        return spine
+
+    yield make
+    for spine in made:
+        await spine.close()
