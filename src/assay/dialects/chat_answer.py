@@ -3,7 +3,8 @@
 A whole answer is read as one chunk whose `message` is its `delta`. What has no event of its own goes to `extra`:
 unknown fields of the top level to `Begin.extra`, those of a choice and of its message to `Finished.extra` under
 `assay:choice` and `assay:message`. Left out, since it means nothing in another body: padding against traffic
-analysis (`obfuscation`, `p` in streams) and Perplexity's running copy of the message beside each delta.
+analysis (`obfuscation`, `p` in streams), Perplexity's running copy of the message beside each delta, and `reasoning`
+where `reasoning_content` says the same.
 
 A `finish_reason` that is not its own kind's plain name (`eos`, `model_length`, null ...) is noted in
 `assay:choice` too, so that a client of this dialect sees the provider's word. `assay:reasoning` in `Begin.extra`

@@ -190,6 +190,8 @@ def _plain_wire(message: Message, role: str, path: str) -> dict[str, Any]:
             raise RequestError(
                 f"{path}: a message of role {message.role} cannot hold a {type(part).__name__}", field=path
             )
+        if isinstance(part, Text) and part.annotations:
+            raise RequestError(f"{path}: a message of role {message.role} cannot hold annotations", field=path)
     wire: dict[str, Any] = {"role": role, "content": _content_wire(message.parts, message.extra, path)}
     if wire["content"] is None:
         wire["content"] = ""
@@ -279,6 +281,7 @@ def _result_wire(part: Part, message: Message, path: str) -> dict[str, Any]:
         wire["content"] = None if old else ""
     if not old:
         wire["tool_call_id"] = part.call_id
-    if part.name is not None:
-        wire["name"] = part.name
+    name = part.name if part.name is not None else message.name
+    if name is not None:
+        wire["name"] = name
     return merge(merge(wire, part.extra), message.extra)

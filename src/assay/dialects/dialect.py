@@ -90,8 +90,17 @@ class Dialect(Protocol):
         """
         ...
 
-    def splice_model(self, body: bytes, model: str) -> bytes:
-        """The client's raw bytes with only the model name (and a usage request on streams) exchanged."""
+    def splice_model(self, body: bytes, model: str, *, usage: bool = True) -> bytes:
+        """The client's raw bytes with only the model name (and a usage request on streams) exchanged.
+
+        Args:
+            body: what the client sent, read without an error by `read_request`.
+            model: the upstream's name of the model.
+            usage: false for a host that takes no `stream_options`; then only the name is exchanged.
+
+        Raises:
+            RequestError: the body is not a JSON object.
+        """
         ...
 
     def read_response(self, body: bytes) -> list[Event]:

@@ -278,6 +278,7 @@ def test_output_formats() -> None:
             Request(messages=(Message(role="tool", parts=(ToolResult(call_id="a", is_error=True),)),)),
             "messages[0].is_error",
         ),
+        (Request(messages=(Message(role="user", parts=(Text(text="x", annotations=({},)),)),)), "messages[0]"),
         (Request(tools=(Tool(name="t", native={"google_search": {}}),)), "tools[0]"),
     ],
 )
@@ -389,3 +390,17 @@ def test_bodies_that_cannot_be_read(body: bytes, word: str) -> None:
     """Not JSON, not UTF-8, no object, too deep: each is told apart."""
     with pytest.raises(RequestError, match=word):
         CHAT.read_request(body)
+
+
+def test_annotations_of_an_answer_go_back_with_it() -> None:
+    """A history made of our own answers keeps its citations, beside the content."""
+    note = {"type": "url_citation", "url": "u"}
+    answer = Message(role="assistant", parts=(Text(text="x", annotations=(note,)),))
+    assert write(Request(messages=(answer,)))["messages"][0]["annotations"] == [note]
+
+
+def test_the_name_of_a_tool_may_stand_on_the_message() -> None:
+    """The name of the result counts, else that of its message."""
+    results = (ToolResult(call_id="a", parts=(Text(text="x"),)), ToolResult(call_id="b", name="g"))
+    wire = write(Request(messages=(Message(role="tool", name="f", parts=results),)))["messages"]
+    assert [(entry["name"], entry["content"]) for entry in wire] == [("f", "x"), ("g", "")]
