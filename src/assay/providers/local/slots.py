@@ -124,7 +124,7 @@ class Slots:
         for waiter in self._waiting[:_LOOK_AHEAD] if free else ():
             if waiter.granted.done():  # cancelled, and about to leave
                 continue
-            match = max((_Match(_shared(waiter.prompt, slot.prompt), waiter, slot) for slot in free), key=_by_shared)
+            match = max((_Match(_kept(waiter.prompt, slot.prompt), waiter, slot) for slot in free), key=_by_shared)
             if self._patience_s(waiter, match.shared) > 0:
                 continue
             if waiter.passed >= PASSES:
@@ -135,7 +135,7 @@ class Slots:
 
     def _patience_s(self, waiter: _Waiter, free_shares: int) -> float:
         """How much longer this request would rather wait for a busy slot than take a free one."""
-        busy_shares = max((_shared(waiter.prompt, slot.prompt) for slot in self._slots if slot.busy), default=0)
+        busy_shares = max((_kept(waiter.prompt, slot.prompt) for slot in self._slots if slot.busy), default=0)
         gain = busy_shares - free_shares
         if gain < WORTH_WAITING_BYTES:
             return 0.0
@@ -150,7 +150,7 @@ class Slots:
         if not free or not self._waiting:
             return
         waits = (
-            self._patience_s(waiter, max(_shared(waiter.prompt, slot.prompt) for slot in free))
+            self._patience_s(waiter, max(_kept(waiter.prompt, slot.prompt) for slot in free))
             for waiter in self._waiting[:_LOOK_AHEAD]
         )
         self._timer = asyncio.get_running_loop().call_later(max(0.001, min(waits)), self._assign)
@@ -158,6 +158,12 @@ class Slots:
 
 def _by_shared(match: _Match) -> int:
     return match.shared
+
+
+def _kept(prompt: bytes, known: bytes) -> int:
+    """What a slot's knowledge is worth to a prompt: nothing if more than half of it would be lost to others."""
+    shared = _shared(prompt, known)
+    return shared if 2 * shared >= len(known) else 0
 
 
 def _shared(one: bytes, other: bytes) -> int:

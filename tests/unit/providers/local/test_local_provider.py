@@ -47,9 +47,10 @@ async def make(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeProvider]:
     monkeypatch.setenv("ASSAY_THREADS", "1")
     pool = EnginePool()
 
-    def _make(weights: Path | None = None, **settings: int) -> LocalProvider:
+    def _make(weights: Path | None = None, *, exact: bool = True, **settings: int) -> LocalProvider:
         engine = Settings(**{"context_tokens": 512, "slots": 2} | settings)
-        return LocalProvider(Deployment(model="m", dialect="local", engine=engine), weights or locate(SOURCE), pool)
+        deployment = Deployment(model="m", dialect="local", engine=engine, quirks={"exact": exact})
+        return LocalProvider(deployment, weights or locate(SOURCE), pool)
 
     yield _make
     await pool.close()
@@ -177,7 +178,7 @@ async def test_waiting_for_a_slot_and_for_an_answer_can_be_cancelled(make: MakeP
 
 async def test_a_killed_engine_ends_its_requests_and_comes_back(make: MakeProvider) -> None:
     """Kill -9 in the middle: every request in flight ends with EngineCrashed, the next starts a new child."""
-    provider, meter = make(), Meter()
+    provider, meter = make(exact=False), Meter()
     tasks = [asyncio.create_task(ask(provider, chat(f"Write story {n}.", 400), meter)) for n in range(2)]
     async with asyncio.timeout(20):
         while meter.received_bytes == 0:  # noqa: ASYNC110 - a meter has no event
@@ -190,6 +191,23 @@ async def test_a_killed_engine_ends_its_requests_and_comes_back(make: MakeProvid
     assert "SIGKILL" in str(results[0])
     assert (await ask(provider, chat("Hi", 1))).usage is not None
     assert provider.engine.starts == 2
+
+
+async def test_requests_run_side_by_side_where_that_is_wanted(make: MakeProvider) -> None:
+    """Without `exact` two requests are in the engine at once, and their CPU seconds add up to the child's."""
+    provider, meters = make(exact=False), [Meter(), Meter()]
+    await ask(provider, chat("Hi", 1))
+    process = provider.engine.process
+    assert process is not None
+    before_s = process.cpu_s()
+    tasks = [asyncio.create_task(ask(provider, chat(f"Story {n}", 24), meter)) for n, meter in enumerate(meters)]
+    async with asyncio.timeout(30):
+        while not all(meter.sent_bytes for meter in meters):  # noqa: ASYNC110 - a meter has no event
+            await asyncio.sleep(0.01)
+    assert not any(task.done() for task in tasks)
+    await asyncio.gather(*tasks)
+    charged_s = sum(meter.engine_s or 0.0 for meter in meters)
+    assert charged_s == pytest.approx(process.cpu_s() - before_s, abs=0.1)
 
 
 async def test_a_prompt_that_does_not_fit_is_named(make: MakeProvider) -> None:

@@ -41,6 +41,16 @@ async def test_a_request_gets_the_slot_that_knows_its_beginning() -> None:
     assert await slots.take(PREFIX_A + b"2") == 0
 
 
+async def test_what_a_slot_knows_is_not_thrown_away_for_a_small_likeness() -> None:
+    """A new kind of work that shares a few words goes to the slot that was not used for longest."""
+    slots = Slots(2, parallel=1)
+    assert await slots.take(b"[same words]" + PREFIX_A) == 0
+    slots.give(0)
+    assert await slots.take(b"[same words]" + PREFIX_B) == 1
+    slots.give(1)
+    assert await slots.take(b"[same words]" + PREFIX_A) == 0
+
+
 async def test_of_those_that_wait_the_one_that_fits_best_is_next() -> None:
     """A freed slot goes to the request that shares its beginning, before an older one that does not."""
     slots = Slots(1)
@@ -95,6 +105,20 @@ async def test_the_wait_ends_by_itself() -> None:
     await slots.take(b"A" * 256)
     async with asyncio.timeout(5):
         assert await slots.take(b"A" * 300) == 1
+
+
+async def test_fewer_may_run_than_there_are_slots() -> None:
+    """One at a time on two slots: the other slot keeps what it knows and is taken by who fits it."""
+    slots = Slots(2, parallel=1)
+    for number, prefix in enumerate((PREFIX_A, PREFIX_B)):
+        assert await slots.take(prefix) == number
+        waiting = asyncio.create_task(slots.take(prefix))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        slots.give(number)
+        assert await waiting == number
+        slots.give(number)
+    assert await slots.take(PREFIX_A + b"2") == 0
 
 
 async def test_a_short_beginning_is_not_worth_a_wait() -> None:
