@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import time
@@ -11,8 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from assay.config.schema import Engine as Settings
-from assay.errors import AssayError, ConfigError, EngineCrashed
+from assay.errors import AssayError, ConfigError, EngineCrashed, ProviderError
 from assay.providers.local.process import COMMAND, START_TIMEOUT_S, EngineProcess
 from assay.providers.local.shares import Shares
 from assay.providers.local.slots import Slots
@@ -23,6 +26,9 @@ from assay.weights.gguf import read_header
 THREADS_VARIABLE = "ASSAY_THREADS"
 FAILURES_BEFORE_PAUSE = 3
 PAUSE_S = 10.0
+DRAIN_S = 10.0
+DRAIN_STEP_S = 0.02
+MAX_STATE_BYTES = 4 << 20
 
 
 class Lease(NamedTuple):
@@ -30,6 +36,13 @@ class Lease(NamedTuple):
 
     process: EngineProcess
     slot: int
+
+
+class _SlotState(msgspec.Struct):
+    """What the engine says of one slot; the rest of its answer does not matter."""
+
+    id: int
+    is_processing: bool
 
 
 class _Running(NamedTuple):
@@ -71,6 +84,7 @@ class Engine:
         self._starting: asyncio.Task[_Running] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._draining: set[asyncio.Task[None]] = set()
         self._users = 0
         self._failures = 0
         self._paused_until = 0.0
@@ -98,21 +112,48 @@ class Engine:
         self._cancel_idle()
         try:
             slot = await self.slots.take(prompt)
-            served = False
+            running: _Running | None = None
+            abandoned = False
             try:
                 running = await self._ensure_running()
                 share = running.shares.enter()
-                served = True
                 try:
                     yield Lease(running.process, slot)
                     self._failures = 0
+                except (asyncio.CancelledError, GeneratorExit):
+                    abandoned = True
+                    raise
                 finally:
                     meter.engine_s = running.shares.leave(share)
             finally:
-                self.slots.give(slot, known=served)
+                if abandoned and running is not None and not self._closed:
+                    self._drain_later(running.process, slot)
+                else:
+                    self.slots.give(slot, known=running is not None)
         finally:
             self._users -= 1
             self._watch_idle()
+
+    def _drain_later(self, process: EngineProcess, slot: int) -> None:
+        task = asyncio.create_task(self._drain(process, slot))
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+    async def _drain(self, process: EngineProcess, slot: int) -> None:
+        """Keep a slot whose request was given up until the engine has noticed: it finishes the piece it is at."""
+        try:
+            with contextlib.suppress(TimeoutError, ProviderError, msgspec.DecodeError):
+                async with asyncio.timeout(DRAIN_S):
+                    while process.is_alive and await self._is_busy(process, slot):  # noqa: ASYNC110 - the engine tells nobody
+                        await asyncio.sleep(DRAIN_STEP_S)
+        finally:
+            self.slots.give(slot)
+
+    async def _is_busy(self, process: EngineProcess, slot: int) -> bool:
+        headers = {"authorization": f"Bearer {process.api_key}", "connection": "close"}
+        async with self.transport.request("GET", process.address + "/slots", headers=headers) as reply:
+            states = msgspec.json.decode(await reply.read(MAX_STATE_BYTES), type=list[_SlotState])
+        return any(state.id == slot and state.is_processing for state in states)
 
     async def crash_of(self, process: EngineProcess) -> EngineCrashed | None:
         """After a broken connection: the error to raise if it was the process that died; `None` if it lives."""
@@ -130,6 +171,9 @@ class Engine:
             await asyncio.gather(self._starting, return_exceptions=True)
         if self._stopping is not None:
             await asyncio.gather(self._stopping, return_exceptions=True)
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
         await self._stop()
         await self.transport.close()
 
