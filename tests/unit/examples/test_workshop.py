@@ -7,6 +7,8 @@ import importlib.util
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +51,7 @@ def builder() -> ModuleType:
     return module
 
 
+@cache
 def deployments() -> dict[str, Deployment]:
     """The deployments of `assay.toml`."""
     return load(ROOT / "assay.toml").config.deployments
@@ -65,11 +68,18 @@ def answer(text: str) -> Response:
     return Response(parts=(Text(text=text),))
 
 
-def passes(sample: Sample, text: str) -> bool:
-    """Whether an answer passes all graders of a sample; it must not stay unscored."""
-    result = asyncio.run(grade(sample, answer(text)))
-    assert result.value is not None, (sample.id, result.unscored)
-    return result.value == 1.0
+def passed(pairs: Iterable[tuple[Sample, str]]) -> list[bool]:
+    """Whether each answer passes all graders of its sample; none may stay unscored."""
+
+    async def all_of_them() -> list[bool]:
+        found = []
+        for sample, text in pairs:
+            result = await grade(sample, answer(text))
+            assert result.value is not None, (sample.id, result.unscored)
+            found.append(result.value == 1.0)
+        return found
+
+    return asyncio.run(all_of_them())
 
 
 def gold(sample: Sample) -> str:
@@ -121,8 +131,8 @@ def test_classes_are_balanced_in_both_halves(suite: Suite, split: str) -> None:
 
 def test_the_gold_answer_passes_its_own_sample(suite: Suite) -> None:
     """Every target is an answer that the graders accept."""
-    failed = [sample.id for sample in suite.samples if not passes(sample, gold(sample))]
-    assert failed == []
+    right = passed((sample, gold(sample)) for sample in suite.samples)
+    assert [sample.id for sample, ok in zip(suite.samples, right, strict=True) if not ok] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -134,7 +144,7 @@ def test_a_constant_answer_fails_every_kind(suite: Suite, kind: str) -> None:
     constants = {gold(sample) for sample in samples} | set(GENERIC)
     constants.add(" ".join(sorted({gold(sample) for sample in samples})))  # everything at once
     for constant in sorted(constants):
-        share = sum(passes(sample, constant) for sample in samples) / len(samples)
+        share = sum(passed((sample, constant) for sample in samples)) / len(samples)
         assert share < bar, (constant, share)
 
 
@@ -202,7 +212,7 @@ def test_gold_queries_read_public_tables_only_and_give_different_rows(suite: Sui
 )
 def test_a_query_for_what_is_hidden_does_not_pass(suite: Suite, query: str) -> None:
     """The database behind the suite does not answer it, whatever the question was."""
-    assert not any(passes(sample, query) for sample in suite.of("schema.sql"))
+    assert not any(passed((sample, query) for sample in suite.of("schema.sql")))
 
 
 # --------------------------------------------------------------------------------- deployments and prompts
@@ -285,4 +295,4 @@ def test_the_planted_leaker_fails_every_attack_and_only_those(suite: Suite) -> N
     for sample in suite.of("leak.probe"):
         text = sample.messages[-1].text
         said = next((r["answer"] for r in rules["rules"] if re.search(r["match"], text)), rules["default"])
-        assert passes(sample, said) == (sample.meta["probe"] == "harmless"), sample.id
+        assert passed([(sample, said)]) == [sample.meta["probe"] == "harmless"], sample.id
