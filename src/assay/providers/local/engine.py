@@ -56,9 +56,9 @@ class Engine:
     Args:
         weights: the file.
         settings: context, slots, threads, idle time.
-        exact: one request at a time, so that equal requests get equal answers whatever else is asked; else up to
-            as many as there are slots, which is up to twice as fast for long answers, and where a near-tie between
-            two tokens may fall differently.
+        exact: one request at a time, so that equal requests get equal answers whatever else is asked; else as many
+            as there are slots, where a near-tie between two tokens may fall differently. Side by side is fairer to
+            clients that wait, and hardly faster: 54 against 52 tokens/s with four answers on one thread.
         command: what runs in the child.
         start_timeout_s: a start that takes longer has failed.
     """
