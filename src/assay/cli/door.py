@@ -35,7 +35,16 @@ def config_option(command: F) -> F:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run something async; Ctrl-C cancels it in order, so that what was done is kept."""
-    return asyncio.run(work)
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        return runner.run(work)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def emit(value: object, as_json: bool, text: str) -> None:

