@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.evaluate import show_recovered
 
 
 @click.command("check")
@@ -34,6 +35,7 @@ async def _check(folder: str | None, digests_only: bool, concurrency: int, confi
     from assay.evals.suite import read_suite
 
     async with open_app(config) as app:
+        show_recovered(app.ledger.recovered)
         lock = read_lock(app.lock_path)
         suite = read_suite(folder or app.suite_path)
         runner = Runner(

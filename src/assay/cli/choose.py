@@ -83,9 +83,10 @@ async def decide(
     from assay.evals.suite import read_suite
     from assay.ledger.rows import DecisionRow
 
-    suite = read_suite(folder or app.suite_path).only(kinds, split)  # type: ignore[arg-type]  # click checked it
+    whole = read_suite(folder or app.suite_path)
+    suite = whole.only(whole.with_gates(kinds), split)  # type: ignore[arg-type]  # click checked it
     check_graders(suite.samples)
-    names = targets or app.candidates
+    names = tuple(dict.fromkeys(targets or app.candidates))
     for name in names:
         app.spine.route(name)
     settings = app.loaded.config

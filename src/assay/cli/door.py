@@ -72,6 +72,7 @@ def guarded(main: Callable[[], None]) -> int:
     """Run the command line; turn errors into a message and an exit code."""
     try:
         main()
+        sys.stdout.flush()  # here, where a pipe without a reader is no error yet
     except AssayError as error:
         _complain(str(error), getattr(error, "__notes__", []))
         return error.exit_code
@@ -86,6 +87,12 @@ def guarded(main: Callable[[], None]) -> int:
     except BrokenPipeError:  # the reader of a pipe has left: not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:  # noqa: BLE001 - the outermost door: a mistake of ours must not look like the answer "no"
+        import traceback
+
+        traceback.print_exc()
+        _complain("this is a mistake in assay itself; please report it with the lines above", [])
+        return AssayError.exit_code
     return 0
 
 

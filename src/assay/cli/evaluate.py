@@ -58,7 +58,7 @@ async def _eval(
         show_recovered(app.ledger.recovered)
         suite = read_suite(folder or app.suite_path).only(kinds, split)  # type: ignore[arg-type]  # click checked it
         check_graders(suite.samples)
-        names = targets or app.candidates
+        names = tuple(dict.fromkeys(targets or app.candidates))
         for name in names:
             app.spine.route(name)
         with EvalProgress(len(suite.samples) * len(names)) as progress:

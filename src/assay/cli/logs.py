@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.evaluate import show_recovered
 
 
 @click.command("logs")
@@ -42,6 +43,7 @@ async def _logs(
     from assay.config.load import load
 
     ledger = open_ledger(load(config))
+    show_recovered(ledger.recovered)
     try:
         rows = await ledger.attempts(
             limit=limit, request_id=request_id, run_id=run_id, kind=kind, deployment=deployment, outcome=outcome

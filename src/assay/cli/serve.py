@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option, note, run
+from assay.cli.evaluate import show_recovered
 
 if TYPE_CHECKING:
     from assay.decision.lock import Lock
@@ -41,6 +42,7 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
     from assay.gateway.asgi import Gateway
 
     async with open_app(config) as app:
+        show_recovered(app.ledger.recovered)
         lock, broken = await app.serve_pins()
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         serve = msgspec.structs.replace(app.loaded.config.serve, **given)

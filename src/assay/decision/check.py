@@ -84,7 +84,7 @@ async def _prove(kind: str, pin: Pin, suite: Suite, runner: Runner) -> KindCheck
     if len(samples) < len(wanted):
         return _told(kind, pin, "open", f"{len(wanted) - len(samples)} pinned samples are not in the suite any more")
     try:
-        run = await runner.open(pin.target, fresh=True)
+        run = await runner.open(pin.target, fresh=True, purpose="check")
         await runner.evaluate(run, samples)
     except AssayError as error:
         return _told(kind, pin, "open", str(error))

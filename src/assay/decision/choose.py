@@ -14,7 +14,7 @@ from assay.decision.decision import CandidateResult, Decision, KindDecision, Sta
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
 from assay.envelope.estimate import Estimate, prior_cost_rank
-from assay.errors import AssayError, BudgetExceeded, ConfigError
+from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError
 from assay.evals.runner import Run, Runner
 from assay.evals.scorecard import Metrics, metrics
 from assay.evals.suite import Sample, Suite, shuffled
@@ -40,6 +40,10 @@ class Group:
     bar: float
     gate: bool
     guards: tuple[str, ...] | None
+
+
+Gated = dict[str, list[tuple[Group, CandidateResult]]]
+"""Candidate -> the gates that it has not passed, with what came of it there."""
 
 
 @dataclass(slots=True)
@@ -79,18 +83,19 @@ class Choosing:
 
         Raises:
             BudgetExceeded: the month's budget is spent; what was asked is kept and a further call continues.
+            SuiteError: a gate has no samples.
         """
         for name in self.candidates:
             await self._open(name)
         groups = self._groups()
-        gated: dict[str, list[tuple[Group, str]]] = {name: [] for name in self.candidates}
+        gated: Gated = {name: [] for name in self.candidates}
         decisions: dict[str, KindDecision] = {}
         for group in [*(g for g in groups if g.gate), *(g for g in groups if not g.gate)]:
             decisions[group.name] = decision = await self._decide(group, gated)
             if group.gate:
                 for one in decision.candidates:
-                    if one.status is Status.FAILED:
-                        gated[one.name].append((group, one.reason))
+                    if one.status not in (Status.CHOSEN, Status.NOT_NEEDED):  # fail closed: not proven is not passed
+                        gated[one.name].append((group, one))
         for run in self._runs.values():
             await self.runner.finish(run)
         return self._decision(tuple(decisions[group.name] for group in groups))
@@ -106,6 +111,9 @@ class Choosing:
             self._broken[name] = str(error)
 
     def _groups(self) -> list[Group]:
+        for kind in self.suite.kinds.values():
+            if kind.gate and not self.suite.of(kind.name):
+                raise SuiteError(f"the gate {kind.name!r} has no samples of the split {self.split!r}, so it cannot hold")
         groups = [
             Group(
                 name=kind.name,
@@ -133,7 +141,7 @@ class Choosing:
 
     # ------------------------------------------------------------------------------------ one group
 
-    async def _decide(self, group: Group, gated: dict[str, list[tuple[Group, str]]]) -> KindDecision:
+    async def _decide(self, group: Group, gated: Gated) -> KindDecision:
         estimates = {name: expected(self.spine, name, group.samples) for name in self.candidates}
         results: dict[str, CandidateResult] = {}
         chosen: str | None = None
@@ -164,23 +172,36 @@ class Choosing:
             chosen=chosen,
             reason=_sentence(group, chosen, listed),
             candidates=listed,
+            evidence=self._evidence(group, chosen),
             moves=next_moves(self.spine, listed) if chosen is None else (),
         )
         return decided
 
-    def _barred(self, group: Group, name: str, gated: dict[str, list[tuple[Group, str]]]) -> tuple[Status, str] | None:
+    def _evidence(self, group: Group, chosen: str | None) -> tuple[str, ...]:
+        if chosen is None:
+            return ()
+        run = self._runs[chosen]
+        return tuple(sorted(sample.id for sample in group.samples if run.scored(sample)))
+
+    def _barred(self, group: Group, name: str, gated: Gated) -> tuple[Status, str] | None:
         """Why a candidate is not even asked."""
         if name in self._broken:
             return Status.UNPROVEN, self._broken[name]
         removed = self._removed(group, name)
         if removed is not None:
-            return (Status.UNPROVEN if removed.startswith("no key") else Status.EXCLUDED), removed
-        for gate, reason in gated[name]:
-            if gate.guards is None or set(group.kinds) & set(gate.guards):
-                return Status.GATED, f"failed the gate {gate.name}: {reason}"
+            return removed
+        for gate, one in gated[name]:
+            if gate.guards is not None and not set(group.kinds) & set(gate.guards):
+                continue
+            if one.status is Status.OPEN:
+                return Status.OPEN, f"the gate {gate.name} cannot be told: {one.reason}"
+            if one.status is Status.UNPROVEN:
+                return Status.UNPROVEN, f"not proven at the gate {gate.name}: {one.reason}"
+            how = "failed" if one.status is Status.FAILED else "did not pass"
+            return Status.GATED, f"{how} the gate {gate.name}: {one.reason}"
         return None
 
-    def _removed(self, group: Group, name: str) -> str | None:
+    def _removed(self, group: Group, name: str) -> tuple[Status, str] | None:
         route = self.spine.route(name)
         labels = {sample.label: sample for sample in group.samples}
         for sample in labels.values():
@@ -188,7 +209,8 @@ class Choosing:
             removed = self.spine.removed(route, request, effective_label(request, route.label))
             if len(removed) == len(route.candidates):
                 reasons = [reason if candidate == name else f"{candidate}: {reason}" for candidate, reason in removed]
-                return "; ".join(reasons)
+                keyless = all("no key in $" in reason for _, reason in removed)
+                return (Status.UNPROVEN if keyless else Status.EXCLUDED), "; ".join(reasons)
         return None
 
     async def _prove(self, group: Group, name: str, estimate: Estimate | None, chosen: str | None) -> CandidateResult:
@@ -213,11 +235,12 @@ class Choosing:
         elif found is Verdict.OPEN:
             status = Status.OPEN
             reason = f"{m.passed} passed, {m.unscored} unscored of {m.total}; {need} needed: cannot be told"
+        elif self.p95_latency_s is not None and m.p95_s is None:
+            status = Status.OPEN
+            reason = "its answers came from the cache, so the latency limit cannot be told; another --seed measures it"
         elif self.p95_latency_s is not None and m.p95_s is not None and m.p95_s > self.p95_latency_s:
-            status, reason = (
-                Status.FAILED,
-                f"p95 latency {m.p95_s:.2f} s is above the limit of {self.p95_latency_s:g} s",
-            )
+            status = Status.FAILED
+            reason = f"p95 latency {m.p95_s:.2f} s is above the limit of {self.p95_latency_s:g} s"
         elif chosen is not None:
             status, reason = Status.NOT_NEEDED, f"passes too; {chosen} is cheaper"
         else:
@@ -302,7 +325,10 @@ def _sentence(group: Group, chosen: str | None, results: tuple[CandidateResult, 
         note = f"; nothing is claimed of {', '.join(unsure)}" if unsure else ""
         return f"{chosen} is the cheapest proven to meet the {what} of {group.bar:.0%}{note}"
     if any(one.status is Status.OPEN for one in results):
-        return f"cannot be told: unscored samples decide whether the {what} of {group.bar:.0%} is met"
+        return f"cannot be told whether the {what} of {group.bar:.0%} is met; the reasons stand with the candidates"
     if not any(one.passed + one.failed for one in results):
         return "no candidate could be asked"
+    if unproven := [one.name for one in results if one.status is Status.UNPROVEN]:
+        claim = f"; nothing is claimed of {', '.join(unproven)}"
+        return f"none passes: no candidate that could be asked meets the {what} of {group.bar:.0%}{claim}"
     return f"none passes: no candidate meets the {what} of {group.bar:.0%}"

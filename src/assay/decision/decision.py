@@ -60,6 +60,7 @@ class KindDecision(Value, frozen=True, kw_only=True):
     Attributes:
         total: samples; `needed` of them must pass to meet `bar`.
         chosen: the candidate; None when none passes or it cannot be told.
+        evidence: ids of the samples on which the chosen one was proven.
         moves: what is left to do when none passes.
     """
 
@@ -72,12 +73,16 @@ class KindDecision(Value, frozen=True, kw_only=True):
     chosen: str | None
     reason: str
     candidates: tuple[CandidateResult, ...]
+    evidence: tuple[str, ...] = ()
     moves: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
-        """Whether it cannot be told with this evidence."""
-        return self.chosen is None and any(one.status is Status.OPEN for one in self.candidates)
+        """Whether it cannot be told with this evidence: unscored samples decide, or nobody could be asked at all."""
+        if self.chosen is not None:
+            return False
+        states = {one.status for one in self.candidates}
+        return Status.OPEN in states or (Status.UNPROVEN in states and not states & {Status.FAILED, Status.GATED})
 
 
 class Decision(Value, frozen=True, kw_only=True):

@@ -27,12 +27,15 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) 
             if one.chosen is None:
                 unproven[kind] = one.reason
                 continue
-            rows = [row for row in await spine.ledger.results(decision.runs[one.chosen]) if row.kind == kind]
-            scored = [row for row in rows if row.value is not None]
+            rows = await spine.ledger.results(decision.runs[one.chosen])
+            scored = [row for row in rows if row.sample_id in one.evidence and row.value is not None]
             if not scored:
-                raise DecisionError(
-                    f"the run {decision.runs[one.chosen]} holds no results of kind {kind!r}; choose again"
-                )
+                run = decision.runs[one.chosen]
+                raise DecisionError(f"the run {run} holds no results of {one.name!r} any more; choose again")
+            scored = [row for row in scored if row.kind == kind]
+            if not scored:  # decided together with other kinds, and certain before this one had its turn
+                unproven[kind] = f"none of its samples was needed to decide {one.name!r}; choose it by itself"
+                continue
             kinds[kind] = Pin(
                 target=one.chosen,
                 bar=one.bar,

@@ -9,7 +9,7 @@ import msgspec
 
 from assay.checks.check import Check
 from assay.checks.registry import make_check
-from assay.errors import AssayError
+from assay.errors import AssayError, SuiteError
 from assay.evals.suite import GraderSpec, Sample
 from assay.types import Response, Value
 
@@ -58,12 +58,14 @@ def check_graders(samples: tuple[Sample, ...]) -> None:
     """Make every grader once, so that a mistake in a suite shows before money is spent.
 
     Raises:
-        ConfigError: an option is wrong.
-        PluginError: an unknown check.
+        SuiteError: an option is wrong or a check unknown; names the first sample that it concerns.
     """
     for sample in samples:
         for spec in sample.graders:
-            _check_of(_frozen(spec))
+            try:
+                _check_of(_frozen(spec))
+            except AssayError as error:
+                raise SuiteError(f"{sample.where}: graders of sample {sample.id!r}: {error}") from error
 
 
 def _score(spec: GraderSpec, sample: Sample, response: Response) -> Score:

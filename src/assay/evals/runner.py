@@ -77,14 +77,20 @@ class Runner:
         self._deadline_s = deadline_s
         self._on_result = on_result
 
-    async def open(self, target: str, *, fresh: bool = False) -> Run:
+    async def open(self, target: str, *, fresh: bool = False, purpose: str = "") -> Run:
         """The run of this suite against a target: continued, or new.
+
+        Args:
+            target: deployment or route.
+            fresh: never continue a known run.
+            purpose: runs of another purpose never continue each other: a re-proof holds the pinned samples only.
 
         Raises:
             ConfigError: there is no such target.
             AssayError: the target cannot be identified (its weights are missing, say).
         """
         digest = await target_digest(self._spine, target, self._suite.kinds)
+        digest = f"{purpose}:{digest}" if purpose else digest
         known = None
         if not fresh:
             known = await self._spine.ledger.find_run(
@@ -163,6 +169,8 @@ class Runner:
             raise  # not this sample's fault: no sample can be asked
         except AssayError as error:
             reason = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever breaks one sample leaves that one unscored
+            reason = f"unexpected {type(error).__name__}: {error}"
         row = self._row(run, sample, trace, response, result, reason)
         await self._spine.ledger.add_result(row)
         return row

@@ -74,7 +74,7 @@ class SampleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Sample(Value, frozen=True, kw_only=True):
-    """One thing to ask, and what a right answer is."""
+    """One thing to ask, and what a right answer is. `where` is its file and line, for messages."""
 
     id: str
     kind: str
@@ -84,6 +84,7 @@ class Sample(Value, frozen=True, kw_only=True):
     split: Split
     label: Label
     meta: JsonObject = {}
+    where: str = ""
 
     def request(self, deadline_s: float | None = None) -> Request:
         """The raw request, as a client would send it."""
@@ -120,17 +121,28 @@ class Suite(Value, frozen=True, kw_only=True):
         """The suite cut down to some kinds and a split. The digest stays: the samples are the same.
 
         Raises:
-            SuiteError: there is no such kind.
+            SuiteError: there is no such kind, or no sample is left.
         """
         for kind in kinds:
             if kind not in self.kinds:
                 raise SuiteError(f"suite {self.name!r} has no kind {kind!r}; {did_you_mean(kind, self.kinds)}")
         wanted = set(kinds) or set(self.kinds)
+        samples = tuple(s for s in self.samples if s.kind in wanted and (split is None or s.split == split))
+        if not samples:
+            where = ", ".join(sorted(wanted))
+            raise SuiteError(f"suite {self.name!r} has no samples of the split {split!r} in {where}")
         return msgspec.structs.replace(
-            self,
-            kinds={name: kind for name, kind in self.kinds.items() if name in wanted},
-            samples=tuple(s for s in self.samples if s.kind in wanted and (split is None or s.split == split)),
+            self, kinds={name: kind for name, kind in self.kinds.items() if name in wanted}, samples=samples
         )
+
+    def with_gates(self, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        """These kinds and the gates that stand before them; () stays (): all kinds."""
+        gates = (
+            kind.name
+            for kind in self.kinds.values()
+            if kind.gate and (kind.guards is None or set(kind.guards) & set(kinds))
+        )
+        return tuple(dict.fromkeys((*kinds, *gates))) if kinds else ()
 
 
 def shuffled(samples: tuple[Sample, ...], seed: int) -> list[Sample]:
@@ -222,12 +234,14 @@ def _read_samples(
         if entry.id in seen:
             raise SuiteError(f"{where}: id {entry.id!r} was used already, in {seen[entry.id]}")
         seen[entry.id] = where
-        yield _sample(entry, name, kind, graders, folder)
+        yield _sample(entry, name, kind, graders, folder, where)
     if not found:
         raise SuiteError(f"{file}: no samples for kind {name!r}")
 
 
-def _sample(entry: SampleLine, name: str, kind: KindTable, graders: tuple[GraderSpec, ...], folder: Path) -> Sample:
+def _sample(
+    entry: SampleLine, name: str, kind: KindTable, graders: tuple[GraderSpec, ...], folder: Path, where: str
+) -> Sample:
     turns = entry.messages or (Turn(role="user", content=entry.input or ""),)
     return Sample(
         id=entry.id,
@@ -238,6 +252,7 @@ def _sample(entry: SampleLine, name: str, kind: KindTable, graders: tuple[Grader
         split=entry.split,
         label=entry.label if entry.label is not None else kind.label,
         meta=entry.meta,
+        where=where,
     )
 
 

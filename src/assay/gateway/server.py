@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import socket
 
 from assay.config.schema import Serve
@@ -20,6 +22,7 @@ def listen(serve: Serve) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((serve.host, serve.port))
+        listener.listen(2048)  # now: until somebody listens, another process may bind the same address
     except OSError as error:
         listener.close()
         raise ServerError(
@@ -49,9 +52,17 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
-    if signals:
-        await server.serve(sockets=[listener])
-        return
+
+    def stop() -> None:
+        server.force_exit = server.should_exit  # the second signal does not wait
+        server.should_exit = True
+
+    # Not `server.serve`: it raises the signal again, and SIGTERM would end the process before the ledger is closed.
+    loop = asyncio.get_running_loop()
+    caught = (signal.SIGINT, signal.SIGTERM) if signals else ()
+    with contextlib.suppress(NotImplementedError):  # Windows
+        for one in caught:
+            loop.add_signal_handler(one, stop)
     work = asyncio.create_task(server._serve([listener]))
     try:
         await asyncio.shield(work)
@@ -59,3 +70,7 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
         server.should_exit = True
         await work
         raise
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            for one in caught:
+                loop.remove_signal_handler(one)

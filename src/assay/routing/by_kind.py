@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from assay.routing.fallback import why
 from assay.routing.options import PolicyOptions
-from assay.routing.protocol import Answer, Call, Refuse, Send, State, Step
+from assay.routing.protocol import Answer, Call, Overrides, Refuse, Send, State, Step
 
 
 class ByKind(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +33,9 @@ class ByKind(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             return Refuse(reason=self.refusal(state.request.kind))
         if target not in state.candidates:
             return Refuse(reason=f"{target!r}, proven for kind {state.request.kind!r}, may not serve this request")
-        return Send(calls=(Call(target=target),))
+        # The default kind is served as it was proven: with that kind's prompt.
+        changes = Overrides(kind=self.default_kind) if state.request.kind not in self.kinds else None
+        return Send(calls=(Call(target=target, overrides=changes),))
 
     def target(self, kind: str | None) -> str | None:
         """The candidate of a kind, or None."""
