@@ -190,12 +190,14 @@ class Decide(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     Attributes:
         suite: folder of the suite.
         candidates: deployments or routes to choose from; default: all deployments.
+        split: decide on this part of the samples; default: all. Prompts written on `dev` are judged on `heldout`.
         bar: share of samples to pass, for kinds whose suite names none.
         tolerated_regression: how much lower a re-proved pin may score.
     """
 
     suite: str | None = None
     candidates: tuple[str, ...] | None = None
+    split: Literal["dev", "heldout"] | None = None
     bar: Annotated[float, Meta(gt=0, le=1)] = 0.8
     tolerated_regression: Annotated[float, Meta(ge=0, le=1)] = 0.05
 
