@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 )
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
-@click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part [default: decide.split, else all].")
+@click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part [default: decide.split].")
 @click.option(
     "--bar",
     type=click.FloatRange(0, 1, min_open=True),
