@@ -117,7 +117,7 @@ class Attempt:
         response = unpack(known.response)
         self.record.cached = True
         self.record.replayed = known
-        await self._ledger.hold(self._intent(passing=False), None)
+        await self._hold(passing=False, limit_usd=None)
         self.record.response = response
         await self._settle("cached")
         for event in events_of(response):
@@ -128,7 +128,7 @@ class Attempt:
         try:
             self._reserved_usd = self._bound(prepared, passing)
             self.record.passed_through = passing
-            await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
+            await self._hold(passing=passing, limit_usd=self._constraints.usd_per_month)
             attempted = Attempted(
                 request=prepared,
                 raw=self._request.native.raw if passing and self._request.native else None,
@@ -169,14 +169,21 @@ class Attempt:
 
     async def _enter(self) -> None:
         """Wait for a place among the deployment's requests in flight."""
+        self._check_deadline()
         try:
             async with asyncio.timeout_at(self._place.deadline):
                 await self._live.gate.acquire()
         except TimeoutError:
             raise Timeout("the deadline passed while waiting for other requests to this deployment") from None
 
+    def _check_deadline(self) -> None:
+        deadline = self._place.deadline
+        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+            raise Timeout("the deadline passed before anything was sent")
+
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """The provider's events, cut at the deadline."""
+        self._check_deadline()
         async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
             while True:
                 try:
@@ -239,11 +246,23 @@ class Attempt:
             return 0.0, "none"
         if price is not None and usage is not None and outcome == "ok":
             usd = cost_usd(price, usage)
-            if usd is not None:
+            within = self._reserved_usd is None or (usd is not None and usd <= self._reserved_usd)
+            if usd is not None and within:  # a host that reports more than can be is charged at the bound
                 return usd, "measured"
         return (self._reserved_usd, "bound") if self._reserved_usd is not None else (None, "unknown")
 
     # --------------------------------------------------------------------------------------- ledger
+
+    async def _hold(self, *, passing: bool, limit_usd: float | None) -> None:
+        """Intent and reservation. A cancelled wait takes nothing back, so what is held is let go behind it."""
+        try:
+            await self._ledger.hold(self._intent(passing=passing), limit_usd)
+        except asyncio.CancelledError:
+            settled = self._settle("cancelled")
+            pending = self._place.trace.pending
+            pending.remove(settled)
+            pending.append(asyncio.gather(settled, return_exceptions=True))  # a refused hold has nothing to settle
+            raise
 
     def _intent(self, *, passing: bool) -> Intent:
         live, place = self._live, self._place

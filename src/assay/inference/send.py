@@ -95,9 +95,12 @@ class Sending:
             asyncio.create_task(self._pump(number, outcome, queue, stumbled))
             for number, outcome in enumerate(self.outcomes)
         ]
+        crashed: list[asyncio.Task[None]] = []
+        for task in tasks:
+            task.add_done_callback(lambda task: _note_crash(task, crashed, queue))
         streaming = self._send.until == FIRST_EVENT and not self._send.hold
         try:
-            while not self._enough():
+            while not crashed and not self._enough():
                 number, event = await queue.get()
                 if event is None:
                     continue
@@ -134,7 +137,8 @@ class Sending:
         queue: asyncio.Queue[tuple[int, Event | None]],
         stumbled: list[asyncio.Event],
     ) -> None:
-        await self._wait(outcome.call, stumbled[number])
+        # A retry waits as long as the provider asked, whatever becomes of the others.
+        await self._wait(outcome.call, stumbled[number] if outcome.call.retry_of is None else None)
         try:
             async with aclosing(self._open(number, outcome.call)) as stream:
                 async for event in stream:
@@ -150,6 +154,16 @@ class Sending:
 def _begins(event: Event) -> bool:
     """Whether an answer has really begun: its head alone may still be followed by an error."""
     return not isinstance(event, Raw | Begin)
+
+
+def _note_crash(
+    task: asyncio.Task[None], crashed: list[asyncio.Task[None]], queue: asyncio.Queue[tuple[int, Event | None]]
+) -> None:
+    """A call that ended with an error outside our tree says nothing more: wake whoever waits for it."""
+    if not task.cancelled() and task.exception() is not None:
+        crashed.append(task)
+        with contextlib.suppress(asyncio.QueueFull):  # then nobody waits
+            queue.put_nowait((0, None))
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

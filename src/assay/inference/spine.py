@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from assay import errors
 from assay.config.schema import Constraints
 from assay.errors import AssayError, ConstraintError, ProviderFault, Refused
 from assay.inference.attempt import Place
@@ -121,6 +122,9 @@ class Spine:
         except AssayError as error:
             problem = error
             outcome = "refused" if isinstance(error, ConstraintError | Refused) else "failed"
+        except Exception:
+            outcome = "failed"
+            raise
         finally:
             trace.answering = steps.answering
             trace.total_s = time.monotonic() - trace.started
@@ -146,8 +150,9 @@ class Spine:
             async for event in stream:
                 folder.add(event)
         if folder.failed is not None:
-            failed = next((record.error for record in reversed(trace.records) if record.error is not None), None)
-            raise failed if failed is not None else ProviderFault(folder.failed.message)
+            named = (one.error for one in reversed(trace.records) if type(one.error).__name__ == folder.failed.error)
+            kind = getattr(errors, folder.failed.error, ProviderFault)
+            raise next(named, None) or kind(folder.failed.message)
         return folder.response()
 
     def _place(self, route: LiveRoute, request: Request, trace: Trace, options: Options) -> Place:

@@ -20,7 +20,18 @@ from assay.inference.trace import Record
 from assay.ledger.store import Ledger
 from assay.privacy.label import at_least
 from assay.routing import protocol
-from assay.routing.protocol import Answer, Call, Check, CheckOutcome, Failure, Refuse, Send, Snapshot, State
+from assay.routing.protocol import (
+    FIRST_EVENT,
+    Answer,
+    Call,
+    Check,
+    CheckOutcome,
+    Failure,
+    Refuse,
+    Send,
+    Snapshot,
+    State,
+)
 from assay.routing.retry import Retrying
 from assay.types import Event, Request, Response, fold
 
@@ -61,6 +72,7 @@ class Steps:
             self._check_deadline()
             step = policy.decide(self._state(candidates, money_left))
             if isinstance(step, Send):
+                self._check_send(step)
                 sending = Sending(step, self._open, self._place.deadline)
                 async with aclosing(sending.live()) as live:
                     async for event in live:
@@ -71,18 +83,14 @@ class Steps:
             elif isinstance(step, Check):
                 await self._check(step)
             elif isinstance(step, Answer):
-                if self._committed is None:
-                    self.answering = _record_of(self._opened[step.attempt])
-                    for event in self._outcomes[step.attempt].events:
-                        yield event
-                elif self._committed != step.attempt:
-                    raise ConfigError(f"policy {policy.inner.kind!r} answers twice: it must hold what it may exchange")
+                for event in self._rest_of(step):
+                    yield event
                 return
             elif isinstance(step, Refuse):
                 raise self._refusal(step)
-        raise ConfigError(
-            f"policy {policy.inner.kind!r} of route {self._route.name!r} did not end in {MAX_STEPS} steps"
-        )
+            else:
+                raise self._broken(f"gave {step!r}, which is no step")
+        raise self._broken(f"did not end in {MAX_STEPS} steps")
 
     # ------------------------------------------------------------------------------- before the first
 
@@ -141,6 +149,19 @@ class Steps:
 
     # ----------------------------------------------------------------------------------------- Send
 
+    def _check_send(self, step: Send) -> None:
+        if not step.calls:
+            raise self._broken("sends nothing")
+        if step.until != FIRST_EVENT and int(step.until) < 1:
+            raise self._broken(f"sends until {step.until}: it must be at least 1")
+        streams = not step.hold and (len(step.calls) == 1 or step.until == FIRST_EVENT)
+        if streams and self._committed is not None:
+            raise self._broken("answers twice: it must hold what it may exchange")
+
+    def _broken(self, what: str) -> ConfigError:
+        """The error for a policy that does what it may not."""
+        return ConfigError(f"policy {self._route.policy.kind!r} of route {self._route.name!r} {what}")
+
     def _open(self, number: int, call: Call) -> AsyncGenerator[Event, None]:
         """The events of the call with this number in the Send that is being performed."""
         index = len(self._attempts) + number
@@ -191,6 +212,8 @@ class Steps:
                     send=self._sends,
                     call=call,
                     response=fold(outcome.events) if outcome.done else None,
+                    until=step.until,
+                    hold=step.hold,
                     failure=_failure_of(outcome.error) if outcome.error is not None else None,
                     cancelled=not outcome.ended,
                 )
@@ -205,12 +228,29 @@ class Steps:
 
     # -------------------------------------------------------------------------- Check, Answer, Refuse
 
+    def _answered(self, index: int) -> tuple[protocol.Attempt, Response]:
+        """The attempt that a step names, which must have an answer."""
+        attempt = self._attempts[index] if 0 <= index < len(self._attempts) else None
+        if attempt is None or attempt.response is None:
+            problem = "does not exist" if attempt is None else "has no answer"
+            raise self._broken(f"names attempt {index}, which {problem}")
+        return attempt, attempt.response
+
+    def _rest_of(self, step: Answer) -> list[Event]:
+        """What the client has not had yet of this answer."""
+        self._answered(step.attempt)
+        if self._committed is None:
+            self.answering = _record_of(self._opened[step.attempt])
+            return self._outcomes[step.attempt].events
+        if self._committed != step.attempt:
+            raise self._broken("answers twice: it must hold what it may exchange")
+        return []
+
     async def _check(self, step: Check) -> None:
-        attempt = self._attempts[step.attempt]
+        attempt, response = self._answered(step.attempt)
         check = self._route.checks.get(step.name)
-        if check is None or attempt.response is None:
-            raise ConfigError(f"route {self._route.name!r} has no check {step.name!r} for attempt {step.attempt}")
-        response: Response = attempt.response
+        if check is None:
+            raise self._broken(f"asks for check {step.name!r}, which the route does not have")
         try:
             async with asyncio.timeout_at(self._place.deadline):
                 result = await asyncio.to_thread(check.check, response, None, self._request)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from assay.errors import AssayError
 from assay.ledger.rows import CostBasis, Replayed, new_id
@@ -58,7 +59,7 @@ class Trace:
     records: list[Record] = field(default_factory=list)
     answering: Record | None = None
     removed: list[tuple[str, str]] = field(default_factory=list)
-    pending: list[asyncio.Future[None]] = field(default_factory=list)
+    pending: list[asyncio.Future[Any]] = field(default_factory=list)
 
     @property
     def cached(self) -> bool:

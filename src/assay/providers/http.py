@@ -41,12 +41,16 @@ class HttpProvider:
         """See `Provider.stream`."""
         wire = self._write(attempt)
         headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
-        meter.sent_bytes = len(wire.body)
+
+        def sent(size: int) -> None:
+            meter.sent_bytes += size
+
         async with self._transport.request(
             "POST",
             self._base_url + wire.path,
             headers=headers,
             body=wire.body,
+            on_sent=sent,
             connect_timeout_s=self._deployment.connect_timeout_s,
             idle_timeout_s=self._deployment.idle_timeout_s,
         ) as reply:
@@ -54,9 +58,13 @@ class HttpProvider:
                 (reply.headers[name] for name in _REQUEST_ID_HEADERS if name in reply.headers), None
             )
             if reply.status >= 400:
-                raise self._dialect.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES))
+                raise self._dialect.read_error(reply.status, reply.headers, await reply.start(MAX_ERROR_BYTES))
             if reply.status >= 300:
-                raise MalformedReply(f"the host answered with a redirect ({reply.status}); correct base_url")
+                error = MalformedReply(
+                    f"the host answered with a redirect ({reply.status}); correct base_url", status=reply.status
+                )
+                error.retryable = False  # it would answer so again
+                raise error
             read = self._streamed if _is_stream(reply) else self._whole
             async with aclosing(read(reply, meter, tap=attempt.raw is not None)) as events:
                 async for event in events:

@@ -7,8 +7,8 @@ failures of the network as `ProviderError`s.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from assay.errors import ConnectionFailed, MalformedReply, Timeout
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 MAX_ERROR_BYTES = 64 * 1024
+_PIECE_BYTES = 256 * 1024
 
 
 class Reply(NamedTuple):
@@ -42,16 +43,44 @@ class Reply(NamedTuple):
         """The whole body.
 
         Raises:
-            MalformedReply: it is larger than `limit_bytes`.
+            MalformedReply: it is larger than `limit_bytes`; asking again would not make it smaller.
         """
+        body = await self.start(limit_bytes + 1)
+        if len(body) > limit_bytes:
+            error = MalformedReply(f"the answer is larger than {limit_bytes} bytes")
+            error.retryable = False
+            raise error
+        return body
+
+    async def start(self, limit_bytes: int) -> bytes:
+        """The first `limit_bytes` of the body, or all of it."""
         pieces: list[bytes] = []
         size = 0
-        async for chunk in self.chunks():
-            size += len(chunk)
-            if size > limit_bytes:
-                raise MalformedReply(f"the answer is larger than {limit_bytes} bytes")
-            pieces.append(chunk)
-        return b"".join(pieces)
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                pieces.append(chunk)
+                size += len(chunk)
+                if size >= limit_bytes:
+                    break
+        return b"".join(pieces)[:limit_bytes]
+
+
+class _Body:
+    """A request's body in pieces; tells how much of it has been handed to the connection."""
+
+    def __init__(self, body: bytes, on_sent: Callable[[int], None]) -> None:
+        self._rest = memoryview(body)
+        self._on_sent = on_sent
+
+    def __aiter__(self) -> AsyncIterator[memoryview]:
+        return self
+
+    async def __anext__(self) -> memoryview:
+        if not self._rest:
+            raise StopAsyncIteration
+        piece, self._rest = self._rest[:_PIECE_BYTES], self._rest[_PIECE_BYTES:]
+        self._on_sent(len(piece))
+        return piece
 
 
 class Transport:
@@ -67,7 +96,12 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._session is None or self._session.closed or self._loop is not loop:
             connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
-            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True, trust_env=False)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                auto_decompress=True,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),  # requests share nothing
+            )
             self._loop = loop
         return self._session
 
@@ -79,6 +113,7 @@ class Transport:
         *,
         headers: Mapping[str, str],
         body: bytes | None = None,
+        on_sent: Callable[[int], None] | None = None,
         connect_timeout_s: float = 10.0,
         idle_timeout_s: float = 120.0,
     ) -> AsyncIterator[Reply]:
@@ -89,6 +124,7 @@ class Transport:
             url: absolute address.
             headers: sent as they are.
             body: sent as it is.
+            on_sent: told the bytes of each piece of the body that is handed to the connection.
             connect_timeout_s: until the connection stands.
             idle_timeout_s: longest silence, before the head and between two pieces of the body.
 
@@ -98,11 +134,15 @@ class Transport:
         """
         import aiohttp
 
+        data: bytes | _Body | None = body
+        if body and on_sent is not None:
+            headers = {**headers, "content-length": str(len(body))}
+            data = _Body(body, on_sent)
         limits = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s)
         with _as_provider_errors(idle_timeout_s):
             session = self._open()
             async with session.request(
-                method, url, headers=dict(headers), data=body, timeout=limits, allow_redirects=False
+                method, url, headers=dict(headers), data=data, timeout=limits, allow_redirects=False
             ) as response:
                 lower = {name.lower(): value for name, value in response.headers.items()}
                 yield Reply(response.status, lower, response.content, idle_timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from copy import copy
 
 from assay.errors import AssayError
 from assay.providers.provider import Attempted, Meter
@@ -10,7 +11,7 @@ from assay.types import Event
 
 
 class Unavailable:
-    """Raises `reason` on every use."""
+    """Raises a copy of `reason` on every use: an error that is raised again and again gathers traces and notes."""
 
     def __init__(self, reason: AssayError) -> None:
         self.reason = reason
@@ -20,11 +21,11 @@ class Unavailable:
         nothing: tuple[Event, ...] = ()
         for event in nothing:
             yield event
-        raise self.reason
+        raise copy(self.reason)
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """See `Provider.identity`."""
-        raise self.reason
+        raise copy(self.reason)
 
     async def close(self) -> None:
         """Nothing is open."""

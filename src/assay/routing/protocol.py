@@ -98,11 +98,14 @@ class Attempt(Value, frozen=True, kw_only=True):
     Attributes:
         index: running number in the request; what Check and Answer refer to.
         send: running number of the Send that made it.
+        until, hold: as that Send had them; a retry keeps them.
     """
 
     index: int
     send: int
     call: Call
+    until: int | Literal["first_event"] = 1
+    hold: bool = False
     response: Response | None = None
     failure: Failure | None = None
     cancelled: bool = False

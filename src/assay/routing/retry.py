@@ -13,6 +13,8 @@ from assay.routing.protocol import FIRST_EVENT, Attempt, Call, Policy, Send, Sta
 
 FIRST_DELAY_S = 0.25
 LONGEST_DELAY_S = 20.0
+LONGEST_ASKED_S = 60.0
+"""A provider that asks to wait longer is not tried again: the inner policy may know another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,9 @@ class Retrying:
             tries = self._tries(state.attempts, attempt)
             delay = self._delay_s(state, attempt, tries)
             late = state.deadline is not None and state.snapshot.now + delay >= state.deadline
-            if tries <= self.limits.get(attempt.call.target, 0) and not late:
+            if tries <= self.limits.get(attempt.call.target, 0) and not late and delay <= LONGEST_ASKED_S:
                 calls.append(msgspec.structs.replace(attempt.call, retry_of=attempt.index, start_after_s=delay))
-        return Send(calls=tuple(calls), until=FIRST_EVENT if len(calls) > 1 else 1) if calls else None
+        return _again(calls, state.attempts[-1]) if calls else None
 
     @staticmethod
     def _tries(attempts: tuple[Attempt, ...], attempt: Attempt) -> int:
@@ -79,3 +81,10 @@ class Retrying:
         delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (tries - 1)) * (0.5 + jitter / 2)
         asked = attempt.failure.retry_after_s if attempt.failure else None
         return max(delay, asked or 0.0)
+
+
+def _again(calls: list[Call], before: Attempt) -> Send:
+    """A Send of these calls that keeps back and counts as the one before did."""
+    if before.until == FIRST_EVENT:
+        return Send(calls=tuple(calls), until=FIRST_EVENT if len(calls) > 1 else 1, hold=before.hold)
+    return Send(calls=tuple(calls), until=min(int(before.until), len(calls)), hold=before.hold)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import ClassVar
 
 from assay.routing.fallback import why
@@ -26,10 +27,11 @@ class Split(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Weights must be usable.
 
         Raises:
-            ValueError: a weight below 0, or none above 0.
+            ValueError: a weight below 0 or infinite, or none above 0.
         """
-        if any(weight < 0 for weight in self.weights.values()) or not sum(self.weights.values()) > 0:
-            raise ValueError("weights must not be negative, and one must be above 0")
+        usable = all(weight >= 0 and math.isfinite(weight) for weight in self.weights.values())
+        if not usable or not 0 < sum(self.weights.values()) < math.inf:
+            raise ValueError("weights must be finite and not negative, and one must be above 0")
 
     def decide(self, state: State) -> Step:
         """Send to the session's candidate, then answer or refuse."""
@@ -42,10 +44,10 @@ class Split(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True
         return Answer(attempt=last.index) if last.ok else Refuse(reason=why(state.attempts))
 
     def _choose(self, state: State) -> str | None:
-        weighted = [(name, self.weights.get(name, 0.0)) for name in state.candidates]
-        total = sum(weight for _, weight in weighted)
-        if total <= 0:
+        weighted = [(name, weight) for name in state.candidates if (weight := self.weights.get(name, 0.0)) > 0]
+        if not weighted:
             return None
+        total = sum(weight for _, weight in weighted)
         who = state.request.session if state.request.session is not None else str(state.snapshot.seed)
         key = f"{state.request.model}/{self.version}/{who}".encode()
         point = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) / 2**64 * total
