@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from importlib.resources import files
 
 from assay.errors import LedgerError
@@ -12,20 +13,27 @@ VERSION = 1
 
 APPLICATION_ID = 0x61737379  # "assy": so that another program's database is not written into
 
+_PATIENCE_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Create or upgrade the schema.
+    """Create or upgrade the schema. A file that is not a ledger is left as it is.
 
     Raises:
         LedgerError: the file belongs to another program, or to a newer assay.
     """
-    (version,) = connection.execute("pragma user_version").fetchone()
-    (application,) = connection.execute("pragma application_id").fetchone()
-    (tables,) = connection.execute("select count(*) from sqlite_master").fetchone()
-    if application != APPLICATION_ID and tables:
+    connection.execute("begin")  # one view of all three: another process may be creating the schema now
+    try:
+        (version,) = connection.execute("pragma user_version").fetchone()
+        (application,) = connection.execute("pragma application_id").fetchone()
+        (tables,) = connection.execute("select count(*) from sqlite_master").fetchone()
+    finally:
+        connection.execute("rollback")
+    if application != APPLICATION_ID and (tables or version or application):
         raise LedgerError(f"{path} is a SQLite file of another program; name another file in ledger.url")
     if version > VERSION:
         raise LedgerError(f"{path} was written by a newer assay (schema {version}, this one knows {VERSION}); upgrade")
+    _use_wal(connection)
     if version == VERSION:
         return
     connection.execute("begin immediate")
@@ -40,6 +48,18 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     except BaseException:
         connection.execute("rollback")
         raise
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to write-ahead logging, for good. SQLite does not wait by itself for others who do so now."""
+    for wait_s in (*_PATIENCE_S, None):
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if wait_s is None or "locked" not in str(error):
+                raise
+            time.sleep(wait_s)
 
 
 def _statements(script: str) -> list[str]:

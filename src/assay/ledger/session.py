@@ -25,7 +25,8 @@ def open_session(connection: sqlite3.Connection) -> str:
 
 
 def close_session(connection: sqlite3.Connection, session: str) -> None:
-    """Note that the session ended well. Runs inside a transaction."""
+    """Note that the session ended; what is still open of it counts as lost. Runs inside a transaction."""
+    _charge(connection, session)
     connection.execute("update sessions set closed_at = ?, ended = 'closed' where id = ?", (time.time(), session))
 
 
@@ -42,28 +43,33 @@ def recover(connection: sqlite3.Connection) -> Recovered:
     for session, pid, started_at in rows:
         if _alive(pid, started_at):
             continue
-        for period, bound, count in connection.execute(
-            "select strftime('%Y-%m', started_at, 'unixepoch'), sum(reserved_usd), count(*) from attempts "
-            "where session_id = ? and outcome = 'running' group by 1",
-            (session,),
-        ).fetchall():
-            attempts += count
-            charged += bound or 0.0
-            connection.execute(
-                "update spend set held_usd = max(0, held_usd - ?1), settled_usd = settled_usd + ?1 where period = ?2",
-                (bound or 0.0, period),
-            )
-        unknown += connection.execute(
-            "select count(*) from attempts where session_id = ? and outcome = 'running' and reserved_usd is null",
-            (session,),
-        ).fetchone()[0]
-        connection.execute(
-            "update attempts set outcome = 'lost', cost_usd = reserved_usd, "
-            "cost_basis = case when reserved_usd is null then 'unknown' else 'bound' end "
-            "where session_id = ? and outcome = 'running'",
-            (session,),
-        )
+        lost = _charge(connection, session)
+        attempts, charged, unknown = attempts + lost.attempts, charged + lost.charged_usd, unknown + lost.unknown
         connection.execute("update sessions set closed_at = ?, ended = 'crashed' where id = ?", (time.time(), session))
+    return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown)
+
+
+def _charge(connection: sqlite3.Connection, session: str) -> Recovered:
+    """Mark a session's open attempts as lost and charge their bounds."""
+    attempts, unknown, charged = 0, 0, 0.0
+    for period, bound, count, without_bound in connection.execute(
+        "select strftime('%Y-%m', started_at, 'unixepoch'), sum(reserved_usd), count(*), "
+        "sum(reserved_usd is null) from attempts where session_id = ? and outcome = 'running' group by 1",
+        (session,),
+    ).fetchall():
+        attempts += count
+        charged += bound or 0.0
+        unknown += without_bound
+        connection.execute(
+            "update spend set held_usd = max(0, held_usd - ?1), settled_usd = settled_usd + ?1 where period = ?2",
+            (bound or 0.0, period),
+        )
+    connection.execute(
+        "update attempts set outcome = 'lost', cost_usd = reserved_usd, "
+        "cost_basis = case when reserved_usd is null then 'unknown' else 'bound' end "
+        "where session_id = ? and outcome = 'running'",
+        (session,),
+    )
     return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown)
 
 

@@ -7,10 +7,13 @@ Writes are asynchronous and batched (`assay.ledger.writer`). With `durability = 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -124,20 +127,28 @@ class SqliteLedger:
         self.path = Path(path)
         self._durability = durability
         self._reading = threading.Lock()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._reader = self._connect()
-            migrate(self._reader, str(self.path))
-            self._writer = Writer(self._connect, relaxed=durability == "relaxed")
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"cannot open the ledger {self.path}: {error}") from error
-        self._session, self.recovered = self._writer.submit(_begin_session).result()
+        self._closed = False
+        with ExitStack() as undo:  # what has been opened is closed when a later step fails
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._reader = self._connect()
+                undo.callback(self._reader.close)
+                migrate(self._reader, str(self.path))
+                self._writer = Writer(self._connect, relaxed=durability == "relaxed")
+                undo.callback(self._writer.close)
+                self._session, self.recovered = self._writer.submit(_begin_session).result()
+            except (sqlite3.Error, OSError) as error:
+                raise LedgerError(f"cannot open the ledger {self.path}: {error}") from error
+            undo.pop_all()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
-        connection.execute("pragma journal_mode = wal")
-        connection.execute(f"pragma synchronous = {'full' if self._durability == 'fsync' else 'normal'}")
-        connection.execute("pragma foreign_keys = on")
+        try:
+            connection.execute(f"pragma synchronous = {'full' if self._durability == 'fsync' else 'normal'}")
+            connection.execute("pragma foreign_keys = on")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     # ------------------------------------------------------------------------------------- attempts
@@ -153,15 +164,21 @@ class SqliteLedger:
                 _hold(connection, month_of(intent.started_at), bound, limit_usd)
             _insert(connection, "attempts", values)
 
-        await self._writer.write(operation)
+        written = self._writer.submit(operation)
+        try:
+            await asyncio.shield(asyncio.wrap_future(written))
+        except asyncio.CancelledError:
+            # The caller has left before sending anything, so nobody else would ever let go of the money.
+            unsent = Settlement(id=intent.id, outcome="cancelled", total_s=0.0, cost_usd=0.0, cost_basis="none")
+            with suppress(LedgerError):  # closing charges what is open
+                self._writer.submit(lambda connection: _settle(connection, unsent))
+            raise
 
     def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
         """See `Ledger.settle`."""
-        values = msgspec.to_builtins(settlement)
-        values.pop("id")
 
         def operation(connection: sqlite3.Connection) -> None:
-            _settle(connection, settlement, values)
+            _settle(connection, settlement)
             if reply is not None:
                 connection.execute(
                     "insert or replace into replies (key, created_at, attempt_id, response) values (?, ?, ?, ?)",
@@ -271,14 +288,23 @@ class SqliteLedger:
 
     def _send(self, operation: Callable[[sqlite3.Connection], Any], size_bytes: int = 0) -> asyncio.Future[None]:
         """Hand a write over. Relaxed callers get a future that is done at once."""
-        written = self._writer.submit(operation, 256 + size_bytes)
-        if self._durability == "relaxed":
+        relaxed = self._durability == "relaxed"
+        written = self._writer.submit(operation, 256 + size_bytes, urgent=not relaxed)
+        if relaxed:
+            written.add_done_callback(_report)
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             done.set_result(None)
             return done
         return asyncio.shield(asyncio.wrap_future(written))
 
+    async def _flush(self) -> None:
+        """Let reading see what has been written: relaxed writes may still be waiting."""
+        if self._durability == "relaxed":
+            await self._writer.write(lambda connection: None)
+
     async def _read(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        await self._flush()
+
         def read() -> list[tuple[Any, ...]]:
             with self._reading:
                 try:
@@ -289,6 +315,8 @@ class SqliteLedger:
         return await asyncio.to_thread(read)
 
     async def _dicts(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        await self._flush()
+
         def read() -> list[dict[str, Any]]:
             with self._reading:
                 try:
@@ -310,12 +338,23 @@ class SqliteLedger:
         await asyncio.to_thread(self.close_now)
 
     def close_now(self) -> None:
-        """As `close`, for callers without a loop."""
+        """As `close`, for callers without a loop. Closing twice does nothing."""
+        with self._reading:
+            if self._closed:
+                return
+            self._closed = True
         ended = self._writer.submit(lambda connection: session.close_session(connection, self._session))
         self._writer.close()
         with self._reading:
             self._reader.close()
         ended.result()
+
+
+def _report(written: Future[None]) -> None:
+    """A relaxed write has no one who awaits it; that it failed must be seen somewhere."""
+    error = written.exception()
+    if error is not None:
+        logging.getLogger("assay.ledger").error("%s", error)
 
 
 def _begin_session(connection: sqlite3.Connection) -> tuple[str, Recovered]:
@@ -337,13 +376,14 @@ def _hold(connection: sqlite3.Connection, period: str, bound_usd: float, limit_u
     )
 
 
-def _settle(connection: sqlite3.Connection, settlement: Settlement, values: dict[str, Any]) -> None:
+def _settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
     found = connection.execute(
         "select started_at, reserved_usd, outcome from attempts where id = ?", (settlement.id,)
     ).fetchone()
     if found is None or found[2] != "running":
         raise LedgerError(f"attempt {settlement.id} is not open; it can be settled once")
     started_at, reserved, _ = found
+    values = {name: value for name, value in _columns(settlement).items() if name != "id"}
     assignments = ", ".join(f"{column} = ?" for column in values)
     connection.execute(
         f"update attempts set {assignments} where id = ?",  # noqa: S608 - column names are fields of Settlement

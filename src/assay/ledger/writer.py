@@ -28,7 +28,7 @@ class Writer:
 
     Args:
         connect: opens the connection (called in the thread).
-        relaxed: gather for up to 100 ms before each commit; callers then do not wait for it.
+        relaxed: writes that nobody waits for are gathered for up to 100 ms before they are committed.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], *, relaxed: bool = False) -> None:
@@ -38,24 +38,38 @@ class Writer:
         self._waiting: deque[tuple[Operation, Future[Any], int]] = deque()
         self._waiting_bytes = 0
         self._stopping = False
+        self._urgent = False  # somebody waits for what was handed over
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
         self._opened.result()
 
-    def submit(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> Future[T]:
+    def submit(
+        self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256, *, urgent: bool = True
+    ) -> Future[T]:
         """Hand an operation over; the future is done when its transaction is committed.
 
         Blocks while more than `MAX_WAITING_BYTES` wait (the disk does not keep up).
+
+        Args:
+            operation: runs in the writer's thread.
+            size_bytes: about how much memory it holds while it waits.
+            urgent: false: nobody waits for it, so a relaxed writer may gather more before it commits.
+
+        Raises:
+            LedgerError: the ledger is closed.
         """
         future: Future[T] = Future()
         with self._wake:
+            while not self._stopping and self._waiting and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES:
+                self._urgent = True
+                self._wake.notify_all()
+                self._wake.wait()
             if self._stopping:
                 raise LedgerError("the ledger is closed")
-            while self._waiting and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES:
-                self._wake.wait()
             self._waiting.append((operation, future, size_bytes))
             self._waiting_bytes += size_bytes
+            self._urgent = self._urgent or urgent
             self._wake.notify_all()
         return future
 
@@ -90,10 +104,11 @@ class Writer:
             while not self._waiting and not self._stopping:
                 self._wake.wait()
             if self._relaxed and not self._stopping:
-                self._wake.wait_for(lambda: self._stopping, timeout=RELAXED_FLUSH_S)
+                self._wake.wait_for(lambda: self._stopping or self._urgent, timeout=RELAXED_FLUSH_S)
             batch = list(self._waiting)
             self._waiting.clear()
             self._waiting_bytes = 0
+            self._urgent = False
             self._wake.notify_all()
         return batch
 
@@ -106,7 +121,9 @@ class Writer:
                 connection.execute("savepoint one")
                 try:
                     done.append((future, operation(connection), None))
-                except (AssayError, sqlite3.Error) as error:
+                except Exception as error:  # whatever one operation raises is its caller's alone
+                    if not connection.in_transaction:  # SQLite has undone everything: the disk is full, say
+                        raise
                     connection.execute("rollback to one")
                     done.append((future, None, _as_ledger_error(error)))
                 connection.execute("release one")
@@ -117,6 +134,8 @@ class Writer:
             failure = _as_ledger_error(error)
             done = [(future, None, failure) for _, future, _ in batch]
         for future, result, problem in done:
+            if not future.set_running_or_notify_cancel():
+                continue  # written all the same; only its caller has left
             if problem is None:
                 future.set_result(result)
             else:
@@ -126,4 +145,6 @@ class Writer:
 def _as_ledger_error(error: BaseException) -> BaseException:
     if isinstance(error, sqlite3.Error):
         return LedgerError(f"the ledger cannot be written: {error}; is the disk full, or the file locked or read-only?")
+    if not isinstance(error, AssayError):  # a number or text that SQLite cannot hold
+        return LedgerError(f"a row cannot be written to the ledger: {type(error).__name__}: {error}")
     return error

@@ -1,0 +1,353 @@
+"""Group commit: one thread writes, many wait for the same commit, and no write takes another with it."""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from ledger_rows import a_request, a_result, a_run, a_settlement, an_intent, look
+
+from assay.errors import LedgerError
+from assay.ledger import writer as writer_module
+from assay.ledger.store import SqliteLedger
+from assay.ledger.writer import Writer
+
+
+class Bench:
+    """A writer on a small table whose statements are counted."""
+
+    def __init__(self, path: Path, *, relaxed: bool = False) -> None:
+        self.path = path
+        self.statements: list[str] = []
+        self.writer = Writer(self._connect, relaxed=relaxed)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection.execute("create table if not exists numbers (n integer primary key check (n < 1000)) strict")
+        connection.set_trace_callback(self.statements.append)
+        return connection
+
+    @property
+    def commits(self) -> int:
+        return sum(statement == "commit" for statement in self.statements)
+
+    @property
+    def numbers(self) -> list[int]:
+        return [n for (n,) in look(self.path, "select n from numbers order by n")]
+
+
+def put(n: Any) -> Any:
+    """The operation that inserts `n`."""
+    return lambda connection: connection.execute("insert into numbers values (?)", (n,)).lastrowid
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A writer in commit mode."""
+    made = Bench(tmp_path / "numbers.db")
+    yield made
+    made.writer.close()
+
+
+def stopped(bench: Bench) -> threading.Event:
+    """Keep the writer's thread busy until the returned event is set."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def wait(_: sqlite3.Connection) -> None:
+        inside.set()
+        go_on.wait(10)
+
+    bench.writer.submit(wait)
+    assert inside.wait(5)
+    return go_on
+
+
+def test_what_arrives_during_a_commit_shares_the_next(bench: Bench) -> None:
+    """200 writes that wait behind one transaction are written in a single further one, in order."""
+    go_on = stopped(bench)
+    waiting = [bench.writer.submit(put(n)) for n in range(200)]
+    go_on.set()
+    assert [future.result(5) for future in waiting] == list(range(200))
+    assert bench.commits == 2
+
+
+def test_a_done_write_is_visible_to_others(bench: Bench) -> None:
+    """When the future is done, another connection sees the row."""
+    assert bench.writer.submit(put(7)).result(5) == 7
+    assert bench.numbers == [7]
+
+
+def test_a_failing_write_takes_no_other_with_it(bench: Bench) -> None:
+    """In one shared transaction the bad ones fail, each with its own error; the good ones stand."""
+    go_on = stopped(bench)
+
+    def half(connection: sqlite3.Connection) -> None:
+        put(50)(connection)
+        raise LedgerError("changed my mind")
+
+    def buggy(connection: sqlite3.Connection) -> None:
+        put(51)(connection)
+        raise KeyError("a bug")
+
+    good, twice, bad = bench.writer.submit(put(1)), bench.writer.submit(put(1)), bench.writer.submit(put(5000))
+    huge, undone, broken = bench.writer.submit(put(10**30)), bench.writer.submit(half), bench.writer.submit(buggy)
+    last = bench.writer.submit(put(2))
+    go_on.set()
+    assert good.result(5) == 1
+    assert last.result(5) == 2
+    for future, message in (
+        (twice, "UNIQUE"), (bad, "CHECK"), (huge, "too large"), (undone, "changed my mind"), (broken, "KeyError"),
+    ):  # fmt: skip
+        with pytest.raises(LedgerError, match=message):
+            future.result(5)
+    assert bench.numbers == [1, 2]
+
+
+def test_a_lost_transaction_fails_all_that_share_it(bench: Bench) -> None:
+    """When SQLite itself has undone everything, nobody is told that his row is there, and the next write works."""
+    go_on = stopped(bench)
+
+    def full(connection: sqlite3.Connection) -> None:
+        connection.execute("rollback")  # as SQLite does by itself when the disk is full
+        raise sqlite3.OperationalError("database or disk is full")
+
+    futures = [bench.writer.submit(put(1)), bench.writer.submit(full), bench.writer.submit(put(2))]
+    go_on.set()
+    for future in futures:
+        with pytest.raises(LedgerError, match="disk is full"):
+            future.result(5)
+    assert bench.numbers == []
+    assert bench.writer.submit(put(3)).result(5) == 3
+
+
+def test_a_locked_file_is_an_error_not_a_hang(tmp_path: Path) -> None:
+    """While another connection holds the write lock for longer than the patience, writes fail with the reason."""
+    path = tmp_path / "numbers.db"
+    made = Bench(path)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    try:
+        made.writer.submit(lambda connection: connection.execute("pragma busy_timeout = 20") and None).result(5)
+        blocker.execute("begin immediate")
+        with pytest.raises(LedgerError, match="locked"):
+            made.writer.submit(put(1)).result(5)
+        blocker.execute("rollback")
+        assert made.writer.submit(put(2)).result(5) == 2
+    finally:
+        blocker.close()
+        made.writer.close()
+
+
+def test_a_cancelled_future_does_not_stop_the_thread(bench: Bench) -> None:
+    """Who cancels the future of a waiting write loses the answer, not the write, and nobody else is affected."""
+    go_on = stopped(bench)
+    left, stayed = bench.writer.submit(put(1)), bench.writer.submit(put(2))
+    assert left.cancel()
+    go_on.set()
+    assert stayed.result(5) == 2
+    assert bench.writer.submit(put(3)).result(5) == 3
+    assert bench.numbers == [1, 2, 3]
+
+
+async def test_cancelling_the_wait_keeps_the_write(bench: Bench) -> None:
+    """A task cancelled while it awaits its write leaves the row in the file."""
+    go_on = stopped(bench)
+    task = asyncio.create_task(bench.writer.write(put(4)))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    await bench.writer.write(put(5))
+    assert bench.numbers == [4, 5]
+
+
+def test_a_loop_closed_while_writes_wait_loses_none(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Rows handed over in a loop that ends before their commit are written, and the writer lives on."""
+    go_on = stopped(bench)
+
+    async def leave() -> None:
+        for n in range(10):
+            asyncio.get_running_loop().create_task(bench.writer.write(put(n)))
+        await asyncio.sleep(0.01)
+
+    asyncio.run(leave())
+    go_on.set()
+    assert bench.writer.submit(put(10)).result(5) == 10
+    assert bench.numbers == list(range(11))
+
+
+def test_closing_writes_what_waits(bench: Bench) -> None:
+    """`close` returns after everything handed over before it is in the file."""
+    go_on = stopped(bench)
+    futures = [bench.writer.submit(put(n)) for n in range(20)]
+    threading.Timer(0.05, go_on.set).start()
+    bench.writer.close()
+    assert all(future.done() for future in futures)
+    assert bench.numbers == list(range(20))
+    with pytest.raises(LedgerError, match="the ledger is closed"):
+        bench.writer.submit(put(21))
+
+
+def test_too_much_waiting_blocks_until_there_is_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More waiting bytes than allowed hold the caller back; one write larger than the limit still passes."""
+    monkeypatch.setattr(writer_module, "MAX_WAITING_BYTES", 1000)
+    assert bench.writer.submit(put(0), 5000).result(5) == 0
+    go_on = stopped(bench)
+    bench.writer.submit(put(1), 900)
+    entered = threading.Event()
+
+    def late() -> None:
+        bench.writer.submit(put(2), 900).result(5)
+        entered.set()
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    assert not entered.wait(0.05)
+    go_on.set()
+    thread.join(5)
+    assert bench.numbers == [0, 1, 2]
+
+
+def test_closing_does_not_strand_who_waits_for_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller held back when the ledger closes gets its error or its row, but never waits for ever."""
+    monkeypatch.setattr(writer_module, "MAX_WAITING_BYTES", 1000)
+    go_on = stopped(bench)
+    bench.writer.submit(put(1), 900)
+    ended: list[object] = []
+
+    def late() -> None:
+        try:
+            ended.append(bench.writer.submit(put(2), 900).result(5))
+        except LedgerError as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    time.sleep(0.02)
+    closing = threading.Thread(target=bench.writer.close)
+    closing.start()
+    time.sleep(0.02)
+    go_on.set()
+    thread.join(5)
+    closing.join(5)
+    assert ended == ["the ledger is closed"]
+
+
+def test_relaxed_gathers_what_nobody_waits_for(tmp_path: Path) -> None:
+    """In relaxed mode writes spread over some milliseconds share one commit, and are there within the promised time."""
+    made = Bench(tmp_path / "numbers.db", relaxed=True)
+    try:
+        futures = []
+        for n in range(10):
+            futures.append(made.writer.submit(put(n), urgent=False))
+            time.sleep(0.002)
+        started = time.monotonic()
+        for future in futures:
+            future.result(5)
+        assert time.monotonic() - started < 10 * writer_module.RELAXED_FLUSH_S  # 100 ms, on a busy machine
+        assert made.commits == 1
+    finally:
+        made.writer.close()
+
+
+def test_relaxed_does_not_let_anybody_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that is waited for is committed at once, with all that was gathered before it."""
+    monkeypatch.setattr(writer_module, "RELAXED_FLUSH_S", 60.0)
+    made = Bench(tmp_path / "numbers.db", relaxed=True)
+    try:
+        made.writer.submit(put(1), urgent=False)
+        assert made.writer.submit(put(2)).result(5) == 2
+        assert made.numbers == [1, 2]
+    finally:
+        made.writer.close()
+
+
+# ------------------------------------------------------------------------------------ the ledger's modes
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("commit", 1), ("fsync", 2), ("relaxed", 1)])
+async def test_durability_modes(
+    tmp_path: Path, durability: Literal["commit", "fsync", "relaxed"], synchronous: int
+) -> None:
+    """Every mode uses the write-ahead log; only `fsync` syncs each commit."""
+    ledger = SqliteLedger(tmp_path / "ledger.db", durability)
+    try:
+
+        def pragmas(connection: sqlite3.Connection) -> tuple[str, int]:
+            (mode,) = connection.execute("pragma journal_mode").fetchone()
+            return mode, connection.execute("pragma synchronous").fetchone()[0]
+
+        assert await ledger._writer.write(pragmas) == ("wal", synchronous)
+    finally:
+        await ledger.close()
+
+
+async def test_relaxed_keeps_the_promises_that_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relaxed or not: a hold is in the file when it returns, one reads what one wrote, and closing loses nothing."""
+    monkeypatch.setattr(writer_module, "RELAXED_FLUSH_S", 60.0)
+    ledger = SqliteLedger(tmp_path / "ledger.db", "relaxed")
+    intent, run = an_intent(), a_run()
+    await asyncio.wait_for(ledger.hold(intent, 10.0), 5)
+    assert look(ledger.path, "select outcome from attempts") == [("running",)]
+    await asyncio.wait_for(ledger.settle(a_settlement(intent.id)), 1)
+    assert [row["outcome"] for row in await ledger.attempts()] == ["ok"]
+    await ledger.open_run(run)
+    await ledger.add_result(a_result(run.id, "1"))
+    assert [row.sample_id for row in await ledger.results(run.id)] == ["1"]
+    await ledger.close_request(a_request())
+    await ledger.close()
+    assert look(ledger.path, "select count(*) from requests") == [(1,)]
+
+
+async def test_a_failed_relaxed_write_is_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody awaits a relaxed write, so its failure is logged."""
+    ledger = SqliteLedger(tmp_path / "ledger.db", "relaxed")
+    with caplog.at_level(logging.ERROR, logger="assay.ledger"):
+        ledger.settle(a_settlement("nobody"))
+        await ledger.close()
+    assert "attempt nobody is not open" in caplog.text
+
+
+async def test_many_requests_share_commits(ledger: SqliteLedger) -> None:
+    """A hundred requests at once need far fewer than a hundred commits."""
+    counted: list[str] = []
+    await ledger._writer.write(lambda connection: connection.set_trace_callback(counted.append))
+    await asyncio.gather(*(ledger.close_request(a_request()) for _ in range(100)))
+    assert look(ledger.path, "select count(*) from requests") == [(100,)]
+    assert sum(statement == "commit" for statement in counted) < 50
+
+
+async def test_cancelled_wait_for_a_settlement_keeps_it(ledger: SqliteLedger) -> None:
+    """A client that leaves while its settlement is written does not undo it."""
+    intent = an_intent()
+    await ledger.hold(intent, None)
+
+    async def wait() -> None:
+        await ledger.settle(a_settlement(intent.id))
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await ledger.close_request(a_request())  # written after it
+    assert [row["outcome"] for row in await ledger.attempts()] == ["ok"]
+
+
+async def test_cancelled_wait_for_a_hold_lets_go_of_the_money(ledger: SqliteLedger) -> None:
+    """A client that leaves while its hold is written has sent nothing: the row says so and no money stays held."""
+    task = asyncio.create_task(ledger.hold(an_intent(5.0), 10.0))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await ledger.close_request(a_request())  # written after it
+    [row] = await ledger.attempts()
+    assert (row["outcome"], row["cost_usd"], row["cost_basis"]) == ("cancelled", 0.0, "none")
+    spent = await ledger.spent()
+    assert (spent.settled_usd, spent.held_usd) == (0.0, 0.0)
