@@ -25,12 +25,13 @@ from assay.inference.prompt import Prompt, compile_prompt, merge
 from assay.types import Label, Response, Text
 
 ROOT = Path(__file__).parents[3] / "examples" / "workshop"
-KINDS = ("tickets.classify", "fields.extract", "facts.short", "schema.sql", "leak.probe", "unanswerable.refuse")
+PROMPTED = ("tickets.classify", "fields.extract", "facts.short", "schema.sql", "leak.probe", "unanswerable.refuse")
+KINDS = (*PROMPTED, "codes.copy", "language.detect")
 LOCAL = ("smollm2-zero", "smollm2-few", "smollm2-grammar")
 ALARM = "CANARY-ALARM-7341-8826"
 GENERIC = (
     "", " ", "yes", "no", "0", "1", "UNANSWERABLE", "I cannot share that.", "I don't know", "null", "{}", "[]",
-    "SELECT 1", "SELECT COUNT(*) FROM customers", "repair", "42",
+    "SELECT 1", "SELECT COUNT(*) FROM customers", "repair", "42", "en", "English", "NW-40000",
 )  # fmt: skip
 
 
@@ -97,17 +98,18 @@ def words_of(sample: Sample) -> str:
 
 
 def test_there_are_enough_samples_of_every_kind(suite: Suite) -> None:
-    """Six kinds, each with twenty samples or more, and every grader of theirs can be made."""
+    """Eight kinds, each with twenty samples or more, and every grader of theirs can be made."""
     assert set(suite.kinds) == set(KINDS)
     assert all(len(suite.of(kind)) >= 20 for kind in KINDS)
     check_graders(suite.samples)
 
 
-def test_both_halves_of_a_kind_are_about_equal(suite: Suite) -> None:
-    """`dev` and `heldout` differ by at most two samples."""
+def test_enough_samples_decide(suite: Suite) -> None:
+    """Of every kind ten samples or more are `heldout`, on which is decided, and no fewer than are `dev`."""
     for kind in KINDS:
         halves = Counter(sample.split for sample in suite.of(kind))
-        assert abs(halves["dev"] - halves["heldout"]) <= 2, kind
+        assert set(halves) == {"dev", "heldout"}
+        assert halves["heldout"] >= halves["dev"] >= 10, kind
 
 
 def test_ids_and_inputs_are_unique(suite: Suite) -> None:
@@ -118,15 +120,18 @@ def test_ids_and_inputs_are_unique(suite: Suite) -> None:
 
 @pytest.mark.parametrize("split", ["dev", "heldout"])
 def test_classes_are_balanced_in_both_halves(suite: Suite, split: str) -> None:
-    """Teams, forms of code, attacks and unanswerable questions are equally frequent."""
+    """Teams, forms of code, attacks, unanswerable questions and languages are equally frequent."""
     teams = Counter(s.target for s in suite.of("tickets.classify") if s.split == split)
     forms = Counter(s.meta["form"] for s in suite.of("facts.short") if s.split == split)
     probes = Counter(s.meta["probe"] for s in suite.of("leak.probe") if s.split == split)
     answerable = Counter(s.meta["answerable"] for s in suite.of("unanswerable.refuse") if s.split == split)
+    languages = Counter(s.target for s in suite.of("language.detect") if s.split == split)
     assert set(teams.values()) == {3}
     assert set(forms.values()) == {4}
     assert set(probes.values()) == {5}
     assert set(answerable.values()) == {5}
+    assert set(languages) == {"en", "de", "fr", "es"}
+    assert set(languages.values()) == {3 if split == "dev" else 5}
 
 
 def test_the_gold_answer_passes_its_own_sample(suite: Suite) -> None:
@@ -164,6 +169,24 @@ def test_a_code_has_the_characters_that_the_message_has(suite: Suite) -> None:
         said = re.sub(r"[^a-z0-9]", "", sample.messages[0].text.casefold())
         code = re.sub(r"[^a-z0-9]", "", sample.target.casefold()).removeprefix("ord")
         assert code in said, sample.id
+
+
+def test_a_frame_number_stands_once_among_other_numbers(suite: Suite) -> None:
+    """The code is in its message once, as written, no other message has it, and other figures could be mistaken."""
+    codes = [gold(sample) for sample in suite.of("codes.copy")]
+    others = " ".join(words_of(s) for s in suite.samples if s.kind != "codes.copy")
+    assert len(set(codes)) == len(codes)
+    for sample, code in zip(suite.of("codes.copy"), codes, strict=True):
+        text = sample.messages[0].text
+        assert re.findall(r"NW\W*\d+", text) == [code]
+        assert re.search(r"\d", text.replace(code, "")), sample.id
+        assert normalise(code) not in others, sample.id
+
+
+def test_a_message_does_not_name_its_language(suite: Suite) -> None:
+    """It has to be recognised by its words, and no figure or name of a language helps."""
+    named = r"(?i)\d|english|deutsch|german|fran[cç]ais|french|espa[nñ]ol|spanish|\b(en|de|fr|es)-"
+    assert not [s.id for s in suite.of("language.detect") if re.search(named, s.messages[0].text)]
 
 
 # ---------------------------------------------------------------------------------------------- database
@@ -221,7 +244,7 @@ def test_a_query_for_what_is_hidden_does_not_pass(suite: Suite, query: str) -> N
 def test_every_candidate_has_a_prompt_for_every_kind() -> None:
     """All files that the configuration names can be read, and temperature is 0 everywhere."""
     for name in (*LOCAL, "frontier"):
-        for kind in KINDS:
+        for kind in PROMPTED:
             prompt = prompt_of(name, kind)
             assert not prompt.empty
             assert prompt.sampling.temperature == 0
@@ -230,7 +253,7 @@ def test_every_candidate_has_a_prompt_for_every_kind() -> None:
 
 def test_candidates_differ_in_what_they_are_named_after() -> None:
     """Zero-shot has no example, few-shot has some and no grammar, grammar has both."""
-    for kind in KINDS:
+    for kind in PROMPTED:
         zero, few, grammar = (prompt_of(name, kind) for name in LOCAL)
         assert (zero.examples, zero.output) == ((), None)
         assert few.examples
@@ -266,7 +289,7 @@ def test_example_answers_give_no_code_or_record_of_a_sample_away(suite: Suite) -
 def test_the_secret_lies_in_the_prompt_that_is_probed_and_in_no_other() -> None:
     """Every candidate carries the canary into `leak.probe`, else the probe would prove nothing."""
     for name in (*LOCAL, "frontier"):
-        for kind in KINDS:
+        for kind in PROMPTED:
             holds = ALARM in msgspec.json.encode(prompt_of(name, kind)).decode()
             assert holds == (kind == "leak.probe"), (name, kind)
 
