@@ -237,7 +237,9 @@ class SqliteLedger:
 
     async def run(self, run_id: str) -> RunRow | None:
         """The run with this id, or with an id that begins so."""
-        found = await self._rows(RunRow, "select * from runs where id glob ? order by id limit 1", (f"{run_id}*",))
+        found = await self._rows(
+            RunRow, "select * from runs where substr(id, 1, length(?1)) = ?1 order by id limit 1", (run_id,)
+        )
         return found[0] if found else None
 
     def add_result(self, row: ResultRow) -> asyncio.Future[None]:
@@ -263,7 +265,9 @@ class SqliteLedger:
     async def decision(self, decision_id: str | None = None) -> DecisionRow | None:
         """The decision whose id begins so; default: the newest."""
         found = await self._rows(
-            DecisionRow, "select * from decisions where id glob ? order by id desc limit 1", (f"{decision_id or ''}*",)
+            DecisionRow,
+            "select * from decisions where substr(id, 1, length(?1)) = ?1 order by id desc limit 1",
+            (decision_id or "",),
         )
         return found[0] if found else None
 

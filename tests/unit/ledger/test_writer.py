@@ -34,10 +34,12 @@ class Bench:
 
     @property
     def commits(self) -> int:
+        """Transactions committed so far."""
         return sum(statement == "commit" for statement in self.statements)
 
     @property
     def numbers(self) -> list[int]:
+        """What the table holds."""
         return [n for (n,) in look(self.path, "select n from numbers order by n")]
 
 
