@@ -113,7 +113,9 @@ class Choosing:
     def _groups(self) -> list[Group]:
         for kind in self.suite.kinds.values():
             if kind.gate and not self.suite.of(kind.name):
-                raise SuiteError(f"the gate {kind.name!r} has no samples of the split {self.split!r}, so it cannot hold")
+                raise SuiteError(
+                    f"the gate {kind.name!r} has no samples of the split {self.split!r}, so it cannot hold"
+                )
         groups = [
             Group(
                 name=kind.name,
