@@ -99,7 +99,7 @@ class Steps:
         self._place.trace.removed.extend(removed)
         gone = {name for name, _ in removed}
         kept = tuple(name for name in self._route.candidates if name not in gone)
-        if not kept:
+        if not kept and removed:  # of none at all, the policy says why: every pin is broken, say
             raise NoCandidate(self._route.name, removed)
         return kept
 
