@@ -44,6 +44,10 @@ EVERYTHING = "everything"
 """The scope of `constraints.usd_per_month`."""
 
 _BUSY_S = 30.0
+_REPLY = (
+    "select response, cost_usd, coalesce(cost_basis, 'unknown'), engine_s "
+    "from replies left join attempts on attempts.id = replies.attempt_id where key = ?"
+)
 
 
 class Ledger(Protocol):
@@ -134,6 +138,8 @@ class SqliteLedger:
                 self._reader = self._connect()
                 undo.callback(self._reader.close)
                 migrate(self._reader, str(self.path))
+                self._lookup = self._connect()
+                undo.callback(self._lookup.close)
                 self._writer = Writer(self._connect, relaxed=durability == "relaxed")
                 undo.callback(self._writer.close)
                 self._session, self.recovered = self._writer.submit(_begin_session).result()
@@ -193,14 +199,13 @@ class SqliteLedger:
         return self._send(lambda connection: _insert(connection, "requests", values))
 
     async def cached_reply(self, key: str) -> Replayed | None:
-        """See `Ledger.cached_reply`."""
-        found = await self._rows(
-            Replayed,
-            "select response, cost_usd, coalesce(cost_basis, 'unknown') as cost_basis, engine_s "
-            "from replies left join attempts on attempts.id = replies.attempt_id where key = ?",
-            (key,),
-        )
-        return found[0] if found else None
+        """See `Ledger.cached_reply`. One row by its key, read at once: a thread would cost ten times as much."""
+        await self._flush()
+        try:
+            row = self._lookup.execute(_REPLY, (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read the ledger {self.path}: {error}") from error
+        return Replayed(response=row[0], cost_usd=row[1], cost_basis=row[2], engine_s=row[3]) if row else None
 
     async def clear_replies(self) -> int:
         """Delete the spine's cache; returns how many answers it held."""
@@ -351,6 +356,7 @@ class SqliteLedger:
         self._writer.close()
         with self._reading:
             self._reader.close()
+        self._lookup.close()
         ended.result()
 
 
