@@ -19,7 +19,7 @@
     │   ├── Timeout                 the deadline or an idle limit cut the attempt
     │   ├── AuthFailed              401, 403, or no key in the environment
     │   ├── BadRequest              400, 404, 422: sending it again will not help
-    │   ├── ContextTooLong          the prompt does not fit into the model's context
+    │   │   └── ContextTooLong      the prompt does not fit into the model's context
     │   ├── ContentFiltered         the host refused to answer this content
     │   ├── MalformedReply          the answer cannot be read, or the stream was cut
     │   └── EngineCrashed           the local engine's process died

@@ -48,11 +48,11 @@ def load(group: str, name: str) -> Any:
     points = _registered(group)
     point = points.get(name)
     if point is None:
-        what = group.removeprefix("assay.").removesuffix("s")
+        what = group.removeprefix("assay.").removesuffix("s").replace("policie", "policy")
         raise PluginError(f"unknown {what} {name!r}; {did_you_mean(name, points)}")
     try:
         return point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script taken for a module may want to end the process
         raise PluginError(
             f"{group}: {name!r} of {_distribution(point)} cannot be loaded: {type(error).__name__}: {error}"
         ) from error

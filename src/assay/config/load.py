@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -17,6 +17,9 @@ from assay.errors import ConfigError, did_you_mean
 FILE_NAME = "assay.toml"
 _FILE_KEYS = ("system_file", "template_file", "examples_file", "schema_file", "grammar_file")
 _EITHER = (("system", "system_file"), ("template", "template_file"), ("examples", "examples_file"))
+_NO_PATH = (OSError, ValueError, RuntimeError)
+"""What an impossible path raises: no such file, a zero byte in it, `~` of an unknown user."""
+_TOML_WORDS = ((" | null", ""), ("`object`", "a table"), ("`array`", "an array"))
 _OUTPUTS = ("schema_file", "grammar_file", "choices")
 
 T = TypeVar("T", bound=Section)
@@ -60,15 +63,16 @@ def load(path: Path | str | None = None) -> Loaded:
         ConfigError: there is none, or it has a mistake; the message names file, key, value and remedy.
     """
     named = path or os.environ.get("ASSAY_CONFIG")
-    file = Path(named).expanduser() if named else find()
+    file = Path(named) if named else find()
     if file is None:
         raise ConfigError(f"no {FILE_NAME} here or in a folder above; write one, or name it with --config FILE")
-    if file.is_dir():
-        file = file / FILE_NAME
     try:
+        file = file.expanduser()
+        if file.is_dir():
+            file = file / FILE_NAME
         data = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    except _NO_PATH as error:
+        raise ConfigError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
     file = file.resolve()
     return Loaded(parse(data, file), file, hashlib.sha256(data).hexdigest())
 
@@ -80,8 +84,8 @@ def parse(data: bytes, file: Path) -> Config:
         ConfigError: as `load`.
     """
     try:
-        raw = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raw = tomllib.loads(data.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{file}: not valid TOML: {error}") from error
     try:
         config = _convert(raw, Config, "")
@@ -112,6 +116,12 @@ def _convert(raw: object, kind: type[T], where: str) -> T:
 
 def _convert_field(value: object, annotation: Any, place: str) -> object:
     """Nested tables are converted on their own, so that a mistake is named with its whole path."""
+    if isinstance(value, list):
+        inner = next((item for item in _sections(annotation)), None)
+        if inner is not None:
+            return [_convert(item, inner, f"{place}[{number}]") for number, item in enumerate(value)]
+    if isinstance(value, str):
+        _check_word(value, annotation, place)
     if not isinstance(value, Mapping):
         return value
     arguments = get_args(annotation)
@@ -126,6 +136,20 @@ def _convert_field(value: object, annotation: Any, place: str) -> object:
     return value
 
 
+def _sections(annotation: Any) -> Iterator[type[Section]]:
+    """The classes of tables that an array of this type holds."""
+    for option in (annotation, *get_args(annotation)):
+        if get_origin(option) is tuple:
+            yield from (item for item in get_args(option) if isinstance(item, type) and issubclass(item, Section))
+
+
+def _check_word(value: str, annotation: Any, place: str) -> None:
+    """A key that takes some words only names the nearest of them."""
+    for option in (annotation, *get_args(annotation)):
+        if get_origin(option) is Literal and value not in get_args(option):
+            raise ConfigError(f"{place}: unknown value {value!r}; {did_you_mean(value, get_args(option))}")
+
+
 def _quoted(name: str) -> str:
     return name if name.replace("_", "").replace("-", "").isalnum() else f'"{name}"'
 
@@ -133,6 +157,8 @@ def _quoted(name: str) -> str:
 def _explain(error: msgspec.ValidationError, where: str) -> str:
     text, _, path = str(error).partition(" - at `$")
     text = text.replace("Object missing required field", "missing key")
+    for ours, theirs in _TOML_WORDS:  # of the schema's language and of the file's
+        text = text.replace(ours, theirs)
     place = where + path.rstrip("`")
     return f"{place.lstrip('.')}: {text[0].lower()}{text[1:]}" if place else text
 
@@ -141,7 +167,12 @@ def _explain(error: msgspec.ValidationError, where: str) -> str:
 
 
 def _absolute(path: str | None, folder: Path) -> str | None:
-    return None if path is None else str((folder / Path(path).expanduser()).resolve())
+    if path is None:
+        return None
+    try:
+        return str((folder / Path(path).expanduser()).resolve())
+    except _NO_PATH as error:
+        raise ConfigError(f"{path!r} is not a path: {error}") from error
 
 
 def _resolve_settings(settings: Settings, folder: Path) -> Settings:
@@ -163,6 +194,8 @@ def _resolve(config: Config, folder: Path) -> Config:
     scheme, separator, place = config.ledger.url.partition(":///")
     if scheme != "sqlite" or not separator or not place:
         raise ConfigError(f"ledger.url: {config.ledger.url!r} is not of the form sqlite:///FILE (the only kind so far)")
+    if place == ":memory:":
+        raise ConfigError("ledger.url: a ledger in memory would forget what was spent; name a file")
     url = f"sqlite:///{_absolute(place, folder)}"
     return msgspec.structs.replace(
         config,
@@ -175,6 +208,8 @@ def _resolve(config: Config, folder: Path) -> Config:
 
 def _check_references(config: Config) -> None:
     known = {*config.deployments, *config.routes}
+    if "" in known:
+        raise ConfigError("a deployment or route has an empty name; clients could not call it")
     both = sorted(set(config.deployments) & set(config.routes))
     if both:
         raise ConfigError(f"{both[0]!r} is the name of a deployment and of a route; clients could not tell them apart")
@@ -239,10 +274,16 @@ def _check_settings(where: str, settings: Settings) -> None:
         raise ConfigError(f"{where}: {' and '.join(outputs)} are both set; an answer has one form")
     if settings.choices is not None and not all(settings.choices):
         raise ConfigError(f"{where}.choices: must be non-empty texts")
+    if settings.choices == ():
+        raise ConfigError(f"{where}.choices is empty; name at least one, or leave it out")
     for key in _FILE_KEYS:
         _must_exist(f"{where}.{key}", getattr(settings, key))
 
 
 def _must_exist(where: str, path: str | None) -> None:
-    if path is not None and not Path(path).is_file():
+    try:
+        missing = path is not None and not Path(path).is_file()
+    except OSError as error:  # a name too long, a folder closed to us
+        raise ConfigError(f"{where}: cannot look at {path}: {error.strerror}") from error
+    if missing:
         raise ConfigError(f"{where}: no file {path}")

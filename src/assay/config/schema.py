@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+_HUGE = 1e12  # no price, limit or time is larger; keeps out the `inf` that TOML has
 Positive = Annotated[int, Meta(ge=1)]
-NonNegative = Annotated[float, Meta(ge=0)]
-Seconds = Annotated[float, Meta(gt=0)]
-Usd = Annotated[float, Meta(ge=0)]
+NonNegative = Annotated[float, Meta(ge=0, le=_HUGE)]
+Seconds = Annotated[float, Meta(gt=0, le=_HUGE)]
+Usd = Annotated[float, Meta(ge=0, le=_HUGE)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -21,7 +22,15 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Price(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """USD per million tokens."""
+    """USD per million tokens.
+
+    Attributes:
+        input: tokens of the request that are not cached.
+        output: tokens of the answer, reasoning included.
+        cached_input: tokens read from the provider's cache; without it the cost of an answer with such tokens is its
+            bound.
+        cache_write: tokens written to the provider's cache; likewise.
+    """
 
     input: Usd
     output: Usd
@@ -30,7 +39,12 @@ class Price(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 class Example(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One few-shot example: what a user would say, and the answer wanted."""
+    """One few-shot example.
+
+    Attributes:
+        user: what a user would say; the template is applied to it.
+        assistant: the answer wanted.
+    """
 
     user: str
     assistant: str
@@ -42,13 +56,22 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     A request's own parameters win over these; these win over the provider's defaults.
 
     Attributes:
-        system, system_file: instruction put first.
-        template, template_file: what the user's last message becomes; `{input}` stands for it.
-        examples, examples_file: few-shot turns put between instruction and input (JSONL of user, assistant).
+        system: instruction put first.
+        system_file: file with the instruction, instead of `system`.
+        template: what the user's last message becomes; `{input}` stands for it.
+        template_file: file with the template, instead of `template`.
+        examples: few-shot turns put between instruction and input: an array of `{ user, assistant }`.
+        examples_file: file of JSON lines with `user` and `assistant`, instead of `examples`.
         style: `chat` sends turns; `text` writes everything as one text for a base model.
         schema_file: JSON schema that the answer is limited to.
         grammar_file: GBNF grammar that the answer is limited to (local engine only).
         choices: the answer is exactly one of these (local engine: a grammar).
+        temperature: 0 takes the most probable token each time.
+        top_p: draw from the fewest tokens that have this share of the probability.
+        max_tokens: longest answer; also what the bound of its cost is reckoned with.
+        stop: texts that end the answer.
+        seed: of the drawing, where the host or engine takes one.
+        reasoning_effort: how long a reasoning model thinks: `minimal`, `low`, `medium`, `high`, as its host calls it.
     """
 
     system: str | None = None
@@ -75,7 +98,7 @@ class Engine(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     Attributes:
         context_tokens: context of each slot.
         slots: requests served at the same time.
-        threads: `None` = decided at the start from the load of the machine.
+        threads: of the processor; default: decided at the start from the load of the machine.
         idle_s: seconds without a request after which the engine is stopped.
     """
 
@@ -91,17 +114,24 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     Attributes:
         model: id in the catalogue.
         dialect: `openai`, `completions`, `local`, `scripted`, or one that a plug-in registers.
-        base_url: default: the provider's own.
+        base_url: where the host's API begins, `https://host/v1`; default: the provider's own.
         api_key_env: name of the environment variable that holds the key.
         upstream_model: what the host calls the model; default: from the catalogue, else the id's last part.
         private: data sent here stays under the team's control. Default: true for `local` and `scripted`.
-        price_usd_per_mtok: default: from the catalogue.
+        price_usd_per_mtok: what its tokens cost; default: from the catalogue.
         usd_per_hour: what the device of a local engine costs; without it USD is unknown and seconds count.
         weights: file of a local model; default: where the catalogue says.
         script: file of rules of a `scripted` model.
-        settings: for every kind; `kinds` refines them per kind.
+        settings: prompt and parameters for every kind.
         concurrency: requests in flight at the same time.
         retries: further tries after a fault that may heal.
+        engine: how the local engine runs.
+        kinds: settings for one kind each, by its name; they win over `settings`.
+        headers: sent with every request to the host, by name.
+        quirks: what this host does differently: `max_tokens_field`, `top_k`, `stream_options`, `developer_role`,
+            `grammar`; others as its dialect understands them.
+        connect_timeout_s: longest wait for a connection.
+        idle_timeout_s: longest silence inside an answer.
     """
 
     model: str
@@ -153,11 +183,12 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Attributes:
         sensitive_data: `private-only`: requests labelled so go to private deployments only.
-        unlabelled_data: what becomes of requests without a label.
-        licences: licence ids that open weights may have; `None` = any.
+        unlabelled_data: where requests without a label may go; `private-only` treats them as sensitive.
+        licences: licence ids that open weights may have; default: any.
         usd_per_month: hard budget for everything in this ledger, per calendar month (UTC).
         p95_latency_s: a candidate whose measured 95th percentile is above it is not chosen.
-        unknown_price: what to do with a deployment whose price nobody knows while a budget is set.
+        unknown_price: what to do with a deployment whose price nobody knows while a budget is set; `allow` calls it
+            without holding money.
     """
 
     sensitive_data: Literal["private-only"] = "private-only"
@@ -169,14 +200,28 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Ledger(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where records are kept, and how durable a row is before an answer counts as given."""
+    """Where records are kept, and how durable a row is before an answer counts as given.
+
+    Attributes:
+        url: `sqlite:///FILE`, relative to this file; `sqlite:////FILE` is absolute.
+        durability: `commit` survives `kill -9`, `fsync` also power loss; `relaxed` flushes what nobody waits for
+            within 100 ms.
+    """
 
     url: str = "sqlite:///assay.db"
     durability: Literal["commit", "fsync", "relaxed"] = "commit"
 
 
 class Serve(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The gateway."""
+    """The gateway.
+
+    Attributes:
+        host: address to listen on; the default is this machine only.
+        port: 0 = any free one.
+        default_kind: what requests to the pinned route count as that name no kind, or one that is not proven; default:
+            they are refused.
+        max_body_bytes: a longer request is refused.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
@@ -203,7 +248,17 @@ class Decide(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        deployments: ways to call a model, by name.
+        routes: names that clients call, by name.
+        constraints: the envelope.
+        ledger: where records are kept.
+        serve: the gateway.
+        decide: defaults of the decision's commands.
+        catalog_files: further files of the catalogue, with models of your own.
+    """
 
     deployments: dict[str, Deployment] = {}
     routes: dict[str, Route] = {}
