@@ -130,7 +130,9 @@ def test_lost_attempts_are_charged_at_their_bound(tmp_path: Path) -> None:
     killed(held(path))
     assert books(path) == [(0.0, 3.5)]
     assert reopened(path) == Recovered(attempts=3, charged_usd=3.5, unknown=1)
-    rows = look(path, "select outcome, reserved_usd, cost_usd, cost_basis from attempts order by id")
+    rows = look(
+        path, "select outcome, reserved_usd, cost_usd, cost_basis from attempts order by reserved_usd nulls last"
+    )
     assert rows == [("lost", 1.5, 1.5, "bound"), ("lost", 2.0, 2.0, "bound"), ("lost", None, None, "unknown")]
     assert books(path) == [(3.5, 0.0)]
     assert look(path, "select ended from sessions order by id") == [("crashed",), ("closed",)]
