@@ -119,7 +119,7 @@ class Attempt:
         self.record.replayed = known
         await self._hold(passing=False, limit_usd=None)
         self.record.response = response
-        await self._settle("cached")
+        await asyncio.shield(self._settle("cached"))
         for event in events_of(response):
             yield event
 
@@ -149,20 +149,20 @@ class Attempt:
                             held.clear()
                 self.record.response = response = self._complete()
                 reply = Reply(key=key, response=pack(response)) if key is not None else None
-                await self._settle("ok", reply)
+                await asyncio.shield(self._settle("ok", reply))
                 self._live.failures = 0
                 for event in held:
                     yield event
             except AssayError as error:
                 self._live.failures += isinstance(error, ProviderError)
-                await self._settle("error", error=error)
+                await asyncio.shield(self._settle("error", error=error))
                 raise
             except (asyncio.CancelledError, GeneratorExit):
                 if self.record.response is None:
                     self._settle("cancelled")
                 raise
             except Exception as error:
-                await self._settle("error", error=ProviderFault(f"{type(error).__name__}: {error}"))
+                await asyncio.shield(self._settle("error", error=ProviderFault(f"{type(error).__name__}: {error}")))
                 raise
         finally:
             self._live.gate.release()
@@ -289,7 +289,10 @@ class Attempt:
         reply: Reply | None = None,
         error: AssayError | None = None,
     ) -> asyncio.Future[None]:
-        """Send the settlement off; it is written also when nobody awaits it."""
+        """Send the settlement off; it is written also when nobody awaits it.
+
+        Await it shielded: the request waits for it too, and must not be cancelled together with a loser.
+        """
         record, meter = self.record, self._meter
         # Of a cached answer nothing was used now; its tokens stand in the row of the call that was made.
         response = self._folder.response()

@@ -93,7 +93,9 @@ class Host:
                 noted = self.on_first_byte()
                 head = first + await reader.readuntil(b"\r\n\r\n")
                 length = next(
-                    int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+                    int(line.split(b":")[1])
+                    for line in head.lower().split(b"\r\n")
+                    if line.startswith(b"content-length")
                 )
                 body = await reader.readexactly(length)
                 self.received_bytes += len(head) - 1 + length
