@@ -473,12 +473,19 @@ class _Choice:
         )
 
     def add_logprobs(self, data: JsonObject) -> None:
-        if self.logprobs is None:
-            self.logprobs = dict(data)
-            return
+        known = self.logprobs = {} if self.logprobs is None else self.logprobs
         for key, value in data.items():
-            before = self.logprobs.get(key)
-            self.logprobs[key] = [*before, *value] if isinstance(before, list) and isinstance(value, list) else value
+            before = known.get(key)
+            if isinstance(before, list) and isinstance(value, list):
+                before.extend(value)  # a list of our own: see below
+            elif value is not None or before is None:  # a late null undoes nothing
+                known[key] = list(value) if isinstance(value, list) else value
+
+    def logprobs_so_far(self) -> JsonObject | None:
+        """A copy that later events do not change."""
+        if self.logprobs is None:
+            return None
+        return {key: list(value) if isinstance(value, list) else value for key, value in self.logprobs.items()}
 
 
 class Folder:
@@ -544,9 +551,10 @@ class Folder:
             model=self._head.model,
             id=self._head.id,
             created=self._head.created,
-            logprobs=first.logprobs,
+            logprobs=first.logprobs_so_far(),
             alternatives=tuple(
-                Response(parts=tuple(c.parts), finish=c.finish, logprobs=c.logprobs, extra=c.extra) for c in rest
+                Response(parts=tuple(c.parts), finish=c.finish, logprobs=c.logprobs_so_far(), extra=c.extra)
+                for c in rest
             ),
             extra=self._head.extra | first.extra,
         )

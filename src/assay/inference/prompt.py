@@ -7,14 +7,16 @@ exactly what was measured.
 from __future__ import annotations
 
 import hashlib
+import json
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from assay.config.schema import Example, Settings
-from assay.errors import ConfigError
-from assay.types import Message, OutputFormat, Request, Sampling, Text, Value
+from assay.errors import BadRequest, ConfigError
+from assay.types import Message, OutputFormat, Reasoning, Request, Sampling, Text, Value
 
 _GROUPS = (
     ("system", "system_file"),
@@ -51,7 +53,11 @@ class Prompt(Value, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
     def apply(self, request: Request) -> Request:
-        """The request as it is sent: the client's own parameters win over the deployment's."""
+        """The request as it is sent: the client's own parameters win over the deployment's.
+
+        Raises:
+            BadRequest: the request cannot be written as one text (style `text`).
+        """
         if self.empty:
             return request
         changed: dict[str, Any] = {
@@ -81,23 +87,38 @@ class Prompt(Value, frozen=True, kw_only=True):
         for example in self.examples:
             shots += [Message.of("user", self._fill(example.user)), Message.of("assistant", example.assistant)]
         head = [Message.of("system", self.system)] if self.system else []
-        own = [turn for turn in turns if turn.role in ("system", "developer")]
-        rest = [turn for turn in turns if turn.role not in ("system", "developer")]
-        return (*head, *own, *shots, *rest)
+        # The client's own instructions stay first; one in the middle of a conversation stays where it is.
+        own = list(takewhile(lambda turn: turn.role in ("system", "developer"), turns))
+        return (*head, *own, *shots, *turns[len(own) :])
 
     def _as_text(self, request: Request) -> str:
         if request.form == "completion":
             given = request.prompt or ""
         else:
-            given = "\n\n".join(message.text for message in request.messages)
+            given = "\n\n".join(_only_text(message) for message in request.messages)
         shots = [f"{self._fill(example.user)} {example.assistant}" for example in self.examples]
         return "\n\n".join([*([self.system] if self.system else []), *shots, self._fill(given)])
 
 
 def _with_text(message: Message, text: str) -> Message:
-    """The message with its text exchanged; other parts (images) stay."""
-    others = tuple(part for part in message.parts if not isinstance(part, Text))
-    return msgspec.structs.replace(message, parts=(Text(text=text), *others))
+    """The message with its text exchanged, at the place of its first text; other parts (images) stay."""
+    first = next((n for n, part in enumerate(message.parts) if isinstance(part, Text)), 0)
+    others = [part for part in message.parts if not isinstance(part, Text)]
+    return msgspec.structs.replace(message, parts=(*others[:first], Text(text=text), *others[first:]))
+
+
+def _only_text(message: Message) -> str:
+    """The message as a base model can read it.
+
+    Raises:
+        BadRequest: it holds something that is not text; leaving it out would answer another question.
+    """
+    for part in message.parts:
+        if not isinstance(part, (Text, Reasoning)):
+            raise BadRequest(
+                f"style 'text' writes one text, and the {message.role}'s message has a {type(part).__name__}"
+            )
+    return message.text
 
 
 def over(base: Sampling, top: Sampling) -> Sampling:
@@ -154,12 +175,13 @@ def _read(path: str | None) -> str | None:
 def _template(settings: Settings) -> str | None:
     template = settings.template if settings.template is not None else _read(settings.template_file)
     if template is not None and INPUT not in template:
-        raise ConfigError(f"a template must hold {INPUT}, the place of the input: {template!r}")
+        where = settings.template_file if settings.template is None else repr(template)
+        raise ConfigError(f"a template must hold {INPUT}, the place of the input: {where}")
     return template
 
 
 def _examples(path: str | None) -> tuple[Example, ...]:
-    lines = (_read(path) or "").splitlines()
+    lines = (_read(path) or "").split("\n")  # and at nothing else: JSON texts may hold other line separators
     examples: list[Example] = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -173,12 +195,17 @@ def _examples(path: str | None) -> tuple[Example, ...]:
 def _output(settings: Settings, style: str) -> OutputFormat | None:
     if settings.schema_file is not None:
         try:
-            schema = msgspec.json.decode(_read(settings.schema_file) or "", type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise ConfigError(f"{settings.schema_file}: not a JSON schema: {error}") from error
+            schema = json.loads(_read(settings.schema_file) or "")
+        except (ValueError, RecursionError) as error:  # names line and column
+            raise ConfigError(f"{settings.schema_file}: not JSON: {error}") from error
+        if not isinstance(schema, dict):
+            raise ConfigError(f"{settings.schema_file}: a JSON schema is an object, not a {type(schema).__name__}")
         return OutputFormat(kind="json_schema", name="answer", schema=schema, strict=True)
     if settings.grammar_file is not None:
-        return OutputFormat(kind="grammar", grammar=_read(settings.grammar_file))
+        grammar = _read(settings.grammar_file) or ""
+        if not grammar.strip():
+            raise ConfigError(f"{settings.grammar_file}: the grammar is empty and would limit nothing")
+        return OutputFormat(kind="grammar", grammar=grammar)
     if settings.choices is not None:
         space = '" "? ' if style == "text" else ""  # a continued text begins with a space
         options = " | ".join(_gbnf(choice) for choice in settings.choices)
