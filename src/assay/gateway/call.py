@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
@@ -14,6 +15,8 @@ from assay.inference.trace import Trace
 from assay.types import Event, Failed, Folder, Raw, Request
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("assay.gateway")
 
 
 class Call:
@@ -32,6 +35,9 @@ class Call:
         Raises:
             AssayError: there is no answer, and nothing has been sent.
         """
+        if not self._request.model:
+            names = ", ".join(sorted(self._spine.targets))
+            raise RequestError(f"model: the request names none; known: {names}", field="model")
         try:
             self._spine.route(self._request.model)
         except ConfigError as error:
@@ -42,6 +48,19 @@ class Call:
     @property
     def _passed_through(self) -> bool:
         return self._trace.answering is not None and self._trace.answering.passed_through
+
+    async def _guarded(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """The events; once the status is out, a mistake of ours can only be told as the stream's last event."""
+        begun = False
+        try:
+            async for event in events:
+                begun = True
+                yield event
+        except Exception:
+            if not begun:
+                raise
+            log.exception("unexpected error inside the stream of request %s", self._trace.request_id)
+            yield Failed(error="AssayError", message="internal error; the gateway's log has more")
 
     async def _whole(self, events: AsyncGenerator[Event, None]) -> None:
         folder = Folder()
@@ -68,7 +87,7 @@ class Call:
         encoder = self._dialect.encoder(self._request)
         begun = False
         failed = False
-        async for event in events:
+        async for event in self._guarded(events):
             if not begun:
                 begun = True
                 headers = [

@@ -1,0 +1,365 @@
+"""The gateway on the wire: dispatch, headers, errors, disconnects."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from assay.config.schema import Serve
+from assay.errors import ServerError
+from assay.gateway import server
+from assay.ledger.store import SqliteLedger
+
+Served = Any  # of this folder's conftest
+
+
+def message_of(body: Any) -> str:
+    """The message of an error in OpenAI's form; the form is checked on the way."""
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"message", "type", "param", "code"}
+    assert body["error"]["message"]
+    return str(body["error"]["message"])
+
+
+# ------------------------------------------------------------------------------------------ dispatch
+
+
+@pytest.mark.parametrize(("kind", "name"), [("tickets", "small"), ("sql", "other")])
+async def test_a_kind_goes_to_its_pin(served: Served, kind: str, name: str) -> None:
+    """`x-assay-kind` chooses within the pinned route."""
+    status, headers, _ = await served.ask("x", {"X-Assay-Kind": kind}, model="desk")
+    assert (status, headers["x-assay-deployment"]) == (200, name)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"x-assay-kind": "leak"}, "none passes: no candidate meets the gate"),
+        ({"x-assay-kind": "nonsense"}, "no candidate was proven for it"),
+        ({}, "names no kind (header x-assay-kind)"),
+        ({"x-assay-kind": "  "}, "names no kind"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_unproven_or_missing_kind_is_refused(
+    served: Served, headers: dict[str, str], words: str, stream: bool
+) -> None:
+    """The refusal says why and which kinds are proven; it is no server error."""
+    status, _, body = await served.ask("x", headers, model="desk", stream=stream)
+    assert status == 403
+    assert words in message_of(body)
+    assert "prompted, sql, tickets" in message_of(body)
+
+
+async def test_a_default_kind_takes_what_names_none(serving: Callable[..., Any]) -> None:
+    """With `serve.default_kind`, a missing or unproven kind is served as that kind."""
+    async with serving(default_kind="sql") as served:
+        for headers in ({}, {"x-assay-kind": "nonsense"}):
+            status, got, _ = await served.ask("x", headers, model="desk")
+            assert (status, got["x-assay-deployment"]) == (200, "other")
+        status, got, _ = await served.ask("x", {"x-assay-kind": "tickets"}, model="desk")
+        assert got["x-assay-deployment"] == "small"
+
+
+async def test_a_private_label_is_honoured(served: Served) -> None:
+    """`private-only` never reaches a deployment that is not private, and the refusal names it."""
+    assert (await served.ask("x", model="abroad"))[0] == 200
+    status, _, body = await served.ask("x", {"x-assay-label": "private-only"}, model="abroad")
+    assert status == 403
+    assert "private-only" in message_of(body)
+    assert (await served.ask("x", {"x-assay-label": "private-only"}))[0] == 200
+
+
+@pytest.mark.parametrize("label", ["public", "unlabelled", "PRIVATE", "private_only"])
+async def test_a_client_cannot_lower_its_label(served: Served, label: str) -> None:
+    """Only `private-only` may be set; everything else is refused rather than ignored."""
+    status, _, body = await served.ask("x", {"x-assay-label": label})
+    assert status == 400
+    assert "x-assay-label" in message_of(body)
+
+
+async def test_what_was_asked_is_in_the_ledger(served: Served, ledger: SqliteLedger) -> None:
+    """Kind, label and request id of a call are recorded under the id that the client got."""
+    _, headers, _ = await served.ask("x", {"x-assay-kind": "tickets", "x-assay-label": "private-only"}, model="desk")
+    (row,) = await ledger.attempts(request_id=headers["x-assay-request-id"])
+    assert (row["kind"], row["label"], row["deployment"], row["outcome"]) == ("tickets", "private-only", "small", "ok")
+
+
+# -------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 400, "JSON"),
+        (b"{", 400, "JSON"),
+        (b"[]", 400, "object"),
+        (b"\xff\xfe{}", 400, ""),
+        (b'{"model": "small", "messages": [{"role": "user", "content": "\xff"}]}', 400, ""),
+        ({"messages": [{"role": "user", "content": "x"}]}, 400, "model"),
+        ({"model": 7, "messages": [{"role": "user", "content": "x"}]}, 400, "model"),
+        ({"model": "small"}, 400, "messages"),
+        ({"model": "small", "messages": "hello"}, 400, "messages"),
+        ({"model": "small", "messages": [{"role": "user", "content": 7}]}, 400, "content"),
+        ({"model": "small", "messages": [{"content": "x"}]}, 400, "role"),
+        ({"model": "small", "messages": [{"role": "user", "content": "x"}], "temperature": "hot"}, 400, "temperature"),
+        ({"model": "small", "messages": [{"role": "user", "content": "x"}], "max_tokens": -1}, 400, "max_tokens"),
+        ({"model": "small", "messages": [{"role": "user", "content": "x"}], "stream": "yes"}, 400, "stream"),
+        ({"model": "smll", "messages": [{"role": "user", "content": "x"}]}, 404, "did you mean 'small'?"),
+        ({"model": "", "messages": [{"role": "user", "content": "x"}]}, 400, "model"),
+    ],
+)
+async def test_a_wrong_request_names_what_is_wrong(served: Served, body: Any, status: int, words: str) -> None:
+    """Malformed bodies and wrong types are the client's fault, named by field, in OpenAI's form."""
+    got, headers, data = await served.post("/chat/completions", body)
+    assert got == status, data
+    assert headers["content-type"].startswith("application/json")
+    decoded = json.loads(data)
+    assert words in message_of(decoded)
+    assert b"Traceback" not in data
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/chat/completions", 405),
+        ("DELETE", "/v1/models", 405),
+        ("POST", "/v1/models", 405),
+        ("GET", "/v1/nothing", 404),
+        ("POST", "/v1/responses", 404),
+        ("GET", "/v1", 404),
+        ("GET", "/v1/models/../../etc/passwd", 404),
+        ("GET", "/v1/models", 200),
+        ("GET", "/v1/models/", 200),
+        ("GET", "/", 200),
+        ("GET", "/healthz", 200),
+    ],
+)
+async def test_methods_and_paths(served: Served, method: str, path: str, status: int) -> None:
+    """A wrong method is 405 and an unknown path 404, both in OpenAI's form."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"http://127.0.0.1:{served.port}{path}") as answer,
+    ):
+        assert answer.status == status
+        body = await answer.json()
+        if status >= 400:
+            message_of(body)
+
+
+async def test_a_body_that_is_too_large_is_413(serving: Callable[..., Any]) -> None:
+    """The limit is told with its setting's name; a body of just the limit passes."""
+    text = json.dumps({"model": "small", "messages": [{"role": "user", "content": "x"}]}).encode()
+    async with serving(max_body_bytes=len(text)) as served:
+        assert (await served.post("/chat/completions", text))[0] == 200
+        status, _, data = await served.post("/chat/completions", text + b" ")
+        assert status == 413
+        assert "serve.max_body_bytes" in message_of(json.loads(data))
+
+
+async def test_a_body_without_end_is_cut_at_the_limit(serving: Callable[..., Any]) -> None:
+    """A chunked body is counted as it comes: the gateway does not wait for its end."""
+    async with serving(max_body_bytes=1000) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        writer.write(b"400\r\n" + b"x" * 1024 + b"\r\n")
+        await writer.drain()
+        assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+
+
+async def test_an_authentication_fault_upstream_shows_nothing(served: Served) -> None:
+    """The gateway's own trouble with a key is 502, and neither key nor provider's words are in it."""
+    status, _, body = await served.ask("key")
+    assert status == 502
+    assert "scripted" not in message_of(body)
+
+
+async def test_a_deployment_without_a_key_is_refused_by_name_of_the_variable(served: Served) -> None:
+    """What is missing is the variable; the client is not told more."""
+    status, _, body = await served.ask("x", model="keyless")
+    assert status in (403, 502)
+    message_of(body)
+
+
+async def test_a_mistake_of_ours_shows_no_trace(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """An unexpected exception is a 500 without a stack trace for the client; the log has it."""
+
+    async def broken(*_: Any) -> AsyncGenerator[Any, None]:
+        raise ZeroDivisionError("secret detail")
+        yield
+
+    served.spine.targets["small"].provider.stream = broken
+    status, _, body = await served.ask("x")
+    assert status == 500
+    assert "secret" not in message_of(body)
+    assert "secret detail" in caplog.text
+    status, _, body = await served.ask("x", stream=True)
+    assert status == 500
+
+
+async def test_a_mistake_of_ours_inside_a_stream_ends_it_with_an_error(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After the first piece the status is out: the stream ends with an error event, not silently or with a trace."""
+    provider = served.spine.targets["small"].provider
+    real = provider.stream
+
+    async def broken(*arguments: Any) -> AsyncGenerator[Any, None]:
+        count = 0
+        async for event in real(*arguments):
+            yield event
+            count += 1
+            if count == 3:
+                raise ZeroDivisionError("secret detail")
+
+    provider.stream = broken
+    body = {"model": "small", "stream": True, "messages": [{"role": "user", "content": "a b c d e f"}]}
+    status, _, data = await served.post("/chat/completions", body)
+    assert status == 200
+    events = [json.loads(line[6:]) for line in data.split(b"\n\n") if line.startswith(b"data: {")]
+    message_of({"error": events[-1]["error"]})
+    assert b"secret" not in data
+    assert b"[DONE]" not in data
+
+
+# ------------------------------------------------------------------------------------------- streams
+
+
+async def test_a_fault_inside_a_stream_is_a_well_formed_event(served: Served, ledger: SqliteLedger) -> None:
+    """The last event holds an error object, nothing follows it, the connection stays usable."""
+    body = {"model": "small", "stream": True, "messages": [{"role": "user", "content": "break"}]}
+    status, headers, data = await served.post("/chat/completions", body)
+    assert (status, headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
+    last = data.rstrip(b"\n").rpartition(b"data: ")[2]
+    assert "scripted ProviderFault" in message_of({"error": json.loads(last)["error"]})
+    (row,) = await ledger.attempts(request_id=headers["x-assay-request-id"])
+    assert (row["outcome"], row["error"]) == ("error", "ProviderFault")
+
+
+async def test_a_good_stream_ends_with_its_mark(served: Served) -> None:
+    """`data: [DONE]` ends what ended well; every event is one line of JSON."""
+    body = {"model": "small", "stream": True, "messages": [{"role": "user", "content": "a\nb"}]}
+    _, headers, data = await served.post("/chat/completions", body)
+    assert data.endswith(b"data: [DONE]\n\n")
+    for event in data.split(b"\n\n")[:-2]:
+        assert event.startswith(b"data: ")
+        json.loads(event[6:])
+    assert headers["cache-control"] == "no-cache"
+
+
+async def eventually(ledger: SqliteLedger, outcome: str, within_s: float) -> dict[str, Any]:
+    """The newest attempt once it has this outcome."""
+    until = time.monotonic() + within_s
+    while True:
+        rows = await ledger.attempts(limit=1)
+        if rows and rows[0]["outcome"] == outcome:
+            return rows[0]
+        assert time.monotonic() < until, f"after {within_s} s it is {rows[0]['outcome'] if rows else 'not there'}"
+        await asyncio.sleep(0.02)
+
+
+def raw_request(body: dict[str, Any]) -> bytes:
+    """A chat completion as bytes."""
+    data = json.dumps({"model": "small", **body}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(data)}\r\n\r\n"
+    return head.encode() + data
+
+
+@pytest.mark.parametrize("abrupt", [False, True])
+async def test_a_client_that_leaves_a_stream_cancels_the_upstream(
+    served: Served, ledger: SqliteLedger, abrupt: bool
+) -> None:
+    """Gone in the middle of a stream: the model is stopped within a second, and the attempt is settled."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(raw_request({"stream": True, "messages": [{"role": "user", "content": "slow"}]}))
+    await reader.readuntil(b"one")
+    if abrupt:
+        writer.transport.abort()
+    else:
+        writer.close()
+    row = await eventually(ledger, "cancelled", 1.0)
+    assert row["cost_basis"] == "bound"
+    assert (await ledger.spent()).held_usd == 0
+
+
+async def test_a_client_that_leaves_while_it_waits_cancels_too(served: Served, ledger: SqliteLedger) -> None:
+    """Not streamed, before any byte of an answer: the same."""
+    _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(raw_request({"messages": [{"role": "user", "content": "wait"}]}))
+    await eventually(ledger, "running", 5.0)
+    writer.close()
+    await eventually(ledger, "cancelled", 1.0)
+
+
+async def test_a_client_that_leaves_in_its_body_does_no_harm(served: Served) -> None:
+    """Half a body and gone: nothing is asked, the gateway serves on."""
+    _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(raw_request({"messages": [{"role": "user", "content": "x"}]})[:-10])
+    await writer.drain()
+    writer.close()
+    assert (await served.ask("x"))[0] == 200
+
+
+async def test_two_requests_on_one_connection(served: Served) -> None:
+    """Connections are kept alive and answers keep their order."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    for text in ("first", "second"):
+        writer.write(raw_request({"messages": [{"role": "user", "content": text}]}))
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+        assert f"small says {text}".encode() in await reader.readexactly(length)
+    writer.close()
+
+
+# ------------------------------------------------------------------------------------------ deadlines
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_deadline_header_cuts(served: Served, stream: bool) -> None:
+    """`x-assay-deadline-s` really cuts: 504, in time."""
+    started = time.monotonic()
+    status, _, body = await served.ask("wait", {"x-assay-deadline-s": "0.2"}, stream=stream)
+    assert status == 504
+    assert "deadline" in message_of(body)
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "nan", "inf", "1e9"])
+async def test_a_wrong_deadline_is_refused(served: Served, value: str) -> None:
+    """A deadline is a number of seconds; anything else is told."""
+    status, _, body = await served.ask("x", {"x-assay-deadline-s": value})
+    assert status == 400
+    assert "x-assay-deadline-s" in message_of(body)
+
+
+# ------------------------------------------------------------------------------------------- server
+
+
+async def test_a_port_in_use_is_told(served: Served) -> None:
+    """The address and the remedy are in the message."""
+    with pytest.raises(ServerError, match=f"127.0.0.1:{served.port}.*--port"):
+        server.listen(Serve(port=served.port))
+
+
+def test_an_address_of_another_machine_is_told() -> None:
+    """An address that is not ours, or no address at all."""
+    for host in ("203.0.113.1", "no such host"):
+        with pytest.raises(ServerError, match="cannot listen"):
+            server.listen(Serve(host=host, port=0))
+
+
+def test_two_that_have_not_begun_cannot_share_a_port() -> None:
+    """The port is taken when `listen` returns, not only when the server runs."""
+    first = server.listen(Serve(port=0))
+    try:
+        with pytest.raises(ServerError):
+            server.listen(Serve(port=first.getsockname()[1]))
+    finally:
+        first.close()
