@@ -117,7 +117,7 @@ class Attempt:
         response = unpack(known.response)
         self.record.cached = True
         self.record.replayed = known
-        await self._hold(passing=False, limit_usd=None)
+        await self._ledger.hold(self._intent(passing=False), None)
         self.record.response = response
         await asyncio.shield(self._settle("cached"))
         for event in events_of(response):
@@ -128,7 +128,7 @@ class Attempt:
         try:
             self._reserved_usd = self._bound(prepared, passing)
             self.record.passed_through = passing
-            await self._hold(passing=passing, limit_usd=self._constraints.usd_per_month)
+            await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
             attempted = Attempted(
                 request=prepared,
                 raw=self._request.native.raw if passing and self._request.native else None,
@@ -252,17 +252,6 @@ class Attempt:
         return (self._reserved_usd, "bound") if self._reserved_usd is not None else (None, "unknown")
 
     # --------------------------------------------------------------------------------------- ledger
-
-    async def _hold(self, *, passing: bool, limit_usd: float | None) -> None:
-        """Intent and reservation. A cancelled wait takes nothing back, so what is held is let go behind it."""
-        try:
-            await self._ledger.hold(self._intent(passing=passing), limit_usd)
-        except asyncio.CancelledError:
-            settled = self._settle("cancelled")
-            pending = self._place.trace.pending
-            pending.remove(settled)
-            pending.append(asyncio.gather(settled, return_exceptions=True))  # a refused hold has nothing to settle
-            raise
 
     def _intent(self, *, passing: bool) -> Intent:
         live, place = self._live, self._place
