@@ -53,9 +53,12 @@ def emit(value: object, as_json: bool, text: str) -> None:
         import msgspec
 
         data = msgspec.json.encode(value, enc_hook=str)
-        sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
-    else:
+        text = msgspec.json.format(data, indent=2).decode()
+    try:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()  # here, where a pipe without a reader is no error yet
+    except BrokenPipeError:  # the reader has left: the command goes on to its own exit code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str) -> None:
@@ -68,32 +71,29 @@ def finish(code: int) -> NoReturn:
     raise click.exceptions.Exit(code)
 
 
-def guarded(main: Callable[[], None]) -> int:
-    """Run the command line; turn errors into a message and an exit code."""
+def guarded(main: Callable[[], object]) -> int:
+    """Run the command line; turn errors into a message and an exit code.
+
+    Without `standalone_mode`, click returns the code of `Exit` instead of raising it.
+    """
     try:
-        main()
-        sys.stdout.flush()  # here, where a pipe without a reader is no error yet
+        code = main()
     except AssayError as error:
         _complain(str(error), getattr(error, "__notes__", []))
         return error.exit_code
     except click.ClickException as error:
         error.show()
         return 2
-    except click.exceptions.Exit as error:
-        return error.exit_code
     except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
         _complain("interrupted; what was done is kept, the same command continues", [])
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has left: not an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception:  # noqa: BLE001 - the outermost door: a mistake of ours must not look like the answer "no"
         import traceback
 
         traceback.print_exc()
         _complain("this is a mistake in assay itself; please report it with the lines above", [])
         return AssayError.exit_code
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _complain(message: str, notes: list[str]) -> None:

@@ -12,7 +12,7 @@ from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.config.schema import Config, Deployment, Route
 from assay.dialects.dialect import Dialect
-from assay.errors import ConfigError, WeightsError
+from assay.errors import ConfigError, WeightsError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
@@ -64,6 +64,10 @@ class Builder:
         elif deployment.dialect == "scripted":
             provider = ScriptedProvider(Script.read(deployment.script or ""))
         else:
+            known = plugins.names("assay.dialects")
+            if deployment.dialect not in known:
+                near = did_you_mean(deployment.dialect, (*known, "local", "scripted"))
+                raise ConfigError(f"deployments.{name}: unknown dialect {deployment.dialect!r}; {near}")
             dialect = cast(Dialect, plugins.load("assay.dialects", deployment.dialect)())
             provider = self._hosted(name, deployment, model, dialect)
         live = LiveDeployment(
