@@ -36,7 +36,7 @@ from assay.ledger.rows import (
     Spent,
     new_id,
 )
-from assay.ledger.writer import Writer
+from assay.ledger.writer import Writer, awaitable
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
@@ -172,7 +172,7 @@ class SqliteLedger:
 
         written = self._writer.submit(operation)
         try:
-            await asyncio.shield(asyncio.wrap_future(written))
+            await awaitable(written)
         except asyncio.CancelledError:
             # The caller has left before sending anything, so nobody else would ever let go of the money.
             unsent = Settlement(id=intent.id, outcome="cancelled", total_s=0.0, cost_usd=0.0, cost_basis="none")
@@ -304,7 +304,7 @@ class SqliteLedger:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             done.set_result(None)
             return done
-        return asyncio.shield(asyncio.wrap_future(written))
+        return awaitable(written)
 
     async def _flush(self) -> None:
         """Let reading see what has been written: relaxed writes may still be waiting."""

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from assay.errors import AssayError, LedgerError
@@ -75,7 +76,7 @@ class Writer:
 
     async def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> T:
         """As `submit`, awaited. Cancelling the wait does not take the operation back."""
-        return await asyncio.shield(asyncio.wrap_future(self.submit(operation, size_bytes)))
+        return await awaitable(self.submit(operation, size_bytes))
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
@@ -140,6 +141,28 @@ class Writer:
                 future.set_result(result)
             else:
                 future.set_exception(problem)
+
+
+def awaitable(written: Future[T]) -> asyncio.Future[T]:
+    """A write's result for the running loop. Cancelling it takes nothing back; a loop that ends first is not missed."""
+    loop = asyncio.get_running_loop()
+    here: asyncio.Future[T] = loop.create_future()
+
+    def tell() -> None:
+        if here.cancelled():
+            return
+        error = written.exception()
+        if error is not None:
+            here.set_exception(error)
+        else:
+            here.set_result(written.result())
+
+    def when_written(_: Future[T]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell)
+
+    written.add_done_callback(when_written)
+    return here
 
 
 def _as_ledger_error(error: BaseException) -> BaseException:

@@ -91,10 +91,11 @@ def test_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "schema").write_text('{"type": "object"}')
     prompt = compile_prompt(
         Settings(
-            system_file=str(tmp_path / "system"), template_file=str(tmp_path / "template"),
-            examples_file=str(tmp_path / "examples"), schema_file=str(tmp_path / "schema"), temperature=0.0, stop=("\n",),
+            **{f"{name}_file": str(tmp_path / name) for name in ("system", "template", "examples", "schema")},
+            temperature=0.0,
+            stop=("\n",),
         )
-    )  # fmt: skip
+    )
     assert (prompt.system, prompt.template) == ("Be brief.", "Q: {input}\nA:")
     assert prompt.examples == (SHOT, Example(user="a\u2028b\x85", assistant=""))
     assert prompt.output == OutputFormat(kind="json_schema", name="answer", schema={"type": "object"}, strict=True)

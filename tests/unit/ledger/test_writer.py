@@ -181,6 +181,7 @@ def test_a_loop_closed_while_writes_wait_loses_none(bench: Bench, caplog: pytest
     go_on.set()
     assert bench.writer.submit(put(10)).result(5) == 10
     assert bench.numbers == list(range(11))
+    assert not caplog.records
 
 
 def test_closing_writes_what_waits(bench: Bench) -> None:
