@@ -87,6 +87,8 @@ class HttpProvider:
         key = os.environ.get(name, "").strip()
         if not key:
             raise AuthFailed(f"the environment variable {name} holds no key")
+        if not key.isprintable():
+            raise AuthFailed(f"the environment variable {name} holds a key with line breaks or control characters")
         return {"authorization": f"Bearer {key}"}
 
     async def _whole(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:

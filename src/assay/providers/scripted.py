@@ -29,7 +29,7 @@ import msgspec
 from msgspec import Meta
 
 from assay import errors
-from assay.errors import ConfigError, ProviderError
+from assay.errors import ConfigError, ProviderError, did_you_mean
 from assay.providers.provider import Attempted, Meter
 from assay.types import (
     Begin,
@@ -46,6 +46,10 @@ from assay.types import (
 )
 
 Delay = Annotated[float, Meta(ge=0)]
+
+_ERRORS: dict[str, type[ProviderError]] = {
+    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ProviderError)
+}
 
 
 class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,6 +101,10 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             script = msgspec.json.decode(Path(path).read_bytes(), type=cls)
             for rule in script.rules:
                 re.compile(rule.match)
+                if rule.error is not None and rule.error not in _ERRORS:
+                    raise ConfigError(
+                        f"script {path}: {rule.error!r} is not a provider error; {did_you_mean(rule.error, _ERRORS)}"
+                    )
         except (OSError, msgspec.DecodeError, re.error) as error:
             raise ConfigError(f"script {path}: {error}") from error
         return script
@@ -154,7 +162,7 @@ class ScriptedProvider:
 
 
 def _answer_events(rule: Rule, answer: str) -> list[Event]:
-    events: list[Event] = [TextDelta(text=piece) for piece in re.findall(r"\s*\S+\s*$|\s*\S+", answer)]
+    events: list[Event] = [TextDelta(text=piece) for piece in re.findall(r"\s*\S+\s*$|\s*\S+|\s+", answer)]
     if rule.refusal is not None:
         events.append(RefusalDelta(text=rule.refusal))
     for index, call in enumerate(rule.tool_calls):
@@ -164,10 +172,9 @@ def _answer_events(rule: Rule, answer: str) -> list[Event]:
 
 
 def _error(rule: Rule) -> ProviderError:
-    kind = getattr(errors, rule.error or "", errors.ProviderFault)
-    if not (isinstance(kind, type) and issubclass(kind, ProviderError)):
-        raise ConfigError(f"script: {rule.error!r} is not a provider error; see assay.errors")
-    return kind(f"scripted {rule.error}", status=rule.status, retry_after_s=rule.retry_after_s)
+    return _ERRORS[rule.error or "ProviderFault"](
+        f"scripted {rule.error}", status=rule.status, retry_after_s=rule.retry_after_s
+    )
 
 
 def _last_text(request: Request) -> str:

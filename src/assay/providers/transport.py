@@ -7,17 +7,19 @@ failures of the network as `ProviderError`s.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from assay.errors import ConnectionFailed, MalformedReply, Timeout
+from assay.errors import BadRequest, ConnectionFailed, MalformedReply, Timeout
 
 if TYPE_CHECKING:
     import aiohttp
 
 MAX_ERROR_BYTES = 64 * 1024
 _PIECE_BYTES = 256 * 1024
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Reply(NamedTuple):
@@ -131,9 +133,13 @@ class Transport:
         Raises:
             ConnectionFailed: no connection, or it broke.
             Timeout: a limit was reached.
+            BadRequest: a header holds what no header may hold.
         """
         import aiohttp
 
+        wrong = next((name for name, value in headers.items() if _CONTROL.search(name + value)), None)
+        if wrong is not None:  # the value may be a key: it is not shown
+            raise BadRequest(f"header {wrong!r} holds a control character")
         data: bytes | _Body | None = body
         if body and on_sent is not None:
             headers = {**headers, "content-length": str(len(body))}

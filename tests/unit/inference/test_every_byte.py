@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstreams import Host, Seen, ask, held_usd, host, rows, settled, sse, stream, strangers, whole
+from upstreams import Host, Seen, ask, held_usd, host, rows, settled, sse, strangers, stream, whole
 
 from assay.errors import AssayError
 from assay.inference.spine import Options, Spine
@@ -188,7 +188,7 @@ class TestEveryByte:
     async def hosts_idle(self, *hosts: Host) -> None:
         """Wait until no host reads any more."""
         counts = None
-        while counts != (counts := [one.received_bytes for one in hosts]):
+        while counts != (counts := [one.received_bytes for one in hosts]):  # noqa: ASYNC110 - sockets tell nobody
             await asyncio.sleep(0.05)
 
     def compare(self, watched: Watched, found: list[dict[str, Any]]) -> None:

@@ -256,7 +256,7 @@ class TestFaults:
         tries: int,
         basis: str,
     ) -> None:
-        """The typed error is raised; what may heal is retried, each try a row; what was billed nothing costs nothing."""
+        """The typed error is raised; what may heal is retried, each try a row; an error answer costs nothing."""
         monkeypatch.setattr("assay.routing.retry.FIRST_DELAY_S", 0.01)
         async with host(behave) as up:
             error = await fails(make_spine(toml(up.url, retries=2)), ask(stream=behave is _empty_stream))
@@ -271,7 +271,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("behave", [_truncated, _reset_later])
     async def test_after_the_first_event(self, make_spine: MakeSpine, ledger: SqliteLedger, behave: Behave) -> None:
-        """A stream that breaks ends with `Failed`, is not tried again, not continued by another, and costs the bound."""
+        """A stream that breaks ends with `Failed`, is neither tried again nor continued, and costs the bound."""
         async with host(behave) as up, host(well) as spare:
             more = toml(spare.url).replace("deployments.up", "deployments.spare")
             routes = '[routes.r]\ncandidates = ["up", "spare"]'
@@ -341,7 +341,6 @@ class TestFaults:
 
     async def test_a_host_that_does_not_read(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
         """A large request to a host that stops reading is cut at the deadline, too."""
-
         enough = asyncio.Event()
 
         async def deaf(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -296,7 +296,9 @@ class TestSplit:
         assert decided(policy, state(ok(0, "b"))) == Answer(attempt=0)
         assert decided(policy, state(bad(0, "b"))) == Refuse(reason="b: b is busy")
 
-    @pytest.mark.parametrize("weights", [{"a": -1.0, "b": 2.0}, {"a": 0.0}, {}, {"a": float("inf")}, {"a": float("nan")}])
+    @pytest.mark.parametrize(
+        "weights", [{"a": -1.0, "b": 2.0}, {"a": 0.0}, {}, {"a": float("inf")}, {"a": float("nan")}]
+    )
     def test_unusable_weights(self, weights: dict[str, float]) -> None:
         """Weights that are negative, infinite, not a number or all zero are a mistake in the file."""
         with pytest.raises(ConfigError, match="weights"):

@@ -1,0 +1,305 @@
+"""One attempt: the guard, the reservation, what is settled and at which price."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import pytest
+from upstreams import PRIVATE, ask, held_usd, rows, settled, strangers
+
+from assay.config.schema import Constraints
+from assay.errors import BadRequest, BudgetExceeded, ConnectionFailed, MalformedReply, PrivacyViolation, RequestError
+from assay.inference.attempt import Attempt, Place
+from assay.inference.deployment import LiveDeployment
+from assay.inference.spine import Spine
+from assay.inference.trace import Trace
+from assay.ledger.store import SqliteLedger
+from assay.providers.provider import Attempted, Meter
+from assay.types import Begin, Event, Failed, Finish, Finished, Label, Request, TextDelta, Usage, UsageReport
+
+MakeSpine = Callable[..., Spine]
+DONE = Finished(finish=Finish(kind="stop"))
+PRICED = "price_usd_per_mtok = { input = 1.0, output = 2.0 }"
+
+
+class Stub:
+    """A provider that plays what a test gives it."""
+
+    def __init__(self, *events: Event | Exception, sent: int = 10, wait_s: float = 0.0) -> None:
+        self.events = events
+        self.sent = sent
+        self.wait_s = wait_s
+        self.calls = 0
+        self.closed = 0
+
+    async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
+        """The events; an exception among them is raised."""
+        self.calls += 1
+        meter.sent_bytes = self.sent
+        try:
+            await asyncio.sleep(self.wait_s)
+            for event in self.events:
+                if isinstance(event, Exception):
+                    raise event
+                yield event
+        finally:
+            meter.received_bytes = 77
+            self.closed += 1
+
+    async def identity(self, *, fresh: bool = False) -> dict[str, str]:
+        """Nothing to prove."""
+        return {}
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+Make = Callable[..., Attempt]
+
+
+@pytest.fixture
+def attempt(make_spine: MakeSpine, ledger: SqliteLedger) -> Make:
+    """Makes an attempt at a deployment whose provider is a stub."""
+
+    def make(
+        stub: Stub,
+        more: str = PRICED,
+        label: Label = Label.UNLABELLED,
+        constraints: Constraints = Constraints(),  # noqa: B008 - immutable
+        deadline_s: float | None = None,
+        request: Request | None = None,
+        **place: Any,
+    ) -> Attempt:
+        spine = make_spine(
+            f'[deployments.d]\nmodel = "x/d"\ndialect = "openai"\nbase_url = "http://127.0.0.1:1"\n{more}\n'
+        )
+        live = spine.targets["d"]
+        assert isinstance(live, LiveDeployment)
+        live.provider = stub
+        deadline = None if deadline_s is None else asyncio.get_running_loop().time() + deadline_s
+        standing = {"trace": Trace(), "path": "0", "route": "d", "use_cache": False, "seed": 1, "untouched": True}
+        return Attempt(
+            ledger, constraints, live, request or ask(), Place(label=label, deadline=deadline, **{**standing, **place})
+        )
+
+    return make
+
+
+async def run(attempt: Attempt) -> list[Event]:
+    """All its events."""
+    return [event async for event in attempt.events()]
+
+
+class TestGuard:
+    """The last look, at the moment of sending."""
+
+    @pytest.mark.parametrize("label", [PRIVATE, "private-only", "secret", None])
+    async def test_fails_closed(self, attempt: Make, ledger: SqliteLedger, label: Any) -> None:
+        """Private data, and data whose label nobody knows, is not sent, not recorded as sent, and held for nothing."""
+        stub = Stub(DONE)
+        with pytest.raises(PrivacyViolation):
+            await run(attempt(stub, label=label))
+        assert stub.calls == 0
+        assert not rows(ledger.path)
+
+
+class TestSettlement:
+    """What each ending leaves in the ledger."""
+
+    @pytest.mark.parametrize(
+        ("events", "sent", "outcome", "basis"),
+        [
+            ((TextDelta(text="x"), DONE, UsageReport(usage=Usage(input=3, output=1))), 10, "ok", "measured"),
+            ((TextDelta(text="x"), DONE), 10, "ok", "bound"),
+            ((TextDelta(text="x"), DONE, UsageReport(usage=Usage(output=1))), 10, "ok", "bound"),
+            ((TextDelta(text="x"), DONE, UsageReport(usage=Usage(input=-3, output=1))), 10, "ok", "bound"),
+            ((TextDelta(text="x"), DONE, UsageReport(usage=Usage(input=10**9, output=1))), 10, "ok", "bound"),
+            ((TextDelta(text="x"), ConnectionFailed("cut")), 10, "error", "bound"),
+            (
+                (TextDelta(text="x"), UsageReport(usage=Usage(input=3, output=1)), ConnectionFailed("cut")),
+                10,
+                "error",
+                "bound",
+            ),
+            ((ConnectionFailed("refused"),), 0, "error", "none"),
+            ((BadRequest("no", status=400),), 10, "error", "none"),
+            ((Failed(error="Overloaded", message="busy"),), 10, "error", "bound"),
+            ((Begin(id="x"),), 10, "error", "bound"),
+            ((), 10, "error", "bound"),
+            ((RequestError("cannot say that", field="tools"),), 0, "error", "none"),
+        ],
+    )
+    async def test_cost(
+        self,
+        attempt: Make,
+        ledger: SqliteLedger,
+        events: tuple[Event | Exception, ...],
+        sent: int,
+        outcome: str,
+        basis: str,
+    ) -> None:
+        """Measured from a usage that can be true, the bound for what was sent and not answered, none for the rest."""
+        one = attempt(Stub(*events, sent=sent))
+        if outcome == "ok":
+            await run(one)
+        else:
+            with pytest.raises(Exception):  # noqa: B017 - the row tells which
+                await run(one)
+        [row] = rows(ledger.path)
+        assert (row["outcome"], row["cost_basis"]) == (outcome, basis)
+        expected = {"bound": row["reserved_usd"], "none": 0.0, "measured": 5e-6}[basis]
+        assert row["cost_usd"] == pytest.approx(expected)
+        assert row["cost_usd"] <= row["reserved_usd"]
+        assert held_usd(ledger.path) == 0
+        assert (one.record.cost_usd, one.record.cost_basis) == (row["cost_usd"], basis)
+
+    async def test_unknown_price(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """Nothing known is NULL, whether answered or cut."""
+        await run(attempt(Stub(TextDelta(text="x"), DONE), more=""))
+        with pytest.raises(ConnectionFailed):
+            await run(attempt(Stub(ConnectionFailed("cut")), more=""))
+        assert [(row["cost_usd"], row["cost_basis"]) for row in rows(ledger.path)] == [(None, "unknown")] * 2
+
+    async def test_finish_waits_for_the_settlement(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """Text goes on at once; the finish and what follows it only when the row says `ok`."""
+        outcomes = {}
+        stub = Stub(TextDelta(text="x"), DONE, UsageReport(usage=Usage(input=1, output=1)))
+        async for event in attempt(stub).events():
+            outcomes[type(event)] = rows(ledger.path)[0]["outcome"]
+        assert outcomes == {TextDelta: "running", Finished: "ok", UsageReport: "ok"}
+
+    async def test_a_stream_that_breaks_after_its_finish_never_showed_it(self, attempt: Make) -> None:
+        """A finish that is followed by an error does not reach the client."""
+        seen: list[Event] = []
+        with pytest.raises(MalformedReply):  # noqa: PT012 - what came before the error counts
+            async for event in attempt(Stub(TextDelta(text="x"), DONE, MalformedReply("no end mark"))).events():
+                seen.append(event)
+        assert seen == [TextDelta(text="x")]
+
+    async def test_a_bug_is_settled_and_raised_as_it_is(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """An unexpected exception of a provider is recorded as a ProviderFault that names it."""
+        with pytest.raises(ZeroDivisionError):
+            await run(attempt(Stub(ZeroDivisionError("oops"))))
+        [row] = rows(ledger.path)
+        assert (row["error"], row["message"], row["outcome"]) == ("ProviderFault", "ZeroDivisionError: oops", "error")
+
+    async def test_error_names_its_deployment(self, attempt: Make) -> None:
+        """The message of a provider's error begins with the deployment."""
+        with pytest.raises(ConnectionFailed, match=r"^d: cut"):
+            await run(attempt(Stub(ConnectionFailed("cut"))))
+
+
+class TestReservation:
+    """Money is held before, and let go after."""
+
+    async def test_held_while_it_runs(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """The bound is durable before the provider is called and is gone when the attempt is settled."""
+        during: list[tuple[float, str]] = []
+
+        class Looking(Stub):
+            async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
+                during.append((held_usd(ledger.path), rows(ledger.path)[0]["outcome"]))
+                async for event in super().stream(attempt, meter):
+                    yield event
+
+        await run(attempt(Looking(TextDelta(text="x"), DONE)))
+        [(held, outcome)] = during
+        assert outcome == "running"
+        assert held == rows(ledger.path)[0]["reserved_usd"] > 0
+        assert held_usd(ledger.path) == 0
+
+    async def test_bound_covers_every_answer_asked_for(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """Several choices multiply the answer's part of the bound."""
+        from assay.types import Sampling
+
+        for n in (None, 3):
+            stub = Stub(TextDelta(text="x"), DONE)
+            await run(attempt(stub, request=ask(sampling=Sampling(max_tokens=100_000, n=n))))
+        one, three = (row["reserved_usd"] for row in rows(ledger.path))
+        assert math.isclose(three / one, 3, rel_tol=0.01)
+
+    async def test_refused_reservation_sends_nothing(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """Beyond the budget there is no row, no call and no held money."""
+        stub = Stub(DONE)
+        with pytest.raises(BudgetExceeded):
+            await run(attempt(stub, constraints=Constraints(usd_per_month=1e-6)))
+        assert stub.calls == 0
+        assert not rows(ledger.path)
+        assert held_usd(ledger.path) == 0
+
+    async def test_cancelled_while_the_reservation_is_written(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """A wait that is cancelled takes the hold with it: settled as cancelled, nothing sent, nothing held."""
+        before = asyncio.all_tasks()
+        stub = Stub(DONE)
+        one = attempt(stub)
+        task = asyncio.create_task(run(one))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert stub.calls == 0
+        [row] = await settled(ledger.path, 1)
+        assert (row["outcome"], row["cost_basis"], row["cost_usd"]) == ("cancelled", "none", 0)
+        assert not row["sent_bytes"]
+        assert held_usd(ledger.path) == 0
+        assert one.record.cancelled
+        await asyncio.sleep(0.01)
+        assert not strangers(before)
+
+    async def test_cancelled_while_a_refused_reservation_is_written(
+        self, attempt: Make, ledger: SqliteLedger, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Where the reservation would have been refused there is nothing to settle, and nobody hears of it."""
+        one = attempt(Stub(DONE), constraints=Constraints(usd_per_month=1e-6))
+        task = asyncio.create_task(run(one))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.05)
+        assert not rows(ledger.path)
+        assert held_usd(ledger.path) == 0
+        del one
+        assert not caplog.records
+
+    @pytest.mark.parametrize("turns", range(0, 60, 3))
+    async def test_cancelled_at_any_turn(self, attempt: Make, ledger: SqliteLedger, turns: int) -> None:
+        """Whenever an attempt is cancelled it ends settled, the provider closed, the gate free and nothing held."""
+        stub = Stub(TextDelta(text="x"), DONE, wait_s=0.001)
+        one = attempt(stub, more=PRICED + "\nconcurrency = 1")
+        task = asyncio.create_task(run(one))
+        for _ in range(turns):
+            await asyncio.sleep(0.0001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert stub.calls == stub.closed
+        await settled(ledger.path)
+        assert held_usd(ledger.path) == 0
+        assert not one._live.gate.locked()
+
+    async def test_deadline_in_the_past_sends_nothing(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """An attempt whose deadline has passed is not begun."""
+        stub = Stub(DONE)
+        with pytest.raises(Exception, match="before anything was sent"):
+            await run(attempt(stub, deadline_s=-1.0))
+        assert stub.calls == 0
+
+    async def test_gate_is_free_after_every_ending(self, attempt: Make) -> None:
+        """Answers, errors, refused reservations and early closing all give the place back."""
+        for events, constraints in (
+            ((TextDelta(text="x"), DONE), Constraints()),
+            ((ConnectionFailed("cut"),), Constraints()),
+            ((DONE,), Constraints(usd_per_month=1e-9)),
+        ):
+            one = attempt(Stub(*events), more=PRICED + "\nconcurrency = 1", constraints=constraints)
+            await asyncio.gather(run(one), return_exceptions=True)
+            assert not one._live.gate.locked()
+        one = attempt(Stub(TextDelta(text="x"), DONE), more=PRICED + "\nconcurrency = 1")
+        stream = one.events()
+        await anext(stream)
+        assert one._live.gate.locked()
+        await stream.aclose()
+        assert not one._live.gate.locked()
