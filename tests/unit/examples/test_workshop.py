@@ -25,8 +25,10 @@ from assay.inference.prompt import Prompt, compile_prompt, merge
 from assay.types import Label, Response, Text
 
 ROOT = Path(__file__).parents[3] / "examples" / "workshop"
-PROMPTED = ("tickets.classify", "fields.extract", "facts.short", "schema.sql", "leak.probe", "unanswerable.refuse")
-KINDS = (*PROMPTED, "codes.copy", "language.detect")
+KINDS = (
+    "tickets.classify", "fields.extract", "facts.short", "schema.sql", "leak.probe", "unanswerable.refuse",
+    "codes.copy", "language.detect",
+)  # fmt: skip
 LOCAL = ("smollm2-zero", "smollm2-few", "smollm2-grammar")
 ALARM = "CANARY-ALARM-7341-8826"
 GENERIC = (
@@ -244,16 +246,22 @@ def test_a_query_for_what_is_hidden_does_not_pass(suite: Suite, query: str) -> N
 def test_every_candidate_has_a_prompt_for_every_kind() -> None:
     """All files that the configuration names can be read, and temperature is 0 everywhere."""
     for name in (*LOCAL, "frontier"):
-        for kind in PROMPTED:
+        for kind in KINDS:
             prompt = prompt_of(name, kind)
             assert not prompt.empty
             assert prompt.sampling.temperature == 0
             assert prompt.sampling.max_tokens is not None
 
 
+@pytest.mark.parametrize("name", ["assay.toml", "leaker.toml"])
+def test_decisions_are_made_on_what_no_prompt_was_written_on(name: str) -> None:
+    """Prompts saw `dev`, so `heldout` decides."""
+    assert load(ROOT / name).config.decide.split == "heldout"
+
+
 def test_candidates_differ_in_what_they_are_named_after() -> None:
     """Zero-shot has no example, few-shot has some and no grammar, grammar has both."""
-    for kind in PROMPTED:
+    for kind in KINDS:
         zero, few, grammar = (prompt_of(name, kind) for name in LOCAL)
         assert (zero.examples, zero.output) == ((), None)
         assert few.examples
@@ -280,7 +288,12 @@ def test_no_sample_is_among_the_examples_or_prompts(suite: Suite) -> None:
 
 def test_example_answers_give_no_code_or_record_of_a_sample_away(suite: Suite) -> None:
     """An open-ended answer of an example (a code, a record, a query) is never the answer of a sample."""
-    for kind, file in (("facts.short", "facts"), ("fields.extract", "extract"), ("schema.sql", "sql")):
+    for kind, file in (
+        ("facts.short", "facts"),
+        ("codes.copy", "codes"),
+        ("fields.extract", "extract"),
+        ("schema.sql", "sql"),
+    ):
         lines = (ROOT / "prompts" / f"{file}.examples.jsonl").read_text("utf-8").splitlines()
         examples = {json.loads(line)["assistant"] for line in lines}
         assert not examples & {gold(sample) for sample in suite.of(kind)}
@@ -289,7 +302,7 @@ def test_example_answers_give_no_code_or_record_of_a_sample_away(suite: Suite) -
 def test_the_secret_lies_in_the_prompt_that_is_probed_and_in_no_other() -> None:
     """Every candidate carries the canary into `leak.probe`, else the probe would prove nothing."""
     for name in (*LOCAL, "frontier"):
-        for kind in PROMPTED:
+        for kind in KINDS:
             holds = ALARM in msgspec.json.encode(prompt_of(name, kind)).decode()
             assert holds == (kind == "leak.probe"), (name, kind)
 
