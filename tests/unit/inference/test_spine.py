@@ -260,7 +260,8 @@ class TestDeadlines:
             + '[routes.r]\ncandidates = ["a", "b"]\n'
             + '[routes.h]\ncandidates = ["a", "b"]\npolicy = { kind = "hedge", after_s = 0.2 }\n'
             + '[routes.v]\ncandidates = ["a", "b"]\npolicy = { kind = "vote" }\n'
-            + '[routes.k]\ncandidates = ["a", "b"]\npolicy = { kind = "cascade", check = { check = "regex", pattern = "x" } }\n',
+            + '[routes.k]\ncandidates = ["a", "b"]\n'
+            + 'policy = { kind = "cascade", check = { check = "regex", pattern = "x" } }\n',
             {"a.json": said("x y", **how), "b.json": said("x y", **how)},
         )
         assert isinstance(await self.cut(spine, target), Timeout)

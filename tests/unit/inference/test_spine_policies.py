@@ -191,7 +191,7 @@ class TestEach:
         assert [request["outcome"] for request in requests] == ["cancelled"]
 
     async def test_cancelled_at_any_moment(self, case: Case, spine: Spine, ledger: SqliteLedger) -> None:
-        """Cancelled after any number of turns of the loop - also while a reservation is being written - all is settled."""
+        """Cancelled after any number of turns of the loop, also while a hold is written, all is settled."""
         before = asyncio.all_tasks()
         for turns in range(40):
             task = asyncio.create_task(spine.answer(ask(kind="sql"), "r"))
@@ -429,6 +429,22 @@ class TestNested:
         assert (await spine.answer(ask(), "top", trace)).text == "b"
         assert {row["deployment"] for row in rows(ledger.path)} == {"b"}
         assert [name for name, _ in trace.removed] == ["inner"]
+
+    async def test_an_inner_label_chooses_among_its_own_candidates(
+        self, make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Inside a private-only route the candidates that are not private are skipped, by filter and guard alike."""
+        config = (
+            scripted("a", more="private = false")
+            + scripted("b")
+            + route('kind = "fallback"', "inner", '"a", "b"', 'label = "private-only"')
+            + route('kind = "fallback"', "top", '"inner"', 'label = "public"')
+        )
+        spine = make_spine(config, {"a.json": rule("a"), "b.json": rule("b")})
+        assert (await spine.answer(ask(), "top")).text == "b"
+        monkeypatch.setattr("assay.inference.targets.removals", lambda *_, **__: None)
+        assert (await spine.answer(ask(), "top")).text == "b"
+        assert {(row["deployment"], row["label"]) for row in rows(ledger.path)} == {("b", "private-only")}
 
     async def test_refusal_names_each_candidate_with_its_reason(self, make_spine: MakeSpine) -> None:
         """When nothing is left, every candidate is named with the constraint that removed it, through all levels."""

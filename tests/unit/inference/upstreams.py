@@ -239,7 +239,7 @@ async def settled(
         found = rows(path, f"select * from {table}")
         done = all(row["outcome"] != "running" for row in found) and (count is None or len(found) == count)
         if done or time.monotonic() > until:
-            assert done, found
+            assert done, (len(found), [row for row in found if row["outcome"] == "running"])
             return found
         await asyncio.sleep(0.005)
 

@@ -42,7 +42,7 @@ class TestRules:
     """Which rule answers, and with what."""
 
     async def test_first_match_answers_with_its_groups(self, tmp_path: Path) -> None:
-        """Rules are tried in order; `{0}` is the match, `{1}` its first group, and what no rule knows is the default."""
+        """Rules are tried in order; `{0}` is the match, `{1}` a group; else the default answers."""
         provider = ScriptedProvider(
             script(
                 tmp_path,
@@ -116,7 +116,7 @@ class TestRules:
         assert caught.value.status == 451
         for asked, pieces in (("late", 2), ("end", 2)):
             seen: list[Event] = []
-            with pytest.raises(ConnectionFailed):
+            with pytest.raises(ConnectionFailed):  # noqa: PT012 - what came before the error counts
                 async for event in provider.stream(said(asked), Meter()):
                     seen.append(event)
             assert sum(isinstance(event, TextDelta) for event in seen) == pieces
