@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     help="Share to pass, for every kind [default: the suite's, else decide.bar].",
 )
 @click.option("--overall", is_flag=True, help="One candidate for all kinds together (gates stay by themselves).")
-@click.option("--seed", default=0, show_default=True, help="Order of the samples and seed of each request.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Order of the samples and seed of each request.",
+)
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
 @config_option
 @json_option

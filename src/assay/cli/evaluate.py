@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
 @click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part of the samples.")
-@click.option("--seed", default=0, show_default=True, help="Order of the samples and seed of each request.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Order of the samples and seed of each request.",
+)
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
 @click.option("--deadline-s", default=300.0, show_default=True, type=click.FloatRange(0.01), help="Cuts one sample.")
 @click.option("--fresh", is_flag=True, help="A new run without the cache, instead of continuing the known one.")

@@ -12,7 +12,7 @@ import msgspec
 from assay import __version__, plugins
 from assay.config.schema import Serve
 from assay.dialects.dialect import Dialect
-from assay.errors import AssayError, RequestError
+from assay.errors import AssayError, Overloaded, RequestError
 from assay.gateway.call import Call
 from assay.gateway.headers import read_headers
 from assay.inference.spine import Spine
@@ -83,15 +83,20 @@ class Gateway:
         call = Call(self._spine, dialect, request, send)
         work = asyncio.create_task(call.serve())
         gone = asyncio.create_task(_gone(receive))
+        stopping = False
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 raise Disconnected
             work.result()
+        except asyncio.CancelledError:  # the server stops and has waited long enough
+            stopping = True
         finally:
             for task in (work, gone):
                 task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
+        if stopping:
+            await call.cut(Overloaded("the gateway is stopping; ask again"))
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         limit = self._serve.max_body_bytes

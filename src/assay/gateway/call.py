@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
-from assay.dialects.dialect import Dialect
-from assay.errors import ConfigError, RequestError
+from assay.dialects.dialect import Dialect, Encoder
+from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
@@ -28,6 +28,7 @@ class Call:
         self._request = request
         self._send = send
         self._trace = Trace()
+        self._encoder: Encoder | None = None  # of a stream that has begun and not ended
 
     async def serve(self) -> None:
         """Answer the client.
@@ -44,6 +45,17 @@ class Call:
             raise RequestError(str(error), field="model", status=404) from error
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace)) as events:
             await (self._stream(events) if self._request.stream else self._whole(events))
+
+    async def cut(self, error: AssayError) -> None:
+        """End a call whose `serve` was cancelled: a stream that has begun gets the error as its last event.
+
+        Raises:
+            AssayError: `error`, where nothing has been sent yet.
+        """
+        if self._encoder is None:
+            raise error
+        data = self._encoder.encode(Failed(error=type(error).__name__, message=str(error)))
+        await self._send({"type": "http.response.body", "body": data})
 
     @property
     def _passed_through(self) -> bool:
@@ -96,6 +108,7 @@ class Call:
                     *answer_headers(self._trace, complete=False),
                 ]
                 await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+                self._encoder = encoder
             if isinstance(event, Raw):
                 data = event.data if self._passed_through else b""
             else:

@@ -71,6 +71,8 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
         await work
         raise
     finally:
+        if server.server_state.tasks:  # cut after the grace period; their last words and settlements
+            await asyncio.wait(server.server_state.tasks, timeout=2)
         with contextlib.suppress(NotImplementedError):
             for one in caught:
                 loop.remove_signal_handler(one)

@@ -209,6 +209,7 @@ def test_an_unreadable_suite_line(project: Project) -> None:
         (("choose", "--split", "dev"), 2, "no samples of the split 'dev'"),
         (("choose", "--bar", "0"), 2, "--bar"),
         (("eval", "-s", "nowhere"), 2, "nowhere"),
+        (("eval", "--seed", "99999999999999999999"), 2, "--seed"),
         (("models", "show", "smollm2"), 2, "smollm2"),
         (("explain",), 4, "run `assay choose`"),
         (("pin",), 4, "run `assay choose`"),
@@ -373,6 +374,25 @@ def test_serve_serves_the_pins_and_ends_cleanly(project: Project, sign: signal.S
         0,
     )
     connection.close()
+
+
+def test_serve_ends_a_stream_that_outlasts_it(project: Project) -> None:
+    """SIGTERM with a long stream: after the grace period it ends with an error event, settled, and no traceback."""
+    project.script("good", {"match": "", "answer": "x " * 300, "chunk_delay_s": 0.1})
+    serving = Serving(project)
+    body = json.dumps({"model": "good", "stream": True, "messages": [{"role": "user", "content": "x"}]}).encode()
+    url = f"{serving.told['url']}/chat/completions"
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+        answer.readline()
+        serving.process.terminate()
+        rest = answer.read().decode()
+    _, err = serving.process.communicate(timeout=10)
+    last = rest.rstrip().rpartition("data: ")[2]
+    assert "the gateway is stopping" in json.loads(last)["error"]["message"]
+    assert serving.process.returncode == 0
+    assert "Traceback" not in err
+    assert project("logs", "--json").json["attempts"][0]["outcome"] == "cancelled"
 
 
 def test_serve_without_a_lock(project: Project) -> None:
