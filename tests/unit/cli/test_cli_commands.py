@@ -307,7 +307,11 @@ def test_two_evals_at_once(project: Project) -> None:
         assert code == 0, err
         assert json.loads(out)["scorecards"][0]["overall"]["passed"] == 20
         assert "in flight" not in err
-    assert _count(project, "ok") + _count(project, "cached") == 40
+    # The later one may find answers, or the whole run, of the earlier one; it never asks for more than its own.
+    assert 20 <= _count(project, "ok") + _count(project, "cached") <= 40
+    assert _count(project, "ok") + _count(project, "cached") == len(
+        project("logs", "--json", "-n", "99").json["attempts"]
+    )
     assert _count(project, "running") == 0
 
 
