@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 )
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
-@click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part [default: decide.split].")
+@click.option(
+    "--split", type=click.Choice(["dev", "heldout", "all"]), help="Part to decide on [default: decide.split]."
+)
 @click.option(
     "--bar",
     type=click.FloatRange(0, 1, min_open=True),
-    help="Share to pass, for every kind [default: the suite's, else decide.bar].",
+    help="Share to pass, for every kind but gates [default: the suite's, else decide.bar].",
 )
 @click.option("--overall", is_flag=True, help="One candidate for all kinds together (gates stay by themselves).")
 @click.option(
@@ -89,13 +91,14 @@ async def decide(
     from assay.evals.suite import read_suite
     from assay.ledger.rows import DecisionRow
 
+    settings = app.loaded.config
+    split = settings.decide.split if split is None else None if split == "all" else split
     whole = read_suite(folder or app.suite_path)
     suite = whole.only(whole.with_gates(kinds), split)  # type: ignore[arg-type]  # click checked it
     check_graders(suite.samples)
     names = tuple(dict.fromkeys(targets or app.candidates))
     for name in names:
         app.spine.route(name)
-    settings = app.loaded.config
     with EvalProgress(len(suite.samples) * len(names)) as progress:
         runner = Runner(
             app.spine, suite, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,

@@ -52,7 +52,7 @@ async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
     from assay.cli.pin import pin_decision
     from assay.cli.pin import render as render_lock
     from assay.config.load import load
-    from assay.decision.explain import explain
+    from assay.decision.explain import method, summary
 
     if fresh:
         _forget(Path(load(folder).config.ledger.url.partition(":///")[2]))
@@ -67,11 +67,12 @@ async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
         if not decision.asked_now:
             asked = "nothing was asked: the evidence of an earlier call holds (--fresh measures anew)"
         text = [
-            explain(decision),
-            f"{asked}\n",
-            f"pinned in {app.lock_path}",
+            summary(decision),
+            f"\n{asked[0].upper()}{asked[1:]}.",
+            method(decision),
+            f"\nPinned in {app.lock_path}:",
             render_lock(lock),
-            f"\nserved at {answer['url']}, kind {answer['kind']}, by {answer['deployment']}:",
+            f"\nServed at {answer['url']}, kind {answer['kind']}, by {answer['deployment']}:",
             f"  > {answer['asked']}",
             f"  < {answer['answer']}",
             f"\nGo on in {folder}:  assay explain | assay check | assay serve | assay logs | assay eval",

@@ -55,7 +55,7 @@ class Choosing:
         suite: already cut to the split and kinds wanted.
         candidates: names of deployments and routes.
         runner: evaluates samples of `suite`.
-        bar: for kinds whose suite names none; `force_bar` for all.
+        bar: for kinds whose suite names none; `force_bar` for all but gates, whose default is 1.
         p95_latency_s: hard limit on measured latency.
         overall: decide all kinds together instead of each by itself.
         on_verdict: told of each candidate that is done: kind, candidate, verdict.
@@ -121,7 +121,7 @@ class Choosing:
                 name=kind.name,
                 kinds=(kind.name,),
                 samples=samples,
-                bar=self.force_bar or kind.bar or self.bar,
+                bar=(kind.bar or 1.0) if kind.gate else (self.force_bar or kind.bar or self.bar),
                 gate=kind.gate,
                 guards=kind.guards,
             )

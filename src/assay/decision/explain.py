@@ -20,23 +20,43 @@ _MARKS = {
 def explain(decision: Decision, kind: str | None = None) -> str:
     """The whole decision, or one kind of it, as plain text."""
     kinds = [one for one in decision.kinds if kind is None or one.name == kind or kind in one.kinds]
-    blocks = [_verdict(decision)] if kind is None else []
+    blocks = [summary(decision)] if kind is None else []
     blocks += [_kind(one) for one in kinds]
-    blocks.append(_method(decision))
+    blocks.append(method(decision))
     return "\n\n".join(blocks) + "\n"
 
 
-def _verdict(decision: Decision) -> str:
+def summary(decision: Decision) -> str:
+    """One line per kind: who does it, on what evidence."""
     won = [one for one in decision.kinds if one.chosen is not None]
     name = f"{decision.suite} {decision.suite_version}"
     head = f"Suite {name}: {len(won)} of {len(decision.kinds)} kinds have a proven model."
-    width = max(len(one.name) for one in decision.kinds)
-    lines = [f"  {one.name:<{width}}  {one.chosen or _nobody(one)}" for one in decision.kinds]
-    return "\n".join([head, *lines])
+    columns = ("kind", "bar", "who does it", "evidence", "95 % interval", "cost each")
+    return "\n".join([head, *table(columns, [_line(one) for one in decision.kinds], indent="  ")])
+
+
+def _line(kind: KindDecision) -> tuple[str, ...]:
+    """The winner with its evidence, else the candidate that came closest."""
+    what = f"{kind.bar:.0%}" + (" gate" if kind.gate else "")
+    asked = [one for one in kind.candidates if one.passed + one.failed]
+    best = next(
+        (one for one in asked if one.name == kind.chosen),
+        max(asked, key=lambda one: one.passed / (one.passed + one.failed), default=None),
+    )
+    if best is None:
+        return (kind.name, what, _nobody(kind), "nobody could be asked", "-", "-")
+    evidence = f"{best.passed} of {best.passed + best.failed}"
+    if kind.chosen is None:
+        return (kind.name, what, _nobody(kind), f"{evidence} at best, by {best.name}", _interval(best), cost_of(best))
+    return (kind.name, what, kind.chosen, evidence, _interval(best), cost_of(best))
 
 
 def _nobody(kind: KindDecision) -> str:
     return "(cannot be told)" if kind.open else "(none passes)"
+
+
+def _interval(one: CandidateResult) -> str:
+    return f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval is not None else "-"
 
 
 def _kind(kind: KindDecision) -> str:
@@ -56,13 +76,12 @@ def _kind(kind: KindDecision) -> str:
 
 def _row(one: CandidateResult) -> tuple[str, ...]:
     asked = one.passed + one.failed
-    interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval is not None else "-"
     return (
         _MARKS[one.status],
         one.name,
         f"{one.passed}" if asked else "-",
         f"{asked + one.unscored}" if asked + one.unscored else "-",
-        interval,
+        _interval(one),
         cost_of(one),
         f"{one.p95_s:.2f} s" if one.p95_s is not None else "-",
         f"{one.status.value}: {one.reason}",
@@ -80,7 +99,8 @@ def cost_of(one: CandidateResult) -> str:
     return "unknown"
 
 
-def _method(decision: Decision) -> str:
+def method(decision: Decision) -> str:
+    """What the verdicts rest on: calls, guarantee, population, digests."""
     saved = decision.grid - decision.asked
     spent = []
     if decision.spent_usd:

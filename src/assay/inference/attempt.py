@@ -34,7 +34,7 @@ from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, ne
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Meter
-from assay.types import Event, Failed, Finished, Folder, Label, Raw, Request, Response, Usage
+from assay.types import Event, Failed, Finished, Folder, Label, Raw, Request, Response, TextDelta, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,8 @@ class Attempt:
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """The provider's events, cut at the deadline."""
         self._check_deadline()
+        # A continued text begins with the space that the prompt left off.
+        leading = attempted.request.form == "completion" and self._request.form == "chat"
         async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
             while True:
                 try:
@@ -196,6 +198,9 @@ class Attempt:
                     raise Timeout(f"the deadline cut this attempt after {seconds:.2f} s") from None
                 except RequestError as error:  # this format cannot express the request: another candidate may
                     raise BadRequest(str(error), code=error.field) from error
+                if leading and isinstance(event, TextDelta):
+                    event = msgspec.structs.replace(event, text=event.text.lstrip())
+                    leading = not event.text
                 self._folder.add(event)
                 if isinstance(event, Failed):
                     raise _error_of(event)
