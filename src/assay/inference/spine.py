@@ -110,7 +110,8 @@ class Spine:
         request = msgspec.structs.replace(request, kind=request.kind if request.kind is not None else route.kind)
         place = self._place(route, request, trace, options)
         steps = Steps(self._targets, self.ledger, route, request, place)
-        begun, problem = False, None
+        begun = False
+        problem: Exception | None = None
         outcome: Literal["answered", "refused", "failed", "cancelled"] = "cancelled"
         try:
             async with aclosing(steps.events()) as stream:
@@ -122,17 +123,17 @@ class Spine:
         except AssayError as error:
             problem = error
             outcome = "refused" if isinstance(error, ConstraintError | Refused) else "failed"
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - raised again below, when what happened is on record
+            problem = error
             outcome = "failed"
-            raise
         finally:
             trace.answering = steps.answering
             trace.total_s = time.monotonic() - trace.started
             closed = self.ledger.close_request(_row(target, request, place.label, trace, outcome, problem))
         # A request is complete for the client when its rows are durable.
         await asyncio.gather(closed, *trace.pending)
-        if problem is not None and not begun:
-            raise problem
+        if problem is not None and not (begun and isinstance(problem, AssayError)):
+            raise problem  # a mistake of ours is never told to a client as an answer's end
         if problem is not None:
             yield Failed(error=type(problem).__name__, message=str(problem))
 
@@ -176,7 +177,7 @@ def _row(
     label: Label,
     trace: Trace,
     outcome: Literal["answered", "refused", "failed", "cancelled"],
-    problem: AssayError | None,
+    problem: Exception | None,
 ) -> RequestRow:
     usd, basis = trace.cost
     return RequestRow(

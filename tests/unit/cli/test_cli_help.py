@@ -36,7 +36,7 @@ def pages() -> list[tuple[str, ...]]:
 def help_of(words: tuple[str, ...]) -> str:
     """The help of one command at 100 columns."""
     command: click.Command = assay
-    context = click.Context(assay, info_name="assay", terminal_width=100)
+    context = click.Context(assay, info_name="assay", terminal_width=100, **assay.context_settings)
     for word in words:
         assert isinstance(command, click.Group)
         found = command.get_command(context, word)

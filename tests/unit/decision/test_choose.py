@@ -122,7 +122,7 @@ def test_stopping_early_gives_the_verdict_of_the_full_grid(
             return made[-1]
 
         world = make_world(folder, make)
-        suite = world.suite({"a": total}, a="gate = true" if gate else "")
+        suite = world.suite({"a": total}, a=f"bar = {bar}\ngate = {'true' if gate else 'false'}")
         spine = world.spine({name: {"a": row} for name, row in outcomes.items()})
         try:
             return await world.choosing(spine, suite, seed=seed, bar=bar, concurrency=concurrency).choose()
