@@ -9,9 +9,9 @@ import pytest
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text("utf-8")
 WORDS = (
-    "Model", "Deployment", "Dialect", "Request", "Response", "Usage", "Kind", "Attempt", "Route", "Policy", "Constraints",
-    "Estimate", "Check", "Suite", "Sample", "Grader", "Score", "Run", "Scorecard", "Decision", "Pin", "Feedback", "Ledger",
-    "Recipe", "Adapter", "Tool", "Sandbox",
+    "Model", "Deployment", "Dialect", "Request", "Response", "Usage", "Kind", "Attempt", "Route", "Policy",
+    "Constraints", "Estimate", "Check", "Suite", "Sample", "Grader", "Score", "Run", "Scorecard", "Decision", "Pin",
+    "Feedback", "Ledger", "Recipe", "Adapter", "Tool", "Sandbox",
 )  # fmt: skip
 
 
