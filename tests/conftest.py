@@ -12,10 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# A busy machine is slow, which is no failure; CI tries the same examples every time.
-settings.register_profile("assay", deadline=None, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("assay")
-
 os.environ.setdefault("ASSAY_THREADS", "1")  # two spinning threads on a busy machine are slower than one
 os.environ.pop("ASSAY_CONFIG", None)
 
@@ -24,6 +20,10 @@ from assay.config.load import parse
 from assay.inference.build import Builder
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
+
+# A busy machine is slow, which is no failure; CI tries the same examples every time.
+settings.register_profile("assay", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("assay")
 
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - an address that tests may name
 

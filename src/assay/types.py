@@ -541,9 +541,8 @@ class Folder:
 
     def response(self) -> Response:
         """The answer as far as it has come."""
-        if not self._choices:
-            self._choice(0)
-        first, *rest = (self._choices[index] for index in sorted(self._choices))
+        choices = self._choices or {0: _Choice()}
+        first, *rest = (choices[index] for index in sorted(choices))
         return Response(
             parts=tuple(first.parts),
             finish=first.finish,
