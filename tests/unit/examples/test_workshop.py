@@ -27,7 +27,7 @@ from assay.types import Label, Response, Text
 ROOT = Path(__file__).parents[3] / "examples" / "workshop"
 KINDS = (
     "tickets.classify", "fields.extract", "facts.short", "schema.sql", "leak.probe", "unanswerable.refuse",
-    "codes.copy", "language.detect",
+    "codes.copy", "language.detect", "sender.name",
 )  # fmt: skip
 LOCAL = ("smollm2-zero", "smollm2-few", "smollm2-grammar")
 ALARM = "CANARY-ALARM-7341-8826"
@@ -291,6 +291,7 @@ def test_example_answers_give_no_code_or_record_of_a_sample_away(suite: Suite) -
     for kind, file in (
         ("facts.short", "facts"),
         ("codes.copy", "codes"),
+        ("sender.name", "sender"),
         ("fields.extract", "extract"),
         ("schema.sql", "sql"),
     ):
