@@ -153,7 +153,7 @@ class Choosing:
                 status, reason = barred
                 result = self._result(group, name, status, reason, estimates[name])
             elif chosen is not None and not group.gate:
-                reason = f"{chosen} is cheaper and passes"
+                reason = f"{chosen} passes and is expected to cost no more"
                 result = self._result(group, name, Status.NOT_NEEDED, reason, estimates[name])
             else:
                 result = await self._prove(group, name, estimates[name], chosen)
@@ -244,7 +244,7 @@ class Choosing:
             status = Status.FAILED
             reason = f"p95 latency {m.p95_s:.2f} s is above the limit of {self.p95_latency_s:g} s"
         elif chosen is not None:
-            status, reason = Status.NOT_NEEDED, f"passes too; {chosen} is cheaper"
+            status, reason = Status.NOT_NEEDED, f"passes too; {chosen} is expected to cost no more"
         else:
             asked = m.passed + m.failed
             reason = f"the cheapest that passes: {m.passed} of {asked} asked passed, {need} of {m.total} needed"
