@@ -110,7 +110,7 @@ def method(decision: Decision) -> str:
     lines = [
         f"Asked: {decision.asked} of {decision.grid} answers that the full grid has ({saved} saved); "
         f"{decision.asked_now} in this call" + (f", for {' and '.join(spent)}." if spent else "."),
-        "Order: by expected cost, from prompts, limits and prices; ~ marks an expected figure, the others are measured.",
+        "Order: by expected cost, from prompts, limits and prices; ~ marks an expected figure, others are measured.",
         f"Guarantee: {decision.guarantee}.",
         f"Speaks of: {decision.population}.",
         f"Decision {decision.id}, seed {decision.seed}, suite {decision.suite_digest[:12]}, "
