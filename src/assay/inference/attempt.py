@@ -36,6 +36,8 @@ from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Meter
 from assay.types import Event, Failed, Finished, Folder, Label, Raw, Request, Response, TextDelta, Usage
 
+_Outcome = Literal["ok", "error", "cancelled", "cached"]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -117,9 +119,10 @@ class Attempt:
         response = unpack(known.response)
         self.record.cached = True
         self.record.replayed = known
-        await self._ledger.hold(self._intent(passing=False), None)
         self.record.response = response
-        await asyncio.shield(self._settle("cached"))
+        written = self._ledger.record(self._intent(passing=False), self._settlement("cached"))
+        self._place.trace.pending.append(written)
+        await asyncio.shield(written)
         for event in events_of(response):
             yield event
 
@@ -243,11 +246,13 @@ class Attempt:
 
     def _cost(self, outcome: str, error: AssayError | None, usage: Usage | None) -> tuple[float | None, CostBasis]:
         config, price = self._live.config, self._live.price.price
+        if outcome == "cached":
+            return 0.0, "none"
         if config.dialect == "local":
             usd = engine_cost_usd(self._meter.engine_s, config.usd_per_hour)
             return (usd, "measured") if usd is not None else (None, "unknown")
         answered_with_error = isinstance(error, ProviderError) and error.status is not None
-        if outcome == "cached" or self._meter.sent_bytes == 0 or answered_with_error:
+        if self._meter.sent_bytes == 0 or answered_with_error:
             return 0.0, "none"
         if price is not None and usage is not None and outcome == "ok":
             usd = cost_usd(price, usage)
@@ -278,22 +283,24 @@ class Attempt:
         )
 
     def _settle(
-        self,
-        outcome: Literal["ok", "error", "cancelled", "cached"],
-        reply: Reply | None = None,
-        error: AssayError | None = None,
+        self, outcome: _Outcome, reply: Reply | None = None, error: AssayError | None = None
     ) -> asyncio.Future[None]:
         """Send the settlement off; it is written also when nobody awaits it.
 
         Await it shielded: the request waits for it too, and must not be cancelled together with a loser.
         """
+        written = self._ledger.settle(self._settlement(outcome, error), reply)
+        self._place.trace.pending.append(written)
+        return written
+
+    def _settlement(self, outcome: _Outcome, error: AssayError | None = None) -> Settlement:
         record, meter = self.record, self._meter
         # Of a cached answer nothing was used now; its tokens stand in the row of the call that was made.
         response = self._folder.response()
         usage = response.usage if outcome != "cached" else None
         record.engine_s = meter.engine_s
         record.cost_usd, record.cost_basis = self._cost(outcome, error, usage)
-        settlement = Settlement(
+        return Settlement(
             id=record.id,
             outcome=outcome,
             total_s=time.monotonic() - self._started,
@@ -310,9 +317,6 @@ class Attempt:
             provider_request_id=meter.request_id,
             **_tokens(usage),
         )
-        written = self._ledger.settle(settlement, reply)
-        self._place.trace.pending.append(written)
-        return written
 
 
 def _tokens(usage: Usage | None) -> dict[str, int | None]:

@@ -70,6 +70,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def record(self, intent: Intent, settlement: Settlement) -> asyncio.Future[None]:
+        """Record an attempt that needs no hold, for nothing is sent (an answer from the cache), in one transaction."""
+        ...
+
     def close_request(self, row: RequestRow) -> asyncio.Future[None]:
         """Record a finished request; on its way when this returns."""
         ...
@@ -161,8 +165,7 @@ class SqliteLedger:
 
     async def hold(self, intent: Intent, limit_usd: float | None) -> None:
         """See `Ledger.hold`."""
-        values = {**msgspec.to_builtins(intent), "session_id": self._session, "outcome": "running"}
-        values["cost_basis"] = "held"
+        values = self._open_row(intent)
         bound = intent.reserved_usd or 0.0
 
         def operation(connection: sqlite3.Connection) -> None:
@@ -179,6 +182,19 @@ class SqliteLedger:
             with suppress(LedgerError):  # closing charges what is open
                 self._writer.submit(lambda connection: _settle(connection, unsent))
             raise
+
+    def _open_row(self, intent: Intent) -> dict[str, Any]:
+        return {**_columns(intent), "session_id": self._session, "outcome": "running", "cost_basis": "held"}
+
+    def record(self, intent: Intent, settlement: Settlement) -> asyncio.Future[None]:
+        """See `Ledger.record`."""
+        values = self._open_row(intent)
+
+        def operation(connection: sqlite3.Connection) -> None:
+            _insert(connection, "attempts", values)
+            _settle(connection, settlement)
+
+        return self._send(operation)
 
     def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
         """See `Ledger.settle`."""
