@@ -33,6 +33,10 @@ help: ## this list
 	@set -- --require-hashes -r requirements/dev.txt; $(INSTALL)
 	@touch $@
 
+.stamps/e2e: .stamps/dev requirements/e2e.txt
+	@set -- --require-hashes -r requirements/e2e.txt; $(INSTALL)
+	@touch $@
+
 demo: .stamps/run ## set up what is missing, measure real local models, choose, pin, serve, ask
 	@$(BIN)/assay demo
 

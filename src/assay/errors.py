@@ -5,6 +5,7 @@
     ├── PluginError                 an entry point is missing, broken or registered twice
     ├── CatalogError                an unknown model, or a fact that is needed and not known
     ├── WeightsError                a weights file is missing, corrupt or not the pinned one
+    │   └── PullError               a download failed, was cut, has no room or another digest
     ├── ConstraintError             a hard limit leaves nothing that may be called
     │   ├── NoCandidate             every candidate was removed; names each with its reason
     │   ├── PrivacyViolation        the last check before the send: private data, non-private deployment
@@ -28,6 +29,7 @@
     │   └── SuiteError              names file and line
     ├── DecisionError               no evidence, no pin, or a pin that cannot be read
     ├── SandboxError                the sandbox refused or cut what ran in it
+    │   └── SandboxUnavailable      this machine has no walls to run model-written code behind
     └── ServerError                 the gateway cannot listen on its address
 
 Only classes of this tree are raised on purpose; each says below when it occurs.
@@ -64,6 +66,10 @@ class CatalogError(AssayError):
 
 class WeightsError(AssayError):
     """A weights file is missing, truncated, corrupt, or its digest is not the pinned one."""
+
+
+class PullError(WeightsError):
+    """A download failed, was cut, has no room, or is not what its digest says; nothing half-written is left in use."""
 
 
 class ConstraintError(AssayError):
@@ -243,6 +249,10 @@ class DecisionError(AssayError):
 
 class SandboxError(AssayError):
     """The sandbox refused the work or cut it off."""
+
+
+class SandboxUnavailable(SandboxError):
+    """This machine has none of the walls that model-written code may run behind; the message says what to install."""
 
 
 class ServerError(AssayError):

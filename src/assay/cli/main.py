@@ -11,9 +11,13 @@ from assay import __version__
 from assay.cli.door import guarded
 
 COMMANDS = {
+    "bench": "bench",
     "cache": "cache",
+    "call": "call",
+    "chat": "chat",
     "check": "check",
     "choose": "choose",
+    "compare": "compare",
     "config": "config",
     "demo": "demo",
     "doctor": "doctor",
@@ -22,8 +26,11 @@ COMMANDS = {
     "logs": "logs",
     "models": "models",
     "pin": "pin",
+    "pull": "pull",
+    "report": "report",
     "serve": "serve",
     "suite": "suite",
+    "weights": "weights",
 }
 """Command -> module in this package; the module's `command` is the click command."""
 

@@ -1,0 +1,9 @@
+"""`assay chat`."""
+
+import click
+
+
+@click.command("chat")
+def command() -> None:
+    """Being written."""
+    raise click.UsageError("chat is being written")

@@ -1,0 +1,1 @@
+"""A decision or a run as a page: HTML, Markdown, notebook."""
