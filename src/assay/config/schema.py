@@ -127,6 +127,7 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
         retries: further tries after a fault that may heal.
         engine: how the local engine runs.
         kinds: settings for one kind each, by its name; they win over `settings`.
+        only_kinds: a candidate for these kinds of work only; default: for all.
         headers: sent with every request to the host, by name.
         quirks: what this host does differently: `max_tokens_field`, `top_k`, `stream_options`, `developer_role`,
             `grammar`; others as its dialect understands them.
@@ -147,6 +148,7 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     engine: Engine = Engine()
     settings: Settings = Settings()
     kinds: dict[str, Settings] = {}
+    only_kinds: tuple[str, ...] | None = None
     headers: dict[str, str] = {}
     quirks: dict[str, Any] = {}
     concurrency: Positive = 8

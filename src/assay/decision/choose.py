@@ -17,7 +17,7 @@ from assay.envelope.estimate import Estimate, prior_cost_rank
 from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError
 from assay.evals.runner import Run, Runner
 from assay.evals.scorecard import Metrics, metrics
-from assay.evals.suite import Sample, Suite, shuffled
+from assay.evals.suite import Kind, Sample, Suite, shuffled
 from assay.inference.spine import Spine
 from assay.ledger.rows import ResultRow, new_id
 from assay.privacy.label import effective_label
@@ -40,6 +40,7 @@ class Group:
     bar: float
     gate: bool
     guards: tuple[str, ...] | None
+    p95_latency_s: float | None = None
 
 
 Gated = dict[str, list[tuple[Group, CandidateResult]]]
@@ -56,7 +57,7 @@ class Choosing:
         candidates: names of deployments and routes.
         runner: evaluates samples of `suite`.
         bar: for kinds whose suite names none; `force_bar` for all but gates, whose default is 1.
-        p95_latency_s: hard limit on measured latency.
+        p95_latency_s: hard limit on measured latency, for all kinds; a kind's own may be stricter.
         overall: decide all kinds together instead of each by itself.
         on_verdict: told of each candidate that is done: kind, candidate, verdict.
     """
@@ -124,6 +125,7 @@ class Choosing:
                 bar=(kind.bar or 1.0) if kind.gate else (self.force_bar or kind.bar or self.bar),
                 gate=kind.gate,
                 guards=kind.guards,
+                p95_latency_s=self._latency_limit(kind),
             )
             for kind in self.suite.kinds.values()
             if (samples := self.suite.of(kind.name))
@@ -138,8 +140,14 @@ class Choosing:
             bar=self.force_bar or self.bar,
             gate=False,
             guards=None,
+            p95_latency_s=self._latency_limit(*(self.suite.kinds[kind] for group in plain for kind in group.kinds)),
         )
         return [*(group for group in groups if group.gate), *([together] if plain else [])]
+
+    def _latency_limit(self, *kinds: Kind) -> float | None:
+        """The strictest of the envelope's limit and the kinds' own, in seconds."""
+        limits = [self.p95_latency_s, *(kind.p95_latency_s for kind in kinds)]
+        return min((limit for limit in limits if limit is not None), default=None)
 
     # ------------------------------------------------------------------------------------ one group
 
@@ -224,7 +232,10 @@ class Choosing:
 
         stop = None if group.gate else lambda: verdict() is not Verdict.OPEN
         try:
-            self._asked_now += await self.runner.evaluate(run, shuffled(group.samples, self.seed), stop)
+            # Side by side, samples wait for each other: that is no latency that a client would see.
+            one_by_one = group.p95_latency_s is not None
+            order = shuffled(group.samples, self.seed)
+            self._asked_now += await self.runner.evaluate(run, order, stop, one_by_one=one_by_one)
         except (BudgetExceeded, ConfigError):
             raise
         except AssayError as error:
@@ -237,12 +248,12 @@ class Choosing:
         elif found is Verdict.OPEN:
             status = Status.OPEN
             reason = f"{m.passed} passed, {m.unscored} unscored of {m.total}; {need} needed: cannot be told"
-        elif self.p95_latency_s is not None and m.p95_s is None:
+        elif group.p95_latency_s is not None and m.p95_s is None:
             status = Status.OPEN
             reason = "its answers came from the cache, so the latency limit cannot be told; another --seed measures it"
-        elif self.p95_latency_s is not None and m.p95_s is not None and m.p95_s > self.p95_latency_s:
+        elif group.p95_latency_s is not None and m.p95_s is not None and m.p95_s > group.p95_latency_s:
             status = Status.FAILED
-            reason = f"p95 latency {m.p95_s:.2f} s is above the limit of {self.p95_latency_s:g} s"
+            reason = f"p95 latency {m.p95_s:.2f} s is above the limit of {group.p95_latency_s:g} s"
         elif chosen is not None:
             status, reason = Status.NOT_NEEDED, f"passes too; {chosen} is expected to cost no more"
         else:

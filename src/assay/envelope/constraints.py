@@ -76,6 +76,7 @@ def removals(
     return (
         _privacy(deployment, request.label, constraints)
         or _licence(deployment_name, deployment, model, constraints)
+        or _work(deployment_name, deployment, request)
         or _ability(deployment, model, request)
         or _key(deployment, environ)
     )
@@ -107,6 +108,13 @@ def _licence(name: str, deployment: Deployment, model: Model | None, constraints
     if model.licence.lower() in {licence.lower() for licence in constraints.licences}:
         return None
     return f"licence {model.licence!r} is not one of {', '.join(constraints.licences) or 'those allowed (none)'}"
+
+
+def _work(name: str, deployment: Deployment, request: Request) -> str | None:
+    """A deployment may be meant for some kinds only; a request that names none is its caller's own choice."""
+    if deployment.only_kinds is None or request.kind is None or request.kind in deployment.only_kinds:
+        return None
+    return f"deployments.{name}.only_kinds does not name {request.kind}"
 
 
 def _ability(deployment: Deployment, model: Model | None, request: Request) -> str | None:

@@ -44,6 +44,11 @@ class Grade(Value, frozen=True, kw_only=True):
         return "; ".join(score.explanation for score in self.scores if score.value is None) or "no grader"
 
 
+def failed(grader: str, explanation: str) -> Grade:
+    """The grade of a sample that a model cannot do at all."""
+    return Grade(value=0.0, scores=(Score(grader=grader, value=0.0, explanation=explanation),))
+
+
 async def grade(sample: Sample, response: Response) -> Grade:
     """Run a sample's graders on an answer.
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from assay import __version__
-from assay.errors import AssayError, BudgetExceeded, ConfigError, WeightsError
-from assay.evals.grading import Grade, grade
+from assay.errors import AssayError, BudgetExceeded, ConfigError, ContextTooLong, WeightsError
+from assay.evals.grading import Grade, failed, grade
 from assay.evals.suite import Sample, Suite
 from assay.inference.identity import target_digest
 from assay.inference.spine import Options, Spine
@@ -113,13 +113,16 @@ class Runner:
         await self._spine.ledger.open_run(row)
         return Run(row)
 
-    async def evaluate(self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None) -> int:
+    async def evaluate(
+        self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None, *, one_by_one: bool = False
+    ) -> int:
         """Ask and grade those of the samples that have no score yet.
 
         Args:
             run: grows by them.
             samples: in the order to ask them in.
             stop: asked before each sample; true ends the evaluation, what is in flight is awaited.
+            one_by_one: never two in flight, so that none waits for another: for latency that counts.
 
         Returns:
             How many were asked.
@@ -141,7 +144,7 @@ class Runner:
                 if self._on_result is not None:
                     self._on_result(run.row.target, row)
 
-        workers = min(self._concurrency, len(waiting))
+        workers = min(1 if one_by_one else self._concurrency, len(waiting))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
@@ -167,6 +170,8 @@ class Runner:
             reason = result.unscored
         except (WeightsError, ConfigError, BudgetExceeded):
             raise  # not this sample's fault: no sample can be asked
+        except ContextTooLong as error:  # no fault that heals: this model cannot do this sample
+            result = failed("context", str(error))
         except AssayError as error:
             reason = f"{type(error).__name__}: {error}"
         except Exception as error:  # noqa: BLE001 - whatever breaks one sample leaves that one unscored

@@ -1,7 +1,7 @@
 """A suite: a folder with `suite.toml` and one JSONL file of samples per kind, content-hashed.
 
 Samples hold raw input only; prompts belong to deployments. The digest covers every file that decides a score:
-the TOML, the samples, and what graders name (schemas, databases).
+the TOML, the samples, the documents and tools that they show, and what graders name (schemas, databases).
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ from __future__ import annotations
 import hashlib
 import random
 import tomllib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from assay.errors import SuiteError, did_you_mean
-from assay.types import JsonObject, Label, Message, Request, Value
+from assay.evals.samples import GraderSpec, SampleLine, Split, messages, read_document, read_lines, read_tools
+from assay.types import JsonObject, Label, Message, Request, Tool, Value
 
-Split = Literal["dev", "heldout"]
-GraderSpec = dict[str, Any]
+__all__ = ["GraderSpec", "Kind", "Sample", "Split", "Suite", "read_suite", "shuffled"]
 
 
 class KindTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +32,8 @@ class KindTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         guards: kinds that this gate stands before; default: all.
         graders: `{ check = "normalised", ... }`; all must pass.
         label: privacy label of the kind's requests.
+        tools_file: JSON list of the tools that every request offers: `{ name, description, parameters }` each.
+        p95_latency_s: nothing slower is chosen; samples of the kind are then asked one at a time.
     """
 
     samples: str
@@ -42,6 +43,8 @@ class KindTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     guards: tuple[str, ...] | None = None
     graders: tuple[GraderSpec, ...]
     label: Label = Label.UNLABELLED
+    tools_file: str | None = None
+    p95_latency_s: Annotated[float, Meta(gt=0)] | None = None
 
 
 class SuiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,26 +54,6 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     version: str
     description: str = ""
     kinds: dict[str, KindTable]
-
-
-class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One message of a multi-turn sample."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-class SampleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a JSONL file: either `input` or `messages`."""
-
-    id: Annotated[str, Meta(min_length=1)]
-    input: str | None = None
-    messages: tuple[Turn, ...] | None = None
-    target: Any = None
-    graders: tuple[GraderSpec, ...] | None = None
-    split: Split = "heldout"
-    label: Label | None = None
-    meta: JsonObject = {}
 
 
 class Sample(Value, frozen=True, kw_only=True):
@@ -83,12 +66,15 @@ class Sample(Value, frozen=True, kw_only=True):
     graders: tuple[GraderSpec, ...]
     split: Split
     label: Label
+    tools: tuple[Tool, ...] = ()
     meta: JsonObject = {}
     where: str = ""
 
     def request(self, deadline_s: float | None = None) -> Request:
         """The raw request, as a client would send it."""
-        return Request(messages=self.messages, kind=self.kind, label=self.label, deadline_s=deadline_s)
+        return Request(
+            messages=self.messages, tools=self.tools, kind=self.kind, label=self.label, deadline_s=deadline_s
+        )
 
 
 class Kind(Value, frozen=True, kw_only=True):
@@ -100,6 +86,7 @@ class Kind(Value, frozen=True, kw_only=True):
     gate: bool
     guards: tuple[str, ...] | None
     label: Label
+    p95_latency_s: float | None = None
 
 
 class Suite(Value, frozen=True, kw_only=True):
@@ -172,12 +159,10 @@ def read_suite(folder: Path | str) -> Suite:
         raise SuiteError(f'{file}: no kinds; add a table [kinds."NAME"]')
     _check_guards(table, file)
     digest = hashlib.sha256(data)
-    samples: list[Sample] = []
-    seen: dict[str, str] = {}
+    reader = _Reader(place)
     for name, kind in table.kinds.items():
-        graders = _resolve(kind.graders, place)
-        samples += _read_samples(place / kind.samples, name, kind, graders, place, seen)
-    for path in _files(table, samples, place):
+        reader.read(name, kind)
+    for path in sorted(reader.files):
         digest.update(path.name.encode() + b"\0" + _file_digest(path))
     return Suite(
         name=table.name,
@@ -193,10 +178,11 @@ def read_suite(folder: Path | str) -> Suite:
                 gate=kind.gate,
                 guards=kind.guards,
                 label=kind.label,
+                p95_latency_s=kind.p95_latency_s,
             )
             for name, kind in table.kinds.items()
         },
-        samples=tuple(samples),
+        samples=tuple(reader.samples),
     )
 
 
@@ -212,73 +198,66 @@ def _check_guards(table: SuiteTable, file: Path) -> None:
             raise SuiteError(f"{file}: kinds.{name} has no graders")
 
 
-def _read_samples(
-    file: Path, name: str, kind: KindTable, graders: tuple[GraderSpec, ...], folder: Path, seen: dict[str, str]
-) -> Iterator[Sample]:
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise SuiteError(f"{file}: cannot read the samples of kind {name!r}: {error.strerror}") from error
-    found = False
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        found = True
-        where = f"{file}, line {number}"
-        try:
-            entry = msgspec.json.decode(line, type=SampleLine)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise SuiteError(f"{where}: {error}") from error
-        if (entry.input is None) == (entry.messages is None):
-            raise SuiteError(f"{where}: sample {entry.id!r} needs either input or messages")
-        if entry.id in seen:
-            raise SuiteError(f"{where}: id {entry.id!r} was used already, in {seen[entry.id]}")
-        seen[entry.id] = where
-        yield _sample(entry, name, kind, graders, folder, where)
-    if not found:
-        raise SuiteError(f"{file}: no samples for kind {name!r}")
+class _Reader:
+    """Reads the samples of one suite; `files` grows by every file, apart from the TOML, that decides a score."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: dict[str, str] = {}
+        self.samples: list[Sample] = []
+        self.files: set[Path] = set()
 
-def _sample(
-    entry: SampleLine, name: str, kind: KindTable, graders: tuple[GraderSpec, ...], folder: Path, where: str
-) -> Sample:
-    turns = entry.messages or (Turn(role="user", content=entry.input or ""),)
-    return Sample(
-        id=entry.id,
-        kind=name,
-        messages=tuple(Message.of(turn.role, turn.content) for turn in turns),
-        target=entry.target,
-        graders=_resolve(entry.graders, folder) if entry.graders is not None else graders,
-        split=entry.split,
-        label=entry.label if entry.label is not None else kind.label,
-        meta=entry.meta,
-        where=where,
-    )
+    def read(self, name: str, kind: KindTable) -> None:
+        """The samples of one kind."""
+        file = self._folder / kind.samples
+        self.files.add(file)
+        graders = self._resolve(kind.graders)
+        tools = self._tools(kind.tools_file)
+        before = len(self.samples)
+        for where, entry in read_lines(file, name):
+            if entry.id in self._seen:
+                raise SuiteError(f"{where}: id {entry.id!r} was used already, in {self._seen[entry.id]}")
+            self._seen[entry.id] = where
+            self.samples.append(
+                Sample(
+                    id=entry.id,
+                    kind=name,
+                    messages=self._messages(entry, where),
+                    target=entry.target,
+                    graders=self._resolve(entry.graders) if entry.graders is not None else graders,
+                    split=entry.split,
+                    label=entry.label if entry.label is not None else kind.label,
+                    tools=tools,
+                    meta=entry.meta,
+                    where=where,
+                )
+            )
+        if len(self.samples) == before:
+            raise SuiteError(f"{file}: no samples for kind {name!r}")
 
+    def _messages(self, entry: SampleLine, where: str) -> tuple[Message, ...]:
+        documents = [self._folder / name for name in entry.context_files]
+        self.files.update(documents)
+        return messages(entry, [read_document(path, where) for path in documents], where)
 
-def _is_path(key: str) -> bool:
-    return key == "database" or key.endswith("_file")
+    def _tools(self, name: str | None) -> tuple[Tool, ...]:
+        if name is None:
+            return ()
+        self.files.add(self._folder / name)
+        return read_tools(self._folder / name)
 
+    def _resolve(self, graders: tuple[GraderSpec, ...]) -> tuple[GraderSpec, ...]:
+        """Graders with the files that they name made absolute."""
+        return tuple({key: self._absolute(key, value) for key, value in spec.items()} for spec in graders)
 
-def _resolve(graders: tuple[GraderSpec, ...], folder: Path) -> tuple[GraderSpec, ...]:
-    """Graders with the files that they name made absolute."""
-
-    def resolve(spec: Mapping[str, Any]) -> GraderSpec:
-        return {
-            key: str((folder / value).resolve()) if _is_path(key) and isinstance(value, str) else value
-            for key, value in spec.items()
-        }
-
-    return tuple(resolve(spec) for spec in graders)
-
-
-def _files(table: SuiteTable, samples: list[Sample], folder: Path) -> list[Path]:
-    """Every file, apart from the TOML, that decides a score; sorted, each once."""
-    named = {folder / kind.samples for kind in table.kinds.values()}
-    for sample in samples:
-        for spec in sample.graders:
-            named |= {Path(value) for key, value in spec.items() if _is_path(key) and isinstance(value, str)}
-    return sorted(named)
+    def _absolute(self, key: str, value: object) -> object:
+        if key == "files" and isinstance(value, dict):
+            return {name: self._absolute("file", path) for name, path in value.items()}
+        if not isinstance(value, str) or not (key in ("database", "file") or key.endswith("_file")):
+            return value
+        path = (self._folder / value).resolve()
+        self.files.add(path)
+        return str(path)
 
 
 def _file_digest(path: Path) -> bytes:

@@ -26,6 +26,7 @@ from assay.evals.runner import Runner
 from assay.evals.suite import read_suite, shuffled
 from assay.inference.build import Builder
 from assay.ledger.store import SqliteLedger
+from assay.providers.scripted import Script, ScriptedProvider
 
 World = Any  # of this folder's conftest
 
@@ -375,6 +376,18 @@ async def test_a_candidate_above_the_latency_limit_is_not_chosen(world: World) -
     assert candidate(decision, "a", "slow").status is Status.FAILED
     assert "above the limit of 0.1 s" in candidate(decision, "a", "slow").reason
     assert of(decision, "a").chosen == "fast"
+
+
+async def test_a_kinds_own_latency_limit_is_a_gate_of_that_kind(world: World) -> None:
+    """The stricter of the kind's limit and the envelope's counts, and only for that kind."""
+    suite = world.suite({"a": 4, "b": 4}, a="p95_latency_s = 0.02")
+    spine = world.spine({"slow": {}, "quick": {}})
+    slow = {"rules": [{"match": ".", "answer": "yes", "delay_s": 0.05}]}
+    (world.folder / "slow.json").write_text(json.dumps(slow))
+    spine.targets["slow"].provider = ScriptedProvider(Script.read(str(world.folder / "slow.json")))
+    decision = await world.choosing(spine, suite, p95_latency_s=5.0).choose()
+    assert (of(decision, "a").chosen, of(decision, "b").chosen) == ("quick", "slow")
+    assert "above the limit of 0.02 s" in candidate(decision, "a", "slow").reason
 
 
 async def test_a_latency_that_was_not_measured_does_not_meet_a_limit(world: World) -> None:

@@ -42,6 +42,15 @@ def with_part(part: Any) -> Request:
     return Request(messages=(Message(role="user", parts=(Text(text="what is this?"), part)),))
 
 
+@pytest.mark.parametrize(("kind", "kept"), [("sql", True), ("triage", False), (None, True)])
+def test_a_deployment_may_be_meant_for_some_kinds_only(kind: str | None, kept: bool) -> None:
+    """`only_kinds` takes it out for other kinds, with its name; a request that names no kind is its caller's choice."""
+    deployment = Deployment(model=SMALL.id, dialect="local", only_kinds=("sql",))
+    found = reason(deployment, SMALL, Request(kind=kind))
+    assert (found is None) == kept
+    assert found is None or found == "deployments.it.only_kinds does not name triage"
+
+
 @pytest.mark.parametrize("dialect", ["openai", "completions", "anthropic"])
 @pytest.mark.parametrize("unlabelled", ["any", "private-only"])
 def test_private_data_stays_on_private_deployments(dialect: str, unlabelled: Any) -> None:

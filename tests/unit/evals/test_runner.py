@@ -86,6 +86,25 @@ async def test_no_more_than_concurrency_samples_are_in_flight(make_spine: MakeSp
     assert len(calls.texts) == 24
 
 
+async def test_one_by_one_never_has_two_in_flight(make_spine: MakeSpine, tiny: Tiny, calls: Calls) -> None:
+    """Where latency counts, no sample waits for another, whatever the concurrency."""
+    spine, suite = spine_of(make_spine, {"match": "ask", "answer": "yes", "delay_s": 0.002}), tiny(6)
+    runner = Runner(spine, suite, concurrency=5)
+    run = await runner.open("m")
+    await runner.evaluate(run, suite.samples, one_by_one=True)
+    assert (calls.most, len(calls.texts)) == (1, 6)
+
+
+async def test_a_prompt_that_does_not_fit_is_a_failed_sample(make_spine: MakeSpine, tiny: Tiny) -> None:
+    """A context too small is no fault that heals: the sample is scored 0, with the host's words."""
+    spine = spine_of(make_spine, {"match": r"ask 1\.", "error": "ContextTooLong"})
+    run, _ = await run_all(spine, tiny(3))
+    row = run.results["w001"]
+    assert (row.value, row.unscored) == (0.0, None)
+    assert b"context" in row.scores
+    assert run.row.finished_at is not None or all(one.value is not None for one in run.results.values())
+
+
 async def test_a_second_run_asks_nothing(make_spine: MakeSpine, tiny: Tiny, calls: Calls) -> None:
     """The same run again is the same run: no sample is asked, no call is made, the results stand."""
     spine, suite = spine_of(make_spine), tiny(12)

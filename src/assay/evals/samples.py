@@ -1,0 +1,149 @@
+"""One line of a suite's JSONL file, and the turns, documents and tools that it shows a model.
+
+Documents go in front of the first message of the user, each in a block of its own, so that an answer can name them:
+
+    <document id="returns">
+    (the file's text)
+    </document>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from assay.errors import SuiteError
+from assay.types import JsonObject, Label, Message, Part, Text, Tool, ToolCall, ToolResult
+
+__all__ = ["Document", "GraderSpec", "SampleLine", "Split", "messages", "read_document", "read_lines", "read_tools"]
+
+Split = Literal["dev", "heldout"]
+GraderSpec = dict[str, Any]
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tool call of the assistant, in a sample's history."""
+
+    id: str
+    name: str
+    arguments: JsonObject = {}
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message of a multi-turn sample. A tool's answer names the call that it answers."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    tool_calls: tuple[Call, ...] = ()
+    call_id: str | None = None
+
+
+class SampleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of a JSONL file: either `input` or `messages`."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    input: str | None = None
+    messages: tuple[Turn, ...] | None = None
+    context_files: tuple[str, ...] = ()
+    target: Any = None
+    graders: tuple[GraderSpec, ...] | None = None
+    split: Split = "heldout"
+    label: Label | None = None
+    meta: JsonObject = {}
+
+
+class Document(NamedTuple):
+    """A text that a sample shows; `id` is its file's name without the ending."""
+
+    id: str
+    text: str
+
+    def __str__(self) -> str:
+        return f'<document id="{self.id}">\n{self.text.rstrip()}\n</document>\n'
+
+
+def read_lines(file: Path, kind: str) -> Iterator[tuple[str, SampleLine]]:
+    """`(file and line, sample)` of each line that is not empty.
+
+    Raises:
+        SuiteError: the file cannot be read, or a line is no sample.
+    """
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise SuiteError(f"{file}: cannot read the samples of kind {kind!r}: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{file}, line {number}"
+        try:
+            entry = msgspec.json.decode(line, type=SampleLine)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SuiteError(f"{where}: {error}") from error
+        if (entry.input is None) == (entry.messages is None):
+            raise SuiteError(f"{where}: sample {entry.id!r} needs either input or messages")
+        yield where, entry
+
+
+def messages(entry: SampleLine, documents: Sequence[Document], where: str) -> tuple[Message, ...]:
+    """What a sample shows a model.
+
+    Raises:
+        SuiteError: a turn's fields do not go with its role, or documents have no user's message to stand before.
+    """
+    turns = list(entry.messages or (Turn(role="user", content=entry.input or ""),))
+    first = next((place for place, turn in enumerate(turns) if turn.role == "user"), None)
+    if documents:
+        if first is None:
+            raise SuiteError(f"{where}: context_files stand before a user's message, and sample {entry.id!r} has none")
+        shown = "".join(map(str, documents)) + "\n" + turns[first].content
+        turns[first] = msgspec.structs.replace(turns[first], content=shown)
+    return tuple(_message(turn, where) for turn in turns)
+
+
+def _message(turn: Turn, where: str) -> Message:
+    if (turn.role == "tool") != (turn.call_id is not None):
+        raise SuiteError(f"{where}: a turn of role 'tool', and no other, needs the call_id that it answers")
+    if turn.tool_calls and turn.role != "assistant":
+        raise SuiteError(f"{where}: only the assistant has tool_calls, not the {turn.role}")
+    if turn.call_id is not None:
+        return Message(role="tool", parts=(ToolResult(call_id=turn.call_id, parts=(Text(text=turn.content),)),))
+    if not turn.tool_calls:
+        return Message.of(turn.role, turn.content)
+    said: tuple[Part, ...] = (Text(text=turn.content),) if turn.content else ()
+    return Message(role="assistant", parts=(*said, *map(_call, turn.tool_calls)))
+
+
+def _call(call: Call) -> ToolCall:
+    return ToolCall(id=call.id, name=call.name, arguments=msgspec.json.encode(call.arguments).decode())
+
+
+def read_document(path: Path, where: str) -> Document:
+    """A text that a sample names in `context_files`.
+
+    Raises:
+        SuiteError: it cannot be read as UTF-8 text.
+    """
+    try:
+        return Document(path.stem, path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{where}: cannot read the document {path}: {error}") from error
+
+
+def read_tools(path: Path) -> tuple[Tool, ...]:
+    """The tools of a `tools_file`.
+
+    Raises:
+        SuiteError: it cannot be read, or is no list of tools with different names.
+    """
+    try:
+        tools = msgspec.json.decode(path.read_bytes(), type=tuple[Tool, ...])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SuiteError(f"cannot read the tools in {path}: {error}") from error
+    if len({tool.name for tool in tools}) < len(tools):
+        raise SuiteError(f"{path}: two tools have one name")
+    return tools
