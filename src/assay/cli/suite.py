@@ -35,6 +35,8 @@ def show(folder: str, as_json: bool) -> None:
             "heldout": len(suite.of(kind.name, "heldout")),
             "bar": kind.bar,
             "gate": kind.gate,
+            "p95_latency_s": kind.p95_latency_s,
+            "tools": len(suite.of(kind.name)[0].tools),
             "label": kind.label.value,
             "description": kind.description,
         }
@@ -47,12 +49,14 @@ def show(folder: str, as_json: bool) -> None:
             str(row["heldout"]),
             f"{row['bar']:.0%}" if isinstance(row["bar"], float) else "-",
             "gate" if row["gate"] else "",
+            f"{row['p95_latency_s']:g} s" if row["p95_latency_s"] else "-",
+            str(row["tools"] or "-"),
             str(row["label"]),
             str(row["description"]),
         )
         for row in rows
     ]
     text = [f"{suite.name} {suite.version}: {suite.description}", f"digest {suite.digest}", ""]
-    text += table(("kind", "samples", "held out", "bar", "", "label", "what it is"), cells)
+    text += table(("kind", "samples", "held out", "bar", "", "p95", "tools", "label", "what it is"), cells)
     value = {"name": suite.name, "version": suite.version, "digest": suite.digest, "kinds": rows}
     emit(value, as_json, "\n".join(text))
