@@ -33,7 +33,7 @@ from assay.inference.trace import Record, Trace
 from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
-from assay.providers.provider import Attempted, Meter
+from assay.providers.provider import Attempted, Exchange, Meter
 from assay.types import Event, Failed, Finished, Folder, Label, Raw, Request, Response, TextDelta, Usage
 
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
@@ -74,7 +74,8 @@ class Attempt:
         self._live = live
         self._request = request
         self._place = place
-        self._meter = Meter()
+        self._meter = Meter(exchange=Exchange() if place.trace.keep_exchanges else None)
+        self.record.exchange = self._meter.exchange
         self._folder = Folder()
         self._started = time.monotonic()
         self._reserved_usd: float | None = None
@@ -105,13 +106,12 @@ class Attempt:
         live, place = self._live, self._place
         # Filters have seen to this before; the look at the moment of sending fails closed.
         assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
-        prepared = live.prompt(self._request.kind).apply(self._request)
-        passing = place.untouched and live.may_pass_through(self._request)
+        attempted = live.attempted(self._request, untouched=place.untouched)
         key, known = None, None
-        if place.use_cache and not passing:
-            key = cache_key(await live.fingerprint(), prepared, place.seed)
+        if place.use_cache and attempted.raw is None:
+            key = cache_key(await live.fingerprint(), attempted.request, place.seed)
             known = await self._ledger.cached_reply(key)
-        async with aclosing(self._replay(known) if known is not None else self._ask(prepared, key, passing)) as stream:
+        async with aclosing(self._replay(known) if known is not None else self._ask(attempted, key)) as stream:
             async for event in stream:
                 yield event
 
@@ -126,17 +126,12 @@ class Attempt:
         for event in events_of(response):
             yield event
 
-    async def _ask(self, prepared: Request, key: str | None, passing: bool) -> AsyncGenerator[Event, None]:
+    async def _ask(self, attempted: Attempted, key: str | None) -> AsyncGenerator[Event, None]:
         await self._enter()
         try:
-            self._reserved_usd = self._bound(prepared, passing)
-            self.record.passed_through = passing
+            self._reserved_usd = self._bound(attempted)
+            self.record.passed_through = passing = attempted.raw is not None
             await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
-            attempted = Attempted(
-                request=prepared,
-                raw=self._request.native.raw if passing and self._request.native else None,
-                stream=self._request.stream,
-            )
             try:
                 held: list[Event] = []
                 ending = False
@@ -219,21 +214,20 @@ class Attempt:
 
     # ---------------------------------------------------------------------------------------- money
 
-    def _bound(self, prepared: Request, passing: bool) -> float | None:
+    def _bound(self, attempted: Attempted) -> float | None:
         """Upper bound of the cost in USD; None = unknown, which a budget does not accept.
 
         Raises:
             ConstraintError: a budget is set and nothing bounds what this call may cost.
         """
-        live = self._live
+        live, prepared = self._live, attempted.request
         if live.config.dialect == "local":
             return None  # paid in seconds of the team's own device, not billed
         tokens = prepared.sampling.max_tokens or (live.model.max_output_tokens if live.model else None)
         price = live.price.bound
         if price is not None and tokens is not None:
-            native = self._request.native
             asked = msgspec.structs.replace(prepared, native=None)
-            size = len(native.raw) if passing and native is not None else len(msgspec.json.encode(asked))
+            size = len(attempted.raw if attempted.raw is not None else msgspec.json.encode(asked))
             return bound_usd(price, size, tokens * (prepared.sampling.n or 1))
         budget = self._constraints.usd_per_month
         if budget is not None and self._constraints.unknown_price == "refuse" and live.config.dialect != "scripted":
@@ -298,7 +292,7 @@ class Attempt:
         # Of a cached answer nothing was used now; its tokens stand in the row of the call that was made.
         response = self._folder.response()
         usage = response.usage if outcome != "cached" else None
-        record.engine_s = meter.engine_s
+        record.engine_s, record.load_s = meter.engine_s, meter.load_s
         record.cost_usd, record.cost_basis = self._cost(outcome, error, usage)
         return Settlement(
             id=record.id,

@@ -15,7 +15,7 @@ from assay.config.schema import Deployment
 from assay.dialects.dialect import Dialect
 from assay.errors import AssayError
 from assay.inference.prompt import Prompt, compile_prompt, merge
-from assay.providers.provider import Provider
+from assay.providers.provider import Attempted, Provider
 from assay.types import Request
 
 
@@ -70,6 +70,24 @@ class LiveDeployment:
             and self.dialect is not None
             and request.native.dialect == self.dialect.name
             and self.prompt(request.kind).empty
+        )
+
+    def attempted(self, request: Request, *, untouched: bool) -> Attempted:
+        """A request as the provider gets it: prompt and settings applied, or the client's bytes as they are.
+
+        Args:
+            request: as the client, or a policy, said it.
+            untouched: no policy has changed it, so that the client's bytes may pass.
+
+        Raises:
+            ConfigError: a file of the prompt cannot be read.
+            BadRequest: the prompt cannot be applied to it.
+        """
+        passing = request.native if untouched and self.may_pass_through(request) else None
+        return Attempted(
+            request=self.prompt(request.kind).apply(request),
+            raw=passing.raw if passing is not None else None,
+            stream=request.stream,
         )
 
     @property

@@ -20,6 +20,7 @@ from assay.config.schema import Constraints
 from assay.errors import AssayError, ConstraintError, ProviderFault, Refused
 from assay.inference.attempt import Place
 from assay.inference.deployment import LiveDeployment
+from assay.inference.preview import Preview, previews
 from assay.inference.route import LiveRoute
 from assay.inference.steps import Steps
 from assay.inference.targets import Targets
@@ -82,6 +83,16 @@ class Spine:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
         return self._targets.removed(route, request, label)
 
+    def preview(self, request: Request, target: str) -> list[Preview]:
+        """What each deployment of a route would be sent for a request; nothing is sent and nothing recorded.
+
+        Raises:
+            ConfigError: there is no such target.
+        """
+        route = self.route(target)
+        asked = _with_kind(request, route)
+        return previews(self._targets, route, asked, effective_label(asked, route.label))
+
     async def close(self) -> None:
         """Let go of connections and local engines."""
         for target in self.targets.values():
@@ -107,7 +118,7 @@ class Spine:
         """
         trace = trace if trace is not None else Trace()
         route = self.route(target)
-        request = msgspec.structs.replace(request, kind=request.kind if request.kind is not None else route.kind)
+        request = _with_kind(request, route)
         place = self._place(route, request, trace, options)
         steps = Steps(self._targets, self.ledger, route, request, place)
         begun = False
@@ -169,6 +180,11 @@ class Spine:
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),
             untouched=True,
         )
+
+
+def _with_kind(request: Request, route: LiveRoute) -> Request:
+    """The request with the route's kind, where it names none."""
+    return msgspec.structs.replace(request, kind=request.kind if request.kind is not None else route.kind)
 
 
 def _row(

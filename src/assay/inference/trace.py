@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.errors import AssayError
 from assay.ledger.rows import CostBasis, Replayed, new_id
+from assay.providers.provider import Exchange
 from assay.types import Response
 
 
@@ -21,6 +22,8 @@ class Record:
         path: place inside the request (`0`, `1`, `1.0` for the first attempt of a nested route).
         total_s, first_event_s: seconds from the start of the attempt.
         engine_s: CPU or GPU seconds of a local engine.
+        load_s: seconds that it waited until a local engine had started; None = it was running.
+        exchange: what went over the wire, where the trace wants it.
         replayed: of an answer from the cache: what the call that made it cost.
     """
 
@@ -38,6 +41,8 @@ class Record:
     cost_usd: float | None = None
     cost_basis: CostBasis = "none"
     engine_s: float | None = None
+    load_s: float | None = None
+    exchange: Exchange | None = None
 
 
 @dataclass(slots=True)
@@ -46,6 +51,7 @@ class Trace:
 
     Attributes:
         answering: the attempt whose answer the client gets; set before its first event is handed on.
+        keep_exchanges: keep what goes over the wire, for a person who wants to see it.
         removed: `(candidate, reason)` of what the hard constraints took out, over all nested routes.
         pending: writes on their way to the ledger; awaited before the request counts as complete.
     """
@@ -53,6 +59,7 @@ class Trace:
     request_id: str = field(default_factory=new_id)
     run_id: str | None = None
     sample_id: str | None = None
+    keep_exchanges: bool = False
     started_at: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
     total_s: float | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from urllib.parse import urlsplit
 
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Dialect, WireRequest
 from assay.errors import AuthFailed, MalformedReply
-from assay.providers.provider import Attempted, Meter
+from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply, Transport
 from assay.types import Event, Raw
 
@@ -40,6 +41,7 @@ class HttpProvider:
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`."""
         wire = self._write(attempt)
+        meter.send(self._shown(wire))
         headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
 
         def sent(size: int) -> None:
@@ -70,6 +72,15 @@ class HttpProvider:
                 async for event in events:
                     yield event
 
+    def preview(self, attempt: Attempted) -> Wire:
+        """See `Provider.preview`."""
+        return self._shown(self._write(attempt))
+
+    def _shown(self, wire: WireRequest) -> Wire:
+        """The request without a user and password that the address may hold."""
+        url = urlsplit(self._base_url + wire.path)
+        return Wire(url._replace(netloc=url.netloc.rpartition("@")[2]).geturl(), wire.body)
+
     def _write(self, attempt: Attempted) -> WireRequest:
         quirks = self._deployment.quirks
         if attempt.raw is not None:
@@ -93,7 +104,7 @@ class HttpProvider:
 
     async def _whole(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
         body = await reply.read(MAX_REPLY_BYTES)
-        meter.received_bytes = len(body)
+        meter.receive(body)
         if tap:
             yield Raw(data=body)
         for event in self._dialect.read_response(body):
@@ -103,7 +114,7 @@ class HttpProvider:
         decoder = self._dialect.decoder()
         async with aclosing(reply.chunks()) as chunks:
             async for chunk in chunks:
-                meter.received_bytes += len(chunk)
+                meter.receive(chunk)
                 if tap:
                     yield Raw(data=chunk)
                 for event in decoder.feed(chunk):

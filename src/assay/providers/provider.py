@@ -24,6 +24,26 @@ class Attempted(NamedTuple):
     stream: bool = True
 
 
+class Wire(NamedTuple):
+    """A request in the form that its upstream gets. Headers are left out, for one of them is the key."""
+
+    url: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What went over the wire in one attempt, verbatim; kept for a person who asked to see it.
+
+    Attributes:
+        sent: None until a request was made.
+        received: the answer's body as far as it came.
+    """
+
+    sent: Wire | None = None
+    received: bytearray = field(default_factory=bytearray)
+
+
 @dataclass(slots=True)
 class Meter:
     """What an attempt measured on its way; a provider fills it in while it streams.
@@ -32,14 +52,29 @@ class Meter:
         sent_bytes: bytes of the request body handed to the upstream; 0 = nothing was sent.
         received_bytes: bytes of the answer.
         engine_s: CPU seconds (or GPU seconds) of the local engine that this attempt used.
+        load_s: seconds that this attempt waited until a local engine had started; None = it was running.
         request_id: the upstream's id of the request.
+        exchange: filled in where somebody wants to see the bytes; None = they are not kept.
     """
 
     sent_bytes: int = 0
     received_bytes: int = 0
     engine_s: float | None = None
+    load_s: float | None = None
     request_id: str | None = None
+    exchange: Exchange | None = None
     started_at: float = field(default_factory=time.monotonic)
+
+    def send(self, wire: Wire) -> None:
+        """Note the request; `sent_bytes` counts what was really handed over."""
+        if self.exchange is not None:
+            self.exchange.sent = wire
+
+    def receive(self, data: bytes) -> None:
+        """Count, and keep where that is wanted, bytes of the answer."""
+        self.received_bytes += len(data)
+        if self.exchange is not None:
+            self.exchange.received += data
 
 
 class Provider(Protocol):
@@ -50,6 +85,14 @@ class Provider(Protocol):
 
         Raises:
             ProviderError: the attempt failed, before or during the answer.
+        """
+        ...
+
+    def preview(self, attempt: Attempted) -> Wire:
+        """What `stream` would send; nothing is sent.
+
+        Raises:
+            RequestError, ProviderError: this upstream cannot be told what the request says.
         """
         ...
 

@@ -30,7 +30,7 @@ from msgspec import Meta
 
 from assay import errors
 from assay.errors import ConfigError, ProviderError, did_you_mean
-from assay.providers.provider import Attempted, Meter
+from assay.providers.provider import Attempted, Meter, Wire
 from assay.types import (
     Begin,
     Event,
@@ -122,6 +122,8 @@ class ScriptedProvider:
         asked = _last_text(attempt.request)
         rule, answer = self._choose(asked)
         meter.sent_bytes = len(asked.encode())
+        if meter.exchange is not None:
+            meter.send(self.preview(attempt))
         await asyncio.sleep(rule.delay_s)
         if rule.error is not None and rule.fail_after is None:
             raise _error(rule)
@@ -152,6 +154,10 @@ class ScriptedProvider:
                 answer = answer.replace(f"{{{place}}}", group or "")
             return rule, answer
         return Rule(), self._script.default
+
+    def preview(self, attempt: Attempted) -> Wire:
+        """See `Provider.preview`: the normalised request, for there is no wire."""
+        return Wire("scripted:", msgspec.json.encode(msgspec.structs.replace(attempt.request, native=None)))
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """The digest of the script stands for weights."""

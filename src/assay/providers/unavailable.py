@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from copy import copy
 
 from assay.errors import AssayError
-from assay.providers.provider import Attempted, Meter
+from assay.providers.provider import Attempted, Meter, Wire
 from assay.types import Event
 
 
@@ -21,6 +21,10 @@ class Unavailable:
         nothing: tuple[Event, ...] = ()
         for event in nothing:
             yield event
+        raise copy(self.reason)
+
+    def preview(self, attempt: Attempted) -> Wire:
+        """See `Provider.preview`."""
         raise copy(self.reason)
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:

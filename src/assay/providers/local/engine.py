@@ -115,7 +115,7 @@ class Engine:
             running: _Running | None = None
             abandoned = False
             try:
-                running = await self._ensure_running()
+                running = await self._measured_start(meter)
                 share = running.shares.enter()
                 try:
                     yield Lease(running.process, slot)
@@ -178,6 +178,15 @@ class Engine:
         await self.transport.close()
 
     # -------------------------------------------------------------------------------------------- start
+
+    async def _measured_start(self, meter: Meter) -> _Running:
+        """The running engine; the wait for one that had to be started is noted."""
+        if self._running is not None and self._running.process.is_alive:
+            return await self._ensure_running()
+        began = time.monotonic()
+        running = await self._ensure_running()
+        meter.load_s = time.monotonic() - began
+        return running
 
     async def _ensure_running(self) -> _Running:
         """The running engine, after starting one if there is none; requests that come meanwhile share the start."""

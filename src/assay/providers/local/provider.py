@@ -18,7 +18,7 @@ from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import BadRequest, ConnectionFailed, MalformedReply, RequestError
 from assay.providers.local.engine import Lease
 from assay.providers.local.pool import EnginePool
-from assay.providers.provider import Attempted, Meter
+from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply
 from assay.types import Event, OutputFormat, Request
 from assay.weights.digest import sha256_of
@@ -29,6 +29,7 @@ QUIRKS = {"grammar": True, "top_k": True}
 
 _CHAT = OpenAIChat()
 _COMPLETIONS = Completions()
+_URL = "local:"  # shown in place of an address that changes with every start
 _OURS = ("id_slot", "cache_prompt", "stream", "n")  # fields that a client of this dialect cannot set
 
 
@@ -63,6 +64,7 @@ class LocalProvider:
         async with self.engine.lease(_prompt_of(body), meter) as lease:
             payload = msgspec.json.encode(body | {"id_slot": lease.slot})
             meter.sent_bytes = len(payload)
+            meter.send(Wire(_URL + _path(dialect), payload))
             try:
                 async with aclosing(self._exchange(lease, dialect, payload, meter)) as events:
                     async for event in events:
@@ -75,10 +77,9 @@ class LocalProvider:
     async def _exchange(
         self, lease: Lease, dialect: Dialect, payload: bytes, meter: Meter
     ) -> AsyncGenerator[Event, None]:
-        path = "/v1/completions" if dialect is _COMPLETIONS else "/v1/chat/completions"
         async with self.engine.transport.request(
             "POST",
-            lease.process.address + path,
+            lease.process.address + _path(dialect),
             headers={
                 "content-type": "application/json",
                 "authorization": f"Bearer {lease.process.api_key}",
@@ -93,6 +94,11 @@ class LocalProvider:
             async with aclosing(_decode(reply, dialect, meter)) as events:
                 async for event in events:
                     yield event
+
+    def preview(self, attempt: Attempted) -> Wire:
+        """See `Provider.preview`; the number of the slot comes when one is free."""
+        dialect: Dialect = _COMPLETIONS if attempt.request.form == "completion" else _CHAT
+        return Wire(_URL + _path(dialect), msgspec.json.encode(_write(attempt.request, dialect, self._weights.stem)))
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """Digests of weights and chat template, and the engine's version.
@@ -117,11 +123,15 @@ class LocalProvider:
         await self._pool.release(self.engine)
 
 
+def _path(dialect: Dialect) -> str:
+    return "/v1/completions" if dialect is _COMPLETIONS else "/v1/chat/completions"
+
+
 async def _decode(reply: Reply, dialect: Dialect, meter: Meter) -> AsyncGenerator[Event, None]:
     decoder = dialect.decoder()
     async with aclosing(reply.chunks()) as chunks:
         async for data in chunks:
-            meter.received_bytes += len(data)
+            meter.receive(data)
             for event in decoder.feed(data):
                 yield event
     for event in decoder.close():
