@@ -1,1 +1,1 @@
-"""Rooms where model-written code runs: so far SQL over a read-only database."""
+"""Rooms where model-written code runs: SQL over a read-only database, Python behind walls that the kernel keeps."""

@@ -1,0 +1,236 @@
+"""One started box: a process behind walls that waits for one job, is watched while it runs, and is gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import select
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from assay.errors import SandboxError, SandboxUnavailable
+from assay.sandbox.guest import READY
+from assay.sandbox.limits import Limits, Outcome
+
+__all__ = ["Box", "Job", "message"]
+
+START_TIMEOUT_S = 20.0
+LOOK_S = 0.05
+"""Seconds between two looks at the work folder; what is written meanwhile is not held off."""
+_GONE_TIMEOUT_S = 10.0
+_READ_BYTES = 1 << 16
+
+
+class Job(NamedTuple):
+    """What a box does: Python `code`, the `files` of its work folder, its arguments, import paths and input."""
+
+    code: str
+    files: Mapping[str, bytes]
+    argv: Sequence[str]
+    paths: Sequence[str]
+    stdin: bytes
+
+
+def message(content: dict[str, Any]) -> bytes:
+    """A message as the guest reads it. It runs the same version of Python, so `marshal` understands itself."""
+    body = marshal.dumps(content)
+    return len(body).to_bytes(8, "little") + body
+
+
+class Box:
+    """Wraps the process of a box. `kill` may be called from any thread, the rest by one owner.
+
+    Args:
+        process: with pipes for its input and outputs, in a session of its own.
+        setup: the first message.
+        limits: of the run.
+        look: called now and then during the run; returns why the run must be stopped, if it must.
+        clear: called when the process is gone.
+    """
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        setup: dict[str, Any],
+        limits: Limits,
+        look: Callable[[], str | None],
+        clear: Callable[[], None],
+    ) -> None:
+        self._process, self._limits, self._look, self._clear = process, limits, look, clear
+        self._pidfd = os.pidfd_open(process.pid)
+        self._reaping = threading.Lock()
+        self._closed = False
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101, PT018
+        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            os.set_blocking(pipe.fileno(), False)
+        with contextlib.suppress(BrokenPipeError):  # it has ended already; `ready` will tell why
+            os.write(self._stdin.fileno(), message(setup))
+
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        return self._process.pid
+
+    def ready(self) -> None:
+        """Wait until the walls stand and the guest waits for its job.
+
+        Raises:
+            SandboxUnavailable: it ended before, or took too long; the message is what it said.
+        """
+        if not select.select([self._stdout], [], [], START_TIMEOUT_S)[0]:
+            raise SandboxUnavailable(f"a box did not start within {START_TIMEOUT_S:g} s")
+        if os.read(self._stdout.fileno(), 1) != READY:
+            select.select([self._pidfd], [], [], START_TIMEOUT_S)
+            said = _rest(self._stderr.fileno()).decode("utf-8", "replace").strip()
+            raise SandboxUnavailable(f"a box did not start: {said[-500:] or 'no reason was given'}")
+
+    def run(self, job: Job) -> Outcome:
+        """Do the job, to its end or to the first limit; the process and all that it made are gone on return.
+
+        Raises:
+            SandboxError: the box was killed from outside.
+        """
+        content = {"code": job.code, "files": dict(job.files), "argv": list(job.argv), "paths": list(job.paths)}
+        began_s = time.monotonic()
+        run = _Watched(self, began_s, message(content) + job.stdin)
+        stopped = run.until_end()
+        code = self._end()
+        wall_s = time.monotonic() - began_s
+        if stopped is None and code == 128 + signal.SIGXCPU:
+            stopped = f"used more than {self._limits.cpu_s} s of CPU"
+        if stopped is None and self._closed:
+            raise SandboxError("the room was closed while code ran in it")
+        return Outcome(bytes(run.stdout), bytes(run.stderr), None if stopped else code, stopped, wall_s)
+
+    def kill(self) -> None:
+        """End everything in the box, from any thread."""
+        self._closed = True
+        self._kill()
+
+    def close(self) -> None:
+        """End everything in the box and give back what it held. May be called again."""
+        self._end()
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+            self._clear()
+
+    def _kill(self) -> None:
+        with self._reaping:
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _end(self) -> int:
+        """Kill what is left, wait until it is gone, and tell how the process ended by itself, if it did."""
+        self._kill()
+        if self._process.returncode is None:
+            select.select([self._pidfd], [], [], _GONE_TIMEOUT_S)
+            with self._reaping:
+                self._process.wait()
+            self._await_silence()
+        code = self._process.returncode
+        return 128 - code if code < 0 else code
+
+    def _await_silence(self) -> None:
+        """Return when nobody holds the outputs any more: then the last process of the box is gone."""
+        until_s = time.monotonic() + _GONE_TIMEOUT_S
+        for pipe in (self._stdout, self._stderr):
+            while (left_s := until_s - time.monotonic()) > 0:
+                readable = select.select([pipe], [], [], left_s)[0]
+                if readable and not os.read(pipe.fileno(), _READ_BYTES):
+                    break
+
+
+class _Watched:
+    """One run: feeds the input, collects the outputs, looks at the clock and the work folder."""
+
+    def __init__(self, box: Box, began_s: float, message: bytes) -> None:
+        self._box, self._limits = box, box._limits
+        self._until_s = began_s + self._limits.wall_s
+        self._next_look_s = began_s + LOOK_S
+        self._pending = memoryview(message)
+        self.stdout, self.stderr = bytearray(), bytearray()
+
+    def until_end(self) -> str | None:
+        """Return when the process has ended, or with the reason why it must be."""
+        box = self._box
+        with selectors.DefaultSelector() as selector:
+            selector.register(box._pidfd, selectors.EVENT_READ, None)
+            selector.register(box._stdin, selectors.EVENT_WRITE, None)
+            selector.register(box._stdout, selectors.EVENT_READ, self.stdout)
+            selector.register(box._stderr, selectors.EVENT_READ, self.stderr)
+            while True:
+                events = selector.select(max(0.0, min(self._until_s, self._next_look_s) - time.monotonic()))
+                for key, _ in events:
+                    if key.fileobj is box._stdin:
+                        self._feed(selector)
+                    elif key.data is not None and not self._collect(key.fd, key.data):
+                        selector.unregister(key.fileobj)
+                reason = self._reason()
+                if reason is not None:
+                    return reason
+                if any(key.fd == box._pidfd for key, _ in events):
+                    self._collect(box._stdout.fileno(), self.stdout, to_end=True)
+                    self._collect(box._stderr.fileno(), self.stderr, to_end=True)
+                    return self._cut()
+
+    def _feed(self, selector: selectors.BaseSelector) -> None:
+        stdin = self._box._stdin
+        try:
+            self._pending = self._pending[os.write(stdin.fileno(), self._pending) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._pending = memoryview(b"")
+        if not self._pending:
+            selector.unregister(stdin)
+            stdin.close()
+
+    def _collect(self, fd: int, into: bytearray, *, to_end: bool = False) -> bool:
+        """Read what is there; false at the end of the stream. One byte over the cap tells that it was exceeded."""
+        while len(into) <= self._limits.output_bytes:
+            try:
+                piece = os.read(fd, _READ_BYTES)
+            except BlockingIOError:
+                return True
+            into += piece
+            if not piece:
+                return False
+            if not to_end:
+                return True
+        return True
+
+    def _reason(self) -> str | None:
+        now_s = time.monotonic()
+        if now_s >= self._until_s:
+            return f"ran longer than {self._limits.wall_s:g} s"
+        if now_s >= self._next_look_s:
+            self._next_look_s = now_s + LOOK_S
+            return self._cut() or self._box._look()
+        return self._cut()
+
+    def _cut(self) -> str | None:
+        cap = self._limits.output_bytes
+        for output, name in ((self.stdout, "standard output"), (self.stderr, "standard error")):
+            if len(output) > cap:
+                del output[cap:]
+                return f"wrote more than {cap:,} bytes to {name}"
+        return None
+
+
+def _rest(fd: int) -> bytes:
+    try:
+        return os.read(fd, _READ_BYTES)
+    except BlockingIOError:
+        return b""

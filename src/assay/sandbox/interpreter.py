@@ -1,0 +1,59 @@
+"""The interpreter that runs in a box: the one that runs us, without its site-packages, and the files it needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+__all__ = ["ENVIRONMENT", "arguments", "environment", "executable", "needed", "packages"]
+
+ENVIRONMENT: Mapping[str, str] = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "PYTHONHASHSEED": "0",  # the order of a set must not decide whether an answer is right
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+# Libraries that the interpreter and compiled packages are linked with, the linker's list of them, and time zones.
+_SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+
+
+@cache
+def executable() -> Path:
+    """The real file of the base interpreter, behind virtual environments and links."""
+    return Path(os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable))
+
+
+def arguments(program: str) -> list[str]:
+    """A command that runs a `program` text: without user site, unsafe path, site-packages or an environment but ours.
+
+    `-I` would do as much, and ignore PYTHONHASHSEED too.
+    """
+    return [str(executable()), "-s", "-P", "-S", "-c", program]
+
+
+def environment(home: str, temporary: str) -> dict[str, str]:
+    """The whole environment of a box."""
+    return {**ENVIRONMENT, "HOME": home, "TMPDIR": temporary}
+
+
+@cache
+def needed() -> tuple[Path, ...]:
+    """Files and folders that the interpreter reads to start and to import its own library."""
+    base = executable().parent.parent
+    own = [executable(), base / "lib", base / "lib64"]
+    return tuple(path for path in [*map(Path, _SYSTEM), *own] if path.exists())
+
+
+@cache
+def packages() -> tuple[Path, ...]:
+    """The folders of this environment's installed packages."""
+    paths = sysconfig.get_paths()
+    return tuple(dict.fromkeys(Path(paths[name]) for name in ("purelib", "platlib") if os.path.isdir(paths[name])))
