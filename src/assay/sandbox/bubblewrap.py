@@ -145,21 +145,26 @@ class _Folder:
     def __init__(self, info_fd: int, limits: Limits) -> None:
         self._info_fd = info_fd
         self._limits = limits
+        self._init: int | None = None
         self._path: str | None = None
 
     def look(self) -> str | None:
         """Why the run must be stopped, if it must."""
-        if self._path is None:
-            init = json.loads(os.read(self._info_fd, 4096))["child-pid"]
-            with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as file:
-                self._path = f"/proc/{file.read().split()[0]}/root{FOLDER}"
         try:
-            about = os.statvfs(self._path)
-        except OSError:  # it has just ended
+            about = os.statvfs(self._path or self._find())
+        except (OSError, IndexError):  # the guest has just ended
             return None
         if about.f_files - about.f_ffree > self._limits.work_files:
             return f"made more than {self._limits.work_files:,} files"
         return None
+
+    def _find(self) -> str:
+        """The folder seen through the guest, the one child of the process that bubblewrap put first in the box."""
+        if self._init is None:
+            self._init = json.loads(os.read(self._info_fd, 4096))["child-pid"]
+        with open(f"/proc/{self._init}/task/{self._init}/children", encoding="ascii") as file:
+            self._path = f"/proc/{file.read().split()[0]}/root{FOLDER}"
+        return self._path
 
     def close(self) -> None:
         """Give the descriptor back."""
