@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from assay.catalog.model import FACTS, Day, Entry, Host, Model, Source
+from assay.catalog.model import FACTS, Day, Entry, Host, Licence, Model, Source
 from assay.errors import CatalogError, did_you_mean
 
 __all__ = ["Catalog", "builtin", "load", "read"]
@@ -33,17 +33,20 @@ class File(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     sources: dict[str, Source] = {}
     models: tuple[Model, ...] = ()
     hosts: dict[str, Host] = {}
+    licences: dict[str, Licence] = {}
 
 
 class Catalog:
-    """The models and hosts of some data files; later files win."""
+    """The models, hosts and licences of some data files; later files win."""
 
     def __init__(self, files: Iterable[tuple[str, File]]) -> None:
         models: dict[str, Model] = {}
         self._hosts: dict[str, Host] = {}
+        self._licences: dict[str, Licence] = {}
         for _, file in files:
             models.update({model.id: model for model in file.models})
             self._hosts.update(file.hosts)
+            self._licences.update(file.licences)
         self._models = dict(sorted(models.items()))
         self._names = _names(self._models)
 
@@ -85,6 +88,10 @@ class Catalog:
         if key not in self._hosts:
             raise CatalogError(f"the catalogue has no host {key!r}; {did_you_mean(key, self._hosts)}")
         return self._hosts[key]
+
+    def licence(self, key: str) -> Licence | None:
+        """What is known of the licence with this id; `None` = nothing, so it cannot be taken for an open one."""
+        return self._licences.get(key)
 
 
 def load(files: Iterable[str | Path] = ()) -> Catalog:
@@ -132,6 +139,8 @@ def read(data: bytes, name: str) -> File:
     models = tuple(_complete(model, file, sources, name) for model in file.models)
     for key, host in file.hosts.items():
         _check_keys(f"{name}: host {key!r}", host.evidence, host.evidence_for, Host.__struct_fields__, sources)
+    for key, licence in file.licences.items():
+        _check_source(f"{name}: licence {key!r}", licence.evidence, sources)
     doubled = [model.id for at, model in enumerate(models) if any(model.id == other.id for other in models[:at])]
     if doubled:
         raise CatalogError(f"{name}: {doubled[0]!r} is there twice; remove one")
@@ -148,7 +157,8 @@ def _complete(model: Model, file: File, shared: dict[str, Source], name: str) ->
     own = {key: _dated(source, file.as_of) for key, source in model.sources.items()}
     sources = {**shared, **own}
     _check_keys(where, model.evidence, model.evidence_for, FACTS, sources)
-    for key in [offer.evidence for offer in model.hosts] + [item.evidence for item in model.weights]:
+    on_hub = [item.hub.evidence for item in model.weights if item.hub is not None]
+    for key in [offer.evidence for offer in model.hosts] + [item.evidence for item in model.weights] + on_hub:
         _check_source(where, key, sources)
     for fact in model.notes:
         if fact not in FACTS:

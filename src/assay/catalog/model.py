@@ -14,7 +14,9 @@ from msgspec import Meta
 from assay.config.schema import Price
 from assay.errors import CatalogError, did_you_mean
 
-__all__ = ["FACTS", "Day", "Host", "HostedAt", "Modality", "Model", "PriceRef", "Source", "Weights"]
+__all__ = [
+    "FACTS", "Day", "Host", "HostedAt", "HubFile", "Licence", "Modality", "Model", "PriceRef", "Source", "Weights",
+]  # fmt: skip
 
 Day = Annotated[str, Meta(pattern=r"^\d{4}(-\d{2}){0,2}$")]
 """A date as exactly as it is known: `2023`, `2023-09` or `2023-09-30`."""
@@ -69,10 +71,26 @@ class HostedAt(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     note: str | None = None
 
 
-class Weights(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A file of weights that packages carry: either one `source` with its `package`, or `parts` with `packages`.
+class HubFile(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file of weights on the Hugging Face hub.
 
     Attributes:
+        repo: `owner/name` of the repository.
+        file: its path in the repository.
+        revision: branch, tag or commit.
+    """
+
+    repo: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
+    file: Annotated[str, Meta(min_length=1)]
+    evidence: str
+    revision: Annotated[str, Meta(min_length=1)] = "main"
+
+
+class Weights(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file of weights: on the hub, or carried by packages as one `source` with its `package`, or as `parts`.
+
+    Attributes:
+        hub: where the Hugging Face hub has it.
         source: `package:<module>/<path>`: the file inside an installed package.
         package: the pinned requirement that brings it (install without its dependencies).
         parts, packages: the same for a file cut into pieces, in the order they are joined.
@@ -81,6 +99,7 @@ class Weights(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """
 
     evidence: str
+    hub: HubFile | None = None
     source: PackageFile | None = None
     package: Requirement | None = None
     parts: tuple[PackageFile, ...] = ()
@@ -90,19 +109,39 @@ class Weights(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     quantisation: str | None = None
 
     def __post_init__(self) -> None:
-        """Exactly one of the two forms."""
-        if (self.source is None) == (not self.parts):
-            raise ValueError("weights need either `source` or `parts`")
+        """At least one place, at most one of the two forms in packages, a package for each part."""
+        if self.source is not None and self.parts:
+            raise ValueError("weights are either one `source` or `parts`, not both")
+        if not (self.files or self.hub):
+            raise ValueError("weights need a `source`, `parts` or a `hub` file")
+        if self.requirements and len(self.requirements) != len(self.files):
+            raise ValueError(f"weights have {len(self.files)} parts in {len(self.requirements)} packages")
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files to join, in order; one for a file that was not cut."""
+        """The files to join, in order; one for a file that was not cut; none where only the hub has it."""
         return (self.source,) if self.source is not None else self.parts
 
     @property
     def requirements(self) -> tuple[str, ...]:
         """The pinned packages that bring them."""
         return (self.package,) if self.package is not None else self.packages
+
+
+class Licence(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a licence of weights is called and asks for.
+
+    Attributes:
+        osi_approved: whether the Open Source Initiative approved it.
+        url: where its text stands.
+        summary: what a user must know of it, in a sentence.
+    """
+
+    name: str
+    osi_approved: bool
+    evidence: str
+    url: str | None = None
+    summary: str | None = None
 
 
 class Host(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -192,7 +231,7 @@ class Model(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
             return None
         return self.sources[self.evidence_for.get(fact, self.evidence)]
 
-    def source_of(self, part: HostedAt | Weights) -> Source:
+    def source_of(self, part: HostedAt | Weights | HubFile) -> Source:
         """Who says so, of one of this model's hosts or weights."""
         return self.sources[part.evidence]
 

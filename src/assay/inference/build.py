@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from assay import plugins
 from assay.catalog.load import Catalog
+from assay.catalog.located import weights_of
 from assay.catalog.model import Model
 from assay.checks.check import Check
 from assay.checks.registry import make_check
@@ -23,6 +24,7 @@ from assay.providers.transport import Transport
 from assay.providers.unavailable import Unavailable
 from assay.routing.options import make_policy
 from assay.types import Label
+from assay.weights.store import Store
 
 if TYPE_CHECKING:
     from assay.ledger.store import Ledger
@@ -114,19 +116,16 @@ class Builder:
     def _local(self, name: str, deployment: Deployment, model: Model | None) -> Provider:
         from assay.providers.local.pool import EnginePool
         from assay.providers.local.provider import LocalProvider
-        from assay.weights.locate import locate
 
-        source = deployment.weights
-        if source is None and model is not None:
-            source = next((weights.source for weights in model.weights if weights.source is not None), None)
-        if source is None:
-            raise ConfigError(
-                f"deployments.{name}: weights is missing, and the catalogue knows none of {deployment.model!r}"
-            )
         if self._engines is None:
             self._engines = EnginePool()
         try:
-            return LocalProvider(deployment, locate(source), self._engines)
+            path = weights_of(deployment, model, Store())
+            if path is None:
+                raise ConfigError(
+                    f"deployments.{name}: weights is missing, and the catalogue knows none of {deployment.model!r}"
+                )
+            return LocalProvider(deployment, path, self._engines)
         except WeightsError as error:
             return Unavailable(error)
 

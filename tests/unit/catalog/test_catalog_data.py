@@ -17,12 +17,14 @@ MODELS = [pytest.param(model, id=model.id) for model in builtin().models]
 
 @pytest.mark.parametrize("name", FILES)
 def test_data_file_is_valid_and_named_after_its_family(name: str) -> None:
-    """A data file parses, names a source for everything, and holds one family (or the hosts)."""
+    """A data file parses, names a source for everything, and holds one family (or hosts, or licences)."""
     file = read((resources.files("assay.catalog") / "data" / name).read_bytes(), name)
-    assert file.hosts or file.models
+    assert file.hosts or file.models or file.licences
     assert {model.family for model in file.models} <= {file.family}
     used = {key for model in file.models for key in (model.evidence, *model.evidence_for.values())}
     used |= {part.evidence for model in file.models for part in (*model.hosts, *model.weights)}
+    used |= {item.hub.evidence for model in file.models for item in model.weights if item.hub}
+    used |= {licence.evidence for licence in file.licences.values()}
     used |= {key for host in file.hosts.values() for key in (host.evidence, *host.evidence_for.values())}
     assert set(file.sources) == used, "a source that no fact uses"
 
@@ -46,6 +48,7 @@ def test_ecosystem_and_offers_agree(model: Model) -> None:
     else:
         assert model.licence
         assert all(item.sha256 and item.bytes for item in model.weights)
+        assert builtin().licence(model.licence) is not None
     for offer in model.hosts:
         assert builtin().host(offer.host).api_key_env
 
