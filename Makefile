@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@"; else \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; fi
 
-.PHONY: demo test e2e check bench docs golden lock clean help
+.PHONY: demo models test debian e2e check bench docs golden lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ help: ## this list
 demo: .stamps/run ## set up what is missing, measure real local models, choose, pin, serve, ask
 	@$(BIN)/assay demo
 
+models: .stamps/run ## pull a larger open model (0.5 GB) that the demo then measures too
+	@$(BIN)/assay pull qwen/qwen2.5-coder-0.5b-instruct
+
 test: .stamps/dev ## all tests that need nothing but Python
 	@$(BIN)/python -m pytest -q tests/unit tests/contract
 
@@ -50,7 +53,16 @@ check: .stamps/dev ## lint, types, import contracts, generated docs
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python docs/generate.py --check
 
-e2e: .stamps/dev ## lint and types, then the whole loop on real weights, kill -9 included (nothing of Debian's yet)
+debian: ## install what only `make e2e` needs and Debian has: Chromium for the report's page, bubblewrap
+	@for program in chromium:chromium bwrap:bubblewrap pdftoppm:poppler-utils; do \
+		command -v "$${program%%:*}" >/dev/null || echo "$${program##*:}"; done > .stamps/debian; \
+	if [ ! -s .stamps/debian ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			$$(cat .stamps/debian) >/dev/null; \
+	else echo "not installed, and tests that need them are skipped: $$(tr '\n' ' ' < .stamps/debian)"; fi
+
+e2e: .stamps/e2e debian ## lint and types, then the whole loop on real weights, kill -9 and a browser included
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -q tests/e2e
 
