@@ -1,9 +1,206 @@
-"""`assay compare`."""
+"""`assay compare`: is one better than another on the same samples, and where do they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from assay.cli.door import config_option, emit, finish, json_option, run
+
+if TYPE_CHECKING:
+    from assay.app import App
+    from assay.evals.answers import Reply, Row
+    from assay.evals.comparison import Compared, Pair
+    from assay.evals.runner import Run, Runner
+
+SHOWN = 10
+CUT_CHARS = 240
+
 
 @click.command("compare")
-def command() -> None:
-    """Being written."""
-    raise click.UsageError("compare is being written")
+@click.argument("names", metavar="A B [C ...]", nargs=-1, required=True)
+@click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
+@click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part of the samples.")
+@click.option("--no-run", is_flag=True, help="Ask nothing; compare what the ledger has.")
+@click.option("--all", "every", is_flag=True, help="Show all samples, not only those where they differ.")
+@click.option("-n", "--limit", type=click.IntRange(0), help=f"Show so many samples [default: {SHOWN}; JSON: all].")
+@click.option("--full", is_flag=True, help="Show inputs and answers uncut.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the runs that names stand for, and of what is asked.",
+)
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@config_option
+@json_option
+def command(
+    names: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, no_run: bool, every: bool,
+    limit: int | None, full: bool, seed: int, concurrency: int, config: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Compare deployments, routes or runs, sample by sample, and show where they differ.
+
+    A name stands for the newest run of that deployment or route as it is now; samples without a score are asked
+    first. The id of a run (its beginning will do) stands for that run as it is: of a prompt before it was changed,
+    say. Only samples that both have a score for count. A difference is established when McNemar's exact test
+    says so at 5 %, after Holm's adjustment for all pairs.
+
+    \b
+    Examples:
+      assay compare small frontier
+      assay compare small 019a3f --no-run -k sql --all
+      assay compare zero few grammar --json
+
+    Exit code 0: one is better than every other; 4: these samples cannot tell.
+    """
+    compared = run(_compare(names, folder, kinds, split, no_run, seed, concurrency, config))
+    from assay.evals.comparison import verdict
+
+    wanted = [row for row in compared.rows if every or row.differs]
+    most = limit if limit is not None else None if as_json else SHOWN
+    shown = wanted[:most]
+    result = {
+        "verdict": verdict(compared), "best": compared.best, "suite": compared.suite,
+        "suite_digest": compared.suite_digest, "samples": compared.samples, "sides": compared.sides,
+        "pairs": compared.pairs, "differing": sum(row.differs for row in compared.rows), "rows": shown,
+    }  # fmt: skip
+    emit(result, as_json, "" if as_json else render(compared, shown, len(wanted), every, full))
+    finish(0 if compared.best is not None else 4)
+
+
+async def _compare(
+    names: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, no_run: bool, seed: int,
+    concurrency: int, config: str | None,
+) -> Compared:  # fmt: skip
+    from assay.app import open_app
+    from assay.cli.evaluate import show_recovered
+    from assay.cli.progress import EvalProgress
+    from assay.evals.comparison import compare_runs
+    from assay.evals.grading import check_graders
+    from assay.evals.runner import Runner
+    from assay.evals.suite import read_suite
+
+    different = tuple(dict.fromkeys(names))
+    if len(different) < 2:
+        raise click.UsageError(f"name two to compare, not {names[0]!r} alone")
+    async with open_app(config) as app:
+        show_recovered(app.ledger.recovered)
+        whole = read_suite(folder or app.suite_path)
+        part = whole.only(kinds, split)  # type: ignore[arg-type]  # click checked it
+        with EvalProgress(len(part.samples) * len(different)) as progress:
+            runner = Runner(
+                app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
+                on_result=progress.result,
+            )  # fmt: skip
+            runs = [await _known(app, runner, name, no_run) for name in different]
+            if not no_run:
+                check_graders(part.samples)
+                for name, known in zip(different, runs, strict=True):
+                    if name in app.spine.targets:
+                        await runner.complete(known, part)
+    return compare_runs(runs, part)
+
+
+async def _known(app: App, runner: Runner, name: str, no_run: bool) -> Run:
+    """The run that a name or an id stands for.
+
+    Raises:
+        ConfigError: it stands for nothing.
+        DecisionError: nothing may be asked, and there is no run.
+    """
+    from assay.errors import ConfigError, DecisionError, did_you_mean
+    from assay.evals.runner import read_run
+
+    if name in app.spine.targets:
+        found = await runner.known(name) if no_run else await runner.open(name)
+        if found is None:
+            raise DecisionError(
+                f"there is no run of {name!r} as it is now on this suite, with this seed; leave --no-run out, "
+                f"or name an earlier run by its id{await _earlier(app, name)}"
+            )
+        return found
+    row = await app.ledger.run(name)
+    if row is None:
+        near = did_you_mean(name, app.spine.targets)
+        raise ConfigError(f"{name!r} is neither a deployment or route nor the id of a run; {near}")
+    return await read_run(app.ledger, row)
+
+
+async def _earlier(app: App, name: str) -> str:
+    ids = [row.id[:14] for row in await app.ledger.runs(200) if row.target == name]
+    return f": {', '.join(ids[:3])}" if ids else ""
+
+
+# ------------------------------------------------------------------------------------------- text
+
+
+def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, full: bool) -> str:
+    """The verdict, figures side by side, and the samples."""
+    from assay.cli.evaluate import COLUMNS, cells
+    from assay.cli.figures import cut
+    from assay.decision.explain import table
+    from assay.evals.comparison import verdict
+
+    lines = [verdict(compared), ""]
+    rows = [(side.name, *cells(side.figures)) for side in compared.sides]
+    lines += table(("", *COLUMNS), rows, indent="  ")
+    for side in compared.sides:
+        lines += [f"  {side.name}: {count} unscored: {cut(why, CUT_CHARS)}" for why, count in side.unscored.items()][:3]
+    for pair in compared.pairs:
+        lines += ["", *_per_kind(pair)]
+    lines += ["", f"Samples {'that were answered' if every else 'where they differ'}: {wanted}"]
+    if len(shown) < wanted:
+        lines[-1] += f"; the first {len(shown)} (--limit):"
+    for row in shown:
+        lines += ["", *_sample(row, full)]
+    return "\n".join(lines)
+
+
+def _per_kind(pair: Pair) -> list[str]:
+    from assay.decision.explain import table
+
+    head = ("kind", "samples", f"only {pair.a}", f"only {pair.b}", "difference", "95 % interval", "p (Holm)", "better")
+    rows = []
+    for kind, one in pair.kinds.items():
+        size, span, p_value = "-", "-", "-"
+        if one.difference is not None and one.interval is not None:
+            size = f"{one.difference * 100:+.0f} points"
+            span = f"{one.interval[0] * 100:+.0f} to {one.interval[1] * 100:+.0f}"
+            p_value = f"{one.p_adjusted:.2g}"
+        rows.append((kind, str(one.samples), str(one.only_a), str(one.only_b), size, span, p_value, one.better or "-"))
+    return table(head, rows, indent="  ")
+
+
+def _sample(row: Row, full: bool) -> list[str]:
+    from assay.cli.figures import block, cut
+
+    most = None if full else CUT_CHARS
+    target = row.target if isinstance(row.target, str) else _json(row.target)
+    lines = [f"{row.kind} / {row.sample} ({row.split})", *block("input", cut(row.input, most))]
+    lines += block("target", cut(target, most))
+    for reply in row.replies:
+        lines += _reply(reply, most)
+    return lines
+
+
+def _reply(reply: Reply, most: int | None) -> list[str]:
+    from assay.cli.figures import block, cost, cut, seconds
+
+    mark = "?" if reply.value is None else "+" if reply.value >= 1 else "-"
+    answer = cut(reply.answer, most) if reply.answer is not None else "(no answer)"
+    spent = f"{seconds(reply.latency_s)}, {cost(reply.usd, reply.engine_s)}{', cached' if reply.cached else ''}"
+    words = [f"{score.grader}: {score.explanation}" for score in reply.scores if score.explanation]
+    if reply.unscored is not None:
+        words = [f"unscored: {reply.unscored}"]
+    lines = block(f"{mark} {reply.name} ({spent})", answer)
+    return lines + [f"      {cut(word, most)}" for word in words]
+
+
+def _json(value: object) -> str:
+    import msgspec
+
+    return msgspec.json.encode(value).decode()

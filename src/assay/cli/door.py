@@ -35,8 +35,13 @@ def config_option(command: F) -> F:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run something async; Ctrl-C cancels it in order, so that what was done is kept."""
-    with asyncio.Runner(loop_factory=_loop) as runner:
-        return runner.run(work)
+    with runner() as opened:
+        return opened.run(work)
+
+
+def runner() -> asyncio.Runner:
+    """Runs several things one after another in one event loop; Ctrl-C cancels the one that runs."""
+    return asyncio.Runner(loop_factory=_loop)
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -54,11 +59,18 @@ def emit(value: object, as_json: bool, text: str) -> None:
 
         data = msgspec.json.encode(value, enc_hook=str)
         text = msgspec.json.format(data, indent=2).decode()
+    say(text if text.endswith("\n") else text + "\n")
+
+
+def say(text: str) -> bool:
+    """Write to stdout at once. False when the reader has left (`| head`): no error, but nobody reads on."""
     try:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()  # here, where a pipe without a reader is no error yet
-    except BrokenPipeError:  # the reader has left: the command goes on to its own exit code
+    except BrokenPipeError:  # the command goes on to its own exit code
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def note(text: str) -> None:

@@ -9,7 +9,10 @@ import click
 from assay.cli.door import config_option, emit, finish, json_option, note, run
 
 if TYPE_CHECKING:
-    from assay.evals.scorecard import Comparison, Metrics, Scorecard
+    from assay.evals.comparison import Compared
+    from assay.evals.scorecard import Metrics, Scorecard
+
+COLUMNS = ("passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "cost each", "cached")
 
 
 @click.command("eval")
@@ -55,10 +58,11 @@ async def _eval(
 ) -> int:  # fmt: skip
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
+    from assay.evals.comparison import compare_runs
     from assay.evals.grading import check_graders
     from assay.evals.runner import Runner
-    from assay.evals.scorecard import compare, scorecard
-    from assay.evals.suite import read_suite, shuffled
+    from assay.evals.scorecard import scorecard
+    from assay.evals.suite import read_suite
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
@@ -75,13 +79,11 @@ async def _eval(
             runs = []
             for name in names:
                 evaluated = await runner.open(name, fresh=fresh)
-                for kind in suite.kinds:
-                    await runner.evaluate(evaluated, shuffled(suite.of(kind), seed))
-                await runner.finish(evaluated)
+                await runner.complete(evaluated, suite)
                 runs.append(evaluated)
         cards = [scorecard(one, suite) for one in runs]
-        pairs = [compare(a, b) for place, a in enumerate(runs) for b in runs[place + 1 :]]
-    emit({"scorecards": cards, "comparisons": pairs}, as_json, render(cards, pairs))
+        compared = compare_runs(runs, suite)
+    emit({"scorecards": cards, "comparisons": compared.pairs}, as_json, render(cards, compared))
     return 3 if any(card.overall.unscored for card in cards) else 0
 
 
@@ -97,40 +99,34 @@ def show_recovered(recovered: object) -> None:
         )
 
 
-def render(cards: list[Scorecard], pairs: list[Comparison]) -> str:
+def render(cards: list[Scorecard], compared: Compared) -> str:
     """Scorecards and comparisons as text."""
     from assay.decision.explain import table
+    from assay.evals.comparison import verdict
 
-    head = ("kind", "passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "cost each", "cached")
+    head = ("kind", *COLUMNS)
     lines: list[str] = []
     for card in cards:
         lines += [f"{card.target}  (run {card.run}, suite {card.suite}, seed {card.seed})"]
-        rows = [(name, *_cells(one)) for name, one in card.kinds.items()]
-        lines += table(head, [*rows, ("overall", *_cells(card.overall))], indent="  ")
+        rows = [(name, *cells(one)) for name, one in card.kinds.items()]
+        lines += table(head, [*rows, ("overall", *cells(card.overall))], indent="  ")
         for reason, count in sorted(card.unscored.items(), key=lambda item: -item[1])[:3]:
             lines.append(f"  {count} unscored: {reason}")
         if card.overall.unscored and card.overall.bounds:
             low, high = card.overall.bounds
             lines.append(f"  overall between {low:.1%} (all unscored wrong) and {high:.1%} (all right)")
         lines.append("")
-    for pair in pairs:
-        if pair.difference is not None and pair.interval is not None:
-            low, high = pair.interval
-            verdict = "" if low > 0 or high < 0 else "  - this suite cannot tell them apart"
-            lines.append(
-                f"{pair.a} - {pair.b}: {pair.difference:+.1%} [{low:+.1%}, {high:+.1%}] on {pair.samples} samples; "
-                f"only one right: {pair.only_a} / {pair.only_b}; McNemar p = {pair.p_value:.3f}{verdict}"
-            )
+    if compared.pairs:
+        lines += [verdict(compared), f"Where: assay compare {' '.join(side.name for side in compared.sides)}"]
     return "\n".join(lines)
 
 
-def _cells(one: Metrics) -> tuple[str, ...]:
+def cells(one: Metrics) -> tuple[str, ...]:
+    """A row under `COLUMNS`."""
+    from assay.cli.figures import cost, seconds
+
     interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval else "-"
-    cost = "unknown"
-    if one.usd is not None and (one.usd > 0 or one.engine_s is None):
-        cost = f"{one.usd:.6f} USD"
-    elif one.engine_s is not None:
-        cost = f"{one.engine_s:.2f} CPU s"
     share = f"{one.share:.0%}" if one.share is not None else "-"
-    times = [f"{seconds:.2f} s" if seconds is not None else "-" for seconds in (one.p50_s, one.p95_s)]
-    return (str(one.passed), str(one.total), share, interval, str(one.unscored), *times, cost, str(one.cached))
+    times = (seconds(one.p50_s), seconds(one.p95_s))
+    spent = cost(one.usd, one.engine_s)
+    return (str(one.passed), str(one.total), share, interval, str(one.unscored), *times, spent, str(one.cached))

@@ -17,11 +17,12 @@ import msgspec
 from assay import __version__
 from assay.errors import AssayError, BudgetExceeded, ConfigError, ContextTooLong, WeightsError
 from assay.evals.grading import Grade, failed, grade
-from assay.evals.suite import Sample, Suite
+from assay.evals.suite import Sample, Suite, shuffled
 from assay.inference.identity import target_digest
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
 from assay.ledger.rows import ResultRow, RunRow, new_id
+from assay.ledger.store import Ledger
 from assay.types import Response
 
 SAMPLE_DEADLINE_S = 300.0
@@ -41,6 +42,11 @@ class Run:
         """Whether this sample needs no further call."""
         row = self.results.get(sample.id)
         return row is not None and row.value is not None
+
+
+async def read_run(ledger: Ledger, row: RunRow) -> Run:
+    """A run with the results that the ledger has of it."""
+    return Run(row, {result.sample_id: result for result in await ledger.results(row.id)})
 
 
 class Runner:
@@ -91,14 +97,9 @@ class Runner:
         """
         digest = await target_digest(self._spine, target, self._suite.kinds)
         digest = f"{purpose}:{digest}" if purpose else digest
-        known = None
-        if not fresh:
-            known = await self._spine.ledger.find_run(
-                suite_digest=self._suite.digest, target=target, target_digest=digest, seed=self._seed
-            )
+        known = None if fresh else await self._known(target, digest)
         if known is not None:
-            rows = await self._spine.ledger.results(known.id)
-            return Run(known, {row.sample_id: row for row in rows})
+            return known
         row = RunRow(
             id=new_id(),
             suite=self._suite.name,
@@ -112,6 +113,21 @@ class Runner:
         )
         await self._spine.ledger.open_run(row)
         return Run(row)
+
+    async def known(self, target: str) -> Run | None:
+        """The newest run of this suite against a target as it is now; None if there is none.
+
+        Raises:
+            ConfigError: there is no such target.
+            AssayError: the target cannot be identified.
+        """
+        return await self._known(target, await target_digest(self._spine, target, self._suite.kinds))
+
+    async def _known(self, target: str, digest: str) -> Run | None:
+        row = await self._spine.ledger.find_run(
+            suite_digest=self._suite.digest, target=target, target_digest=digest, seed=self._seed
+        )
+        return await read_run(self._spine.ledger, row) if row is not None else None
 
     async def evaluate(
         self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None, *, one_by_one: bool = False
@@ -152,6 +168,13 @@ class Runner:
         except* AssayError as problems:
             raise _first(problems) from None
         return asked
+
+    async def complete(self, run: Run, part: Suite) -> None:
+        """Evaluate all samples of `part`, which may be cut to some kinds or a split; errors as in `evaluate`."""
+        for name, kind in part.kinds.items():
+            samples = shuffled(part.of(name), self._seed)
+            await self.evaluate(run, samples, one_by_one=kind.p95_latency_s is not None)
+        await self.finish(run)
 
     async def finish(self, run: Run) -> None:
         """Mark the run as complete when every sample of the suite has a score."""

@@ -1,0 +1,229 @@
+"""Runs side by side on the same samples: is one better, by how much, and where do they differ.
+
+A difference counts as established when McNemar's exact test says so after Holm's adjustment for all pairs that were
+compared; Newcombe's interval beside it tells its size. Kinds are looked at one by one in the same way, as a family
+of their own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+import msgspec
+
+from assay.errors import SuiteError
+from assay.evals.answers import Row, row_of
+from assay.evals.runner import Run
+from assay.evals.scorecard import Comparison, Metrics, compare, metrics
+from assay.evals.suite import Sample, Suite
+from assay.stats.multiple import holm
+from assay.stats.power import detectable_difference, pairs_needed
+from assay.types import Value
+
+ALPHA = 0.05
+POWER = 0.8
+
+
+class Side(Value, frozen=True, kw_only=True):
+    """One run that is compared.
+
+    Attributes:
+        name: its target's, with the run's id where two have the same.
+        unscored: why samples have no score, and how many.
+    """
+
+    name: str
+    target: str
+    run: str
+    seed: int
+    figures: Metrics
+    unscored: dict[str, int]
+
+
+class Tested(Comparison, frozen=True, kw_only=True):
+    """A comparison with what it comes to.
+
+    Attributes:
+        p_adjusted: the p-value after Holm's adjustment for everything tested beside it.
+        better: whose lead is established; None = it cannot be told.
+    """
+
+    p_adjusted: float | None
+    better: str | None
+
+
+class Pair(Tested, frozen=True, kw_only=True):
+    """Two runs.
+
+    Attributes:
+        more_samples: about so many more would show the difference that was seen, if it is real, with a chance of
+            80 %; None where it is established or nothing was seen.
+        detectable: the least difference that the shared samples show with a chance of 80 %; None where none would.
+        kinds: the same per kind; adjusted for all pairs and kinds.
+    """
+
+    more_samples: int | None
+    detectable: float | None
+    kinds: dict[str, Tested]
+
+
+class Compared(Value, frozen=True, kw_only=True):
+    """Runs of one suite, compared.
+
+    Attributes:
+        samples: samples of the suite that were looked at.
+        best: the one whose lead over every other is established.
+        rows: every sample that at least one run has answered, in the suite's order.
+    """
+
+    suite: str
+    suite_digest: str
+    samples: int
+    sides: tuple[Side, ...]
+    pairs: tuple[Pair, ...]
+    best: str | None
+    rows: tuple[Row, ...]
+
+
+def compare_runs(runs: Sequence[Run], suite: Suite) -> Compared:
+    """Compare runs on the samples of `suite`, which may be cut to some kinds or a split.
+
+    Raises:
+        SuiteError: a run is of another suite, or of the same before it was changed.
+    """
+    for run in runs:
+        if run.row.suite_digest != suite.digest:
+            raise SuiteError(
+                f"run {run.row.id[:12]} of {run.row.target!r} is of suite {run.row.suite!r}, content "
+                f"{run.row.suite_digest[:12]}, not of {suite.name!r}, content {suite.digest[:12]}, in {suite.folder}; "
+                "only runs of one suite can be compared"
+            )
+    named = dict(zip(_names(runs), runs, strict=True))
+    pairs = _pairs(named, suite)
+    return Compared(
+        suite=suite.name,
+        suite_digest=suite.digest,
+        samples=len(suite.samples),
+        sides=tuple(_side(name, run, suite) for name, run in named.items()),
+        pairs=pairs,
+        best=next((name for name in named if _leads(name, pairs)), None),
+        rows=tuple(row for sample in suite.samples if (row := row_of(sample, named)).replies),
+    )
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    targets = [run.row.target for run in runs]
+    return [
+        run.row.target if targets.count(run.row.target) == 1 else f"{run.row.target}@{run.row.id[:12]}" for run in runs
+    ]
+
+
+def _side(name: str, run: Run, suite: Suite) -> Side:
+    rows = list(_only(run, {sample.id for sample in suite.samples}).results.values())
+    return Side(
+        name=name,
+        target=run.row.target,
+        run=run.row.id,
+        seed=run.row.seed,
+        figures=metrics(rows, len(suite.samples)),
+        unscored=dict(Counter(row.unscored or "unknown" for row in rows if row.value is None).most_common()),
+    )
+
+
+# ------------------------------------------------------------------------------------------- pairs
+
+
+def _pairs(named: dict[str, Run], suite: Suite) -> tuple[Pair, ...]:
+    couples = list(combinations(named, 2))
+    overall = [_compare(named, couple, suite.samples) for couple in couples]
+    kinds = [(couple, kind, _compare(named, couple, suite.of(kind))) for couple in couples for kind in suite.kinds]
+    per_kind: dict[tuple[str, str], dict[str, Tested]] = {couple: {} for couple in couples}
+    for (couple, kind, _), tested in zip(kinds, _tested([found for *_, found in kinds]), strict=True):
+        per_kind[couple][kind] = tested
+    return tuple(
+        _pair(tested, per_kind[couple], len(couples)) for couple, tested in zip(couples, _tested(overall), strict=True)
+    )
+
+
+def _compare(named: dict[str, Run], couple: tuple[str, str], samples: Iterable[Sample]) -> Comparison:
+    a, b = couple
+    wanted = {sample.id for sample in samples}
+    return msgspec.structs.replace(compare(_only(named[a], wanted), _only(named[b], wanted)), a=a, b=b)
+
+
+def _only(run: Run, wanted: set[str]) -> Run:
+    return Run(run.row, {sample: row for sample, row in run.results.items() if sample in wanted})
+
+
+def _tested(comparisons: Sequence[Comparison]) -> list[Tested]:
+    """With p-values adjusted for one another; what has no shared sample is no test."""
+    adjusted = iter(holm([found.p_value for found in comparisons if found.p_value is not None]))
+    tested: list[Tested] = []
+    for found in comparisons:
+        p_adjusted = next(adjusted) if found.p_value is not None else None
+        better = None
+        if p_adjusted is not None and p_adjusted <= ALPHA:
+            better = found.a if found.only_a > found.only_b else found.b
+        tested.append(Tested(**_fields(found), p_adjusted=p_adjusted, better=better))
+    return tested
+
+
+def _fields(value: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def _pair(tested: Tested, kinds: dict[str, Tested], pairs: int) -> Pair:
+    more = detectable = None
+    if tested.samples:
+        discordant = (tested.only_a + tested.only_b) / tested.samples
+        level = ALPHA / pairs  # the strictest that Holm's adjustment may ask for
+        detectable = detectable_difference(tested.samples, discordant, alpha=level, power=POWER)
+        need = pairs_needed(tested.difference or 0.0, discordant, alpha=level, power=POWER)
+        if tested.better is None and need is not None:
+            more = max(1, need - tested.samples)
+    return Pair(**_fields(tested), more_samples=more, detectable=detectable, kinds=kinds)
+
+
+def _leads(name: str, pairs: Sequence[Pair]) -> bool:
+    return all(pair.better == name for pair in pairs if name in (pair.a, pair.b))
+
+
+# ------------------------------------------------------------------------------------------- verdict
+
+
+def verdict(compared: Compared) -> str:
+    """What the comparison says, in a sentence or one per pair."""
+    if len(compared.pairs) == 1:
+        return _sentence(compared.pairs[0])
+    head = f"{compared.best} is better than every other." if compared.best else "No one is better than every other."
+    return "\n".join([head, *(f"  {_sentence(pair)}" for pair in compared.pairs)])
+
+
+def _sentence(pair: Pair) -> str:
+    if pair.difference is None or pair.interval is None or pair.p_adjusted is None:
+        return f"{pair.a} and {pair.b} cannot be compared: there is no sample that both have a score for."
+    test = f"on {pair.samples} samples, p = {pair.p_adjusted:.2g}"
+    if pair.better is not None:
+        flip = pair.better != pair.a
+        worse = pair.a if flip else pair.b
+        return f"{pair.better} is better than {worse} by {_points(pair.difference, pair.interval, flip)} {test}."
+    size = _points(pair.difference, pair.interval)
+    return f"This suite cannot tell {pair.a} and {pair.b} apart: {size} {test} > {ALPHA}; {_what_would(pair)}."
+
+
+def _points(difference: float, interval: tuple[float, float], flip: bool = False) -> str:
+    """A difference of shares in percentage points, with its interval; `flip` exchanges the two sides."""
+    low, high = (-interval[1], -interval[0]) if flip else interval
+    value = -difference if flip else difference
+    return f"{value * 100:+.0f} points [{low * 100:+.0f}, {high * 100:+.0f}]"
+
+
+def _what_would(pair: Pair) -> str:
+    if pair.more_samples is not None:
+        return f"if that difference is real, about {pair.more_samples} more samples would show it (80 % power)"
+    if pair.detectable is not None:
+        return f"a difference of {pair.detectable * 100:.0f} points or more would have shown (80 % power)"
+    return f"they differ on {pair.only_a + pair.only_b} samples, too few to show any difference"
