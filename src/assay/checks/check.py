@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -88,8 +89,8 @@ def _as_text(value: object) -> str | None:
 
 
 def fenced_blocks(text: str) -> list[tuple[str, str]]:
-    """`(language, content)` of each Markdown code block; one that is not closed ends with the text."""
-    return [(language.lower(), content.strip()) for language, content in _FENCE.findall(text)]
+    """`(language, content)` of each Markdown code block, also within a list; one not closed ends with the text."""
+    return [(language.lower(), textwrap.dedent(content).strip()) for language, content in _FENCE.findall(text)]
 
 
 def shorten(text: str, limit: int = 120) -> str:

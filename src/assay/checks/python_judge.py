@@ -1,0 +1,232 @@
+"""The program that runs in the sandbox: it loads an answer's code, then the hidden tests, and reports.
+
+Read as text and run there, never imported: only the standard library, and one file. Standard input brings frames, each
+a length of eight hex digits and its bytes: a JSON object (`prelude`, `code`, `names`, `builtins`, `modules`,
+`own_comparisons`), the tests, a token. The tests are read when the answer has been loaded, the token when they are
+over. Standard output gets one line: the token, `passed` or `failed`, and what there is to say as a literal.
+
+What the answer prints goes nowhere; the descriptors of standard input and output are others by then. This module's
+globals and the tests' have built-ins of their own, which nothing the answer patches reaches.
+"""
+
+import builtins
+import json
+import operator
+import reprlib
+import types
+from collections.abc import Callable
+from os import O_RDWR, _exit, devnull, dup, dup2, read, write
+from os import open as open_descriptor
+from sys import modules, setprofile, settrace
+from typing import Any
+
+ANSWER, TESTS = "<answer>", "<tests>"
+MAX_LOOKED_AT = 100_000  # values of a container that are looked at for comparisons of the answer's own
+PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, range, type)
+ORDERS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__")
+SIGNS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "in": lambda one, other: one in other,
+    "not in": lambda one, other: one not in other,
+    "is": operator.is_,
+    "is not": operator.is_not,
+}
+
+
+class Watch:
+    """What the tests have done so far: the assert they are at, the last comparison, a forged one."""
+
+    def __init__(self, own_comparisons: bool) -> None:
+        self.asserted = 0
+        self.number: int | None = None
+        self.compared: tuple[str, Any, Any] | None = None
+        self.forged = False
+        self._own_comparisons = own_comparisons
+
+    def at(self, number: int) -> bool:
+        """Called before each assert."""
+        self.asserted += 1
+        self.number, self.compared = number, None
+        return True
+
+    def compare(self, signs: tuple[str, ...], *operands: Any) -> Any:
+        """Called for each comparison: what Python would give, unless a class of the answer decides over plain data."""
+        result: Any = True
+        for sign, one, other in zip(signs, operands, operands[1:], strict=False):
+            self.compared = (sign, one, other)
+            if not (self._own_comparisons or sign.startswith("is")) and compares_itself(one) != compares_itself(other):
+                self.forged = True
+                raise AssertionError("compares by a method of the answer's own class")
+            result = SIGNS[sign](one, other)
+            if len(signs) > 1 and not result:
+                break
+        return result
+
+
+def compares_itself(value: Any) -> bool:
+    """Whether a value, or one inside it, is of a class of the answer's with comparisons of its own."""
+    waiting = [value]
+    for _ in range(MAX_LOOKED_AT):
+        if not waiting:
+            break
+        one = waiting.pop()
+        kind = type(one)
+        if kind in PLAIN:
+            continue
+        if any(
+            owner.__module__ == "solution" and not vars(owner).keys().isdisjoint(ORDERS) for owner in type.mro(kind)
+        ):
+            return True
+        if issubclass(kind, list | tuple | set | frozenset):
+            waiting.extend(list(one)[:MAX_LOOKED_AT])
+        elif issubclass(kind, dict):
+            waiting.extend([*dict.keys(one), *dict.values(one)][:MAX_LOOKED_AT])
+    return False
+
+
+def main() -> None:
+    """Load, test, report, and end without giving the answer's exit handlers a turn."""
+    source, sink = dup(0), dup(1)
+    nowhere = open_descriptor(devnull, O_RDWR)
+    for descriptor in (0, 1, 2):
+        dup2(nowhere, descriptor)
+    passed, said = judge(source)
+    token = frame(source)
+    line = token + (b" passed " if passed else b" failed ") + ascii(said).encode("ascii") + b"\n"
+    while line:
+        line = line[write(sink, line) :]
+    _exit(0)
+
+
+def frame(source: int) -> bytes:
+    """The next frame of standard input."""
+    return exactly(source, int(exactly(source, 8), 16))
+
+
+def exactly(source: int, size: int) -> bytes:
+    """So many bytes, or an end."""
+    found = b""
+    while len(found) < size:
+        more = read(source, size - len(found))
+        if not more:
+            _exit(3)
+        found += more
+    return found
+
+
+def judge(source: int) -> tuple[bool, dict[str, Any]]:
+    """Whether the tests pass, and what there is to say."""
+    work = json.loads(frame(source))
+    try:
+        used = {name: imported(name) for name in work["modules"]}
+    except ImportError as error:
+        return False, {"stage": "modules", "message": plain(str(error))}
+    originals = {name: dict(vars(module)) for name, module in used.items()}
+    own_builtins = dict(vars(builtins))
+    solution = modules["solution"] = types.ModuleType("solution")
+    if (said := loaded(work, vars(solution))) is not None:
+        return False, said
+    settrace(None)
+    setprofile(None)
+    modules.update(used)
+    for name, module in used.items():
+        vars(module).update(originals[name])
+    if (said := unfit(work, vars(solution), own_builtins)) is not None:
+        return False, said
+    tests = frame(source).decode()  # from here on the answer's code could see them
+    names = TestNames(vars(solution))
+    names["__builtins__"] = own_builtins
+    return tested(tests, names, Watch(work["own_comparisons"]))
+
+
+def loaded(work: dict[str, Any], names: dict[str, Any]) -> dict[str, Any] | None:
+    """Run the prelude and the answer's code; what there is to say if one fails."""
+    for stage, name, file in (("prelude", "prelude", "<prelude>"), ("code", "solution", ANSWER)):
+        names["__name__"] = name  # what classes say they come from
+        try:
+            exec(compile(work[stage], file, "exec", dont_inherit=True), names)  # noqa: S102 - this is the sandbox
+        except BaseException as error:  # noqa: BLE001 - whatever it raises is told
+            return {"stage": stage, **described(error)}
+    return None
+
+
+def unfit(work: dict[str, Any], names: dict[str, Any], own_builtins: dict[str, Any]) -> dict[str, Any] | None:
+    """A name that the tests need and the answer has not, or a built-in that they use and the answer redefines."""
+    for name in work["names"]:
+        if name not in names:
+            return {"stage": "missing", "name": name}
+    for name in work["builtins"]:
+        if name in names and names[name] is not own_builtins[name]:
+            return {"stage": "shadowed", "name": name}
+    return None
+
+
+class TestNames(dict[str, Any]):
+    """The global names of the tests: their own, then the answer's as they are at the moment."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        super().__init__()
+        self._answers = answers
+
+    def __missing__(self, name: str) -> Any:
+        return self._answers[name]
+
+
+def tested(tests: str, names: dict[str, Any], watch: Watch) -> tuple[bool, dict[str, Any]]:
+    """Run the tests; they pass when no assert failed and at least one was there."""
+    names |= {"__name__": "tests", "__at__": watch.at, "__compare__": watch.compare}
+    said: dict[str, Any] = {"stage": "tests"}
+    passed = False
+    try:
+        exec(compile(tests, TESTS, "exec", dont_inherit=True), names)  # noqa: S102 - this is the sandbox
+        passed = watch.asserted > 0 and not watch.forged
+    except BaseException as error:  # noqa: BLE001 - an exit, an interrupt and an error alike fail the tests
+        said |= described(error)
+    if not passed and watch.compared is not None:
+        sign, one, other = watch.compared
+        said["compared"] = f"{shown(one)} {sign} {shown(other)}"
+    said |= {"forged": watch.forged, "assert": watch.number, "asserted": watch.asserted}
+    return passed, said
+
+
+def imported(name: str) -> types.ModuleType:
+    """A module that the tests import, loaded before the answer can touch it."""
+    __import__(name)
+    return modules[name]
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """The error's class and words, and the last line of the answer that it came through."""
+    try:
+        message = plain(str(error))
+    except BaseException:  # noqa: BLE001 - the answer's own exception may raise anything when it is asked
+        message = ""
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == ANSWER else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == ANSWER:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return {"error": plain(type(error).__name__), "message": message, "line": line}
+
+
+def shown(value: Any) -> str:
+    """A short form of any value."""
+    try:
+        return plain(reprlib.repr(value))
+    except BaseException:  # noqa: BLE001 - the answer's own class may raise anything when it is asked
+        return f"<{plain(type(value).__name__)}>"
+
+
+def plain(text: str) -> str:
+    """At most 300 characters of exactly the type `str`, so that no method of the answer's is called on it."""
+    return str.encode(text, "utf-8", "replace")[:300].decode("utf-8", "replace")
+
+
+if __name__ == "__main__":
+    main()
