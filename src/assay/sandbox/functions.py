@@ -11,9 +11,9 @@ import re
 import sqlite3
 from collections.abc import Callable
 
-__all__ = ["FUNCTIONS", "Value", "decode", "replace_slow_functions"]
+from assay.sandbox.rows import Value
 
-Value = int | float | str | bytes | None
+__all__ = ["FUNCTIONS", "decode", "replace_slow_functions"]
 
 # Each computes from its arguments alone; none opens a file, loads code, or tells of the engine or the schema.
 FUNCTIONS = frozenset({

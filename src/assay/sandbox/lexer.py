@@ -7,9 +7,21 @@ cannot cut off (see `expansion`), and tells a verifier whether the order of rows
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["Token", "ascii_lower", "expansion", "tokens"]
+__all__ = ["Token", "ascii_lower", "expansion", "syntax_error", "tokens"]
+
+# Words of SQL that a model puts in the wrong place; an error may say them whatever the tables are called.
+_KEYWORDS = frozenset({
+    "all", "and", "any", "as", "asc", "between", "by", "case", "cast", "collate", "cross", "delete", "desc",
+    "distinct", "else", "end", "escape", "except", "exists", "extract", "fetch", "filter", "first", "for", "from",
+    "full", "glob", "group", "having", "ilike", "in", "inner", "insert", "intersect", "interval", "into", "is", "join",
+    "last", "lateral", "left", "like", "limit", "materialized", "natural", "not", "null", "nulls", "offset", "on",
+    "only", "or", "order", "outer", "over", "partition", "qualify", "recursive", "right", "rows", "select", "set",
+    "similar", "some", "table", "then", "to", "top", "union", "unnest", "update", "using", "values", "when", "where",
+    "window", "with", "within",
+})  # fmt: skip
 
 _LEXEME = re.compile(
     r"""
@@ -56,6 +68,14 @@ def tokens(sql: str) -> list[Token]:
         found.append(Token(kind, text, depth, match.start()))
         depth += text == "(" and kind == "sign"
     return found
+
+
+def syntax_error(near: str, names: Collection[str]) -> str:
+    """An error text that shows the word or sign it is near, unless that is a name which is not in `names`."""
+    word = ascii_lower(near)
+    if word in _KEYWORDS or word in names or not word.isidentifier():
+        return f"syntax error near {near!r}"
+    return "syntax error near a name: the query is not valid SQL of this engine"
 
 
 def expansion(sql: list[Token]) -> int:

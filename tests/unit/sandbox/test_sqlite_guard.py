@@ -1,4 +1,4 @@
-"""The SQL room shows what is listed and nothing else, whatever is asked of it."""
+"""The wall inside SQLite shows what is listed and nothing else, whatever is asked of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from assay.errors import ConfigError, SandboxError
 from assay.sandbox.lexer import expansion, tokens
-from assay.sandbox.sql import NOT_PERMITTED, SqlRoom
+from assay.sandbox.rows import NOT_PERMITTED
+from assay.sandbox.sqlite_guard import SqliteGuard
 
 SETUP = """
 create table staff(id integer primary key, name text, team text, pin text,
@@ -56,9 +57,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def room(database: Path) -> SqlRoom:
+def room(database: Path) -> SqliteGuard:
     """A room with the listed tables only."""
-    return SqlRoom(database, TABLES)
+    return SqliteGuard(database, TABLES)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ PERMITTED = {
 
 
 @pytest.mark.parametrize(("sql", "rows"), [(sql, rows) for sql, rows in PERMITTED.items() if rows is not None])
-def test_listed_data_is_read_as_usual(room: SqlRoom, sql: str, rows: list[tuple[object, ...]]) -> None:
+def test_listed_data_is_read_as_usual(room: SqliteGuard, sql: str, rows: list[tuple[object, ...]]) -> None:
     """Joins, windows, recursion, views over listed columns and ordinary functions work."""
     assert room.run(sql).rows == rows
 
@@ -223,7 +224,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("sql", ATTACKS)
 @pytest.mark.usefixtures("untouched")
-def test_attacks_are_refused_without_naming_what_is_hidden(room: SqlRoom, sql: str) -> None:
+def test_attacks_are_refused_without_naming_what_is_hidden(room: SqliteGuard, sql: str) -> None:
     """Every one ends in a SandboxError whose text holds no hidden name or value that the query did not say."""
     with pytest.raises(SandboxError) as caught:
         room.run(sql)
@@ -232,7 +233,7 @@ def test_attacks_are_refused_without_naming_what_is_hidden(room: SqlRoom, sql: s
         assert hidden not in said
 
 
-def test_hidden_and_absent_names_have_one_text(room: SqlRoom) -> None:
+def test_hidden_and_absent_names_have_one_text(room: SqliteGuard) -> None:
     """Whether a hidden table or column exists cannot be told from the refusal."""
     for sql in ("select pin from staff", "select nip from staff", "select 1 from pay", "select 1 from yap"):
         with pytest.raises(SandboxError) as caught:
@@ -240,7 +241,7 @@ def test_hidden_and_absent_names_have_one_text(room: SqlRoom) -> None:
         assert str(caught.value) == NOT_PERMITTED
 
 
-def test_a_syntax_error_names_only_the_query(room: SqlRoom) -> None:
+def test_a_syntax_error_names_only_the_query(room: SqliteGuard) -> None:
     """The word that was not understood is the query's own; it helps to repair it."""
     with pytest.raises(SandboxError, match="syntax error near 'id'"):
         room.run("select name from staff wher id = 1")
@@ -278,14 +279,14 @@ BOMBS = [
 @pytest.mark.parametrize("sql", BOMBS, ids=range(len(BOMBS)))
 def test_bombs_are_cut_off(database: Path, sql: str) -> None:
     """Endless, huge and exponentially large queries end soon with an error, at the time of preparing as well."""
-    bounded = SqlRoom(database, TABLES, time_s=0.5, memory_bytes=256 << 20)
+    bounded = SqliteGuard(database, TABLES, time_s=0.5, memory_bytes=256 << 20)
     begin = time.monotonic()
     with pytest.raises(SandboxError):
         bounded.run(sql)
     assert time.monotonic() - begin < 5
 
 
-def test_ordinary_nesting_is_no_bomb(room: SqlRoom) -> None:
+def test_ordinary_nesting_is_no_bomb(room: SqliteGuard) -> None:
     """Twenty common tables in a chain, each named a few times, are permitted."""
     chain = ", ".join(f"a{i} as (select x + 1 as x from a{i - 1})" for i in range(1, 20))
     assert room.run(f"with a0 as (select 0 as x), {chain} select x from a19").rows == [(19,)]
@@ -302,21 +303,21 @@ def test_expansion_sees_every_way_to_write_a_common_table(head: str) -> None:
 
 def test_the_row_cap_is_told(database: Path) -> None:
     """A result that is cut says so."""
-    capped = SqlRoom(database, TABLES, row_cap=2)
+    capped = SqliteGuard(database, TABLES, row_cap=2)
     assert capped.run("select id from staff order by id") == (("id",), [(1,), (2,)], True)
     assert capped.run("select id from staff where id < 3 order by id").truncated is False
 
 
 def test_large_results_are_cut_off(database: Path) -> None:
     """Many rows of permitted size cannot fill the memory."""
-    small = SqlRoom(database, TABLES, result_bytes=1000)
+    small = SqliteGuard(database, TABLES, result_bytes=1000)
     with pytest.raises(SandboxError, match=r"1,000 bytes"):
         small.run("select printf('%0400d', 0) from staff")
 
 
 def test_all_tables_without_a_list(database: Path) -> None:
     """No list means every table and view of the file, and still nothing of the engine's own."""
-    everything = SqlRoom(database)
+    everything = SqliteGuard(database)
     assert everything.run("select count(*) from visits join pay using (staff_id)").rows == [(3,)]
     assert everything.run("select pin from staff where id = 1").rows == [("SECRET-1",)]
     assert len(everything.run("select * from leaky").rows) == 3
@@ -332,7 +333,7 @@ def test_names_compare_as_in_sqlite(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.executescript('create table k(a); create table "\u212a"(a); insert into "\u212a" values (\'SECRET\')')
     connection.close()
-    room = SqlRoom(path, {"K": "*"})
+    room = SqliteGuard(path, {"K": "*"})
     assert room.run("select a from k").rows == []
     with pytest.raises(SandboxError):
         room.run('select a from "\u212a"')
@@ -344,17 +345,17 @@ def test_text_that_is_not_utf8_is_read(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.executescript("create table t(a text); insert into t values (cast(x'41ff42' as text))")
     connection.close()
-    assert SqlRoom(path).run("select a from t").rows == [("A\ufffdB",)]
+    assert SqliteGuard(path).run("select a from t").rows == [("A\ufffdB",)]
 
 
 def test_a_missing_or_foreign_file_is_a_configuration_error(tmp_path: Path) -> None:
     """The message names the file; none is created."""
     with pytest.raises(ConfigError, match=r"none\.db"):
-        SqlRoom(tmp_path / "none.db")
+        SqliteGuard(tmp_path / "none.db")
     assert not list(tmp_path.iterdir())
     (tmp_path / "text.db").write_text("this is no database, and long enough to be looked at " * 20)
     with pytest.raises(ConfigError, match=r"text\.db"):
-        SqlRoom(tmp_path / "text.db")
+        SqliteGuard(tmp_path / "text.db")
 
 
 def test_a_file_that_vanished_is_a_sandbox_error(tmp_path: Path) -> None:
@@ -363,14 +364,14 @@ def test_a_file_that_vanished_is_a_sandbox_error(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.executescript("create table t(a)")
     connection.close()
-    room = SqlRoom(path)
+    room = SqliteGuard(path)
     path.unlink()
     with pytest.raises(SandboxError, match="cannot be opened") as caught:
         room.run("select a from t")
     assert "gone" not in str(caught.value)
 
 
-def test_threads_share_a_room(room: SqlRoom) -> None:
+def test_threads_share_a_room(room: SqliteGuard) -> None:
     """Many threads get right answers and right refusals at the same time."""
 
     def work(i: int) -> object:
@@ -392,7 +393,7 @@ fragments = st.sampled_from(
 
 
 @given(st.lists(fragments, max_size=14).map(" ".join).map("select ".__add__))
-def test_no_mixture_of_words_leaks(room: SqlRoom, sql: str) -> None:
+def test_no_mixture_of_words_leaks(room: SqliteGuard, sql: str) -> None:
     """Random statements from dangerous words yield permitted rows or a SandboxError, never a secret."""
     try:
         said = str(room.run(sql))
@@ -403,7 +404,7 @@ def test_no_mixture_of_words_leaks(room: SqlRoom, sql: str) -> None:
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_result_or_a_sandbox_error(room: SqlRoom, sql: str) -> None:
+def test_any_text_is_a_result_or_a_sandbox_error(room: SqliteGuard, sql: str) -> None:
     """No text, valid Unicode or not, raises anything else."""
     with contextlib.suppress(SandboxError):
         room.run("select " + sql)

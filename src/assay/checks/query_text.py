@@ -1,0 +1,121 @@
+"""Queries as text: the one in an answer, and those that a target stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import combinations, pairwise
+
+from assay.checks.check import MAX_CHARS, fenced_blocks, shorten
+from assay.errors import EvalError
+from assay.sandbox.lexer import Token, tokens
+
+__all__ = ["expand", "extract_sql", "literals", "reads_no_table"]
+
+# Prose begins with "With the data at hand" too, so WITH needs what follows it in SQL.
+_START = re.compile(
+    r"^[ \t]*(?:SELECT\b|VALUES\s*\(|WITH\s+(?:RECURSIVE\s+)?[\w\"`\[\]]+\s*(?:\([^)]*\)\s*)?AS\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LANGUAGES = ("sql", "sqlite", "duckdb")
+_MAX_ALTERNATIVES = 200
+
+
+def extract_sql(text: str) -> str | None:
+    """The query in an answer: the last code block marked as SQL, else the last block, else the text from SELECT on.
+
+    A bare query ends at its semicolon, or at an empty line that prose follows.
+    """
+    if len(text) > MAX_CHARS:
+        return None
+    blocks = fenced_blocks(text)
+    marked = [content for language, content in blocks if language in _LANGUAGES] or [c for _, c in blocks]
+    if marked:
+        return marked[-1].rstrip("; \n\t") or None
+    text = text.strip().strip("`").strip()
+    start = _START.search(text)
+    if start is None:
+        return text.rstrip("; \n\t") if text.startswith(("(", "--", "/*")) else None
+    return _one_statement(text[start.start() :].strip())
+
+
+def _one_statement(text: str) -> str:
+    end = next((token.start for token in tokens(text) if token.text == ";" and token.kind == "sign"), None)
+    if end is None:
+        return text
+    rest = text[end + 1 :].strip()
+    return text if _START.match(rest) else text[:end].rstrip()
+
+
+def reads_no_table(sql: str) -> bool:
+    """Whether no word of it can begin a table: it computes from constants alone."""
+    return not any(token.kind == "name" and token.text in ("from", "join", "table") for token in tokens(sql))
+
+
+def literals(sql: str) -> str:
+    """The texts in quotes that stand in it."""
+    return " ".join(token.text.strip("'") for token in tokens(sql) if token.kind == "string")
+
+
+def expand(target: str) -> list[str]:
+    """The queries that one target stands for, each accepted: `a; b` two, `{a, b}` any of the columns, or several.
+
+    `GROUP BY {}` repeats the columns that were taken. Braces around a struct (`{'a': 1}`) are left as they are.
+
+    Raises:
+        EvalError: they are more than 200.
+    """
+    found = [query for part in _statements(target) for query in _unbraced(part)]
+    if len(found) > _MAX_ALTERNATIVES:
+        raise EvalError(f"check 'sql': a target stands for more than {_MAX_ALTERNATIVES} queries: {shorten(target)}")
+    return found or [target]
+
+
+def _statements(target: str) -> Iterator[str]:
+    start = 0
+    for token in tokens(target):
+        if token.kind == "sign" and token.text == ";":
+            yield target[start : token.start].strip()
+            start = token.start + 1
+    yield target[start:].strip()
+
+
+def _unbraced(query: str) -> Iterator[str]:
+    if not query:
+        return
+    braces = _braces(query)
+    if braces is None:
+        yield query
+        return
+    head, names, tail = query[: braces[0]], _columns(query[braces[0] + 1 : braces[1]]), query[braces[1] + 1 :]
+    for size in range(1, len(names) + 1):
+        for chosen in combinations(names, size):
+            columns = ", ".join(chosen)
+            yield from _unbraced(head + columns + re.sub(r"(?i)(GROUP\s+BY\s*)\{\s*\}", rf"\g<1>{columns}", tail))
+
+
+def _braces(query: str) -> tuple[int, int] | None:
+    """Where the first braces that hold columns open and close."""
+    opened: Token | None = None
+    for token in tokens(query):
+        if token.kind != "sign":
+            continue
+        if token.text == "{":
+            opened = token
+        elif token.text == ":" and opened is not None:
+            opened = None
+        elif token.text == "}" and opened is not None:
+            if query[opened.start + 1 : token.start].strip():
+                return opened.start, token.start
+            opened = None
+    return None
+
+
+def _columns(inside: str) -> list[str]:
+    """The parts between the commas that stand in no parentheses."""
+    commas = [token.start for token in tokens(inside) if token.text == "," and token.kind == "sign" and not token.depth]
+    places = [-1, *commas, len(inside)]
+    names = [inside[a + 1 : b].strip() for a, b in pairwise(places)]
+    if len(names) > 8:
+        raise EvalError(f"check 'sql': braces hold at most 8 columns: {shorten(inside)}")
+    return names
