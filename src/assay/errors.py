@@ -30,6 +30,7 @@
     ├── DecisionError               no evidence, no pin, or a pin that cannot be read
     ├── SandboxError                the sandbox refused or cut what ran in it
     │   └── SandboxUnavailable      this machine has no walls to run model-written code behind
+    ├── ReportError                 a report cannot be written, or the libraries for its page are missing
     └── ServerError                 the gateway cannot listen on its address
 
 Only classes of this tree are raised on purpose; each says below when it occurs.
@@ -253,6 +254,10 @@ class SandboxError(AssayError):
 
 class SandboxUnavailable(SandboxError):
     """This machine has none of the walls that model-written code may run behind; the message says what to install."""
+
+
+class ReportError(AssayError):
+    """A report cannot be written to its file, or the libraries that its page needs are not installed."""
 
 
 class ServerError(AssayError):

@@ -1,0 +1,30 @@
+"""The Pareto front of quality and cost: whom nobody that costs less surpasses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from assay.report.view import Cost
+
+_ORDER = {"s": 0, "usd": 1}
+
+
+def rank(cost: Cost) -> tuple[int, float]:
+    """The order of costs: seconds of an owned device without a rate come before anything that sends a bill."""
+    return _ORDER[cost.unit], cost.value
+
+
+def on_front(points: Iterable[tuple[Cost | None, float | None]]) -> list[bool]:
+    """For each (cost, share) whether it is on the front; a point of which either is not known is not."""
+    listed = list(points)
+    known = [(rank(cost), share) for cost, share in listed if cost is not None and share is not None]
+
+    def best(cost: Cost | None, share: float | None) -> bool:
+        if cost is None or share is None:
+            return False
+        own = rank(cost)
+        return not any(
+            (other <= own and better > share) or (other < own and better >= share) for other, better in known
+        )
+
+    return [best(cost, share) for cost, share in listed]

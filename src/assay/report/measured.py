@@ -1,0 +1,121 @@
+"""The view of a run: what one target made of a suite, as far as it has been asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from assay.config.schema import Config
+from assay.evals.scorecard import Metrics, metrics
+from assay.evals.suite import Kind, Suite
+from assay.ledger.rows import ResultRow, RunRow
+from assay.report.places import place_of
+from assay.report.shown import visible
+from assay.report.verdict import run_details, run_verdict
+from assay.report.view import Cost, Measure, RunKind, RunView, Samples, Source
+from assay.stats.certainty import Verdict, certain, needed
+from assay.stats.intervals import upper_bound
+
+
+def asked_part(suite: Suite, rows: Sequence[ResultRow]) -> Suite:
+    """The suite cut to the split that the run asked: a run of held-out samples says nothing of the others."""
+    asked = {row.sample_id for row in rows}
+    splits = {sample.split for sample in suite.samples if sample.id in asked}
+    return suite.only((), next(iter(splits))) if len(splits) == 1 else suite
+
+
+def run_view(
+    run: RunRow, rows: Sequence[ResultRow], config: Config, suite: Suite | None, source: Source, samples: Samples
+) -> RunView:
+    """The view of a run.
+
+    Args:
+        run: which.
+        rows: its results.
+        config: says where the target works; it may be newer than the run.
+        suite: cut to what was asked; None = it is not there, and only what was asked is known.
+        source: where the figures come from.
+        samples: the samples to show.
+    """
+    if suite is not None:
+        wanted = {sample.id for sample in suite.samples}
+        rows = [row for row in rows if row.sample_id in wanted]
+    place = place_of(config, run.target)
+    kinds = _kinds(rows, config, suite)
+    overall = _measure(metrics(rows, sum(kind.measure.total for kind in kinds)))
+    usd, engine_s = _sum([row.cost_usd for row in rows]), _sum([row.engine_s for row in rows])
+    unscored = Counter(visible(row.unscored or "unknown") for row in rows if row.value is None)
+    return RunView(
+        source=source,
+        verdict=run_verdict(run.target, overall, kinds),
+        details=run_details(overall, usd, engine_s),
+        target=run.target,
+        target_digest=run.target_digest,
+        place=place.words,
+        private=place.private,
+        finished=run.finished_at is not None,
+        kinds=kinds,
+        overall=overall,
+        usd=usd,
+        engine_s=engine_s,
+        cached=sum(row.cached for row in rows),
+        unscored=tuple(unscored.most_common(8)),
+        samples=samples,
+    )
+
+
+def _kinds(rows: Sequence[ResultRow], config: Config, suite: Suite | None) -> tuple[RunKind, ...]:
+    if suite is None:
+        names = dict.fromkeys(row.kind for row in rows)
+        found = [(name, [row for row in rows if row.kind == name]) for name in names]
+        return tuple(RunKind(name=name, description="", label=None, gate=False, bar=None, needed=None, meets=None,
+                             measure=_measure(metrics(mine, len(mine)))) for name, mine in found)  # fmt: skip
+    return tuple(
+        _kind(kind, metrics((row for row in rows if row.kind == kind.name), total), config)
+        for kind in suite.kinds.values()
+        if (total := len(suite.of(kind.name)))
+    )
+
+
+def _kind(kind: Kind, found: Metrics, config: Config) -> RunKind:
+    bar = kind.bar or (1.0 if kind.gate else config.decide.bar)
+    verdict = certain(found.passed, found.failed, found.unscored, found.total, bar)
+    scored = found.passed + found.failed
+    return RunKind(
+        name=kind.name,
+        description=kind.description,
+        label=kind.label.value,
+        gate=kind.gate,
+        bar=bar,
+        needed=needed(found.total, bar),
+        meets=None if verdict is Verdict.OPEN else verdict is Verdict.PASS,
+        measure=_measure(found),
+        failure_bound=upper_bound(found.failed, scored) if kind.gate and scored else None,
+    )
+
+
+def _measure(found: Metrics) -> Measure:
+    return Measure(
+        total=found.total,
+        passed=found.passed,
+        failed=found.failed,
+        unscored=found.unscored,
+        share=found.share,
+        interval=found.interval,
+        bounds=found.bounds,
+        cost=_cost(found),
+        p50_s=found.p50_s,
+        p95_s=found.p95_s,
+    )
+
+
+def _cost(found: Metrics) -> Cost | None:
+    if found.usd is not None and (found.usd > 0 or found.engine_s is None):
+        return Cost(value=found.usd, unit="usd", basis="measured")
+    return Cost(value=found.engine_s, unit="s", basis="measured") if found.engine_s is not None else None
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    """The sum; None when one is not known, or there is none."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None

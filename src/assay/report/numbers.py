@@ -1,0 +1,81 @@
+"""How figures are written in reports: short, with their unit, and never 0 for what is not known."""
+
+from __future__ import annotations
+
+import time
+
+from assay.report.view import Cost, Measure, Span
+
+DASH = "–"
+
+
+def percent(share: float | None) -> str:
+    """`94%`; a share that is neither none nor all is never rounded to 0 % or 100 %."""
+    if share is None:
+        return DASH
+    if 0 < share < 0.005:
+        return "<1%"
+    if 0.995 <= share < 1:
+        return ">99%"
+    return f"{share:.0%}"
+
+
+def span(interval: Span | None) -> str:
+    """`72% to 99%`."""
+    return f"{percent(interval[0])} to {percent(interval[1])}" if interval is not None else DASH
+
+
+def cost(one: Cost | None) -> str:
+    """Cost of an answer: `0.54 CPU s`, `0.123 USD/1k`; `~` marks what is not wholly measured."""
+    if one is None:
+        return "unknown"
+    mark = "" if one.basis == "measured" else "~"
+    if one.unit == "s":
+        return f"{mark}{one.value:.2f} CPU s"
+    return f"{mark}{_digits(one.value * 1000)} USD/1k"
+
+
+def money(usd: float | None) -> str:
+    """`1.23 USD`, `0.0012 USD`; None = unknown."""
+    return f"{_digits(usd)} USD" if usd is not None else "unknown"
+
+
+def _digits(value: float) -> str:
+    """Two decimals, or three figures for less than one."""
+    if value >= 1 or value == 0:
+        return f"{value:,.2f}"
+    return f"{value:.3g}" if value >= 0.0001 else f"{value:.1e}"
+
+
+def seconds(value: float | None) -> str:
+    """CPU seconds: `0.54 CPU s`, `252 CPU s`."""
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f} CPU s" if value >= 100 else f"{value:.2f} CPU s"
+
+
+def duration(value: float | None) -> str:
+    """A latency: `0.41 s`, `12.3 s`, `340 ms`."""
+    if value is None:
+        return DASH
+    if value < 0.1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s" if value < 10 else f"{value:,.1f} s"
+
+
+def count(measure: Measure) -> str:
+    """`15 of 16`, with what is unscored."""
+    if not measure.asked:
+        return "not asked"
+    text = f"{measure.passed} of {measure.scored}"
+    return f"{text}, {measure.unscored} unscored" if measure.unscored else text
+
+
+def moment(at: float) -> str:
+    """`2026-11-26 13:57 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 kind`, `1,200 kinds`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

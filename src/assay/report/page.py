@@ -1,0 +1,122 @@
+"""A report as one HTML page, or as the same without its frame for a notebook. Nothing in it asks for anything.
+
+Whatever was written by somebody else is escaped by the templates, and a policy in the page's head forbids every
+request and every script but our own, should something slip through.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
+
+from assay import __version__
+from assay.errors import ReportError
+from assay.report import numbers
+from assay.report.markdown import meets, method
+from assay.report.view import DecisionView, View
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_OPEN_KINDS = 10
+"""More kinds than this are folded: a reader looks for one of them."""
+
+
+class Plot(NamedTuple):
+    """One plot in the two widths of which a page shows the one that fits; empty where there is nothing to plot."""
+
+    wide: str
+    narrow: str
+
+
+def page(view: View) -> str:
+    """The whole page.
+
+    Raises:
+        ReportError: jinja2 or matplotlib is not installed.
+    """
+    script = _own("filter.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _environment().get_template("page.html.jinja").render(
+        **_content(view), style=_own("style.css"), script=script, policy=policy
+    )  # fmt: skip
+
+
+def fragment(view: View) -> str:
+    """The page's content with its style, to be shown inside another page: no script, no name that could clash.
+
+    Raises:
+        ReportError: jinja2 or matplotlib is not installed.
+    """
+    return _environment().get_template("fragment.html.jinja").render(**_content(view), style=_own("style.css"))
+
+
+def _content(view: View) -> dict[str, object]:
+    key = f"assay-{view.source.id[:12]}"
+    content: dict[str, object] = {
+        "view": view,
+        "key": key,
+        "n": numbers,
+        "method": method(view.source, view.samples),
+        "meets": meets,
+        "version": __version__,
+        "open_kinds": len(view.kinds) <= _OPEN_KINDS,
+    }
+    return content | (_plots(view, key) if isinstance(view, DecisionView) else {})
+
+
+def _plots(view: DecisionView, key: str) -> dict[str, object]:
+    try:
+        from assay.report import plots
+
+        sides: dict[str, str] = {one.name: one.side for one in view.candidates}
+        return {
+            "tradeoff": _both(lambda width, key: plots.candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
+            "bars": _both(lambda width, key: plots.kinds_bars(view.kinds, width, key), f"{key}-kinds"),
+            "latency": _both(lambda width, key: plots.latencies(view.candidates, width, key), f"{key}-time"),
+            "kind_plots": [
+                plots.kind_tradeoff(kind, sides, f"{key}-kind{place}") for place, kind in enumerate(view.kinds)
+            ],
+        }
+    except ImportError as error:
+        raise _missing(error) from error
+
+
+def _both(draw: Callable[[float, str], str], key: str) -> Plot:
+    from assay.report.plots import NARROW, WIDE
+
+    return Plot(draw(WIDE, f"{key}-w"), draw(NARROW, f"{key}-n"))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise _missing(error) from error
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("assay.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _missing(error: ImportError) -> ReportError:
+    return ReportError(
+        f"the page of a report needs {error.name or 'a library'}, which is not installed; "
+        "pip install 'assay[report]', or take --format md or json, which need nothing"
+    )
+
+
+def _own(name: str) -> str:
+    return files("assay.report").joinpath("templates", name).read_text("utf-8")

@@ -1,0 +1,308 @@
+"""The plots of a report. matplotlib draws, and is imported when the first plot is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from assay.report.numbers import count, duration, percent, plural
+from assay.report.svg import FAINT, INK, MARK, MUTED, OWN, PAPER, RENT, RULE, inline
+from assay.report.view import CandidateView, KindView, Measure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDE, NARROW = 980.0, 340.0
+"""Widths in CSS pixels; a page shows the one that fits."""
+_LETTER = 6.1
+"""Width of a letter in pixels at the size of labels, for keeping them apart."""
+_MARKERS = {"own": "o", "rent": "s", "both": "D", "unknown": "^"}
+_COLOURS = {"own": OWN, "rent": RENT, "both": INK, "unknown": MUTED}
+_UNITS = {"s": "CPU seconds an answer", "usd": "USD per 1,000 answers", "?": "cost unknown"}
+
+
+class Point(NamedTuple):
+    """One candidate in a plot of quality against cost; `label` stands beside it."""
+
+    label: str
+    side: str
+    measure: Measure
+    front: bool
+
+
+@contextmanager
+def _figure(width: float, height: float) -> Iterator[Figure]:
+    """A figure of so many CSS pixels, drawn alike whatever a user's own matplotlib settings are."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "svg.fonttype": "none", "svg.hashsalt": "assay", "font.size": 11, "axes.edgecolor": RULE,
+                "axes.labelcolor": MUTED, "text.color": INK, "xtick.color": RULE, "ytick.color": RULE,
+                "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED, "axes.facecolor": "none",
+                "figure.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False,
+                "xtick.labelsize": 10, "ytick.labelsize": 10, "axes.labelsize": 10.5, "grid.color": RULE,
+                "grid.linewidth": 0.6, "axes.axisbelow": True,
+            }
+        )  # fmt: skip
+        yield Figure(figsize=(width / 72, height / 72), dpi=72)
+
+
+# --------------------------------------------------------------------------------- quality and cost
+
+
+def candidates_tradeoff(candidates: Sequence[CandidateView], width: float, key: str) -> str:
+    """Every candidate over all kinds."""
+    points = [Point(one.name, one.side, one.quality, one.front) for one in candidates]
+    title = f"Share passed (mean over kinds) against cost of an answer, for {plural(len(points), 'candidate')}"
+    return _tradeoff(points, width, 330.0 if width > NARROW else 300.0, None, key, title)
+
+
+def kind_tradeoff(kind: KindView, sides: dict[str, str], key: str) -> str:
+    """The candidates of one kind, by their letters, with the bar; empty where fewer than two were asked."""
+    points = [
+        Point(one.letter, sides[one.name], one.measure, one.front) for one in kind.standings if one.measure.scored
+    ]
+    if len(points) < 2:
+        return ""
+    title = f"{kind.name}: share passed against cost of an answer, bar at {percent(kind.bar)}"
+    return _tradeoff(points, NARROW, 190.0, kind.bar, key, title)
+
+
+def _tradeoff(points: Sequence[Point], width: float, height: float, bar: float | None, key: str, title: str) -> str:
+    """One panel for each unit of cost, from what is owned to what sends a bill to what nobody knows."""
+    groups = {unit: [one for one in points if _unit(one) == unit] for unit in _UNITS}
+    shown = {unit: group for unit, group in groups.items() if group}
+    with _figure(width, height) as figure:
+        ratios = [0.45 if unit == "?" else 1.0 for unit in shown]
+        axes = figure.subplots(
+            1, len(shown), sharey=True, squeeze=False,
+            gridspec_kw={"width_ratios": ratios, "wspace": 0.08, "left": 40 / width, "right": 1 - 14 / width,
+                         "bottom": 40 / height, "top": 1 - 12 / height},
+        )[0]  # fmt: skip
+        carried: float | None = None
+        for panel, (unit, group) in zip(axes, shown.items(), strict=True):
+            _panel(panel, unit, group, bar, first=panel is axes[0])
+            carried = _front_line(panel, group, carried)
+            _labels(panel, group)
+        return inline(figure, key, title)
+
+
+def _unit(point: Point) -> str:
+    return point.measure.cost.unit if point.measure.cost is not None else "?"
+
+
+def _x(point: Point) -> float:
+    cost = point.measure.cost
+    if cost is None:
+        return 0.5
+    return cost.value * 1000 if cost.unit == "usd" else cost.value
+
+
+def _panel(panel: Axes, unit: str, group: Sequence[Point], bar: float | None, *, first: bool) -> None:
+    panel.set_ylim(-0.04, 1.04)
+    panel.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    panel.tick_params(axis="y", length=0)
+    panel.tick_params(axis="x", length=3)
+    panel.spines["left"].set_visible(False)
+    panel.grid(axis="y")
+    panel.set_xlabel(_UNITS[unit])
+    if not first:
+        panel.tick_params(labelleft=False)
+    _scale(panel, unit, [_x(point) for point in group])
+    if bar is not None:
+        panel.axhline(bar, color=MARK, linewidth=1.2, dashes=(4, 2.5))
+    for point in group:
+        _draw(panel, point)
+
+
+def _scale(panel: Axes, unit: str, values: Sequence[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    low, high = min(values), max(values)
+    if unit == "?":
+        panel.set_xlim(0, 1)
+        panel.set_xticks([])
+        return
+    if low > 0 and high / low >= 6:
+        panel.set_xscale("log")
+        panel.set_xlim(low / 1.6, high * 1.9)
+        wide = high / low > 300
+        panel.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 3.0), numticks=6))
+        panel.xaxis.set_minor_locator(NullLocator())
+    else:
+        panel.set_xlim(0, (high or 1.0) * 1.3)
+        panel.xaxis.set_major_locator(MaxNLocator(4))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+
+
+def _draw(panel: Axes, point: Point) -> None:
+    """Bounds of the full suite as a band, the interval as a line, the share as a mark; a dashed line = not asked."""
+    x, found, colour = _x(point), point.measure, _COLOURS[point.side]
+    if found.share is None or found.interval is None:
+        panel.plot([x, x], [0, 1], color=FAINT, linewidth=1.4, dashes=(2, 2))
+        return
+    if found.bounds is not None:
+        panel.plot([x, x], found.bounds, color=FAINT, linewidth=7, solid_capstyle="butt")
+    panel.plot([x, x], found.interval, color=colour, linewidth=1.5, solid_capstyle="butt")
+    panel.plot(
+        [x], [found.share], marker=_MARKERS[point.side], markersize=7, markeredgewidth=1.6,
+        markeredgecolor=colour, markerfacecolor=colour if point.front else PAPER, linestyle="none", zorder=4,
+        clip_on=False,
+    )  # fmt: skip
+
+
+def _front_line(panel: Axes, group: Sequence[Point], carried: float | None) -> float | None:
+    """The front as steps, from the best share that is to be had for less; returns the best share so far."""
+    front = sorted((one for one in group if one.front), key=_x)
+    low, high = panel.get_xlim()
+    xs, ys = ([low], [carried]) if carried is not None else ([], [])
+    best = carried
+    for one in front:
+        xs.append(_x(one))
+        ys.append(one.measure.share or 0.0)
+        best = ys[-1]
+    if best is None or (not front and _unit(group[0]) == "?"):
+        return best
+    panel.step([*xs, high], [*ys, best], where="post", color=INK, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+    return best
+
+
+def _labels(panel: Axes, group: Sequence[Point]) -> None:
+    """A name beside each mark, moved up or down where names would touch, with a thin line back to its mark."""
+    width, height = panel.bbox.width, panel.bbox.height
+    taken: list[tuple[float, float, float]] = []
+    for point in sorted(group, key=lambda one: (-(one.measure.share or 0.5), _x(one))):
+        share = point.measure.share if point.measure.share is not None else 0.5
+        x, y = panel.transData.transform((_x(point), share)) - panel.bbox.min
+        size = len(point.label) * _LETTER
+        left = x + 9 + size > width + 12 and x > width / 2
+        start = x - 9 - size if left else x + 9
+        at = _free(taken, start, start + size, y, height)
+        taken.append((start, start + size, at))
+        panel.annotate(
+            point.label if point.measure.share is not None else f"{point.label} ?",
+            (x / width, y / height), (-9 if left else 9, at - y), xycoords="axes fraction",
+            textcoords="offset points", ha="right" if left else "left", va="center", fontsize=10.5,
+            color=INK if point.measure.share is not None else MUTED, zorder=5, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
+            if abs(at - y) > 6 else None,
+        )  # fmt: skip
+
+
+def _free(taken: Sequence[tuple[float, float, float]], start: float, end: float, y: float, height: float) -> float:
+    """The height nearest to `y` where a label from `start` to `end` touches none that is there."""
+    near = [at for low, high, at in taken if low < end and high > start]
+    steps = [0.0, *(sign * 6.5 * n for n in range(1, 60) for sign in (-1, 1))]
+    for step in steps:
+        if 4 <= y + step <= height - 4 and all(abs(at - y - step) >= 13 for at in near):
+            return y + step
+    return y
+
+
+# --------------------------------------------------------------------------------- bars of the kinds
+
+
+def kinds_bars(kinds: Sequence[KindView], width: float, key: str) -> str:
+    """For each kind the candidate that leads, with its interval and the bar; the others as open marks."""
+    narrow = width <= NARROW
+    row = 40.0 if narrow else 27.0
+    height = row * len(kinds) + 34
+    with _figure(width, height) as figure:
+        left, right = (10.0, 16.0) if narrow else (190.0, 250.0)
+        panel = figure.add_axes((left / width, 30 / height, 1 - (left + right) / width, 1 - 32 / height))
+        panel.set_xlim(0, 1)
+        panel.set_ylim(len(kinds) - 0.5 + 0.05, -0.5)
+        panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+        panel.set_yticks([])
+        panel.tick_params(axis="x", length=0)
+        panel.spines["bottom"].set_visible(False)
+        panel.spines["left"].set_visible(False)
+        panel.grid(axis="x")
+        for place, kind in enumerate(kinds):
+            _kind_bar(panel, place + (0.18 if narrow else 0.0), kind)
+            _kind_words(panel, place, kind, narrow=narrow)
+        return inline(figure, key, f"Share passed in each of {plural(len(kinds), 'kind')}, with interval and bar")
+
+
+def _kind_bar(panel: Axes, at: float, kind: KindView) -> None:
+    thick = 0.40
+    for one in kind.standings:
+        if one is not kind.leader and one.measure.share is not None:
+            panel.plot([one.measure.share], [at], marker="o", markersize=5, markerfacecolor=PAPER,
+                       markeredgecolor=MUTED, markeredgewidth=1, linestyle="none", zorder=4, clip_on=False)  # fmt: skip
+    if kind.leader is not None and kind.leader.measure.share is not None:
+        found, share = kind.leader.measure, kind.leader.measure.share
+        colour = _COLOURS.get(kind.side, FAINT)
+        panel.barh([at], [share], height=thick, color=colour if kind.chosen is not None else FAINT, zorder=2)
+        if found.interval is not None:
+            panel.plot(found.interval, [at, at], color=INK, linewidth=1.3, zorder=3, solid_capstyle="butt")
+    panel.plot([kind.bar, kind.bar], [at - 0.34, at + 0.34], color=MARK, linewidth=2.4, zorder=5, clip_on=False,
+               solid_capstyle="butt")  # fmt: skip
+
+
+def _kind_words(panel: Axes, at: float, kind: KindView, *, narrow: bool) -> None:
+    who = "nobody could be asked"
+    if kind.leader is not None:
+        who = f"{kind.leader.name}, {count(kind.leader.measure)}"
+    ink = INK if kind.chosen is not None else MUTED
+    name = f"{kind.name} (gate)" if kind.gate else kind.name
+    if narrow:
+        panel.text(0, at - 0.30, _cut(name, 26), fontsize=10.5, va="center", ha="left", color=INK)
+        panel.text(1, at - 0.30, _cut(who, 27), fontsize=9.5, va="center", ha="right", color=ink)
+        return
+    for x, text, side in ((-12, _cut(name, 30), "right"), (14, _cut(who, 40), "left")):
+        panel.annotate(text, (0 if x < 0 else 1, at), (x, 0), textcoords="offset points", va="center", ha=side,
+                       fontsize=10.5, color=INK if x < 0 else ink, annotation_clip=False)  # fmt: skip
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+# ------------------------------------------------------------------------------------------ latency
+
+
+def latencies(candidates: Sequence[CandidateView], width: float, key: str) -> str:
+    """From the median to the 95th percentile of each candidate's latency; empty where nothing was measured."""
+    timed = [one for one in candidates if one.latency is not None and one.latency[0].value is not None]
+    if not timed:
+        return ""
+    narrow = width <= NARROW
+    row = 38.0 if narrow else 24.0
+    height = row * len(timed) + 40
+    with _figure(width, height) as figure:
+        left, right = (10.0, 16.0) if narrow else (190.0, 250.0)
+        panel = figure.add_axes((left / width, 36 / height, 1 - (left + right) / width, 1 - 38 / height))
+        panel.set_ylim(len(timed) - 0.45, -0.5)
+        panel.set_yticks([])
+        panel.spines["left"].set_visible(False)
+        panel.grid(axis="x")
+        panel.set_xlabel("seconds, from the median (dot) to the 95th percentile (end)")
+        ends = [(one.latency[0].value or 0.0, one.latency[1].value or 0.0) for one in timed if one.latency]
+        _scale(panel, "s", [time for end in ends for time in end])
+        for place, (one, end) in enumerate(zip(timed, ends, strict=True)):
+            _latency(panel, place, one, end, narrow=narrow)
+        return inline(figure, key, f"Latency of {plural(len(timed), 'candidate')}: median and 95th percentile")
+
+
+def _latency(panel: Axes, place: int, one: CandidateView, end: tuple[float, float], *, narrow: bool) -> None:
+    colour, at = _COLOURS[one.side], place + (0.16 if narrow else 0.0)
+    panel.plot(end, [at, at], color=colour, linewidth=3.4, solid_capstyle="butt", zorder=2)
+    panel.plot([end[0]], [at], marker=_MARKERS[one.side], markersize=7, color=colour, linestyle="none", zorder=3)
+    words = f"{duration(end[0])} to {duration(end[1])}"
+    answers = plural(one.latency[0].n, "answer") if one.latency is not None else ""
+    if narrow:
+        panel.text(0, at - 0.42, _cut(one.name, 24), fontsize=10.5, va="center", transform=panel.get_yaxis_transform())
+        panel.text(1, at - 0.42, words, fontsize=9.5, va="center", ha="right", color=MUTED,
+                   transform=panel.get_yaxis_transform())  # fmt: skip
+        return
+    for x, text, side in ((-12, _cut(one.name, 30), "right"), (14, f"{words}, {answers}", "left")):
+        panel.annotate(text, (0 if x < 0 else 1, at), (x, 0), xycoords=panel.get_yaxis_transform(),
+                       textcoords="offset points", va="center", ha=side, fontsize=10.5, color=INK if x < 0 else MUTED,
+                       annotation_clip=False)  # fmt: skip

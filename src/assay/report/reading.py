@@ -1,0 +1,208 @@
+"""Reading a report from a ledger: the decision or run, its results, and the suite that it was measured on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from assay.config.load import Loaded, load
+from assay.decision.decision import Decision
+from assay.errors import AssayError, DecisionError
+from assay.evals.suite import Split, Suite, read_suite
+from assay.ledger.rows import DecisionRow, ResultRow, RunRow
+from assay.ledger.store import SqliteLedger
+from assay.report.decided import decision_view, letters_of
+from assay.report.mask import Mask
+from assay.report.measured import asked_part, run_view
+from assay.report.report import Report
+from assay.report.samples import PER_KIND, by_sample, differing, not_passed, show
+from assay.report.view import Samples, Source
+
+
+def open_report(config: Path | str | None = None, reference: str | None = None, *, samples: int = PER_KIND) -> Report:
+    """A report for a notebook or script, also where an event loop is running.
+
+    Args:
+        config: `assay.toml` or its folder; default: `$ASSAY_CONFIG`, else the nearest upwards.
+        reference: how the id of a decision or run begins; default: the newest decision.
+        samples: of each kind, at most; 0 = no sample's text.
+
+    Raises:
+        AssayError: the configuration or ledger cannot be used, or there is no such decision or run.
+    """
+
+    async def read() -> Report:
+        loaded = load(config)
+        ledger = SqliteLedger(loaded.config.ledger.url.partition(":///")[2], loaded.config.ledger.durability)
+        try:
+            return await read_report(loaded, ledger, reference, samples=samples)
+        finally:
+            await ledger.close()
+
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(asyncio.run, read()).result()
+
+
+async def read_report(
+    loaded: Loaded, ledger: SqliteLedger, reference: str | None = None, *, samples: int = PER_KIND
+) -> Report:
+    """The report of a decision or run.
+
+    Args:
+        loaded: says where the suite lies and where each candidate works.
+        ledger: where decisions, runs and their results are kept.
+        reference: how the id of a decision or run begins; default: the newest decision.
+        samples: of each kind, at most; 0 = no sample's text.
+
+    Raises:
+        DecisionError: there is no such decision or run, or none yet.
+    """
+    row = await ledger.decision(reference)
+    run = await ledger.run(reference) if reference else None
+    if row is not None and run is not None:
+        raise DecisionError(
+            f"the id {reference!r} begins a decision ({row.id}) and a run ({run.id}); give more of its letters"
+        )
+    if row is not None:
+        return await _of_decision(loaded, ledger, row, samples)
+    if run is not None:
+        return await _of_run(loaded, ledger, run, samples)
+    which = f"no decision or run {reference!r}" if reference else "no decision yet"
+    raise DecisionError(f"{which} in {ledger.path}; run `assay choose`, or look at `assay logs`")
+
+
+async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, per_kind: int) -> Report:
+    decision = msgspec.json.decode(row.body, type=Decision)
+    results = {name: await ledger.results(run) for name, run in decision.runs.items()}
+    runs = [found for run in decision.runs.values() if (found := await ledger.run(run)) is not None]
+    state = _suite(loaded, decision.suite_digest)
+    chosen = {inner: kind.chosen for kind in decision.kinds for inner in kind.kinds}
+    asked = _cut(state.suite, tuple(chosen), decision.split)
+    return Report(
+        decision_view(
+            decision,
+            results,
+            loaded.config,
+            state.suite,
+            Source(
+                what="decision",
+                id=decision.id,
+                created_at=decision.created_at,
+                suite=decision.suite,
+                suite_version=decision.suite_version,
+                suite_digest=decision.suite_digest,
+                suite_state=state.name,
+                config_digest=decision.config_digest,
+                config_changed=decision.config_digest != loaded.digest,
+                seed=decision.seed,
+                split=decision.split,
+                versions=_versions(runs),
+            ),
+            _differing(asked, state, results, letters_of(decision), chosen, per_kind),
+        )
+    )
+
+
+async def _of_run(loaded: Loaded, ledger: SqliteLedger, run: RunRow, per_kind: int) -> Report:
+    rows = await ledger.results(run.id)
+    state = _suite(loaded, run.suite_digest)
+    asked = asked_part(state.suite, rows) if state.suite is not None else None
+    splits = {sample.split for sample in asked.samples} if asked is not None else set()
+    shown = Samples(note=state.note)
+    if asked is not None and state.suite is not None and per_kind:
+        table = by_sample({run.target: rows})
+        found = not_passed(asked, table[run.target])
+        shown = show(
+            found,
+            table,
+            {run.target: "A"},
+            Mask(state.suite.samples, changed=state.name != "same"),
+            per_kind,
+            state.note,
+        )
+    return Report(
+        run_view(
+            run,
+            rows,
+            loaded.config,
+            asked,
+            Source(
+                what="run",
+                id=run.id,
+                created_at=run.created_at,
+                suite=run.suite,
+                suite_version=state.suite.version if state.suite is not None and state.name == "same" else "",
+                suite_digest=run.suite_digest,
+                suite_state=state.name,
+                config_digest=run.config_digest,
+                config_changed=run.config_digest != loaded.digest,
+                seed=run.seed,
+                split=next(iter(splits)) if len(splits) == 1 else None,
+                versions=_versions([run]),
+            ),
+            shown,
+        )
+    )
+
+
+class _State(NamedTuple):
+    """The suite as it is now. `note` is what a reader of samples must know; empty when it is the very same suite."""
+
+    suite: Suite | None
+    name: Literal["same", "changed", "missing"]
+    note: str
+
+
+def _suite(loaded: Loaded, digest: str) -> _State:
+    place = loaded.config.decide.suite
+    hidden = "No sample is shown: neither what was asked nor what must stay secret is known."
+    if place is None:
+        return _State(None, "missing", f"The configuration names no suite. {hidden}")
+    try:
+        suite = read_suite(place)
+    except AssayError as error:
+        return _State(None, "missing", f"The suite cannot be read ({error}). {hidden}")
+    if suite.digest == digest:
+        return _State(suite, "same", "")
+    return _State(
+        suite,
+        "changed",
+        f"The suite has changed since (it was {digest[:12]}, it is {suite.digest[:12]}): inputs, targets and kinds "
+        "are shown as they are now, answers and verdicts as they were.",
+    )
+
+
+def _cut(suite: Suite | None, kinds: tuple[str, ...], split: str | None) -> Suite | None:
+    """The part of the suite that was decided on; None when nothing of it is left."""
+    if suite is None:
+        return None
+    known = tuple(kind for kind in kinds if kind in suite.kinds)
+    part: Split | None = split if split in ("dev", "heldout") else None  # type: ignore[assignment]  # one of the two
+    try:
+        return suite.only(known, part) if known else None
+    except AssayError:
+        return None
+
+
+def _differing(
+    asked: Suite | None,
+    state: _State,
+    results: Mapping[str, Sequence[ResultRow]],
+    letters: Mapping[str, str],
+    chosen: Mapping[str, str | None],
+    per_kind: int,
+) -> Samples:
+    if asked is None or state.suite is None or not per_kind:
+        return Samples(note=state.note)
+    table = by_sample(results)
+    found = differing(asked, table, chosen)
+    return show(found, table, letters, Mask(state.suite.samples, changed=state.name != "same"), per_kind, state.note)
+
+
+def _versions(runs: Sequence[RunRow]) -> tuple[str, ...]:
+    return tuple(sorted({run.version for run in runs}))

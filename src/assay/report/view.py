@@ -1,0 +1,273 @@
+"""What a report shows, as values: a page, a Markdown text and JSON are three ways to write the same view.
+
+Everything here is computed; a template only lays it out. `None` is *not known*.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from assay.report.shown import Passage
+from assay.stats.latency import Quantile
+from assay.types import Value
+
+Side = Literal["own", "rent", "both", "unknown"]
+"""Where the work is done: own machines and hosts declared private, rented hosts, both (a route), or not known."""
+
+Span = tuple[float, float]
+
+
+class Cost(Value, frozen=True, kw_only=True):
+    """Mean cost of one answer: USD, or CPU seconds of a device without a rate.
+
+    Attributes:
+        basis: measured; expected (from prompts, limits and prices); mixed = measured on some kinds, expected on others.
+    """
+
+    value: float
+    unit: Literal["usd", "s"]
+    basis: Literal["measured", "expected", "mixed"]
+
+
+class Measure(Value, frozen=True, kw_only=True):
+    """What came of some samples.
+
+    Attributes:
+        total: samples there are; those neither passed, failed nor unscored were not asked.
+        share: passed / (passed + failed).
+        interval: 95 %, for new work of the same kind.
+        bounds: share of all `total` samples if everything open is wrong, and if it is right.
+    """
+
+    total: int
+    passed: int = 0
+    failed: int = 0
+    unscored: int = 0
+    share: float | None = None
+    interval: Span | None = None
+    bounds: Span | None = None
+    cost: Cost | None = None
+    p50_s: float | None = None
+    p95_s: float | None = None
+
+    @property
+    def asked(self) -> int:
+        """Samples asked."""
+        return self.passed + self.failed + self.unscored
+
+    @property
+    def scored(self) -> int:
+        """Samples that have a score."""
+        return self.passed + self.failed
+
+
+class Standing(Value, frozen=True, kw_only=True):
+    """One candidate for one kind.
+
+    Attributes:
+        letter: the candidate's mark, the same in the whole report.
+        failure_bound: of a gate: exact one-sided 95 % upper bound of the failure rate.
+        front: no candidate that costs less passes a larger share.
+    """
+
+    letter: str
+    name: str
+    status: str
+    reason: str
+    measure: Measure
+    failure_bound: float | None = None
+    front: bool = False
+
+
+class KindView(Value, frozen=True, kw_only=True):
+    """One kind of work.
+
+    Attributes:
+        label: privacy label of the kind; None when the suite is not there to say.
+        side: where the chosen candidate works; `none` = none passes, `open` = cannot be told.
+        leader: the chosen candidate, else the one that came closest; None when nobody could be asked.
+    """
+
+    name: str
+    description: str
+    label: str | None
+    gate: bool
+    bar: float
+    needed: int
+    total: int
+    chosen: str | None
+    side: Literal["own", "rent", "both", "unknown", "none", "open"]
+    reason: str
+    standings: tuple[Standing, ...]
+    leader: Standing | None
+    moves: tuple[str, ...] = ()
+
+
+class CandidateView(Value, frozen=True, kw_only=True):
+    """One candidate over all kinds.
+
+    Attributes:
+        place: where its answers are made, in words.
+        private: whether private-only data may be sent there; None = not known.
+        quality: mean over the kinds (gates apart) of the share passed; counts are sums.
+        asked_kinds: kinds that the mean is over, of `kinds`.
+        latency: quantiles of all answers that its run holds of these kinds, cached ones apart: 50 and 95 %.
+        usd, engine_s: what its evidence cost, altogether.
+        full_usd, full_engine_s: what all its answers would cost, at the measured or else expected cost of each.
+    """
+
+    letter: str
+    name: str
+    side: Side
+    place: str
+    private: bool | None
+    run: str
+    wins: int
+    kinds: int
+    asked_kinds: int
+    quality: Measure
+    asked: int
+    grid: int
+    unscored: int
+    usd: float | None
+    engine_s: float | None
+    full_usd: float | None
+    full_engine_s: float | None
+    latency: tuple[Quantile, Quantile] | None = None
+    front: bool = False
+
+
+class Words(Value, frozen=True, kw_only=True):
+    """What one grader said."""
+
+    grader: str
+    passed: bool | None
+    text: str
+
+
+class AnswerView(Value, frozen=True, kw_only=True):
+    """One candidate's answer to a sample."""
+
+    letter: str
+    name: str
+    outcome: Literal["passed", "failed", "unscored"]
+    text: Passage
+    words: tuple[Words, ...] = ()
+    latency_s: float | None = None
+    cached: bool = False
+
+
+class TurnView(Value, frozen=True, kw_only=True):
+    """One message of a sample."""
+
+    role: str
+    text: Passage
+
+
+class SampleView(Value, frozen=True, kw_only=True):
+    """A sample with all answers to it, those of equal outcome side by side."""
+
+    id: str
+    kind: str
+    label: str
+    turns: tuple[TurnView, ...]
+    target: Passage | None
+    answers: tuple[AnswerView, ...]
+
+
+class Samples(Value, frozen=True, kw_only=True):
+    """The samples that a report shows.
+
+    Attributes:
+        note: why there are none, or what to mind when reading them; empty when there is nothing to say.
+        found: samples that could be shown; `shown` holds at most so many of each kind as was asked for.
+        private: whether text of private-only samples is among them.
+    """
+
+    shown: tuple[SampleView, ...] = ()
+    found: int = 0
+    note: str = ""
+    private: bool = False
+
+
+class Source(Value, frozen=True, kw_only=True):
+    """Where the figures come from."""
+
+    what: Literal["decision", "run"]
+    id: str
+    created_at: float
+    suite: str
+    suite_version: str
+    suite_digest: str
+    suite_state: Literal["same", "changed", "missing"]
+    config_digest: str
+    config_changed: bool
+    seed: int
+    split: str | None
+    versions: tuple[str, ...]
+
+
+class DecisionView(Value, frozen=True, kw_only=True, tag_field="view", tag="decision"):
+    """A report of a decision.
+
+    Attributes:
+        asked_now, spent_usd, spent_engine_s: of the call that decided; the rest was known from earlier runs.
+        unpriced: answers of the evidence whose cost nobody knows.
+    """
+
+    source: Source
+    verdict: str
+    details: tuple[str, ...]
+    kinds: tuple[KindView, ...]
+    candidates: tuple[CandidateView, ...]
+    asked: int
+    grid: int
+    asked_now: int
+    spent_usd: float | None
+    spent_engine_s: float | None
+    unpriced: int
+    guarantee: str
+    population: str
+    samples: Samples
+
+
+class RunKind(Value, frozen=True, kw_only=True):
+    """One kind in a run."""
+
+    name: str
+    description: str
+    label: str | None
+    gate: bool
+    bar: float | None
+    needed: int | None
+    meets: bool | None
+    measure: Measure
+    failure_bound: float | None = None
+
+
+class RunView(Value, frozen=True, kw_only=True, tag_field="view", tag="run"):
+    """A report of a run.
+
+    Attributes:
+        finished: whether every sample of the suite has a score.
+        unscored: reason -> samples.
+    """
+
+    source: Source
+    verdict: str
+    details: tuple[str, ...]
+    target: str
+    target_digest: str
+    place: str
+    private: bool | None
+    finished: bool
+    kinds: tuple[RunKind, ...]
+    overall: Measure
+    usd: float | None
+    engine_s: float | None
+    cached: int
+    unscored: tuple[tuple[str, int], ...]
+    samples: Samples
+
+
+View = DecisionView | RunView
