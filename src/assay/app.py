@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
@@ -65,6 +66,18 @@ class App:
         """What decisions choose from: `decide.candidates`, else all deployments."""
         named = self.loaded.config.decide.candidates
         return named if named is not None else tuple(self.loaded.config.deployments)
+
+    async def require(self, names: Collection[str]) -> None:
+        """Make sure that each name can be called; the pinned route can be from then on.
+
+        Raises:
+            ConfigError: nothing has this name.
+            DecisionError: it could be the pinned route's, and the lock cannot be read.
+        """
+        if any(name not in self.spine.targets for name in names):
+            await self.serve_pins()
+        for name in names:
+            self.spine.route(name)
 
     async def serve_pins(self) -> tuple[Lock | None, dict[str, str]]:
         """Make the pinned route callable. Returns the lock, and why some of its pins are broken."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -50,6 +51,18 @@ def _loop() -> asyncio.AbstractEventLoop:
     except ImportError:  # not made for Windows
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a file; `-` is standard input.
+
+    Raises:
+        click.UsageError: it cannot be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
 def emit(value: object, as_json: bool, text: str) -> None:

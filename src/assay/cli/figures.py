@@ -15,8 +15,10 @@ def cost(usd: float | None, engine_s: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """`0.54 s`; `-` for what was not measured."""
-    return f"{value:.2f} s" if value is not None else "-"
+    """`0.54 s`, `12 ms`; `-` for what was not measured."""
+    if value is None:
+        return "-"
+    return f"{value:.2f} s" if value >= 0.1 else f"{value * 1000:.0f} ms"
 
 
 def count(value: float | None) -> str:

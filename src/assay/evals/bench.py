@@ -1,0 +1,242 @@
+"""One request asked several times of one target, timed as a client of the spine sees it.
+
+Nothing comes from the cache. A call that had to wait until a local engine had started is *cold*: it is told apart
+and left out of the figures wherever there is a warm one. Equal prompts may be read from a prefix cache of the host or
+engine, which the cached tokens show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from statistics import median
+
+from assay.errors import AssayError
+from assay.inference.spine import Spine
+from assay.inference.trace import Trace
+from assay.ledger.rows import CostBasis
+from assay.stats.latency import quantile
+from assay.types import (
+    ContentDelta,
+    Event,
+    Folder,
+    ReasoningDelta,
+    RefusalDelta,
+    Request,
+    Response,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    Value,
+)
+
+_CONTENT = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | ContentDelta
+
+
+class TimedCall(Value, frozen=True, kw_only=True):
+    """One call.
+
+    Attributes:
+        deployment: who answered, or was asked last.
+        error: why there is no answer; None = there is one.
+        first_token_s: until the first piece of the answer was there; reasoning counts.
+        total_s: until the answer was complete and on record.
+        load_s: seconds of it in which a local engine started; None = none had to.
+        tokens_per_s: output tokens by the whole time.
+        decode_tokens_per_s: output tokens after the first, by the time after it; None where it came all at once.
+        tries: attempts, retries and those of a route included.
+        usd: None = not known; `cost_basis` says how it is known.
+    """
+
+    request_id: str
+    deployment: str | None
+    error: str | None
+    text: str
+    finish: str | None
+    first_token_s: float | None
+    total_s: float
+    load_s: float | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    tokens_per_s: float | None
+    decode_tokens_per_s: float | None
+    tries: int
+    usd: float | None
+    cost_basis: CostBasis
+    engine_s: float | None
+
+
+class Bench(Value, frozen=True, kw_only=True):
+    """The calls of one target and their figures, which are over the answered calls: the warm ones, if there are any.
+
+    Attributes:
+        cold: whether all calls that the figures are of were cold.
+        cold_s: time of the first call that was cold, warm-up included.
+        p50_s, min_s, first_token_s: latency; the median of the time to the first token.
+        input_tokens, cached_tokens, output_tokens: medians.
+        usd, engine_s: means per call; None = not known.
+        finishes, errors: how often each.
+        texts: number of different answers.
+    """
+
+    target: str
+    deployments: tuple[str, ...]
+    asked: int
+    answered: int
+    cold: bool
+    cold_s: float | None
+    p50_s: float | None
+    min_s: float | None
+    first_token_s: float | None
+    input_tokens: float | None
+    cached_tokens: float | None
+    output_tokens: float | None
+    tokens_per_s: float | None
+    decode_tokens_per_s: float | None
+    usd: float | None
+    engine_s: float | None
+    finishes: dict[str, int]
+    errors: dict[str, int]
+    texts: int
+    text: str | None
+    calls: tuple[TimedCall, ...]
+
+
+async def bench(
+    spine: Spine, request: Request, target: str, *, repeats: int, warmup: int = 0, concurrency: int = 1,
+    on_call: Callable[[TimedCall], object] = lambda call: None,
+) -> Bench:  # fmt: skip
+    """Ask one target `repeats` times, after `warmup` calls whose figures do not count.
+
+    Args:
+        spine: what answers.
+        request: what is asked; it should want a stream, or hosts answer all at once.
+        target: deployment or route.
+        repeats: calls that count.
+        warmup: calls before them, one after another.
+        concurrency: counted calls in flight at once.
+        on_call: told each call when it is done.
+
+    Raises:
+        ConfigError: there is no such target. Errors of calls are told in their rows.
+    """
+    spine.route(target)
+
+    async def ask() -> TimedCall:
+        call = await time_call(spine, request, target)
+        on_call(call)
+        return call
+
+    warm = [await ask() for _ in range(warmup)]
+    calls: list[TimedCall] = []
+    left = iter(range(repeats))
+
+    async def work() -> None:
+        for _ in left:
+            calls.append(await ask())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(concurrency, repeats)):
+            group.create_task(work())
+    return summary(target, calls, warm)
+
+
+async def time_call(spine: Spine, request: Request, target: str) -> TimedCall:
+    """Ask once; an error of the tree is part of the result."""
+    trace, folder = Trace(), Folder()
+    began = time.monotonic()
+    first_s: float | None = None
+    problem: str | None = None
+    try:
+        async with aclosing(spine.generate(request, target, trace)) as events:
+            async for event in events:
+                if first_s is None and _is_content(event):
+                    first_s = time.monotonic() - began
+                folder.add(event)
+    except AssayError as error:
+        problem = f"{type(error).__name__}: {error}"
+    if folder.failed is not None:
+        problem = f"{folder.failed.error}: {folder.failed.message}"
+    return _call(trace, folder.response(), problem, first_s, time.monotonic() - began)
+
+
+def _is_content(event: Event) -> bool:
+    return isinstance(event, _CONTENT)
+
+
+def _call(
+    trace: Trace, response: Response, problem: str | None, first_s: float | None, total_s: float
+) -> TimedCall:  # fmt: skip
+    usage = response.usage or Usage()
+    answering = trace.answering or (trace.records[-1] if trace.records else None)
+    loads = [record.load_s for record in trace.records if record.load_s is not None]
+    usd, basis = trace.cost
+    out = usage.output
+    after_s = total_s - first_s if first_s is not None else 0.0
+    calls = [f"{call.name}({call.arguments})" for call in response.tool_calls]
+    return TimedCall(
+        request_id=trace.request_id,
+        deployment=answering.deployment if answering is not None else None,
+        error=problem,
+        text="\n".join([response.text, *calls] if response.text else calls),
+        finish=response.finish.kind if response.finish is not None else None,
+        first_token_s=first_s,
+        total_s=total_s,
+        load_s=sum(loads) if loads else None,
+        input_tokens=usage.input,
+        cached_tokens=usage.cached,
+        output_tokens=out,
+        tokens_per_s=out / total_s if out is not None else None,
+        decode_tokens_per_s=(out - 1) / after_s if out is not None and out > 1 and after_s > 0.001 else None,
+        tries=len(trace.records),
+        usd=usd,
+        cost_basis=basis,
+        engine_s=trace.engine_s,
+    )
+
+
+def summary(target: str, calls: Sequence[TimedCall], warmup: Sequence[TimedCall] = ()) -> Bench:
+    """The figures of some calls."""
+    answered = [call for call in calls if call.error is None]
+    warm = [call for call in answered if call.load_s is None]
+    counted = warm or answered
+    totals = [call.total_s for call in counted]
+    return Bench(
+        target=target,
+        deployments=tuple(dict.fromkeys(call.deployment for call in answered if call.deployment is not None)),
+        asked=len(calls),
+        answered=len(answered),
+        cold=bool(answered) and not warm,
+        cold_s=next((call.total_s for call in (*warmup, *calls) if call.load_s is not None), None),
+        p50_s=quantile(totals, 0.5).value,
+        min_s=min(totals, default=None),
+        first_token_s=_median([call.first_token_s for call in counted]),
+        input_tokens=_median([call.input_tokens for call in counted]),
+        cached_tokens=_median([call.cached_tokens for call in counted]),
+        output_tokens=_median([call.output_tokens for call in counted]),
+        tokens_per_s=_median([call.tokens_per_s for call in counted]),
+        decode_tokens_per_s=_median([call.decode_tokens_per_s for call in counted]),
+        usd=_mean([call.usd for call in counted]),
+        engine_s=_mean([call.engine_s for call in counted]),
+        finishes=dict(Counter(call.finish or "unknown" for call in answered)),
+        errors=dict(Counter(call.error for call in calls if call.error is not None)),
+        texts=len({call.text for call in answered}),
+        text=answered[0].text if answered else None,
+        calls=tuple(calls),
+    )
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Not known as soon as one is not."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
