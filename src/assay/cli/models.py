@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from assay.cli.door import config_option, emit, json_option
+
+if TYPE_CHECKING:
+    from assay.catalog.load import Catalog
 
 
 @click.group(invoke_without_command=True)
@@ -26,7 +31,7 @@ def command(ctx: click.Context, config: str | None, as_json: bool) -> None:
     from assay.catalog.overview import overview
     from assay.decision.explain import table
 
-    rows = overview(_catalog(config), datetime.now(UTC))
+    rows = overview(catalog_of(config), datetime.now(UTC))
     head = ("model", "ecosystem", "variant", "parameters", "context", "licence", "in / out USD per Mtok", "as of")
     cells = [
         (
@@ -57,7 +62,7 @@ def show(name: str, config: str | None, as_json: bool) -> None:
     from assay.catalog.overview import details
     from assay.decision.explain import table
 
-    facts = details(_catalog(config).find(name))
+    facts = details(catalog_of(config).find(name))
     cells = [
         (
             fact["fact"],
@@ -70,7 +75,8 @@ def show(name: str, config: str | None, as_json: bool) -> None:
     emit(facts, as_json, "\n".join(table(("fact", "value", "source", "as of"), cells)))
 
 
-def _catalog(config: str | None):  # type: ignore[no-untyped-def]  # a lazily imported class
+def catalog_of(config: str | None) -> Catalog:
+    """The catalogue of the configuration; the shipped one where there is none."""
     from assay.catalog.load import builtin, load
     from assay.config.load import find
     from assay.config.load import load as load_config

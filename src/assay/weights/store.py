@@ -22,6 +22,7 @@ import platformdirs
 
 from assay.errors import WeightsError
 from assay.types import Value
+from assay.weights.exclusive import claim
 from assay.weights.partial import Partial, sync_folder, write_durably
 from assay.weights.wanted import Wanted
 
@@ -173,14 +174,23 @@ class Store:
         write_durably(held.folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
         return _look(held.folder)
 
-    def remove(self, folder: Path) -> None:
-        """Delete one folder of the store, the manifest first.
+    def remove(self, key: str) -> int:
+        """Delete a file and what is on its way of it, the manifest first. Returns how many bytes that frees.
 
         Raises:
+            WeightsError: another process is pulling it.
             OSError: the disk refused.
         """
-        (folder / MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+        lock = claim(self.lock_path(key))
+        if lock is None:
+            raise WeightsError(f"{key} is being pulled by another process; end that first")
+        with lock:
+            (self.folder / key / MANIFEST).unlink(missing_ok=True)
+            folders = [path for path in (self.folder / key, self.folder / ".partial" / key) if path.is_dir()]
+            freed = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
+            for folder in folders:
+                shutil.rmtree(folder)
+        return freed
 
 
 def _look(folder: Path) -> Held:

@@ -59,6 +59,7 @@ class Wanted(Value, frozen=True, kw_only=True):
         quantisation: as llama.cpp names it.
         licence: shown before anything is fetched.
         hub, parts: where it can be had; parts are joined in their order.
+        installed: `package:<module>/<path>` where an installed package may have it whole.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Wanted(Value, frozen=True, kw_only=True):
     quantisation: str | None = None
     hub: HubFile | None = None
     parts: tuple[PackagePart, ...] = ()
+    installed: str | None = None
 
     @property
     def stem(self) -> str:
