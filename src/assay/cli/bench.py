@@ -10,7 +10,8 @@ import click
 from assay.cli.door import INTERRUPTED, config_option, emit, finish, json_option, note, read_file, run
 
 if TYPE_CHECKING:
-    from assay.evals.bench import Bench, TimedCall
+    from assay.evals.bench import Bench
+    from assay.inference.asking import TimedCall
     from assay.types import Request
 
 CUT_CHARS = 300

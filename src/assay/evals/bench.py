@@ -8,66 +8,14 @@ engine, which the cached tokens show.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from statistics import median
 
-from assay.errors import AssayError
+from assay.inference.asking import Asking, TimedCall
 from assay.inference.spine import Spine
-from assay.inference.trace import Trace
-from assay.ledger.rows import CostBasis
 from assay.stats.latency import quantile
-from assay.types import (
-    ContentDelta,
-    Event,
-    Folder,
-    ReasoningDelta,
-    RefusalDelta,
-    Request,
-    Response,
-    TextDelta,
-    ToolCallDelta,
-    Usage,
-    Value,
-)
-
-_CONTENT = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | ContentDelta
-
-
-class TimedCall(Value, frozen=True, kw_only=True):
-    """One call.
-
-    Attributes:
-        deployment: who answered, or was asked last.
-        error: why there is no answer; None = there is one.
-        first_token_s: until the first piece of the answer was there; reasoning counts.
-        total_s: until the answer was complete and on record.
-        load_s: seconds of it in which a local engine started; None = none had to.
-        tokens_per_s: output tokens by the whole time.
-        decode_tokens_per_s: output tokens after the first, by the time after it; None where it came all at once.
-        tries: attempts, retries and those of a route included.
-        usd: None = not known; `cost_basis` says how it is known.
-    """
-
-    request_id: str
-    deployment: str | None
-    error: str | None
-    text: str
-    finish: str | None
-    first_token_s: float | None
-    total_s: float
-    load_s: float | None
-    input_tokens: int | None
-    cached_tokens: int | None
-    output_tokens: int | None
-    tokens_per_s: float | None
-    decode_tokens_per_s: float | None
-    tries: int
-    usd: float | None
-    cost_basis: CostBasis
-    engine_s: float | None
+from assay.types import Request, Value
 
 
 class Bench(Value, frozen=True, kw_only=True):
@@ -127,9 +75,10 @@ async def bench(
     spine.route(target)
 
     async def ask() -> TimedCall:
-        call = await time_call(spine, request, target)
-        on_call(call)
-        return call
+        asking = Asking(spine, request, target)
+        await asking.finish()
+        on_call(asking.call)
+        return asking.call
 
     warm = [await ask() for _ in range(warmup)]
     calls: list[TimedCall] = []
@@ -143,60 +92,6 @@ async def bench(
         for _ in range(min(concurrency, repeats)):
             group.create_task(work())
     return summary(target, calls, warm)
-
-
-async def time_call(spine: Spine, request: Request, target: str) -> TimedCall:
-    """Ask once; an error of the tree is part of the result."""
-    trace, folder = Trace(), Folder()
-    began = time.monotonic()
-    first_s: float | None = None
-    problem: str | None = None
-    try:
-        async with aclosing(spine.generate(request, target, trace)) as events:
-            async for event in events:
-                if first_s is None and _is_content(event):
-                    first_s = time.monotonic() - began
-                folder.add(event)
-    except AssayError as error:
-        problem = f"{type(error).__name__}: {error}"
-    if folder.failed is not None:
-        problem = f"{folder.failed.error}: {folder.failed.message}"
-    return _call(trace, folder.response(), problem, first_s, time.monotonic() - began)
-
-
-def _is_content(event: Event) -> bool:
-    return isinstance(event, _CONTENT)
-
-
-def _call(
-    trace: Trace, response: Response, problem: str | None, first_s: float | None, total_s: float
-) -> TimedCall:  # fmt: skip
-    usage = response.usage or Usage()
-    answering = trace.answering or (trace.records[-1] if trace.records else None)
-    loads = [record.load_s for record in trace.records if record.load_s is not None]
-    usd, basis = trace.cost
-    out = usage.output
-    after_s = total_s - first_s if first_s is not None else 0.0
-    calls = [f"{call.name}({call.arguments})" for call in response.tool_calls]
-    return TimedCall(
-        request_id=trace.request_id,
-        deployment=answering.deployment if answering is not None else None,
-        error=problem,
-        text="\n".join([response.text, *calls] if response.text else calls),
-        finish=response.finish.kind if response.finish is not None else None,
-        first_token_s=first_s,
-        total_s=total_s,
-        load_s=sum(loads) if loads else None,
-        input_tokens=usage.input,
-        cached_tokens=usage.cached,
-        output_tokens=out,
-        tokens_per_s=out / total_s if out is not None else None,
-        decode_tokens_per_s=(out - 1) / after_s if out is not None and out > 1 and after_s > 0.001 else None,
-        tries=len(trace.records),
-        usd=usd,
-        cost_basis=basis,
-        engine_s=trace.engine_s,
-    )
 
 
 def summary(target: str, calls: Sequence[TimedCall], warmup: Sequence[TimedCall] = ()) -> Bench:

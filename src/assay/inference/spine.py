@@ -162,9 +162,7 @@ class Spine:
             async for event in stream:
                 folder.add(event)
         if folder.failed is not None:
-            named = (one.error for one in reversed(trace.records) if type(one.error).__name__ == folder.failed.error)
-            kind = getattr(errors, folder.failed.error, ProviderFault)
-            raise next(named, None) or kind(folder.failed.message)
+            raise failure_of(folder.failed, trace)
         return folder.response()
 
     def _place(self, route: LiveRoute, request: Request, trace: Trace, options: Options) -> Place:
@@ -180,6 +178,17 @@ class Spine:
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),
             untouched=True,
         )
+
+
+def failure_of(event: Failed, trace: Trace) -> AssayError:
+    """The error that ended a stream: the attempt's own, where there is one, else of the class that the event names."""
+    named = next((one.error for one in reversed(trace.records) if type(one.error).__name__ == event.error), None)
+    if named is not None:
+        return named
+    kind = getattr(errors, event.error, None)
+    if not (isinstance(kind, type) and issubclass(kind, AssayError)):
+        return ProviderFault(event.message)
+    return ConstraintError(event.message) if issubclass(kind, ConstraintError) else kind(event.message)
 
 
 def _with_kind(request: Request, route: LiveRoute) -> Request:
