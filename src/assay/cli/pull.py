@@ -66,8 +66,7 @@ def command(
         finish(0)
     absent = [key for key, plan in zip(work, plans, strict=True) if not plan["here"]]
     for plan in plans:
-        if not as_json:
-            note(_describe(plan))
+        note(_describe(plan))
     for key in absent:
         _ask(work[key][0], accept_licence, as_json)
     _make_sure_of_room(plans, store)
@@ -120,10 +119,18 @@ def _describe(plan: dict[str, Any]) -> str:
     lines += [f"           stated by {licence['stated_by']}"] if licence.get("stated_by") else []
     if plan["here"]:
         return "\n".join([*lines, f"  here     {plan['here']}"])
-    lines += [f"  from     {source}" for source in plan["sources"]]
+    lines += [f"  from     {_short(source)}" for source in plan["sources"]]
     begun = f", {_size(plan['begun_bytes'])} of it are here" if plan["begun_bytes"] else ""
     lines += [f"  room     {_size(plan['need_bytes'])} needed, {_size(plan['free_bytes'])} free{begun}"]
     return "\n".join(lines)
+
+
+def _short(source: str) -> str:
+    """A source in a line: of many packages the first and the last."""
+    kind, *packages = source.split()
+    if kind != "packages" or len(packages) < 3:
+        return source
+    return f"{len(packages)} packages, {packages[0]} to {packages[-1]}"
 
 
 def _size(size_bytes: int | None) -> str:

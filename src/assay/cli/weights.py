@@ -30,7 +30,7 @@ def list_(config: str | None, as_json: bool) -> None:
     from assay.decision.explain import table
 
     found, _, _ = _here(config)
-    head = ("model", "quantisation", "MB", "licence", "place", "verified", "used by")
+    head = ("model", "quantisation", "MB", "licence", "place", "state", "used by")
     cells = [
         (
             one.model,
@@ -38,13 +38,19 @@ def list_(config: str | None, as_json: bool) -> None:
             f"{one.size_bytes / 1e6:,.0f}" if one.size_bytes is not None else "unknown",
             one.licence or "unknown",
             one.place,
-            f"NOT USED: {one.problem}" if one.problem else (one.verified_at or "never")[:10],
+            _state(one),
             ", ".join(one.used_by) or "-",
         )
         for one in found
     ]
     text = "\n".join(table(head, cells)) if cells else "no weights are here; assay pull NAME brings some"
     emit([_row(one) for one in found], as_json, text)
+
+
+def _state(one: Holding) -> str:
+    if one.problem:
+        return one.problem if one.place == "partial" else f"NOT USED: {one.problem}"
+    return f"verified {one.verified_at[:10]}" if one.verified_at else "as installed"
 
 
 @command.command()
