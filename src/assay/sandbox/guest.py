@@ -6,7 +6,6 @@ with its length before it; what is left there is the job's own standard input.
 
 import marshal
 import os
-import resource
 import sys
 from typing import Any
 
@@ -39,6 +38,8 @@ def prepare(setup: dict[str, Any]) -> None:
         build: dict[str, Any] = {"__name__": "walls"}
         exec(setup["walls"], build)  # noqa: S102 - likewise
         build["build"](setup)
+    import resource  # a module of Unix alone, and only here is this surely one
+
     for number, soft, hard in setup["limits"]:
         resource.setrlimit(number, (soft, hard))
 

@@ -1,0 +1,69 @@
+"""Boxes kept started and waiting, each for its one job."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from assay.errors import SandboxError
+from assay.sandbox.box import Box
+
+__all__ = ["Pool"]
+
+_JOIN_S = 30.0
+
+
+class Pool:
+    """Keeps up to `size` boxes ready. Any thread may call it.
+
+    All are started by one thread that lives as long as the pool, because the kernel ends a box when the *thread*
+    that started it ends.
+    """
+
+    def __init__(self, start: Callable[[], Box], size: int) -> None:
+        self._start, self._size = start, size
+        self._boxes: deque[Box] = deque()
+        self._changed = threading.Condition()
+        self._wanted = True
+        self._closed = False
+        self._thread = threading.Thread(target=self._fill, name="assay-sandbox-pool", daemon=True)
+        self._thread.start()
+
+    def take(self) -> Box | None:
+        """A ready box, which then belongs to the caller; `None` when there is none just now."""
+        with self._changed:
+            self._wanted = True
+            self._changed.notify_all()
+            return self._boxes.popleft() if self._boxes else None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until all boxes are ready; false if that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._boxes) >= self._size, timeout_s)
+
+    def close(self) -> None:
+        """End the boxes that wait, and the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(_JOIN_S)
+        while self._boxes:
+            self._boxes.popleft().close()
+
+    def _fill(self) -> None:
+        while self._wait_for_work():
+            try:
+                box = self._start()
+            except (SandboxError, OSError):  # whoever runs something will start a box himself and see why
+                with self._changed:
+                    self._wanted = False
+                continue
+            with self._changed:
+                self._boxes.append(box)
+                self._changed.notify_all()
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or (self._wanted and len(self._boxes) < self._size))
+            return not self._closed
