@@ -1,0 +1,55 @@
+"""Reading a client's request whose format was not said: each registered dialect is tried."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+from assay import plugins
+from assay.dialects.dialect import Dialect
+from assay.dialects.fields import parse_object
+from assay.errors import RequestError
+from assay.types import Request
+
+__all__ = ["Inbound", "read_inbound"]
+
+
+class Inbound(NamedTuple):
+    """A request and the dialect that it came in."""
+
+    dialect: Dialect
+    request: Request
+
+
+def read_inbound(body: bytes, name: str | None = None) -> Inbound:
+    """A request in any dialect that a gateway takes.
+
+    Args:
+        body: JSON.
+        name: the dialect; None = the one that can read it.
+
+    Raises:
+        RequestError: no dialect can read it, with each one's reason, or several can.
+        PluginError: there is no such dialect.
+    """
+    if name is not None:
+        dialect = _load(name)
+        return Inbound(dialect, dialect.read_request(body))
+    parse_object(body)  # what is wrong for all is said once
+    found: list[Inbound] = []
+    reasons: list[str] = []
+    for known in plugins.names("assay.dialects"):
+        dialect = _load(known)
+        try:
+            found.append(Inbound(dialect, dialect.read_request(body)))
+        except RequestError as error:
+            reasons.append(f"{known}: {error}")
+    if not found:
+        raise RequestError(f"no dialect can read this request; {'; '.join(reasons)}")
+    if len(found) > 1:
+        names = " and ".join(one.dialect.name for one in found)
+        raise RequestError(f"this request can be read as {names}; say which")
+    return found[0]
+
+
+def _load(name: str) -> Dialect:
+    return cast(Dialect, plugins.load("assay.dialects", name)())
