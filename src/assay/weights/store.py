@@ -185,9 +185,9 @@ class Store:
         if lock is None:
             raise WeightsError(f"{key} is being pulled by another process; end that first")
         with lock:
-            (self.folder / key / MANIFEST).unlink(missing_ok=True)
             folders = [path for path in (self.folder / key, self.folder / ".partial" / key) if path.is_dir()]
             freed = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
+            (self.folder / key / MANIFEST).unlink(missing_ok=True)
             for folder in folders:
                 shutil.rmtree(folder)
         return freed
