@@ -1,4 +1,4 @@
-"""Attempts to get out of a box, for `benchmarks.sandbox`: programs of our own, each with a way that has worked somewhere.
+"""Attempts to get out of a box, for `benchmarks.sandbox`: our own, each a way that has worked somewhere.
 
 A program prints a line that begins with ESC when it reached what it must not, and one with SURF when a part of the
 kernel answers that should not; some can only be judged from outside, by the canaries of the harness. Placeholders:
@@ -103,10 +103,13 @@ for _ in range(300):
     except OSError: pass
 thread.join()
 """
-ATTACKS["watch_outside"] = _SYSCALL + """
+ATTACKS["watch_outside"] = (
+    _SYSCALL
+    + """
 fd, _ = call(294, 26, 0)
 if fd >= 0 and call(254, 27, fd, b'@OUT@', 0xFFF)[0] >= 0: print('ESC')
 """
+)
 ATTACKS["system_files"] = """
 import os
 for path in ('/etc/shadow', '/etc/passwd', '/etc/hosts', '/etc/machine-id', '/proc/version', '/proc/cpuinfo',
@@ -216,10 +219,13 @@ ATTACKS["waiting_thread"] = """
 import threading
 threading.Thread(target=threading.Event().wait).start()
 """
-ATTACKS["undumpable"] = _SYSCALL + """
+ATTACKS["undumpable"] = (
+    _SYSCALL
+    + """
 libc.prctl(4, 0, 0, 0, 0)
 while True: pass
 """
+)
 ATTACKS["recursion_crash"] = """
 import sys
 sys.setrecursionlimit(10**9)
@@ -242,7 +248,9 @@ pid = os.fork()
 if pid == 0: os._exit(0)
 os.waitpid(pid, 0); print('ESC')
 """
-ATTACKS["raw_clones"] = _SYSCALL + """
+ATTACKS["raw_clones"] = (
+    _SYSCALL
+    + """
 arguments = (ctypes.c_uint64 * 11)(); arguments[4] = 17
 attempts = {'clone3': lambda: call(435, 435, ctypes.byref(arguments), 88),
             'clone': lambda: call(56, 220, 17, 0, 0, 0, 0),
@@ -253,6 +261,7 @@ for name, attempt in attempts.items():
     if result == 0: libc._exit(0)
     if result > 0: print('ESC', name, flush=True)
 """
+)
 ATTACKS["exec_other"] = """
 import os, sys
 os.execv(sys.executable, [sys.executable, '-I', '-S', '-c', "print('ESC', open('@SECRET@').read()[:20])"])
@@ -276,7 +285,9 @@ fcntl.fcntl(r, 8, @CANARYPID@); fcntl.fcntl(r, 10, 9)
 fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
 os.write(w, b'x')
 """
-ATTACKS["signal_queue"] = _SYSCALL + """
+ATTACKS["signal_queue"] = (
+    _SYSCALL
+    + """
 information = (ctypes.c_int * 32)(0, 0, -1)
 for result, _ in (call(129, 138, @CANARYPID@, 0, information), call(200, 130, @CANARYPID@, 0),
                   call(234, 131, @CANARYPID@, @CANARYPID@, 0)):
@@ -284,8 +295,10 @@ for result, _ in (call(129, 138, @CANARYPID@, 0, information), call(200, 130, @C
 fd, _ = call(434, 434, @CANARYPID@, 0)
 if fd >= 0: print('ESC pidfd')
 """
+)
 ATTACKS["others_memory"] = """
-for path in ('/proc/@PARENTPID@/mem', '/proc/@PARENTPID@/maps', '/proc/@CANARYPID@/environ', '/proc/@CANARYPID@/status'):
+for path in ('/proc/@PARENTPID@/mem', '/proc/@PARENTPID@/maps', '/proc/@CANARYPID@/environ',
+             '/proc/@CANARYPID@/status'):
     try: open(path, 'rb').read(1); print('ESC', path)
     except OSError: pass
 """
@@ -313,27 +326,36 @@ for name in ('AS', 'CPU', 'FSIZE', 'NPROC', 'NOFILE', 'CORE'):
 
 # ---- the kernel
 
-ATTACKS["mounts"] = _SYSCALL + """
+ATTACKS["mounts"] = (
+    _SYSCALL
+    + """
 for name, (result, _) in {
     'unshare': call(272, 97, 0x10020000), 'mount': call(165, 40, b'none', b'/box', b'tmpfs', 0, 0),
     'chroot': call(161, 51, b'.'), 'pivot': call(155, 41, b'.', b'.'), 'fsopen': call(430, 430, b'tmpfs', 0),
     'open_tree': call(428, 428, -100, b'/', 1), 'setns': call(308, 268, 0, 0)}.items():
     if result >= 0: print('ESC', name)
 """
-ATTACKS["kernel_interfaces"] = _SYSCALL + """
+)
+ATTACKS["kernel_interfaces"] = (
+    _SYSCALL
+    + """
 import struct
 for name, (result, code) in {
     'userfaultfd': call(323, 282, 1), 'perf': call(298, 241, struct.pack('II', 1, 128) + bytes(120), 0, -1, -1, 0),
-    'keyctl': call(250, 219, 0, -3, 1), 'mq': call(240, 180, b'assay', 0x42, 0o600, 0), 'msgget': call(68, 186, 0, 0o1600),
-    'semget': call(64, 190, 0, 1, 0o1600), 'personality': call(135, 92, 0x0040000),
+    'keyctl': call(250, 219, 0, -3, 1), 'mq': call(240, 180, b'assay', 0x42, 0o600, 0),
+    'msgget': call(68, 186, 0, 0o1600), 'semget': call(64, 190, 0, 1, 0o1600), 'personality': call(135, 92, 0x0040000),
     'kcmp': call(312, 272, os.getpid(), os.getpid(), 0, 0, 0), 'fanotify': call(300, 262, 0x200, 0)}.items():
     if result >= 0: print('SURF', name)
 """
-ATTACKS["other_numbers"] = _SYSCALL + """
+)
+ATTACKS["other_numbers"] = (
+    _SYSCALL
+    + """
 for base in (0x40000000, 512):
     result, code = call(base + 39, base + 172)
     if result > 0: print('SURF another table of calls', base)
 """
+)
 ATTACKS["terminal"] = """
 import fcntl, os
 for fd in (0, 1, 2):
@@ -353,14 +375,16 @@ try: a.sendto(b'PWN', '\\0@ABS@'); print('ESC')
 except OSError as error:
     if error.errno in (errno.EPROTOTYPE, errno.ECONNREFUSED): print('ESC reached')
 """
-ATTACKS["pass_descriptors"] = """
+ATTACKS["sending_descriptors"] = """
 import array, os, socket
 a, b = socket.socketpair()
-a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))]); print('SURF descriptors can be passed')
+a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))])
+print('SURF descriptors can be passed')
 """
 ATTACKS["service_sockets"] = """
 import socket
-for path in ('@UNIX@', '/var/run/docker.sock', '/run/docker.sock', '/run/dbus/system_bus_socket', '/run/systemd/journal/socket'):
+for path in ('@UNIX@', '/var/run/docker.sock', '/run/docker.sock', '/run/dbus/system_bus_socket',
+             '/run/systemd/journal/socket'):
     try: socket.socket(socket.AF_UNIX).connect(path); print('ESC', path)
     except OSError: pass
 """

@@ -11,14 +11,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from assay.errors import SandboxError, SandboxUnavailable
 from assay.sandbox.guest import READY
 from assay.sandbox.limits import Limits, Outcome
 
-__all__ = ["Box", "Job", "message"]
+__all__ = ["Box", "Job", "Watch", "message"]
 
 START_TIMEOUT_S = 20.0
 LOOK_S = 0.05
@@ -43,6 +43,23 @@ def message(content: dict[str, Any]) -> bytes:
     return len(body).to_bytes(8, "little") + body
 
 
+class Watch(Protocol):
+    """What is seen from outside of a box's work folder."""
+
+    def begin(self, pid: int) -> None:
+        """The process is ready, and has not yet run anything that is not ours.
+
+        Raises:
+            SandboxUnavailable: its folder cannot be watched.
+        """
+
+    def look(self) -> str | None:
+        """Why the run must be stopped, if it must; called now and then during the run."""
+
+    def close(self) -> None:
+        """The process is gone: take the folder away."""
+
+
 class Box:
     """Wraps the process of a box. `kill` may be called from any thread, the rest by one owner.
 
@@ -50,8 +67,7 @@ class Box:
         process: with pipes for its input and outputs, in a session of its own.
         setup: the first message.
         limits: of the run.
-        look: called now and then during the run; returns why the run must be stopped, if it must.
-        clear: called when the process is gone.
+        watch: of its work folder.
     """
 
     def __init__(
@@ -59,10 +75,9 @@ class Box:
         process: subprocess.Popen[bytes],
         setup: dict[str, Any],
         limits: Limits,
-        look: Callable[[], str | None],
-        clear: Callable[[], None],
+        watch: Watch,
     ) -> None:
-        self._process, self._limits, self._look, self._clear = process, limits, look, clear
+        self._process, self._limits, self._watch = process, limits, watch
         self._pidfd = os.pidfd_open(process.pid)
         self._reaping = threading.Lock()
         self._closed = False
@@ -90,6 +105,7 @@ class Box:
             select.select([self._pidfd], [], [], START_TIMEOUT_S)
             said = _rest(self._stderr.fileno()).decode("utf-8", "replace").strip()
             raise SandboxUnavailable(f"a box did not start: {said[-500:] or 'no reason was given'}")
+        self._watch.begin(self._process.pid)
 
     def run(self, job: Job) -> Outcome:
         """Do the job, to its end or to the first limit; the process and all that it made are gone on return.
@@ -123,7 +139,7 @@ class Box:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
-            self._clear()
+            self._watch.close()
 
     def _kill(self) -> None:
         with self._reaping:
@@ -217,7 +233,7 @@ class _Watched:
             return f"ran longer than {self._limits.wall_s:g} s"
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + LOOK_S
-            return self._cut() or self._box._look()
+            return self._cut() or self._box._watch.look()
         return self._cut()
 
     def _cut(self) -> str | None:

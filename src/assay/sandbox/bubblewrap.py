@@ -88,7 +88,7 @@ class Bubblewrap:
             os.close(info_write_fd)
         folder = _Folder(info_fd, limits)
         setup = {"work": WORK, "walls": None, "limits": limits.resources()}
-        return Box(process, setup, limits, folder.look, folder.close)
+        return Box(process, setup, limits, folder)
 
     def _environment(self) -> dict[str, str]:
         own = interpreter.environment(WORK, _TEMPORARY)
@@ -143,29 +143,31 @@ class _Folder:
     """The folder in memory as seen from outside: its size is the kernel's to keep, the number of files is ours."""
 
     def __init__(self, info_fd: int, limits: Limits) -> None:
-        self._info_fd = info_fd
         self._limits = limits
-        self._init: int | None = None
-        self._path: str | None = None
+        self._descriptors = [info_fd]
+
+    def begin(self, _pid: int) -> None:
+        """Open the folder through the guest, which is the one child of the process that bubblewrap put first.
+
+        Raises:
+            SandboxUnavailable: this machine does not let us see it.
+        """
+        try:
+            init = json.loads(os.read(self._descriptors[0], 4096))["child-pid"]
+            with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as file:
+                inside = f"/proc/{file.read().split()[0]}/root{FOLDER}"
+            self._descriptors.append(os.open(inside, os.O_PATH | os.O_DIRECTORY))
+        except (OSError, ValueError, LookupError) as error:
+            raise SandboxUnavailable(f"the work folder of a box cannot be watched: {error}") from None
 
     def look(self) -> str | None:
-        """Why the run must be stopped, if it must."""
-        try:
-            about = os.statvfs(self._path or self._find())
-        except (OSError, IndexError):  # the guest has just ended
-            return None
+        """Too many files, if there are."""
+        about = os.fstatvfs(self._descriptors[-1])
         if about.f_files - about.f_ffree > self._limits.work_files:
             return f"made more than {self._limits.work_files:,} files"
         return None
 
-    def _find(self) -> str:
-        """The folder seen through the guest, the one child of the process that bubblewrap put first in the box."""
-        if self._init is None:
-            self._init = json.loads(os.read(self._info_fd, 4096))["child-pid"]
-        with open(f"/proc/{self._init}/task/{self._init}/children", encoding="ascii") as file:
-            self._path = f"/proc/{file.read().split()[0]}/root{FOLDER}"
-        return self._path
-
     def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self._info_fd)
+        """Let the folder go."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())

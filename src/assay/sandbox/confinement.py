@@ -4,11 +4,16 @@ Sent as text to the interpreter in a box, before anything of the job is there; i
 Landlock: https://docs.kernel.org/userspace-api/landlock.html and `linux/landlock.h`.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import signal
 import struct
-from typing import Any
+
+TYPE_CHECKING = False  # typing takes longer to import than all the rest
+if TYPE_CHECKING:
+    from typing import Any
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every machine
 _PATH_BENEATH = 1

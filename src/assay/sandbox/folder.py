@@ -28,19 +28,24 @@ class Folder:
     def __init__(self, limits: Limits) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         self._limits = limits
+        self._pid = 0
         self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.work, self.temporary = self.path / "work", self.path / "temporary"
         self.work.mkdir()
         self.temporary.mkdir()
 
-    def look(self, pid: int) -> str | None:
-        """Why process `pid` must be stopped, if it must: it made too many files, or they are too large."""
+    def begin(self, pid: int) -> None:
+        """The process that works in it."""
+        self._pid = pid
+
+    def look(self) -> str | None:
+        """Why the process must be stopped, if it must: it made too many files, or they are too large."""
         try:
             total_bytes, count = self._measure()
-            total_bytes += _unlinked_bytes(pid)
         except OSError:
             return _UNMEASURABLE
+        total_bytes += _unlinked_bytes(self._pid)
         if count > self._limits.work_files:
             return f"made more than {self._limits.work_files:,} files"
         if total_bytes > self._limits.work_bytes:
@@ -70,14 +75,24 @@ class Folder:
 
 
 def _unlinked_bytes(pid: int) -> int:
-    """Bytes of files that a process holds open without a name."""
+    """Bytes of files that a process holds open without a name. Its threads share one table of descriptors."""
     total_bytes = 0
-    for number in os.listdir(f"/proc/{pid}/fd") if os.path.exists(f"/proc/{pid}") else ():
-        with contextlib.suppress(FileNotFoundError):
-            about = os.stat(f"/proc/{pid}/fd/{number}")
-            if stat.S_ISREG(about.st_mode) and not about.st_nlink:
-                total_bytes += about.st_blocks * 512
-    return total_bytes
+    for place in _tables(pid):
+        with contextlib.suppress(OSError):  # the thread has ended, then another one tells
+            for number in os.listdir(place):
+                with contextlib.suppress(FileNotFoundError):
+                    about = os.stat(f"{place}/{number}")
+                    if stat.S_ISREG(about.st_mode) and not about.st_nlink:
+                        total_bytes += about.st_blocks * 512
+            return total_bytes
+    return 0
+
+
+def _tables(pid: int) -> list[str]:
+    try:
+        return [f"/proc/{pid}/task/{thread}/fd" for thread in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
 
 
 def remove(path: Path) -> None:

@@ -4,10 +4,15 @@ This file is sent as text (`python -c`) and imports nothing of ours. Both messag
 with its length before it; what is left there is the job's own standard input.
 """
 
+from __future__ import annotations
+
 import marshal
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # typing takes longer to import than all the rest
+if TYPE_CHECKING:
+    from typing import Any
 
 READY = b"\x06"
 

@@ -11,6 +11,7 @@ What this cannot do, and `tests/unit/sandbox/test_landlock.py` shows:
   `shutil.copy` and `os.chmod` fail where they would work behind namespaces.
 - The size of the work folder is looked at 20 times a second, not enforced: a fast writer exceeds it by what it
   writes in between, at most `file_bytes` for each file.
+  A file that is mapped, but neither named nor open, is not seen: at most `memory_bytes` of them.
 - The names of the machine, the user and the process are the real ones.
 - If our process is killed, the box dies with it, but its folder stays until the next room sweeps it up.
 
@@ -25,7 +26,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from assay.errors import SandboxUnavailable
@@ -99,7 +99,7 @@ class Landlock:
             "devices": list(_WRITABLE_DEVICES),
             "folder": str(folder.path),
         }
-        return Box(process, setup, limits, partial(folder.look, process.pid), folder.close)
+        return Box(process, setup, limits, folder)
 
     def _environment(self, folder: Folder) -> dict[str, str]:
         own = interpreter.environment(str(folder.work), str(folder.temporary))

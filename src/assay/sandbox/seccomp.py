@@ -52,14 +52,14 @@ _FORBIDDEN_STRICT = (
     "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity tkill"
 )
 
-_CLONE_THREAD = 0x00010000
+_CLONE_THREAD, _CLONE_FILES = 0x00010000, 0x00000400
 _CLONE_NEW = 0x7E020000  # every namespace that clone (and not only clone3) can make
 _AF_UNIX, _SOCK_STREAM, _SOCK_TYPE = 1, 1, 0xF
 # set the owner and the signal of a descriptor's events (F_SETOWN, F_SETSIG, F_SETOWN_EX), leases, directory events
 _FCNTL_DENIED = (8, 10, 15, 1024, 1026)
 # TCGETS, TCGETS2, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what an interpreter asks of its files
 _IOCTL_ALLOWED = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # to outlive us, and to hide its open files from us
 
 _LOAD, _AND, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
@@ -115,7 +115,8 @@ def _by_argument() -> dict[str, list[Step]]:
         "clone3": [_answer(_ENOSYS)],  # its flags are out of a filter's sight; the C library then takes clone
         "clone": [
             _argument(0), _test(_ANY_BIT, _CLONE_NEW, 0, 1), _answer(_EPERM),
-            _test(_ANY_BIT, _CLONE_THREAD, 1, 0), _answer(_EPERM), _answer(_ALLOW),
+            _test(_ANY_BIT, _CLONE_THREAD, 1, 0), _answer(_EPERM),
+            _test(_ANY_BIT, _CLONE_FILES, 1, 0), _answer(_EPERM), _answer(_ALLOW),  # none may hide open files
         ],
         "socketpair": [  # an event loop wakes itself with one; a stream cannot be sent anywhere else
             _argument(0), _test(_EQUAL, _AF_UNIX, 1, 0), _answer(_EPERM),
@@ -134,7 +135,7 @@ def _by_argument() -> dict[str, list[Step]]:
 def _by_argument_strict(pid: int) -> dict[str, list[Step]]:
     to_itself = _only(0, (pid,))
     signals = dict.fromkeys(("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"), to_itself)
-    return signals | {"prlimit64": _only(0, (0, pid)), "prctl": _unless(0, (_PR_SET_PDEATHSIG,))}
+    return signals | {"prlimit64": _only(0, (0, pid)), "prctl": _unless(0, (_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE))}
 
 
 def _only(argument: int, values: Sequence[int]) -> list[Step]:
