@@ -30,7 +30,7 @@ class App:
         self.catalog = load_catalog(loaded.config.catalog_files)
         self.ledger = open_ledger(loaded)
         try:
-            self.spine: Spine = Builder(self.catalog).spine(loaded.config, self.ledger)
+            self.spine: Spine = Builder(self.catalog, loaded.config.local).spine(loaded.config, self.ledger)
         except BaseException:
             self.ledger.close_now()
             raise

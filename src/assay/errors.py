@@ -23,7 +23,8 @@
     │   │   └── ContextTooLong      the prompt does not fit into the model's context
     │   ├── ContentFiltered         the host refused to answer this content
     │   ├── MalformedReply          the answer cannot be read, or the stream was cut
-    │   └── EngineCrashed           the local engine's process died
+    │   ├── EngineCrashed           the local engine's process died
+    │   └── NoMemory                a local engine does not fit into the memory, or did not in time
     ├── LedgerError                 the ledger cannot be opened, migrated or written
     ├── EvalError                   a suite, sample or run cannot be used
     │   └── SuiteError              names file and line
@@ -226,6 +227,10 @@ class EngineCrashed(ProviderError):
     """The local engine's process died; requests in flight end with this and the engine is restarted."""
 
     retryable = True
+
+
+class NoMemory(ProviderError):
+    """A local engine is too large for the memory that engines may hold, or no room was made for it in time."""
 
 
 class LedgerError(AssayError):

@@ -98,7 +98,7 @@ class Engine(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     Attributes:
         context_tokens: context of each slot.
         slots: requests served at the same time.
-        threads: of the processor; default: decided at the start from the load of the machine.
+        threads: of the processor; default: as many as are idle when it starts.
         idle_s: seconds without a request after which the engine is stopped.
     """
 
@@ -130,7 +130,7 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
         only_kinds: a candidate for these kinds of work only; default: for all.
         headers: sent with every request to the host, by name.
         quirks: what this host does differently: `max_tokens_field`, `top_k`, `stream_options`, `developer_role`,
-            `grammar`; others as its dialect understands them.
+            `grammar`; others as its dialect understands them. Local engines: `exact`, `tools`.
         connect_timeout_s: longest wait for a connection.
         idle_timeout_s: longest silence inside an answer.
     """
@@ -160,6 +160,19 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     def is_private(self) -> bool:
         """Whether private-only data may be sent here: declared, or because it never leaves this machine."""
         return self.private if self.private is not None else self.dialect in ("local", "scripted")
+
+
+class Local(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The engines on this machine, together.
+
+    Attributes:
+        memory_gib: what all of them may hold at the same time, weights and contexts; the longest unused ones make
+            room. Default: half of the machine's memory, or of the container's limit.
+        load_timeout_s: longest wait for memory, and longest start of an engine.
+    """
+
+    memory_gib: Annotated[float, Meta(gt=0, le=1e6)] | None = None
+    load_timeout_s: Seconds = 120.0
 
 
 class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -258,6 +271,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         constraints: the envelope.
         ledger: where records are kept.
         serve: the gateway.
+        local: the engines on this machine, together.
         decide: defaults of the decision's commands.
         catalog_files: further files of the catalogue, with models of your own.
     """
@@ -267,5 +281,6 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     constraints: Constraints = Constraints()
     ledger: Ledger = Ledger()
     serve: Serve = Serve()
+    local: Local = Local()
     decide: Decide = Decide()
     catalog_files: tuple[str, ...] = ()

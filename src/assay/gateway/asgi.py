@@ -67,7 +67,8 @@ class Gateway:
                 await _json(send, 200, self._models())
             elif path in ("/", "/healthz"):
                 _require(method, "GET", path)
-                await _json(send, 200, {"status": "ok", "version": __version__})
+                health = {"status": "ok", "version": __version__, "engines": self._spine.engines()}
+                await _json(send, 200, health)
             else:
                 raise RequestError(f"there is nothing at {path}", status=404)
         except Disconnected:

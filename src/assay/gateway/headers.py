@@ -54,10 +54,12 @@ def _seconds(text: str) -> float:
 
 
 def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]:
-    """Who answered, after how many attempts and, once it is known, at what cost."""
+    """Who answered, after how long a wait for its engine and how many attempts and, once it is known, at what cost."""
     headers = [(b"x-assay-request-id", trace.request_id.encode())]
     if trace.answering is not None:
         headers.append((b"x-assay-deployment", trace.answering.deployment.encode("latin-1", "replace")))
+        if trace.answering.load_s is not None:
+            headers.append((b"x-assay-load-s", f"{trace.answering.load_s:.3f}".encode()))
     headers.append((b"x-assay-attempts", str(len(trace.records)).encode()))
     if complete:
         usd, basis = trace.cost

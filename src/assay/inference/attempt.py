@@ -193,7 +193,8 @@ class Attempt:
                     return
                 except TimeoutError:
                     seconds = time.monotonic() - self._started
-                    raise Timeout(f"the deadline cut this attempt after {seconds:.2f} s") from None
+                    still = f" while it waited for {waiting}" if (waiting := self._meter.waiting_for) else ""
+                    raise Timeout(f"the deadline cut this attempt after {seconds:.2f} s{still}") from None
                 except RequestError as error:  # this format cannot express the request: another candidate may
                     raise BadRequest(str(error), code=error.field) from error
                 if leading and isinstance(event, TextDelta):
@@ -204,6 +205,7 @@ class Attempt:
                     raise _error_of(event)
                 if self.record.first_event_s is None:
                     self.record.first_event_s = time.monotonic() - self._started
+                    self.record.load_s = self._meter.load_s
                 yield event
 
     def _complete(self) -> Response:

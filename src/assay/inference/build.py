@@ -11,7 +11,7 @@ from assay.catalog.located import weights_of
 from assay.catalog.model import Model
 from assay.checks.check import Check
 from assay.checks.registry import make_check
-from assay.config.schema import Config, Deployment, Route
+from assay.config.schema import Config, Deployment, Local, Route
 from assay.dialects.dialect import Dialect
 from assay.errors import ConfigError, WeightsError, did_you_mean
 from assay.inference.deployment import LiveDeployment
@@ -28,14 +28,21 @@ from assay.weights.store import Store
 
 if TYPE_CHECKING:
     from assay.ledger.store import Ledger
+    from assay.providers.local.memory import EngineState
     from assay.providers.local.pool import EnginePool
 
 
 class Builder:
-    """Builds targets that share one pool of connections and one of local engines."""
+    """Builds targets that share one pool of connections and one of local engines.
 
-    def __init__(self, catalog: Catalog) -> None:
+    Args:
+        catalog: facts about models and hosts.
+        local: what the local engines may hold together.
+    """
+
+    def __init__(self, catalog: Catalog, local: Local | None = None) -> None:
         self._catalog = catalog
+        self._local_limits = local or Local()
         self._transport = Transport()
         self._engines: EnginePool | None = None
 
@@ -51,7 +58,18 @@ class Builder:
             targets[name] = self.deployment(name, deployment)
         for name, route in config.routes.items():
             targets[name] = make_route(name, route)
-        return Spine(targets, config.constraints, ledger)
+        return Spine(targets, config.constraints, ledger, engines=self.engines)
+
+    def engines(self, *, look: bool = False) -> list[EngineState]:
+        """What the local engines are doing, in the order of the configuration.
+
+        Args:
+            look: read the weights' headers, so that the memory is known that each will need.
+
+        Raises:
+            WeightsError: a file of weights is damaged.
+        """
+        return self._engines.states(look=look) if self._engines is not None else []
 
     def deployment(self, name: str, deployment: Deployment) -> LiveDeployment:
         """One deployment.
@@ -118,7 +136,7 @@ class Builder:
         from assay.providers.local.provider import LocalProvider
 
         if self._engines is None:
-            self._engines = EnginePool()
+            self._engines = EnginePool(self._local_limits)
         try:
             path = weights_of(deployment, model, Store())
             if path is None:

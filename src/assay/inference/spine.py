@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,9 @@ from assay.ledger.rows import RequestRow
 from assay.ledger.store import Ledger
 from assay.privacy.label import effective_label
 from assay.types import Event, Failed, Folder, Label, Request, Response
+
+if TYPE_CHECKING:
+    from assay.providers.local.memory import EngineState
 
 
 class Options(NamedTuple):
@@ -53,13 +56,20 @@ class Spine:
         targets: deployments and routes by name.
         constraints: the hard limits.
         ledger: where each attempt is recorded before its first byte is sent.
+        engines: what the local engines are doing.
     """
 
     def __init__(
-        self, targets: Mapping[str, LiveDeployment | LiveRoute], constraints: Constraints, ledger: Ledger
+        self,
+        targets: Mapping[str, LiveDeployment | LiveRoute],
+        constraints: Constraints,
+        ledger: Ledger,
+        *,
+        engines: Callable[[], list[EngineState]] = list,
     ) -> None:
         self._targets = Targets(targets, constraints)
         self.ledger = ledger
+        self.engines = engines
 
     @property
     def targets(self) -> dict[str, LiveDeployment | LiveRoute]:

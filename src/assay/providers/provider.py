@@ -53,6 +53,7 @@ class Meter:
         received_bytes: bytes of the answer.
         engine_s: CPU seconds (or GPU seconds) of the local engine that this attempt used.
         load_s: seconds that this attempt waited until a local engine had started; None = it was running.
+        waiting_for: what this attempt waits for before a local engine can begin; None = nothing.
         request_id: the upstream's id of the request.
         exchange: filled in where somebody wants to see the bytes; None = they are not kept.
     """
@@ -61,6 +62,7 @@ class Meter:
     received_bytes: int = 0
     engine_s: float | None = None
     load_s: float | None = None
+    waiting_for: str | None = None
     request_id: str | None = None
     exchange: Exchange | None = None
     started_at: float = field(default_factory=time.monotonic)

@@ -1,11 +1,10 @@
-"""Supervises one engine: starts it when it is needed, restarts it when it dies, stops it when it is idle."""
+"""Supervises one engine: starts it when it is needed and there is memory, restarts it when it dies."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import importlib.util
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,14 +15,15 @@ import msgspec
 
 from assay.config.schema import Engine as Settings
 from assay.errors import AssayError, ConfigError, EngineCrashed, ProviderError
+from assay.providers.local.memory import EngineState, Memory
+from assay.providers.local.need import Need, need_of
 from assay.providers.local.process import COMMAND, START_TIMEOUT_S, EngineProcess
 from assay.providers.local.shares import Shares
 from assay.providers.local.slots import Slots
+from assay.providers.local.threads import threads_for
 from assay.providers.provider import Meter
 from assay.providers.transport import Transport
-from assay.weights.gguf import read_header
 
-THREADS_VARIABLE = "ASSAY_THREADS"
 FAILURES_BEFORE_PAUSE = 3
 PAUSE_S = 10.0
 DRAIN_S = 10.0
@@ -56,6 +56,7 @@ class Engine:
     Args:
         weights: the file.
         settings: context, slots, threads, idle time.
+        memory: says when it may be loaded, and unloads it; shared by all engines of a pool.
         exact: one request at a time, so that equal requests get equal answers whatever else is asked; else as many
             as there are slots, where a near-tie between two tokens may fall differently. Side by side is fairer to
             clients that wait, and hardly faster: 54 against 52 tokens/s with four answers on one thread.
@@ -67,6 +68,7 @@ class Engine:
         self,
         weights: Path,
         settings: Settings,
+        memory: Memory,
         *,
         exact: bool = True,
         command: tuple[str, ...] = COMMAND,
@@ -74,18 +76,20 @@ class Engine:
     ) -> None:
         self.weights = weights
         self.settings = settings
+        self.name = weights.stem
+        self.idle_s = settings.idle_s
         self.transport = Transport()
         self.exact = exact
         self.slots = Slots(settings.slots, parallel=1 if exact else None)
         self.starts = 0
+        self._memory = memory
+        self._need: Need | None = None
+        self._looking = asyncio.Lock()
         self._command = command
         self._start_timeout_s = start_timeout_s
         self._running: _Running | None = None
         self._starting: asyncio.Task[_Running] | None = None
-        self._stopping: asyncio.Task[None] | None = None
-        self._idle: asyncio.TimerHandle | None = None
         self._draining: set[asyncio.Task[None]] = set()
-        self._users = 0
         self._failures = 0
         self._paused_until = 0.0
         self._last_failure = ""
@@ -96,26 +100,54 @@ class Engine:
         """The child process, if one is running."""
         return self._running.process if self._running else None
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether a start is under way."""
+        return self._starting is not None
+
+    @property
+    def measured_bytes(self) -> int | None:
+        """Resident memory of the running child; None when there is none."""
+        return self._running.process.memory_bytes() if self._running is not None and self._is_running else None
+
+    @property
+    def state(self) -> EngineState:
+        """What it is doing, and what it needs."""
+        return self._memory.state_of(self, self._need.total_bytes if self._need else None)
+
+    def look(self) -> Need:
+        """Read the file's header, for what the engine will need.
+
+        Raises:
+            WeightsError: the file is missing or damaged.
+        """
+        self._need = need_of(self.weights, self.settings)
+        return self._need
+
     @asynccontextmanager
     async def lease(self, prompt: bytes, meter: Meter) -> AsyncIterator[Lease]:
         """A slot for one request; starts the engine if need be and charges the CPU seconds to `meter`.
 
         Args:
             prompt: what the request's prompt begins with, as bytes; only compared with other requests' prompts.
-            meter: gets `engine_s` when the block is left, however it is left.
+            meter: gets `engine_s` when the block is left, however it is left; and on the way what is waited for.
 
         Raises:
             WeightsError: the file is missing or damaged.
+            NoMemory: the engine does not fit into the memory, or did not in time.
             EngineCrashed: the engine does not start.
         """
-        self._users += 1
-        self._cancel_idle()
-        try:
+        began, starts, ran = time.monotonic(), self.starts, self._is_running
+        need = await self._look()
+        async with self._memory.hold(self, need, meter):
+            await self._load(meter)
+            if not ran or self.starts > starts:
+                meter.load_s = time.monotonic() - began
             slot = await self.slots.take(prompt)
             running: _Running | None = None
             abandoned = False
             try:
-                running = await self._measured_start(meter)
+                running = await self._load(meter)  # it may have died while this request waited for its slot
                 share = running.shares.enter()
                 try:
                     yield Lease(running.process, slot)
@@ -130,9 +162,6 @@ class Engine:
                     self._drain_later(running.process, slot)
                 else:
                     self.slots.give(slot, known=running is not None)
-        finally:
-            self._users -= 1
-            self._watch_idle()
 
     def _drain_later(self, process: EngineProcess, slot: int) -> None:
         task = asyncio.create_task(self._drain(process, slot))
@@ -162,38 +191,48 @@ class Engine:
         await self._bury(process)
         return EngineCrashed(f"the local engine died while it served this request: {process.describe_exit()}")
 
-    async def close(self) -> None:
-        """Stop the process; requests in flight end with an error."""
-        self._closed = True
-        self._cancel_idle()
+    async def unload(self) -> None:
+        """Stop the process, or a start that is under way; the next request loads it again."""
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
-        if self._stopping is not None:
-            await asyncio.gather(self._stopping, return_exceptions=True)
+        running, self._running = self._running, None
+        if running is not None:
+            self.slots.forget()
+            await running.process.stop()
+
+    async def close(self) -> None:
+        """Stop the process for good; requests in flight end with an error."""
+        self._closed = True
         for task in self._draining:
             task.cancel()
         await asyncio.gather(*self._draining, return_exceptions=True)
-        await self._stop()
+        await self._memory.evict(self)
+        await self.unload()
         await self.transport.close()
 
     # -------------------------------------------------------------------------------------------- start
 
-    async def _measured_start(self, meter: Meter) -> _Running:
-        """The running engine; the wait for one that had to be started is noted."""
-        if self._running is not None and self._running.process.is_alive:
-            return await self._ensure_running()
-        began = time.monotonic()
-        running = await self._ensure_running()
-        meter.load_s = time.monotonic() - began
-        return running
+    @property
+    def _is_running(self) -> bool:
+        return self._running is not None and self._running.process.is_alive
 
-    async def _ensure_running(self) -> _Running:
+    async def _look(self) -> Need:
+        """Before anything is unloaded for it: can this engine start, and what will it need?"""
+        if self._closed:
+            raise EngineCrashed("the local engine was closed")
+        if self._need is not None and self._is_running:
+            return self._need
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise ConfigError("the local engine is not installed; pip install 'assay[local]'")
+        self._refuse_while_paused()
+        async with self._looking:
+            return await asyncio.to_thread(self.look)
+
+    async def _load(self, meter: Meter) -> _Running:
         """The running engine, after starting one if there is none; requests that come meanwhile share the start."""
         if self._closed:
             raise EngineCrashed("the local engine was closed")
-        if self._stopping is not None:
-            await asyncio.shield(self._stopping)
         if self._running is not None:
             if self._running.process.is_alive:
                 return self._running
@@ -202,18 +241,18 @@ class Engine:
             self._refuse_while_paused()
             self._starting = asyncio.create_task(self._start())
             self._starting.add_done_callback(self._started)
-        return await asyncio.shield(self._starting)
+        meter.waiting_for = f"{self.name} to load"
+        running = await asyncio.shield(self._starting)
+        meter.waiting_for = None
+        return running
 
     async def _start(self) -> _Running:
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise ConfigError("the local engine is not installed; pip install 'assay[local]'")
-        await asyncio.to_thread(read_header, self.weights)
         self.starts += 1
         process = await EngineProcess.start(
             self.weights,
             context_tokens=self.settings.context_tokens,
             slots=self.settings.slots,
-            threads=threads_for(self.settings.threads),
+            threads=await threads_for(self.settings.threads),
             command=self._command,
             timeout_s=self._start_timeout_s,
         )
@@ -226,8 +265,6 @@ class Engine:
         error = task.exception()
         if error is None:
             self._running = task.result()
-            if not self._users:
-                self._watch_idle()
         elif isinstance(error, AssayError):
             self._note_failure(str(error))
 
@@ -255,48 +292,3 @@ class Engine:
             self.slots.forget()
             self._note_failure(process.describe_exit())
             await process.stop()
-
-    def _cancel_idle(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-
-    def _watch_idle(self) -> None:
-        if not self._users and self._running is not None and not self._closed:
-            self._cancel_idle()
-            self._idle = asyncio.get_running_loop().call_later(self.settings.idle_s, self._stop_idle)
-
-    def _stop_idle(self) -> None:
-        self._idle = None
-        if not self._users and self._stopping is None:
-            self._stopping = asyncio.create_task(self._stop())
-            self._stopping.add_done_callback(self._stopped)
-
-    def _stopped(self, _task: asyncio.Task[None]) -> None:
-        self._stopping = None
-
-    async def _stop(self) -> None:
-        running, self._running = self._running, None
-        if running is not None:
-            self.slots.forget()
-            await running.process.stop()
-
-
-def threads_for(wanted: int | None) -> int:
-    """Threads of an engine that starts now.
-
-    `ASSAY_THREADS` wins, then the configuration; else what the machine's load leaves: two threads on busy cores
-    are ten times slower than one, since they wait for each other at every step.
-
-    Raises:
-        ConfigError: `ASSAY_THREADS` is not a positive number.
-    """
-    variable = os.environ.get(THREADS_VARIABLE)
-    if variable:
-        if not variable.isdecimal() or int(variable) < 1:
-            raise ConfigError(f"{THREADS_VARIABLE}={variable!r}: expected a number from 1 on")
-        return int(variable)
-    if wanted is not None:
-        return wanted
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, round(cores - os.getloadavg()[0])))

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay.config.schema import Engine as Settings
+from assay.config.schema import Local
 from assay.providers.local.engine import Engine
+from assay.providers.local.memory import EngineState, Memory
+from assay.providers.local.need import GIB
 
 
 class _Key(NamedTuple):
@@ -26,9 +29,18 @@ class _Shared:
 
 
 class EnginePool:
-    """All engines of one assay process. An engine starts on its first request and stops when it is idle."""
+    """All engines of one assay process.
 
-    def __init__(self) -> None:
+    An engine starts on its first request, and stops when it is idle or another one needs its memory.
+
+    Args:
+        local: how much memory they may hold together, and how long a request waits for a load.
+    """
+
+    def __init__(self, local: Local | None = None) -> None:
+        self._local = local or Local()
+        gib = self._local.memory_gib
+        self.memory = Memory(None if gib is None else int(gib * GIB), wait_s=self._local.load_timeout_s)
         self._engines: dict[_Key, _Shared] = {}
 
     def __len__(self) -> int:
@@ -38,10 +50,26 @@ class EnginePool:
         """The engine for these weights and settings; each `share` needs a `release`."""
         key = _key(weights, settings, exact)
         if key not in self._engines:
-            self._engines[key] = _Shared(Engine(key.weights, settings, exact=exact))
+            start_timeout_s = self._local.load_timeout_s
+            engine = Engine(key.weights, settings, self.memory, exact=exact, start_timeout_s=start_timeout_s)
+            self._engines[key] = _Shared(engine)
         shared = self._engines[key]
         shared.users += 1
         return shared.engine
+
+    def states(self, *, look: bool = False) -> list[EngineState]:
+        """What every engine is doing.
+
+        Args:
+            look: read the files of those that have not been needed yet, so that their need is known.
+
+        Raises:
+            WeightsError: such a file is missing or damaged.
+        """
+        if look:
+            for shared in self._engines.values():
+                shared.engine.look()
+        return [shared.engine.state for shared in self._engines.values()]
 
     async def release(self, engine: Engine) -> None:
         """One user less; the last one closes the engine."""

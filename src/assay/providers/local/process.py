@@ -138,6 +138,12 @@ class EngineProcess:
             self._cpu_s = max(self._cpu_s, times.user + times.system)
         return self._cpu_s
 
+    def memory_bytes(self) -> int:
+        """Resident memory; 0 after its death."""
+        with contextlib.suppress(psutil.Error):
+            return int(self._watched.memory_info().rss)
+        return 0
+
     def describe_exit(self) -> str:
         """How it ended, with its last words: `killed by SIGKILL`, `exit code 1: ...`."""
         code = self._process.returncode

@@ -16,7 +16,8 @@ from assay.config.schema import Deployment
 from assay.config.schema import Engine as Settings
 from assay.errors import BadRequest, ConfigError, EngineCrashed, WeightsError
 from assay.providers.local import engine as engine_module
-from assay.providers.local.engine import Engine, threads_for
+from assay.providers.local.engine import Engine
+from assay.providers.local.memory import Memory
 from assay.providers.local.pool import EnginePool
 from assay.providers.local.provider import LocalProvider
 from assay.providers.provider import Attempted, Meter
@@ -54,9 +55,11 @@ async def make(weights: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     monkeypatch.setenv("ASSAY_THREADS", "1")
     monkeypatch.setattr(engine_module.importlib.util, "find_spec", lambda name: name)
     made: list[Engine] = []
+    memory = Memory(1 << 40, available=lambda: 1 << 40)
 
     def _make(script: str = GOOD, **settings: float) -> Engine:
-        engine = Engine(weights, Settings(**settings), command=(sys.executable, "-c", script), start_timeout_s=5.0)  # type: ignore[arg-type]
+        command = (sys.executable, "-c", script)
+        engine = Engine(weights, Settings(**settings), memory, command=command, start_timeout_s=5.0)  # type: ignore[arg-type]
         made.append(engine)
         return engine
 
@@ -248,27 +251,12 @@ async def test_what_the_engine_cannot_do_starts_nothing(weights: Path, request_:
     await provider.close()
 
 
-def test_threads_come_from_variable_then_config_then_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ASSAY_THREADS wins; without any word busy cores are left to others, down to one thread."""
-    monkeypatch.setenv("ASSAY_THREADS", "3")
-    assert threads_for(2) == 3
-    monkeypatch.setenv("ASSAY_THREADS", "no")
-    with pytest.raises(ConfigError, match="ASSAY_THREADS='no'"):
-        threads_for(2)
-    monkeypatch.delenv("ASSAY_THREADS")
-    assert threads_for(2) == 2
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4))
-    for load, threads in [(0.1, 4), (1.2, 3), (9.0, 1)]:
-        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0, 0))
-        assert threads_for(None) == threads
-
-
 def test_the_engine_must_be_installed(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without xllamacpp the message says what to install."""
     monkeypatch.setattr(engine_module.importlib.util, "find_spec", lambda _: None)
 
     async def ask() -> None:
-        engine = Engine(weights, Settings())
+        engine = Engine(weights, Settings(), Memory())
         try:
             await use(engine)
         finally:
