@@ -48,7 +48,10 @@ def difference(found: JsonObject, wanted: JsonObject, *, loose: bool = True, ext
 
 
 def _alternatives(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else [given]
+    """An empty list, which names no alternative, means itself or nothing at all."""
+    if not isinstance(given, list):
+        return [given]
+    return given or [[], ""]
 
 
 def _same(found: Any, wanted: Any, loose: bool, extra: bool) -> bool:
@@ -74,10 +77,11 @@ def squeeze(text: str) -> str:
 
 
 def _kept(match: re.Match[str]) -> str:
-    before, after = match.string[: match.start()][-1:], match.string[match.end() : match.end() + 1]
-    signs = "".join(match[0].split())
+    signs = match[0]
+    before, after = match.string[max(match.start() - 1, 0) : match.start()], match.string[match.end() : match.end() + 1]
     if not after.isdigit():
         return ""
     if before.isdigit():
-        return signs or " "
-    return signs[-1] if signs and signs[-1] in "-." and not before.isalnum() else ""
+        return "".join(signs.split()) or " "
+    begins = signs[0].isspace() or not before.isalnum()
+    return signs[-1] if begins and signs[-1] in "-." else ""

@@ -51,9 +51,10 @@ def prepare(text: str, entry: str | None = None) -> HiddenTests:
         raise EvalError(f"check 'tests': the tests are no Python: {error}") from None
     if any(isinstance(node, ast.Attribute | ast.Name) and _last(node) == "TestCase" for node in ast.walk(tree)):
         raise EvalError("check 'tests': unittest.TestCase is not run; write the tests as plain asserts")
+    used = {name for name in used if not name.startswith("__")}
     names = frozenset(used - _BUILTINS | ({entry} if entry else set()))
     if not names and "solution" not in _modules(tree):
-        raise EvalError("check 'tests': the tests use no name that the answer defines")
+        raise EvalError("check 'tests': the tests use no name of the answer's; if it is a built-in one, give `entry`")
     tree.body += _calls(tree, entry)
     watched = _Watched()
     tree = ast.fix_missing_locations(watched.visit(tree))

@@ -20,7 +20,8 @@ _IMPORTED = re.compile(r"^(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(.+)$", re.MULT
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _START = re.compile(
     r"""(?:async[ ]+)?def[ ]+\w+[ ]*\( | class[ ]+\w+[ ]*[(:] | @\w | import[ ]+\w+ | from[ ]+[\w.]+[ ]+import\b
-      | (?:if|for|while|with|try)\b.*:\s*(?:\#.*)?$ | [A-Za-z_][\w.]*(?:\[.*\])?[ ]*(?::[^=]+)?[-+*/|&%]?=(?!=)
+      | (?:if|for|while|with|try)\b.*:\s*(?:\#.*)?$
+      | [A-Za-z_][\w.]*(?:\[.{0,200}\])?[ ]*(?::[^=]{1,200})?[-+*/|&%]?=(?!=)
       | [A-Za-z_][\w.]*\(.*\)\s*(?:\#.*)?$ | \#!""",
     re.VERBOSE,
 )
@@ -53,16 +54,17 @@ def extract_python(text: str, wanted: Collection[str] = ()) -> str | None:
 def _needed(blocks: list[str], wanted: set[str]) -> list[str]:
     """The main block, preceded by the blocks before it that define what is still open."""
     main = next((i for i in reversed(range(len(blocks))) if wanted & _defined(blocks[i], wanted)), len(blocks) - 1)
-    chosen = [blocks[main]]
-    known = _defined(blocks[main], wanted) | _imported(blocks[main])
-    used = wanted | set(_NAME.findall(blocks[main]))
-    for block in reversed(blocks[:main]):
+    chosen: list[str] = []
+    known: set[str] = set()
+    missing = set(wanted)
+    for block in reversed(blocks[: main + 1]):
         offered = _defined(block, wanted) | _imported(block)
-        if offered & (used - known):
-            chosen.insert(0, block)
+        if not chosen or not offered.isdisjoint(missing):
+            chosen.append(block)
             known |= offered
-            used |= set(_NAME.findall(block))
-    return chosen
+            missing -= offered
+            missing |= {name for name in _NAME.findall(block) if name not in known}
+    return chosen[::-1]
 
 
 def _defined(block: str, wanted: set[str]) -> set[str]:

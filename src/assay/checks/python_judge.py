@@ -22,7 +22,7 @@ from typing import Any
 
 ANSWER, TESTS = "<answer>", "<tests>"
 MAX_LOOKED_AT = 100_000  # values of a container that are looked at for comparisons of the answer's own
-PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, range, type)
+PLAIN = {id(kind) for kind in (type(None), bool, int, float, complex, str, bytes, bytearray, range, type)}
 ORDERS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__")
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -76,7 +76,7 @@ def compares_itself(value: Any) -> bool:
             break
         one = waiting.pop()
         kind = type(one)
-        if kind in PLAIN:
+        if id(kind) in PLAIN:  # a metaclass of the answer's could claim equality
             continue
         if any(
             owner.__module__ == "solution" and not vars(owner).keys().isdisjoint(ORDERS) for owner in type.mro(kind)
@@ -95,7 +95,14 @@ def main() -> None:
     nowhere = open_descriptor(devnull, O_RDWR)
     for descriptor in (0, 1, 2):
         dup2(nowhere, descriptor)
-    passed, said = judge(source)
+    work = json.loads(frame(source))
+    own_builtins = dict(vars(builtins))
+    solution = modules["solution"] = types.ModuleType("solution")
+    vars(solution)["__builtins__"] = vars(builtins)  # and not those of this module, which exec would give it
+    wrong = unfit(work, vars(solution), own_builtins)
+    tests = frame(source).decode()  # from here on the answer's code could see them
+    names = TestNames(vars(solution), own_builtins)
+    passed, said = (False, wrong) if wrong else tested(tests, names, Watch(work["own_comparisons"]))
     token = frame(source)
     line = token + (b" passed " if passed else b" failed ") + ascii(said).encode("ascii") + b"\n"
     while line:
@@ -119,29 +126,27 @@ def exactly(source: int, size: int) -> bytes:
     return found
 
 
-def judge(source: int) -> tuple[bool, dict[str, Any]]:
-    """Whether the tests pass, and what there is to say."""
-    work = json.loads(frame(source))
+def unfit(work: dict[str, Any], names: dict[str, Any], own_builtins: dict[str, Any]) -> dict[str, Any] | None:
+    """Load the answer, put back what it patched, and say why it cannot be tested, if it cannot."""
     try:
         used = {name: imported(name) for name in work["modules"]}
     except ImportError as error:
-        return False, {"stage": "modules", "message": plain(str(error))}
+        return {"stage": "modules", "message": plain(str(error))}
     originals = {name: dict(vars(module)) for name, module in used.items()}
-    own_builtins = dict(vars(builtins))
-    solution = modules["solution"] = types.ModuleType("solution")
-    if (said := loaded(work, vars(solution))) is not None:
-        return False, said
+    if (wrong := loaded(work, names)) is not None:
+        return wrong
     settrace(None)
     setprofile(None)
     modules.update(used)
     for name, module in used.items():
         vars(module).update(originals[name])
-    if (said := unfit(work, vars(solution), own_builtins)) is not None:
-        return False, said
-    tests = frame(source).decode()  # from here on the answer's code could see them
-    names = TestNames(vars(solution))
-    names["__builtins__"] = own_builtins
-    return tested(tests, names, Watch(work["own_comparisons"]))
+    for name in work["names"]:
+        if name not in names:
+            return {"stage": "missing", "name": name}
+    for name in work["builtins"]:
+        if name in names and names[name] is not own_builtins[name]:
+            return {"stage": "shadowed", "name": name}
+    return None
 
 
 def loaded(work: dict[str, Any], names: dict[str, Any]) -> dict[str, Any] | None:
@@ -155,22 +160,11 @@ def loaded(work: dict[str, Any], names: dict[str, Any]) -> dict[str, Any] | None
     return None
 
 
-def unfit(work: dict[str, Any], names: dict[str, Any], own_builtins: dict[str, Any]) -> dict[str, Any] | None:
-    """A name that the tests need and the answer has not, or a built-in that they use and the answer redefines."""
-    for name in work["names"]:
-        if name not in names:
-            return {"stage": "missing", "name": name}
-    for name in work["builtins"]:
-        if name in names and names[name] is not own_builtins[name]:
-            return {"stage": "shadowed", "name": name}
-    return None
-
-
 class TestNames(dict[str, Any]):
     """The global names of the tests: their own, then the answer's as they are at the moment."""
 
-    def __init__(self, answers: dict[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, answers: dict[str, Any], own_builtins: dict[str, Any]) -> None:
+        super().__init__(__builtins__=own_builtins)
         self._answers = answers
 
     def __missing__(self, name: str) -> Any:
@@ -179,7 +173,7 @@ class TestNames(dict[str, Any]):
 
 def tested(tests: str, names: dict[str, Any], watch: Watch) -> tuple[bool, dict[str, Any]]:
     """Run the tests; they pass when no assert failed and at least one was there."""
-    names |= {"__name__": "tests", "__at__": watch.at, "__compare__": watch.compare}
+    names |= {"__name__": "__main__", "__at__": watch.at, "__compare__": watch.compare}
     said: dict[str, Any] = {"stage": "tests"}
     passed = False
     try:
@@ -203,7 +197,7 @@ def imported(name: str) -> types.ModuleType:
 def described(error: BaseException) -> dict[str, Any]:
     """The error's class and words, and the last line of the answer that it came through."""
     try:
-        message = plain(str(error))
+        message = plain(error.msg if isinstance(error, SyntaxError) else str(error))
     except BaseException:  # noqa: BLE001 - the answer's own exception may raise anything when it is asked
         message = ""
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == ANSWER else None

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 import secrets
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
-from assay.checks.check import CheckResult, Options, options, shorten
+from assay.checks.check import CheckResult, options, shorten
 from assay.checks.python_asserts import HiddenTests, prepare
 from assay.checks.python_code import extract_python
+from assay.checks.python_run import RunOptions
 from assay.errors import ConfigError, EvalError
-from assay.sandbox.python import Limits, Outcome, PythonRoom
+from assay.sandbox.python import Outcome, PythonRoom
 from assay.types import Request, Response
 
-__all__ = ["PythonTests", "limits"]
+__all__ = ["PythonTests"]
 
 _JUDGE = Path(__file__).with_name("python_judge.py").read_text(encoding="utf-8")
 _PROGRAM = f"""
@@ -29,12 +28,9 @@ exec(compile({_JUDGE!r}, "<judge>", "exec"), {{"__name__": "__main__", "__builti
 """
 
 
-class _TestsOptions(Options, frozen=True):
+class _TestsOptions(RunOptions, frozen=True):
     prelude: str | None = None
     prelude_file: str | None = None
-    time_s: Annotated[float, Meta(gt=0)] = 4.0
-    memory_mib: Annotated[int, Meta(ge=64)] = 512
-    packages: bool = False
     own_comparisons: bool = False
 
 
@@ -59,10 +55,10 @@ class PythonTests:
     Code and tests run in one process, so what is held off is tricks and not a burglar. Held off: ending the program
     (nothing but a line with a secret token, read after the last test, is a pass), printing, patched built-ins and
     modules, exit handlers, trace functions, caught exceptions, objects that equal everything, reading the tests from
-    the disk or standard input by the usual ways before the code has been loaded, endless work. Not held off: code that
-    walks the interpreter's stack, memory or descriptors while the tests call it, that changes a library's class in
-    place, or whose class lies about the module it comes from. Such code is easily seen in an answer, and it escapes
-    nothing but its grade.
+    the disk or standard input before the code has been loaded, endless work. Not held off: code that walks the
+    interpreter's stack, memory or descriptors while the tests call it; that changes a library's class in place or
+    patches a library while it is called; classes that lie about the module they come from, or whose arithmetic says
+    what a tolerance wants to hear. Such code is easily seen in an answer, and escapes nothing but its grade.
     """
 
     name: ClassVar[str] = "tests"
@@ -77,9 +73,7 @@ class PythonTests:
 
     @cached_property
     def _room(self) -> PythonRoom:
-        return PythonRoom(
-            limits=limits(self._options.time_s, self._options.memory_mib), packages=self._options.packages
-        )
+        return self._options.room()
 
     def check(self, answer: Response, target: object | None, request: Request | None) -> CheckResult:
         """Extract, run, and say which test failed; `detail.stage` says where it ended.
@@ -105,11 +99,6 @@ class PythonTests:
         frames = (json.dumps(work).encode(), tests.source.encode(), token.encode())
         outcome = self._room.run(_PROGRAM, stdin=b"".join(b"%08x" % len(frame) + frame for frame in frames))
         return _result(_verdict(outcome.stdout, token), outcome, tests, code)
-
-
-def limits(time_s: float, memory_mib: int) -> Limits:
-    """The limits of one run: CPU time as asked, three times that by the clock, as the machine may be busy."""
-    return Limits(wall_s=3 * time_s + 1, cpu_s=math.ceil(time_s), memory_bytes=memory_mib << 20)
 
 
 def _read(path: str) -> str:
@@ -179,7 +168,7 @@ def _failure(said: dict[str, Any], tests: HiddenTests, code: str) -> str:
     if said["forged"]:
         return f"{at}{compared} by a method of the answer's own class (option own_comparisons permits it)"
     if said["error"] == "AssertionError" and said["line"] is None and at:
-        return f"{at}{compared or ' is not so'}"
+        return f"{at}{compared or ': ' + (said['message'] or 'false')}"
     return f"{_error(said, code)}{' in ' if at else ''}{at}"
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from assay.checks.check import CheckResult, Options, options, shorten
+from assay.checks.check import CheckResult, options, shorten
 from assay.checks.numeric import Tolerance
 from assay.checks.python_code import extract_python
-from assay.checks.python_tests import limits
+from assay.checks.python_run import RunOptions
 from assay.errors import EvalError
 from assay.sandbox.python import Outcome, PythonRoom
 from assay.types import Request, Response
@@ -22,13 +22,10 @@ __all__ = ["Script"]
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 
 
-class _ScriptOptions(Options, frozen=True):
+class _ScriptOptions(RunOptions, frozen=True):
     whitespace: Literal["lines", "any", "exact"] = "lines"
     abs_tol: Tolerance = 0.0
     rel_tol: Tolerance = 0.0
-    time_s: Annotated[float, Meta(gt=0)] = 4.0
-    memory_mib: Annotated[int, Meta(ge=64)] = 512
-    packages: bool = False
 
 
 class _Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,8 +59,7 @@ class Script:
 
     @cached_property
     def _room(self) -> PythonRoom:
-        o = self._options
-        return PythonRoom(limits=limits(o.time_s, o.memory_mib), packages=o.packages)
+        return self._options.room()
 
     def check(self, answer: Response, target: object | None, request: Request | None) -> CheckResult:
         """Run case by case until one fails; `detail.right`, `detail.of` count the cases.

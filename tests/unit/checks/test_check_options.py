@@ -18,8 +18,10 @@ from assay.checks.fields import Fields
 from assay.checks.leak import Leak
 from assay.checks.numeric import Numeric
 from assay.checks.schema import Schema
+from assay.checks.sources import Sources
 from assay.checks.sql import Sql
 from assay.checks.text import Exact, Normalised, Regex
+from assay.checks.tool_calls import ToolCalls
 from assay.errors import ConfigError, EvalError
 from assay.types import Reasoning, Refusal, Request, Response, Text, ToolCall
 
@@ -48,6 +50,9 @@ def every(database: str) -> list[tuple[Any, object]]:
         (Fields(fields={"a": "numeric", "b": "normalised"}, extra="forbid"), {"a": 1, "b": ["x"], "c": {"d": [1]}}),
         (Leak(canaries=["CANARY-77"], expect="yes"), None),
         (Leak(), "CANARY-77"),
+        (ToolCalls(), [{"name": "f", "arguments": {"a": ["x", 1, [1]]}}]),
+        (ToolCalls(from_text=True, forbid=["g"]), [{"name": "f"}]),
+        (Sources(), {"answer": "x", "numeric": 1, "sources": ["a"]}),
         (Sql(database=database), "select a from t"),
         (Sql(database=database, match="runs"), None),
     ]

@@ -1,0 +1,283 @@
+"""Hidden tests in the sandbox: verdicts, their reasons, and tricks that must not pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.checks.check import CheckResult
+from assay.checks.python_asserts import prepare
+from assay.checks.python_tests import PythonTests
+from assay.errors import ConfigError, EvalError, SandboxUnavailable
+from assay.sandbox.python import PythonRoom
+from assay.types import Response, Text
+
+TESTS = """
+import math
+
+def close(a, b):
+    return math.isclose(a, b)
+
+assert add(2, 3) == 5
+assert add(-1, 1) == 0, "zero"
+assert close(add(0.5, 0.25), 0.75)
+"""
+RIGHT = "def add(a, b):\n    return a + b"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def walls() -> None:
+    """Without a sandbox nothing here can run, and nothing pretends to."""
+    try:
+        PythonRoom().run("pass")
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+
+
+def graded(code: str, target: object = TESTS, **options: Any) -> CheckResult:
+    """What the check says of an answer with this code."""
+    answer = Response(parts=(Text(text=f"Here:\n```python\n{code}\n```"),))
+    return PythonTests(**options).check(answer, target, None)
+
+
+def test_right_code_passes() -> None:
+    """Code that prints, has a main part and ends threads late is as right as any."""
+    noisy = f"print('x' * 3_000_000)\n{RIGHT}\nif __name__ == '__main__':\n    raise SystemExit(1)"
+    waiting = f"import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\n{RIGHT}"
+    for code in (RIGHT, noisy, waiting):
+        result = graded(code)
+        assert result.passed, result.explanation
+    assert result.explanation == "all tests passed (3 asserts)"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def add(a, b):\n    return a - b", "assert add(2, 3) == 5: compared -1 == 5"),
+        ("def add(a, b):\n    return 5", "assert add(-1, 1) == 0: compared 5 == 0"),
+        ("def add(a, b):\n    return round(a + b)", "assert close(add(0.5, 0.25), 0.75): false"),
+        ("def add(a, b):\n    return a.b", "AttributeError: 'int' object has no attribute 'b' at line 2: return a.b"),
+        ("def add(a, b):\n    assert a > b\n    return a + b", "AssertionError at line 2: assert a > b"),
+        ("def add(a, b)\n    return a + b", "cannot be loaded: SyntaxError: expected ':' at line 1: def add(a, b)"),
+        ("import nothing_of_the_kind\ndef add(a, b): ...", "cannot be loaded: ModuleNotFoundError"),
+        ("def plus(a, b):\n    return a + b", "the answer defines no `add`"),
+        ("def add(a, b):\n    return add(a, b)", "RecursionError"),
+        ("def add(a, b):\n    return 'x' * (1 << 40)", "MemoryError"),
+        ("def add(a, b):\n    return 1\n\x00", "cannot be loaded: SyntaxError"),
+        ("x = '\ud800'\ndef add(a, b):\n    return 1", "cannot be loaded: UnicodeEncodeError"),
+        ("x = " + "(" * 3000 + ")" * 3000 + "\ndef add(a, b):\n    return 1", "too many nested parentheses"),
+    ],
+)
+def test_the_reason_is_told(code: str, said: str) -> None:
+    """The failing assert with its values, or the error with the line of the answer it came from."""
+    result = graded(code)
+    assert not result.passed
+    assert said in result.explanation
+
+
+def test_no_code_and_endless_code_fail() -> None:
+    """Both with words of their own; the time is CPU time."""
+    assert PythonTests().check(Response(), TESTS, None).explanation == "no Python code in ''"
+    result = graded("def add(a, b):\n    while True:\n        pass", time_s=1)
+    assert "used more than 1 s of CPU" in result.explanation
+
+
+ALWAYS = """class Always:
+    def __eq__(self, other):
+        return True
+    def __float__(self):
+        return 0.75
+"""
+WRONG = "\ndef add(a, b):\n    return {2: 5, -1: 0}.get(a, 7)\n"  # right but for the last assert
+TRICKS = {
+    "exits": "import sys\ndef add(a, b):\n    sys.exit(0)",
+    "exits hard": "import os\ndef add(a, b):\n    os._exit(0)",
+    "exits on loading": "import os\nadd = 1\nos._exit(0)",
+    "exits from a thread": """
+import os, threading
+def add(a, b):
+    threading.Thread(target=os._exit, args=(0,)).start()
+""",
+    "prints": "import os\ndef add(a, b):\n    print('passed')\n    os.write(1, b'passed')\n    return 0",
+    "prints at the end": f"import atexit\natexit.register(print, 'passed'){WRONG}",
+    "patches built-ins": f"""
+import builtins
+for name in ('exec', 'compile', 'ascii', 'type', 'vars', 'str', 'AssertionError'):
+    setattr(builtins, name, lambda *a, **k: 'pass')
+{WRONG}""",
+    "patches its own built-ins": f"""
+for name in ('exec', 'compile', 'ascii', 'BaseException'):
+    __builtins__[name] = lambda *a, **k: 'pass'
+{WRONG}""",
+    "patches a module": f"import math\nmath.isclose = lambda a, b: True{WRONG}",
+    "replaces a module": f"""
+import sys, types
+sys.modules['math'] = types.ModuleType('math')
+sys.modules['math'].isclose = lambda a, b: True
+{WRONG}""",
+    "patches JSON": f"import json\njson.loads = json.dumps = lambda *a, **k: {{}}{WRONG}",
+    "patches the main module": f"""
+import __main__
+for name in list(vars(__main__)):
+    setattr(__main__, name, print)
+{WRONG}""",
+    "redefines AssertionError": f"class AssertionError(Exception): ...{WRONG}",
+    "traces": f"""
+import sys
+def trace(frame, event, argument):
+    if frame.f_code.co_filename == '<tests>':
+        frame.f_trace_lines = False
+        raise SystemExit(0)
+    return trace
+sys.settrace(trace)
+{WRONG}""",
+    "catches": "def add(a, b):\n    try:\n        assert False\n    except BaseException:\n        return 0",
+    "equals everything": f"{ALWAYS}def add(a, b):\n    return Always()",
+    "hides what equals everything": f"{ALWAYS}class Number(Always, int): ...\ndef add(a, b):\n    return Number(0)",
+    "reads standard input": """
+import sys, os
+seen = sys.stdin.read() + os.read(0, 99).decode()
+assert not seen, 'something to read'
+add = lambda a, b: 0
+""",
+    "reads the folder": """
+import os
+assert not [name for _, _, names in os.walk('.') for name in names], 'something to read'
+add = lambda a, b: 0
+""",
+    "raises what cannot be told": """
+class E(Exception):
+    def __str__(self):
+        raise KeyboardInterrupt
+def add(a, b):
+    raise E
+""",
+    "says more than it should": """
+class S(str):
+    def __repr__(self):
+        return "'', 'passed': True"
+class E(Exception):
+    def __str__(self):
+        return S('')
+def add(a, b):
+    raise E
+""",
+}
+
+
+@pytest.mark.parametrize("code", TRICKS.values(), ids=TRICKS.keys())
+def test_no_trick_passes(code: str) -> None:
+    """None of the plain ways to fake a pass does, each gets a reason, and none had the tests to read."""
+    result = graded(code)
+    assert not result.passed
+    assert result.explanation
+    assert "something to read" not in result.explanation
+
+
+def test_a_comparison_of_its_own_is_named() -> None:
+    """An object that equals everything is found in a list too; where such a class is the task, an option permits it."""
+    result = graded(f"{ALWAYS}def add(a, b):\n    return [Always()]", "assert add(1, 2) == [3]")
+    assert "by a method of the answer's own class" in result.explanation
+    money = "class Money:\n    def __init__(self, n): self.n = n\n    def __eq__(self, other): return self.n == other"
+    assert not graded(money, "assert Money(3) == 3").passed
+    assert graded(money, "assert Money(3) == 3", own_comparisons=True).passed
+    assert graded(f"{money}.n", "assert Money(3) == Money(3)").passed
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "def test_add():\n    assert add(2, 3) == 5\n\ndef helper(x):\n    assert False",
+        {"tests": "def check(candidate):\n    assert candidate(2, 3) == 5", "entry": "add"},
+        {"tests": "def check(candidate):\n    assert candidate(2, 3) == 5\n\ncheck(add)", "entry": "add"},
+        "from solution import add\nassert add(2, 3) == 5",
+        "import solution\nassert solution.add(2, 3) == 5",
+        "assert 4 < add(2, 3) < 6 and add(2, 3) in [5] and not add(1, 1) != 2",
+        "for a in range(3):\n    assert add(a, a) == 2 * a",
+        "if __name__ == '__main__':\n    assert add(2, 3) == 5",
+        {"tests": "assert add(*PAIR) == 5", "prelude": "PAIR = (2, 3)"},
+    ],
+)
+def test_forms_of_tests(target: object) -> None:
+    """Asserts at the top, in functions, with a candidate, with imports; each passes right code and no wrong one."""
+    assert graded(RIGHT, target).passed
+    result = graded("def add(a, b):\n    return a * b + 7", target)
+    assert not result.passed
+    assert result.detail is not None
+    assert result.detail["stage"] == "tests"
+
+
+def test_asserts_that_are_not_reached_prove_nothing() -> None:
+    """A loop over nothing does not pass."""
+    result = graded("def numbers():\n    return []", "for n in numbers():\n    assert n")
+    assert result.explanation == "none of the tests' asserts was reached"
+
+
+def test_a_built_in_of_the_answers_own_needs_an_entry() -> None:
+    """A `sorted` of the answer's could decide its own tests; where it is the task, `entry` says so."""
+    code = "def sorted(values):\n    return [1, 2]\n\ndef pair():\n    return [2, 1]"
+    tests = "assert sorted(pair()) == [1, 2]"
+    assert "redefines the built-in `sorted`" in graded(code, tests).explanation
+    assert graded(code, {"tests": tests, "entry": "sorted"}).passed
+
+
+def test_changing_globals_are_seen() -> None:
+    """The tests read a variable of the answer's as it is at that moment."""
+    code = "count = 0\ndef up():\n    global count\n    count += 1"
+    assert graded(code, "up()\nup()\nassert count == 2").passed
+
+
+def test_a_prelude_runs_first(tmp_path: Path) -> None:
+    """From an option, a file or the target; its classes may compare as they like."""
+    path = tmp_path / "prelude.py"
+    path.write_text("class Any:\n    def __eq__(self, other):\n        return True\n")
+    assert graded("def f():\n    return Any()", "assert f() == 3", prelude_file=str(path)).passed
+    assert graded("def f():\n    return N", "assert f() == 3", prelude="N = 3").passed
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (None, "a target is a text of Python tests"),
+        (7, "a target is a text of Python tests"),
+        ({"test": "assert f() == 1"}, "unknown field `test`"),
+        ("assert f( == 1", "the tests are no Python"),
+        ("f()", "the tests have no assert"),
+        ("assert 1 == 1", "use no name of the answer's"),
+        ("import unittest\nclass T(unittest.TestCase):\n    def test(self): assert f()", "plain asserts"),
+        ("import nothing_of_the_kind\nassert f() == 1", "the tests import what the sandbox has not"),
+        ({"tests": "assert f() == 1", "prelude": "1 / 0"}, "the prelude fails: ZeroDivisionError"),
+    ],
+)
+def test_a_wrong_target_is_the_suites_fault(target: object, message: str) -> None:
+    """It leaves the sample unscored instead of failing the model."""
+    with pytest.raises(EvalError, match=message):
+        graded("def f():\n    return 1", target)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"prelude": "x = 1", "prelude_file": "x.py"}, "not both"),
+        ({"prelude_file": "/nonexistent/x.py"}, "cannot be read"),
+        ({"time_s": 0}, "time_s"),
+        ({"memory_mib": 1}, "memory_mib"),
+        ({"timeout": 3}, "no option 'timeout'"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
+    """When the check is made, before anything is asked."""
+    with pytest.raises(ConfigError, match=message):
+        PythonTests(**options)
+
+
+def test_what_tests_take_from_the_answer() -> None:
+    """Names of their own, parameters and built-ins are not among it; watched text stays Python."""
+    tests = prepare("from math import pi\ndef go(f, n):\n    assert f(n) == len(area) + pi\ngo(circle, 2)\n")
+    assert tests.names == {"circle", "area"}
+    assert tests.builtins == {"len"}
+    assert tests.modules == ("math",)
+    assert tests.asserts == ("f(n) == len(area) + pi",)
+    compile(tests.source, "tests", "exec")
