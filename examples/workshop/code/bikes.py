@@ -22,8 +22,10 @@ def service_due(km_now: int, km_at_last_service: int) -> bool:
 
 
 def is_open(weekday: int, minute: int) -> bool:
-    """Whether the shop is open, by weekday (Monday is 0) and minute of the day: on weekdays from 480 to 990, on
-    Saturdays from 600 to 840, on Sundays never; it is not open any more in the closing minute.
+    """Whether the shop is open. Monday is 0; `minute` counts from midnight.
+
+    On weekdays it is open from 480 on, until 990, on Saturdays from 600 until 840, on Sundays never. In the closing
+    minute it is closed.
     """
     if weekday < 5:
         return 480 <= minute < 990

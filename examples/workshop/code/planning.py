@@ -19,7 +19,7 @@ def overlap(start: int, end: int, other_start: int, other_end: int) -> bool:
 
 
 def share_out(minutes: list[int], stands: int) -> list[int]:
-    """Minutes of work at each stand when every job in turn goes to the stand that has the least, the first of equals."""
+    """Minutes of work at each stand: every job in turn goes to the stand that has the least, the first of equals."""
     load = [0] * stands
     for job in minutes:
         load[load.index(min(load))] += job

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import msgspec
 import pytest
+from example_grading import WORKSHOP as ROOT
+from example_grading import answer, gold, passed, words_of
 
 from assay.checks.registry import make_check
 from assay.checks.text import normalise
 from assay.config.load import load
 from assay.config.schema import Deployment
-from assay.evals.grading import check_graders, grade
+from assay.evals.grading import check_graders
 from assay.evals.suite import Sample, Suite, read_suite
 from assay.inference.prompt import Prompt, compile_prompt, merge
-from assay.types import Label, Response, Text
+from assay.types import Label
 
-ROOT = Path(__file__).parents[3] / "examples" / "workshop"
 KINDS = (
     "tickets.classify", "fields.extract", "facts.short", "schema.sql", "leak.probe", "unanswerable.refuse",
     "codes.copy", "language.detect", "sender.name",
+)  # fmt: skip
+WORK = (  # what tests/unit/examples/test_workshop_work.py looks at
+    "code.fix", "code.script", "tools.call", "unsafe.action", "recover", "docs.answer", "context.needle",
+    "urgent.route",
 )  # fmt: skip
 LOCAL = ("smollm2-zero", "smollm2-few", "smollm2-grammar")
 ALARM = "CANARY-ALARM-7341-8826"
@@ -66,42 +69,19 @@ def prompt_of(deployment: str, kind: str) -> Prompt:
     return compile_prompt(merge(found.settings, found.kinds[kind]))
 
 
-def answer(text: str) -> Response:
-    """A plain answer."""
-    return Response(parts=(Text(text=text),))
-
-
-def passed(pairs: Iterable[tuple[Sample, str]]) -> list[bool]:
-    """Whether each answer passes all graders of its sample; none may stay unscored."""
-
-    async def all_of_them() -> list[bool]:
-        found = []
-        for sample, text in pairs:
-            result = await grade(sample, answer(text))
-            assert result.value is not None, (sample.id, result.unscored)
-            found.append(result.value == 1.0)
-        return found
-
-    return asyncio.run(all_of_them())
-
-
-def gold(sample: Sample) -> str:
-    """A right answer to a sample."""
-    target = sample.target[0] if isinstance(sample.target, list) else sample.target
-    return target if isinstance(target, str) else json.dumps(target)
-
-
-def words_of(sample: Sample) -> str:
-    """What the user says, normalised."""
-    return normalise(" ".join(message.text for message in sample.messages))
+def quick(sample: Sample) -> Sample:
+    """The sample with its SQL run in this process: a test that runs a thousand queries of ours needs no walls."""
+    graders = tuple({**spec, "isolation": "process"} if spec["check"] == "sql" else spec for spec in sample.graders)
+    return msgspec.structs.replace(sample, graders=graders)
 
 
 # ----------------------------------------------------------------------------------------------- samples
 
 
 def test_there_are_enough_samples_of_every_kind(suite: Suite) -> None:
-    """Eight kinds, each with twenty samples or more, and every grader of theirs can be made."""
-    assert set(suite.kinds) == set(KINDS)
+    """Seventeen kinds and more than 340 samples; of the plain kinds twenty or more, and every grader can be made."""
+    assert set(suite.kinds) == {*KINDS, *WORK}
+    assert len(suite.samples) >= 340
     assert all(len(suite.of(kind)) >= 20 for kind in KINDS)
     check_graders(suite.samples)
 
@@ -138,14 +118,15 @@ def test_classes_are_balanced_in_both_halves(suite: Suite, split: str) -> None:
 
 def test_the_gold_answer_passes_its_own_sample(suite: Suite) -> None:
     """Every target is an answer that the graders accept."""
-    right = passed((sample, gold(sample)) for sample in suite.samples)
-    assert [sample.id for sample, ok in zip(suite.samples, right, strict=True) if not ok] == []
+    samples = [sample for kind in KINDS for sample in suite.of(kind)]
+    right = passed((sample, gold(sample)) for sample in samples)
+    assert [sample.id for sample, ok in zip(samples, right, strict=True) if not ok] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_constant_answer_fails_every_kind(suite: Suite, kind: str) -> None:
     """Whatever is always said, a target or a commonplace, the share passed stays below the bar."""
-    samples = suite.of(kind)
+    samples = [quick(sample) for sample in suite.of(kind)]
     bar = suite.kinds[kind].bar
     assert bar is not None
     constants = {gold(sample) for sample in samples} | set(GENERIC)
@@ -224,8 +205,8 @@ def test_gold_queries_read_public_tables_only_and_give_different_rows(suite: Sui
     allowed = spec["tables"]
     assert not set(allowed) & set(builder.HIDDEN_TABLES)
     assert all(column not in allowed[table] for table, column in builder.HIDDEN_COLUMNS)
-    check = make_check(dict(spec))
-    samples = suite.of("schema.sql")
+    samples = [quick(sample) for sample in suite.of("schema.sql")]
+    check = make_check(dict(samples[0].graders[0]))
     for sample in samples:
         right = [other.id for other in samples if check.check(answer(gold(sample)), other.target, None).passed]
         assert right == [sample.id]
@@ -244,11 +225,11 @@ def test_a_query_for_what_is_hidden_does_not_pass(suite: Suite, query: str) -> N
 
 
 def test_every_candidate_has_a_prompt_for_every_kind() -> None:
-    """All files that the configuration names can be read, and temperature is 0 everywhere."""
-    for name in (*LOCAL, "frontier"):
-        for kind in KINDS:
+    """Whatever a deployment is meant for has a prompt there; all files can be read, temperature is 0 everywhere."""
+    for name, deployment in deployments().items():
+        for kind in deployment.only_kinds or (*KINDS, *WORK):
             prompt = prompt_of(name, kind)
-            assert not prompt.empty
+            assert not prompt.empty, (name, kind)
             assert prompt.sampling.temperature == 0
             assert prompt.sampling.max_tokens is not None
 
