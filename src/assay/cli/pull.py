@@ -12,6 +12,7 @@ from assay.cli.door import config_option, emit, finish, json_option, note, run
 
 if TYPE_CHECKING:
     from assay.weights.origin import Origin
+    from assay.weights.plan import Plan
     from assay.weights.store import Store
     from assay.weights.wanted import Wanted
 
@@ -52,7 +53,7 @@ def command(
     _check_flags(names, origin, path, link, sha256)
     from assay.catalog.located import wanted
     from assay.cli.models import catalog_of
-    from assay.weights.pull import origins_of
+    from assay.weights.plan import check_room, origins_of, plan
     from assay.weights.store import Store
 
     catalog, store = catalog_of(config), Store()
@@ -60,16 +61,17 @@ def command(
     for name in names:
         one = wanted(catalog, name, sha256=sha256.lower() if sha256 else None)
         work[one.key] = (one, origins_of(one, only=origin, path=path, link=link))
-    plans = [_plan(one, origins, store) for one, origins in work.values()]
+    plans = [plan(one, store, origins) for one, origins in work.values()]
     if dry_run:
-        emit(plans, as_json, "\n".join(_describe(plan) for plan in plans))
+        emit(plans, as_json, "\n".join(_describe(each) for each in plans))
         finish(0)
-    absent = [key for key, plan in zip(work, plans, strict=True) if not plan["here"]]
-    for plan in plans:
-        note(_describe(plan))
-    for key in absent:
-        _ask(work[key][0], accept_licence, as_json)
-    _make_sure_of_room(plans, store)
+    for each in plans:
+        note(_describe(each))
+    absent = [one for (one, _), each in zip(work.values(), plans, strict=True) if each.here is None]
+    for one in absent:
+        _ask(one, accept_licence, as_json)
+    if absent:  # all of it or nothing: half of the files is a surprise that nobody wants an hour later
+        check_room(store, [each.need_bytes for each in plans])
     results = [_pull(one, origins, store, as_json) for one, origins in work.values()]
     emit(results, as_json, "\n".join(_result(result) for result in results))
     finish(3 if any(result["error"] for result in results) else 0)
@@ -88,40 +90,20 @@ def _check_flags(names: tuple[str, ...], origin: str | None, path: Path | None, 
         raise click.UsageError(f"--sha256 {sha256!r} is no SHA-256: 64 hexadecimal digits")
 
 
-def _plan(one: Wanted, origins: tuple[Origin, ...], store: Store) -> dict[str, Any]:
-    """What a pull would do, JSON-able."""
-    import msgspec
-
-    from assay.weights.pull import free_bytes, here, room_bytes
-
-    found = here(one, store)
-    return {
-        "model": one.model,
-        "quantisation": one.quantisation,
-        "bytes": one.size_bytes,
-        "sha256": one.sha256,
-        "licence": msgspec.to_builtins(one.licence),
-        "sources": [origin.source for origin in origins],
-        "here": str(found.path) if found else None,
-        "begun_bytes": store.partial(one).size_bytes,
-        "need_bytes": 0 if found else room_bytes(one, store, origins),
-        "free_bytes": free_bytes(store.folder),
-    }
-
-
-def _describe(plan: dict[str, Any]) -> str:
-    licence = plan["licence"]
-    known = licence.get("title") or "terms not known to assay"
-    terms = [known + (", OSI-approved" if licence.get("is_open") else ", no open-source licence")]
-    terms += [licence[key] for key in ("url", "summary") if licence.get(key)]
-    lines = [f"{plan['model']} {plan['quantisation'] or ''}".rstrip() + f": {_size(plan['bytes'])}"]
-    lines += [f"  licence  {licence['id']}: {'; '.join(terms)}"]
-    lines += [f"           stated by {licence['stated_by']}"] if licence.get("stated_by") else []
-    if plan["here"]:
-        return "\n".join([*lines, f"  here     {plan['here']}"])
-    lines += [f"  from     {_short(source)}" for source in plan["sources"]]
-    begun = f", {_size(plan['begun_bytes'])} of it are here" if plan["begun_bytes"] else ""
-    lines += [f"  room     {_size(plan['need_bytes'])} needed, {_size(plan['free_bytes'])} free{begun}"]
+def _describe(plan: Plan) -> str:
+    licence = plan.licence
+    known = (licence.title or "terms not known to assay") + (
+        ", OSI-approved" if licence.is_open else ", no open-source licence"
+    )
+    terms = "; ".join(part for part in (known, licence.url, licence.summary) if part)
+    lines = [f"{plan.model} {plan.quantisation or ''}".rstrip() + f": {_size(plan.size_bytes)}"]
+    lines += [f"  licence  {licence.id}: {terms}"]
+    lines += [f"           stated by {licence.stated_by}"] if licence.stated_by else []
+    if plan.here is not None:
+        return "\n".join([*lines, f"  here     {plan.here}"])
+    lines += [f"  from     {_short(source)}" for source in plan.sources]
+    begun = f", {_size(plan.begun_bytes)} of it are here" if plan.begun_bytes else ""
+    lines += [f"  room     {_size(plan.need_bytes)} needed, {_size(plan.free_bytes)} free{begun}"]
     return "\n".join(lines)
 
 
@@ -140,7 +122,7 @@ def _size(size_bytes: int | None) -> str:
 def _ask(one: Wanted, accepted: bool, as_json: bool) -> None:
     """Have a person accept a licence that is no open one; without a person there, the flag must be given."""
     from assay.errors import ConfigError, PullError
-    from assay.weights.pull import check_licence
+    from assay.weights.plan import check_licence
 
     try:
         check_licence(one, accepted=accepted)
@@ -150,14 +132,6 @@ def _ask(one: Wanted, accepted: bool, as_json: bool) -> None:
         if not click.confirm(f"Accept {one.licence.title or one.licence.id} for {one.model}?", err=True):
             note("not accepted: nothing was fetched")
             finish(1)
-
-
-def _make_sure_of_room(plans: list[dict[str, Any]], store: Store) -> None:
-    """All of it or nothing: half of the files is a surprise that nobody wants an hour later."""
-    from assay.weights.pull import check_room
-
-    if needs := [plan["need_bytes"] for plan in plans if not plan["here"]]:
-        check_room(store, needs)
 
 
 def _pull(one: Wanted, origins: tuple[Origin, ...], store: Store, quiet: bool) -> dict[str, Any]:

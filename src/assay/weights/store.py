@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 import platformdirs
 
-from assay.errors import WeightsError
+from assay.errors import PullError, WeightsError
 from assay.types import Value
 from assay.weights.exclusive import claim
 from assay.weights.partial import Partial, sync_folder, write_durably
@@ -191,6 +192,17 @@ class Store:
             for folder in folders:
                 shutil.rmtree(folder)
         return freed
+
+    def fault(self, error: OSError) -> PullError:
+        """What an error of the store's disk means to a person."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return PullError(
+                f"the disk of {self.folder} is full; what is here stays: free some room and the same command goes on"
+            )
+        return PullError(
+            f"weights store {error.filename or self.folder}: {error.strerror or error}; "
+            f"make it writable, or name another folder in ${VARIABLE}"
+        )
 
 
 def _look(folder: Path) -> Held:

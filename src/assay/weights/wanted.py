@@ -9,7 +9,7 @@ from assay.types import Value
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-class Licence(Value, frozen=True, kw_only=True):
+class Licence(Value, frozen=True, kw_only=True, omit_defaults=False):
     """On what terms the weights may be used.
 
     Attributes:

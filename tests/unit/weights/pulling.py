@@ -70,7 +70,7 @@ class Registry:
         (folder / "pip").mkdir()
         (folder / "pip" / "__init__.py").touch()
         (folder / "pip" / "__main__.py").write_text(FAKE_PIP)
-        self.pip = (sys.executable, str(folder / "pip" / "__main__.py"))
+        self.pip = (sys.executable, "-S", str(folder / "pip" / "__main__.py"))
         self.parts = tuple(
             PackagePart(requirement=f"tiny-part{n}==1.0", member=f"tiny_part{n}/data/{n}.bin")
             for n in range(1, parts + 1)

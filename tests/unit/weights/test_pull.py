@@ -16,7 +16,8 @@ from assay.weights.hub import Hub
 from assay.weights.local_file import LocalFile
 from assay.weights.packages import Packages
 from assay.weights.partial import Partial
-from assay.weights.pull import SPARE_BYTES, check_room, origins_of, pull
+from assay.weights.plan import SPARE_BYTES, check_room, origins_of
+from assay.weights.pull import pull
 from assay.weights.store import MANIFEST, Store
 from assay.weights.wanted import Wanted
 

@@ -41,7 +41,7 @@ def test_dry_run_fetches_nothing(workplace: Workplace) -> None:
     """What would be fetched, from where, and how much room it takes; no folder is made."""
     (plan,) = workplace("pull", "tiny", "--dry-run", "--json").json
     assert (plan["model"], plan["here"], plan["begun_bytes"]) == ("maker/tiny", None, 0)
-    assert plan["need_bytes"] > plan["bytes"] == len(CONTENT)
+    assert plan["need_bytes"] > plan["size_bytes"] == len(CONTENT)
     assert plan["free_bytes"] > 0
     assert plan["licence"]["id"] == "mit"
     assert not workplace.store.exists()

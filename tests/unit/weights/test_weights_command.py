@@ -14,7 +14,8 @@ KEY = f"tiny-q4_0-{SHA256[:12]}"
 @pytest.fixture
 def pulled(workplace: Workplace) -> Workplace:
     """The small file is in the store."""
-    assert workplace("pull", "tiny").code == 0
+    (workplace.folder / "stick.gguf").write_bytes(CONTENT)
+    assert workplace("pull", "tiny", "--path", "stick.gguf").code == 0
     return workplace
 
 
@@ -28,7 +29,7 @@ def test_list_says_what_is_here_and_who_uses_it(pulled: Workplace) -> None:
     (one,) = stored(pulled)
     assert (one["model"], one["place"], one["key"]) == ("maker/tiny", "store", KEY)
     assert (one["size_bytes"], one["licence"], one["sha256"]) == (len(CONTENT), "mit", SHA256)
-    assert one["source"] == "packages tiny-part1==1.0 tiny-part2==1.0 tiny-part3==1.0"
+    assert one["source"] == f"path {pulled.folder / 'stick.gguf'}"
     assert (one["problem"], one["used_by"]) == (None, ["small"])
     assert "maker/tiny" in pulled("weights", "list").out
 
@@ -60,7 +61,7 @@ def test_verify_finds_a_damaged_file_and_it_is_not_used_any_more(pulled: Workpla
     doctor = pulled("doctor").out
     assert "is not used: its digest was wrong" in doctor
     assert "assay pull maker/tiny" in doctor
-    assert pulled("pull", "tiny").code == 0
+    assert pulled("pull", "tiny", "--path", "stick.gguf").code == 0
     assert pulled("weights", "verify", "tiny").code == 0
 
 
