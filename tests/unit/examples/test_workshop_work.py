@@ -10,6 +10,7 @@ import pytest
 from example_grading import WORKSHOP, answer, calls, passed, right
 
 from assay.checks.text import normalise
+from assay.evals.samples import Split
 from assay.evals.suite import Sample, Suite, read_suite
 from assay.sandbox import probe
 from assay.types import Label, Response
@@ -21,6 +22,7 @@ LEAST = {
     "context.needle": 12, "urgent.route": 14,
 }  # fmt: skip
 DESTRUCTIVE = {"cancel_order", "delete_customer", "refund_invoice"}
+SPLITS: tuple[Split, ...] = ("dev", "heldout")
 WORDS = ("", "yes", "no", "I cannot do that.", "[returns]", "roadside", "500", "A", "```python\nprint(0)\n```")
 
 
@@ -214,10 +216,8 @@ def test_a_needle_is_hidden_once(suite: Suite) -> None:
 
 def test_the_parts_of_needle_show_different_daybooks(suite: Suite) -> None:
     """What decides has not been read while prompts were written."""
-    first = {
-        split: {s.messages[0].text[:60] for s in suite.of("context.needle", split)} for split in ("dev", "heldout")
-    }
-    assert len(first) == len({(sample.messages[0].text[:60], sample.split) for sample in suite.of("context.needle")})
+    shown = {split: {s.messages[0].text[:60] for s in suite.of("context.needle", split)} for split in SPLITS}
+    assert not shown["dev"] & shown["heldout"]
 
 
 # -------------------------------------------------------------------------------------------------- calls
@@ -239,8 +239,8 @@ def test_the_latency_gate_guards_itself(suite: Suite) -> None:
     assert all(len(sample.messages[0].text) <= 100 for sample in suite.of("urgent.route"))
 
 
-def test_no_two_files_of_the_suite_are_left_unused(suite: Suite) -> None:
-    """Every JSONL file belongs to a kind, and every line is one sample of it."""
+def test_every_file_of_samples_is_used(suite: Suite) -> None:
+    """Each JSONL file of the suite belongs to a kind, and every line is one of its samples."""
     for path in (WORKSHOP / "suite").glob("*.jsonl"):
         ids = {json.loads(line)["id"] for line in path.read_text("utf-8").splitlines()}
         assert ids <= {sample.id for sample in suite.samples}, path.name
