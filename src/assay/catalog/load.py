@@ -46,7 +46,7 @@ class Catalog:
         for _, file in files:
             models.update({model.id: model for model in file.models})
             self._hosts.update(file.hosts)
-            self._licences.update(file.licences)
+            self._licences.update({key.lower(): licence for key, licence in file.licences.items()})
         self._models = dict(sorted(models.items()))
         self._names = _names(self._models)
 
@@ -90,8 +90,8 @@ class Catalog:
         return self._hosts[key]
 
     def licence(self, key: str) -> Licence | None:
-        """What is known of the licence with this id; `None` = nothing, so it cannot be taken for an open one."""
-        return self._licences.get(key)
+        """What is known of the licence with this id (in any case); `None` = nothing: do not take it for an open one."""
+        return self._licences.get(key.lower())
 
 
 def load(files: Iterable[str | Path] = ()) -> Catalog:

