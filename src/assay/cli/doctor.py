@@ -18,7 +18,7 @@ def command(config: str | None, as_json: bool) -> None:
 
     Keys are shown as present or absent, never themselves. Nothing is sent anywhere.
     """
-    findings = [_python(), _cores(), _memory(), _engine(), *_configured(config)]
+    findings = [_python(), _cores(), _memory(), _engine(), _weights(), *_configured(config)]
     lines = [f"{'ok ' if one['ok'] else 'NO '} {one['what']}: {one['found']}" for one in findings]
     emit(findings, as_json, "\n".join(lines))
     finish(0 if all(one["ok"] for one in findings) else 3)
@@ -56,6 +56,21 @@ def _engine() -> dict[str, Any]:
         return _finding("local engine", True, f"xllamacpp {version('xllamacpp')}")
     except PackageNotFoundError:
         return _finding("local engine", False, "not installed; pip install 'assay[local]'")
+
+
+def _weights() -> dict[str, Any]:
+    from assay.errors import WeightsError
+    from assay.weights.store import Store
+
+    store = Store()
+    try:
+        held = store.held()
+    except WeightsError as error:
+        return _finding("weights store", False, str(error))
+    if wrong := next((one for one in held if one.problem), None):
+        return _finding("weights store", False, f"{wrong.path}: {wrong.problem}; assay weights verify says what to do")
+    size = sum(one.manifest.size_bytes for one in held if one.manifest is not None)
+    return _finding("weights store", True, f"{store.folder}: {len(held)} files, {size / 1e6:,.0f} MB")
 
 
 def _configured(config: str | None) -> list[dict[str, Any]]:

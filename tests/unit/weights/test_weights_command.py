@@ -65,6 +65,18 @@ def test_verify_finds_a_damaged_file_and_it_is_not_used_any_more(pulled: Workpla
     assert pulled("weights", "verify", "tiny").code == 0
 
 
+def test_doctor_knows_the_store(pulled: Workplace) -> None:
+    """How many files and bytes; a file that is not used is a finding."""
+
+    def told() -> dict[str, Any]:
+        return next(one for one in pulled("doctor", "--json").json if one["what"] == "weights store")
+
+    assert told() == {"what": "weights store", "ok": True, "found": f"{pulled.store}: 1 files, 0 MB"}
+    pulled.weights.unlink()
+    assert not told()["ok"]
+    assert "assay weights verify" in told()["found"]
+
+
 def test_a_folder_without_a_manifest_is_named(pulled: Workplace) -> None:
     """It is listed and verified as what it is: of no use, to be removed."""
     (pulled.weights.parent / "manifest.json").unlink()
