@@ -127,9 +127,14 @@ def _ability(deployment: Deployment, model: Model | None, request: Request) -> s
             if modality not in model.input:
                 return f"{model.id} takes no {modality} input"
     wants_tools = bool(request.tools) and (request.tool_choice is None or request.tool_choice.mode != "none")
-    if wants_tools and model.tools is False:
+    if wants_tools and model.tools is False and not _tells_tools(deployment):
         return f"{model.id} does not call tools"
     return None
+
+
+def _tells_tools(deployment: Deployment) -> bool:
+    """Whether any model can call tools here: they are told in the prompt, and a schema limits the answer."""
+    return deployment.dialect == "local" and deployment.quirks.get("tools", "schema") == "schema"
 
 
 def _needed(request: Request) -> list[str]:

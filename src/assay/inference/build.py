@@ -140,12 +140,12 @@ class Builder:
         try:
             path = weights_of(deployment, model, Store())
             if path is None:
-                raise ConfigError(
-                    f"deployments.{name}: weights is missing, and the catalogue knows none of {deployment.model!r}"
-                )
+                raise ConfigError(f"weights is missing, and the catalogue knows none of {deployment.model!r}")
             return LocalProvider(deployment, path, self._engines)
         except WeightsError as error:
             return Unavailable(error)
+        except ConfigError as error:
+            raise ConfigError(f"deployments.{name}: {error}") from error
 
 
 def make_route(name: str, route: Route) -> LiveRoute:

@@ -118,10 +118,19 @@ def test_media_need_a_model_that_takes_them(part: Any, modality: str) -> None:
 def test_tools_need_a_model_that_calls_them() -> None:
     """Tools remove a model known not to call any, unless the request forbids calling them."""
     request = Request(tools=(Tool(name="f"),))
-    assert "does not call tools" in str(reason(LOCAL, SMALL, request))
-    assert reason(LOCAL, msgspec.structs.replace(SMALL, tools=None), request) is None
+    native = msgspec.structs.replace(LOCAL, quirks={"tools": "native"})
+    assert "does not call tools" in str(reason(native, SMALL, request))
+    assert reason(native, msgspec.structs.replace(SMALL, tools=None), request) is None
     assert reason(REMOTE, HOSTED, request) is None
-    assert reason(LOCAL, SMALL, msgspec.structs.replace(request, tool_choice=ToolChoice(mode="none"))) is None
+    assert reason(native, SMALL, msgspec.structs.replace(request, tool_choice=ToolChoice(mode="none"))) is None
+
+
+def test_a_local_engine_calls_tools_with_any_model() -> None:
+    """Where tools are told in the prompt, what the model's own template can do does not matter."""
+    request = Request(tools=(Tool(name="f"),))
+    assert reason(LOCAL, SMALL, request) is None
+    refusing = msgspec.structs.replace(LOCAL, quirks={"tools": "none"})
+    assert "does not call tools" in str(reason(refusing, SMALL, request))
 
 
 def test_a_grammar_needs_a_local_engine() -> None:

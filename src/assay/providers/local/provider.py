@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,9 +15,11 @@ from assay.config.schema import Deployment
 from assay.dialects.completions import Completions
 from assay.dialects.dialect import Dialect
 from assay.dialects.openai_chat import OpenAIChat
-from assay.errors import BadRequest, ConnectionFailed, MalformedReply, RequestError
+from assay.errors import BadRequest, ConfigError, ConnectionFailed, MalformedReply, ProviderError, RequestError
 from assay.providers.local.engine import Lease
 from assay.providers.local.pool import EnginePool
+from assay.providers.local.tool_answer import ToolAnswer
+from assay.providers.local.tool_prompt import TEXT, VERSION, as_text, offer_of
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply
 from assay.types import Event, OutputFormat, Request
@@ -26,6 +28,7 @@ from assay.weights.gguf import read_header
 
 ENGINE = "xllamacpp"
 QUIRKS = {"grammar": True, "top_k": True}
+TOOLS = ("schema", "native", "none")
 
 _CHAT = OpenAIChat()
 _COMPLETIONS = Completions()
@@ -39,16 +42,25 @@ class LocalProvider:
     What a request leaves open is fixed so that equal requests get equal answers: temperature 0 and seed 0. The
     deployment's quirk `exact = false` trades that for requests that run side by side (see `engine.Engine`).
 
+    The quirk `tools` says how tools are called: `schema` (default) tells them in the prompt and enforces the form of a
+    call (see `tool_prompt`), `native` leaves both to the model's template, `none` refuses them.
+
     Args:
         deployment: its engine settings and limits.
         weights_path: the file of weights.
         pool: where the engine comes from.
+
+    Raises:
+        ConfigError: the quirk `tools` is none of these.
     """
 
     def __init__(self, deployment: Deployment, weights_path: Path, pool: EnginePool) -> None:
         self._deployment = deployment
         self._weights = weights_path
         self._pool = pool
+        self._tools = deployment.quirks.get("tools", "schema")
+        if self._tools not in TOOLS:
+            raise ConfigError(f"quirks.tools = {self._tools!r}: expected one of {', '.join(TOOLS)}")
         self.engine = pool.share(weights_path, deployment.engine, exact=deployment.quirks.get("exact", True) is True)
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
@@ -58,9 +70,7 @@ class LocalProvider:
             ProviderError: the engine refused, crashed or broke off.
             WeightsError: the file of weights is missing or damaged.
         """
-        request = attempt.request
-        dialect: Dialect = _COMPLETIONS if request.form == "completion" else _CHAT
-        body = _write(request, dialect, self._weights.stem)
+        dialect, body, answer = self._asked(attempt.request)
         async with self.engine.lease(_prompt_of(body), meter) as lease:
             payload = msgspec.json.encode(body | {"id_slot": lease.slot})
             meter.sent_bytes = len(payload)
@@ -68,7 +78,8 @@ class LocalProvider:
             try:
                 async with aclosing(self._exchange(lease, dialect, payload, meter)) as events:
                     async for event in events:
-                        yield event
+                        for told in answer.read(event) if answer is not None else (event,):
+                            yield told
             except (ConnectionFailed, MalformedReply) as error:
                 if (crash := await self.engine.crash_of(lease.process)) is not None:
                     raise crash from error
@@ -90,18 +101,36 @@ class LocalProvider:
             idle_timeout_s=self._deployment.idle_timeout_s,
         ) as reply:
             if reply.status >= 400:
-                raise dialect.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES))
+                raise _worded(dialect.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES)))
             async with aclosing(_decode(reply, dialect, meter)) as events:
                 async for event in events:
                     yield event
 
     def preview(self, attempt: Attempted) -> Wire:
         """See `Provider.preview`; the number of the slot comes when one is free."""
-        dialect: Dialect = _COMPLETIONS if attempt.request.form == "completion" else _CHAT
-        return Wire(_URL + _path(dialect), msgspec.json.encode(_write(attempt.request, dialect, self._weights.stem)))
+        dialect, body, _ = self._asked(attempt.request)
+        return Wire(_URL + _path(dialect), msgspec.json.encode(body))
+
+    def _asked(self, request: Request) -> _Asked:
+        """A request as the engine gets it, without the slot.
+
+        Raises:
+            BadRequest: the request holds something that cannot be done here.
+        """
+        offer = None
+        if self._tools != "native":
+            offer = offer_of(request)
+            if offer is not None and self._tools == "none":
+                raise BadRequest("tools: this deployment calls none (quirks.tools = 'none')", code="unsupported")
+            request = as_text(request, offer)
+        dialect: Dialect = _COMPLETIONS if request.form == "completion" else _CHAT
+        body = _write(request, dialect, self._weights.stem)
+        if offer is None:
+            return _Asked(dialect, body, None)
+        return _Asked(dialect, body, ToolAnswer(msgspec.json.encode(body), streams=offer.answer == TEXT))
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
-        """Digests of weights and chat template, and the engine's version.
+        """Digests of weights and chat template, the engine's version, and the form in which tools are called.
 
         Raises:
             WeightsError: the file is missing, damaged, or changes while it is read.
@@ -116,11 +145,18 @@ class LocalProvider:
             "weights_sha256": digest,
             "engine": engine,
             "chat_template_sha256": header.chat_template_sha256 or "none",
+            "tools": f"schema {VERSION}" if self._tools == "schema" else self._tools,
         }
 
     async def close(self) -> None:
         """Give the engine back to the pool; the last user stops it."""
         await self._pool.release(self.engine)
+
+
+class _Asked(NamedTuple):
+    dialect: Dialect
+    body: dict[str, Any]
+    answer: ToolAnswer | None
 
 
 def _path(dialect: Dialect) -> str:
@@ -169,6 +205,16 @@ def _limits(output: OutputFormat | None) -> dict[str, Any]:
             return {"json_schema": {"type": "object"}}
         case _:
             return {}
+
+
+def _worded(error: ProviderError) -> ProviderError:
+    """The engine's error; what is wrong with a JSON schema comes at the end of a sentence about something else."""
+    _, found, reason = str(error).partition("JSON schema error at ")
+    if not found or type(error) is not BadRequest:
+        return error
+    return BadRequest(
+        f"the engine cannot limit an answer to this JSON schema: {reason}", status=error.status, code=error.code
+    )
 
 
 def _prompt_of(body: dict[str, Any]) -> bytes:
