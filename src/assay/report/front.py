@@ -15,12 +15,12 @@ def rank(cost: Cost) -> tuple[int, float]:
 
 
 def on_front(points: Iterable[tuple[Cost | None, float | None]]) -> list[bool]:
-    """For each (cost, share) whether it is on the front; a point of which either is not known is not."""
+    """For each (cost, share) whether it is on the front. What is not known, or passes nothing, is not."""
     listed = list(points)
     known = [(rank(cost), share) for cost, share in listed if cost is not None and share is not None]
 
     def best(cost: Cost | None, share: float | None) -> bool:
-        if cost is None or share is None:
+        if cost is None or not share:
             return False
         own = rank(cost)
         return not any(

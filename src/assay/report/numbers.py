@@ -21,8 +21,11 @@ def percent(share: float | None) -> str:
 
 
 def span(interval: Span | None) -> str:
-    """`72% to 99%`."""
-    return f"{percent(interval[0])} to {percent(interval[1])}" if interval is not None else DASH
+    """`72% to 99%`; one figure where both ends are the same."""
+    if interval is None:
+        return DASH
+    low, high = percent(interval[0]), percent(interval[1])
+    return low if interval[0] == interval[1] else f"{low} to {high}"
 
 
 def cost(one: Cost | None) -> str:
@@ -44,7 +47,7 @@ def _digits(value: float) -> str:
     """Two decimals, or three figures for less than one."""
     if value >= 1 or value == 0:
         return f"{value:,.2f}"
-    return f"{value:.3g}" if value >= 0.0001 else f"{value:.1e}"
+    return f"{value:#.3g}" if value >= 0.0001 else f"{value:.1e}"
 
 
 def seconds(value: float | None) -> str:

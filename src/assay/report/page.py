@@ -17,6 +17,7 @@ from assay import __version__
 from assay.errors import ReportError
 from assay.report import numbers
 from assay.report.markdown import meets, method
+from assay.report.shown import visible
 from assay.report.view import DecisionView, View
 
 if TYPE_CHECKING:
@@ -105,10 +106,16 @@ def _environment() -> Environment:
     return jinja2.Environment(
         loader=jinja2.PackageLoader("assay.report", "templates"),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _shown(value: object) -> object:
+    """What a template writes: a plain text without anything invisible, which autoescape then escapes."""
+    return visible(value) if type(value) is str else value
 
 
 def _missing(error: ImportError) -> ReportError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from assay.report.numbers import count, duration, percent, plural
+from assay.report.shown import visible
 from assay.report.svg import FAINT, INK, MARK, MUTED, OWN, PAPER, RENT, RULE, inline
 from assay.report.view import CandidateView, KindView, Measure
 
@@ -14,19 +16,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE, NARROW = 980.0, 340.0
-"""Widths in CSS pixels; a page shows the one that fits."""
+WIDE, NARROW = 860.0, 340.0
+"""Widths in CSS pixels that plots are drawn for; a page shows the one that fits, scaled to its own width."""
 _LETTER = 6.1
 """Width of a letter in pixels at the size of labels, for keeping them apart."""
 _MARKERS = {"own": "o", "rent": "s", "both": "D", "unknown": "^"}
 _COLOURS = {"own": OWN, "rent": RENT, "both": INK, "unknown": MUTED}
 _UNITS = {"s": "CPU seconds an answer", "usd": "USD per 1,000 answers", "?": "cost unknown"}
+_SHORT_UNITS = {"s": "CPU s each", "usd": "USD per 1,000", "?": "unknown"}
 
 
 class Point(NamedTuple):
-    """One candidate in a plot of quality against cost; `label` stands beside it."""
+    """One candidate in a plot of quality against cost; `name` is empty where its letter alone stands beside it."""
 
-    label: str
+    letter: str
+    name: str
     side: str
     measure: Measure
     front: bool
@@ -38,11 +42,13 @@ def _figure(width: float, height: float) -> Iterator[Figure]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # only the reader's browser needs the letters of a name
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
             {
-                "svg.fonttype": "none", "svg.hashsalt": "assay", "font.size": 11, "axes.edgecolor": RULE,
+                "svg.fonttype": "none", "svg.hashsalt": "assay", "text.parse_math": False,
+                "font.size": 11, "axes.edgecolor": RULE,
                 "axes.labelcolor": MUTED, "text.color": INK, "xtick.color": RULE, "ytick.color": RULE,
                 "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED, "axes.facecolor": "none",
                 "figure.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False,
@@ -58,7 +64,10 @@ def _figure(width: float, height: float) -> Iterator[Figure]:
 
 def candidates_tradeoff(candidates: Sequence[CandidateView], width: float, key: str) -> str:
     """Every candidate over all kinds."""
-    points = [Point(one.name, one.side, one.quality, one.front) for one in candidates]
+    points = [
+        Point(one.letter, _cut(one.name, 28) if width > NARROW else "", one.side, one.quality, one.front)
+        for one in candidates
+    ]
     title = f"Share passed (mean over kinds) against cost of an answer, for {plural(len(points), 'candidate')}"
     return _tradeoff(points, width, 330.0 if width > NARROW else 300.0, None, key, title)
 
@@ -66,7 +75,7 @@ def candidates_tradeoff(candidates: Sequence[CandidateView], width: float, key: 
 def kind_tradeoff(kind: KindView, sides: dict[str, str], key: str) -> str:
     """The candidates of one kind, by their letters, with the bar; empty where fewer than two were asked."""
     points = [
-        Point(one.letter, sides[one.name], one.measure, one.front) for one in kind.standings if one.measure.scored
+        Point(one.letter, "", sides[one.name], one.measure, one.front) for one in kind.standings if one.measure.scored
     ]
     if len(points) < 2:
         return ""
@@ -79,7 +88,8 @@ def _tradeoff(points: Sequence[Point], width: float, height: float, bar: float |
     groups = {unit: [one for one in points if _unit(one) == unit] for unit in _UNITS}
     shown = {unit: group for unit, group in groups.items() if group}
     with _figure(width, height) as figure:
-        ratios = [0.45 if unit == "?" else 1.0 for unit in shown]
+        words = _UNITS if width > NARROW or len(shown) == 1 else _SHORT_UNITS
+        ratios = [0.35 if unit == "?" else 1.0 for unit in shown]
         axes = figure.subplots(
             1, len(shown), sharey=True, squeeze=False,
             gridspec_kw={"width_ratios": ratios, "wspace": 0.08, "left": 40 / width, "right": 1 - 14 / width,
@@ -87,9 +97,11 @@ def _tradeoff(points: Sequence[Point], width: float, height: float, bar: float |
         )[0]  # fmt: skip
         carried: float | None = None
         for panel, (unit, group) in zip(axes, shown.items(), strict=True):
-            _panel(panel, unit, group, bar, first=panel is axes[0])
+            places = _places(unit, group)
+            _panel(panel, unit, places, bar, first=panel is axes[0])
+            panel.set_xlabel(words[unit], labelpad=18 if unit == "?" else 4)
             carried = _front_line(panel, group, carried)
-            _labels(panel, group)
+            _labels(panel, unit, places)
         return inline(figure, key, title)
 
 
@@ -100,25 +112,31 @@ def _unit(point: Point) -> str:
 def _x(point: Point) -> float:
     cost = point.measure.cost
     if cost is None:
-        return 0.5
+        return 0.0
     return cost.value * 1000 if cost.unit == "usd" else cost.value
 
 
-def _panel(panel: Axes, unit: str, group: Sequence[Point], bar: float | None, *, first: bool) -> None:
+def _places(unit: str, group: Sequence[Point]) -> list[tuple[Point, float]]:
+    """Each point with its place on the axis; those of unknown cost stand side by side, in no order of cost."""
+    if unit == "?":
+        return [(point, (place + 0.5) / len(group)) for place, point in enumerate(group)]
+    return [(point, _x(point)) for point in group]
+
+
+def _panel(panel: Axes, unit: str, places: Sequence[tuple[Point, float]], bar: float | None, *, first: bool) -> None:
     panel.set_ylim(-0.04, 1.04)
     panel.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     panel.tick_params(axis="y", length=0)
     panel.tick_params(axis="x", length=3)
     panel.spines["left"].set_visible(False)
     panel.grid(axis="y")
-    panel.set_xlabel(_UNITS[unit])
     if not first:
         panel.tick_params(labelleft=False)
-    _scale(panel, unit, [_x(point) for point in group])
+    _scale(panel, unit, [x for _, x in places])
     if bar is not None:
         panel.axhline(bar, color=MARK, linewidth=1.2, dashes=(4, 2.5))
-    for point in group:
-        _draw(panel, point)
+    for point, x in places:
+        _draw(panel, point, x)
 
 
 def _scale(panel: Axes, unit: str, values: Sequence[float]) -> None:
@@ -141,9 +159,9 @@ def _scale(panel: Axes, unit: str, values: Sequence[float]) -> None:
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
 
 
-def _draw(panel: Axes, point: Point) -> None:
+def _draw(panel: Axes, point: Point, x: float) -> None:
     """Bounds of the full suite as a band, the interval as a line, the share as a mark; a dashed line = not asked."""
-    x, found, colour = _x(point), point.measure, _COLOURS[point.side]
+    found, colour = point.measure, _COLOURS[point.side]
     if found.share is None or found.interval is None:
         panel.plot([x, x], [0, 1], color=FAINT, linewidth=1.4, dashes=(2, 2))
         return
@@ -173,20 +191,25 @@ def _front_line(panel: Axes, group: Sequence[Point], carried: float | None) -> f
     return best
 
 
-def _labels(panel: Axes, group: Sequence[Point]) -> None:
-    """A name beside each mark, moved up or down where names would touch, with a thin line back to its mark."""
+def _labels(panel: Axes, unit: str, places: Sequence[tuple[Point, float]]) -> None:
+    """Letter and name beside each mark, moved up or down where names would touch, with a thin line back to its mark."""
     width, height = panel.bbox.width, panel.bbox.height
-    taken: list[tuple[float, float, float]] = []
-    for point in sorted(group, key=lambda one: (-(one.measure.share or 0.5), _x(one))):
-        share = point.measure.share if point.measure.share is not None else 0.5
-        x, y = panel.transData.transform((_x(point), share)) - panel.bbox.min
-        size = len(point.label) * _LETTER
+    marks = [
+        (point, *(panel.transData.transform((x, point.measure.share or 0.0)) - panel.bbox.min)) for point, x in places
+    ]
+    taken = [(x - 6.0, x + 6.0, y) for point, x, y in marks if point.measure.share is not None]
+    for point, x, y in sorted(marks, key=lambda one: (-one[2], one[1])):
+        if point.measure.share is None:
+            y = height / 2
+        label = f"{point.letter} {point.name}".strip() if unit != "?" else point.letter
+        label += " ?" if point.measure.share is None else ""
+        size = len(label) * _LETTER
         left = x + 9 + size > width + 12 and x > width / 2
         start = x - 9 - size if left else x + 9
         at = _free(taken, start, start + size, y, height)
         taken.append((start, start + size, at))
         panel.annotate(
-            point.label if point.measure.share is not None else f"{point.label} ?",
+            label,
             (x / width, y / height), (-9 if left else 9, at - y), xycoords="axes fraction",
             textcoords="offset points", ha="right" if left else "left", va="center", fontsize=10.5,
             color=INK if point.measure.share is not None else MUTED, zorder=5, annotation_clip=False,
@@ -214,7 +237,7 @@ def kinds_bars(kinds: Sequence[KindView], width: float, key: str) -> str:
     row = 40.0 if narrow else 27.0
     height = row * len(kinds) + 34
     with _figure(width, height) as figure:
-        left, right = (10.0, 16.0) if narrow else (190.0, 250.0)
+        left, right = (10.0, 16.0) if narrow else (170.0, 215.0)
         panel = figure.add_axes((left / width, 30 / height, 1 - (left + right) / width, 1 - 32 / height))
         panel.set_xlim(0, 1)
         panel.set_ylim(len(kinds) - 0.5 + 0.05, -0.5)
@@ -225,13 +248,13 @@ def kinds_bars(kinds: Sequence[KindView], width: float, key: str) -> str:
         panel.spines["left"].set_visible(False)
         panel.grid(axis="x")
         for place, kind in enumerate(kinds):
-            _kind_bar(panel, place + (0.18 if narrow else 0.0), kind)
+            _kind_bar(panel, place + (0.18 if narrow else 0.0), kind, narrow=narrow)
             _kind_words(panel, place, kind, narrow=narrow)
         return inline(figure, key, f"Share passed in each of {plural(len(kinds), 'kind')}, with interval and bar")
 
 
-def _kind_bar(panel: Axes, at: float, kind: KindView) -> None:
-    thick = 0.40
+def _kind_bar(panel: Axes, at: float, kind: KindView, *, narrow: bool) -> None:
+    thick, reach = (0.26, 0.24) if narrow else (0.36, 0.34)
     for one in kind.standings:
         if one is not kind.leader and one.measure.share is not None:
             panel.plot([one.measure.share], [at], marker="o", markersize=5, markerfacecolor=PAPER,
@@ -241,8 +264,9 @@ def _kind_bar(panel: Axes, at: float, kind: KindView) -> None:
         colour = _COLOURS.get(kind.side, FAINT)
         panel.barh([at], [share], height=thick, color=colour if kind.chosen is not None else FAINT, zorder=2)
         if found.interval is not None:
+            panel.plot(found.interval, [at, at], color=PAPER, linewidth=4, zorder=3, solid_capstyle="butt")
             panel.plot(found.interval, [at, at], color=INK, linewidth=1.3, zorder=3, solid_capstyle="butt")
-    panel.plot([kind.bar, kind.bar], [at - 0.34, at + 0.34], color=MARK, linewidth=2.4, zorder=5, clip_on=False,
+    panel.plot([kind.bar, kind.bar], [at - reach, at + reach], color=MARK, linewidth=2.4, zorder=5, clip_on=False,
                solid_capstyle="butt")  # fmt: skip
 
 
@@ -254,14 +278,15 @@ def _kind_words(panel: Axes, at: float, kind: KindView, *, narrow: bool) -> None
     name = f"{kind.name} (gate)" if kind.gate else kind.name
     if narrow:
         panel.text(0, at - 0.30, _cut(name, 26), fontsize=10.5, va="center", ha="left", color=INK)
-        panel.text(1, at - 0.30, _cut(who, 27), fontsize=9.5, va="center", ha="right", color=ink)
+        panel.text(1, at - 0.30, _cut(who, 30), fontsize=9.5, va="center", ha="right", color=ink)
         return
-    for x, text, side in ((-12, _cut(name, 30), "right"), (14, _cut(who, 40), "left")):
+    for x, text, side in ((-12, _cut(name, 26), "right"), (14, _cut(who, 34), "left")):
         panel.annotate(text, (0 if x < 0 else 1, at), (x, 0), textcoords="offset points", va="center", ha=side,
                        fontsize=10.5, color=INK if x < 0 else ink, annotation_clip=False)  # fmt: skip
 
 
 def _cut(text: str, limit: int) -> str:
+    text = visible(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -277,7 +302,7 @@ def latencies(candidates: Sequence[CandidateView], width: float, key: str) -> st
     row = 38.0 if narrow else 24.0
     height = row * len(timed) + 40
     with _figure(width, height) as figure:
-        left, right = (10.0, 16.0) if narrow else (190.0, 250.0)
+        left, right = (10.0, 16.0) if narrow else (170.0, 215.0)
         panel = figure.add_axes((left / width, 36 / height, 1 - (left + right) / width, 1 - 38 / height))
         panel.set_ylim(len(timed) - 0.45, -0.5)
         panel.set_yticks([])
@@ -302,7 +327,7 @@ def _latency(panel: Axes, place: int, one: CandidateView, end: tuple[float, floa
         panel.text(1, at - 0.42, words, fontsize=9.5, va="center", ha="right", color=MUTED,
                    transform=panel.get_yaxis_transform())  # fmt: skip
         return
-    for x, text, side in ((-12, _cut(one.name, 30), "right"), (14, f"{words}, {answers}", "left")):
+    for x, text, side in ((-12, _cut(one.name, 26), "right"), (14, f"{words}, {answers}", "left")):
         panel.annotate(text, (0 if x < 0 else 1, at), (x, 0), xycoords=panel.get_yaxis_transform(),
                        textcoords="offset points", va="center", ha=side, fontsize=10.5, color=INK if x < 0 else MUTED,
                        annotation_clip=False)  # fmt: skip

@@ -53,6 +53,14 @@ class Report:
         """The view with stable keys, samples included."""
         return msgspec.json.format(msgspec.json.encode(self.view), indent=2).decode() + "\n"
 
+    def text(self, form: Format) -> str:
+        """The whole report in one of its forms.
+
+        Raises:
+            ReportError: for `html`, as `html`.
+        """
+        return {"html": self.html, "md": self.markdown, "json": self.json}[form]()
+
     def write(self, path: Path | str, form: Format = "html") -> Path:
         """Write it to a file, in one step.
 
@@ -60,7 +68,7 @@ class Report:
             ReportError: the file cannot be written, or the libraries for a page are not installed.
         """
         place = Path(path)
-        text = {"html": self.html, "md": self.markdown, "json": self.json}[form]()
+        text = self.text(form)
         temporary = place.with_name(f".{place.name}.part")
         try:
             temporary.write_text(text, "utf-8")

@@ -15,7 +15,7 @@ from assay.report.shown import visible, written
 from assay.report.view import AnswerView, Samples, SampleView, TurnView, Words
 from assay.types import Label, Message, Text, ToolCall, ToolResult
 
-PER_KIND = 10
+PER_KIND = 5
 """Samples of each kind that a report shows, unless told otherwise."""
 
 Rows = Mapping[str, Mapping[str, ResultRow]]

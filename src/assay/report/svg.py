@@ -23,6 +23,10 @@ VARIABLES: Mapping[str, str] = {
 _COLOUR = re.compile("|".join(VARIABLES))
 _ID = re.compile(r' id="([^"]+)"')
 _USED = re.compile(r"(?:href=\"#|url\(#)([^\")]+)")
+_SHEET = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+"""matplotlib's own style sheet: its `*` would reach the whole page. Ours says the same of plots."""
+_NEEDLESS = re.compile(r' transform="rotate\(-?0 [^)]*\)"|font-family: [^;"]*; |<path d="[^"]*" style="fill: none"/>')
+"""Turns by nothing, fonts that the page decides on, and outlines of what has no colour."""
 
 
 def inline(figure: Figure, key: str, title: str) -> str:
@@ -50,8 +54,9 @@ def _dress(svg: str, key: str, title: str) -> str:
     body = _ID.sub(lambda found: f' id="{key}-{found[1]}"' if found[1] in used else "", body)
     body = re.sub(r"(href=\"#|url\(#)", rf"\g<1>{key}-", body).replace("xlink:href", "href")
     body = _COLOUR.sub(lambda found: f"var({VARIABLES[found[0]]})", body)
-    body = re.sub(r"\n\s*", "\n", body)
+    body = _NEEDLESS.sub("", _SHEET.sub("", body))
+    body = re.sub(r"\s+", " ", body).replace("> <", "><")
     return (
-        f'<svg class="plot" viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}px" role="img" '
+        f'<svg class="plot" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'aria-labelledby="{key}-title"><title id="{key}-title">{html.escape(title)}</title>{body.strip()}'
     )

@@ -13,20 +13,15 @@ _NAMES = 4
 
 
 def decided_verdict(kinds: Sequence[KindView]) -> str:
-    """Who does the work, on which side of the line between own and rent, and for how much of it nobody is proven."""
+    """For how much of the work somebody is proven, and on which side of the line between own and rent."""
     proven = [kind for kind in kinds if kind.chosen is not None]
     total = len(kinds)
     if not proven:
-        head = f"No kind of work has a proven model{_of(total)}."
-    elif len(proven) == total:
-        head = f"Every kind of work has a proven model: {_sides(proven)}."
-    else:
-        head = f"{len(proven)} of {total} kinds of work have a proven model: {_sides(proven)}."
-    return " ".join([head, *_rest(kinds)])
-
-
-def _of(total: int) -> str:
-    return f" (0 of {total})" if total > 1 else ""
+        return f"None of {plural(total, 'kind')} of work has a proven model."
+    if len(proven) == total:
+        return f"Every kind of work has a proven model: {_sides(proven)}."
+    verb = "has" if len(proven) == 1 else "have"
+    return f"{len(proven)} of {total} kinds of work {verb} a proven model: {_sides(proven)}."
 
 
 def _sides(proven: Sequence[KindView]) -> str:
@@ -53,9 +48,9 @@ def _rest(kinds: Sequence[KindView]) -> list[str]:
     unsure = [kind for kind in kinds if kind.side == "open"]
     lines = []
     if none:
-        lines.append(f"For {_some(none)} no candidate that could be asked passes.")
+        lines.append(f"Nobody that could be asked passes {_some(none)}")
     if unsure:
-        lines.append(f"For {_some(unsure)} this evidence cannot tell.")
+        lines.append(f"It cannot be told with this evidence for {_some(unsure)}")
     return lines
 
 
@@ -64,10 +59,10 @@ def _some(kinds: Sequence[KindView]) -> str:
 
 
 def decided_details(decision: Decision, kinds: Sequence[KindView]) -> tuple[str, ...]:
-    """Gates, what nothing is claimed of, calls and money."""
+    """Kinds without a candidate, gates, what nothing is claimed of, calls."""
     gates = [kind for kind in kinds if kind.gate]
     barred = [kind.name for kind in gates if kind.chosen is None]
-    lines = []
+    lines = _rest(kinds)
     if gates:
         lines.append(
             f"{plural(len(gates), 'gate')}: " + (f"nobody passes {', '.join(barred)}" if barred else "each is passed")
