@@ -41,6 +41,13 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def own_weights(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What was pulled on this machine decides no test, but for those that load real weights."""
+    if request.node.get_closest_marker("local") is None:
+        monkeypatch.setenv("ASSAY_WEIGHTS", str(tmp_path / "no-weights"))
+
+
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
     """A ledger in a file of its own."""
