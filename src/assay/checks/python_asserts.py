@@ -16,7 +16,7 @@ _BUILTINS = frozenset(dir(builtins))
 
 
 class HiddenTests(NamedTuple):
-    """Tests as the judge runs them.
+    """Tests as the trial runs them.
 
     Attributes:
         source: Python that calls `__at__(number)` before each assert and `__compare__(signs, *operands)` for each

@@ -21,10 +21,10 @@ from assay.types import Request, Response
 
 __all__ = ["PythonTests"]
 
-_JUDGE = Path(__file__).with_name("python_judge.py").read_text(encoding="utf-8")
+_TRIAL = Path(__file__).with_name("python_trial.py").read_text(encoding="utf-8")
 _PROGRAM = f"""
 import builtins
-exec(compile({_JUDGE!r}, "<judge>", "exec"), {{"__name__": "__main__", "__builtins__": dict(vars(builtins))}})
+exec(compile({_TRIAL!r}, "<trial>", "exec"), {{"__name__": "__main__", "__builtins__": dict(vars(builtins))}})
 """
 
 
@@ -49,16 +49,17 @@ class PythonTests:
     built-in. The code is a module named `solution`, so that what stands under `if __name__ == "__main__"` is not run.
 
     Options: `prelude` or `prelude_file`, Python that runs before the answer's code in the same module; `time_s`, CPU
-    seconds for all of it (wall: three times that); `memory_mib`; `packages` makes installed packages importable;
-    `own_comparisons` lets an answer's own class say whether it equals plain data, for tasks that ask for such a class.
+    seconds for all of it (10; by the clock three times that, at least 30 s); `memory_mib`; `packages` makes installed
+    packages importable; `own_comparisons` lets an answer's own class say whether it equals plain data, for tasks that
+    ask for such a class.
 
     Code and tests run in one process, so what is held off is tricks and not a burglar. Held off: ending the program
     (nothing but a line with a secret token, read after the last test, is a pass), printing, patched built-ins and
     modules, exit handlers, trace functions, caught exceptions, objects that equal everything, reading the tests from
-    the disk or standard input before the code has been loaded, endless work. Not held off: code that walks the
-    interpreter's stack, memory or descriptors while the tests call it; that changes a library's class in place or
-    patches a library while it is called; classes that lie about the module they come from, or whose arithmetic says
-    what a tolerance wants to hear. Such code is easily seen in an answer, and escapes nothing but its grade.
+    the disk, from standard input or from the stack, endless work. Not held off: code that searches its open descriptors
+    or the process's memory, that changes a library's class in place or patches a library while it is called; classes
+    that lie about the module they come from, or whose arithmetic says what a tolerance wants to hear. Such code is
+    easily seen in an answer, and escapes nothing but its grade.
     """
 
     name: ClassVar[str] = "tests"
@@ -128,7 +129,7 @@ class _Verdict(NamedTuple):
 
 
 def _verdict(stdout: bytes, token: str) -> _Verdict | None:
-    """What the judge said, if it came to say anything."""
+    """What the trial said, if it came to say anything."""
     for line in stdout.decode("utf-8", "replace").splitlines():
         if line.startswith((f"{token} passed ", f"{token} failed ")):
             _, passed, said = line.split(" ", 2)

@@ -47,9 +47,9 @@ class Script:
     is a run of its own in the sandbox, in a fresh folder, and the program never sees what is expected of it.
 
     Options: `whitespace` = `lines` (white space at line ends and empty lines at the end do not count), `any` (runs of
-    white space are alike) or `exact`; `abs_tol`, `rel_tol`: numbers are compared with this tolerance;
-    `time_s`, CPU seconds of one case (wall: three times that); `memory_mib`; `packages` makes installed packages
-    importable.
+    white space are alike) or `exact`; `abs_tol`, `rel_tol`: numbers are compared with this tolerance; `time_s`, CPU
+    seconds of one case (10; by the clock three times that, at least 30 s); `memory_mib`; `packages` makes installed
+    packages importable.
     """
 
     name: ClassVar[str] = "script"

@@ -124,15 +124,6 @@ for name in list(vars(__main__)):
     setattr(__main__, name, print)
 {WRONG}""",
     "redefines AssertionError": f"class AssertionError(Exception): ...{WRONG}",
-    "traces": f"""
-import sys
-def trace(frame, event, argument):
-    if frame.f_code.co_filename == '<tests>':
-        frame.f_trace_lines = False
-        raise SystemExit(0)
-    return trace
-sys.settrace(trace)
-{WRONG}""",
     "catches": "def add(a, b):\n    try:\n        assert False\n    except BaseException:\n        return 0",
     "equals everything": f"{ALWAYS}def add(a, b):\n    return Always()",
     "hides what equals everything": f"{ALWAYS}class Number(Always, int): ...\ndef add(a, b):\n    return Number(0)",
@@ -173,7 +164,82 @@ def test_no_trick_passes(code: str) -> None:
     result = graded(code)
     assert not result.passed
     assert result.explanation
-    assert "something to read" not in result.explanation
+    assert "AssertionError: something to read" not in result.explanation
+
+
+LOOKS = {
+    "traces": f"""
+import sys
+def trace(frame, event, argument):
+    for name in frame.f_code.co_names:
+        frame.f_globals.setdefault(name, lambda *a: True)
+    return trace
+sys.settrace(trace)
+{WRONG}""",
+    "looks at its caller": """
+import sys
+def add(a, b):
+    return next(n for n in sys._getframe(1).f_code.co_consts[::-1] if isinstance(n, int))
+""",
+    "keeps the stack": """
+import sys
+frame = sys._getframe()
+while frame.f_back:
+    frame = frame.f_back
+def add(a, b):
+    frame.f_locals['said'] = {}
+""",
+    "looks through an exception": """
+def add(a, b):
+    try:
+        1 / 0
+    except ZeroDivisionError as error:
+        return error.__traceback__.tb_frame.f_back.f_globals['__at__']
+""",
+    "looks through a generator": """
+def add(a, b):
+    def inner():
+        yield own.gi_frame.f_back.f_back.f_globals['__at__']
+    own = inner()
+    return next(own)
+""",
+    "looks at all objects": """
+import gc
+def add(a, b):
+    assert not [one for one in gc.get_objects() if type(one).__name__ == 'Watch']
+""",
+}
+
+
+@pytest.mark.parametrize("code", LOOKS.values(), ids=LOOKS.keys())
+def test_nothing_is_to_be_seen_on_the_stack(code: str) -> None:
+    """The tests and what they expect stand on the stack, and an answer that wants to look there is stopped."""
+    result = graded(code)
+    assert not result.passed
+    assert "ValueError: no look into the interpreter is permitted" in result.explanation
+
+
+def test_ordinary_code_does_not_notice_the_guard() -> None:
+    """What the standard library does with the stack and with tracebacks goes on, as far as an answer needs it."""
+    code = """
+import collections, dataclasses, enum, logging, traceback, typing, warnings
+T = typing.TypeVar("T")
+class Colour(enum.Enum):
+    RED = 1
+Pair = typing.NamedTuple("Pair", [("a", int), ("b", int)])
+@dataclasses.dataclass
+class Point:
+    x: int
+def add(a: T, b: T) -> T:
+    warnings.warn("slow")
+    logging.warning("adding %s", a)
+    logging.getLogger().exception("no")
+    Other = collections.namedtuple("Other", "a b")
+    Size = enum.Enum("Size", "S M")
+    return Pair(a, Point(b).x).a + Other(a, b).b
+"""
+    result = graded(code)
+    assert result.passed, result.explanation
 
 
 def test_a_comparison_of_its_own_is_named() -> None:

@@ -17,13 +17,14 @@ import types
 from collections.abc import Callable
 from os import O_RDWR, _exit, devnull, dup, dup2, read, write
 from os import open as open_descriptor
-from sys import modules, setprofile, settrace
+from sys import addaudithook, modules
 from typing import Any
 
 ANSWER, TESTS = "<answer>", "<tests>"
 MAX_LOOKED_AT = 100_000  # values of a container that are looked at for comparisons of the answer's own
-PLAIN = {id(kind) for kind in (type(None), bool, int, float, complex, str, bytes, bytearray, range, type)}
 ORDERS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__")
+LOOKS = ("sys._getframe", "sys._current_", "sys.settrace", "sys.setprofile", "sys.monitoring", "gc.get_", "ctypes.")
+FRAMES = ("tb_frame", "gi_frame", "cr_frame", "ag_frame")
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -36,6 +37,28 @@ SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "is": operator.is_,
     "is not": operator.is_not,
 }
+
+
+class Guard:
+    """No look at the stack or at all objects, where the tests and what they expect are to be found.
+
+    It is an audit hook, which nothing can take off (https://docs.python.org/3/library/audit_events.html). The error is
+    the one that the standard library is prepared for where an interpreter has no stack to show.
+    """
+
+    def __init__(self) -> None:
+        self._up = False
+        addaudithook(self._hook)
+
+    def __enter__(self) -> None:
+        self._up = True
+
+    def __exit__(self, *_: object) -> None:
+        self._up = False
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._up and (event.startswith(LOOKS) or (event == "object.__getattr__" and arguments[1] in FRAMES)):
+            raise ValueError("no look into the interpreter is permitted here")
 
 
 class Watch:
@@ -76,7 +99,7 @@ def compares_itself(value: Any) -> bool:
             break
         one = waiting.pop()
         kind = type(one)
-        if id(kind) in PLAIN:  # a metaclass of the answer's could claim equality
+        if kind is int or kind is str or kind is float:  # most are
             continue
         if any(
             owner.__module__ == "solution" and not vars(owner).keys().isdisjoint(ORDERS) for owner in type.mro(kind)
@@ -99,10 +122,11 @@ def main() -> None:
     own_builtins = dict(vars(builtins))
     solution = modules["solution"] = types.ModuleType("solution")
     vars(solution)["__builtins__"] = vars(builtins)  # and not those of this module, which exec would give it
-    wrong = unfit(work, vars(solution), own_builtins)
+    guard = Guard()
+    wrong = unfit(work, vars(solution), own_builtins, guard)
     tests = frame(source).decode()  # from here on the answer's code could see them
     names = TestNames(vars(solution), own_builtins)
-    passed, said = (False, wrong) if wrong else tested(tests, names, Watch(work["own_comparisons"]))
+    passed, said = (False, wrong) if wrong else tested(tests, names, Watch(work["own_comparisons"]), guard)
     token = frame(source)
     line = token + (b" passed " if passed else b" failed ") + ascii(said).encode("ascii") + b"\n"
     while line:
@@ -126,17 +150,17 @@ def exactly(source: int, size: int) -> bytes:
     return found
 
 
-def unfit(work: dict[str, Any], names: dict[str, Any], own_builtins: dict[str, Any]) -> dict[str, Any] | None:
+def unfit(
+    work: dict[str, Any], names: dict[str, Any], own_builtins: dict[str, Any], guard: Guard
+) -> dict[str, Any] | None:
     """Load the answer, put back what it patched, and say why it cannot be tested, if it cannot."""
     try:
         used = {name: imported(name) for name in work["modules"]}
     except ImportError as error:
         return {"stage": "modules", "message": plain(str(error))}
     originals = {name: dict(vars(module)) for name, module in used.items()}
-    if (wrong := loaded(work, names)) is not None:
+    if (wrong := loaded(work, names, guard)) is not None:
         return wrong
-    settrace(None)
-    setprofile(None)
     modules.update(used)
     for name, module in used.items():
         vars(module).update(originals[name])
@@ -149,12 +173,13 @@ def unfit(work: dict[str, Any], names: dict[str, Any], own_builtins: dict[str, A
     return None
 
 
-def loaded(work: dict[str, Any], names: dict[str, Any]) -> dict[str, Any] | None:
+def loaded(work: dict[str, Any], names: dict[str, Any], guard: Guard) -> dict[str, Any] | None:
     """Run the prelude and the answer's code; what there is to say if one fails."""
     for stage, name, file in (("prelude", "prelude", "<prelude>"), ("code", "solution", ANSWER)):
         names["__name__"] = name  # what classes say they come from
         try:
-            exec(compile(work[stage], file, "exec", dont_inherit=True), names)  # noqa: S102 - this is the sandbox
+            with guard:
+                exec(compile(work[stage], file, "exec", dont_inherit=True), names)  # noqa: S102 - this is the sandbox
         except BaseException as error:  # noqa: BLE001 - whatever it raises is told
             return {"stage": stage, **described(error)}
     return None
@@ -171,13 +196,14 @@ class TestNames(dict[str, Any]):
         return self._answers[name]
 
 
-def tested(tests: str, names: dict[str, Any], watch: Watch) -> tuple[bool, dict[str, Any]]:
+def tested(tests: str, names: dict[str, Any], watch: Watch, guard: Guard) -> tuple[bool, dict[str, Any]]:
     """Run the tests; they pass when no assert failed and at least one was there."""
     names |= {"__name__": "__main__", "__at__": watch.at, "__compare__": watch.compare}
     said: dict[str, Any] = {"stage": "tests"}
     passed = False
     try:
-        exec(compile(tests, TESTS, "exec", dont_inherit=True), names)  # noqa: S102 - this is the sandbox
+        with guard:
+            exec(compile(tests, TESTS, "exec", dont_inherit=True), names)  # noqa: S102 - this is the sandbox
         passed = watch.asserted > 0 and not watch.forged
     except BaseException as error:  # noqa: BLE001 - an exit, an interrupt and an error alike fail the tests
         said |= described(error)
