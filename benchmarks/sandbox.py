@@ -32,8 +32,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from assay.sandbox.bubblewrap import Bubblewrap
-from assay.sandbox.guest import __doc__ as guest_text
-from assay.sandbox.interpreter import arguments
+from assay.sandbox.interpreter import arguments, owner_mark
 from assay.sandbox.landlock import Landlock
 from assay.sandbox.probe import BACKENDS, Backend
 from assay.sandbox.python import Limits, Outcome, PythonRoom
@@ -99,8 +98,8 @@ class Arena:
             while True:
                 client, _ = server.accept()
                 self.hits.append(name)
-                client.sendall(b"ok")
-                client.close()
+                with client, contextlib.suppress(OSError):
+                    client.sendall(b"ok")
 
     def _receive(self, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -175,20 +174,20 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def guests() -> set[int]:
-    """Processes of this user that began as a box."""
+def guests(owner: int | None = None) -> set[int]:
+    """Processes that began as a box of this process, or of another `owner`."""
     found = set()
-    mark = (guest_text or "").encode()[:60]
+    mark = owner_mark(owner or os.getpid()).encode() + b"\0"
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if entry.name.isdigit() and entry.stat().st_uid == os.getuid() and mark in (entry / "cmdline").read_bytes():
+            if entry.name.isdigit() and (entry / "cmdline").read_bytes().endswith(mark):
                 found.add(int(entry.name))
     return found
 
 
-def folders() -> set[str]:
-    """The folders of boxes."""
-    return {path.name for path in Path(tempfile.gettempdir()).glob("assay-box-*")}
+def folders(owner: int | None = None) -> set[str]:
+    """The folders of boxes of this process, or of another `owner`."""
+    return {path.name for path in Path(tempfile.gettempdir()).glob(f"assay-box-{owner or os.getpid()}-*")}
 
 
 @contextlib.contextmanager
@@ -298,7 +297,7 @@ def _as_ordinary_user(given: argparse.Namespace) -> int:
             copied = shutil.copy(given.attacks, folder)
             os.chmod(copied, 0o644)
             words += ["--attacks", str(copied)]
-        return ordinary_user.run(words).returncode
+        return ordinary_user.run(words)
 
 
 def main() -> None:

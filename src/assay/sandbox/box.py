@@ -93,6 +93,11 @@ class Box:
         """The process that was started."""
         return self._process.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """False once it has ended, by itself or by another's hand."""
+        return not select.select([self._pidfd], [], [], 0)[0]
+
     def ready(self) -> None:
         """Wait until the walls stand and the guest waits for its job.
 

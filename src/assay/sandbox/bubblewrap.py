@@ -155,8 +155,8 @@ class _Folder:
         try:
             init = json.loads(os.read(self._descriptors[0], 4096))["child-pid"]
             with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as file:
-                inside = f"/proc/{file.read().split()[0]}/root{FOLDER}"
-            self._descriptors.append(os.open(inside, os.O_PATH | os.O_DIRECTORY))
+                guest_pid = (file.read().split() or [init])[0]  # without processes of its own the guest is alone
+            self._descriptors.append(os.open(f"/proc/{guest_pid}/root{FOLDER}", os.O_PATH | os.O_DIRECTORY))
         except (OSError, ValueError, LookupError) as error:
             raise SandboxUnavailable(f"the work folder of a box cannot be watched: {error}") from None
 

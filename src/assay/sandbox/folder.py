@@ -26,7 +26,7 @@ class Folder:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+        self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")).resolve()
         self._limits = limits
         self._pid = 0
         self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

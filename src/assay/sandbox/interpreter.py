@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-__all__ = ["ENVIRONMENT", "arguments", "environment", "executable", "needed", "packages"]
+__all__ = ["ENVIRONMENT", "arguments", "environment", "executable", "needed", "owner_mark", "packages"]
 
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/bin:/bin",
@@ -34,9 +34,14 @@ def executable() -> Path:
 def arguments(program: str) -> list[str]:
     """A command that runs a `program` text: without user site, unsafe path, site-packages or an environment but ours.
 
-    `-I` would do as much, and ignore PYTHONHASHSEED too.
+    `-I` would do as much, and ignore PYTHONHASHSEED too. The last word tells in a list of processes whose box it is.
     """
-    return [str(executable()), "-s", "-P", "-S", "-c", program]
+    return [str(executable()), "-s", "-P", "-S", "-c", program, owner_mark(os.getpid())]
+
+
+def owner_mark(pid: int) -> str:
+    """What the command line of every box of process `pid` ends with."""
+    return f"box-of-{pid}"
 
 
 def environment(home: str, temporary: str) -> dict[str, str]:

@@ -35,7 +35,12 @@ class Pool:
         with self._changed:
             self._wanted = True
             self._changed.notify_all()
-            return self._boxes.popleft() if self._boxes else None
+            while self._boxes:
+                box = self._boxes.popleft()
+                if box.is_alive:
+                    return box
+                box.close()
+            return None
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until all boxes are ready; false if that takes longer."""

@@ -1,0 +1,41 @@
+"""Root is held by fewer walls: where tests run as root, those of the room run once more as an ordinary user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from benchmarks import ordinary_user
+
+FILES = ("test_python_room.py", "test_landlock.py", "test_sandbox_walls.py")
+PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the tests themselves run as an ordinary user")
+@pytest.mark.timeout(300)
+def test_landlock_as_an_ordinary_user() -> None:
+    """What is held of rooms holds behind Landlock too, for a user who may not enter root's home."""
+    with ordinary_user.staged(PYTEST) as place:
+        for name in FILES:
+            shutil.copy(Path(__file__).with_name(name), place)
+        words = [
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "-k",
+            "landlock",
+            "-W",
+            "error",
+            "--rootdir",
+            str(place),
+            "-c",
+            os.devnull,
+        ]
+        words += ["--rootdir", str(place), "--noconftest", "-p", "no:cacheprovider", *FILES]
+        ended = ordinary_user.run_in(place, words, capture_output=True)
+
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    assert " passed" in ended.stdout
