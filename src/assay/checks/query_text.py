@@ -12,9 +12,10 @@ from assay.sandbox.lexer import Token, tokens
 
 __all__ = ["expand", "extract_sql", "literals", "reads_no_table"]
 
-# Prose begins with "With the data at hand" too, so WITH needs what follows it in SQL.
+# Prose begins with "With the data at hand" and "From what I see" too, so these need what follows them in SQL.
 _START = re.compile(
-    r"^[ \t]*(?:SELECT\b|VALUES\s*\(|WITH\s+(?:RECURSIVE\s+)?[\w\"`\[\]]+\s*(?:\([^)]*\)\s*)?AS\b)",
+    r"^[ \t]*(?:SELECT\b|VALUES\s*\(|WITH\s+(?:RECURSIVE\s+)?[\w\"`\[\]]+\s*(?:\([^)]*\)\s*)?AS\b"
+    r"|FROM\s+[\w\".]+(?:\s+(?:SELECT|WHERE|GROUP\s+BY|ORDER\s+BY|LIMIT|JOIN)\b|\s*;?\s*\Z))",
     re.IGNORECASE | re.MULTILINE,
 )
 _LANGUAGES = ("sql", "sqlite", "duckdb")

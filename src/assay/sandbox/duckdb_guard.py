@@ -44,7 +44,8 @@ _SYNTAX = re.compile(r'syntax error at or near "(\w{1,30}|[^\w\s]{1,2})"')
 _MEANINGS = tuple(
     (re.compile(pattern, re.IGNORECASE), text)
     for pattern, text in {
-        r"must appear in the GROUP BY|aggregate": "a column must stand in GROUP BY or inside an aggregate function",
+        r"must appear in the GROUP BY": "a column must stand in GROUP BY or inside an aggregate function",
+        r"cannot contain aggregate|aggregate function calls": "an aggregate function stands where none may",
         r"does not exist|not found|ambiguous": NOT_PERMITTED,
         r"explicit(ly)? (type )?cast|cannot compare|cannot mix|type mismatch": "types do not fit: add explicit casts",
         r"permission|disabled by configuration|locked|read-only": _CLOSED,

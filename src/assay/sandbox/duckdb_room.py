@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from assay.errors import ConfigError, SandboxError
+from assay.sandbox.cgroup import engine_files
 from assay.sandbox.python import Limits, PythonRoom
 from assay.sandbox.rows import Rows
 from assay.sandbox.sql_box import GUEST_FOLDER, SqlBox, SqlLimits, guest_code
@@ -47,7 +48,7 @@ class DuckdbRoom:
 
     Args:
         files: table -> a CSV, TSV or Parquet file.
-        database: in place of `files`, a database file.
+        database: in place of `files`, a database file; of a DuckDB file the tables of the schema main.
         engine: that file's own engine. A SQLite file's columns become the declared type where every value fits it.
         tables: table or view -> its columns that may be read, or "*" for all; a view is copied as the rows that it
             has. `None` = all.
@@ -77,7 +78,7 @@ class DuckdbRoom:
         if importlib.util.find_spec("duckdb") is None:
             raise ConfigError("SQL over files needs duckdb, which is not installed; pip install 'assay[duckdb]'")
         named = {name: _file(path) for name, path in (files or {}).items()}
-        source = None if database is None else _file(database, ends=())
+        source = None if database is None else _database(database)
         self._paths = sorted({*named.values(), *([source] if source else [])})
         self._job: dict[str, Any] = {
             "files": {name: str(path) for name, path in named.items()} or None,
@@ -134,9 +135,8 @@ class DuckdbRoom:
             if self._copy is not None and self._copy.digest == digest:
                 self._copy = self._copy._replace(state=state)
             else:
-                old, self._copy = self._copy, _Copy(state, digest, self._project(digest))
-                if old is not None:
-                    old.box.close()
+                # The old boxes are not closed: other threads may be in them. They go when nobody holds them.
+                self._copy = _Copy(state, digest, self._project(digest))
             return self._copy
 
     def _project(self, digest: str) -> SqlBox:
@@ -162,7 +162,7 @@ class DuckdbRoom:
             wall_s=_COPY_S, cpu_s=int(_COPY_S), memory_bytes=(2 << 30) + 2 * size, file_bytes=size,
             work_bytes=2 * size, output_bytes=size + (1 << 20),
         )  # fmt: skip
-        readable = [GUEST_FOLDER, *self._paths]
+        readable = [GUEST_FOLDER, *self._paths, *engine_files(self._backend)]
         room = PythonRoom(limits=limits, backend=self._backend, readable=readable, packages=True)
         try:
             outcome = room.run(guest_code("assay.sandbox.projection"), stdin=json.dumps(self._job).encode())
@@ -195,6 +195,14 @@ def _file(path: str | Path, ends: tuple[str, ...] = FILE_ENDS) -> Path:
         raise ConfigError(f"{str(path)!r} is no file; SQL needs one")
     if ends and not file.name.lower().endswith(ends):
         raise ConfigError(f"{str(path)!r} cannot be read as a table; known ends: {', '.join(ends)}")
+    return file
+
+
+def _database(path: str | Path) -> Path:
+    file = _file(path, ends=())
+    log = file.with_name(f"{file.name}.wal")
+    if log.exists() and log.stat().st_size:
+        raise ConfigError(f"{str(path)!r} has a write-ahead log: end what writes to it, or CHECKPOINT, and try again")
     return file
 
 

@@ -10,6 +10,7 @@ then the bytes of the copy.
 
 from __future__ import annotations
 
+import glob
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,12 +25,8 @@ from assay.sandbox.sqlite_source import load_table, table_names
 
 __all__ = ["READERS", "main", "project", "quoted"]
 
-READERS = {
-    ".csv": "read_csv(?, sample_size = -1)",
-    ".csv.gz": "read_csv(?, sample_size = -1)",
-    ".tsv": "read_csv(?, sample_size = -1)",
-    ".parquet": "read_parquet(?)",
-}
+_CSV = "read_csv(?, sample_size = -1, hive_partitioning = false)"
+READERS = {".csv": _CSV, ".csv.gz": _CSV, ".tsv": _CSV, ".parquet": "read_parquet(?, hive_partitioning = false)"}
 """How a file is read, by the end of its name."""
 
 _COPY = "data.duckdb"
@@ -57,7 +54,8 @@ def project(copy: str, job: Mapping[str, Any]) -> dict[str, list[str]]:
         ConfigError: a table or column that is listed is not there, or no table is left.
         duckdb.Error: a source cannot be read.
     """
-    connection = duckdb.connect(copy, config={"threads": 1, "autoload_known_extensions": False})
+    settings: dict[str, Any] = {"threads": 1, "memory_limit": "1GB", "autoload_known_extensions": False}
+    connection = duckdb.connect(copy, config=settings)
     try:
         sources = dict(_sources(connection, job))
         found = {
@@ -79,7 +77,7 @@ def _sources(connection: duckdb.DuckDBPyConnection, job: Mapping[str, Any]) -> I
     """Name and a relation that can be selected from, for each table of the source; temporary ones are not copied."""
     if job.get("files"):
         for name, path in job["files"].items():
-            reader = READERS[suffix(path)].replace("?", _text(path))
+            reader = READERS[suffix(path)].replace("?", _text(glob.escape(path)))
             connection.execute(f"CREATE TEMP VIEW {quoted('source ' + name)} AS SELECT * FROM {reader}")  # noqa: S608
             yield name, quoted("source " + name)
     elif job["engine"] == "sqlite":

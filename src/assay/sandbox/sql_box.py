@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay.errors import SandboxError, SandboxUnavailable
+from assay.sandbox.cgroup import engine_files
 from assay.sandbox.python import Limits, Outcome, PythonRoom
 from assay.sandbox.rows import Rows, read_line
 from assay.sandbox.sql_guest import READY
@@ -80,7 +81,7 @@ class SqlBox:
                 output_bytes=4 * limits.result_bytes,
             ),
             backend=backend,
-            readable=[GUEST_FOLDER, *readable],
+            readable=[GUEST_FOLDER, *readable, *(engine_files(backend) if engine == "duckdb" else ())],
             packages=engine == "duckdb",
             warm=warm,
         )
@@ -104,7 +105,10 @@ class SqlBox:
             "queries": list(queries),
             "budget_s": self._time_s,
         }
-        outcome = self._room.run(guest_code("assay.sandbox.sql_guest"), stdin=json.dumps(job).encode())
+        try:
+            outcome = self._room.run(guest_code("assay.sandbox.sql_guest"), stdin=json.dumps(job).encode())
+        except SandboxError as error:  # of the room: no query was asked
+            raise SandboxUnavailable(f"no query could be run: {error}") from None
         first, *lines = outcome.stdout.split(b"\n")
         if first + b"\n" != READY:
             raise SandboxUnavailable(f"the {self._engine} engine does not start in its box: {_last_words(outcome)}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from assay.errors import SandboxError
+from assay.errors import SandboxError, SandboxUnavailable
 from assay.sandbox.rows import Rows
 from assay.sandbox.sql_box import SqlBox, SqlLimits
 from assay.sandbox.sqlite_guard import SqliteGuard
@@ -64,7 +64,11 @@ class SqliteRoom:
             options["memory_bytes"] = None
             place = [Path(path).resolve()]
             options["path"] = str(place[0])
-            self._box = SqlBox("sqlite", options, readable=place, limits=limits, warm=warm, backend=backend)
+            try:
+                self._box = SqlBox("sqlite", options, readable=place, limits=limits, warm=warm, backend=backend)
+            except SandboxUnavailable as error:
+                way_out = 'isolation = "process" runs SQLite in this process, behind its authorizer alone'
+                raise SandboxUnavailable(f"{error}; {way_out}") from None
 
     @property
     def snapshot(self) -> str:

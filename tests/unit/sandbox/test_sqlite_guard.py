@@ -85,6 +85,7 @@ PERMITTED = {
     "select name, row_number() over (order by name desc) from staff limit 1": [("Cid", 1)],
     "/* why */ -- because\n (((values (1), (2))))": None,
     "values (1), (2)": [(1,), (2,)],
+    "with recursive n(i) as (select 1 union all select i + 1 from n where i < 4) select count(*) from n": [(4,)],
     "select strftime('%Y', '2024-05-01'), round(2.345, 1), json_extract('{\"a\": 7}', '$.a')": [("2024", 2.3, 7)],
     "select trim('  x '), trim('xxayx', 'x'), ltrim('001', '0'), rtrim('a..', '.'), trim('a', '')": [
         ("x", "ay", "1", "a", "a")
@@ -135,6 +136,14 @@ ATTACKS = [
     "select 1 where exists (select 1 from pay)",
     "select count(*) from pay",
     "select rowid from pay",
+    "with recursive pay(n) as (select 1 union all select n + 1 from pay where n < 2) select count(*) from pay",
+    "select (with pay as (select 1) select 1), (select count(*) from pay)",
+    "select count(*) from pragma_table_info('pay')",
+    "select count(*) from dbstat",
+    "select count(*) from notes_data",
+    "select count(*) from json_each('[1]')",
+    "select name from staff note note note",
+    "select name from staff where pay pay",
     "select 1 from pay limit 1",
     "select note from pay union all select name from staff",
     "select name from staff except select note from pay",
@@ -241,10 +250,15 @@ def test_hidden_and_absent_names_have_one_text(room: SqliteGuard) -> None:
         assert str(caught.value) == NOT_PERMITTED
 
 
-def test_a_syntax_error_names_only_the_query(room: SqliteGuard) -> None:
-    """The word that was not understood is the query's own; it helps to repair it."""
+def test_a_syntax_error_names_words_of_sql_and_what_is_listed(room: SqliteGuard) -> None:
+    """The word that was not understood helps to repair the query; any other name of the query is not said again."""
     with pytest.raises(SandboxError, match="syntax error near 'id'"):
         room.run("select name from staff wher id = 1")
+    with pytest.raises(SandboxError, match="syntax error near 'where'"):
+        room.run("select name from staff where where id = 1")
+    for unknown in ("pay", "nothing_like_it"):
+        with pytest.raises(SandboxError, match="syntax error near a name: "):
+            room.run(f"select name from staff wher {unknown} = 1")
     with pytest.raises(SandboxError, match="syntax error"):
         room.run("select name from staff where name = 'x")
 
