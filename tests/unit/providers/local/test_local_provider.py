@@ -12,16 +12,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
-from assay.config.schema import Deployment
+from assay.config.schema import Deployment, Local
 from assay.config.schema import Engine as Settings
-from assay.errors import ContextTooLong, EngineCrashed, WeightsError
+from assay.errors import BadRequest, ConfigError, ContextTooLong, EngineCrashed, NoMemory, WeightsError
 from assay.providers.local.pool import EnginePool
 from assay.providers.local.provider import LocalProvider
 from assay.providers.provider import Attempted, Meter
-from assay.types import Folder, Message, OutputFormat, Request, Response, Sampling, TextDelta
+from assay.types import Folder, Message, OutputFormat, Request, Response, Sampling, TextDelta, Tool, ToolChoice
 from assay.weights.locate import locate
 
 pytestmark = pytest.mark.local
@@ -45,11 +46,13 @@ MakeProvider = Callable[..., LocalProvider]
 async def make(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeProvider]:
     """Makes providers from one pool, which is closed afterwards."""
     monkeypatch.setenv("ASSAY_THREADS", "1")
-    pool = EnginePool()
+    pool = EnginePool(Local(memory_gib=2))
 
-    def _make(weights: Path | None = None, *, exact: bool = True, **settings: int) -> LocalProvider:
+    def _make(
+        weights: Path | None = None, *, exact: bool = True, tools: str = "schema", **settings: int
+    ) -> LocalProvider:
         engine = Settings(**{"context_tokens": 512, "slots": 2} | settings)
-        deployment = Deployment(model="m", dialect="local", engine=engine, quirks={"exact": exact})
+        deployment = Deployment(model="m", dialect="local", engine=engine, quirks={"exact": exact, "tools": tools})
         return LocalProvider(deployment, weights or locate(SOURCE), pool)
 
     yield _make
@@ -231,6 +234,78 @@ async def test_two_deployments_share_one_process(make: MakeProvider) -> None:
     pid = other.engine.process.pid
     await other.close()
     assert not psutil.pid_exists(pid)
+
+
+WEATHER = Tool(
+    name="weather",
+    parameters={
+        "type": "object",
+        "properties": {"city": {"type": "string", "maxLength": 20}, "unit": {"$ref": "#/$defs/Unit"}},
+        "required": ["city", "unit"],
+        "$defs": {"Unit": {"enum": ["C", "F"]}},
+    },
+)
+
+
+async def test_a_required_tool_is_called_in_its_form(make: MakeProvider) -> None:
+    """A model of 135 M parameters calls the tool, with arguments of the schema, and equal ids the second time."""
+    provider = make()
+    request = msgspec.structs.replace(
+        chat("Is it warm in Oslo?", 120), tools=(WEATHER,), tool_choice=ToolChoice(mode="required")
+    )
+    first = await ask(provider, request)
+    assert first.finish is not None
+    assert first.finish.kind == "tool_calls"
+    assert 1 <= len(first.tool_calls) <= 8
+    for call in first.tool_calls:
+        arguments = json.loads(call.arguments)
+        assert call.name == "weather"
+        assert set(arguments) == {"city", "unit"}
+        assert arguments["unit"] in ("C", "F")
+    assert (await ask(provider, request)).tool_calls == first.tool_calls
+    asked = json.loads(provider.preview(Attempted(request)).body)
+    assert "tools" not in asked
+    assert "weather" in asked["messages"][0]["content"]
+
+
+async def test_a_tool_that_no_grammar_can_be_made_of_is_named(make: MakeProvider) -> None:
+    """The engine's reason with the place in the schema; the engine lives on."""
+    provider = make()
+    odd = Tool(name="odd", parameters={"type": "object", "properties": {"a": {"type": "banana"}}})
+    with pytest.raises(BadRequest, match=r"this JSON schema: #/\$defs/tool-0-odd/properties/a: .*banana"):
+        await ask(provider, msgspec.structs.replace(chat("x"), tools=(odd,)))
+    await ask(provider, chat("Hi", 1))
+    assert provider.engine.starts == 1
+
+
+async def test_who_calls_tools_is_said_by_the_quirk(make: MakeProvider) -> None:
+    """`none` refuses them, `native` leaves them to the template, and the way decides the identity."""
+    request = msgspec.structs.replace(chat("Is it warm in Oslo?"), tools=(WEATHER,))
+    with pytest.raises(BadRequest, match=r"quirks\.tools = 'none'"):
+        await ask(make(tools="none"), request)
+    native = json.loads(make(tools="native").preview(Attempted(request)).body)
+    assert native["tools"][0]["function"]["name"] == "weather"
+    ways = [(await make(tools=way).identity())["tools"] for way in ("schema", "native", "none")]
+    assert ways == ["schema 1", "native", "none"]
+    with pytest.raises(ConfigError, match=r"quirks\.tools = 'magic': expected one of schema, native, none"):
+        make(tools="magic")
+
+
+async def test_the_estimate_is_near_what_an_engine_takes(make: MakeProvider) -> None:
+    """The memory that its header lets expect is within 15 % of what the process holds after a long prompt."""
+    provider = make(context_tokens=1024)
+    await ask(provider, chat("word " * 700, 1))
+    state = provider.engine.state
+    assert state.state == "running"
+    assert state.need_bytes == pytest.approx(state.measured_bytes, rel=0.15)
+
+
+async def test_an_engine_that_does_not_fit_is_refused_before_it_loads(make: MakeProvider) -> None:
+    """Need and budget are named; no process starts."""
+    provider = make(context_tokens=8192, slots=8)
+    with pytest.raises(NoMemory, match=r"needs 3\.\d\d GiB \(weights 0\.\d\d, .* local engines is 2\.00 GiB"):
+        await ask(provider, chat("Hi", 1))
+    assert provider.engine.starts == 0
 
 
 async def test_damaged_weights_are_a_weights_error(make: MakeProvider, tmp_path: Path) -> None:
