@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -66,7 +68,8 @@ class Project:
         """Start `assay` as a child process in this folder."""
         process = subprocess.Popen(
             [sys.executable, "-m", "assay", *arguments], cwd=self.folder, env=environment(), text=True,
-            stdout=options.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE, start_new_session=True, **options,
+            stdout=options.pop("stdout", subprocess.PIPE), stderr=options.pop("stderr", subprocess.PIPE),
+            start_new_session=True, **options,
         )  # fmt: skip
         self._begun.append(process)
         return process
@@ -80,6 +83,16 @@ class Project:
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()
+
+    def inside(self, *arguments: str) -> Ended:
+        """Run `assay` in this process: ten times as fast, for what needs no signals, pipes or terminal."""
+        from assay.cli.door import guarded
+        from assay.cli.main import assay
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = guarded(lambda: assay.main(arguments, standalone_mode=False))
+        return Ended(code, out.getvalue(), err.getvalue())
 
     def __call__(self, *arguments: str) -> Ended:
         """Run `assay` in a child process to its end."""
