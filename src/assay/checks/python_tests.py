@@ -175,7 +175,7 @@ def _failure(said: dict[str, Any], tests: HiddenTests, code: str) -> str:
 
 def _error(said: dict[str, Any], code: str) -> str:
     words = f"{said['error']}: {said['message']}" if said["message"] else said["error"]
-    lines = code.splitlines()
+    lines = code.split("\n")
     line = said["line"]
     if line is None or not 0 < line <= len(lines):
         return shorten(words, 160)
