@@ -127,17 +127,6 @@ for name in list(vars(__main__)):
     "catches": "def add(a, b):\n    try:\n        assert False\n    except BaseException:\n        return 0",
     "equals everything": f"{ALWAYS}def add(a, b):\n    return Always()",
     "hides what equals everything": f"{ALWAYS}class Number(Always, int): ...\ndef add(a, b):\n    return Number(0)",
-    "reads standard input": """
-import sys, os
-seen = sys.stdin.read() + os.read(0, 99).decode()
-assert not seen, 'something to read'
-add = lambda a, b: 0
-""",
-    "reads the folder": """
-import os
-assert not [name for _, _, names in os.walk('.') for name in names], 'something to read'
-add = lambda a, b: 0
-""",
     "raises what cannot be told": """
 class E(Exception):
     def __str__(self):
@@ -160,11 +149,37 @@ def add(a, b):
 
 @pytest.mark.parametrize("code", TRICKS.values(), ids=TRICKS.keys())
 def test_no_trick_passes(code: str) -> None:
-    """None of the plain ways to fake a pass does, each gets a reason, and none had the tests to read."""
+    """None of the plain ways to fake a pass does, and each gets a reason."""
     result = graded(code)
     assert not result.passed
     assert result.explanation
-    assert "AssertionError: something to read" not in result.explanation
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "import builtins\nbuiltins.abs = lambda x: 0",
+        "__builtins__['abs'] = lambda x: 0",
+        "print.__self__.abs = lambda x: 0",
+    ],
+)
+def test_the_tests_have_built_ins_of_their_own(patch: str) -> None:
+    """What the answer makes of `abs`, when it is loaded or when it is called, is not what the tests call."""
+    at_call = f"def add(a, b):\n    {patch.splitlines()[-1]}\n    return 0"
+    for code in (f"{patch}\ndef add(a, b):\n    return 0", f"import builtins\n{at_call}"):
+        assert "compared 5 < 1" in graded(code, "assert abs(add(2, 3) - 5) < 1").explanation
+
+
+def test_there_is_nothing_to_read() -> None:
+    """Neither standard input nor the folder nor the arguments hold the tests when the code is loaded."""
+    code = f"""
+import os, sys
+assert not sys.stdin.read() and not os.read(0, 99)
+assert not [name for _, _, names in os.walk('.') for name in names]
+assert sys.argv == ['main.py']
+{RIGHT}"""
+    result = graded(code)
+    assert result.passed, result.explanation
 
 
 LOOKS = {
