@@ -65,7 +65,7 @@ async def make_spine(tmp_path: Path, ledger: SqliteLedger) -> AsyncIterator[Call
         for name, script in (scripts or {}).items():
             (tmp_path / name).write_text(json.dumps(script))
         config = parse(toml.encode(), tmp_path / "assay.toml")
-        spine = Builder(builtin()).spine(config, ledger)
+        spine = Builder(builtin(), config.local).spine(config, ledger)
         made.append(spine)
         return spine
 
