@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -31,6 +32,7 @@ FILE_ENDS = (".csv", ".csv.gz", ".tsv", ".parquet")
 """Ends of the names of files that can be a table."""
 
 _COPY_S = 120.0
+_FULL = re.compile("too large|no space", re.IGNORECASE)
 
 
 class _Copy(NamedTuple):
@@ -171,10 +173,11 @@ class DuckdbRoom:
         head, _, data = outcome.stdout.partition(b"\n")
         said = _said(head)
         if "error" in said:
-            raise ConfigError(f"what may be read cannot be copied out of {self._shown()}: {said['error']}")
+            bound = f"; it may have {size:,} bytes" if _FULL.search(said["error"]) else ""
+            raise ConfigError(f"what may be read cannot be copied out of {self._shown()}: {said['error']}{bound}")
         if outcome.exit_code != 0 or not said:
             reason = outcome.stopped or f"it ended with code {outcome.exit_code}"
-            raise ConfigError(f"the copy of {self._shown()} failed: {reason}; it may be {size:,} bytes at most")
+            raise ConfigError(f"the copy of {self._shown()} failed: {reason}; it may have {size:,} bytes")
         return said["tables"], data
 
     def _shown(self) -> str:
