@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import INTERRUPTED, config_option, emit, finish, json_option, note, read_file, run
+from assay.cli.door import INTERRUPTED, config_option, emit, finish, json_option, note, read_file, run, utf8
 
 if TYPE_CHECKING:
     from assay.evals.bench import Bench
@@ -85,7 +85,7 @@ def _prompt(prompt: str | None, prompt_file: str | None) -> str:
     text = prompt if prompt is not None else read_file(prompt_file or "").decode("utf-8", "replace").rstrip("\n")
     if not text.strip():
         raise click.UsageError("the prompt is empty")
-    return text
+    return utf8(text)
 
 
 async def _bench(

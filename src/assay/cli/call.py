@@ -89,8 +89,11 @@ async def _call(
         if dry_run:
             return 0 if any(one["problem"] is None for one in shown["previews"]) else 1
         asking = Asking(app.spine, request, request.model, Trace(keep_exchanges=True))
+        events: list[Event] = []
         try:
-            events = [event async for event in _events(asking)]
+            async with aclosing(asking.events()) as stream:
+                async for event in stream:
+                    events.append(event)
         finally:
             shown["attempts"] = [_attempt(record, body) for record in asking.trace.records]
             shown["call"] = body.value(asking.call)
@@ -125,12 +128,6 @@ async def _request(app: App, request: Request, target: str | None, kind: str | N
     return msgspec.structs.replace(
         request, model=name, kind=kind or request.kind, label=Label(label) if label else request.label
     )
-
-
-async def _events(asking: Asking) -> Any:
-    async with aclosing(asking.events()) as events:
-        async for event in events:
-            yield event
 
 
 def _client_answer(inbound: Inbound, request: Request, asking: Asking, events: Iterable[Event]) -> bytes:

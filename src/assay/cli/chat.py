@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import INTERRUPTED, config_option, finish, json_option, note, runner, say
+from assay.cli.door import INTERRUPTED, config_option, finish, json_option, note, read_file, runner, say, utf8
 
 if TYPE_CHECKING:
     from asyncio import Runner
@@ -76,7 +76,7 @@ def command(
             if not prompts and sys.stdin.isatty():
                 chat.interact()
             else:
-                chat.recite(prompts or (sys.stdin.read(),))
+                chat.recite(prompts or (read_file("-").decode("utf-8", "replace"),))
         except Left:
             finish(0)
         except KeyboardInterrupt:
@@ -128,6 +128,7 @@ class Chat:
                 note("\n  (stopped; as far as it came it is part of the conversation)")
 
     def _turn(self, text: str) -> None:
+        text = utf8(text)
         self._loop.run(self._answer(text))
         call = self._conversation.calls[-1]
         if self._as_json:

@@ -47,7 +47,8 @@ def command(
     A name stands for the newest run of that deployment or route as it is now; samples without a score are asked
     first. The id of a run (its beginning will do) stands for that run as it is: of a prompt before it was changed,
     say. Only samples that both have a score for count. A difference is established when McNemar's exact test
-    says so at 5 %, after Holm's adjustment for all pairs.
+    says so at 5 %, after Holm's adjustment for all pairs. p50 and p95 hold the wait for other samples in flight; for
+    a latency that counts, ask with --concurrency 1.
 
     \b
     Examples:

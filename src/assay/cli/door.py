@@ -65,6 +65,11 @@ def read_file(path: str) -> bytes:
         raise click.UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
+def utf8(text: str) -> str:
+    """A text from a terminal or the command line, with `?` for bytes that are no UTF-8 and could not be sent on."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def emit(value: object, as_json: bool, text: str) -> None:
     """Print the result: JSON of `value`, or `text`."""
     if as_json:
