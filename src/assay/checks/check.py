@@ -11,7 +11,9 @@ import msgspec
 from assay.errors import ConfigError, EvalError, did_you_mean
 from assay.types import Request, Response, Value
 
-__all__ = ["MAX_CHARS", "Check", "CheckResult", "Options", "alternatives", "fenced_blocks", "options", "shorten"]
+__all__ = [
+    "MAX_CHARS", "Check", "CheckResult", "Options", "alternatives", "fenced_blocks", "options", "outdent", "shorten",
+]  # fmt: skip
 
 MAX_CHARS = 1_000_000
 """An answer longer than this is not looked into: it does not pass."""
@@ -90,7 +92,12 @@ def _as_text(value: object) -> str | None:
 
 def fenced_blocks(text: str) -> list[tuple[str, str]]:
     """`(language, content)` of each Markdown code block, also within a list; one not closed ends with the text."""
-    return [(language.lower(), textwrap.dedent(content).strip()) for language, content in _FENCE.findall(text)]
+    return [(language.lower(), outdent(content).strip()) for language, content in _FENCE.findall(text)]
+
+
+def outdent(text: str) -> str:
+    """`text` without the indentation that all its lines share; what is not indented stays as it is, blank lines too."""
+    return textwrap.dedent(text) if text.lstrip("\n")[:1] in (" ", "\t") else text
 
 
 def shorten(text: str, limit: int = 120) -> str:

@@ -6,10 +6,9 @@ Nothing here parses the code: a model's text is compiled inside the sandbox only
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Collection, Iterator
 
-from assay.checks.check import MAX_CHARS, fenced_blocks
+from assay.checks.check import MAX_CHARS, fenced_blocks, outdent
 
 __all__ = ["extract_python"]
 
@@ -81,7 +80,7 @@ def _regions(text: str) -> Iterator[str]:
     """Runs of lines that look like code, from a line that can begin a program to the next line of prose."""
     region: list[str] = []
     quote: str | None = None
-    for line in textwrap.dedent(text).splitlines():
+    for line in outdent(text).splitlines():
         if quote is None and not _belongs(line, bool(region)):
             if region:
                 yield "\n".join(region).strip()
