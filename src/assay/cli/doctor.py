@@ -18,7 +18,7 @@ def command(config: str | None, as_json: bool) -> None:
 
     Keys are shown as present or absent, never themselves. Nothing is sent anywhere.
     """
-    findings = [_python(), _cores(), _memory(), _engine(), _weights(), *_configured(config)]
+    findings = [_python(), _cores(), _memory(), _engine(), _weights(), *_sandbox(), *_configured(config)]
     lines = [f"{'ok ' if one['ok'] else 'NO '} {one['what']}: {one['found']}" for one in findings]
     emit(findings, as_json, "\n".join(lines))
     finish(0 if all(one["ok"] for one in findings) else 3)
@@ -71,6 +71,18 @@ def _weights() -> dict[str, Any]:
         return _finding("weights store", False, f"{wrong.path}: {wrong.problem}; assay weights verify says what to do")
     size = sum(one.manifest.size_bytes for one in held if one.manifest is not None)
     return _finding("weights store", True, f"{store.folder}: {len(held)} files, {size / 1e6:,.0f} MB")
+
+
+def _sandbox() -> list[dict[str, Any]]:
+    """One finding for each kind of walls; a kind that does not work here is no fault while another one does."""
+    from assay.sandbox.probe import available
+
+    found = available()
+    usable = any(one.works for one in found)
+    return [
+        _finding(f"sandbox {one.backend}", usable, one.reason if one.works else f"not to be had here: {one.reason}")
+        for one in found
+    ]
 
 
 def _configured(config: str | None) -> list[dict[str, Any]]:
