@@ -65,6 +65,17 @@ def test_what_is_wrong_is_said(project: Project, words: tuple[str, ...], said: s
     assert said in ended.err
 
 
+def test_bytes_that_are_no_utf8(project: Project) -> None:
+    """They are asked as replaced characters, from a pipe and from the command line, without a traceback."""
+    process = project.begin("chat", "-m", "good", "--json", stdin=subprocess.PIPE)
+    process.stdin.buffer.write(b"caf\xe9")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert json.loads(out)["asked"] == "caf\ufffd"
+    ended = project.inside("chat", "-m", "good", "--json", "-p", "caf\udce9")
+    assert (ended.code, ended.json["asked"]) == (0, "caf?")
+
+
 def test_a_reader_that_leaves_stops_the_answer(project: Project) -> None:
     """`assay chat ... | head -1`: the answer is cancelled instead of being paid to its end; exit code 0."""
     project.script("good", {"match": "", "answer": "word " * 1000, "chunk_delay_s": 0.02})

@@ -83,6 +83,18 @@ async def test_starts_on_first_use_and_once(make: Make) -> None:
     assert engine.starts == 1
 
 
+async def test_the_wait_for_a_start_is_told(make: Make) -> None:
+    """A request that a start was made for knows how long it waited; one that found the engine running does not."""
+    engine, cold, warm = make(), Meter(), Meter()
+    async with engine.lease(b"", cold):
+        pass
+    async with engine.lease(b"", warm):
+        pass
+    assert cold.load_s is not None
+    assert cold.load_s > 0
+    assert warm.load_s is None
+
+
 async def test_stops_when_idle_and_starts_again(make: Make) -> None:
     """After `idle_s` without a request the process is gone; the next request starts another."""
     engine = make(idle_s=0.05)
