@@ -138,12 +138,13 @@ class DuckdbRoom:
                 self._copy = self._copy._replace(state=state)
             else:
                 # The old boxes are not closed: other threads may be in them. They go when nobody holds them.
-                self._copy = _Copy(state, digest, self._project(digest))
+                self._copy = _Copy(state, digest, self._project())
             return self._copy
 
-    def _project(self, digest: str) -> SqlBox:
+    def _project(self) -> SqlBox:
         tables, data = self._copied()
-        path = self._folder / f"{digest[:16]}.duckdb"
+        # Queries can ask for the file's place: a digest in it would confirm a guess of what is hidden.
+        path = Path(tempfile.mkdtemp(dir=self._folder), "data.duckdb")
         path.write_bytes(data)
         path.chmod(0o400)
         limits = self._limits

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from assay.errors import SandboxError, SandboxUnavailable
+from assay.sandbox import probe
 from assay.sandbox.cgroup import engine_files
 from assay.sandbox.python import Limits, Outcome, PythonRoom
 from assay.sandbox.rows import Rows, read_line
@@ -73,18 +76,30 @@ class SqlBox:
     ) -> None:
         self._engine, self._options, self._time_s = engine, options, limits.time_s
         wall_s = _START_S + 2 * limits.time_s + _OVERRUN_S
-        self._room = PythonRoom(
-            limits=Limits(
-                wall_s=wall_s,
-                cpu_s=math.ceil(wall_s),
-                memory_bytes=limits.memory_bytes + (1 << 30),
-                output_bytes=4 * limits.result_bytes,
-            ),
+        of_a_box = Limits(
+            wall_s=wall_s,
+            cpu_s=math.ceil(wall_s),
+            memory_bytes=limits.memory_bytes + (1 << 30),
+            output_bytes=4 * limits.result_bytes,
+        )
+        probe.choose(backend)
+        self._make = partial(
+            PythonRoom,
+            limits=of_a_box,
             backend=backend,
             readable=[GUEST_FOLDER, *readable, *(engine_files(backend) if engine == "duckdb" else ())],
             packages=engine == "duckdb",
             warm=warm,
         )
+        self._lock = threading.Lock()
+        self._made: PythonRoom | None = None
+
+    def room(self) -> PythonRoom:
+        """The room itself, made at the first use: a suite has many checks, and only those in use keep boxes warm."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
 
     def run_each(self, queries: Sequence[str]) -> list[Rows | SandboxError]:
         """The result of each query, or the error that it ended with.
@@ -106,7 +121,7 @@ class SqlBox:
             "budget_s": self._time_s,
         }
         try:
-            outcome = self._room.run(guest_code("assay.sandbox.sql_guest"), stdin=json.dumps(job).encode())
+            outcome = self.room().run(guest_code("assay.sandbox.sql_guest"), stdin=json.dumps(job).encode())
         except SandboxError as error:  # of the room: no query was asked
             raise SandboxUnavailable(f"no query could be run: {error}") from None
         first, *lines = outcome.stdout.split(b"\n")
@@ -128,7 +143,9 @@ class SqlBox:
 
     def close(self) -> None:
         """End the boxes that wait."""
-        self._room.close()
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
 
 
 def guest_code(module: str) -> str:

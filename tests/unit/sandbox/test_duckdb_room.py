@@ -153,7 +153,8 @@ def test_no_mixture_of_words_leaks(room: DuckdbRoom) -> None:
         "select", "pin", "note", "*", "from", "staff", "pay", ",", "(", ")", "union", "with", "x", "as", "name",
         "where", "1", "=", "order by", "limit", "'a'", '"', "/*", "--\n", "join", "in", "duckdb_tables()", ";", "v_pay",
         "exists", "max", "over", "rowid", "natural", "values", "pivot", "describe", "columns", "query('from pay')",
-        "team()", "s", "positional join", "lateral", "unnest", "struct_pack", "replace", "exclude", "using sample", "qualify", "asof",
+        "team()", "s", "positional join", "lateral", "unnest", "struct_pack", "replace", "exclude",
+        "using sample", "qualify", "asof",
     ]  # fmt: skip
     draw = random.Random(11)  # noqa: S311 - the same statements every time
     asked = ["select " + " ".join(draw.choices(words, k=draw.randint(1, 12))) for _ in range(400)]
@@ -162,6 +163,13 @@ def test_no_mixture_of_words_leaks(room: DuckdbRoom) -> None:
         assert "777123" not in str(result), sql
         if isinstance(result, SandboxError):
             assert not any(hidden in str(result).lower() for hidden in HIDDEN), (sql, result)
+
+
+def test_the_place_of_the_copy_tells_nothing(room: DuckdbRoom) -> None:
+    """Neither the database's name nor its path holds a digest of the source, which would confirm a guess."""
+    (name, path), *_ = room.run("select database_name, path from duckdb_databases() order by path nulls last").rows
+    assert (name, Path(str(path)).name) == ("data", "data.duckdb")
+    assert room.snapshot[:8] not in str(path)
 
 
 def test_hidden_and_absent_names_have_one_text(room: DuckdbRoom) -> None:
@@ -184,7 +192,7 @@ def test_nothing_of_the_engine_tells_of_hidden_things(room: DuckdbRoom) -> None:
             sql,
             result,
         )
-    copy = next(room._folder.iterdir()).read_bytes().lower()
+    copy = next(room._folder.rglob("data.duckdb")).read_bytes().lower()
     assert b"ada" in copy
     assert not any(hidden.encode() in copy for hidden in ("secret", "777123", "v_pay", "pin_of"))
 
@@ -216,7 +224,7 @@ def test_the_box_sees_the_copy_alone(room: DuckdbRoom, folder: Path) -> None:
     """Code of an attacker who has broken DuckDB finds neither the original nor what lies beside it."""
     code = f"import os\nprint([p for p in {[str(p) for p in folder.iterdir()]!r} if os.access(p, os.R_OK) and open(p)])"
     assert room._copy is not None
-    outcome = room._copy.box._room.run(code)
+    outcome = room._copy.box.room().run(code)
     assert outcome.stdout == b"[]\n" or b"Permission denied" in outcome.stderr, outcome
 
 
@@ -342,7 +350,7 @@ def test_the_copy_goes_with_the_room(tmp_path: Path) -> None:
     file.write_text("id\n1\n")
     room = DuckdbRoom({"a": file})
     place = room._folder
-    assert (place.stat().st_mode & 0o777, len(list(place.iterdir()))) == (0o700, 1)
+    assert (place.stat().st_mode & 0o777, len(list(place.rglob("*.duckdb")))) == (0o700, 1)
     room.close()
     room.close()
     assert not place.exists()

@@ -45,6 +45,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], tuple[SqlBox, lis
             def close(self) -> None: ...
 
         monkeypatch.setattr(sql_box, "PythonRoom", Room)
+        monkeypatch.setattr(sql_box.probe, "choose", lambda backend: None)
         return SqlBox("sqlite", {}, readable=[], limits=SqlLimits(time_s=1.5)), jobs
 
     return make
@@ -55,6 +56,13 @@ def test_all_queries_go_into_one_box(box: Callable[[Answer], tuple[SqlBox, list[
     one, jobs = box(lambda queries: ended(READY + b"".join(map(row, queries))))
     assert [result.rows for result in one.run_each(["a", "b"]) if isinstance(result, Rows)] == [[("a",)], [("b",)]]
     assert jobs == [["a", "b"]]
+
+
+def test_a_box_that_was_never_used_starts_nothing(box: Callable[[Answer], tuple[SqlBox, list[list[str]]]]) -> None:
+    """Warm boxes are for checks in use; closing one that was not is no work either."""
+    one, _ = box(lambda queries: ended(READY))
+    one.close()
+    assert one._made is None
 
 
 def test_what_was_not_begun_goes_into_the_next_box(box: Callable[[Answer], tuple[SqlBox, list[list[str]]]]) -> None:

@@ -136,7 +136,7 @@ def test_the_box_sees_the_database_and_nothing_else(room: SqliteRoom, database: 
     ).format(db=str(database), beside=str(beside), passwd="/etc/passwd")
     assert room._box is not None
     try:
-        outcome = room._box._room.run(code)
+        outcome = room._box.room().run(code)
     finally:
         beside.unlink()
     assert outcome.stdout == b"b'SQLite'\n", outcome.stderr
@@ -147,10 +147,10 @@ def test_the_box_sees_the_database_and_nothing_else(room: SqliteRoom, database: 
 def no_walls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which no sandbox works."""
 
-    def none(**given: Any) -> None:
+    def none(backend: str | None) -> None:
         raise SandboxUnavailable("no walls here")
 
-    monkeypatch.setattr(sql_box, "PythonRoom", none)
+    monkeypatch.setattr(sql_box.probe, "choose", none)
 
 
 @pytest.mark.usefixtures("no_walls")
