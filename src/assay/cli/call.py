@@ -41,14 +41,16 @@ def command(
     """Send one request from FILE (- is standard input), and show every form that it takes.
 
     FILE holds the JSON of a client's request, in any format that `assay serve` takes. Shown are the request as
-    assay understands it, what each attempt sent and received, byte for byte, and the answer, as assay understands
-    it and as a client gets it. Keys are never shown.
+    assay understands it, the bodies that each attempt sent and received, and the answer, as assay understands it and
+    as a client gets it. Headers and keys are never shown.
 
     \b
     Examples:
       assay call request.json -m small
       assay call request.json --dry-run          what each candidate would be sent
       echo '{"model": "small", "prompt": "Once"}' | assay call - --json
+
+    Exit code 0: answered, or a dry run with somebody to send it to; 1: nobody may get it; 3: a provider failed.
     """
     from assay.dialects.inbound import read_inbound
 

@@ -49,9 +49,10 @@ def command(
 ) -> None:  # fmt: skip
     """Talk to a deployment or route, turn by turn, streamed.
 
-    On a terminal it asks for each turn; /help lists what else can be typed. Nothing of it is kept outside the
-    ledger. Without a terminal, standard input is one turn. After each answer, standard error says who gave it,
-    the tokens, the time and the cost. With --json each turn is one JSON object on a line.
+    On a terminal it asks for each turn; /help lists what else can be typed. What is said is not kept unless /save
+    writes it; the ledger has only that it was asked, of whom, and at what cost. Without a terminal, standard input is
+    one turn. After each answer, standard error says who gave it, the tokens, the time and the cost. With --json each
+    turn is one JSON object on a line.
 
     \b
     Examples:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from assay.evals.answers import Reply, Row
     from assay.evals.comparison import Compared, Pair
     from assay.evals.runner import Run, Runner
+    from assay.ledger.rows import RunRow
 
 SHOWN = 10
+RUNS = 10_000  # newest ones, among which an id is looked up
 CUT_CHARS = 240
 
 
@@ -124,16 +126,22 @@ async def _known(app: App, runner: Runner, name: str, no_run: bool) -> Run:
                 f"or name an earlier run by its id{await _earlier(app, name)}"
             )
         return found
-    row = await app.ledger.run(name)
-    if row is None:
+    found = [row for row in await app.ledger.runs(RUNS) if row.id.startswith(name)]
+    if not found:
         near = did_you_mean(name, app.spine.targets)
         raise ConfigError(f"{name!r} is neither a deployment or route nor the id of a run; {near}")
-    return await read_run(app.ledger, row)
+    if len(found) > 1:
+        raise ConfigError(f"{len(found)} runs have an id that begins with {name!r}; give more of it: {_ids(found)}")
+    return await read_run(app.ledger, found[0])
 
 
 async def _earlier(app: App, name: str) -> str:
-    ids = [row.id[:14] for row in await app.ledger.runs(200) if row.target == name]
-    return f": {', '.join(ids[:3])}" if ids else ""
+    found = [row for row in await app.ledger.runs(RUNS) if row.target == name]
+    return f": {_ids(found)}" if found else ""
+
+
+def _ids(rows: Sequence[RunRow]) -> str:
+    return ", ".join(f"{row.id[:16]} ({row.target})" for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
 
 
 # ------------------------------------------------------------------------------------------- text

@@ -74,6 +74,9 @@ def test_a_run_is_named_by_its_id(project: Project) -> None:
     assert ended.code == 4
     assert [side["run"] == before for side in ended.json["sides"]] == [False, True]
     assert ended.json["sides"][1]["name"] == f"good@{before[:12]}"
+    unclear = project.inside("compare", "good", before[:3])
+    assert unclear.code == 2
+    assert "2 runs have an id that begins with" in unclear.err
     (project.folder / "suite/words.jsonl").write_text('{"id": "w", "input": "words.", "target": "yes"}\n')
     changed = project.inside("compare", "good", before[:16])
     assert changed.code == 2
