@@ -22,7 +22,7 @@ class HiddenTests(NamedTuple):
         source: Python that calls `__at__(number)` before each assert and `__compare__(signs, *operands)` for each
             comparison; `check(entry)` and test functions that nothing calls are called at its end.
         asserts: the text of each assert, by number.
-        names: what the tests take from the answer.
+        names: what the tests take from the answer; where they import `*`, no more than the entry is known.
         builtins: the built-in names that they use.
         modules: the modules that they import.
     """
@@ -51,18 +51,25 @@ def prepare(text: str, entry: str | None = None) -> HiddenTests:
         raise EvalError(f"check 'tests': the tests are no Python: {error}") from None
     if any(isinstance(node, ast.Attribute | ast.Name) and _last(node) == "TestCase" for node in ast.walk(tree)):
         raise EvalError("check 'tests': unittest.TestCase is not run; write the tests as plain asserts")
+    given = {entry} if entry else set()
     used = {name for name in used if not name.startswith("__")}
-    names = frozenset(used - _BUILTINS | ({entry} if entry else set()))
-    if not names and "solution" not in _modules(tree):
+    modules = _modules(tree)
+    starred = any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree))
+    names = frozenset(given if starred else used - _BUILTINS | given)
+    if not names and not starred and "solution" not in modules:
         raise EvalError("check 'tests': the tests use no name of the answer's; if it is a built-in one, give `entry`")
     tree.body += _calls(tree, entry)
     watched = _Watched()
     tree = ast.fix_missing_locations(watched.visit(tree))
     if not watched.asserts:
         raise EvalError("check 'tests': the tests have no assert")
-    modules = tuple(sorted(_modules(tree) - {"solution", "__future__"}))
-    shadowable = frozenset(used & _BUILTINS - ({entry} if entry else set()))
-    return HiddenTests(ast.unparse(tree), tuple(watched.asserts), names, shadowable, modules)
+    return HiddenTests(
+        source=ast.unparse(tree),
+        asserts=tuple(watched.asserts),
+        names=names,
+        builtins=frozenset((used & _BUILTINS) - given),
+        modules=tuple(sorted(modules - {"solution", "__future__"})),
+    )
 
 
 def _last(node: ast.Attribute | ast.Name) -> str:
@@ -76,6 +83,7 @@ def _global_names(text: str) -> set[str]:
     used = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
     for scope in _scopes(top):
         used |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+        bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
     taken = {
         alias.name
         for node in ast.walk(ast.parse(text))
