@@ -19,7 +19,7 @@ from assay.evals.suite import read_suite
 from assay.inference.spine import Spine
 from assay.ledger.rows import DecisionRow
 from assay.ledger.store import SqliteLedger
-from assay.report.page import page
+from assay.report.page import fragment, page
 from assay.report.view import DecisionView
 
 
@@ -42,6 +42,12 @@ def small_page(small_view: DecisionView) -> str:
 
 
 @pytest.fixture(scope="session")
+def small_fragment(small_view: DecisionView) -> str:
+    """`small` for a notebook."""
+    return fragment(small_view)
+
+
+@pytest.fixture(scope="session")
 def large_page(large_view: DecisionView) -> str:
     """The page of `large`."""
     return page(large_view)
@@ -53,7 +59,7 @@ class Project:
     def __init__(self, folder: Path, ledger: SqliteLedger, make_spine: Callable[..., Spine]) -> None:
         self.folder = folder
         self.ledger = ledger
-        self.toml = '[decide]\nsuite = "suite"\n[ledger]\nurl = "sqlite:///ledger.db"\n'
+        self.toml = '[decide]\nsuite = "suite"\nbar = 0.5\n[ledger]\nurl = "sqlite:///ledger.db"\n'
         self.scripts: dict[str, Any] = {}
         self._make = make_spine
 
