@@ -119,13 +119,13 @@ async def _known(app: App, runner: Runner, name: str, no_run: bool) -> Run:
     from assay.evals.runner import read_run
 
     if name in app.spine.targets:
-        found = await runner.known(name) if no_run else await runner.open(name)
-        if found is None:
+        known = await runner.known(name) if no_run else await runner.open(name)
+        if known is None:
             raise DecisionError(
                 f"there is no run of {name!r} as it is now on this suite, with this seed; leave --no-run out, "
                 f"or name an earlier run by its id{await _earlier(app, name)}"
             )
-        return found
+        return known
     found = [row for row in await app.ledger.runs(RUNS) if row.id.startswith(name)]
     if not found:
         near = did_you_mean(name, app.spine.targets)
