@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option
+
+if TYPE_CHECKING:
+    from assay.inference.build import Builder
 
 
 @click.command("doctor")
@@ -35,9 +38,11 @@ def _python() -> dict[str, Any]:
 
 
 def _cores() -> dict[str, Any]:
-    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
-    advice = "; busy: local engines run best on one thread now" if load > cores / 2 else ""
-    return _finding("cores", True, f"{cores}, load {load:.1f}{advice}")
+    import psutil
+
+    busy = psutil.cpu_percent(interval=0.2)
+    advice = "; an engine that starts now gets fewer threads" if busy > 50 else ""
+    return _finding("cores", True, f"{os.cpu_count() or 1}, {busy:.0f} % busy now{advice}")
 
 
 def _memory() -> dict[str, Any]:
@@ -85,6 +90,23 @@ def _sandbox() -> list[dict[str, Any]]:
     ]
 
 
+def _engines(builder: Builder) -> list[dict[str, Any]]:
+    """What each local engine will need, against what all of them may hold at the same time."""
+    from assay.errors import AssayError
+
+    try:
+        states = builder.engines(look=True)
+    except AssayError as error:
+        return [_finding("engine", False, str(error))]
+    findings = []
+    for state in states:
+        need, limit = state.need_bytes or 0, state.limit_bytes
+        advice = "" if need <= limit else "; raise local.memory_gib, or lower engine.context_tokens or engine.slots"
+        found = f"needs about {need / 2**30:.2f} of {limit / 2**30:.2f} GiB for local engines{advice}"
+        findings.append(_finding(f"engine {state.engine}", need <= limit, found))
+    return findings
+
+
 def _configured(config: str | None) -> list[dict[str, Any]]:
     from assay.app import open_ledger
     from assay.catalog.load import load as load_catalog
@@ -94,7 +116,7 @@ def _configured(config: str | None) -> list[dict[str, Any]]:
 
     try:
         loaded = load(config)
-        builder = Builder(load_catalog(loaded.config.catalog_files))
+        builder = Builder(load_catalog(loaded.config.catalog_files), loaded.config.local)
     except AssayError as error:
         return [_finding("configuration", False, str(error))]
     findings = [_finding("configuration", True, str(loaded.path))]
@@ -108,6 +130,7 @@ def _configured(config: str | None) -> list[dict[str, Any]]:
             findings.append(_finding(f"deployment {name}", False, f"no key: ${key} is empty"))
         else:
             findings.append(_finding(f"deployment {name}", missing is None, str(missing or deployment.model)))
+    findings += _engines(builder)
     try:
         open_ledger(loaded).close_now()
         findings.append(_finding("ledger", True, loaded.config.ledger.url))

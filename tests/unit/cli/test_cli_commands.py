@@ -143,6 +143,18 @@ def test_doctor_names_what_is_missing(project: Project) -> None:
     assert found["deployment good"]["ok"]
 
 
+def test_doctor_tells_what_local_engines_need(project: Project) -> None:
+    """Each engine's estimated memory stands against the budget; one that can never fit is a fault with its remedy."""
+    with (project.folder / "assay.toml").open("a") as file:
+        file.write('[local]\nmemory_gib = 1\n[deployments.small]\nmodel = "huggingfacetb/smollm2-135m-instruct"\n'
+                   'dialect = "local"\n[deployments.wide]\nmodel = "huggingfacetb/smollm2-135m-instruct"\n'
+                   'dialect = "local"\nengine = { context_tokens = 8192 }\n')  # fmt: skip
+    engines = [one for one in project("doctor", "--json").json if one["what"].startswith("engine SmolLM2")]
+    assert [one["ok"] for one in engines] == [True, False]
+    assert "needs about 0.53 of 1.00 GiB for local engines" in engines[0]["found"]
+    assert "raise local.memory_gib, or lower engine.context_tokens" in engines[1]["found"]
+
+
 # ------------------------------------------------------------------------------------------- mistakes
 
 

@@ -14,6 +14,8 @@ import pytest
 from assay.config.schema import Serve
 from assay.errors import ServerError
 from assay.gateway import server
+from assay.gateway.headers import answer_headers
+from assay.inference.trace import Record, Trace
 from assay.ledger.store import SqliteLedger
 
 Served = Any  # of this folder's conftest
@@ -151,6 +153,29 @@ async def test_methods_and_paths(served: Served, method: str, path: str, status:
         body = await answer.json()
         if status >= 400:
             message_of(body)
+
+
+async def test_health_shows_what_local_engines_do(served: Served, make_spine: Callable[..., Any]) -> None:
+    """A client that waits for a load can see why: each engine with its state, need and budget."""
+    small = 'model = "huggingfacetb/smollm2-135m-instruct"\ndialect = "local"'
+    spine = make_spine(f"[local]\nmemory_gib = 1.5\n[deployments.small]\n{small}\n")
+    served.spine.engines = spine.engines
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{served.port}/healthz") as answer:
+        health = await answer.json()
+    assert health["status"] == "ok"
+    (engine,) = health["engines"]
+    assert engine["engine"].startswith("SmolLM2")
+    assert (engine["state"], engine["requests"], engine["waiting"]) == ("unloaded", 0, 0)
+    assert engine["limit_bytes"] == 1.5 * 2**30
+
+
+def test_an_answer_tells_how_long_its_engine_took_to_load() -> None:
+    """Only where there was a load to wait for."""
+    record = Record(id="a", path="0", deployment="small", load_s=1.2346)
+    trace = Trace(records=[record], answering=record)
+    assert (b"x-assay-load-s", b"1.235") in answer_headers(trace, complete=False)
+    record.load_s = None
+    assert all(name != b"x-assay-load-s" for name, _ in answer_headers(trace, complete=True))
 
 
 async def test_a_body_that_is_too_large_is_413(serving: Callable[..., Any]) -> None:
