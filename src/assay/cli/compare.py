@@ -82,7 +82,7 @@ async def _compare(
     from assay.app import open_app
     from assay.cli.evaluate import show_recovered
     from assay.cli.progress import EvalProgress
-    from assay.evals.comparison import compare_runs
+    from assay.evals.comparison import check_suite, compare_runs
     from assay.evals.grading import check_graders
     from assay.evals.runner import Runner
     from assay.evals.suite import read_suite
@@ -100,6 +100,7 @@ async def _compare(
                 on_result=progress.result,
             )  # fmt: skip
             runs = [await _known(app, runner, name, no_run) for name in different]
+            check_suite(runs, part)
             if not no_run:
                 check_graders(part.samples)
                 for name, known in zip(different, runs, strict=True):

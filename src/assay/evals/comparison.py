@@ -94,13 +94,7 @@ def compare_runs(runs: Sequence[Run], suite: Suite) -> Compared:
     Raises:
         SuiteError: a run is of another suite, or of the same before it was changed.
     """
-    for run in runs:
-        if run.row.suite_digest != suite.digest:
-            raise SuiteError(
-                f"run {run.row.id[:12]} of {run.row.target!r} is of suite {run.row.suite!r}, content "
-                f"{run.row.suite_digest[:12]}, not of {suite.name!r}, content {suite.digest[:12]}, in {suite.folder}; "
-                "only runs of one suite can be compared"
-            )
+    check_suite(runs, suite)
     named = dict(zip(_names(runs), runs, strict=True))
     pairs = _pairs(named, suite)
     return Compared(
@@ -112,6 +106,17 @@ def compare_runs(runs: Sequence[Run], suite: Suite) -> Compared:
         best=next((name for name in named if _leads(name, pairs)), None),
         rows=tuple(row for sample in suite.samples if (row := row_of(sample, named)).replies),
     )
+
+
+def check_suite(runs: Iterable[Run], suite: Suite) -> None:
+    """Make sure that runs can be compared on a suite, before anything is asked for it; errors as in `compare_runs`."""
+    for run in runs:
+        if run.row.suite_digest != suite.digest:
+            raise SuiteError(
+                f"run {run.row.id[:12]} of {run.row.target!r} is of suite {run.row.suite!r}, content "
+                f"{run.row.suite_digest[:12]}, not of {suite.name!r}, content {suite.digest[:12]}, in {suite.folder}; "
+                "only runs of one suite can be compared"
+            )
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

@@ -78,8 +78,9 @@ def test_a_run_is_named_by_its_id(project: Project) -> None:
     assert unclear.code == 2
     assert "2 runs have an id that begins with" in unclear.err
     (project.folder / "suite/words.jsonl").write_text('{"id": "w", "input": "words.", "target": "yes"}\n')
+    count = asked(project)
     changed = project.inside("compare", "good", before[:16])
-    assert changed.code == 2
+    assert (changed.code, asked(project)) == (2, count)  # said before anything is asked
     assert "only runs of one suite can be compared" in changed.err
 
 
