@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from assay.decision.lock import Lock
 
 EXAMPLE = Path("examples/workshop")
+REPORT = "report.html"
 
 
 @click.command("demo")
@@ -24,7 +25,7 @@ EXAMPLE = Path("examples/workshop")
 @click.option("--fresh", is_flag=True, help="Forget the example's earlier evidence and measure anew.")
 @json_option
 def command(folder: str | None, fresh: bool, as_json: bool) -> None:
-    """Measure a real local model in several configurations, choose, pin, serve, and ask it one question.
+    """Measure real local models in several configurations, choose, pin, serve, ask one question, and write the page.
 
     FOLDER is one with an assay.toml [default: examples/workshop of the checkout].
     """
@@ -53,6 +54,7 @@ async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
     from assay.cli.pin import render as render_lock
     from assay.config.load import load
     from assay.decision.explain import method, summary
+    from assay.report import read_report
 
     if fresh:
         _forget(Path(load(folder).config.ledger.url.partition(":///")[2]))
@@ -63,6 +65,8 @@ async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
         asked_s = time.monotonic() - started
         lock = await pin_decision(app)
         answer = await _ask_through_gateway(app, lock)
+        report = await read_report(app.loaded, app.ledger, decision.id)
+        page = report.write(folder / REPORT).resolve()
         asked = f"asked {decision.asked_now} samples in {asked_s:.0f} s"
         if not decision.asked_now:
             asked = "nothing was asked: the evidence of an earlier call holds (--fresh measures anew)"
@@ -75,9 +79,12 @@ async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
             f"\nServed at {answer['url']}, kind {answer['kind']}, by {answer['deployment']}:",
             f"  > {answer['asked']}",
             f"  < {answer['answer']}",
-            f"\nGo on in {folder}:  assay explain | assay check | assay serve | assay logs | assay eval",
+            f"\n{report.verdict}",
+            f"The page that shows it, with every reason and the samples where candidates differ: {page}",
+            f"\nGo on in {folder}:  assay explain | assay compare | assay check | assay serve | assay logs",
         ]
-        emit({"decision": decision, "lock": lock, "answer": answer, "seconds": asked_s}, as_json, "\n".join(text))
+        told = {"decision": decision, "lock": lock, "answer": answer, "seconds": asked_s}
+        emit(told | {"verdict": report.verdict, "report": str(page)}, as_json, "\n".join(text))
 
 
 def _forget(ledger: Path) -> None:
