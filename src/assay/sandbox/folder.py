@@ -52,6 +52,9 @@ class Folder:
             return f"wrote more than {self._limits.work_bytes:,} bytes of files"
         return None
 
+    def await_end(self, timeout_s: float) -> None:
+        """Nothing to wait for: the process made no others."""
+
     def close(self) -> None:
         """Remove the folder and all that is in it. The process that wrote to it must be gone."""
         try:

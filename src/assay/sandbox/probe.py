@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from assay.errors import SandboxError, SandboxUnavailable
 from assay.sandbox.box import Box, Job
-from assay.sandbox.bubblewrap import Bubblewrap
+from assay.sandbox.bubblewrap import Bubblewrap, binaries
 from assay.sandbox.landlock import Landlock
 from assay.sandbox.limits import Limits
 
@@ -29,8 +29,11 @@ class Backend(Protocol):
         ...
 
 
-BACKENDS: dict[str, Callable[[], Backend]] = {"bubblewrap": Bubblewrap, "landlock": Landlock}
-"""The back ends, best first."""
+BACKENDS: dict[str, Callable[[], Iterable[Backend]]] = {
+    "bubblewrap": lambda: map(Bubblewrap, binaries()),
+    "landlock": lambda: [Landlock()],
+}
+"""The back ends, best first, each with the ways to have it here."""
 
 _LIMITS = Limits(wall_s=20.0, work_files=50)
 _HELD = b"held\n"
@@ -68,9 +71,21 @@ def _probed(name: str) -> Backend | str:
     """The working back end, or why it does not work."""
     if not sys.platform.startswith("linux"):
         return f"the sandbox needs Linux, this is {sys.platform}"
+    reasons = []
     try:
-        backend = BACKENDS[name]()
-        return _faults(backend) or backend
+        for backend in BACKENDS[name]():
+            reason = _reason_against(backend)
+            if reason is None:
+                return backend
+            reasons.append(reason)
+    except (SandboxError, OSError) as error:
+        reasons.append(str(error))
+    return "; ".join(dict.fromkeys(reasons))
+
+
+def _reason_against(backend: Backend) -> str | None:
+    try:
+        return _faults(backend)
     except (SandboxError, OSError) as error:
         return str(error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from threading import Lock
+from threading import Event, Lock
 from types import TracebackType
 
 from assay.errors import SandboxError
@@ -54,7 +54,7 @@ class PythonRoom:
                 raise SandboxError(f"{str(path)!r} is to be readable in the sandbox, but does not exist")
         self._running: set[Box] = set()
         self._lock = Lock()
-        self._closed = False
+        self._closed = Event()
         self._pool: Pool | None = None
         if warm:
             backend_, readable_ = self._backend, self._readable
@@ -88,7 +88,7 @@ class PythonRoom:
     def close(self) -> None:
         """End what runs and what waits; what ran raises a `SandboxError`. May be called again."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             for box in self._running:
                 box.kill()
         if self._pool is not None:
@@ -101,13 +101,15 @@ class PythonRoom:
         self.close()
 
     def _take(self) -> Box:
+        if self._closed.is_set():
+            raise SandboxError("the room is closed")
         box = (self._pool and self._pool.take()) or _started(self._backend, self._limits, self._readable)
         with self._lock:
-            if not self._closed:
+            if not self._closed.is_set():
                 self._running.add(box)
                 return box
         box.close()
-        raise SandboxError("the room is closed")
+        raise SandboxError("the room was closed while a box started")
 
     def _checked(self, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         for name in files:
@@ -121,7 +123,10 @@ class PythonRoom:
 
 
 def _started(backend: probe.Backend, limits: Limits, readable: Sequence[Path]) -> Box:
-    box = backend.start(limits, readable)
+    try:
+        box = backend.start(limits, readable)
+    except OSError as error:
+        raise SandboxError(f"a box cannot be started: {error}") from error
     try:
         box.ready()
     except BaseException:  # whatever ended the wait, the box must not stay

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +22,10 @@ from benchmarks.sandbox import folders, guests
 
 from assay.errors import SandboxError, SandboxUnavailable
 from assay.sandbox import probe
+from assay.sandbox.box import Box
+from assay.sandbox.bubblewrap import Bubblewrap
 from assay.sandbox.folder import sweep
+from assay.sandbox.landlock import Landlock
 from assay.sandbox.python import Limits, PythonRoom
 
 WAIT_S = 30.0
@@ -369,7 +372,7 @@ def test_an_unknown_back_end() -> None:
 def test_without_walls_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine where no back end works gets a refusal that names each reason."""
 
-    def missing() -> probe.Backend:
+    def missing() -> list[probe.Backend]:
         raise SandboxUnavailable("install it")
 
     monkeypatch.setattr(probe, "BACKENDS", {"one": missing, "two": missing})
@@ -378,6 +381,49 @@ def test_without_walls_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         PythonRoom()
     assert [finding.works for finding in probe.available()] == [False, False]
     probe._probed.cache_clear()
+
+
+def test_the_second_way_to_have_a_back_end(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """Where the first bwrap is of no use, another one of the machine is; the one that works is taken."""
+
+    class Broken:
+        name = "broken"
+
+        def start(self, limits: Limits, readable: Sequence[Path]) -> Box:
+            raise SandboxUnavailable("not permitted")
+
+    works = probe.choose(backend)
+    monkeypatch.setattr(probe, "BACKENDS", {"one": lambda: [Broken(), works], "two": lambda: [Broken()]})
+    probe._probed.cache_clear()
+    assert probe.choose() is works
+    assert [finding.reason for finding in probe.available()] == ["works", "not permitted"]
+    probe._probed.cache_clear()
+
+
+def test_walls_that_do_not_hold_are_no_walls(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """A back end that starts, but lets something through, does not work: the probe says what."""
+    made = Bubblewrap(without=frozenset({"files"})) if backend == "bubblewrap" else None
+    made = made or Landlock(without=frozenset({"files"}))
+    monkeypatch.setattr(probe, "BACKENDS", {"open": lambda: [made]})
+    probe._probed.cache_clear()
+    with pytest.raises(SandboxUnavailable, match="reading a file outside gets through"):
+        PythonRoom()
+    probe._probed.cache_clear()
+
+
+def test_too_many_readable_paths(backend: str, tmp_path: Path) -> None:
+    """More paths than the first message holds are refused, not sent in part."""
+    folder = tmp_path / ("x" * 200)
+    folder.mkdir()
+    paths = [folder / f"{number:0240d}" for number in range(150)]
+    for path in paths:
+        path.touch()
+    with PythonRoom(backend=backend, readable=paths) as room:
+        if backend == "landlock":
+            with pytest.raises(SandboxError, match="too many readable"):
+                room.run("")
+        else:
+            assert room.run(f"print(open({str(paths[-1])!r}).read())").stdout == b"\n"
 
 
 def test_other_systems_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
