@@ -38,7 +38,9 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [weights] = Path(package.origin).parent.glob("*.gguf")
     shutil.copy(weights, folder / "weights.gguf")
     config = folder / "assay.toml"
-    config.write_text(config.read_text().replace('dialect = "local"', 'dialect = "local"\nweights = "weights.gguf"'))
+    small = 'model = "huggingfacetb/smollm2-135m-instruct"\n'
+    text = config.read_text().replace(small, small + 'weights = "weights.gguf"\n')
+    config.write_text(text.replace('"qwen-0.5b", "qwen-0.5b-long", ', ""))  # whether or not somebody has pulled it
     result = assay(folder, "demo", ".")
     assert (folder / "assay.lock").is_file()
     assert result["answer"]["answer"]
