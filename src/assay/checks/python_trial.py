@@ -22,7 +22,8 @@ from typing import Any
 
 ANSWER, TESTS = "<answer>", "<tests>"
 MAX_LOOKED_AT = 100_000  # values of a container that are looked at for comparisons of the answer's own
-ORDERS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__")
+COMPARISONS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__")
+CLAIMS = ("==", "<", "<=", ">", ">=", "in")  # what an object could claim to be; that it is not is what one expects
 LOOKS = ("sys._getframe", "sys._current_", "sys.settrace", "sys.setprofile", "sys.monitoring", "gc.get_", "ctypes.")
 FRAMES = ("tb_frame", "gi_frame", "cr_frame", "ag_frame")
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
@@ -78,21 +79,29 @@ class Watch:
         return True
 
     def compare(self, signs: tuple[str, ...], *operands: Any) -> Any:
-        """Called for each comparison: what Python would give, unless a class of the answer decides over plain data."""
+        """Called for each comparison: what Python gives, unless a class of the answer's decides over plain data."""
         result: Any = True
         for sign, one, other in zip(signs, operands, operands[1:], strict=False):
             self.compared = (sign, one, other)
-            if not (self._own_comparisons or sign.startswith("is")) and compares_itself(one) != compares_itself(other):
+            result = SIGNS[sign](one, other)
+            if (
+                sign in CLAIMS
+                and not self._own_comparisons
+                and compares_itself(one) != compares_itself(other)
+                and result
+            ):
                 self.forged = True
                 raise AssertionError("compares by a method of the answer's own class")
-            result = SIGNS[sign](one, other)
             if len(signs) > 1 and not result:
                 break
         return result
 
+    def _decides_itself(self, one: Any, other: Any) -> bool:
+        return not self._own_comparisons and compares_itself(one) != compares_itself(other)
+
 
 def compares_itself(value: Any) -> bool:
-    """Whether a value, or one inside it, is of a class of the answer's with comparisons of its own."""
+    """Whether a value, or one inside it, is of a class with comparisons of the answer's making."""
     waiting = [value]
     for _ in range(MAX_LOOKED_AT):
         if not waiting:
@@ -101,15 +110,20 @@ def compares_itself(value: Any) -> bool:
         kind = type(one)
         if kind is int or kind is str or kind is float:  # most are
             continue
-        if any(
-            owner.__module__ == "solution" and not vars(owner).keys().isdisjoint(ORDERS) for owner in type.mro(kind)
-        ):
+        if any(made_by_answer(owner) for owner in type.mro(kind)):
             return True
         if issubclass(kind, list | tuple | set | frozenset):
             waiting.extend(list(one)[:MAX_LOOKED_AT])
         elif issubclass(kind, dict):
             waiting.extend([*dict.keys(one), *dict.values(one)][:MAX_LOOKED_AT])
     return False
+
+
+def made_by_answer(owner: type) -> bool:
+    """Whether a class has comparisons that the answer's code defines, whatever module it says that it is from."""
+    methods = [method for name, method in vars(owner).items() if name in COMPARISONS]
+    files = [getattr(getattr(method, "__code__", None), "co_filename", None) for method in methods]
+    return ANSWER in files or bool(methods and owner.__module__ == "solution")
 
 
 def main() -> None:

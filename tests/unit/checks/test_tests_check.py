@@ -9,6 +9,7 @@ import pytest
 
 from assay.checks.check import CheckResult
 from assay.checks.python_asserts import prepare
+from assay.checks.python_run import RunOptions
 from assay.checks.python_tests import PythonTests
 from assay.errors import ConfigError, EvalError, SandboxUnavailable
 from assay.sandbox.python import PythonRoom
@@ -126,6 +127,7 @@ for name in list(vars(__main__)):
     "redefines AssertionError": f"class AssertionError(Exception): ...{WRONG}",
     "catches": "def add(a, b):\n    try:\n        assert False\n    except BaseException:\n        return 0",
     "equals everything": f"{ALWAYS}def add(a, b):\n    return Always()",
+    "equals everything from nowhere": f"__name__ = 'builtins'\n{ALWAYS}def add(a, b):\n    return Always()",
     "hides what equals everything": f"{ALWAYS}class Number(Always, int): ...\ndef add(a, b):\n    return Number(0)",
     "raises what cannot be told": """
 class E(Exception):
@@ -265,6 +267,8 @@ def test_a_comparison_of_its_own_is_named() -> None:
     assert not graded(money, "assert Money(3) == 3").passed
     assert graded(money, "assert Money(3) == 3", own_comparisons=True).passed
     assert graded(f"{money}.n", "assert Money(3) == Money(3)").passed
+    point = "from dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int"
+    assert graded(point, "assert Point(1) != None and Point(1) not in [1] and not Point(1) == 1").passed
 
 
 @pytest.mark.parametrize(
@@ -339,6 +343,18 @@ def test_a_wrong_target_is_the_suites_fault(target: object, message: str) -> Non
     """It leaves the sample unscored instead of failing the model."""
     with pytest.raises(EvalError, match=message):
         graded("def f():\n    return 1", target)
+
+
+def test_without_walls_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check can be made, so that a suite can be read, but it gives no verdict."""
+
+    def refuse(self: RunOptions) -> PythonRoom:
+        raise SandboxUnavailable("no walls here")
+
+    monkeypatch.setattr(RunOptions, "room", refuse)
+    check = PythonTests()
+    with pytest.raises(SandboxUnavailable, match="no walls here"):
+        check.check(Response(parts=(Text(text=RIGHT),)), TESTS, None)
 
 
 @pytest.mark.parametrize(
