@@ -76,23 +76,22 @@ def _content(view: View) -> dict[str, object]:
 
 def _plots(view: DecisionView, key: str) -> dict[str, object]:
     try:
-        from assay.report import plots
+        from assay.report.bars import kinds_bars, latencies
+        from assay.report.tradeoff import candidates_tradeoff, kind_tradeoff
 
         sides: dict[str, str] = {one.name: one.side for one in view.candidates}
         return {
-            "tradeoff": _both(lambda width, key: plots.candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
-            "bars": _both(lambda width, key: plots.kinds_bars(view.kinds, width, key), f"{key}-kinds"),
-            "latency": _both(lambda width, key: plots.latencies(view.candidates, width, key), f"{key}-time"),
-            "kind_plots": [
-                plots.kind_tradeoff(kind, sides, f"{key}-kind{place}") for place, kind in enumerate(view.kinds)
-            ],
+            "tradeoff": _both(lambda width, key: candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
+            "bars": _both(lambda width, key: kinds_bars(view.kinds, width, key), f"{key}-kinds"),
+            "latency": _both(lambda width, key: latencies(view.candidates, width, key), f"{key}-time"),
+            "kind_plots": [kind_tradeoff(kind, sides, f"{key}-kind{place}") for place, kind in enumerate(view.kinds)],
         }
     except ImportError as error:
         raise _missing(error) from error
 
 
 def _both(draw: Callable[[float, str], str], key: str) -> Plot:
-    from assay.report.plots import NARROW, WIDE
+    from assay.report.canvas import NARROW, WIDE
 
     return Plot(draw(WIDE, f"{key}-w"), draw(NARROW, f"{key}-n"))
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from assay.report.shown import visible
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -58,5 +60,5 @@ def _dress(svg: str, key: str, title: str) -> str:
     body = re.sub(r"\s+", " ", body).replace("> <", "><")
     return (
         f'<svg class="plot" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'aria-labelledby="{key}-title"><title id="{key}-title">{html.escape(title)}</title>{body.strip()}'
+        f'aria-labelledby="{key}-title"><title id="{key}-title">{html.escape(visible(title))}</title>{body.strip()}'
     )
