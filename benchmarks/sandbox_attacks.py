@@ -302,6 +302,13 @@ for path in ('/proc/@PARENTPID@/mem', '/proc/@PARENTPID@/maps', '/proc/@CANARYPI
     try: open(path, 'rb').read(1); print('ESC', path)
     except OSError: pass
 """
+ATTACKS["others_links"] = """
+import os
+for pid in (@PARENTPID@, @CANARYPID@):
+    for name in ('exe', 'cwd', 'root', 'fd/0', 'ns/net'):
+        try: print('ESC', os.readlink('/proc/%d/%s' % (pid, name)))
+        except OSError: pass
+"""
 ATTACKS["others_priority"] = """
 import os
 for attempt in (lambda: os.setpriority(os.PRIO_PROCESS, @CANARYPID@, 5), lambda: os.nice(-20) and None,
@@ -354,6 +361,17 @@ ATTACKS["other_numbers"] = (
 for base in (0x40000000, 512):
     result, code = call(base + 39, base + 172)
     if result > 0: print('SURF another table of calls', base)
+"""
+)
+ATTACKS["compatible_call"] = (
+    _SYSCALL
+    + """
+import mmap
+if not ARM:  # getpid by the 32-bit door: mov eax, 20; int 0x80; ret
+    page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(bytes.fromhex('b814000000cd80c3'))
+    door = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+    if door() > 0: print('SURF the calls of another architecture')
 """
 )
 ATTACKS["terminal"] = """

@@ -178,6 +178,24 @@ def test_nothing_of_the_environment(room: PythonRoom, monkeypatch: pytest.Monkey
     assert "HOME" in inside
 
 
+def test_three_descriptors_and_no_more(room: PythonRoom) -> None:
+    """Nothing of ours is open inside but input, output and errors."""
+    code = """
+import os
+def is_open(number):
+    try: return bool(os.fstat(number))
+    except OSError: return False
+print([number for number in range(1024) if is_open(number)])
+"""
+    read_fd, write_fd = os.pipe()
+    os.set_inheritable(read_fd, True)
+    try:
+        assert room.run(code).stdout == b"[0, 1, 2]\n"
+    finally:
+        os.close(read_fd)
+        os.close(write_fd)
+
+
 # ------------------------------------------------------------------------------------------- limits
 
 
