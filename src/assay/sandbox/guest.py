@@ -6,6 +6,7 @@ with its length before it; what is left there is the job's own standard input.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import sys
@@ -47,6 +48,7 @@ def prepare(setup: dict[str, Any]) -> None:
 
     for number, soft, hard in setup["limits"]:
         resource.setrlimit(number, (soft, hard))
+    gc.freeze()  # what is there by now stays to the end: two milliseconds less of collecting when the job is done
 
 
 def place(files: dict[str, bytes]) -> None:
