@@ -28,7 +28,7 @@ from assay.weights.store import Store
 
 if TYPE_CHECKING:
     from assay.ledger.store import Ledger
-    from assay.providers.local.memory import EngineState
+    from assay.providers.local.places import EngineState
     from assay.providers.local.pool import EnginePool
 
 

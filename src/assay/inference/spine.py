@@ -31,7 +31,7 @@ from assay.privacy.label import effective_label
 from assay.types import Event, Failed, Folder, Label, Request, Response
 
 if TYPE_CHECKING:
-    from assay.providers.local.memory import EngineState
+    from assay.providers.local.places import EngineState
 
 
 class Options(NamedTuple):

@@ -15,8 +15,9 @@ import msgspec
 
 from assay.config.schema import Engine as Settings
 from assay.errors import AssayError, ConfigError, EngineCrashed, ProviderError
-from assay.providers.local.memory import EngineState, Memory
+from assay.providers.local.memory import Memory
 from assay.providers.local.need import Need, need_of
+from assay.providers.local.places import EngineState
 from assay.providers.local.process import COMMAND, START_TIMEOUT_S, EngineProcess
 from assay.providers.local.shares import Shares
 from assay.providers.local.slots import Slots

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
-
-import msgspec
 
 from assay.errors import EngineCrashed, NoMemory
 from assay.providers.local.machine import available_bytes, memory_bytes
 from assay.providers.local.need import GIB, Need, gib
+from assay.providers.local.places import EngineState, Place, Tenant, Wait, doing, enough, held_bytes, last_use, worded
 from assay.providers.provider import Meter
 
 SHARE = 0.5
@@ -35,91 +32,7 @@ TURN_S = 5.0
 WATCH_S = 5.0
 POLL_S = 0.5
 
-State = Literal["unloaded", "waiting", "loading", "running", "unloading"]
-
-
-class EngineState(msgspec.Struct, frozen=True, kw_only=True):
-    """What one engine is doing, for people and monitors.
-
-    Attributes:
-        engine: name of the file of weights, without its ending.
-        state: `waiting` is for memory, `running` is loaded, whether it serves or not.
-        requests: that hold it, those in line for a slot included.
-        waiting: requests that wait for memory to load it.
-        waiting_s: how long the first of them has waited.
-        need_bytes: the estimate; None = it was not looked at yet.
-        measured_bytes: resident memory of the running engine.
-        limit_bytes: what all engines may hold together.
-    """
-
-    engine: str
-    state: State
-    requests: int = 0
-    waiting: int = 0
-    waiting_s: float | None = None
-    need_bytes: int | None = None
-    measured_bytes: int | None = None
-    limit_bytes: int
-
-
-class Tenant(Protocol):
-    """An engine, as far as memory is concerned."""
-
-    name: str
-    idle_s: float
-
-    @property
-    def is_loading(self) -> bool:
-        """Whether a start is under way."""
-        ...
-
-    @property
-    def measured_bytes(self) -> int | None:
-        """Resident memory; None when it is not running."""
-        ...
-
-    async def unload(self) -> None:
-        """Stop it; it may be loaded again."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class _Place:
-    """An engine that may be in memory."""
-
-    tenant: Tenant
-    need_bytes: int
-    users: int = 0
-    used_at: float = 0.0
-    idle: asyncio.TimerHandle | None = None
-    leaving: asyncio.Task[None] | None = None
-
-    @property
-    def held_bytes(self) -> int:
-        """Measured where it runs, else what was estimated."""
-        measured = self.tenant.measured_bytes
-        return self.need_bytes if measured is None else measured
-
-    @property
-    def unseen_bytes(self) -> int:
-        """What it will still take of the machine."""
-        return self.need_bytes if self.tenant.measured_bytes is None else 0
-
-    @property
-    def is_idle(self) -> bool:
-        return not self.users and self.leaving is None
-
-
-@dataclass(slots=True, eq=False)
-class _Wait:
-    """A request that waits until its engine may be in memory."""
-
-    tenant: Tenant
-    need_bytes: int
-    since: float
-    granted: asyncio.Future[_Place]
-    turn_at: float | None = None  # set once it is the first in line
-    displaces: frozenset[Tenant] = field(default_factory=frozenset)
+_ADVICE = "raise local.memory_gib or local.load_timeout_s, or ask again when less is running"
 
 
 class Memory:
@@ -146,9 +59,9 @@ class Memory:
         self._wait_s = wait_s
         self._available = available
         self._clock = clock
-        self._places: dict[Tenant, _Place] = {}
+        self._places: dict[Tenant, Place] = {}
         self._measured: dict[Tenant, int] = {}
-        self._waiting: list[_Wait] = []
+        self._waiting: list[Wait] = []
         self._timer: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
@@ -180,7 +93,7 @@ class Memory:
         waits = [wait for wait in self._waiting if wait.tenant is tenant]
         return EngineState(
             engine=tenant.name,
-            state=_state(place, waits),
+            state=doing(place, waits),
             requests=place.users if place is not None else 0,
             waiting=len(waits),
             waiting_s=round(self._clock() - waits[0].since, 3) if waits else None,
@@ -200,25 +113,25 @@ class Memory:
 
     # ------------------------------------------------------------------------------------------- users
 
-    def _open(self, tenant: Tenant) -> _Place | None:
+    def _open(self, tenant: Tenant) -> Place | None:
         """The place of an engine that takes requests now."""
         place, head = self._places.get(tenant), self._head()
         if place is None or place.leaving is not None or (head is not None and tenant in head.displaces):
             return None
         return place
 
-    def _head(self) -> _Wait | None:
+    def _head(self) -> Wait | None:
         """Who is next; those who were cancelled and are about to leave do not count."""
         return next((wait for wait in self._waiting if not wait.granted.done()), None)
 
-    def _use(self, place: _Place) -> None:
+    def _use(self, place: Place) -> None:
         place.users += 1
         place.used_at = self._clock()
         if place.idle is not None:
             place.idle.cancel()
             place.idle = None
 
-    def _leave(self, place: _Place) -> None:
+    def _leave(self, place: Place) -> None:
         place.users -= 1
         place.used_at = self._clock()
         measured = place.tenant.measured_bytes
@@ -231,7 +144,7 @@ class Memory:
                 place.idle = asyncio.get_running_loop().call_later(place.tenant.idle_s, self._unload_idle, place)
         self._settle()
 
-    async def _wait_for_room(self, tenant: Tenant, need: Need, meter: Meter) -> _Place:
+    async def _wait_for_room(self, tenant: Tenant, need: Need, meter: Meter) -> Place:
         need_bytes = self._measured.get(tenant, need.total_bytes)
         if need_bytes > self.limit_bytes:
             measured = f"{gib(need_bytes)} GiB (measured)" if tenant in self._measured else str(need)
@@ -239,7 +152,7 @@ class Memory:
                 f"{tenant.name} needs {measured}, and the memory for local engines is {gib(self.limit_bytes)} GiB: "
                 f"raise local.memory_gib, or lower the deployment's engine.context_tokens or engine.slots"
             )
-        wait = _Wait(tenant, need_bytes, self._clock(), asyncio.get_running_loop().create_future())
+        wait = Wait(tenant, need_bytes, self._clock(), asyncio.get_running_loop().create_future())
         self._waiting.append(wait)
         self._settle()
         if not wait.granted.done():
@@ -257,7 +170,7 @@ class Memory:
         meter.waiting_for = None
         return place
 
-    async def _granted(self, wait: _Wait) -> _Place:
+    async def _granted(self, wait: Wait) -> Place:
         """The place once it is granted; a cancelled wait leaves nothing behind."""
         try:
             return await wait.granted
@@ -272,7 +185,7 @@ class Memory:
         """Whatever has changed: let in who may enter, make room for who is next, free what is too much."""
         self._let_in()
         while (head := self._head()) is not None and head.tenant not in self._places and self._fits(head):
-            self._places[head.tenant] = _Place(head.tenant, head.need_bytes)
+            self._places[head.tenant] = Place(head.tenant, head.need_bytes)
             self._let_in()
         self._relieve()
         self._look_again()
@@ -288,7 +201,7 @@ class Memory:
                 self._use(place)
                 wait.granted.set_result(place)
 
-    def _fits(self, head: _Wait) -> bool:
+    def _fits(self, head: Wait) -> bool:
         """Whether the first in line may load now; if not, room is made as far as that is allowed."""
         now = self._clock()
         if head.turn_at is None:
@@ -296,22 +209,22 @@ class Memory:
         lacking = self._lacking(head.need_bytes)
         if lacking <= 0:
             return True
-        places = sorted(self._places.values(), key=_last_use)
+        places = sorted(self._places.values(), key=last_use)
         idle = [place for place in places if place.is_idle]
         busy = [place for place in places if place.users]
-        from_leaving = _held(place for place in places if place.leaving is not None)
-        is_turn = now >= head.turn_at and from_leaving + _held(idle) + _held(busy) >= lacking
-        if is_turn or from_leaving + _held(idle) >= lacking:
-            for place in _enough(idle, lacking - from_leaving):
+        from_leaving = held_bytes(place for place in places if place.leaving is not None)
+        is_turn = now >= head.turn_at and from_leaving + held_bytes(idle) + held_bytes(busy) >= lacking
+        if is_turn or from_leaving + held_bytes(idle) >= lacking:
+            for place in enough(idle, lacking - from_leaving):
                 self._unload(place)
         if is_turn and not head.displaces:
-            in_the_way = _enough(busy, lacking - from_leaving - _held(idle))
+            in_the_way = enough(busy, lacking - from_leaving - held_bytes(idle))
             head.displaces = frozenset(place.tenant for place in in_the_way)
         return False
 
     def _lacking(self, need_bytes: int) -> int:
         """Bytes that must become free before this much fits into the budget and into the machine."""
-        held = _held(self._places.values())
+        held = held_bytes(self._places.values())
         unseen = sum(place.unseen_bytes for place in self._places.values())
         free = self._available() - self.floor_bytes - unseen
         return need_bytes - min(self.limit_bytes - held, free)
@@ -322,13 +235,13 @@ class Memory:
             return  # one at a time: what it frees is seen only afterwards
         idle = [place for place in self._places.values() if place.is_idle]
         if idle and self._lacking(0) > 0:
-            self._unload(min(idle, key=_last_use))
+            self._unload(min(idle, key=last_use))
 
-    def _unload_idle(self, place: _Place) -> None:
+    def _unload_idle(self, place: Place) -> None:
         if place.is_idle:
             self._unload(place)
 
-    def _unload(self, place: _Place) -> asyncio.Task[None]:
+    def _unload(self, place: Place) -> asyncio.Task[None]:
         if place.idle is not None:
             place.idle.cancel()
             place.idle = None
@@ -336,7 +249,7 @@ class Memory:
             place.leaving = asyncio.create_task(self._end(place))
         return place.leaving
 
-    async def _end(self, place: _Place) -> None:
+    async def _end(self, place: Place) -> None:
         try:
             await place.tenant.unload()
         finally:
@@ -354,43 +267,8 @@ class Memory:
 
     def _holders(self) -> str:
         """Who has the memory, for a message."""
-        names = ", ".join(_holder(place) for place in self._places.values()) or "no local engine"
+        names = ", ".join(worded(place) for place in self._places.values()) or "no local engine"
         return (
-            f"{gib(_held(self._places.values()))} of {gib(self.limit_bytes)} GiB are held by {names}; "
+            f"{gib(held_bytes(self._places.values()))} of {gib(self.limit_bytes)} GiB are held by {names}; "
             f"the machine has {gib(max(0, self._available()))} GiB free"
         )
-
-
-_ADVICE = "raise local.memory_gib or local.load_timeout_s, or ask again when less is running"
-
-
-def _holder(place: _Place) -> str:
-    doing = f"{place.users} request{'s' * (place.users > 1)}" if place.users else "idle"
-    return f"{place.tenant.name} ({gib(place.held_bytes)} GiB, {doing})"
-
-
-def _held(places: Iterable[_Place]) -> int:
-    return sum(place.held_bytes for place in places)
-
-
-def _last_use(place: _Place) -> float:
-    return place.used_at
-
-
-def _enough(places: Iterable[_Place], wanted_bytes: int) -> list[_Place]:
-    """The first of these places that together hold as much as is wanted, or all of them."""
-    taken: list[_Place] = []
-    for place in places:
-        if wanted_bytes <= 0:
-            break
-        taken.append(place)
-        wanted_bytes -= place.held_bytes
-    return taken
-
-
-def _state(place: _Place | None, waits: list[_Wait]) -> State:
-    if place is None:
-        return "waiting" if waits else "unloaded"
-    if place.leaving is not None:
-        return "unloading"
-    return "running" if place.tenant.measured_bytes is not None else "loading"
