@@ -9,12 +9,16 @@ from assay.config.schema import Config
 from assay.evals.scorecard import Metrics, metrics
 from assay.evals.suite import Kind, Suite
 from assay.ledger.rows import ResultRow, RunRow
+from assay.report.mask import WITHHELD, Mask
 from assay.report.places import place_of
 from assay.report.shown import visible
 from assay.report.verdict import run_details, run_verdict
 from assay.report.view import Cost, Measure, RunKind, RunView, Samples, Source
 from assay.stats.certainty import Verdict, certain, needed
 from assay.stats.intervals import upper_bound
+
+_REASON_CHARS = 300
+"""What is shown of the reason why a sample has no score."""
 
 
 def asked_part(suite: Suite, rows: Sequence[ResultRow]) -> Suite:
@@ -25,7 +29,13 @@ def asked_part(suite: Suite, rows: Sequence[ResultRow]) -> Suite:
 
 
 def run_view(
-    run: RunRow, rows: Sequence[ResultRow], config: Config, suite: Suite | None, source: Source, samples: Samples
+    run: RunRow,
+    rows: Sequence[ResultRow],
+    config: Config,
+    suite: Suite | None,
+    mask: Mask | None,
+    source: Source,
+    samples: Samples,
 ) -> RunView:
     """The view of a run.
 
@@ -34,6 +44,7 @@ def run_view(
         rows: its results.
         config: says where the target works; it may be newer than the run.
         suite: cut to what was asked; None = it is not there, and only what was asked is known.
+        mask: withholds what must stay secret; None = nobody knows what must.
         source: where the figures come from.
         samples: the samples to show.
     """
@@ -44,7 +55,7 @@ def run_view(
     kinds = _kinds(rows, config, suite)
     overall = _measure(metrics(rows, sum(kind.measure.total for kind in kinds)))
     usd, engine_s = _sum([row.cost_usd for row in rows]), _sum([row.engine_s for row in rows])
-    unscored = Counter(visible(row.unscored or "unknown") for row in rows if row.value is None)
+    unscored = Counter(_reason(row.unscored or "unknown", mask) for row in rows if row.value is None)
     return RunView(
         source=source,
         verdict=run_verdict(run.target, overall, kinds),
@@ -62,6 +73,13 @@ def run_view(
         unscored=tuple(unscored.most_common(8)),
         samples=samples,
     )
+
+
+def _reason(text: str, mask: Mask | None) -> str:
+    """Why a sample has no score. An error may quote an answer: without a mask only its class is told."""
+    if mask is None:
+        return visible(text.partition(":")[0][:_REASON_CHARS])
+    return WITHHELD if mask.hides(text) else visible(text[:_REASON_CHARS])
 
 
 def _kinds(rows: Sequence[ResultRow], config: Config, suite: Suite | None) -> tuple[RunKind, ...]:

@@ -114,14 +114,15 @@ async def _of_run(loaded: Loaded, ledger: SqliteLedger, run: RunRow, per_kind: i
     asked = asked_part(state.suite, rows) if state.suite is not None else None
     splits = {sample.split for sample in asked.samples} if asked is not None else set()
     shown = Samples(note=state.note)
-    if asked is not None and state.suite is not None and per_kind:
+    mask = state.mask
+    if asked is not None and mask is not None and per_kind:
         table = by_sample({run.target: rows})
         found = not_passed(asked, table[run.target])
         shown = show(
             found,
             table,
             {run.target: "A"},
-            Mask(state.suite.samples, changed=state.name != "same"),
+            mask,
             per_kind,
             state.note,
         )
@@ -131,6 +132,7 @@ async def _of_run(loaded: Loaded, ledger: SqliteLedger, run: RunRow, per_kind: i
             rows,
             loaded.config,
             asked,
+            mask,
             Source(
                 what="run",
                 id=run.id,
@@ -156,6 +158,11 @@ class _State(NamedTuple):
     suite: Suite | None
     name: Literal["same", "changed", "missing"]
     note: str
+
+    @property
+    def mask(self) -> Mask | None:
+        """What withholds its secrets; None where they are not known."""
+        return Mask(self.suite.samples, changed=self.name == "changed") if self.suite is not None else None
 
 
 def _suite(loaded: Loaded, digest: str) -> _State:
@@ -197,11 +204,12 @@ def _differing(
     chosen: Mapping[str, str | None],
     per_kind: int,
 ) -> Samples:
-    if asked is None or state.suite is None or not per_kind:
+    mask = state.mask
+    if asked is None or mask is None or not per_kind:
         return Samples(note=state.note)
     table = by_sample(results)
     found = differing(asked, table, chosen)
-    return show(found, table, letters, Mask(state.suite.samples, changed=state.name != "same"), per_kind, state.note)
+    return show(found, table, letters, mask, per_kind, state.note)
 
 
 def _versions(runs: Sequence[RunRow]) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ def small_view() -> DecisionView:
 
 @pytest.fixture(scope="session")
 def large_view() -> DecisionView:
-    """The view of `large`."""
-    return view_of(large())
+    """The view of a decision with more kinds than a page unfolds."""
+    return view_of(large(kinds=11))
 
 
 @pytest.fixture(scope="session")

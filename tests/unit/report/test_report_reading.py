@@ -185,6 +185,27 @@ async def test_a_run_with_unscored_samples(project: Project) -> None:
     assert "1 sample unscored: between 75% (all wrong) and 100% (all right)" in report.html()
 
 
+async def test_the_reasons_of_unscored_samples_keep_secrets(project: Project) -> None:
+    """An error may quote an answer: a canary in it is withheld, and without the suite only its class is told."""
+    project.model("ill", {})
+    grader = f'graders = [{{ check = "leak", canaries = ["{CANARY}"] }}]'
+    project.suite({"words": [{"id": "w0", "input": "word 0", "target": "yes"}]}, words=grader)
+    made = await project.choose()
+    [row] = await project.ledger.results(made.runs["ill"])
+    fields = {name: getattr(row, name) for name in row.__struct_fields__}
+    await project.ledger.add_result(
+        type(row)(**(fields | {"value": None, "scores": b"[]", "unscored": f"ValueError: cannot read {CANARY}"}))
+    )
+    report = await read_report(project.loaded, project.ledger, made.runs["ill"])
+    assert isinstance(report.view, RunView)
+    assert report.view.unscored == ((WITHHELD, 1),)
+    (project.folder / "suite" / "suite.toml").unlink()
+    report = await read_report(project.loaded, project.ledger, made.runs["ill"])
+    assert isinstance(report.view, RunView)
+    assert report.view.unscored == (("ValueError", 1),)
+    assert all(CANARY not in text for text in forms(report).values())
+
+
 async def test_nothing_to_show(project: Project) -> None:
     """No decision yet, or no such id: the error says which and what to do."""
     (project.folder / "suite").mkdir()
