@@ -17,8 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from assay.sandbox.sql import open_room
+from assay.sandbox.sql import SqlRoom, open_room
 from benchmarks import sql_gold, sql_policy
+
+_CALLS = 9
 
 
 def measure(data: Path) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def measure(data: Path) -> dict[str, Any]:
         "blocked without reason": {engine: sql_gold.blocked(asked, data, engine) for engine in sql_policy.ENGINES},
         "a used table hidden (sqlite)": sql_gold.hidden(asked, data),
         "unanswerable": sql_gold.abstention(without_answer, [q for q in asked if q.agrees], here),
-        "milliseconds of a query (p50 of 9)": speed(data / "db" / f"{asked[0].db}.sqlite"),
+        f"milliseconds of a call (p50 of {_CALLS})": speed(data / "db" / f"{asked[0].db}.sqlite"),
     }
 
 
@@ -52,7 +54,7 @@ def policy(data: Path, engine: sql_policy.Engine) -> dict[str, Any]:
 
 
 def speed(database: Path) -> dict[str, dict[str, float]]:
-    """One query a call, and ten a call, in each kind of room."""
+    """One query a call, and ten a call, in each kind of room: median wall time."""
     rooms: dict[str, dict[str, Any]] = {
         "sqlite in this process": {"isolation": "process"},
         "sqlite in a box": {},
@@ -60,24 +62,23 @@ def speed(database: Path) -> dict[str, dict[str, float]]:
         "duckdb in a box": {"engine": "duckdb"},
         "duckdb in a warm box": {"engine": "duckdb", "warm": 1},
     }
-    figures = {}
+    figures: dict[str, dict[str, float]] = {}
     for name, options in rooms.items():
         room = open_room(database=database, **options)
+        room.run("SELECT 1")
         try:
-            figures[name] = {
-                f"{n} queries": _p50_ms(lambda n=n, room=room: room.run_each(["SELECT 1"] * n)) for n in (1, 10)
-            }
+            figures[name] = {f"{count} queries": _p50_ms(room, ["SELECT 1"] * count) for count in (1, 10)}
         finally:
             room.close()
     return figures
 
 
-def _p50_ms(work: Any) -> float:
+def _p50_ms(room: SqlRoom, queries: list[str]) -> float:
     spent = []
-    for _ in range(9):
+    for _ in range(_CALLS):
         time.sleep(0.3)  # time for a box to become warm, as a model's answer would give
         begin = time.perf_counter()
-        work()
+        room.run_each(queries)
         spent.append(1000 * (time.perf_counter() - begin))
     return round(statistics.median(spent), 1)
 

@@ -139,9 +139,10 @@ def _bare_duckdb(place: Ground) -> Callable[[str], str]:
     import duckdb
 
     settings: dict[str, Any] = {"threads": 1, "memory_limit": "300MB", "autoinstall_known_extensions": False}
+    database = duckdb.connect(str(place.database), read_only=True, config=settings)
 
     def ask(sql: str) -> str:
-        with closing(duckdb.connect(str(place.database), read_only=True, config=settings)) as connection:
+        with closing(database.cursor()) as connection:
             timer = threading.Timer(1.0, connection.interrupt)
             timer.start()
             try:
