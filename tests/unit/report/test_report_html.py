@@ -1,4 +1,4 @@
-"""The page: self-contained, escaped, the same each time, and plain about missing libraries."""
+"""The page as text: self-contained, escaped, the same each time, and plain about missing libraries."""
 
 from __future__ import annotations
 
