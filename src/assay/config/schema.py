@@ -38,16 +38,34 @@ class Price(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     cache_write: Usd | None = None
 
 
+class ExampleCall(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A tool call in a few-shot example.
+
+    Attributes:
+        name: the tool.
+        arguments: what it is called with.
+    """
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+
 class Example(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One few-shot example.
 
     Attributes:
         user: what a user would say; the template is applied to it.
         assistant: the answer wanted.
+        calls: the tool calls wanted, instead of or after `assistant`: an array of `{ name, arguments }`; style `chat`.
     """
 
     user: str
-    assistant: str
+    assistant: str | None = None
+    calls: tuple[ExampleCall, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.assistant is None and not self.calls:
+            raise ValueError("an example needs `assistant` or `calls`")
 
 
 class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -61,7 +79,7 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         template: what the user's last message becomes; `{input}` stands for it.
         template_file: file with the template, instead of `template`.
         examples: few-shot turns put between instruction and input: an array of `{ user, assistant }`.
-        examples_file: file of JSON lines with `user` and `assistant`, instead of `examples`.
+        examples_file: file of JSON lines with `user`, and `assistant` or `calls`, instead of `examples`.
         style: `chat` sends turns; `text` writes everything as one text for a base model.
         schema_file: JSON schema that the answer is limited to.
         grammar_file: GBNF grammar that the answer is limited to (local engine only).

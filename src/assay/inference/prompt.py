@@ -16,7 +16,7 @@ import msgspec
 
 from assay.config.schema import Example, Settings
 from assay.errors import BadRequest, ConfigError
-from assay.types import Message, OutputFormat, Reasoning, Request, Sampling, Text, Value
+from assay.types import Message, OutputFormat, Reasoning, Request, Sampling, Text, ToolCall, ToolResult, Value
 
 _GROUPS = (
     ("system", "system_file"),
@@ -84,8 +84,8 @@ class Prompt(Value, frozen=True, kw_only=True):
         if self.template is not None and last is not None:
             turns[last] = _with_text(turns[last], self._fill(turns[last].text))
         shots: list[Message] = []
-        for example in self.examples:
-            shots += [Message.of("user", self._fill(example.user)), Message.of("assistant", example.assistant)]
+        for number, example in enumerate(self.examples):
+            shots += [Message.of("user", self._fill(example.user)), *_wanted(example, number)]
         head = [Message.of("system", self.system)] if self.system else []
         # The client's own instructions stay first; one in the middle of a conversation stays where it is.
         own = list(takewhile(lambda turn: turn.role in ("system", "developer"), turns))
@@ -96,8 +96,21 @@ class Prompt(Value, frozen=True, kw_only=True):
             given = request.prompt or ""
         else:
             given = "\n\n".join(_only_text(message) for message in request.messages)
-        shots = [f"{self._fill(example.user)} {example.assistant}" for example in self.examples]
+        shots = [f"{self._fill(example.user)} {example.assistant or ''}" for example in self.examples]
         return "\n\n".join([*([self.system] if self.system else []), *shots, self._fill(given)])
+
+
+def _wanted(example: Example, number: int) -> list[Message]:
+    """The answer of an example. Hosts refuse a call that has no result, so that each gets one."""
+    if not example.calls:
+        return [Message.of("assistant", example.assistant or "")]
+    calls = [
+        ToolCall(id=f"example_{number}_{n}", name=call.name, arguments=msgspec.json.encode(call.arguments).decode())
+        for n, call in enumerate(example.calls)
+    ]
+    said = (Text(text=example.assistant),) if example.assistant else ()
+    results = (ToolResult(call_id=call.id, name=call.name, parts=(Text(text="done"),)) for call in calls)
+    return [Message(role="assistant", parts=(*said, *calls)), *(Message(role="tool", parts=(one,)) for one in results)]
 
 
 def _with_text(message: Message, text: str) -> Message:
@@ -153,10 +166,13 @@ def compile_prompt(settings: Settings) -> Prompt:
     """
     style = settings.style or "chat"
     given = {name: value for name in _SAMPLING if (value := getattr(settings, name)) is not None}
+    examples = settings.examples or _examples(settings.examples_file)
+    if style == "text" and any(example.calls for example in examples):
+        raise ConfigError("style 'text' writes no tool calls, and an example has some; use style 'chat'")
     return Prompt(
         system=settings.system if settings.system is not None else _read(settings.system_file),
         template=_template(settings),
-        examples=settings.examples or _examples(settings.examples_file),
+        examples=examples,
         style=style,
         output=_output(settings, style),
         sampling=Sampling(**given),
@@ -188,7 +204,9 @@ def _examples(path: str | None) -> tuple[Example, ...]:
             try:
                 examples.append(msgspec.json.decode(line, type=Example))
             except (msgspec.DecodeError, UnicodeError) as error:
-                raise ConfigError(f"{path}, line {number}: not an example (user, assistant): {error}") from error
+                raise ConfigError(
+                    f"{path}, line {number}: not an example (user, assistant or calls): {error}"
+                ) from error
     return tuple(examples)
 
 

@@ -93,7 +93,7 @@ def test_a_wrong_unit_names_the_right_one(toml: str, known: str) -> None:
         (SMALL + "price_usd_per_mtok = { input = 1 }", "deployments.small.price_usd_per_mtok: missing key `output`"),
         (
             SMALL + 'settings.examples = [{ user = "a" }]',
-            "deployments.small.settings.examples[0]: missing key `assistant`",
+            "deployments.small.settings.examples[0]: an example needs `assistant` or `calls`",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assay.config.schema import Example, Settings
+from assay.config.schema import Example, ExampleCall, Settings
 from assay.errors import BadRequest, ConfigError
 from assay.inference.prompt import Prompt, compile_prompt, merge, over
 from assay.types import (
@@ -344,3 +344,32 @@ def test_everything_else_of_the_request_stays() -> None:
     sent = Prompt(system="s", sampling=Sampling(seed=1)).apply(request)
     for name in ("kind", "label", "session", "deadline_s", "stream", "extra", "model", "tools"):
         assert getattr(sent, name) == getattr(request, name)
+
+
+def test_an_example_may_call_tools() -> None:
+    """Its calls are turns of their own, each with a result, as hosts want it; all ids differ."""
+    shots = (
+        Example(user="a?", calls=(ExampleCall(name="look", arguments={"at": 1}), ExampleCall(name="wait"))),
+        Example(user="b?", assistant="One moment.", calls=(ExampleCall(name="look", arguments={"at": 2}),)),
+    )
+    sent = compile_prompt(Settings(examples=shots)).apply(Request(messages=(Message.of("user", "c?"),)))
+    assert [turn.role for turn in sent.messages] == [
+        "user", "assistant", "tool", "tool", "user", "assistant", "tool", "user",
+    ]  # fmt: skip
+    calls = [part for turn in sent.messages for part in turn.parts if isinstance(part, ToolCall)]
+    results = [part for turn in sent.messages for part in turn.parts if isinstance(part, ToolResult)]
+    assert [(call.name, call.arguments) for call in calls] == [
+        ("look", '{"at":1}'),
+        ("wait", "{}"),
+        ("look", '{"at":2}'),
+    ]
+    assert [call.id for call in calls] == [result.call_id for result in results]
+    assert len({call.id for call in calls}) == 3
+    assert sent.messages[5].text == "One moment."
+
+
+def test_an_example_with_calls_is_a_chat() -> None:
+    """One running text has no form for them."""
+    shots = (Example(user="a?", calls=(ExampleCall(name="look"),)),)
+    with pytest.raises(ConfigError, match="writes no tool calls"):
+        compile_prompt(Settings(examples=shots, style="text"))
