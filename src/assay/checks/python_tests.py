@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import json
+import marshal
 import secrets
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -98,7 +98,7 @@ class PythonTests:
             "modules": tests.modules,
             "own_comparisons": self._options.own_comparisons,
         }
-        frames = (json.dumps(work).encode(), tests.source.encode(), token.encode())
+        frames = (marshal.dumps(work), tests.source.encode(), token.encode())
         outcome = self._room.run(_PROGRAM, stdin=b"".join(b"%08x" % len(frame) + frame for frame in frames))
         return _result(_verdict(outcome.stdout, token), outcome, tests, code)
 

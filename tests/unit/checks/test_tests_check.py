@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,16 @@ def add(a, b):
     own = inner()
     return next(own)
 """,
+    "looks at memory": """
+import ctypes
+def add(a, b):
+    return ctypes.cast(id(a), ctypes.POINTER(ctypes.c_long)).contents.value + len(ctypes.string_at(id(a), 8))
+""",
+    "calls the interpreter": """
+import ctypes
+def add(a, b):
+    return ctypes.pythonapi.PyEval_GetFrame()
+""",
     "looks at all objects": """
 import gc
 def add(a, b):
@@ -256,6 +267,23 @@ def add(a: T, b: T) -> T:
     return Pair(a, Point(b).x).a + Other(a, b).b
 """
     result = graded(code)
+    assert result.passed, result.explanation
+
+
+def test_the_standard_library_can_be_imported() -> None:
+    """No module of it looks at the stack in a way that the guard would refuse when it is imported."""
+    names = sorted(name for name in sys.stdlib_module_names - {"antigravity", "this", "idlelib"} if name[0] != "_")
+    code = f"""
+refused = []
+for name in {names!r}:
+    try:
+        __import__(name)
+    except ValueError:
+        refused.append(name)
+    except Exception:
+        pass  # not on this system, or not at this size
+"""
+    result = graded(code, "assert refused == []")
     assert result.passed, result.explanation
 
 
