@@ -7,7 +7,8 @@ call is required (docs/decisions/016-local-tool-calls.md). So the request that t
 - The answer is limited by a schema to one of these forms: a call `{"tool": NAME, "arguments": {...}}`, several of
   them as an array, or `{"answer": TEXT}`; which ones, `tool_choice` and `parallel_tool_calls` say.
 - Earlier answers and calls stand in the history in the same forms, a tool's result as a user's turn
-  `Result of NAME: ...`, for most templates know no other roles.
+  `Result of NAME: ...`, for most templates know no other roles. It ends with what to do now: without that a model
+  of 0.5 B parameters repeated its call in 3 of 4 cases, with it in none.
 
 `tool_answer` turns what the model writes back into calls and text.
 """
@@ -31,6 +32,7 @@ MAX_CALLS = 8
 """Calls in one answer; without a limit a small model repeats itself until its tokens are spent."""
 
 _NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}}
+_NOW = 'Now reply with {"answer": TEXT}, or call another tool.'
 TEXT: JsonObject = {"type": "string"}
 """The schema of an answer that is nothing but text."""
 
@@ -80,7 +82,7 @@ def as_text(request: Request, offer: Offer | None) -> Request:
     Raises:
         BadRequest: a tool's schema refers to another document, or a result is not text.
     """
-    turns = _history(request.messages, told=offer is not None)
+    turns = _history(request.messages, offer)
     output = request.output
     if offer is not None:
         turns = _instructed(turns, instruction(offer))
@@ -195,20 +197,31 @@ def _instructed(turns: tuple[Message, ...], text: str) -> tuple[Message, ...]:
     return (Message.of("system", text), *turns)
 
 
-def _history(messages: tuple[Message, ...], *, told: bool) -> tuple[Message, ...]:
-    """The turns with calls and results as text; answers too, where the model is `told` to write them as JSON."""
+def _history(messages: tuple[Message, ...], offer: Offer | None) -> tuple[Message, ...]:
+    """The turns with calls and results as text; answers too, where the model is told to write them as JSON."""
     names: dict[str, str] = {}
     turns: list[Message] = []
-    after_result = False
+    results: list[str] = []
     for message in messages:
-        is_result = any(isinstance(part, ToolResult) for part in message.parts)
-        turn = _turn(message, names, told=told)
-        if after_result and turn.role == "user" and all(isinstance(part, Text) for part in turn.parts):
-            turn = Message.of("user", f"{turns.pop().text}\n{turn.text}")  # some templates want roles to alternate
-            is_result = True
-        turns.append(turn)
-        after_result = is_result
-    return tuple(turns)
+        turn = _turn(message, names, told=offer is not None)
+        if any(isinstance(part, ToolResult) for part in message.parts):
+            results.append(turn.text)
+        elif results and turn.role == "user" and all(isinstance(part, Text) for part in turn.parts):
+            turns.append(Message.of("user", "\n".join([*results, turn.text])))  # some templates want roles to alternate
+            results.clear()
+        else:
+            turns += _reported(results, offer)
+            turns.append(turn)
+            results.clear()
+    return (*turns, *_reported(results, offer))
+
+
+def _reported(results: list[str], offer: Offer | None) -> list[Message]:
+    """Results that nobody has said anything about, as one turn with what is to be done now."""
+    if not results:
+        return []
+    now = [_NOW] if offer is not None and offer.answer is not None else []
+    return [Message.of("user", "\n".join([*results, *now]))]
 
 
 def _turn(message: Message, names: dict[str, str], *, told: bool) -> Message:

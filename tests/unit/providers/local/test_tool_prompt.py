@@ -143,6 +143,18 @@ def test_calls_and_results_of_the_history_are_told_in_the_same_form() -> None:
     assert as_text(one, offer()).messages[1].text == 'Look:\n{"tool": "stock", "arguments": {"part": "BX-1"}}'
 
 
+def test_results_end_with_what_to_do_now() -> None:
+    """Where an answer may follow; not where a call must, where the user goes on, or where nothing was told of JSON."""
+    result = Message(role="tool", parts=(ToolResult(call_id="1", name="stock", parts=(Text(text="4"),)),))
+    asked = msgspec.structs.replace(ASK, messages=(*ASK.messages, result, result))
+    free, bound = offer(), offer(tool_choice=ToolChoice(mode="required"))
+    told = "Result of stock: 4\nResult of stock: 4"
+    assert as_text(asked, free).messages[-1].text == told + '\nNow reply with {"answer": TEXT}, or call another tool.'
+    assert as_text(asked, bound).messages[-1].text == as_text(asked, None).messages[-1].text == told
+    going_on = msgspec.structs.replace(asked, messages=(*asked.messages, Message.of("user", "Hm")))
+    assert as_text(going_on, free).messages[-1].text == told + "\nHm"
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
