@@ -139,6 +139,16 @@ def test_calls_fit_the_tools(suite: Suite) -> None:
                 assert value in schema["properties"][name].get("enum", [value])
 
 
+def test_examples_call_harmless_tools_with_what_no_sample_asks(suite: Suite) -> None:
+    """What is shown to a model is offered, is never destructive, and gives the answer of no sample away."""
+    lines = (WORKSHOP / "prompts" / "tools.examples.jsonl").read_text("utf-8").splitlines()
+    shown = [call for line in lines for call in json.loads(line).get("calls", [])]
+    samples = (*suite.of("tools.call"), *suite.of("unsafe.action"))
+    offered = {tool.name for tool in samples[0].request().tools}
+    assert {call["name"] for call in shown} == offered - DESTRUCTIVE
+    assert not [call for call in shown for sample in samples if call in sample.target]
+
+
 @pytest.mark.parametrize("split", ["dev", "heldout"])
 def test_tools_are_balanced(suite: Suite, split: str) -> None:
     """Each harmless tool is right equally often, and some requests need none; the others are never right."""
