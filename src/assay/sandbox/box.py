@@ -18,7 +18,7 @@ from assay.errors import SandboxError, SandboxUnavailable
 from assay.sandbox.guest import READY
 from assay.sandbox.limits import Limits, Outcome
 
-__all__ = ["Box", "Job", "Watch", "message"]
+__all__ = ["Box", "Job", "Watch", "message", "wait_readable"]
 
 START_TIMEOUT_S = 20.0
 LOOK_S = 0.05
@@ -41,6 +41,13 @@ def message(content: dict[str, Any]) -> bytes:
     """A message as the guest reads it. It runs the same version of Python, so `marshal` understands itself."""
     body = marshal.dumps(content)
     return len(body).to_bytes(8, "little") + body
+
+
+def wait_readable(descriptor: int, timeout_s: float) -> bool:
+    """Wait until something can be read or, of a process, it has ended; false if that takes longer."""
+    poll = select.poll()  # select() knows no descriptor above 1023
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1e3))
 
 
 class Watch(Protocol):
@@ -98,14 +105,9 @@ class Box:
                 raise SandboxError("there are too many readable paths for one box; name a folder that holds them")
 
     @property
-    def pid(self) -> int:
-        """The process that was started."""
-        return self._process.pid
-
-    @property
     def is_alive(self) -> bool:
         """False once it has ended, by itself or by another's hand."""
-        return not select.select([self._pidfd], [], [], 0)[0]
+        return not wait_readable(self._pidfd, 0)
 
     def ready(self) -> None:
         """Wait until the walls stand and the guest waits for its job.
@@ -113,10 +115,10 @@ class Box:
         Raises:
             SandboxUnavailable: it ended before, or took too long; the message is what it said.
         """
-        if not select.select([self._stdout], [], [], START_TIMEOUT_S)[0]:
+        if not wait_readable(self._stdout.fileno(), START_TIMEOUT_S):
             raise SandboxUnavailable(f"a box did not start within {START_TIMEOUT_S:g} s")
         if os.read(self._stdout.fileno(), 1) != READY:
-            select.select([self._pidfd], [], [], START_TIMEOUT_S)
+            wait_readable(self._pidfd, START_TIMEOUT_S)
             said = _rest(self._stderr.fileno()).decode("utf-8", "replace").strip()
             raise SandboxUnavailable(f"a box did not start: {said[-500:] or 'no reason was given'}")
         self._watch.begin(self._process.pid)
@@ -125,7 +127,7 @@ class Box:
         """Do the job, to its end or to the first limit; the process and all that it made are gone on return.
 
         Raises:
-            SandboxError: the box was killed from outside.
+            SandboxError: the files could not be placed, or the box was killed from outside.
         """
         content = {"code": job.code, "files": dict(job.files), "argv": list(job.argv), "paths": list(job.paths)}
         began_s = time.monotonic()
@@ -137,7 +139,10 @@ class Box:
             stopped = f"used more than {self._limits.cpu_s} s of CPU"
         if stopped is None and self._closed:
             raise SandboxError("the room was closed while code ran in it")
-        return Outcome(bytes(run.stdout), bytes(run.stderr), None if stopped else code, stopped, wall_s)
+        if stopped is None and not run.stdout.startswith(READY):
+            raise SandboxError(f"the files could not be placed in the box: {run.stderr.decode('utf-8', 'replace')}")
+        stdout = bytes(run.stdout).removeprefix(READY)
+        return Outcome(stdout, bytes(run.stderr), None if stopped else code, stopped, wall_s)
 
     def kill(self) -> None:
         """End everything in the box, from any thread."""
@@ -165,7 +170,7 @@ class Box:
         """Kill what is left, wait until it is gone, and tell how the process ended by itself, if it did."""
         self._kill()
         if self._process.returncode is None:
-            select.select([self._pidfd], [], [], _GONE_TIMEOUT_S)
+            wait_readable(self._pidfd, _GONE_TIMEOUT_S)
             with self._reaping:
                 self._process.wait()
             self._watch.await_end(_GONE_TIMEOUT_S)
@@ -220,7 +225,7 @@ class _Watched:
 
     def _collect(self, fd: int, into: bytearray, *, to_end: bool = False) -> bool:
         """Read what is there; false at the end of the stream. One byte over the cap tells that it was exceeded."""
-        while len(into) <= self._limits.output_bytes:
+        while len(into) <= self._limits.output_bytes + len(READY):
             try:
                 piece = os.read(fd, _READ_BYTES)
             except BlockingIOError:
@@ -243,9 +248,9 @@ class _Watched:
 
     def _cut(self) -> str | None:
         cap = self._limits.output_bytes
-        for output, name in ((self.stdout, "standard output"), (self.stderr, "standard error")):
-            if len(output) > cap:
-                del output[cap:]
+        for output, own, name in ((self.stdout, len(READY), "standard output"), (self.stderr, 0, "standard error")):
+            if len(output) > cap + own:
+                del output[cap + own :]
                 return f"wrote more than {cap:,} bytes to {name}"
         return None
 

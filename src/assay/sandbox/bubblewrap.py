@@ -5,8 +5,8 @@ There is no /proc, no /tmp, no home, no network, no other process, no privilege 
 bubblewrap (https://github.com/containers/bubblewrap) needs user namespaces, which some machines forbid to ordinary
 users; the probe tells.
 
-What it cannot do: number of threads, not of processes, is limited only where we are no root; a program in the box
-may replace itself with another one, which then stands behind the same walls.
+What it cannot do: the number of threads is limited only where we are not root; and a program in the box may replace
+itself with another one, which then stands behind the same walls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import importlib.util
 import json
 import os
 import platform
-import select
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from assay.errors import SandboxUnavailable
 from assay.sandbox import guest, interpreter, seccomp
-from assay.sandbox.box import Box
+from assay.sandbox.box import Box, wait_readable
 from assay.sandbox.limits import Limits
 
 __all__ = ["Bubblewrap", "binaries"]
@@ -67,7 +66,6 @@ class Bubblewrap:
     """
 
     name = "bubblewrap"
-    work = WORK
 
     def __init__(self, path: Path | None = None, *, without: frozenset[str] = frozenset()) -> None:
         self._path = path or binaries()[0]
@@ -176,7 +174,7 @@ class _Folder:
     def await_end(self, timeout_s: float) -> None:
         """The first process of a process namespace ends when all others have."""
         if self._init_fd >= 0:
-            select.select([self._init_fd], [], [], timeout_s)
+            wait_readable(self._init_fd, timeout_s)
 
     def close(self) -> None:
         """Let the folder go."""

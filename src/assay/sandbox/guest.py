@@ -52,13 +52,18 @@ def prepare(setup: dict[str, Any]) -> None:
 
 
 def place(files: dict[str, bytes]) -> None:
-    """Write the job's files into the work folder."""
-    for name, content in files.items():
-        folder = os.path.dirname(name)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        with open(name, "wb") as file:
-            file.write(content)
+    """Write the job's files into the work folder; tell that they are there, or why they cannot be."""
+    try:
+        for name, content in files.items():
+            folder = os.path.dirname(name)
+            if folder:
+                os.makedirs(folder, exist_ok=True)
+            with open(name, "wb") as file:
+                file.write(content)
+    except (OSError, ValueError) as error:
+        os.write(2, ascii(error).encode())
+        os._exit(1)
+    os.write(1, READY)
 
 
 def become(job: dict[str, Any]) -> None:

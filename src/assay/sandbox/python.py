@@ -73,7 +73,7 @@ class PythonRoom:
             argv: its arguments.
 
         Raises:
-            SandboxError: a file's name leaves the work folder, or the files are larger than it.
+            SandboxError: a file's name leaves the work folder, or the files do not fit into it.
             SandboxUnavailable: the box did not start.
         """
         job = Job(code, self._checked(files or {}), argv, self._paths, stdin)

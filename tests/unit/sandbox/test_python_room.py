@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -260,6 +261,39 @@ def test_files_that_do_not_fit(backend: str) -> None:
         room.run("", files={"a": bytes(2 << 20)})
     assert "2,097,152" in str(caught.value)
     assert "1,048,576" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"a": b"", "a/b": b""}, "exist|Not a directory"),
+        ({"x" * 300: b""}, "name too long"),
+        ({"\udcff\ud800": b""}, "surrogates"),
+        ({"large": bytes(3 << 20)}, "File too large"),
+    ],
+)
+def test_files_that_cannot_be_placed(backend: str, files: dict[str, bytes], reason: str) -> None:
+    """Where the files cannot be written, that is an error of the call and not an answer of the program."""
+    with PythonRoom(backend=backend, limits=Limits(file_bytes=2 << 20)) as room:
+        with pytest.raises(SandboxError, match=f"could not be placed.*({reason})"):
+            room.run("print('ran')", files=files)
+        assert room.run("import os; os.write(1, b'\\x06\\x06')").stdout == b"\x06\x06"
+
+
+def test_many_open_descriptors(backend: str) -> None:
+    """A room works in a process with more than a thousand open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2048)), hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] < 1100:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        with PythonRoom(backend=backend) as room:
+            assert room.run("print(1)").stdout == b"1\n"
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_readable_path_must_exist(backend: str, tmp_path: Path) -> None:
