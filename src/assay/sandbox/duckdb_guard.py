@@ -118,7 +118,7 @@ class DuckdbGuard:
             for row in chunk:
                 if len(rows) == self._row_cap:
                     return Rows(columns, rows, truncated=True)
-                rows.append(tuple(map(plain, row)))
+                rows.append(tuple(map(_plain, row)))
                 size += sum(len(value) if isinstance(value, str | bytes) else 8 for value in rows[-1])
             if size > self._result_bytes:
                 raise SandboxError(f"the result is larger than {self._result_bytes:,} bytes")
@@ -151,7 +151,7 @@ def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stat
     return statements[0]
 
 
-def plain(value: Any) -> Value:
+def _plain(value: Any) -> Value:
     """A cell as SQLite would give it: times as ISO text, decimals as numbers, lists and structs as JSON."""
     if value is None or isinstance(value, str | float | bytes):
         return value
@@ -171,5 +171,5 @@ def _nested(value: Any) -> Any:
         return {str(key): _nested(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_nested(inner) for inner in value]
-    scalar = plain(value)
+    scalar = _plain(value)
     return scalar.hex() if isinstance(scalar, bytes) else scalar

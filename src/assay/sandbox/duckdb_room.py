@@ -77,8 +77,8 @@ class DuckdbRoom:
         warm: int = 0,
         backend: str | None = None,
     ) -> None:
-        if importlib.util.find_spec("duckdb") is None:
-            raise ConfigError("SQL over files needs duckdb, which is not installed; pip install 'assay[duckdb]'")
+        if importlib.util.find_spec("_duckdb") is None:
+            raise ConfigError("SQL over files needs duckdb 2, which is not installed; pip install 'assay[duckdb]'")
         named = {name: _file(path) for name, path in (files or {}).items()}
         source = None if database is None else _database(database)
         self._paths = sorted({*named.values(), *([source] if source else [])})

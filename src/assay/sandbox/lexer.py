@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["Token", "ascii_lower", "expansion", "syntax_error", "tokens"]
+__all__ = ["Token", "ascii_lower", "expansion", "quoted", "syntax_error", "tokens"]
 
 # Words of SQL that a model puts in the wrong place; an error may say them whatever the tables are called.
 _KEYWORDS = frozenset({
@@ -51,6 +51,11 @@ class Token(NamedTuple):
 def ascii_lower(name: str) -> str:
     """Lower case as SQLite understands it: of A to Z only."""
     return name.translate(_UPPER_TO_LOWER)
+
+
+def quoted(name: str) -> str:
+    """`name` as an identifier of SQL, whatever signs are in it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def tokens(sql: str) -> list[Token]:

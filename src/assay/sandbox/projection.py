@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import glob
 import json
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,10 +21,10 @@ from typing import Any
 import _duckdb as duckdb  # see duckdb_guard
 
 from assay.errors import ConfigError
-from assay.sandbox.lexer import ascii_lower
+from assay.sandbox.lexer import ascii_lower, quoted
 from assay.sandbox.sqlite_source import load_table, table_names
 
-__all__ = ["READERS", "main", "project", "quoted"]
+__all__ = ["READERS", "main", "project"]
 
 _CSV = "read_csv(?, sample_size = -1, hive_partitioning = false)"
 READERS = {".csv": _CSV, ".csv.gz": _CSV, ".tsv": _CSV, ".parquet": "read_parquet(?, hive_partitioning = false)"}
@@ -40,7 +41,7 @@ def main() -> None:
     out = sys.stdout.buffer
     try:
         tables = project(_COPY, job)
-    except (ConfigError, duckdb.Error) as error:
+    except (ConfigError, duckdb.Error, sqlite3.Error) as error:
         out.write(json.dumps({"error": str(error).split("\n\n")[0]}).encode() + b"\n")
         return
     out.write(json.dumps({"tables": tables}).encode() + b"\n")
@@ -52,7 +53,7 @@ def project(copy: str, job: Mapping[str, Any]) -> dict[str, list[str]]:
 
     Raises:
         ConfigError: a table or column that is listed is not there, or no table is left.
-        duckdb.Error: a source cannot be read.
+        duckdb.Error, sqlite3.Error: a source cannot be read.
     """
     settings: dict[str, Any] = {"threads": 1, "memory_limit": "1GB", "autoload_known_extensions": False}
     connection = duckdb.connect(copy, config=settings)
@@ -77,7 +78,7 @@ def _sources(connection: duckdb.DuckDBPyConnection, job: Mapping[str, Any]) -> I
     """Name and a relation that can be selected from, for each table of the source; temporary ones are not copied."""
     if job.get("files"):
         for name, path in job["files"].items():
-            reader = READERS[suffix(path)].replace("?", _text(glob.escape(path)))
+            reader = READERS[_end(path)].replace("?", _text(glob.escape(path)))
             connection.execute(f"CREATE TEMP VIEW {quoted('source ' + name)} AS SELECT * FROM {reader}")  # noqa: S608
             yield name, quoted("source " + name)
     elif job["engine"] == "sqlite":
@@ -116,14 +117,9 @@ def _copy_table(
     return columns
 
 
-def suffix(path: str) -> str:
+def _end(path: str) -> str:
     """The end of a file's name that tells how it is read, or ""."""
     return next((end for end in sorted(READERS, key=len, reverse=True) if path.lower().endswith(end)), "")
-
-
-def quoted(name: str) -> str:
-    """`name` as an identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

@@ -1,7 +1,7 @@
 """Reading tables of a SQLite file into DuckDB, which needs an extension of its own for that, and we none.
 
 SQLite's columns hold values of any type. A column becomes the type that it was declared with if every value fits that,
-else text.
+else text; without a declared type, that of its values.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
+
+from assay.sandbox.lexer import quoted
 
 if TYPE_CHECKING:
     import _duckdb as duckdb
@@ -36,19 +38,35 @@ def table_names(path: str) -> list[str]:
 def load_table(connection: duckdb.DuckDBPyConnection, path: str, table: str, target: str) -> None:
     """Copy one table or view into a temporary table of DuckDB, `target` (quoted)."""
     with closing(_open(path)) as source:
-        name = '"' + table.replace('"', '""') + '"'
-        declared = [(row[1], row[2].upper()) for row in source.execute(f"PRAGMA table_info({name})")]
+        name = quoted(table)
+        # table_xinfo tells of generated columns too, and marks with 1 what `SELECT *` leaves out.
+        about = source.execute(f"PRAGMA table_xinfo({name})")
+        declared = [(row[1], row[2].upper()) for row in about if row[6] != 1]
         with NamedTemporaryFile(dir=".", suffix=".json") as file:
+            held: list[set[type]] = [set() for _ in declared]
             for row in source.execute(f"SELECT * FROM {name}"):  # noqa: S608 - a quoted name of the team's own file
+                for types, value in zip(held, row, strict=True):
+                    types.add(type(value))
                 file.write(json.dumps([_text(value) for value in row], ensure_ascii=False).encode() + b"\n")
             file.flush()
-            _read(connection, Path(file.name), declared, target)
+            known = [(name, _kind(kind, types)) for (name, kind), types in zip(declared, held, strict=True)]
+            _read(connection, Path(file.name), known, target)
 
 
 def _open(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(Path(path).as_uri() + "?mode=ro&immutable=1", uri=True)
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return connection
+
+
+def _kind(declared: str, held: set[type]) -> str:
+    """The declared type; that of the values where there is none (a view's expression), or BLOB and no bytes."""
+    types = held - {type(None)}
+    if declared and ("BLOB" not in declared or types == {bytes}):
+        return declared
+    if types and types <= {int, float}:
+        return "INT" if types == {int} else "REAL"
+    return "BLOB" if types == {bytes} else "TEXT"
 
 
 def _text(value: object) -> str | None:
@@ -76,5 +94,4 @@ def _column(connection: duckdb.DuckDBPyConnection, place: int, name: str, declar
         query = f'SELECT count(*) FROM "source rows" WHERE {value} IS NOT NULL AND {cast} IS NULL'  # noqa: S608
         bad = connection.execute(query).fetchone()
         cast = value if bad and bad[0] else cast
-    quoted = '"' + name.replace('"', '""') + '"'
-    return f"{cast if wanted != 'VARCHAR' else value} AS {quoted}"
+    return f"{cast if wanted != 'VARCHAR' else value} AS {quoted(name)}"
