@@ -113,7 +113,10 @@ class Ended:
         return json.loads(self.out)
 
 
-def environment(keep: Sequence[str] = ("PATH", "HOME", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV", "ASSAY_WEIGHTS")) -> dict[str, str]:
+_KEPT = ("PATH", "HOME", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV", "ASSAY_WEIGHTS")
+
+
+def environment(keep: Sequence[str] = _KEPT) -> dict[str, str]:
     """A child's environment: no keys, no settings, plain ASCII terminal."""
     return {name: os.environ[name] for name in keep if name in os.environ} | {
         "COLUMNS": "100",
