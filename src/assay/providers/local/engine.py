@@ -77,7 +77,7 @@ class Engine:
     ) -> None:
         self.weights = weights
         self.settings = settings
-        self.name = weights.stem
+        self.name = f"{weights.stem} ({settings.slots} x {settings.context_tokens} tokens)"
         self.idle_s = settings.idle_s
         self.transport = Transport()
         self.exact = exact

@@ -18,7 +18,7 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     """What one engine is doing, for people and monitors.
 
     Attributes:
-        engine: name of the file of weights, without its ending.
+        engine: its file of weights, slots and context.
         state: `waiting` is for memory, `running` is loaded, whether it serves or not.
         requests: that hold it, those in line for a slot included.
         waiting: requests that wait for memory to load it.

@@ -293,8 +293,8 @@ async def test_who_calls_tools_is_said_by_the_quirk(make: MakeProvider) -> None:
 
 async def test_the_estimate_is_near_what_an_engine_takes(make: MakeProvider) -> None:
     """The memory that its header lets expect is within 15 % of what the process holds after a long prompt."""
-    provider = make(context_tokens=1024)
-    await ask(provider, chat("word " * 700, 1))
+    provider = make(context_tokens=512)
+    await ask(provider, chat("word " * 250, 1))
     state = provider.engine.state
     assert state.state == "running"
     assert state.need_bytes == pytest.approx(state.measured_bytes, rel=0.15)
