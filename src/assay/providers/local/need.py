@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from assay.config.schema import Engine as Settings
 from assay.providers.local.child import PROMPT_PIECE_TOKENS
-from assay.weights.gguf import Array, Header, read_header
+from assay.weights.gguf import Array, Header, Tensor, read_header
 
 GIB = 1 << 30
 
@@ -22,6 +22,10 @@ PROCESS_BYTES = 48 << 20
 TOKEN_BYTES = 200
 """Measured on two models, five contexts each: interpreter and engine, and the vocabulary's texts and look-ups for
 each of its tokens. The whole estimate was 2 to 9 % above the resident memory of the engine after a long prompt."""
+
+REPACKED = {"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"}
+"""Types of which llama.cpp makes a second copy, in an order that its kernels for x86 like
+(`ggml_repack_get_optimal_repack_type`). Measured: a model with 596 MiB of Q4_K took 554 MiB more than its file and context let expect."""
 
 
 class Need(NamedTuple):
@@ -55,6 +59,7 @@ class _Facts(NamedTuple):
 def need_of(weights: Path, settings: Settings) -> Need:
     """The estimate for a file of weights with these settings; a measurement of the running engine replaces it.
 
+    Weights: the size of each tensor, twice for `REPACKED` types.
     Context: layers x key-value heads x (length of a key + of a value) x 4 bytes x tokens x slots, which is what
     llama.cpp allocates (https://github.com/ggml-org/llama.cpp, `llama_kv_cache`: one row for keys and one for values
     per layer and cell). Working memory: logits (vocabulary x 4 bytes) and attention scores (heads x context x 4 bytes)
@@ -99,12 +104,17 @@ def _facts_of(header: Header) -> _Facts:
     key, value = _fact(header, "attention.key_length") or row, _fact(header, "attention.value_length") or row
     vocabulary = header.metadata.get("tokenizer.ggml.tokens")
     return _Facts(
-        weights_bytes=sum(tensor.size_bytes or 0 for tensor in header.tensors),
+        weights_bytes=sum((tensor.size_bytes or 0) * _copies(tensor) for tensor in header.tensors),
         layers=_fact(header, "block_count"),
         heads=heads,
         key_value_floats=key_value_heads * (key + value),
         vocabulary_tokens=vocabulary.length if isinstance(vocabulary, Array) else 0,
     )
+
+
+def _copies(tensor: Tensor) -> int:
+    """How often a tensor is in memory; rows of embeddings are only looked up, and stay as they are."""
+    return 2 if tensor.type_name in REPACKED and not tensor.name.startswith("token_embd") else 1
 
 
 def _fact(header: Header, name: str) -> int:

@@ -12,22 +12,22 @@ from assay.providers.local.need import PROCESS_BYTES, TOKEN_BYTES, need_of
 Metadata = dict[str, int | str | list[int] | list[str]]
 
 
-def gguf(path: Path, metadata: Metadata) -> Path:
-    """A file with these facts and one tensor of 32 floats."""
+def gguf(path: Path, metadata: Metadata, *, tensor: str = "w", kind: int = 0) -> Path:
+    """A file with these facts and one tensor of 32 numbers: floats, or of the type with this number."""
 
     def text(value: str) -> bytes:
         return struct.pack("<Q", len(value)) + value.encode()
 
     def value(given: int | str | list[int] | list[str]) -> bytes:
         if isinstance(given, list):
-            kind = 8 if given and isinstance(given[0], str) else 4
+            of = 8 if given and isinstance(given[0], str) else 4
             items = b"".join(text(one) if isinstance(one, str) else struct.pack("<I", one) for one in given)
-            return struct.pack("<IIQ", 9, kind, len(given)) + items
+            return struct.pack("<IIQ", 9, of, len(given)) + items
         return struct.pack("<I", 8) + text(given) if isinstance(given, str) else struct.pack("<II", 4, given)
 
     head = struct.pack("<4sIQQ", b"GGUF", 3, 1, len(metadata))
     head += b"".join(text(key) + value(given) for key, given in metadata.items())
-    head += text("w") + struct.pack("<IQIQ", 1, 32, 0, 0)
+    head += text(tensor) + struct.pack("<IQIQ", 1, 32, kind, 0)
     path.write_bytes(head + bytes(-len(head) % 32) + bytes(128))
     return path
 
@@ -65,6 +65,20 @@ def test_other_ways_to_state_the_heads(tmp_path: Path, facts: Metadata, floats: 
     """Lengths of key and value, heads per layer, and facts that are missing."""
     need = need_of(gguf(tmp_path / "m.gguf", LLAMA | facts), Settings(context_tokens=256, slots=1))
     assert need.context_bytes == floats * 4 * 256
+
+
+def test_weights_that_the_engine_repacks_are_there_twice(tmp_path: Path) -> None:
+    """Blocks of four bits are copied into another order; embeddings are not, nor are other types."""
+    q4_0, q4_1 = 2, 3
+
+    def weights(tensor: str, kind: int) -> int:
+        return need_of(
+            gguf(tmp_path / f"{tensor}{kind}.gguf", LLAMA, tensor=tensor, kind=kind), Settings()
+        ).weights_bytes
+
+    assert weights("blk.0.attn_q.weight", q4_0) == 2 * 18
+    assert weights("token_embd.weight", q4_0) == 18
+    assert weights("blk.0.attn_q.weight", q4_1) == 20
 
 
 def test_a_context_is_rounded_up_as_the_engine_does(tmp_path: Path) -> None:
