@@ -91,8 +91,10 @@ def _reason_against(backend: Backend) -> str | None:
 
 
 def _faults(backend: Backend) -> str | None:
-    with tempfile.NamedTemporaryFile(prefix="assay-probe-") as outside:
-        argv = (outside.name, str(os.getpid()))
+    with tempfile.TemporaryDirectory(prefix="assay-probe-") as folder:
+        outside = Path(folder, "outside")
+        outside.touch()
+        argv = (str(outside), str(os.getpid()))
         box = backend.start(_LIMITS, ())
         try:
             box.ready()
