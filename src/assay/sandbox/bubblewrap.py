@@ -107,7 +107,7 @@ class Bubblewrap:
         if "seccomp" not in self._without:
             command += ["--seccomp", str(filter_fd)]
         command += self._files(limits, readable)
-        return [*command, "--chdir", WORK, "--", *interpreter.arguments(_guest())]
+        return [*command, "--chdir", WORK, "--", *interpreter.arguments(interpreter.text_of(guest))]
 
     def _files(self, limits: Limits, readable: Sequence[Path]) -> list[str]:
         if "files" in self._without:
@@ -125,10 +125,6 @@ def _shown(path: Path) -> list[str]:
     if path.is_symlink() and path.parent == Path("/"):
         return ["--symlink", os.readlink(path), str(path)]
     return ["--ro-bind", str(path), str(path)]
-
-
-def _guest() -> str:
-    return Path(guest.__file__).read_text(encoding="utf-8")
 
 
 def _filled_pipe(content: bytes) -> int:

@@ -8,8 +8,9 @@ import sysconfig
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
-__all__ = ["ENVIRONMENT", "arguments", "environment", "executable", "needed", "owner_mark", "packages"]
+__all__ = ["ENVIRONMENT", "arguments", "environment", "executable", "needed", "owner_mark", "packages", "text_of"]
 
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/bin:/bin",
@@ -29,6 +30,12 @@ _SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so
 def executable() -> Path:
     """The real file of the base interpreter, behind virtual environments and links."""
     return Path(os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable))
+
+
+@cache
+def text_of(module: ModuleType) -> str:
+    """A module of ours as text, to run in a box; read once, so that an upgrade beneath us mixes no versions."""
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
 
 
 def arguments(program: str) -> list[str]:

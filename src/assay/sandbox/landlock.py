@@ -80,7 +80,7 @@ class Landlock:
         folder = Folder(limits)
         try:
             process = subprocess.Popen(  # noqa: S603 - the command is ours; the code is data
-                interpreter.arguments(Path(guest.__file__).read_text(encoding="utf-8")),
+                interpreter.arguments(interpreter.text_of(guest)),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
                 env=self._environment(folder), cwd=folder.work, start_new_session=True,
             )  # fmt: skip
@@ -90,7 +90,7 @@ class Landlock:
         steps = seccomp.build(platform.machine(), strict=True, pid=process.pid)
         setup = {
             "work": str(folder.work),
-            "walls": Path(confinement.__file__).read_text(encoding="utf-8"),
+            "walls": interpreter.text_of(confinement),
             "limits": limits.resources(),
             "parent": os.getpid(),
             "abi": 0 if "files" in self._without else self._abi,
