@@ -25,7 +25,7 @@ each of its tokens. The whole estimate was 2 to 9 % above the resident memory of
 
 REPACKED = {"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"}
 """Types of which llama.cpp makes a second copy, in an order that its kernels for x86 like
-(`ggml_repack_get_optimal_repack_type`). Measured: a model with 596 MiB of Q4_K took 554 MiB more than its file and context let expect."""
+(`ggml_repack_get_optimal_repack_type`). Measured: a model with 596 MiB of Q4_K held 554 MiB more than expected."""
 
 
 class Need(NamedTuple):
