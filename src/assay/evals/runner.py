@@ -138,7 +138,8 @@ class Runner:
             run: grows by them.
             samples: in the order to ask them in.
             stop: asked before each sample; true ends the evaluation, what is in flight is awaited.
-            one_by_one: never two in flight, so that none waits for another: for latency that counts.
+            one_by_one: never two in flight, so that none waits for another: for latency that counts. Local engines
+                that answer one at a time are asked so anyway; they would not be faster, and `stop` would come late.
 
         Returns:
             How many were asked.
@@ -160,7 +161,8 @@ class Runner:
                 if self._on_result is not None:
                     self._on_result(run.row.target, row)
 
-        workers = min(1 if one_by_one else self._concurrency, len(waiting))
+        alone = one_by_one or self._spine.one_at_a_time(run.row.target)
+        workers = min(1 if alone else self._concurrency, len(waiting))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):

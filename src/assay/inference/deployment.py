@@ -91,6 +91,11 @@ class LiveDeployment:
         )
 
     @property
+    def one_at_a_time(self) -> bool:
+        """Whether it answers one request after another, so that asking more at once only makes them wait."""
+        return self.config.dialect == "local" and self.config.quirks.get("exact", True) is True
+
+    @property
     def price(self) -> CatalogPrice:
         """What tokens cost, and the dearest rate that may apply; looked up when first needed."""
         if self._price is None:

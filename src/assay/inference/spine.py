@@ -89,6 +89,17 @@ class Spine:
         """
         return self._targets.route(name)
 
+    def one_at_a_time(self, name: str) -> bool:
+        """Whether everything below this name answers one request after another.
+
+        Raises:
+            ConfigError: there is no such target.
+        """
+        target = self.targets.get(name)
+        if isinstance(target, LiveDeployment):
+            return target.one_at_a_time
+        return all(self.one_at_a_time(candidate) for candidate in self.route(name).candidates)
+
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
         return self._targets.removed(route, request, label)

@@ -95,6 +95,18 @@ async def test_one_by_one_never_has_two_in_flight(make_spine: MakeSpine, tiny: T
     assert (calls.most, len(calls.texts)) == (1, 6)
 
 
+async def test_a_target_that_answers_one_at_a_time_is_asked_so(
+    make_spine: MakeSpine, tiny: Tiny, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More in flight would only wait for each other, and be asked although the verdict is certain."""
+    monkeypatch.setattr(Spine, "one_at_a_time", lambda _spine, _name: True)
+    spine, suite = spine_of(make_spine, {"match": "ask", "answer": "yes", "delay_s": 0.002}), tiny(6)
+    runner = Runner(spine, suite, concurrency=5)
+    run = await runner.open("m")
+    assert await runner.evaluate(run, suite.samples, lambda: len(run.results) >= 3) == 3
+    assert calls.most == 1
+
+
 async def test_a_prompt_that_does_not_fit_is_a_failed_sample(make_spine: MakeSpine, tiny: Tiny) -> None:
     """A context too small is no fault that heals: the sample is scored 0, with the host's words."""
     spine = spine_of(make_spine, {"match": r"ask 1\.", "error": "ContextTooLong"})

@@ -433,3 +433,16 @@ class TestRows:
         [request] = await settled(ledger.path, 1, table="requests")
         assert request["outcome"] == "cancelled"
         await settled(ledger.path, 1)
+
+
+def test_who_answers_one_request_after_another(make_spine: MakeSpine, tmp_path: Any) -> None:
+    """A local engine does unless told otherwise, a route if all below it do; a scripted model does not."""
+    local = '[deployments.{0}]\nmodel = "x/{0}"\ndialect = "local"\nweights = "none.gguf"\n{1}\n'
+    toml = local.format("one", "") + local.format("many", "quirks = { exact = false }") + scripted("s")
+    toml += '[routes.both]\ncandidates = ["one", "s"]\n[routes.alone]\ncandidates = ["one"]\n'
+    (tmp_path / "none.gguf").touch()
+    spine = make_spine(toml, {"s.json": said("yes")})
+    found = {name: spine.one_at_a_time(name) for name in ("one", "many", "s", "both", "alone")}
+    assert found == {"one": True, "many": False, "s": False, "both": False, "alone": True}
+    with pytest.raises(ConfigError):
+        spine.one_at_a_time("nobody")
