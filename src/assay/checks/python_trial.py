@@ -92,12 +92,7 @@ class Watch:
         for sign, one, other in zip(signs, operands, operands[1:], strict=False):
             self.compared = (sign, one, other)
             result = SIGNS[sign](one, other)
-            if (
-                sign in CLAIMS
-                and not self._own_comparisons
-                and compares_itself(one) != compares_itself(other)
-                and result
-            ):
+            if sign in CLAIMS and self._decides_itself(one, other) and result:
                 self.forged = True
                 raise AssertionError("compares by a method of the answer's own class")
             if len(signs) > 1 and not result:
@@ -147,7 +142,8 @@ def main() -> None:
     guard = Guard()
     wrong = unfit(work, vars(solution), own_builtins, guard)
     tests = frame(source).decode()  # from here on the answer's code could see them
-    names = TestNames(vars(solution), own_builtins)
+    # In the body of a class Python asks the globals as a plain dictionary, but not the built-ins: so both know them.
+    names = TestNames({"__builtins__": TestNames(own_builtins, vars(solution))}, vars(solution))
     passed, said = (False, wrong) if wrong else tested(tests, names, Watch(work["own_comparisons"]), guard)
     token = frame(source)
     line = token + (b" passed " if passed else b" failed ") + ascii(said).encode("ascii") + b"\n"
@@ -208,10 +204,10 @@ def loaded(work: dict[str, Any], names: dict[str, Any], guard: Guard) -> dict[st
 
 
 class TestNames(dict):  # type: ignore[type-arg]  # typing is not imported
-    """The global names of the tests: their own, then the answer's as they are at the moment."""
+    """Names that the tests see: their own, then the answer's as they are at the moment."""
 
-    def __init__(self, answers: dict[str, Any], own_builtins: dict[str, Any]) -> None:
-        super().__init__(__builtins__=own_builtins)
+    def __init__(self, own: dict[str, Any], answers: dict[str, Any]) -> None:
+        super().__init__(own)
         self._answers = answers
 
     def __missing__(self, name: str) -> Any:
