@@ -91,7 +91,13 @@ class Box:
         watch: Watch,
     ) -> None:
         self._process, self._limits, self._watch = process, limits, watch
-        self._pidfd = os.pidfd_open(process.pid)
+        try:
+            self._pidfd = os.pidfd_open(process.pid)
+        except OSError:  # no descriptor is left: nothing of the box may stay
+            with process:
+                process.kill()
+            watch.close()
+            raise
         self._reaping = threading.Lock()
         self._closed = False
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101, PT018

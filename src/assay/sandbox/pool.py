@@ -57,8 +57,10 @@ class Pool:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(_JOIN_S)
-        while self._boxes:
-            self._boxes.popleft().close()
+        with self._changed:
+            left, self._boxes = self._boxes, deque()
+        for box in left:
+            box.close()
 
     def _fill(self) -> None:
         while self._wait_for_work():

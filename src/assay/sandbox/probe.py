@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 from assay.errors import SandboxError, SandboxUnavailable
 from assay.sandbox.box import Box, Job
 from assay.sandbox.bubblewrap import Bubblewrap, binaries
-from assay.sandbox.landlock import Landlock
 from assay.sandbox.limits import Limits
 
 __all__ = ["BACKENDS", "Backend", "Finding", "available", "choose"]
@@ -29,9 +28,15 @@ class Backend(Protocol):
         ...
 
 
+def _landlock() -> list[Backend]:
+    from assay.sandbox.landlock import Landlock  # of modules that only Unix has; checks are imported everywhere
+
+    return [Landlock()]
+
+
 BACKENDS: dict[str, Callable[[], Iterable[Backend]]] = {
     "bubblewrap": lambda: map(Bubblewrap, binaries()),
-    "landlock": lambda: [Landlock()],
+    "landlock": _landlock,
 }
 """The back ends, best first, each with the ways to have it here."""
 

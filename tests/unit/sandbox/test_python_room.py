@@ -478,6 +478,33 @@ def test_too_many_readable_paths(backend: str, tmp_path: Path) -> None:
             assert room.run(f"print(open({str(paths[-1])!r}).read())").stdout == b"\n"
 
 
+def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """Where a box can be started but not watched, that is told, and no process, folder or descriptor stays."""
+
+    def refused(_pid: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    with PythonRoom(backend=backend) as room:
+        before = folders(), len(os.listdir("/proc/self/fd"))
+        monkeypatch.setattr(os, "pidfd_open", refused)
+        with pytest.raises(SandboxError, match="Too many open files"):
+            room.run("pass")
+        assert (folders(), len(os.listdir("/proc/self/fd"))) == before
+        assert eventually(lambda: not guests())
+
+
+def test_checks_can_be_imported_everywhere() -> None:
+    """Windows has no `fcntl` and no C library by that name: what needs them is imported where walls are built."""
+    code = """
+import ctypes, sys
+sys.modules["fcntl"] = None
+def no_library(name, *_, **__): raise TypeError(name)
+ctypes.CDLL = no_library
+import assay.checks.python_tests, assay.checks.script, assay.checks.sql, assay.sandbox.duckdb_room, assay.weights.store
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_other_systems_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no Linux there is no sandbox, and no try."""
     monkeypatch.setattr(probe.sys, "platform", "darwin")
