@@ -175,8 +175,9 @@ class Memory:
         try:
             return await wait.granted
         except asyncio.CancelledError:
-            if wait.granted.done() and not wait.granted.cancelled():
-                self._leave(wait.granted.result())
+            granted = wait.granted
+            if granted.done() and not granted.cancelled() and granted.exception() is None:
+                self._leave(granted.result())
             raise
 
     # -------------------------------------------------------------------------------------------- room

@@ -290,6 +290,19 @@ async def test_a_closed_engine_ends_the_waits_for_it(machine: Machine) -> None:
             await waiting
 
 
+async def test_a_wait_cancelled_at_the_moment_its_engine_is_closed(machine: Machine) -> None:
+    """Whoever cancels a request sees it cancelled, whatever else has just ended its wait."""
+    memory, busy, closed = room(machine, 1), Fake("busy", 1), Fake("closed", 1)
+    async with using(memory, busy):
+        waiting = asyncio.create_task(hold(memory, closed))
+        await reached(waiting)
+        await memory.evict(closed)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError, EngineCrashed):
+            await waiting
+    assert waiting.cancelled()
+
+
 async def test_an_idle_engine_goes_after_its_time(machine: Machine) -> None:
     """`idle_s` after the last request it is unloaded, and its state says so."""
     memory, engine = room(machine, 1), Fake("e", 1)
