@@ -81,13 +81,10 @@ def letters_of(decision: Decision) -> dict[str, str]:
 
 def cost_of(one: CandidateResult) -> Cost | None:
     """Mean cost of an answer: measured in USD, else measured in seconds, else expected; None = not known."""
-    if one.usd is not None and (one.usd > 0 or one.engine_s is None):
-        return Cost(value=one.usd, unit="usd", basis="measured")
-    if one.engine_s is not None:
-        return Cost(value=one.engine_s, unit="s", basis="measured")
-    if one.expected is not None:
-        return Cost(value=one.expected, unit="s" if one.expected_unit == "s" else "usd", basis="expected")
-    return None
+    measured = Cost.measured(one.usd, one.engine_s)
+    if measured is not None or one.expected is None:
+        return measured
+    return Cost(value=one.expected, unit="s" if one.expected_unit == "s" else "usd", basis="expected")
 
 
 def _asked(one: CandidateResult) -> int:

@@ -121,16 +121,10 @@ def _measure(found: Metrics) -> Measure:
         share=found.share,
         interval=found.interval,
         bounds=found.bounds,
-        cost=_cost(found),
+        cost=Cost.measured(found.usd, found.engine_s),
         p50_s=found.p50_s,
         p95_s=found.p95_s,
     )
-
-
-def _cost(found: Metrics) -> Cost | None:
-    if found.usd is not None and (found.usd > 0 or found.engine_s is None):
-        return Cost(value=found.usd, unit="usd", basis="measured")
-    return Cost(value=found.engine_s, unit="s", basis="measured") if found.engine_s is not None else None
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Literal
 
@@ -68,13 +69,16 @@ class Report:
             ReportError: the file cannot be written, or the libraries for a page are not installed.
         """
         place = Path(path)
+        if place.is_dir():
+            raise ReportError(f"cannot write {place}: it is a folder; name a file in it with -o")
         text = self.text(form)
         temporary = place.with_name(f".{place.name}.part")
         try:
             temporary.write_text(text, "utf-8")
             temporary.replace(place)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it may be that not even this can be done there
+                temporary.unlink()
             raise ReportError(f"cannot write {place}: {error.strerror}; name another file with -o") from error
         return place
 

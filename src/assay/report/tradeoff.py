@@ -110,26 +110,6 @@ def _panel(panel: Axes, unit: str, places: Sequence[tuple[Point, float]], bar: f
         _draw(panel, point, x)
 
 
-def _scale(panel: Axes, unit: str, values: Sequence[float]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    low, high = min(values), max(values)
-    if unit == "?":
-        panel.set_xlim(0, 1)
-        panel.set_xticks([])
-        return
-    if low > 0 and high / low >= 6:
-        panel.set_xscale("log")
-        panel.set_xlim(low / 1.6, high * 1.9)
-        wide = high / low > 300
-        panel.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 3.0), numticks=6))
-        panel.xaxis.set_minor_locator(NullLocator())
-    else:
-        panel.set_xlim(0, (high or 1.0) * 1.3)
-        panel.xaxis.set_major_locator(MaxNLocator(4))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
-
-
 def _draw(panel: Axes, point: Point, x: float) -> None:
     """Bounds of the full suite as a band, the interval as a line, the share as a mark; a dashed line = not asked."""
     found, colour = point.measure, COLOURS[point.side]

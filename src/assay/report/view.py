@@ -28,6 +28,13 @@ class Cost(Value, frozen=True, kw_only=True):
     unit: Literal["usd", "s"]
     basis: Literal["measured", "expected", "mixed"]
 
+    @classmethod
+    def measured(cls, usd: float | None, engine_s: float | None) -> Cost | None:
+        """USD where any were billed or no device of ours was used, else its seconds; None = neither is known."""
+        if usd is not None and (usd > 0 or engine_s is None):
+            return cls(value=usd, unit="usd", basis="measured")
+        return cls(value=engine_s, unit="s", basis="measured") if engine_s is not None else None
+
 
 class Measure(Value, frozen=True, kw_only=True):
     """What came of some samples.

@@ -236,8 +236,12 @@ async def test_writing(project: Project, decided: Decision, tmp_path: Path) -> N
     assert report.write(tmp_path / "a.html").read_text("utf-8").startswith("<!doctype html>")
     assert json.loads(report.write(tmp_path / "a.json", "json").read_text())["verdict"] == report.verdict
     assert report.write(tmp_path / "a.md", "md").read_text("utf-8") == report.markdown()
-    with pytest.raises(ReportError, match=r"cannot write .*; name another file with -o"):
-        report.write(tmp_path / "no" / "such" / "folder.html")
+    for place in (tmp_path / "no" / "such" / "folder.html", tmp_path / "a.md" / "below-a-file.html"):
+        with pytest.raises(ReportError, match=r"cannot write .*; name another file with -o"):
+            report.write(place)
+    for folder in (tmp_path, Path("/")):
+        with pytest.raises(ReportError, match="it is a folder"):
+            report.write(folder)
     assert not list(tmp_path.glob(".*.part"))
 
 
