@@ -107,7 +107,7 @@ class Sql:
         snapshot = self._room.snapshot
         queries = {target: expand(target) for target in targets}
         flat = [query for expanded in queries.values() for query in expanded]
-        results = {query: self._gold[snapshot, query] for query in flat if (snapshot, query) in self._gold}
+        results = {query: known for query in flat if (known := self._gold.get((snapshot, query))) is not None}
         new = [query for query in dict.fromkeys(flat) if query not in results]
         *fresh, found = self._room.run_each([*new, sql])
         results |= dict(zip(new, fresh, strict=True))
