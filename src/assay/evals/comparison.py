@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Any
 
 import msgspec
 
@@ -172,12 +171,8 @@ def _tested(comparisons: Sequence[Comparison]) -> list[Tested]:
         better = None
         if p_adjusted is not None and p_adjusted <= ALPHA:
             better = found.a if found.only_a > found.only_b else found.b
-        tested.append(Tested(**_fields(found), p_adjusted=p_adjusted, better=better))
+        tested.append(Tested(**msgspec.structs.asdict(found), p_adjusted=p_adjusted, better=better))
     return tested
-
-
-def _fields(value: msgspec.Struct) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
 def _pair(tested: Tested, kinds: dict[str, Tested], pairs: int) -> Pair:
@@ -189,7 +184,7 @@ def _pair(tested: Tested, kinds: dict[str, Tested], pairs: int) -> Pair:
         need = pairs_needed(tested.difference or 0.0, discordant, alpha=level, power=POWER)
         if tested.better is None and need is not None:
             more = max(1, need - tested.samples)
-    return Pair(**_fields(tested), more_samples=more, detectable=detectable, kinds=kinds)
+    return Pair(**msgspec.structs.asdict(tested), more_samples=more, detectable=detectable, kinds=kinds)
 
 
 def _leads(name: str, pairs: Sequence[Pair]) -> bool:
