@@ -312,7 +312,7 @@ def test_a_comparison_of_its_own_is_named() -> None:
         "if __name__ == '__main__':\n    assert add(2, 3) == 5",
         {"tests": "assert add(*PAIR) == 5", "prelude": "PAIR = (2, 3)"},
         "from math import *\nassert sqrt(add(2, 2)) == 2",
-        "class Case:\n    five = add(2, 3)\n    def check(self):\n        assert self.five == add(1, 4)\nCase().check()",
+        "class Case:\n    n = add(2, 3)\n    def check(self):\n        assert self.n == add(1, 4)\n\nCase().check()",
         "def setup():\n    global pair\n    pair = (2, 3)\n\nsetup()\nassert add(*pair) == 5",
         "import os.path\nfrom collections import Counter as C\nassert C(os.path.join('a', 'b'))['a'] == add(0, 1)",
     ],
