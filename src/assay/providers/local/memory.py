@@ -218,7 +218,7 @@ class Memory:
         if is_turn or from_leaving + held_bytes(idle) >= lacking:
             for place in enough(idle, lacking - from_leaving):
                 self._unload(place)
-        if is_turn and not head.displaces:
+        if is_turn and head.displaces.isdisjoint(self._places):  # those of before are gone, and it was not enough
             in_the_way = enough(busy, lacking - from_leaving - held_bytes(idle))
             head.displaces = frozenset(place.tenant for place in in_the_way)
         return False

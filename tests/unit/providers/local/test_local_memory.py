@@ -243,6 +243,26 @@ async def test_only_engines_in_the_way_stop_taking_requests(machine: Machine) ->
     await asyncio.gather(*tasks)
 
 
+async def test_another_engine_ends_where_the_first_was_not_enough(machine: Machine) -> None:
+    """A turn is kept when others take memory meanwhile: the next engine in the way stops taking requests too."""
+    memory, first, second, big = room(machine, 3), Fake("first", 1), Fake("second", 1), Fake("big", 2)
+    end_first, end_second = asyncio.Event(), asyncio.Event()
+    busy = [asyncio.create_task(hold(memory, first, end_first)), asyncio.create_task(hold(memory, second, end_second))]
+    waiting = asyncio.create_task(hold(memory, big))
+    async with asyncio.timeout(5):
+        for engine in (first, second):
+            while not memory._waiting or engine not in memory._waiting[0].displaces:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.001)
+            machine.free = 1.0  # somebody else's by now
+            end_first.set()
+    late = asyncio.create_task(hold(memory, second))
+    await reached(late)
+    machine.free = 100.0
+    end_second.set()
+    assert await waiting == "big"
+    assert await asyncio.gather(late, *busy) == ["second", "first", "second"]
+
+
 async def test_idle_engines_go_when_the_machine_runs_short(machine: Machine) -> None:
     """One after another, the longest unused first, until there is room again; the one in use stays."""
     memory, engines = room(machine, 10), [Fake(name, 1) for name in "abc"]
