@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from assay.evals.grading import Score
 from assay.evals.runner import Run
 from assay.evals.suite import Sample
 from assay.ledger.rows import ResultRow
-from assay.types import Text, ToolCall, ToolResult, Value
+from assay.types import Part, Text, ToolCall, ToolResult, Value
 
 
 class Reply(Value, frozen=True, kw_only=True):
@@ -76,16 +76,18 @@ def said(sample: Sample) -> str:
     """A sample's input as a person reads it: the text, or the turns with their roles where there are several."""
     if len(sample.messages) == 1 and sample.messages[0].role == "user":
         return sample.messages[0].text
-    return "\n".join(f"{message.role}: {' '.join(map(_part, message.parts))}" for message in sample.messages)
+    return "\n".join(f"{message.role}: {' '.join(readable(message.parts))}" for message in sample.messages)
 
 
-def _part(part: object) -> str:
-    match part:
-        case Text():
-            return part.text
-        case ToolCall():
-            return f"{part.name}({part.arguments})"
-        case ToolResult():
-            return " ".join(map(_part, part.parts))
-        case _:
-            return f"[{type(part).__name__.lower()}]"
+def readable(parts: Iterable[Part]) -> Iterator[str]:
+    """Parts of a message as a person reads them: texts, calls, their results; `[image]` for what is no text."""
+    for part in parts:
+        match part:
+            case Text():
+                yield part.text
+            case ToolCall():
+                yield f"{part.name}({part.arguments})"
+            case ToolResult():
+                yield from readable(part.parts)
+            case _:
+                yield f"[{type(part).__name__.lower()}]"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
+from assay.evals.answers import readable
 from assay.evals.grading import Score
 from assay.evals.suite import Sample, Suite
 from assay.ledger.rows import ResultRow
 from assay.report.mask import LEAK, WITHHELD, Mask
 from assay.report.shown import visible, written
 from assay.report.view import AnswerView, Samples, SampleView, TurnView, Words
-from assay.types import Label, Message, Text, ToolCall, ToolResult
+from assay.types import Label, Message
 
 PER_KIND = 5
 """Samples of each kind that a report shows, unless told otherwise."""
@@ -139,19 +140,7 @@ def _scores(encoded: bytes) -> tuple[Score, ...]:
 
 def _said(message: Message) -> str:
     """A message's text with its tool calls and their results."""
-    return "\n".join(line for line in _lines(message.parts) if line)
-
-
-def _lines(parts: Iterable[object]) -> Iterable[str]:
-    for part in parts:
-        if isinstance(part, Text):
-            yield part.text
-        elif isinstance(part, ToolCall):
-            yield f"{part.name}({part.arguments})"
-        elif isinstance(part, ToolResult):
-            yield from _lines(part.parts)
-        else:
-            yield f"[{type(part).__name__.lower()}]"
+    return "\n".join(line for line in readable(message.parts) if line)
 
 
 def _passed(value: float | None) -> bool | None:
