@@ -57,10 +57,11 @@ class PythonTests:
     Code and tests run in one process, so what is held off is tricks and not a burglar. Held off: ending the program
     (nothing but a line with a secret token, read after the last test, is a pass), printing, patched built-ins and
     modules, exit handlers, trace functions, caught exceptions, objects that equal everything, reading the tests from
-    the disk, from standard input or from the stack, endless work. Not held off: code that searches its open descriptors
-    or the process's memory, that changes a library's class in place or patches a library while it is called; classes
-    that lie about the module they come from, or whose arithmetic says what a tolerance wants to hear. Such code is
-    easily seen in an answer, and escapes nothing but its grade.
+    the disk, from standard input or from the stack, endless work. Not held off: code that searches its open
+    descriptors, the process's memory or the globals of a function that a test hands it, that changes a library's class
+    in place or patches a library while it is called; classes that lie about the module they come from, or whose
+    arithmetic says what a tolerance wants to hear. Such code is easily seen in an answer, and escapes nothing but its
+    grade.
     """
 
     name: ClassVar[str] = "tests"

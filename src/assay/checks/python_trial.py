@@ -18,7 +18,7 @@ import reprlib
 import types
 from os import O_RDWR, _exit, devnull, dup, dup2, read, write
 from os import open as open_descriptor
-from sys import addaudithook, modules
+from sys import addaudithook, modules, setprofile
 
 TYPE_CHECKING = False  # typing takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ class Guard:
     def __exit__(self, *_: object) -> None:
         self._up = False
 
+    def profile(self, function: Callable[[Any, str, Any], None] | None) -> None:
+        """Set a profile function of ours, which the guard else takes for the answer's."""
+        up, self._up = self._up, False
+        setprofile(function)
+        self._up = up
+
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._up and (event.startswith(LOOKS) or (event == "object.__getattr__" and arguments[1] in FRAMES)):
             raise ValueError("no look into the interpreter is permitted here")
@@ -73,12 +79,13 @@ class Guard:
 class Watch:
     """What the tests have done so far: the assert they are at, the last comparison, a forged one."""
 
-    def __init__(self, own_comparisons: bool) -> None:
+    def __init__(self, own_comparisons: bool, mocks: bool, guard: Guard) -> None:
         self.asserted = 0
         self.number: int | None = None
         self.compared: tuple[str, Any, Any] | None = None
         self.forged = False
-        self._own_comparisons = own_comparisons
+        self._own_comparisons, self._mocks, self._guard = own_comparisons, mocks, guard
+        self._asked = False
 
     def at(self, number: int) -> bool:
         """Called before each assert."""
@@ -91,16 +98,31 @@ class Watch:
         result: Any = True
         for sign, one, other in zip(signs, operands, operands[1:], strict=False):
             self.compared = (sign, one, other)
-            result = SIGNS[sign](one, other)
-            if sign in CLAIMS and self._decides_itself(one, other) and result:
+            result = self._observed(sign, one, other)
+            if sign in CLAIMS and not self._own_comparisons and self._decided(one, other) and result:
                 self.forged = True
                 raise AssertionError("compares by a method of the answer's own class")
             if len(signs) > 1 and not result:
                 break
         return result
 
-    def _decides_itself(self, one: Any, other: Any) -> bool:
-        return not self._own_comparisons and compares_itself(one) != compares_itself(other)
+    def _observed(self, sign: str, one: Any, other: Any) -> Any:
+        """Compare; `_asked` tells whether a comparison of the answer's making, or a mock's, was asked on the way."""
+        self._asked = False
+        self._guard.profile(self._called)
+        try:
+            return SIGNS[sign](one, other)
+        finally:
+            self._guard.profile(None)
+
+    def _called(self, frame: Any, event: str, _: Any) -> None:
+        if event == "call" and (frame.f_code.co_name in COMPARISONS or frame.f_code.co_name == "<lambda>"):
+            borrowed = not self._mocks and frame.f_globals.get("__name__") == "unittest.mock"
+            self._asked |= borrowed or frame.f_code.co_filename == ANSWER
+
+    def _decided(self, one: Any, other: Any) -> bool:
+        here, there = compares_itself(one), compares_itself(other)
+        return here != there or (self._asked and not here)
 
 
 def compares_itself(value: Any) -> bool:
@@ -144,7 +166,9 @@ def main() -> None:
     tests = frame(source).decode()  # from here on the answer's code could see them
     # In the body of a class Python asks the globals as a plain dictionary, but not the built-ins: so both know them.
     names = TestNames({"__builtins__": TestNames(own_builtins, vars(solution))}, vars(solution))
-    passed, said = (False, wrong) if wrong else tested(tests, names, Watch(work["own_comparisons"]), guard)
+    mocks = any(name.startswith("unittest") for name in work["modules"])
+    watch = Watch(work["own_comparisons"], mocks, guard)
+    passed, said = (False, wrong) if wrong else tested(tests, names, watch, guard)
     token = frame(source)
     line = token + (b" passed " if passed else b" failed ") + ascii(said).encode("ascii") + b"\n"
     while line:

@@ -130,6 +130,15 @@ for name in list(vars(__main__)):
     "equals everything": f"{ALWAYS}def add(a, b):\n    return Always()",
     "equals everything from nowhere": f"__name__ = 'builtins'\n{ALWAYS}def add(a, b):\n    return Always()",
     "hides what equals everything": f"{ALWAYS}class Number(Always, int): ...\ndef add(a, b):\n    return Number(0)",
+    "borrows what equals everything": "from unittest.mock import ANY\ndef add(a, b):\n    return ANY",
+    "makes a mock equal everything": """
+from unittest.mock import MagicMock
+def add(a, b):
+    number = MagicMock()
+    number.__eq__ = lambda self, other: True
+    return number
+""",
+    "equals everything by proxy": f"import weakref\n{ALWAYS}ALWAYS = Always()\nadd = lambda *_: weakref.proxy(ALWAYS)",
     "raises what cannot be told": """
 class E(Exception):
     def __str__(self):
@@ -284,6 +293,40 @@ for name in {names!r}:
         pass  # not on this system, or not at this size
 """
     result = graded(code, "assert refused == []")
+    assert result.passed, result.explanation
+
+
+@pytest.mark.parametrize(
+    ("code", "target"),
+    [
+        ("from collections import deque\nadd = lambda *_: deque([Always()])", "assert add(2, 3).copy() == deque([5])"),
+        ("add = lambda *_: {1: Always()}.items()", "assert add(2, 3) == {1: 5}.items()"),
+        ("add = lambda *_: (Always() for _ in '1')", "assert 5 in add(2, 3)"),
+        ("class D(Always, dict): ...\nfrom types import MappingProxyType\nadd = lambda *_: MappingProxyType(D())",
+         "assert add(2, 3) == {2: 3}"),
+    ],
+)  # fmt: skip
+def test_what_equals_everything_cannot_be_wrapped(code: str, target: str) -> None:
+    """Whatever holds it, a comparison that the answer made is seen when it is asked."""
+    result = graded(ALWAYS + code, f"from collections import deque\n{target}")
+    assert "by a method of the answer's own class" in result.explanation
+
+
+@pytest.mark.parametrize(
+    ("code", "target"),
+    [
+        ("def add(a, b):\n    return [a, b]", "from unittest.mock import ANY\nassert add(2, 3) == [ANY, 3]"),
+        ("def add(a, b):\n    return a(b)",
+         "from unittest import mock\na = mock.Mock()\nadd(a, 3)\nassert a.mock_calls == [mock.call(3)]"),
+        ("from fractions import Fraction\ndef add(a, b):\n    return Fraction(a + b)", "assert add(2, 3) == 5"),
+        ("def add(a, b):\n    return iter([a, b])", "assert 3 in add(2, 3)"),
+        ("class add:\n    def __init__(s, *a):\n        s.a = a\n    def __eq__(s, o):\n        return s.a == o.a",
+         "from collections import deque\nassert add(2, 3) == add(2, 3)\nassert [add(1)] == [add(1)]"),
+    ],
+)  # fmt: skip
+def test_honest_comparisons_are_no_trick(code: str, target: str) -> None:
+    """Mocks of the tests' own, the library's numbers, iterators, and equal things of the answer's class."""
+    result = graded(code, target)
     assert result.passed, result.explanation
 
 
