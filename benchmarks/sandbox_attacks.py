@@ -132,6 +132,28 @@ for name in ('tty', 'kmsg', 'mem', 'fuse', 'vda', 'sda', 'nvme0n1', 'kvm', 'net/
     try: open('/dev/' + name, 'r+b', buffering=0); print('ESC', name)
     except OSError: pass
 """
+ATTACKS["by_folder_descriptor"] = (
+    _SYSCALL
+    + """
+folder = os.open('@OUT@', os.O_PATH | os.O_DIRECTORY)
+how = (ctypes.c_uint64 * 3)(os.O_RDWR, 0, 0)
+os.chdir('@OUT@')
+for attempt in (lambda: os.open('marker', os.O_RDONLY, dir_fd=folder), lambda: os.open('.', os.O_TMPFILE | os.O_RDWR),
+                lambda: os.truncate('trunc', 0), lambda: os.listdir('.'), lambda: os.fchdir(folder) or open('trunc')):
+    try: attempt(); print('ESC')
+    except OSError: pass
+if call(437, 437, folder, b'trunc', how, 24)[0] >= 0: print('ESC openat2')
+"""
+)
+ATTACKS["exchange_outside"] = (
+    _SYSCALL
+    + """
+open('own', 'w').close()
+for flags in (0, 1, 2, 4):
+    for old, new in ((b'own', b'@OUT@/marker'), (b'@OUT@/trunc', b'own'), (b'@OUT@/trunc', b'@OUT@/pwn_s')):
+        if call(316, 276, -100, old, -100, new, flags)[0] == 0: print('ESC', flags, old)
+"""
+)
 
 # ---- filling up
 
@@ -198,6 +220,35 @@ ATTACKS["stderr_flood"] = """
 import sys
 for _ in range(100): sys.stderr.write('z' * (1 << 20))
 """
+ATTACKS["attribute_fill"] = """
+import os
+written = 0
+for i in range(9000):
+    open('f%d' % i, 'w').close()
+    for name in 'abcdefgh':
+        os.setxattr('f%d' % i, 'user.' + name, b'x' * 60_000); written += 60_000
+    if written > 300 << 20: print('ESC', written, flush=True); break
+"""
+ATTACKS["link_fill"] = """
+import os
+for i in range(100_000):
+    os.symlink('x' * 4000, 'l%d' % i)
+    if i == 75_000: print('ESC', i, flush=True)
+"""
+ATTACKS["pipe_fill"] = """
+import fcntl, os, socket
+held = 0
+try:
+    while True:
+        r, w = os.pipe(); os.set_blocking(w, False)
+        try: fcntl.fcntl(w, 1031, 1 << 20)
+        except OSError: pass
+        try:
+            while True: held += os.write(w, b'x' * 65536)
+        except BlockingIOError: pass
+except OSError as error: print(held, error)
+if held > 128 << 20: print('ESC', held)
+"""
 
 # ---- not ending
 
@@ -231,6 +282,12 @@ import sys
 sys.setrecursionlimit(10**9)
 def f(): return [f() for _ in '1']
 f()
+"""
+ATTACKS["stops_itself"] = """
+import os, signal
+for pid in (-1, 0, os.getpid()):
+    try: os.kill(pid, signal.SIGSTOP)
+    except OSError: pass
 """
 
 # ---- processes
@@ -330,6 +387,38 @@ for name in ('AS', 'CPU', 'FSIZE', 'NPROC', 'NOFILE', 'CORE'):
         try: resource.setrlimit(number, (value, value)); print('ESC', name)
         except (OSError, ValueError): pass
 """
+ATTACKS["program_by_linker"] = """
+import os, glob, sys
+open('p', 'wb').write(open(sys.executable, 'rb').read())
+for linker in glob.glob('/lib*/ld-linux*') + glob.glob('/lib/*/ld-linux*'):
+    os.execv(linker, [linker, os.path.abspath('p'), '-I', '-S', '-c', "print('ESC', open('@SECRET@').read()[:20])"])
+"""
+ATTACKS["new_privileges"] = """
+import ctypes
+if ctypes.CDLL(None).prctl(39, 0, 0, 0, 0) != 1: print('ESC a program with more rights than ours can be started')
+"""
+ATTACKS["signal_by_timer"] = (
+    _SYSCALL
+    + """
+import struct
+timer = ctypes.c_int()
+for pid in (@CANARYPID@, @PARENTPID@):  # SIGEV_THREAD_ID with SIGSTOP
+    event = struct.pack('QiiI', 0, 19, 4, pid) + bytes(44)
+    if call(222, 107, 1, event, ctypes.byref(timer))[0] == 0: print('ESC', pid)
+"""
+)
+ATTACKS["signal_by_owner"] = """
+import array, fcntl, os, socket
+a, b = socket.socketpair()
+r, w = os.pipe()
+for descriptor in (a.fileno(), r):
+    for request in (0x8901, 0x8902):  # FIOSETOWN, SIOCSPGRP
+        try: fcntl.ioctl(descriptor, request, array.array('i', [@CANARYPID@])); print('ESC owner')
+        except OSError: pass
+    try: fcntl.ioctl(descriptor, 0x5452, array.array('i', [1])); print('SURF FIOASYNC')
+    except OSError: pass
+b.send(b'x', socket.MSG_OOB)
+"""
 
 # ---- the kernel
 
@@ -383,6 +472,37 @@ for fd in (0, 1, 2):
 try: os.close(os.open('/dev/tty', os.O_RDWR)); print('ESC tty')
 except OSError: pass
 """
+ATTACKS["asynchronous_io"] = (
+    _SYSCALL
+    + """
+taken = 0
+while call(206, 0, 1000, ctypes.byref(ctypes.c_ulong(0)))[0] == 0: taken += 1000
+if taken: print('ESC', taken, 'of the machine\\'s places')
+"""
+)
+ATTACKS["own_filter"] = (
+    _SYSCALL
+    + """
+import struct
+allow = struct.pack('=HBBI', 6, 0, 0, 0x7FFF0000)
+code = ctypes.create_string_buffer(allow, 8)
+program = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', 1, ctypes.addressof(code)))
+for flags in (0, 1, 4, 8): call(317, 277, 1, flags, program)
+try: os.fork() or os._exit(0); print('ESC the later filter wins')
+except OSError: pass
+"""
+)
+ATTACKS["later_rules"] = (
+    _SYSCALL
+    + """
+import struct
+ruleset, _ = call(444, 444, struct.pack('=Q', 1 << 2), 8, 0)
+if ruleset >= 0:
+    place = os.open('/', os.O_PATH)
+    call(445, 445, ruleset, 1, struct.pack('=Qi', 1 << 2, place), 0); call(446, 446, ruleset, 0)
+print('ESC', open('@SECRET@').read()[:20])
+"""
+)
 
 # ---- sockets
 

@@ -6,10 +6,12 @@ with its length before it; what is left there is the job's own standard input.
 
 from __future__ import annotations
 
+import builtins
 import gc
 import marshal
 import os
 import sys
+from _sitebuiltins import Quitter
 
 TYPE_CHECKING = False  # typing takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def prepare(setup: dict[str, Any]) -> None:
 
     for number, soft, hard in setup["limits"]:
         resource.setrlimit(number, (soft, hard))
+    for name in ("exit", "quit"):  # the module site makes them, which is not loaded here; scripts end with them
+        setattr(builtins, name, Quitter(name, "Ctrl-D (i.e. EOF)"))
     gc.freeze()  # what is there by now stays to the end: two milliseconds less of collecting when the job is done
 
 

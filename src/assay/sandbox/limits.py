@@ -42,7 +42,7 @@ class Limits(Value, frozen=True, kw_only=True):
             resource.RLIMIT_FSIZE: self.file_bytes,
             resource.RLIMIT_NOFILE: _OPEN_FILES,
             resource.RLIMIT_MEMLOCK: 0,
-            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_CORE: 1,  # 0 does not hold off a program that is given cores (man 5 core); 1 does
             resource.RLIMIT_NPROC: _tasks() + _THREADS,
         }
         # SIGXCPU tells a used-up limit from other deaths; a second later comes SIGKILL, which cannot be ignored.

@@ -106,6 +106,8 @@ def test_an_error_is_told_as_python_tells_it(room: PythonRoom) -> None:
     [
         ("import sys; sys.exit(3)", 3),
         ("import sys; sys.exit('why')", 1),
+        ("exit(4)", 4),
+        ("quit()", 0),
         ("raise KeyboardInterrupt", 130),
         ("import os; os.abort()", 134),
         ("import os; os.kill(os.getpid(), 9)", 137),

@@ -21,7 +21,7 @@ X86 = {
     "socketpair": 53, "clone": 56, "fork": 57, "vfork": 58, "execve": 59, "kill": 62, "fcntl": 72, "chmod": 90,
     "ptrace": 101, "symlink": 88, "prctl": 157, "mount": 165, "futex": 202, "tgkill": 234, "openat": 257,
     "unshare": 272, "prlimit64": 302, "process_vm_readv": 310, "getrandom": 318, "memfd_create": 319, "bpf": 321,
-    "execveat": 322, "io_uring_setup": 425, "pidfd_open": 434, "clone3": 435, "pidfd_getfd": 438,
+    "execveat": 322, "io_uring_setup": 425, "pidfd_open": 434, "clone3": 435, "pidfd_getfd": 438, "io_setup": 206,
     "fchmodat2": 452, "keyctl": 250, "shmget": 29, "userfaultfd": 323, "perf_event_open": 298,
 }  # fmt: skip
 ARM = {
@@ -29,7 +29,7 @@ ARM = {
     "sendto": 206, "socketpair": 199, "clone": 220, "execve": 221, "kill": 129, "fcntl": 25, "fchmodat": 53,
     "ptrace": 117, "symlinkat": 36, "prctl": 167, "mount": 40, "futex": 98, "tgkill": 131, "openat": 56,
     "unshare": 97, "prlimit64": 261, "process_vm_readv": 270, "getrandom": 278, "memfd_create": 279, "bpf": 280,
-    "execveat": 281, "io_uring_setup": 425, "pidfd_open": 434, "clone3": 435, "pidfd_getfd": 438,
+    "execveat": 281, "io_uring_setup": 425, "pidfd_open": 434, "clone3": 435, "pidfd_getfd": 438, "io_setup": 0,
     "fchmodat2": 452, "keyctl": 219, "shmget": 194, "userfaultfd": 282, "perf_event_open": 241,
 }  # fmt: skip
 TABLES = {"x86_64": X86, "aarch64": ARM}
@@ -77,7 +77,7 @@ def test_forbidden_calls(machine: str, strict: bool) -> None:
     """Processes, others' memory, namespaces, mounts, sockets and kernel interfaces answer EPERM on both machines."""
     names = {"fork", "vfork", "execveat", "ptrace", "process_vm_readv", "unshare", "mount", "socket", "connect", "bpf"}
     names |= {"io_uring_setup", "memfd_create", "pidfd_open", "pidfd_getfd", "keyctl", "shmget", "userfaultfd"}
-    for name in (names | {"perf_event_open"}) & TABLES[machine].keys():
+    for name in (names | {"perf_event_open", "io_setup"}) & TABLES[machine].keys():
         assert answer(machine, name, strict=strict) == EPERM, name
 
 
