@@ -3,9 +3,10 @@
 The wall is SQLite's authorizer (https://www.sqlite.org/c3ref/set_authorizer.html), asked while a statement is
 prepared for every table, column, function and action; what is not on the list is denied. It is not asked about the
 columns that USING and NATURAL compare (measured with 3.40: `t JOIN (SELECT 'guess' AS hidden) USING (hidden)` answers
-whether the guess is right), so both are refused where anything is hidden. Around it: an immutable
-read-only file handle, `query_only`, no ATTACH, `trusted_schema` off, the engine's limits, temporary data in memory,
-a wall-clock limit, and error texts of our own, because the engine's name what was hidden.
+whether the guess is right), nor about an index that INDEXED BY names, which gives rows in the order of a hidden column;
+all three are refused where anything is hidden. Around it: an immutable read-only file handle, `query_only`, no ATTACH,
+`trusted_schema` off, the engine's limits, temporary data in memory, a wall-clock limit, and error texts of our own,
+because the engine's name what was hidden.
 
 What it does not hold off: a fault in SQLite itself is a fault of the process that runs this, and the clock is looked
 at between the engine's steps, so one statement can overrun by the few seconds its longest step takes. Both are why
@@ -156,6 +157,8 @@ class SqliteGuard:
             raise SandboxError("not permitted: only SELECT, WITH and VALUES may be run")
         if self._restricted and any(word.kind == "name" and word.text in ("using", "natural") for word in words):
             raise SandboxError("not permitted: write JOIN ... ON in place of USING or NATURAL")
+        if self._restricted and any(word.kind == "name" and word.text == "indexed" for word in words):
+            raise SandboxError("not permitted: leave INDEXED BY away")
         if expansion(words) > _MAX_EXPANSION:
             raise SandboxError("the query names its common tables too often within each other")
         watch = _Watch(self._time_s, self._memory_bytes)

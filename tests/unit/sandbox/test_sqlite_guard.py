@@ -121,6 +121,7 @@ ATTACKS = [
     "select shout from staff",
     "select name from staff where substr(pin, 2) = 'ECRET-1'",
     "select name from staff indexed by ix_pin where pin = 'SECRET-1'",
+    "select id from staff indexed by ix_pin",  # in the order of what is hidden
     "select name from staff natural join visits",
     "select 1 from staff join visits using (pin)",
     "select count(*) from staff join (select 'SECRET-1' as pin) using (pin)",
