@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from assay.ledger.rows import RunRow
 
 SHOWN = 10
-RUNS = 10_000  # newest ones, among which an id is looked up
+RUNS = 10_000  # newest ones, among which earlier runs are looked for
 CUT_CHARS = 240
 
 
@@ -127,7 +127,7 @@ async def _known(app: App, runner: Runner, name: str, no_run: bool) -> Run:
                 f"or name an earlier run by its id{await _earlier(app, name)}"
             )
         return known
-    found = [row for row in await app.ledger.runs(RUNS) if row.id.startswith(name)]
+    found = await app.ledger.runs(RUNS, id_begins=name)
     if not found:
         near = did_you_mean(name, app.spine.targets)
         raise ConfigError(f"{name!r} is neither a deployment or route nor the id of a run; {near}")

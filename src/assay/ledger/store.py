@@ -252,15 +252,17 @@ class SqliteLedger:
         )
         return found[0] if found else None
 
-    async def runs(self, limit: int = 50) -> list[RunRow]:
-        """The newest runs."""
-        return await self._rows(RunRow, "select * from runs order by id desc limit ?", (limit,))
+    async def runs(self, limit: int = 50, *, id_begins: str = "") -> list[RunRow]:
+        """The newest runs, or the newest of those whose id begins so."""
+        return await self._rows(
+            RunRow,
+            "select * from runs where substr(id, 1, length(?1)) = ?1 order by id desc limit ?2",
+            (id_begins, limit),
+        )
 
     async def run(self, run_id: str) -> RunRow | None:
-        """The run with this id, or with an id that begins so."""
-        found = await self._rows(
-            RunRow, "select * from runs where substr(id, 1, length(?1)) = ?1 order by id limit 1", (run_id,)
-        )
+        """The run with this id, or the newest whose id begins so."""
+        found = await self.runs(1, id_begins=run_id)
         return found[0] if found else None
 
     def add_result(self, row: ResultRow) -> asyncio.Future[None]:

@@ -60,18 +60,18 @@ async def read_report(
         samples: of each kind, at most; 0 = no sample's text.
 
     Raises:
-        DecisionError: there is no such decision or run, or none yet.
+        DecisionError: there is no such decision or run, or none yet; or the reference begins several runs.
     """
     row = await ledger.decision(reference)
-    run = await ledger.run(reference) if reference else None
-    if row is not None and run is not None:
-        raise DecisionError(
-            f"the id {reference!r} begins a decision ({row.id}) and a run ({run.id}); give more of its letters"
-        )
+    runs = await ledger.runs(2, id_begins=reference) if reference else []
+    meant = [f"a decision ({row.id})"] if row is not None else []
+    meant += [f"a run ({run.id})" for run in runs]
+    if len(meant) > 1:
+        raise DecisionError(f"the id {reference!r} begins {' and '.join(meant)}; give more of its letters")
     if row is not None:
         return await _of_decision(loaded, ledger, row, samples)
-    if run is not None:
-        return await _of_run(loaded, ledger, run, samples)
+    if runs:
+        return await _of_run(loaded, ledger, runs[0], samples)
     which = f"no decision or run {reference!r}" if reference else "no decision yet"
     raise DecisionError(f"{which} in {ledger.path}; run `assay choose`, or look at `assay logs`")
 

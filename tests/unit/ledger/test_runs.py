@@ -26,6 +26,8 @@ async def test_a_run_is_found_by_the_beginning_of_its_id(ledger: SqliteLedger) -
     await ledger.open_run(row)
     assert await ledger.run(row.id[:14]) == row
     assert await ledger.run("nothing") is None
+    assert await ledger.runs(id_begins=row.id[:14]) == [row]
+    assert await ledger.runs(id_begins="nothing") == []
     assert await ledger.runs() == [row]
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay.decision.decision import Decision
@@ -219,6 +220,13 @@ async def test_an_id_that_begins_two_things(project: Project, decided: Decision)
     """A prefix of a decision and of a run is refused, and both are named."""
     with pytest.raises(DecisionError, match=r"begins a decision .* and a run .*; give more"):
         await read_report(project.loaded, project.ledger, decided.id[:1])
+    run = await project.ledger.run(decided.runs["loud"])
+    assert run is not None
+    for end in ("1", "2"):
+        await project.ledger.open_run(msgspec.structs.replace(run, id="f" * 31 + end))
+    with pytest.raises(DecisionError, match=r"begins a run \(f+2\) and a run \(f+1\); give more"):
+        await read_report(project.loaded, project.ledger, "ff")
+    assert (await read_report(project.loaded, project.ledger, "f" * 31 + "1")).view.source.what == "run"
 
 
 async def test_a_notebook_opens_it_within_its_loop(project: Project, decided: Decision) -> None:
