@@ -91,7 +91,7 @@ def compare_runs(runs: Sequence[Run], suite: Suite) -> Compared:
     """Compare runs on the samples of `suite`, which may be cut to some kinds or a split.
 
     Raises:
-        SuiteError: a run is of another suite, or of the same before it was changed.
+        SuiteError: a run is of another suite, or of the same before it was changed; or it is there twice.
     """
     check_suite(runs, suite)
     named = dict(zip(_names(runs), runs, strict=True))
@@ -102,12 +102,12 @@ def compare_runs(runs: Sequence[Run], suite: Suite) -> Compared:
         samples=len(suite.samples),
         sides=tuple(_side(name, run, suite) for name, run in named.items()),
         pairs=pairs,
-        best=next((name for name in named if _leads(name, pairs)), None),
+        best=next((name for name in named if pairs and _leads(name, pairs)), None),
         rows=tuple(row for sample in suite.samples if (row := row_of(sample, named)).replies),
     )
 
 
-def check_suite(runs: Iterable[Run], suite: Suite) -> None:
+def check_suite(runs: Sequence[Run], suite: Suite) -> None:
     """Make sure that runs can be compared on a suite, before anything is asked for it; errors as in `compare_runs`."""
     for run in runs:
         if run.row.suite_digest != suite.digest:
@@ -116,12 +116,18 @@ def check_suite(runs: Iterable[Run], suite: Suite) -> None:
                 f"{run.row.suite_digest[:12]}, not of {suite.name!r}, content {suite.digest[:12]}, in {suite.folder}; "
                 "only runs of one suite can be compared"
             )
+    twice = next((one for one, count in Counter(run.row.id for run in runs).items() if count > 1), None)
+    if twice is not None:
+        raise SuiteError(f"run {twice[:12]} is named twice; name two different ones")
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
     targets = [run.row.target for run in runs]
+    ids = [run.row.id for run in runs]
+    chars = 12 if len({one[:12] for one in ids}) == len(ids) else None  # which are milliseconds: mostly that is enough
     return [
-        run.row.target if targets.count(run.row.target) == 1 else f"{run.row.target}@{run.row.id[:12]}" for run in runs
+        target if targets.count(target) == 1 else f"{target}@{one[:chars]}"
+        for target, one in zip(targets, ids, strict=True)
     ]
 
 

@@ -138,6 +138,16 @@ def test_pairs_are_adjusted_for_one_another() -> None:
     assert verdict(among).startswith("No one is better than every other.")
 
 
+def test_a_run_is_not_compared_with_itself() -> None:
+    """A name and the id of the same run: refused, and never the best of one; two of one moment are two."""
+    suite = suite_of(words=4)
+    run, twin = (run_of(suite, "a", passing(suite, 2), id="1" * 31 + end) for end in "12")
+    with pytest.raises(SuiteError, match="run 111111111111 is named twice"):
+        compare_runs([run, run], suite)
+    assert compare_runs([run], suite).best is None
+    assert [side.name for side in compare_runs([run, twin], suite).sides] == [f"a@{'1' * 31}{end}" for end in "12"]
+
+
 def test_the_best_of_three() -> None:
     """The one whose lead over each other is established; two that lead together are no best."""
     suite = suite_of(words=60)
