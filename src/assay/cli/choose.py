@@ -101,7 +101,7 @@ async def decide(
         app.spine.route(name)
     with EvalProgress(len(suite.samples) * len(names)) as progress:
         runner = Runner(
-            app.spine, suite, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
+            app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
             on_result=progress.result,
         )  # fmt: skip
         choosing = Choosing(

@@ -66,14 +66,15 @@ async def _eval(
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
-        suite = read_suite(folder or app.suite_path).only(kinds, split)  # type: ignore[arg-type]  # click checked it
+        whole = read_suite(folder or app.suite_path)
+        suite = whole.only(kinds, split)  # type: ignore[arg-type]  # click checked it
         check_graders(suite.samples)
         names = tuple(dict.fromkeys(targets or app.candidates))
         for name in names:
             app.spine.route(name)
         with EvalProgress(len(suite.samples) * len(names)) as progress:
             runner = Runner(
-                app.spine, suite, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
+                app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
                 use_cache=not fresh, deadline_s=deadline_s, on_result=progress.result,
             )  # fmt: skip
             runs = []

@@ -224,7 +224,7 @@ class Runner:
             unscored=unscored,
             scores=msgspec.json.encode(result.scores if result is not None else ()),
             answer=_shown(response) if response is not None else None,
-            latency_s=None if trace.cached else trace.total_s,
+            latency_s=None if trace.cached else trace.warm_s,
             engine_s=trace.engine_worth_s,
             cost_usd=usd,
             cost_basis=basis,

@@ -22,7 +22,8 @@ class Metrics(Value, frozen=True, kw_only=True):
         share: passed / (passed + failed); None when nothing is scored.
         interval: Wilson, 95 %: for new work of the same kind.
         bounds: share of all samples if everything open is wrong, and if it is right.
-        p50_s, p95_s: latency of answers that did not come from the cache; None when there are none.
+        p50_s, p95_s: latency of answers that did not come from the cache, without the start of a local engine; None
+            when there are none.
         usd: mean cost of one answer; None = not known.
         engine_s: mean CPU seconds of one answer on a local engine.
     """

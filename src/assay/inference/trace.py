@@ -74,6 +74,13 @@ class Trace:
         return bool(self.records) and all(record.cached for record in self.records)
 
     @property
+    def warm_s(self) -> float | None:
+        """`total_s` without the wait of the answering attempt for a local engine to start: that is paid once."""
+        if self.total_s is None or self.answering is None:
+            return self.total_s
+        return self.total_s - (self.answering.load_s or 0.0)
+
+    @property
     def cost(self) -> tuple[float | None, CostBasis]:
         """The sum over all attempts; unknown as soon as one is."""
         return total_cost((record.cost_usd, record.cost_basis) for record in self.records)

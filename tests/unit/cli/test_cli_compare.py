@@ -63,6 +63,18 @@ def test_it_cannot_be_told(project: Project) -> None:
     assert "more samples would show it" in ended.out
 
 
+def test_a_part_that_was_asked_belongs_to_the_same_run(project: Project) -> None:
+    """`eval -k` begins the run that `compare`, `choose` and a later `eval` of everything go on with."""
+    begun = [project.inside("eval", "-m", name, "-k", "words", "--json").json for name in ("good", "bad")]
+    runs = [one["scorecards"][0]["run"] for one in begun]
+    ended = project.inside("compare", "good", "bad", "-k", "words", "--no-run", "--json")
+    assert ended.code == 0, ended.err
+    assert [side["run"] for side in ended.json["sides"]] == runs
+    project.inside("choose", "-k", "words")
+    assert project.inside("eval", "-m", "good", "--json").json["scorecards"][0]["run"] == runs[0]
+    assert asked(project) == 30
+
+
 def test_a_run_is_named_by_its_id(project: Project) -> None:
     """A prompt before and after it was changed: the earlier run by id, the newer one by name."""
     before = project.inside("eval", "-m", "good", "--json").json["scorecards"][0]["run"]

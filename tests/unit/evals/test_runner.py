@@ -107,6 +107,22 @@ async def test_a_target_that_answers_one_at_a_time_is_asked_so(
     assert calls.most == 1
 
 
+async def test_the_start_of_an_engine_is_no_latency(
+    make_spine: MakeSpine, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first sample waited for a local engine to start is paid once: no candidate is too slow for that."""
+
+    async def stream(self: ScriptedProvider, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
+        meter.load_s = 1000.0
+        async for event in original(self, attempt, meter):
+            yield event
+
+    original = ScriptedProvider.stream
+    monkeypatch.setattr(ScriptedProvider, "stream", stream)
+    run, _ = await run_all(make_spine(CONFIG, {"m.json": {"default": "yes"}}), tiny(1))
+    assert run.results["w000"].latency_s < -900  # no clock waited so long: it was taken off
+
+
 async def test_a_prompt_that_does_not_fit_is_a_failed_sample(make_spine: MakeSpine, tiny: Tiny) -> None:
     """A context too small is no fault that heals: the sample is scored 0, with the host's words."""
     spine = spine_of(make_spine, {"match": r"ask 1\.", "error": "ContextTooLong"})
