@@ -19,7 +19,8 @@ MAX_CHARS = 1_000_000
 """An answer longer than this is not looked into: it does not pass."""
 
 O = TypeVar("O", bound="Options")  # noqa: E741 - the usual letter of a type variable
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
+# A fence that stands deeper than the block's own is content: the docstring of a function may hold one.
+_FENCE = re.compile(r"^([ \t]*)```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^(?:\1|[ ]{0,3})```|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class CheckResult(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,7 +93,7 @@ def _as_text(value: object) -> str | None:
 
 def fenced_blocks(text: str) -> list[tuple[str, str]]:
     """`(language, content)` of each Markdown code block, also within a list; one not closed ends with the text."""
-    return [(language.lower(), outdent(content).strip()) for language, content in _FENCE.findall(text)]
+    return [(language.lower(), outdent(content).strip()) for _, language, content in _FENCE.findall(text)]
 
 
 def outdent(text: str) -> str:

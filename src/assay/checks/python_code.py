@@ -16,6 +16,7 @@ _PYTHON = ("python", "py", "python3", "py3")
 _DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 _IMPORTED = re.compile(r"^(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(.+)$", re.MULTILINE)
+_MAIN = re.compile(r"^if[ \t]+__name__\b", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _START = re.compile(
     r"""(?:async[ ]+)?def[ ]+\w+[ ]*\( | class[ ]+\w+[ ]*[(:] | @\w | import[ ]+\w+ | from[ ]+[\w.]+[ ]+import\b
@@ -35,9 +36,9 @@ _TRIPLE = re.compile(r"\"{3}|'{3}")
 def extract_python(text: str, wanted: Collection[str] = ()) -> str | None:
     """The program in an answer, or `None`.
 
-    Of several blocks the last that defines a name of `wanted` counts (without `wanted`, the last one), with those
-    earlier ones that define what it needs. Blocks marked as another language are never taken; without any block, runs
-    of lines that look like code are.
+    Of several blocks the last that defines a name of `wanted` counts (without `wanted`, the last that asks whether it
+    is `__main__`, or else the last one), with those earlier ones that define what it needs. Blocks marked as another
+    language are never taken; without any block, runs of lines that look like code are.
     """
     if len(text) > MAX_CHARS:
         return None
@@ -52,7 +53,8 @@ def extract_python(text: str, wanted: Collection[str] = ()) -> str | None:
 
 def _needed(blocks: list[str], wanted: set[str]) -> list[str]:
     """The main block, preceded by the blocks before it that define what is still open."""
-    main = next((i for i in reversed(range(len(blocks))) if wanted & _defined(blocks[i], wanted)), len(blocks) - 1)
+    places = reversed(range(len(blocks)))
+    main = next((i for i in places if _is_main(blocks[i], wanted)), len(blocks) - 1)
     chosen: list[str] = []
     known: set[str] = set()
     missing = set(wanted)
@@ -64,6 +66,10 @@ def _needed(blocks: list[str], wanted: set[str]) -> list[str]:
             missing -= offered
             missing |= {name for name in _NAME.findall(block) if name not in known}
     return chosen[::-1]
+
+
+def _is_main(block: str, wanted: set[str]) -> bool:
+    return bool(wanted & _defined(block, wanted)) if wanted else _MAIN.search(block) is not None
 
 
 def _defined(block: str, wanted: set[str]) -> set[str]:

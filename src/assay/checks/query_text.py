@@ -14,38 +14,68 @@ __all__ = ["expand", "extract_sql", "literals", "reads_no_table"]
 
 # Prose begins with "With the data at hand" and "From what I see" too, so these need what follows them in SQL.
 _START = re.compile(
-    r"^[ \t]*(?:SELECT\b|VALUES\s*\(|WITH\s+(?:RECURSIVE\s+)?[\w\"`\[\]]+\s*(?:\([^)]*\)\s*)?AS\b"
+    r"^[ \t]*(?:SQL(?: query)?:?[ \t]+)?(?P<query>SELECT\b|VALUES\s*\("
+    r"|WITH\s+(?:RECURSIVE\s+)?[\w\"`\[\]]+\s*(?:\([^)]*\)\s*)?AS\b"
     r"|FROM\s+[\w\".]+(?:\s+(?:SELECT|WHERE|GROUP\s+BY|ORDER\s+BY|LIMIT|JOIN)\b|\s*;?\s*\Z))",
     re.IGNORECASE | re.MULTILINE,
 )
+_INLINE = re.compile(r"`(?:``\s*sql\b)?\s*((?:SELECT|WITH|VALUES)\b[^`]+)`", re.IGNORECASE)
+# Words that can go on with a query after an empty line, and further ones that a query cannot end with.
+_GO_ON = frozenset({
+    "and", "cross", "except", "fetch", "from", "full", "group", "having", "inner", "intersect", "join", "left", "limit",
+    "natural", "offset", "on", "or", "order", "qualify", "right", "select", "union", "where", "window",
+})  # fmt: skip
+_OPEN = _GO_ON | {
+    "all", "as", "between", "by", "case", "distinct", "else", "in", "is", "like", "not", "set", "then", "values",
+    "when", "with",
+}  # fmt: skip
 _LANGUAGES = ("sql", "sqlite", "duckdb")
 _MAX_ALTERNATIVES = 200
 
 
 def extract_sql(text: str) -> str | None:
-    """The query in an answer: the last code block marked as SQL, else the last block, else the text from SELECT on.
+    """The query in an answer.
 
-    A bare query ends at its semicolon, or at an empty line that prose follows.
+    It is the last code block marked as SQL, else the last that looks like it, else the last; without blocks the text
+    from SELECT on, else the last query that stands between backticks in a sentence. A bare query ends at its semicolon,
+    or at an empty line that prose follows.
     """
     if len(text) > MAX_CHARS:
         return None
     blocks = fenced_blocks(text)
-    marked = [content for language, content in blocks if language in _LANGUAGES] or [c for _, c in blocks]
+    marked = [content for language, content in blocks if language in _LANGUAGES]
+    marked = marked or [content for _, content in blocks if _START.search(content)]
+    marked = marked or [content for _, content in blocks]
     if marked:
         return marked[-1].rstrip("; \n\t") or None
     text = text.strip().strip("`").strip()
     start = _START.search(text)
-    if start is None:
-        return text.rstrip("; \n\t") if text.startswith(("(", "--", "/*")) else None
-    return _one_statement(text[start.start() :].strip())
+    if start is not None:
+        return _one_statement(text[start.start("query") :].strip())
+    if text.startswith(("(", "--", "/*")):
+        return text.rstrip("; \n\t")
+    inline = _INLINE.findall(text)
+    return inline[-1].rstrip("; \n\t") if inline else None
 
 
 def _one_statement(text: str) -> str:
-    end = next((token.start for token in tokens(text) if token.text == ";" and token.kind == "sign"), None)
-    if end is None:
-        return text
-    rest = text[end + 1 :].strip()
-    return text if _START.match(rest) else text[:end].rstrip()
+    words = tokens(text)
+    for before, token in pairwise([*words[:1], *words]):
+        if token.text == ";" and token.kind == "sign":
+            return text if _START.match(text[token.start + 1 :].strip()) else text[: token.start].rstrip()
+        if token.depth == 0 and _prose_begins(before, token) and _empty_line(text[before.start : token.start]):
+            return text[: token.start].rstrip()
+    return text
+
+
+def _empty_line(gap: str) -> bool:
+    return gap[len(gap.rstrip()) :].count("\n") > 1
+
+
+def _prose_begins(before: Token, token: Token) -> bool:
+    """Whether a query can end before this token, and cannot go on with it."""
+    ended = before.text not in _OPEN if before.kind == "name" else before.kind != "sign" or before.text in ")*"
+    return ended and token.text not in _GO_ON and (token.kind == "name" or token.text in "#*-|>")
 
 
 def reads_no_table(sql: str) -> bool:

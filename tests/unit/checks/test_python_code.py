@@ -50,6 +50,19 @@ def test_without_a_name_the_last_block_counts() -> None:
     assert extract_python("```python\nprint(1)\n```\nor shorter\n```python\nprint(2)\n```") == "print(2)"
 
 
+def test_a_program_with_a_main_part_is_the_script() -> None:
+    """What shows afterwards how to call its function is no part of it."""
+    program = f"{ADD}\n\nif __name__ == '__main__':\n    print(add(1, 2))"
+    assert extract_python(f"```python\n{program}\n```\nOr:\n```python\nprint(add(3, 4))\n```") == program
+
+
+def test_a_fence_in_a_docstring_ends_nothing() -> None:
+    """Only one that stands no deeper than the block's own does."""
+    code = 'def add(a, b):\n    """Add.\n\n    ```\n    add(1, 2)\n    ```\n    """\n    return a + b'
+    assert extract_python(f"Fixed:\n```python\n{code}\n```\nDone.", ["add"]) == code
+    assert extract_python(textwrap.indent(f"```python\n{code}\n```\nDone.", "   "), ["add"]) == code
+
+
 @pytest.mark.parametrize(
     "code",
     [

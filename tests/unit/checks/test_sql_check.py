@@ -339,6 +339,15 @@ def test_options_that_do_not_go_together_are_refused(database: str) -> None:
         ("FROM sales SELECT region", "FROM sales SELECT region"),
         ("```duckdb\nFROM sales\n```", "FROM sales"),
         ("with recursive n(i) as (select 1) select * from n", "with recursive n(i) as (select 1) select * from n"),
+        ("SELECT a\nFROM t\n\nWHERE b > (\n\n1)\n\nIt's sorted; by a.", "SELECT a\nFROM t\n\nWHERE b > (\n\n1)"),
+        ("SELECT a,\n\nb FROM t ORDER BY a DESC\n\n- a: the name", "SELECT a,\n\nb FROM t ORDER BY a DESC"),
+        ("SELECT '\n\nNo' AS a, count(*)\n\nNo more.", "SELECT '\n\nNo' AS a, count(*)"),
+        ("```\nSELECT 3;\n```\nOutput:\n```\n| 3 |\n```", "SELECT 3"),
+        ("The query is `SELECT a FROM t`.", "SELECT a FROM t"),
+        ("Use ```sql SELECT a FROM t; ``` here", "SELECT a FROM t"),
+        ("```sql SELECT a FROM t ```", "SELECT a FROM t"),
+        ("SQL: SELECT a FROM t", "SELECT a FROM t"),
+        ("`t` has no column for it", None),
     ],
 )
 def test_queries_are_found(text: str, sql: str | None) -> None:
