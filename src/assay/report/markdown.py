@@ -29,8 +29,12 @@ def markdown(view: View) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line; `@` calls nobody."""
-    line = html.escape(" ".join(visible(text).split()), quote=False)
-    return _SPECIAL.sub(r"\\\1", line).replace("@", "&#64;")
+    return _SPECIAL.sub(r"\\\1", _line(text)).replace("@", "&#64;")
+
+
+def _line(text: str) -> str:
+    """Text on one line, harmless to HTML: an empty line within would end the HTML that it stands in."""
+    return html.escape(" ".join(visible(text).split()), quote=False)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -122,7 +126,7 @@ def _kind(kind: KindView) -> str:
         for one in kind.standings
         if one.failure_bound is not None
     ]
-    summary = f"<b>{html.escape(visible(kind.name))}</b>: {html.escape(visible(kind.reason))}"
+    summary = f"<b>{_line(kind.name)}</b>: {_line(kind.reason)}".replace("@", "&#64;")
     return _fold(
         summary,
         f"{kind.needed} of {kind.total} samples must pass.",

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay.evals.grading import Score
@@ -109,6 +110,13 @@ def test_markdown_shows_hostile_text_as_text() -> None:
     assert "\\*\\*b" in line
     assert "\\[a\\]" in line
     assert "⟨U+202E⟩" in line
+
+
+def test_markdown_keeps_a_folded_reason_within_its_fold(small_view: DecisionView) -> None:
+    """A reason of several lines ends no HTML, so nothing of it is read as Markdown, and it calls nobody."""
+    first = msgspec.structs.replace(small_view.kinds[0], reason="no\n\n![x](http://x) @all <i>")
+    text = markdown(msgspec.structs.replace(small_view, kinds=(first, *small_view.kinds[1:])))
+    assert f"<summary><b>{first.name}</b>: no ![x](http://x) &#64;all &lt;i&gt;</summary>" in text
 
 
 def test_markdown_golden(small_view: DecisionView) -> None:
