@@ -56,7 +56,11 @@ class Pool:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join(_JOIN_S)
+        if threading.current_thread() is not self._thread:  # the collector may call this in any thread, that one too
+            self._thread.join(_JOIN_S)
+        self._empty()
+
+    def _empty(self) -> None:
         with self._changed:
             left, self._boxes = self._boxes, deque()
         for box in left:
@@ -73,6 +77,7 @@ class Pool:
             with self._changed:
                 self._boxes.append(box)
                 self._changed.notify_all()
+        self._empty()
 
     def _wait_for_work(self) -> bool:
         with self._changed:

@@ -27,6 +27,7 @@ from assay.sandbox.box import Box
 from assay.sandbox.bubblewrap import Bubblewrap
 from assay.sandbox.folder import sweep
 from assay.sandbox.landlock import Landlock
+from assay.sandbox.pool import Pool
 from assay.sandbox.python import Limits, PythonRoom
 
 WAIT_S = 30.0
@@ -344,6 +345,23 @@ def test_a_waiting_box_that_died_is_replaced(backend: str) -> None:
         box = room._pool._boxes[0]
         assert eventually(lambda: not box.is_alive)
         assert room.run("print(1)").stdout == b"1\n"
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_pool_that_its_own_thread_ends_leaves_no_box(backend: str) -> None:
+    """The collector finds an unused room in whatever thread it runs, be it the one that starts the boxes."""
+    made = threading.Event()
+
+    def start() -> Box:
+        box = probe.choose(backend).start(Limits(), ())
+        made.wait(WAIT_S)
+        pool.close()
+        return box
+
+    pool = Pool(start, 2)
+    made.set()
+    pool._thread.join(WAIT_S)
+    assert not pool._thread.is_alive()
 
 
 @pytest.mark.usefixtures("nothing_left")
