@@ -8,9 +8,11 @@ all three are refused where anything is hidden. Around it: an immutable read-onl
 `trusted_schema` off, the engine's limits, temporary data in memory, a wall-clock limit, and error texts of our own,
 because the engine's name what was hidden.
 
-What it does not hold off: a fault in SQLite itself is a fault of the process that runs this, and the clock is looked
-at between the engine's steps, so one statement can overrun by the few seconds its longest step takes. Both are why
-`sqlite_room` puts it into a box; for that it imports nothing that a bare interpreter lacks.
+What it does not hold off: rows that nobody ordered may come in the order of an index over a hidden column, and whether
+a table has a hidden column of a guessed name can be found out. A fault in SQLite itself is a fault of the process that
+runs this, and the clock is looked at between the engine's steps, so one statement can overrun by the few seconds its
+longest step takes. The last two are why `sqlite_room` puts it into a box; for that it imports nothing that a bare
+interpreter lacks.
 """
 
 from __future__ import annotations
