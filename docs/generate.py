@@ -24,7 +24,8 @@ import msgspec
 
 from assay import errors
 from assay.cli.main import assay
-from assay.config.schema import Config, Section
+from assay.config.schema import Config
+from assay.config.table import Section
 
 FOLDER = Path(__file__).parent
 _NOTICE = "<!-- written by docs/generate.py; change the code, then `make docs` -->\n\n"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import NamedTuple
 
 import msgspec
 
-from assay.config.schema import Config, Deployment, Route, Section, Settings
+from assay.config.schema import Config, Deployment, Route, Settings
+from assay.config.table import quoted, read_table
 from assay.errors import ConfigError, did_you_mean
 
 FILE_NAME = "assay.toml"
@@ -19,10 +20,7 @@ _FILE_KEYS = ("system_file", "template_file", "examples_file", "schema_file", "g
 _EITHER = (("system", "system_file"), ("template", "template_file"), ("examples", "examples_file"))
 _NO_PATH = (OSError, ValueError, RuntimeError)
 """What an impossible path raises: no such file, a zero byte in it, `~` of an unknown user."""
-_TOML_WORDS = ((" | null", ""), ("`object`", "a table"), ("`array`", "an array"))
 _OUTPUTS = ("schema_file", "grammar_file", "choices")
-
-T = TypeVar("T", bound=Section)
 
 
 class Loaded(NamedTuple):
@@ -88,79 +86,13 @@ def parse(data: bytes, file: Path) -> Config:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{file}: not valid TOML: {error}") from error
     try:
-        config = _convert(raw, Config, "")
+        config = read_table(raw, Config)
         config = _resolve(config, file.parent)
         _check_references(config)
         _check_files(config)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     return config
-
-
-def _convert(raw: object, kind: type[T], where: str) -> T:
-    """`raw` as `kind`, after naming any key that it does not have."""
-    if not isinstance(raw, Mapping):
-        raise ConfigError(f"{where or 'the file'} must be a table, not {raw!r}")
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    values: dict[str, Any] = {}
-    for key, value in raw.items():
-        place = f"{where}.{key}" if where else key
-        if key not in fields:
-            raise ConfigError(f"unknown key {place!r}; {did_you_mean(key, fields)}")
-        values[key] = _convert_field(value, fields[key].type, place)
-    try:
-        return msgspec.convert(values, kind, strict=True, from_attributes=True)
-    except msgspec.ValidationError as error:
-        raise ConfigError(_explain(error, where)) from error
-
-
-def _convert_field(value: object, annotation: Any, place: str) -> object:
-    """Nested tables are converted on their own, so that a mistake is named with its whole path."""
-    if isinstance(value, list):
-        inner = next((item for item in _sections(annotation)), None)
-        if inner is not None:
-            return [_convert(item, inner, f"{place}[{number}]") for number, item in enumerate(value)]
-    if isinstance(value, str):
-        _check_word(value, annotation, place)
-    if not isinstance(value, Mapping):
-        return value
-    arguments = get_args(annotation)
-    if get_origin(annotation) is dict:
-        inner = arguments[1]
-        if isinstance(inner, type) and issubclass(inner, Section):
-            return {name: _convert(item, inner, f"{place}.{_quoted(name)}") for name, item in value.items()}
-        return value
-    for option in (annotation, *arguments):
-        if isinstance(option, type) and issubclass(option, Section):
-            return _convert(value, option, place)
-    return value
-
-
-def _sections(annotation: Any) -> Iterator[type[Section]]:
-    """The classes of tables that an array of this type holds."""
-    for option in (annotation, *get_args(annotation)):
-        if get_origin(option) is tuple:
-            yield from (item for item in get_args(option) if isinstance(item, type) and issubclass(item, Section))
-
-
-def _check_word(value: str, annotation: Any, place: str) -> None:
-    """A key that takes some words only names the nearest of them."""
-    for option in (annotation, *get_args(annotation)):
-        if get_origin(option) is Literal and value not in get_args(option):
-            raise ConfigError(f"{place}: unknown value {value!r}; {did_you_mean(value, get_args(option))}")
-
-
-def _quoted(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() else f'"{name}"'
-
-
-def _explain(error: msgspec.ValidationError, where: str) -> str:
-    text, _, path = str(error).partition(" - at `$")
-    text = text.replace("Object missing required field", "missing key")
-    for ours, theirs in _TOML_WORDS:  # of the schema's language and of the file's
-        text = text.replace(ours, theirs)
-    place = where + path.rstrip("`")
-    return f"{place.lstrip('.')}: {text[0].lower()}{text[1:]}" if place else text
 
 
 # --------------------------------------------------------------------------------------- after reading
@@ -254,7 +186,7 @@ def _check_files(config: Config) -> None:
 
 
 def _check_deployment(name: str, deployment: Deployment) -> None:
-    where = f"deployments.{_quoted(name)}"
+    where = f"deployments.{quoted(name)}"
     if deployment.dialect == "scripted" and deployment.script is None:
         raise ConfigError(f"{where}: the dialect 'scripted' needs a script, a JSON file of rules")
     _must_exist(f"{where}.script", deployment.script)
@@ -262,7 +194,7 @@ def _check_deployment(name: str, deployment: Deployment) -> None:
         _must_exist(f"{where}.weights", deployment.weights)
     _check_settings(f"{where}.settings", deployment.settings)
     for kind, settings in deployment.kinds.items():
-        _check_settings(f"{where}.kinds.{_quoted(kind)}", settings)
+        _check_settings(f"{where}.kinds.{quoted(kind)}", settings)
 
 
 def _check_settings(where: str, settings: Settings) -> None:

@@ -10,15 +10,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from assay.config.table import Section
+
 _HUGE = 1e12  # no price, limit or time is larger; keeps out the `inf` that TOML has
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[float, Meta(ge=0, le=_HUGE)]
 Seconds = Annotated[float, Meta(gt=0, le=_HUGE)]
 Usd = Annotated[float, Meta(ge=0, le=_HUGE)]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One table of the file."""
 
 
 class Price(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

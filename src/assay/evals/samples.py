@@ -84,7 +84,7 @@ def read_lines(file: Path, kind: str) -> Iterator[tuple[str, SampleLine]]:
             entry = msgspec.json.decode(line, type=SampleLine)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SuiteError(f"{where}: {error}") from error
-        if (entry.input is None) == (entry.messages is None):
+        if (entry.input is None) == (not entry.messages):
             raise SuiteError(f"{where}: sample {entry.id!r} needs either input or messages")
         yield where, entry
 
@@ -131,7 +131,7 @@ def read_document(path: Path, where: str) -> Document:
     try:
         return Document(path.stem, path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SuiteError(f"{where}: cannot read the document {path}: {error}") from error
+        raise SuiteError(f"{where}: cannot read the document {path}: {_why(error)}") from error
 
 
 def read_tools(path: Path) -> tuple[Tool, ...]:
@@ -143,7 +143,14 @@ def read_tools(path: Path) -> tuple[Tool, ...]:
     try:
         tools = msgspec.json.decode(path.read_bytes(), type=tuple[Tool, ...])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SuiteError(f"cannot read the tools in {path}: {error}") from error
+        form = '{ "name": ..., "description": ..., "parameters": {...} }'
+        want = "" if isinstance(error, OSError) else f"; write a list of {form}"
+        raise SuiteError(f"cannot read the tools in {path}: {_why(error)}{want}") from error
     if len({tool.name for tool in tools}) < len(tools):
         raise SuiteError(f"{path}: two tools have one name")
     return tools
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, without the path, which the message has already."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

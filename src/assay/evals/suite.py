@@ -15,14 +15,15 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from assay.errors import SuiteError, did_you_mean
+from assay.config.table import Section, read_table
+from assay.errors import ConfigError, SuiteError, did_you_mean
 from assay.evals.samples import GraderSpec, SampleLine, Split, messages, read_document, read_lines, read_tools
 from assay.types import JsonObject, Label, Message, Request, Tool, Value
 
 __all__ = ["GraderSpec", "Kind", "Sample", "Split", "Suite", "read_suite", "shuffled"]
 
 
-class KindTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KindTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[kinds."NAME"]` of `suite.toml`.
 
     Attributes:
@@ -47,7 +48,7 @@ class KindTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     p95_latency_s: Annotated[float, Meta(gt=0)] | None = None
 
 
-class SuiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SuiteTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`suite.toml`."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -150,10 +151,10 @@ def read_suite(folder: Path | str) -> Suite:
     place = file.parent
     try:
         data = file.read_bytes()
-        table = msgspec.convert(tomllib.loads(data.decode("utf-8")), SuiteTable)
+        table = read_table(tomllib.loads(data.decode("utf-8-sig")), SuiteTable)
     except OSError as error:
         raise SuiteError(f"cannot read {file}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ConfigError) as error:
         raise SuiteError(f"{file}: {error}") from error
     if not table.kinds:
         raise SuiteError(f'{file}: no kinds; add a table [kinds."NAME"]')

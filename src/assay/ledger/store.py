@@ -148,7 +148,10 @@ class SqliteLedger:
                 undo.callback(self._writer.close)
                 self._session, self.recovered = self._writer.submit(_begin_session).result()
             except (sqlite3.Error, OSError) as error:
-                raise LedgerError(f"cannot open the ledger {self.path}: {error}") from error
+                raise LedgerError(
+                    f"cannot open the ledger {self.path}: {error}; make it a database that may be written, "
+                    "or name another in ledger.url"
+                ) from error
             undo.pop_all()
 
     def _connect(self) -> sqlite3.Connection:

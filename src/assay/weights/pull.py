@@ -77,4 +77,4 @@ async def _verify(wanted: Wanted, partial: Partial, watch: Watch) -> None:
     found = await asyncio.to_thread(sha256_of, partial.path, fresh=True)
     if found != wanted.sha256:
         partial.drop()
-        raise PullError(f"what came has the sha256 {found}, not {wanted.sha256}; it was deleted")
+        raise PullError(f"what came has the sha256 {found}, not {wanted.sha256}; the copy was deleted")

@@ -102,7 +102,9 @@ class Store:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise WeightsError(f"weights store {self.folder}: {error.strerror or error}") from error
+            raise WeightsError(
+                f"weights store {self.folder}: {error.strerror or error}; name a folder in ${VARIABLE}"
+            ) from error
         return tuple(_look(folder) for folder in found)
 
     def find(self, *, sha256: str | None, model: str) -> Held | None:

@@ -134,3 +134,14 @@ def test_two_tools_of_one_name_are_a_mistake(write_suite: Write) -> None:
     (folder / "tools.json").write_text(json.dumps([SEARCH, SEARCH]))
     with pytest.raises(SuiteError, match="two tools have one name"):
         read_suite(folder)
+
+
+def test_tools_as_clients_write_them_are_told_the_form(write_suite: Write, tmp_path: Path) -> None:
+    """A list copied from a client's request names the form that a suite has; a missing file is named once."""
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite/tools.json").write_text(json.dumps([{"type": "function", "function": SEARCH}]))
+    with pytest.raises(SuiteError, match=r'write a list of { "name": ..., "description"'):
+        read(write_suite, {"input": "?"}, TOOLS)
+    (tmp_path / "suite/tools.json").unlink()
+    with pytest.raises(SuiteError, match=r"tools\.json: No such file or directory$"):
+        read(write_suite, {"input": "?"}, TOOLS)

@@ -41,6 +41,7 @@ GOOD = '{"id": "g", "input": "x", "target": "y"}\n'
         ('{"input": "x"}', "id"),
         ('{"id": "", "input": "x"}', "line 2"),
         ('{"id": "s"}', "needs either input or messages"),
+        ('{"id": "s", "messages": []}', "needs either input or messages"),
         ('{"id": "s", "input": "x", "messages": [{"role": "user", "content": "y"}]}', "either input or messages"),
         ('{"id": "s", "input": "x", "tarket": "y"}', "tarket"),
         ('{"id": "s", "input": 7}', "input"),
@@ -110,6 +111,24 @@ def test_a_mistake_in_the_toml_names_the_file(write_suite: Write, toml: str, wor
     with pytest.raises(SuiteError) as caught:
         read_suite(folder)
     assert str(folder.resolve()) in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('bar = "half"', "kinds.\"a.b\".bar: expected `float`, not 'half'"),
+        ("bar = 80", 'kinds."a.b".bar: expected `float` <= 1.0, not 80'),
+        ("p95_latency = 2", "unknown key 'kinds.\"a.b\".p95_latency'; did you mean 'p95_latency_s'?"),
+        ('label = "private"', "kinds.\"a.b\".label: unknown value 'private'; did you mean 'private-only'?"),
+    ],
+)
+def test_a_mistake_in_a_kind_names_the_kind_and_the_value(write_suite: Write, line: str, words: str) -> None:
+    """With many kinds a key alone is not found: place and value stand in the message, as for `assay.toml`."""
+    toml = 'name = "x"\nversion = "1"\n[kinds."a.b"]\nsamples = "words.jsonl"\ngraders = [{ check = "exact" }]\n'
+    folder = write_suite(toml + line, words=GOOD)
+    with pytest.raises(SuiteError) as caught:
+        read_suite(folder)
     assert words in str(caught.value)
 
 

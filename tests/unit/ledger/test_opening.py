@@ -118,7 +118,7 @@ def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     """A path through a file is an error that names it."""
     (tmp_path / "file").write_text("x")
-    refused(tmp_path / "file" / "ledger.db", "cannot open the ledger")
+    refused(tmp_path / "file" / "ledger.db", "cannot open the ledger .*or name another in ledger.url")
 
 
 def test_a_read_only_place_is_refused() -> None:

@@ -118,7 +118,7 @@ async def test_a_file_that_is_whole_but_was_not_verified_is_not_fetched_again(st
 async def test_a_wrong_digest_leaves_nothing(store: Store) -> None:
     """Right size, wrong bytes: an error with both digests, nothing kept, nothing usable."""
     async with serving(FakeHub(content=CONTENT[::-1])) as server:
-        with pytest.raises(PullError, match=f"not {SHA256}; it was deleted"):
+        with pytest.raises(PullError, match=f"not {SHA256}; the copy was deleted"):
             await pull(wanted(), store, [hub_of(server)], Said())
     assert store.held() == ()
     assert store.partials() == ()

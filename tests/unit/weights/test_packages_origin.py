@@ -145,7 +145,7 @@ async def test_pieces_that_are_too_large_are_not_unpacked(registry: Registry, st
 async def test_wrong_pieces_leave_nothing(registry: Registry, store: Store) -> None:
     """The joined file has another digest: deleted, with an error that names both."""
     other = hashlib.sha256(b"other").hexdigest()
-    with pytest.raises(PullError, match=f"sha256 {SHA256}, not {other}; it was deleted"):
+    with pytest.raises(PullError, match=f"sha256 {SHA256}, not {other}; the copy was deleted"):
         await fetch(registry, store, sha256=other)
     assert (store.held(), store.partials()) == ((), ())
 

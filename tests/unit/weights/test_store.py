@@ -136,3 +136,10 @@ def test_the_names_of_folders_are_safe(store: Store) -> None:
     assert odd.key == f"tiny-..-q-4-0-{SHA256[:12]}"
     assert Path(odd.file_name).name == odd.file_name
     assert msgspec.structs.replace(wanted(), model="maker/..").stem[0] not in ".-"
+
+
+def test_a_folder_that_is_none_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """A file where the store should be: its name, and the variable that names another."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"file: Not a directory; name a folder in \$ASSAY_WEIGHTS"):
+        Store(tmp_path / "file").held()
