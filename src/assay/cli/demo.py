@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from pathlib import Path
@@ -94,6 +93,8 @@ def _forget(ledger: Path) -> None:
 
 async def _ask_through_gateway(app: App, lock: Lock) -> dict[str, Any]:
     """Start the gateway on a free port and ask one held-out input of a pinned kind over HTTP."""
+    import asyncio
+
     import msgspec
 
     from assay.evals.suite import read_suite

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from assay.errors import AssayError
+
+if TYPE_CHECKING:
+    import asyncio  # takes as long to import as all the rest of `assay --help`
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,6 +44,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def runner() -> asyncio.Runner:
     """Runs several things one after another in one event loop; Ctrl-C cancels the one that runs."""
+    import asyncio
+
     return asyncio.Runner(loop_factory=_loop)
 
 
@@ -49,6 +53,8 @@ def _loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
     except ImportError:  # not made for Windows
+        import asyncio
+
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
 
@@ -114,7 +120,7 @@ def guarded(main: Callable[[], object]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
+    except (KeyboardInterrupt, click.Abort, _cancelled()):
         _complain("interrupted; what was done is kept, the same command continues", [])
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - the outermost door: a mistake of ours must not look like the answer "no"
@@ -124,6 +130,12 @@ def guarded(main: Callable[[], object]) -> int:
         _complain("this is a mistake in assay itself; please report it with the lines above", [])
         return AssayError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _cancelled() -> type[BaseException]:
+    from asyncio import CancelledError
+
+    return CancelledError
 
 
 def _complain(message: str, notes: list[str]) -> None:

@@ -97,6 +97,15 @@ def test_importing_pulls_in_nothing_heavy(module: str) -> None:
     assert HEAVY & {name.partition(".")[0] for name in done.stdout.split()} == set()
 
 
+def test_help_needs_no_event_loop() -> None:
+    """All commands are there to be listed, and `asyncio`, which takes as long as all of them, is not imported."""
+    code = "import sys; from assay.cli.main import assay; assay(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    names = set(done.stdout.split())
+    assert "assay.cli.demo" in names
+    assert "asyncio" not in names
+
+
 def test_the_version(project: Any) -> None:
     """`--version` prints the package's."""
     from assay import __version__
