@@ -52,8 +52,12 @@ def owner_mark(pid: int) -> str:
 
 
 def environment(home: str, temporary: str) -> dict[str, str]:
-    """The whole environment of a box."""
-    return {**ENVIRONMENT, "HOME": home, "TMPDIR": temporary}
+    """The whole environment of a box.
+
+    An interpreter may name its shared library relative to itself ($ORIGIN). The linker learns where that is from /proc,
+    which a box has not, and else would take the system's library of another version, or none (man 8 ld.so).
+    """
+    return {**ENVIRONMENT, "HOME": home, "TMPDIR": temporary, "LD_ORIGIN_PATH": str(executable().parent)}
 
 
 @cache

@@ -144,6 +144,11 @@ print('\\u00fc')
     assert outcome.stdout.decode() == "loop UTC '\\xfc'\nü\n", outcome.stderr.decode()
 
 
+def test_the_interpreter_is_the_one_that_runs_us(room: PythonRoom) -> None:
+    """To the build: its shared library too, which the linker may have to find beside it."""
+    assert room.run("import sys; print(sys.version)").stdout.decode() == f"{sys.version}\n"
+
+
 def test_equal_code_gives_equal_output(room: PythonRoom) -> None:
     """The order of a set of strings is the same in every run, so that an answer is judged alike twice."""
     code = "print(list({str(n) for n in range(50)}))"
