@@ -238,14 +238,17 @@ class Engine:
             if self._running.process.is_alive:
                 return self._running
             await self._bury(self._running.process)
-        if self._starting is None:
+        starting = self._starting
+        if starting is None:
             self._refuse_while_paused()
-            self._starting = asyncio.create_task(self._start())
-            self._starting.add_done_callback(self._started)
+            starting = self._starting = asyncio.create_task(self._start())
+            starting.add_done_callback(self._started)
         meter.waiting_for = f"{self.name} to load"
-        running = await asyncio.shield(self._starting)
+        await asyncio.wait({starting})  # a request that is cancelled leaves the start to the others
+        if starting.cancelled():
+            raise EngineCrashed("the local engine was closed")
         meter.waiting_for = None
-        return running
+        return starting.result()
 
     async def _start(self) -> _Running:
         self.starts += 1

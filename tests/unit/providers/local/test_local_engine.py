@@ -218,13 +218,13 @@ async def test_a_cancelled_request_does_not_cancel_the_start_for_others(make: Ma
 
 
 async def test_close_while_it_starts(make: Make) -> None:
-    """A start that is under way is given up, and the request ends."""
+    """A start that is under way is given up, and the request ends with an error: nobody has cancelled it."""
     engine = make(SILENT)
     asking = asyncio.create_task(use(engine))
     await asyncio.sleep(0.2)
     await engine.close()
     (result,) = await asyncio.gather(asking, return_exceptions=True)
-    assert isinstance(result, BaseException)
+    assert isinstance(result, EngineCrashed)
     assert engine.process is None
 
 
