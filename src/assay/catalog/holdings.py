@@ -105,15 +105,15 @@ def read_again(one: Holding, store: Store) -> Reading:
         OSError: the store cannot note it.
     """
     digest: str | None = None
+    held = next((held for held in store.held() if held.folder.name == one.key), None)
     try:
         digest = sha256_of(Path(one.path), fresh=True) if one.sha256 is not None else None
         found = "has no manifest" if one.sha256 is None else "is whole" if digest == one.sha256 else "is DAMAGED"
     except WeightsError as error:
         found = f"cannot be read: {error}"
     ok = digest is not None and digest == one.sha256
-    for held in store.held():
-        if held.folder.name == one.key:
-            store.mark(held, verified=ok)
+    if held is not None:
+        store.mark(held, verified=ok)
     return Reading(
         model=one.model,
         place=one.place,

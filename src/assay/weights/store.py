@@ -168,13 +168,17 @@ class Store:
     def mark(self, held: Held, *, verified: bool) -> Held:
         """Note what a new reading of the file came to; a file whose digest was wrong is not used any more.
 
+        Nothing is noted of a file that was pulled anew meanwhile, or is being pulled: another one was read.
+
         Raises:
             OSError: the note cannot be written.
         """
-        if held.manifest is None:
+        if held.manifest is None or (lock := claim(self.lock_path(held.folder.name))) is None:
             return held
-        manifest = msgspec.structs.replace(held.manifest, verified=verified, verified_at=_now())
-        write_durably(held.folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+        with lock:
+            if _look(held.folder).manifest == held.manifest:
+                manifest = msgspec.structs.replace(held.manifest, verified=verified, verified_at=_now())
+                write_durably(held.folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
         return _look(held.folder)
 
     def remove(self, key: str) -> int:

@@ -92,6 +92,20 @@ def test_a_file_marked_as_wrong_is_not_used_until_it_is_right_again(store: Store
     assert found(store) is not None
 
 
+def test_a_file_that_was_pulled_anew_is_not_marked(store: Store) -> None:
+    """What a reading of the file before found says nothing of the one that is there now, or is about to be."""
+    before = found(store)
+    assert before is not None
+    assert before.manifest is not None
+    lock = claim(store.lock_path(wanted().key))
+    assert lock is not None
+    with lock:
+        assert store.mark(before, verified=False).problem is None
+    anew = msgspec.structs.replace(before.manifest, source="another place")
+    (before.folder / MANIFEST).write_bytes(msgspec.json.encode(anew))
+    assert store.mark(before, verified=False).problem is None
+
+
 def test_partial_files_are_listed_apart_and_never_found(store: Store) -> None:
     """A file on its way is no file of the store, even if it is whole."""
     other = msgspec.structs.replace(wanted(), sha256="1" * 64)
