@@ -98,12 +98,17 @@ class Watch:
         result: Any = True
         for sign, one, other in zip(signs, operands, operands[1:], strict=False):
             self.compared = (sign, one, other)
-            result = self._observed(sign, one, other)
-            if sign in CLAIMS and not self._own_comparisons and self._decided(one, other) and result:
-                self.forged = True
-                raise AssertionError("compares by a method of the answer's own class")
+            known = is_scalar(one) and is_scalar(other)  # most are, and watching takes five times as long as comparing
+            result = SIGNS[sign](one, other) if known else self._watched(sign, one, other)
             if len(signs) > 1 and not result:
                 break
+        return result
+
+    def _watched(self, sign: str, one: Any, other: Any) -> Any:
+        result = self._observed(sign, one, other)
+        if sign in CLAIMS and not self._own_comparisons and self._decided(one, other) and result:
+            self.forged = True
+            raise AssertionError("compares by a method of the answer's own class")
         return result
 
     def _observed(self, sign: str, one: Any, other: Any) -> Any:
@@ -125,6 +130,12 @@ class Watch:
         return here != there or (self._asked and not here)
 
 
+def is_scalar(value: Any) -> bool:
+    """Whether a value is of a class that nobody can have made. By identity: a class may lie about its equals."""
+    kind = type(value)
+    return kind is int or kind is str or kind is float or kind is bool or value is None
+
+
 def compares_itself(value: Any) -> bool:
     """Whether a value, or one inside it, is of a class with comparisons of the answer's making."""
     waiting = [value]
@@ -132,9 +143,9 @@ def compares_itself(value: Any) -> bool:
         if not waiting:
             break
         one = waiting.pop()
-        kind = type(one)
-        if kind is int or kind is str or kind is float:  # most are
+        if is_scalar(one):
             continue
+        kind = type(one)
         if any(made_by_answer(owner) for owner in type.mro(kind)):
             return True
         if issubclass(kind, list | tuple | set | frozenset):

@@ -330,6 +330,12 @@ def test_honest_comparisons_are_no_trick(code: str, target: str) -> None:
     assert result.passed, result.explanation
 
 
+def test_many_comparisons_take_little_time() -> None:
+    """Watching numbers costs microseconds: a thorough loop of tests stays within the limit."""
+    result = graded("def add(a, b):\n    return a + b", "for i in range(150_000):\n    assert add(i, 1) == i + 1", time_s=3)
+    assert result.passed, result.explanation
+
+
 def test_a_comparison_of_its_own_is_named() -> None:
     """An object that equals everything is found in a list too; where such a class is the task, an option permits it."""
     result = graded(f"{ALWAYS}def add(a, b):\n    return [Always()]", "assert add(1, 2) == [3]")
