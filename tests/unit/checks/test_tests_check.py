@@ -332,7 +332,7 @@ def test_honest_comparisons_are_no_trick(code: str, target: str) -> None:
 
 def test_many_comparisons_take_little_time() -> None:
     """Watching numbers costs microseconds: a thorough loop of tests stays within the limit."""
-    result = graded("def add(a, b):\n    return a + b", "for i in range(150_000):\n    assert add(i, 1) == i + 1", time_s=3)
+    result = graded(RIGHT, "for i in range(150_000):\n    assert add(i, 1) == i + 1", time_s=3)
     assert result.passed, result.explanation
 
 
