@@ -1,7 +1,8 @@
 """Choosing: gates in full first, then the cheapest candidate that certainly passes the bar.
 
 A candidate is asked sample by sample until the verdict of the full suite is arithmetically certain: enough have
-passed, or so many have failed that the bar is out of reach. Nothing is estimated about the samples left out.
+passed, or so many have failed that the bar is out of reach. Nothing is estimated about the samples left out. Where a
+latency limit holds, whoever passes has answered all of them.
 """
 
 from __future__ import annotations
@@ -230,7 +231,11 @@ class Choosing:
             m = self._metrics(group, run)
             return certain(m.passed, m.failed, m.unscored, m.total, group.bar)
 
-        stop = None if group.gate else lambda: verdict() is not Verdict.OPEN
+        def settled() -> bool:
+            # Right answers can be enough before the last one, a latency never: any sample left may be the slow one.
+            return verdict() is Verdict.FAIL or (verdict() is Verdict.PASS and group.p95_latency_s is None)
+
+        stop = None if group.gate else settled
         try:
             # Side by side, samples wait for each other: that is no latency that a client would see.
             one_by_one = group.p95_latency_s is not None

@@ -390,6 +390,15 @@ async def test_a_kinds_own_latency_limit_is_a_gate_of_that_kind(world: World) ->
     assert "above the limit of 0.02 s" in candidate(decision, "a", "slow").reason
 
 
+async def test_a_latency_limit_is_held_against_all_samples(world: World) -> None:
+    """What was not asked might be slow: who passes is asked in full, who fails the bar no longer than elsewhere."""
+    suite = world.suite({"a": 4}, a="p95_latency_s = 60.0\nbar = 0.5")
+    decision = await world.choosing(world.spine({"bad": {"a": "----"}, "good": {"a": "++++"}}), suite).choose()
+    assert of(decision, "a").chosen == "good"
+    asked = [candidate(decision, "a", name) for name in ("bad", "good")]
+    assert [one.passed + one.failed for one in asked] == [3, 4]
+
+
 async def test_a_latency_that_was_not_measured_does_not_meet_a_limit(world: World) -> None:
     """Answers from the cache have no latency: with a limit set it cannot be told, and nothing is invented."""
     suite = world.suite({"a": 4})
