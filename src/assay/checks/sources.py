@@ -17,7 +17,7 @@ from assay.types import Request, Response
 
 __all__ = ["Sources"]
 
-_CITED = r"\[([^\[\]\n]+)\](?!\()"
+_CITED = r"[\[【]([^\[\]【】\n]+?)\\?[\]】](?!\()"
 _DOCUMENT = re.compile(r"<document\b[^>]*?\bid\s*=\s*[\"']([^\"'>]+)[\"']", re.IGNORECASE)
 _MAX_CITED = 100
 
@@ -49,7 +49,8 @@ class Sources:
     target that is missing, as in a cascade, wants at least one citation.
 
     Options: `pattern`, whose first group is what a citation names, ids separated by commas or semicolons (default:
-    `[id]` that is no Markdown link); `match` = `exact` or `at_least`; `abs_tol`, `rel_tol` of `numeric`.
+    `[id]` that is no Markdown link, also in bold, with escaped brackets or as 【id】); `match` = `exact` or `at_least`;
+    `abs_tol`, `rel_tol` of `numeric`.
 
     That the words occur does not say that they are meant: "not 30 days" holds "30 days". Ask for short answers.
     """
@@ -80,7 +81,7 @@ class Sources:
     def _cited(self, text: str) -> list[str]:
         """The ids that the text cites, folded, each once."""
         groups = (match[1] or "" for match in self._pattern.finditer(text))
-        ids = (one.strip().strip("\"'`").casefold() for group in groups for one in re.split("[,;]", group))
+        ids = (one.strip().strip("\"'`*").casefold() for group in groups for one in re.split("[,;]", group))
         return list(dict.fromkeys(one for one in ids if one))
 
     def _wrong_sources(self, cited: list[str], wanted: _Target | None, known: list[str]) -> str | None:

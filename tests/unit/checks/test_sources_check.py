@@ -37,6 +37,9 @@ def wrong(text: str, target: object = TARGET, request: Request | None = REQUEST,
         "Within **Thirty Days**, see [Returns].",
         "[returns] says 30 [returns] days.",
         "30 days [ 'returns' ] ([here](https://example.org))",
+        "30 days \\[returns\\]",
+        "30 days [**returns**]",
+        "30 days 【returns】",
     ],
 )
 def test_right_answers_pass(text: str) -> None:
