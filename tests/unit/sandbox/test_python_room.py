@@ -149,6 +149,13 @@ def test_the_interpreter_is_the_one_that_runs_us(room: PythonRoom) -> None:
     assert room.run("import sys; print(sys.version)").stdout.decode() == f"{sys.version}\n"
 
 
+def test_a_crash_leaves_no_core(room: PythonRoom) -> None:
+    """Neither a file nor, where the kernel hands cores to a program, a copy there: that heeds 1 and not 0 (core(5))."""
+    limit = room.run("import resource; print(resource.getrlimit(resource.RLIMIT_CORE))")
+    assert limit.stdout == b"(1, 1)\n"
+    assert room.run("import os; os.abort()").exit_code == 128 + signal.SIGABRT
+
+
 def test_equal_code_gives_equal_output(room: PythonRoom) -> None:
     """The order of a set of strings is the same in every run, so that an answer is judged alike twice."""
     code = "print(list({str(n) for n in range(50)}))"
