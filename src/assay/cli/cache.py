@@ -16,7 +16,12 @@ def command() -> None:
 @config_option
 @json_option
 def clear(config: str | None, as_json: bool) -> None:
-    """Delete all cached answers. Runs, decisions and the record of attempts stay."""
+    """Delete all cached answers. Runs, decisions and the record of attempts stay.
+
+    \b
+    Example:
+      assay cache clear -c examples/workshop
+    """
     count = run(_clear(config))
     emit({"deleted": count}, as_json, f"{count} answers deleted")
 

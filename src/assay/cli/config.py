@@ -44,6 +44,10 @@ def show(config: str | None, as_json: bool) -> None:
     """Print the resolved configuration: paths absolute, no defaults left out of what was set.
 
     Keys are never in it: the file names the variables that hold them.
+
+    \b
+    Example:
+      assay config show --json
     """
     import msgspec
     import tomli_w

@@ -27,6 +27,10 @@ def command(folder: str | None, fresh: bool, as_json: bool) -> None:
     """Measure real local models in several configurations, choose, pin, serve, ask one question, and write the page.
 
     FOLDER is one with an assay.toml [default: examples/workshop of the checkout].
+
+    \b
+    Example:
+      assay demo examples/workshop --fresh
     """
     run(_demo(find_example(folder), fresh, as_json))
 

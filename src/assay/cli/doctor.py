@@ -20,6 +20,12 @@ def command(config: str | None, as_json: bool) -> None:
     """Look at the machine, the engine, the weights, the keys and the ledger; say what to do where one is missing.
 
     Keys are shown as present or absent, never themselves. Nothing is sent anywhere.
+
+    \b
+    Example:
+      assay doctor -c examples/workshop
+
+    Exit code 0: nothing is missing; 3: something is.
     """
     findings = [_python(), _cores(), _memory(), _engine(), _weights(), *_sandbox(), *_configured(config)]
     lines = [f"{'ok ' if one['ok'] else 'NO '} {one['what']}: {one['found']}" for one in findings]

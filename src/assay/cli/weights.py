@@ -26,7 +26,12 @@ def command() -> None:
 @config_option
 @json_option
 def list_(config: str | None, as_json: bool) -> None:
-    """List the files: size, licence, where they came from, and which deployments of assay.toml run on them."""
+    """List the files: size, licence, where they came from, and which deployments of assay.toml run on them.
+
+    \b
+    Example:
+      assay weights list --json
+    """
     from assay.decision.explain import table
 
     found, _, _ = _here(config)
@@ -60,6 +65,11 @@ def _state(one: Holding) -> str:
 def verify(names: tuple[str, ...], config: str | None, as_json: bool) -> None:
     """Read the files again and hold them against their digests; default: all. A wrong one is not used any more.
 
+    \b
+    Examples:
+      assay weights verify
+      assay weights verify gemma-3-270m
+
     Exit code 1 if one is wrong.
     """
     from assay.catalog.holdings import named, read_again
@@ -88,7 +98,12 @@ def verify(names: tuple[str, ...], config: str | None, as_json: bool) -> None:
 @config_option
 @json_option
 def rm(names: tuple[str, ...], yes: bool, force: bool, config: str | None, as_json: bool) -> None:
-    """Delete pulled files, and what is half-way of them. What packages bring is pip's to remove."""
+    """Delete pulled files, and what is half-way of them. What packages bring is pip's to remove.
+
+    \b
+    Example:
+      assay weights rm gemma-3-270m --yes
+    """
     from assay.catalog.holdings import named
     from assay.weights.store import Store
 

@@ -58,12 +58,13 @@ def test_help_is_the_golden_one() -> None:
 
 @pytest.mark.parametrize("words", pages(), ids=" ".join)
 def test_every_command_says_what_it_does(words: tuple[str, ...]) -> None:
-    """Every command has a first line, and every option of its own has a help text."""
+    """Every command has a first line and an example, and every option of its own has a help text."""
     command: click.Command = assay
     for word in words:
         assert isinstance(command, click.Group)
         command = command.get_command(click.Context(command), word) or pytest.fail(f"no command {word}")
     assert command.help
+    assert "Example" in command.help or isinstance(command, click.Group)
     for option in command.params:
         if isinstance(option, click.Option) and not isinstance(option.type, click.Choice):
             assert option.help, option.name
