@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ READERS = {".csv": _CSV, ".csv.gz": _CSV, ".tsv": _CSV, ".parquet": "read_parque
 """How a file is read, by the end of its name."""
 
 _COPY = "data.duckdb"
+_ENUM = re.compile(r"ENUM\((?:'(?:[^']|'')*'(?:,\s*)?)*\)")
 
 Permitted = Mapping[str, Any]
 
@@ -103,7 +105,9 @@ def _copy_table(
     relation = next((r for known, r in sources.items() if ascii_lower(known) == ascii_lower(name)), None)
     if relation is None:
         raise ConfigError(f"there is no table {name!r} in the source")
-    columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]  # noqa: S608
+    about = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608 - quoted names
+    kinds: dict[str, str] = {row[0]: row[1] for row in about}
+    columns = list(kinds)
     if permitted != "*":
         by_name = {ascii_lower(column): column for column in columns}
         if not permitted:
@@ -112,9 +116,23 @@ def _copy_table(
         if missing is not None:
             raise ConfigError(f"table {name!r} has no column {missing!r}")
         columns = [by_name[ascii_lower(column)] for column in permitted]
-    listed = ", ".join(map(quoted, columns))
+    listed = ", ".join(_copied(connection, relation, column, kinds[column]) for column in columns)
     connection.execute(f"CREATE TABLE {quoted(name)} AS SELECT {listed} FROM {relation}")  # noqa: S608 - quoted names
     return columns
+
+
+def _copied(connection: duckdb.DuckDBPyConnection, relation: str, column: str, kind: str) -> str:
+    """The column as it is copied: a type that lists its values would tell of rows that a view leaves out."""
+    name = quoted(column)
+    if "ENUM(" not in kind:
+        return name
+    if not _ENUM.fullmatch(kind):
+        return f"CAST({name} AS {_ENUM.sub('VARCHAR', kind)}) AS {name}"
+    query = (
+        f"SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT {name} AS v FROM {relation}) WHERE v IS NOT NULL ORDER BY v"  # noqa: S608
+    )
+    values = ", ".join(_text(value) for (value,) in connection.execute(query).fetchall())
+    return f"CAST(CAST({name} AS VARCHAR) AS {f'ENUM({values})' if values else 'VARCHAR'}) AS {name}"
 
 
 def _end(path: str) -> str:

@@ -293,6 +293,22 @@ def test_every_kind_of_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("walls")
+def test_a_type_lists_no_value_of_rows_that_a_view_leaves_out(tmp_path: Path) -> None:
+    """The values of an enumeration that occur keep their order; others are not in the copy, nor inside lists."""
+    with duckdb.connect(str(tmp_path / "states.duckdb")) as made:
+        made.execute("CREATE TABLE t AS SELECT unnest(['z', 'a', 'SECRET'])::ENUM('z', 'SECRET', 'a') AS state")
+        made.execute("CREATE VIEW v AS SELECT state, [state] AS states FROM t WHERE state != 'SECRET'")
+    room = DuckdbRoom(database=tmp_path / "states.duckdb", tables={"v": "*"})
+    try:
+        assert room.run("SELECT state, enum_range(state), states[1] FROM v ORDER BY state").rows == [
+            ("z", '["z", "a"]', "z"),
+            ("a", '["z", "a"]', "a"),
+        ]
+        assert "SECRET" not in str(room.run("DESCRIBE v").rows)
+    finally:
+        room.close()
+
+
 def test_a_sqlite_file_is_read_with_its_declared_types(tmp_path: Path) -> None:
     """Where a value does not fit the declared type, the column is text; names may need quotes."""
     path = tmp_path / "x.db"
