@@ -16,7 +16,7 @@ def command() -> None:
 @config_option
 @json_option
 def check(config: str | None, as_json: bool) -> None:
-    """Read assay.toml, every file it names and every part it uses; say what is wrong.
+    """Read assay.toml, every file it names, its suite and every part it uses; say what is wrong.
 
     \b
     Example:
@@ -24,6 +24,8 @@ def check(config: str | None, as_json: bool) -> None:
     """
     from assay.catalog.load import load as load_catalog
     from assay.config.load import load
+    from assay.evals.grading import check_graders
+    from assay.evals.suite import read_suite
     from assay.inference.build import Builder, make_route
 
     loaded = load(config)
@@ -32,6 +34,8 @@ def check(config: str | None, as_json: bool) -> None:
         builder.deployment(name, deployment)
     for name, route in loaded.config.routes.items():
         make_route(name, route)
+    if loaded.config.decide.suite is not None:
+        check_graders(read_suite(loaded.config.decide.suite).samples)
     deployments, routes = len(loaded.config.deployments), len(loaded.config.routes)
     value = {"path": str(loaded.path), "digest": loaded.digest, "deployments": deployments, "routes": routes}
     emit(value, as_json, f"{loaded.path} is right: {deployments} deployments, {routes} routes")

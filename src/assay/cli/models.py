@@ -58,7 +58,12 @@ def _price(given: float | None, taken: float | None) -> str:
 @config_option
 @json_option
 def show(name: str, config: str | None, as_json: bool) -> None:
-    """Every fact of one model, with its source and date; unknown is said, never guessed."""
+    """Every fact of one model, with its source and date; unknown is said, never guessed.
+
+    \b
+    Example:
+      assay models show huggingfacetb/smollm2-135m-instruct
+    """
     from assay.catalog.overview import details
     from assay.decision.explain import table
 

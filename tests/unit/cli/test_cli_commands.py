@@ -200,6 +200,16 @@ def test_a_wrong_configuration(project: Project, old: str, new: str, words: str)
     assert project("config", "check").code == 2
 
 
+def test_config_check_reads_the_suite(project: Project) -> None:
+    """What `decide.suite` names is a part of the configuration: its mistakes are found before anything is asked."""
+    assert project.inside("config", "check").code == 0
+    file = project.folder / "suite/suite.toml"
+    file.write_text(file.read_text().replace('"exact"', '"exakt"'))
+    ended = project.inside("config", "check")
+    assert ended.code == 2
+    assert "did you mean 'exact'?" in ended.err
+
+
 def test_an_unreadable_suite_line(project: Project) -> None:
     """File and line are named; nothing was asked."""
     with (project.folder / "suite/words.jsonl").open("a") as file:
