@@ -270,12 +270,14 @@ async def test_cancelling_keeps_what_was_done(
     make_spine: MakeSpine, tiny: Tiny, calls: Calls, ledger: SqliteLedger
 ) -> None:
     """A cancelled evaluation ends soon, its open attempts are settled as cancelled, and a later one continues."""
-    rules = ({"match": r"ask [0-4]\.", "answer": "yes"}, {"match": "ask", "answer": "yes", "delay_s": 0.5})
+    rules = ({"match": r"ask [0-4]\.", "answer": "yes"}, {"match": "ask", "answer": "yes", "delay_s": 1.5})
     spine, suite = spine_of(make_spine, *rules), tiny(10)
     runner = Runner(spine, suite, concurrency=10)
     run = await runner.open("m")
     work = asyncio.create_task(runner.evaluate(run, suite.samples))
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(10):
+        while len(run.results) < 5 or calls.running < 5:
+            await asyncio.sleep(0.005)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
