@@ -44,7 +44,7 @@ models: .stamps/run ## pull a larger open model (0.5 GB) that the demo then meas
 	@$(BIN)/assay pull qwen/qwen2.5-coder-0.5b-instruct
 
 test: .stamps/dev ## all tests that need nothing but Python
-	@$(BIN)/python -m pytest -q tests/unit tests/contract
+	@$(BIN)/python -m pytest -q tests/unit
 
 check: .stamps/dev ## lint, types, import contracts, generated docs
 	@$(BIN)/ruff check --output-format concise .
@@ -62,9 +62,9 @@ debian: ## install what only `make e2e` needs and Debian has: Chromium for the r
 			$$(cat .stamps/debian) >/dev/null; \
 	else echo "not installed, and tests that need them are skipped: $$(tr '\n' ' ' < .stamps/debian)"; fi
 
-e2e: .stamps/e2e debian ## lint and types, then the whole loop on real weights, kill -9 and a browser included
+e2e: .stamps/e2e debian ## lint, types, recorded data, then the whole loop on real weights, kill -9 and a browser included
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -q tests/e2e
+	@$(BIN)/python -m pytest -q tests/contract tests/e2e
 
 bench: .stamps/dev ## the benchmarks; DATA=folder of recordings for the wire's
 	@$(BIN)/python -m benchmarks.runner

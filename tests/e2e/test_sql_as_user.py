@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from benchmarks import ordinary_user
 
+ROOMS = Path(__file__).parents[1] / "unit" / "sandbox"
 FILES = ("test_sqlite_room.py", "test_duckdb_room.py")
 PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py", "psutil", "duckdb")
 
@@ -27,7 +28,7 @@ def test_rooms_behind_landlock() -> None:
         site = next(place.rglob("site-packages"))
         shutil.copy(engine.origin, site)
         for name in FILES:
-            shutil.copy(Path(__file__).with_name(name), place)
+            shutil.copy(ROOMS / name, place)
         words = ["-m", "pytest", "-q", "-rs", "--noconftest", "-p", "no:cacheprovider", "-W", "error", "-c", os.devnull]
         ended = ordinary_user.run_in(
             place, [*words, "-k", "landlock", "--rootdir", str(place), *FILES], capture_output=True

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from benchmarks import ordinary_user
 
+ROOMS = Path(__file__).parents[1] / "unit" / "sandbox"
 FILES = ("test_python_room.py", "test_landlock.py", "test_sandbox_walls.py")
 PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")
 
@@ -19,7 +20,7 @@ def test_landlock_as_an_ordinary_user() -> None:
     """What is held of rooms holds behind Landlock too, for a user who may not enter root's home."""
     with ordinary_user.staged(PYTEST) as place:
         for name in FILES:
-            shutil.copy(Path(__file__).with_name(name), place)
+            shutil.copy(ROOMS / name, place)
         words = [
             "-m",
             "pytest",
