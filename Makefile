@@ -81,5 +81,5 @@ lock: .stamps/dev ## rewrite the hashed requirement files
 
 clean: ## remove what was installed and made
 	@rm -rf .venv .stamps build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@rm -f examples/*/assay.db* examples/*/assay.lock examples/*/report.html
+	@rm -f examples/*/assay.db* examples/*/assay.lock examples/*/report*.html
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
