@@ -94,8 +94,8 @@ class Box:
         try:
             self._pidfd = os.pidfd_open(process.pid)
         except OSError:  # no descriptor is left: nothing of the box may stay
-            with process:
-                process.kill()
+            with process:  # the whole group: a child so young does not yet die with its parent
+                os.killpg(process.pid, signal.SIGKILL)
             watch.close()
             raise
         self._reaping = threading.Lock()
