@@ -177,6 +177,11 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
         """Whether private-only data may be sent here: declared, or because it never leaves this machine."""
         return self.private if self.private is not None else self.dialect in ("local", "scripted")
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether a local engine answers one request after another, so that equal requests get equal answers."""
+        return self.dialect == "local" and self.quirks.get("exact", True) is True
+
 
 class Local(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The engines on this machine, together.

@@ -93,7 +93,7 @@ class LiveDeployment:
     @property
     def one_at_a_time(self) -> bool:
         """Whether it answers one request after another, so that asking more at once only makes them wait."""
-        return self.config.dialect == "local" and self.config.quirks.get("exact", True) is True
+        return self.config.is_exact
 
     @property
     def price(self) -> CatalogPrice:

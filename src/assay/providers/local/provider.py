@@ -61,7 +61,7 @@ class LocalProvider:
         self._tools = deployment.quirks.get("tools", "schema")
         if self._tools not in TOOLS:
             raise ConfigError(f"quirks.tools = {self._tools!r}: expected one of {', '.join(TOOLS)}")
-        self.engine = pool.share(weights_path, deployment.engine, exact=deployment.quirks.get("exact", True) is True)
+        self.engine = pool.share(weights_path, deployment.engine, exact=deployment.is_exact)
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """The answer as events; always streamed, so that closing the generator frees the slot.
