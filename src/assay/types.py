@@ -11,19 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 __all__ = [
-    "Annotation", "Audio", "Begin", "ContentDelta", "Document", "Event", "Failed", "Finish", "FinishKind",
-    "Finished", "Folder", "Image", "Label", "Logprobs", "Message", "Native", "OpaqueDelta", "OutputFormat",
+    "Annotation", "Audio", "Begin", "ContentDelta", "Document", "Embedded", "Event", "Failed", "Finish", "FinishKind",
+    "Finished", "Folder", "Form", "Image", "Label", "Logprobs", "Message", "Native", "OpaqueDelta", "OutputFormat",
     "Part", "Raw", "Reasoning", "ReasoningDelta", "Refusal", "RefusalDelta", "Request", "Response", "Role",
     "Sampling", "Text", "TextDelta", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolResult", "Unknown",
     "Usage", "UsageReport", "Video", "fold", "text_of",
 ]  # fmt: skip
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
+Form = Literal["chat", "completion", "embedding", "count"]
 JsonObject = dict[str, Any]
 
 
@@ -55,7 +56,7 @@ class Text(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
 
 
 class Reasoning(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="reasoning"):
-    """A model's reasoning; `opaque` holds signatures or encrypted blobs, verbatim, that must be sent back."""
+    """A model's reasoning; `opaque` holds signatures or encrypted blobs that must be sent back: `dialects.opaque`."""
 
     text: str = ""
     opaque: tuple[JsonObject, ...] = ()
@@ -213,17 +214,26 @@ class Sampling(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Native(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """The request as a client sent it: raw bytes of a dialect, for pass-through."""
+    """The request as a client sent it: raw bytes of a dialect, for pass-through.
+
+    `headers` are those of the client that belong to the dialect and go with the bytes (`anthropic-beta`, say).
+    """
 
     dialect: str
     raw: bytes
+    headers: dict[str, str] = {}
 
 
 class Request(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """One call, normalised. `form` says whether it is a chat or a raw completion of `prompt`.
+    """One call, normalised. `form` says what is wanted.
 
     Attributes:
         model: the name the client called: a route or a deployment.
+        form: `chat`; a raw `completion` of `prompt`; an `embedding` of each of `inputs`; or `count`, the number of
+            input tokens that the chat would have.
+        inputs: texts, or lists of token numbers, to be embedded.
+        dimensions: length of the vectors; None = the model's own.
+        origin: name of the dialect that the client spoke, whose words `extra` holds; None = made here.
         kind: the workload it belongs to (`sql`, `support.triage`); `None` = not said.
         label: where its data may go.
         session: what stickiness of a weighted split hangs on.
@@ -233,10 +243,12 @@ class Request(Value, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     model: str = ""
-    form: Literal["chat", "completion"] = "chat"
+    form: Form = "chat"
     messages: tuple[Message, ...] = ()
     prompt: str | None = None
     suffix: str | None = None
+    inputs: tuple[str | tuple[int, ...], ...] = ()
+    dimensions: int | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -249,6 +261,7 @@ class Request(Value, frozen=True, kw_only=True, omit_defaults=True):
     session: str | None = None
     deadline_s: float | None = None
     native: Native | None = None
+    origin: str | None = None
     extra: JsonObject = {}
 
 
@@ -283,7 +296,10 @@ class Finish(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Response(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """One whole answer: the fold of its events. Further choices (`n` > 1) are in `alternatives`."""
+    """One whole answer: the fold of its events. Further choices (`n` > 1) are in `alternatives`.
+
+    `embeddings` are the vectors of an embedding, in the order of the request's `inputs`.
+    """
 
     parts: tuple[Part, ...] = ()
     finish: Finish | None = None
@@ -293,6 +309,7 @@ class Response(Value, frozen=True, kw_only=True, omit_defaults=True):
     created: int | None = None
     logprobs: JsonObject | None = None
     alternatives: tuple[Response, ...] = ()
+    embeddings: tuple[tuple[float, ...], ...] = ()
     extra: JsonObject = {}
 
     @property
@@ -319,10 +336,15 @@ class Begin(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="begin")
 
 
 class TextDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="text_delta"):
-    """More text of choice `choice`."""
+    """More text of choice `choice`.
+
+    `block`, here and below, numbers the upstream's parts where it has borders between them: another number begins
+    another part. `None`: no borders are known, and what follows without a break is one part.
+    """
 
     text: str
     choice: int = 0
+    block: int | None = None
 
 
 class ReasoningDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="reasoning_delta"):
@@ -330,13 +352,15 @@ class ReasoningDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag
 
     text: str
     choice: int = 0
+    block: int | None = None
 
 
 class OpaqueDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="opaque_delta"):
-    """A signature or encrypted block that belongs to the reasoning."""
+    """A signature or encrypted block that belongs to the reasoning: `dialects.opaque`."""
 
     data: JsonObject
     choice: int = 0
+    block: int | None = None
 
 
 class RefusalDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="refusal_delta"):
@@ -378,6 +402,13 @@ class ContentDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="
     choice: int = 0
 
 
+class Embedded(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="embedded"):
+    """The vector of input number `index`."""
+
+    index: int
+    vector: tuple[float, ...]
+
+
 class UsageReport(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="usage"):
     """What the provider says was used so far; the last report counts."""
 
@@ -408,8 +439,11 @@ class Raw(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="raw"):
 
 Event = (
     Begin | TextDelta | ReasoningDelta | OpaqueDelta | RefusalDelta | ToolCallDelta | Annotation | Logprobs
-    | ContentDelta | UsageReport | Finished | Failed | Raw
+    | ContentDelta | Embedded | UsageReport | Finished | Failed | Raw
 )  # fmt: skip
+
+
+_Kind = TypeVar("_Kind", Text, Reasoning, Refusal)
 
 
 class _Choice:
@@ -417,31 +451,40 @@ class _Choice:
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
+        self.block: int | None = None  # of the last part
         self.calls: dict[int, int] = {}  # running number of a tool call -> its place in parts
         self.finish: Finish | None = None
         self.logprobs: JsonObject | None = None
         self.extra: JsonObject = {}
 
-    def _last(self, kind: type[Part]) -> Part | None:
-        return self.parts[-1] if self.parts and isinstance(self.parts[-1], kind) else None
+    def _last(self, kind: type[_Kind]) -> _Kind | None:
+        last = self.parts[-1] if self.parts else None
+        return last if isinstance(last, kind) else None
 
-    def text(self, more: str) -> None:
+    def _continues(self, block: int | None) -> bool:
+        """Whether what comes belongs to the upstream's part that came last; notes its number."""
+        same, self.block = block == self.block, block
+        return same
+
+    def text(self, more: str, block: int | None) -> None:
         last = self._last(Text)
-        if isinstance(last, Text) and not last.annotations:
+        # Where borders are not told, a note ends the text it speaks of.
+        whole = block is None and last is not None and bool(last.annotations)
+        if self._continues(block) and last is not None and not whole:
             self.parts[-1] = msgspec.structs.replace(last, text=last.text + more)
         else:
             self.parts.append(Text(text=more))
 
     def refusal(self, more: str) -> None:
         last = self._last(Refusal)
-        if isinstance(last, Refusal):
+        if last is not None:
             self.parts[-1] = msgspec.structs.replace(last, text=last.text + more)
         else:
             self.parts.append(Refusal(text=more))
 
-    def reasoning(self, more: str = "", opaque: JsonObject | None = None) -> None:
+    def reasoning(self, block: int | None, more: str = "", opaque: JsonObject | None = None) -> None:
         last = self._last(Reasoning)
-        if not isinstance(last, Reasoning):
+        if not self._continues(block) or last is None:
             last = Reasoning()
             self.parts.append(last)
         blobs = (*last.opaque, opaque) if opaque is not None else last.opaque
@@ -449,7 +492,7 @@ class _Choice:
 
     def annotate(self, note: JsonObject) -> None:
         last = self._last(Text)
-        if isinstance(last, Text):
+        if last is not None:
             self.parts[-1] = msgspec.structs.replace(last, annotations=(*last.annotations, note))
         else:
             self.parts.append(Text(text="", annotations=(note,)))
@@ -494,6 +537,7 @@ class Folder:
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
         self._head = Begin()
+        self._vectors: dict[int, tuple[float, ...]] = {}
         self._usage: Usage | None = None
         self.failed: Failed | None = None
 
@@ -509,11 +553,11 @@ class Folder:
             case Raw():
                 pass
             case TextDelta():
-                self._choice(event.choice).text(event.text)
+                self._choice(event.choice).text(event.text, event.block)
             case ReasoningDelta():
-                self._choice(event.choice).reasoning(event.text)
+                self._choice(event.choice).reasoning(event.block, event.text)
             case OpaqueDelta():
-                self._choice(event.choice).reasoning(opaque=event.data)
+                self._choice(event.choice).reasoning(event.block, opaque=event.data)
             case RefusalDelta():
                 self._choice(event.choice).refusal(event.text)
             case ToolCallDelta():
@@ -524,6 +568,8 @@ class Folder:
                 self._choice(event.choice).add_logprobs(event.data)
             case ContentDelta():
                 self._choice(event.choice).parts.append(event.part)
+            case Embedded():
+                self._vectors[event.index] = event.vector
             case UsageReport():
                 self._usage = event.usage
             case Finished():
@@ -555,6 +601,7 @@ class Folder:
                 Response(parts=tuple(c.parts), finish=c.finish, logprobs=c.logprobs_so_far(), extra=c.extra)
                 for c in rest
             ),
+            embeddings=tuple(self._vectors[index] for index in sorted(self._vectors)),
             extra=self._head.extra | first.extra,
         )
 

@@ -14,7 +14,7 @@ from assay.cli.door import INTERRUPTED, config_option, emit, finish, json_option
 
 if TYPE_CHECKING:
     from assay.app import App
-    from assay.dialects.inbound import Inbound
+    from assay.dialects.inbound import Recognised
     from assay.inference.asking import Asking
     from assay.inference.trace import Record
     from assay.types import Event, Request
@@ -70,7 +70,7 @@ def command(
 
 
 async def _call(
-    shown: dict[str, Any], inbound: Inbound, target: str | None, kind: str | None, label: str | None, dry_run: bool,
+    shown: dict[str, Any], inbound: Recognised, target: str | None, kind: str | None, label: str | None, dry_run: bool,
     config: str | None,
 ) -> int:  # fmt: skip
     """Fill `shown`; returns the exit code."""
@@ -132,7 +132,7 @@ async def _request(app: App, request: Request, target: str | None, kind: str | N
     )
 
 
-def _client_answer(inbound: Inbound, request: Request, asking: Asking, events: Iterable[Event]) -> bytes:
+def _client_answer(inbound: Recognised, request: Request, asking: Asking, events: Iterable[Event]) -> bytes:
     """What a client of the gateway would get."""
     from assay.types import Raw
 

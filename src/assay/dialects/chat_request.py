@@ -55,6 +55,7 @@ def read_request(body: bytes) -> Request:
         stream=stream,
         stream_usage=stream_usage,
         native=Native(dialect=DIALECT, raw=body),
+        origin=DIALECT,
         extra={**notes, **fields.rest()},
     )
 

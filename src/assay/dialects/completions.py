@@ -47,6 +47,13 @@ class Completions:
 
     name: ClassVar[str] = _NAME
     paths: ClassVar[tuple[str, ...]] = ("/completions",)
+    carried_headers: ClassVar[tuple[str, ...]] = ()
+    request_id_header: ClassVar[str] = "x-request-id"
+    takes_raw: ClassVar[frozenset[str]] = frozenset({_NAME})
+
+    def auth(self, key: str) -> dict[str, str]:
+        """A bearer token."""
+        return {"authorization": f"Bearer {key}"}
 
     def read_request(self, body: bytes) -> Request:
         """A client's request; raises `RequestError` naming the field that is wrong."""
@@ -65,6 +72,7 @@ class Completions:
             stream=stream,
             stream_usage=usage,
             native=Native(dialect=_NAME, raw=body),
+            origin=_NAME,
             extra={**notes, **fields.rest()},
         )
 
@@ -80,9 +88,10 @@ class Completions:
         merge(body, {key: value for key, value in request.extra.items() if key != "stream_options"})
         return WireRequest("/completions", {"content-type": "application/json"}, msgspec.json.encode(body))
 
-    def splice_model(self, body: bytes, model: str, *, usage: bool = True) -> bytes:
-        """The client's bytes with the model's name exchanged; `usage` = false leaves `stream_options` alone."""
-        return splice.splice_model(body, model, usage=usage)
+    def pass_request(self, native: Native, *, model: str, quirks: Mapping[str, Any]) -> WireRequest:
+        """The client's bytes with the model's name exchanged, and usage asked for where the host can be asked."""
+        usage = bool(quirks.get("stream_options", True))
+        return WireRequest(self.paths[0], native.headers, splice.splice_model(native.raw, model, usage=usage))
 
     def read_response(self, body: bytes) -> list[Event]:
         """The events of a whole answer; raises `MalformedReply`."""

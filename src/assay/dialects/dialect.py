@@ -1,9 +1,10 @@
 """What a wire format must offer: reading clients' requests and providers' answers, and writing both.
 
-A dialect does no I/O. The gateway uses the client's side (`read_request`, `encoder`, `write_response`,
-`write_error`), the providers use the upstream's side (`write_request`, `read_response`, `decoder`,
-`read_error`). Reading and writing the same value must round-trip: what has no field in `assay.types` is kept
-in `extra` and written back for the same dialect.
+A dialect does no I/O. The gateway uses the client's side (`Inbound`), the providers use the upstream's side
+(`Outbound`); some formats have one side only. Reading and writing the same value must round-trip: what has no field in
+`assay.types` is kept in `extra` and written back for the same dialect.
+
+A new dialect is a class with these methods, registered as an entry point of the group `assay.dialects`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,23 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from assay.errors import AssayError, ProviderError
-from assay.types import Event, Request, Response
+from assay.types import Event, Native, Request, Response
 
 
 class WireRequest(NamedTuple):
-    """A request ready to be sent: `path` is appended to the deployment's base URL."""
+    """A request ready to be sent.
+
+    Attributes:
+        path: appended to the deployment's base URL; may hold a query.
+        headers: of the format itself; the key is not among them.
+        body: JSON.
+        emulated: features that are emulated, or left out with leave: `dialects.capability`.
+    """
 
     path: str
     headers: dict[str, str]
     body: bytes
+    emulated: tuple[str, ...] = ()
 
 
 class WireError(NamedTuple):
@@ -61,19 +70,47 @@ class Encoder(Protocol):
         ...
 
 
-class Dialect(Protocol):
-    """One wire format, both directions."""
+class Inbound(Protocol):
+    """What clients of a format need: their requests read, answers and errors written."""
 
     name: ClassVar[str]
     paths: ClassVar[tuple[str, ...]]
     """Paths, below `/v1`, under which a gateway offers this format."""
+    carried_headers: ClassVar[tuple[str, ...]]
+    """Headers of a client, in lower case, that belong to the format and go upstream with its raw bytes."""
+    request_id_header: ClassVar[str]
+    """The header under which clients of this format look for the id of their request."""
 
     def read_request(self, body: bytes) -> Request:
-        """A client's request.
+        """A client's request; `origin` and `native.dialect` are this format's name.
 
         Raises:
             RequestError: naming the field that is wrong.
         """
+        ...
+
+    def write_response(self, response: Response, request: Request) -> bytes:
+        """A whole answer for a client of this format."""
+        ...
+
+    def encoder(self, request: Request) -> Encoder:
+        """A new encoder for one streamed answer."""
+        ...
+
+    def write_error(self, error: AssayError) -> WireError:
+        """An error for a client of this format: never a stack trace, never a key."""
+        ...
+
+
+class Outbound(Protocol):
+    """What upstreams of a format need: requests written, their answers and errors read."""
+
+    name: ClassVar[str]
+    takes_raw: ClassVar[frozenset[str]]
+    """Names of the inbound formats whose bytes such an upstream takes as they are, but for the model's name."""
+
+    def auth(self, key: str) -> dict[str, str]:
+        """The header that carries a key."""
         ...
 
     def write_request(self, request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> WireRequest:
@@ -90,13 +127,13 @@ class Dialect(Protocol):
         """
         ...
 
-    def splice_model(self, body: bytes, model: str, *, usage: bool = True) -> bytes:
+    def pass_request(self, native: Native, *, model: str, quirks: Mapping[str, Any]) -> WireRequest:
         """The client's raw bytes with only the model name (and a usage request on streams) exchanged.
 
         Args:
-            body: what the client sent, read without an error by `read_request`.
+            native: what the client sent, read without an error by its format's `read_request`.
             model: the upstream's name of the model.
-            usage: false for a host that takes no `stream_options`; then only the name is exchanged.
+            quirks: as in `write_request`.
 
         Raises:
             RequestError: the body is not a JSON object.
@@ -119,14 +156,8 @@ class Dialect(Protocol):
         """The typed error of an upstream's answer with a status of 400 or more. Header names are lower case."""
         ...
 
-    def write_response(self, response: Response, request: Request) -> bytes:
-        """A whole answer for a client of this format."""
-        ...
 
-    def encoder(self, request: Request) -> Encoder:
-        """A new encoder for one streamed answer."""
-        ...
+class Dialect(Inbound, Outbound, Protocol):
+    """A format that both clients and upstreams speak."""
 
-    def write_error(self, error: AssayError) -> WireError:
-        """An error for a client of this format: never a stack trace, never a key."""
-        ...
+    name: ClassVar[str]

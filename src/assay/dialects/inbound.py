@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from assay import plugins
-from assay.dialects.dialect import Dialect
+from assay.dialects.dialect import Inbound
 from assay.dialects.fields import parse_object
 from assay.errors import RequestError
 from assay.types import Request
 
-__all__ = ["Inbound", "read_inbound"]
+__all__ = ["Recognised", "read_inbound"]
 
 
-class Inbound(NamedTuple):
+class Recognised(NamedTuple):
     """A request and the dialect that it came in."""
 
-    dialect: Dialect
+    dialect: Inbound
     request: Request
 
 
-def read_inbound(body: bytes, name: str | None = None) -> Inbound:
+def read_inbound(body: bytes, name: str | None = None) -> Recognised:
     """A request in any dialect that a gateway takes.
 
     Args:
@@ -33,14 +33,14 @@ def read_inbound(body: bytes, name: str | None = None) -> Inbound:
     """
     if name is not None:
         dialect = _load(name)
-        return Inbound(dialect, dialect.read_request(body))
+        return Recognised(dialect, dialect.read_request(body))
     parse_object(body)  # what is wrong for all is said once
-    found: list[Inbound] = []
+    found: list[Recognised] = []
     reasons: list[str] = []
     for known in plugins.names("assay.dialects"):
         dialect = _load(known)
         try:
-            found.append(Inbound(dialect, dialect.read_request(body)))
+            found.append(Recognised(dialect, dialect.read_request(body)))
         except RequestError as error:
             reasons.append(f"{known}: {error}")
     if not found:
@@ -51,5 +51,5 @@ def read_inbound(body: bytes, name: str | None = None) -> Inbound:
     return found[0]
 
 
-def _load(name: str) -> Dialect:
-    return cast(Dialect, plugins.load("assay.dialects", name)())
+def _load(name: str) -> Inbound:
+    return cast(Inbound, plugins.load("assay.dialects", name)())

@@ -23,7 +23,7 @@ from assay.dialects.chat_parts import DIALECT
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.errors import AssayError, ProviderError
-from assay.types import Event, Request, Response
+from assay.types import Event, Native, Request, Response
 
 __all__ = ["OpenAIChat"]
 
@@ -33,6 +33,13 @@ class OpenAIChat:
 
     name: ClassVar[str] = DIALECT
     paths: ClassVar[tuple[str, ...]] = ("/chat/completions",)
+    carried_headers: ClassVar[tuple[str, ...]] = ()
+    request_id_header: ClassVar[str] = "x-request-id"
+    takes_raw: ClassVar[frozenset[str]] = frozenset({DIALECT})
+
+    def auth(self, key: str) -> dict[str, str]:
+        """A bearer token."""
+        return {"authorization": f"Bearer {key}"}
 
     def read_request(self, body: bytes) -> Request:
         """A client's request; raises `RequestError` naming the field that is wrong."""
@@ -43,9 +50,10 @@ class OpenAIChat:
         body = chat_request.write_request(request, model=model, stream=stream, quirks=quirks)
         return WireRequest("/chat/completions", {"content-type": "application/json"}, body)
 
-    def splice_model(self, body: bytes, model: str, *, usage: bool = True) -> bytes:
-        """The client's bytes with the model's name exchanged; `usage` = false leaves `stream_options` alone."""
-        return splice.splice_model(body, model, usage=usage)
+    def pass_request(self, native: Native, *, model: str, quirks: Mapping[str, Any]) -> WireRequest:
+        """The client's bytes with the model's name exchanged, and usage asked for where the host can be asked."""
+        usage = bool(quirks.get("stream_options", True))
+        return WireRequest(self.paths[0], native.headers, splice.splice_model(native.raw, model, usage=usage))
 
     def read_response(self, body: bytes) -> list[Event]:
         """The events of a whole answer; raises `MalformedReply`."""

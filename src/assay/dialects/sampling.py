@@ -147,10 +147,10 @@ def reject_foreign(request: Request, dialect: str) -> None:
     Raises:
         RequestError: naming the first such field.
     """
-    if request.native is None or request.native.dialect == dialect:
+    if request.origin is None or request.origin == dialect:
         return
     for key, value in request.extra.items():
         if value is not None and not key.startswith(MARK):
             raise RequestError(
-                f"{key}: a field of the format {request.native.dialect!r} cannot be sent in {dialect!r}", field=key
+                f"{key}: a field of the format {request.origin!r} cannot be sent in {dialect!r}", field=key
             )

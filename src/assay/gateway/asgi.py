@@ -11,7 +11,7 @@ import msgspec
 
 from assay import __version__, plugins
 from assay.config.schema import Serve
-from assay.dialects.dialect import Dialect
+from assay.dialects.dialect import Inbound
 from assay.errors import AssayError, Overloaded, RequestError
 from assay.gateway.call import Call
 from assay.gateway.headers import read_headers
@@ -41,12 +41,12 @@ class Gateway:
     def __init__(self, spine: Spine, serve: Serve) -> None:
         self._spine = spine
         self._serve = serve
-        self._dialects: dict[str, Dialect] = {}
+        self._dialects: dict[str, Inbound] = {}
         for name in plugins.names("assay.dialects"):
-            dialect = cast(Dialect, plugins.load("assay.dialects", name)())
-            for path in dialect.paths:
+            dialect = cast(Inbound, plugins.load("assay.dialects", name)())
+            for path in getattr(dialect, "paths", ()):  # some formats have no clients, only upstreams
                 self._dialects[f"/v1{path}"] = dialect
-        self._plain = cast(Dialect, plugins.load("assay.dialects", "openai")())  # the form of errors of no dialect
+        self._plain = cast(Inbound, plugins.load("assay.dialects", "openai")())  # the form of errors of no dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
@@ -79,8 +79,8 @@ class Gateway:
             log.exception("unexpected error at %s %s", method, path)
             await self._error(dialect or self._plain, send, AssayError("internal error; the gateway's log has more"))
 
-    async def _call(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
-        request = read_headers(scope["headers"], dialect.read_request(await self._body(scope, receive)))
+    async def _call(self, dialect: Inbound, scope: Scope, receive: Receive, send: Send) -> None:
+        request = read_headers(scope["headers"], dialect.read_request(await self._body(scope, receive)), dialect)
         call = Call(self._spine, dialect, request, send)
         work = asyncio.create_task(call.serve())
         gone = asyncio.create_task(_gone(receive))
@@ -119,7 +119,7 @@ class Gateway:
         entries = [{"id": name, "object": "model", "created": 0, "owned_by": "assay"} for name in self._spine.targets]
         return {"object": "list", "data": entries}
 
-    async def _error(self, dialect: Dialect, send: Send, error: AssayError) -> None:
+    async def _error(self, dialect: Inbound, send: Send, error: AssayError) -> None:
         wire = dialect.write_error(error)
         headers = [(name.encode(), value.encode()) for name, value in wire.headers.items()]
         await respond(send, wire.status, headers, wire.body)

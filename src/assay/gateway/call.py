@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
-from assay.dialects.dialect import Dialect, Encoder
+from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
 from assay.inference.spine import Spine
@@ -22,7 +22,7 @@ log = logging.getLogger("assay.gateway")
 class Call:
     """Serves one request."""
 
-    def __init__(self, spine: Spine, dialect: Dialect, request: Request, send: Send) -> None:
+    def __init__(self, spine: Spine, dialect: Inbound, request: Request, send: Send) -> None:
         self._spine = spine
         self._dialect = dialect
         self._request = request

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from assay.dialects.dialect import Inbound
 from assay.errors import RequestError
 from assay.inference.trace import Trace
 from assay.types import Label, Request
@@ -17,7 +18,7 @@ SESSION = "x-assay-session"
 DEADLINE = "x-assay-deadline-s"
 
 
-def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request) -> Request:
+def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request, dialect: Inbound) -> Request:
     """The request with what its headers say.
 
     Raises:
@@ -33,6 +34,9 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request) -> Re
         changed["label"] = _label(label)
     if seconds := ours.get(DEADLINE):
         changed["deadline_s"] = _seconds(seconds)
+    carried = {name: ours[name] for name in dialect.carried_headers if name in ours}
+    if carried and request.native is not None:
+        changed["native"] = msgspec.structs.replace(request.native, headers=carried)
     return msgspec.structs.replace(request, **changed) if changed else request
 
 
@@ -58,6 +62,8 @@ def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]
     headers = [(b"x-assay-request-id", trace.request_id.encode())]
     if trace.answering is not None:
         headers.append((b"x-assay-deployment", trace.answering.deployment.encode("latin-1", "replace")))
+        if trace.answering.emulated:
+            headers.append((b"x-assay-emulated", ", ".join(trace.answering.emulated).encode("latin-1", "replace")))
         if trace.answering.load_s is not None:
             headers.append((b"x-assay-load-s", f"{trace.answering.load_s:.3f}".encode()))
     headers.append((b"x-assay-attempts", str(len(trace.records)).encode()))

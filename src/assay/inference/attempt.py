@@ -205,7 +205,7 @@ class Attempt:
                     raise _error_of(event)
                 if self.record.first_event_s is None:
                     self.record.first_event_s = time.monotonic() - self._started
-                    self.record.load_s = self._meter.load_s
+                    self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
                 yield event
 
     def _complete(self) -> Response:
@@ -229,7 +229,7 @@ class Attempt:
         price = live.price.bound
         if price is not None and tokens is not None:
             asked = msgspec.structs.replace(prepared, native=None)
-            size = len(attempted.raw if attempted.raw is not None else msgspec.json.encode(asked))
+            size = len(attempted.raw.raw if attempted.raw is not None else msgspec.json.encode(asked))
             return bound_usd(price, size, tokens * (prepared.sampling.n or 1))
         budget = self._constraints.usd_per_month
         if budget is not None and self._constraints.unknown_price == "refuse" and live.config.dialect != "scripted":

@@ -12,7 +12,7 @@ from assay.catalog.model import Model
 from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.config.schema import Config, Deployment, Local, Route
-from assay.dialects.dialect import Dialect
+from assay.dialects.dialect import Outbound
 from assay.errors import ConfigError, WeightsError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
@@ -78,7 +78,7 @@ class Builder:
             ConfigError: what it needs to be reached is missing.
         """
         model = self._model(deployment)
-        dialect: Dialect | None = None
+        dialect: Outbound | None = None
         if deployment.dialect == "local":
             provider = self._local(name, deployment, model)
         elif deployment.dialect == "scripted":
@@ -88,7 +88,7 @@ class Builder:
             if deployment.dialect not in known:
                 near = did_you_mean(deployment.dialect, (*known, "local", "scripted"))
                 raise ConfigError(f"deployments.{name}: unknown dialect {deployment.dialect!r}; {near}")
-            dialect = cast(Dialect, plugins.load("assay.dialects", deployment.dialect)())
+            dialect = cast(Outbound, plugins.load("assay.dialects", deployment.dialect)())
             provider = self._hosted(name, deployment, model, dialect)
         live = LiveDeployment(
             name=name,
@@ -117,7 +117,7 @@ class Builder:
         """The catalogue entry. A model that it does not know can be used; its facts are then unknown."""
         return self._catalog.get(deployment.model)
 
-    def _hosted(self, name: str, deployment: Deployment, model: Model | None, dialect: Dialect) -> Provider:
+    def _hosted(self, name: str, deployment: Deployment, model: Model | None, dialect: Outbound) -> Provider:
         place = next((at for at in model.hosts if self._speaks(at.host, deployment.dialect)), None) if model else None
         host = self._catalog.host(place.host) if place is not None else None
         base_url = deployment.base_url or (host.base_url if host is not None else None)

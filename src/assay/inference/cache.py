@@ -11,6 +11,7 @@ from assay.types import (
     Annotation,
     Begin,
     ContentDelta,
+    Embedded,
     Event,
     Finished,
     Logprobs,
@@ -32,7 +33,10 @@ from assay.types import (
 FORMAT = "1"
 """Part of every key: change it when the meaning of a stored answer changes."""
 
-_IRRELEVANT = {"native": None, "model": "", "stream": False, "stream_usage": False, "session": None, "deadline_s": None}
+_IRRELEVANT = {
+    "native": None, "model": "", "stream": False, "stream_usage": False, "session": None, "deadline_s": None,
+    "origin": None,
+}  # fmt: skip
 
 
 def cache_key(fingerprint: str, prepared: Request, seed: int) -> str:
@@ -75,6 +79,7 @@ def events_of(response: Response) -> list[Event]:
         if one.finish is not None:
             extra = one.extra if choice else {}
             events.append(Finished(finish=one.finish, choice=choice, extra=extra))
+    events += [Embedded(index=index, vector=vector) for index, vector in enumerate(response.embeddings)]
     if response.usage is not None:
         events.append(UsageReport(usage=response.usage))
     return events
@@ -84,10 +89,10 @@ def _part_events(part: object, place: int, choice: int) -> list[Event]:
     match part:
         case Text():
             notes = [Annotation(data=note, choice=choice) for note in part.annotations]
-            return [TextDelta(text=part.text, choice=choice), *notes]
+            return [TextDelta(text=part.text, choice=choice, block=place), *notes]
         case Reasoning():
-            blobs = [OpaqueDelta(data=blob, choice=choice) for blob in part.opaque]
-            return [ReasoningDelta(text=part.text, choice=choice), *blobs]
+            blobs = [OpaqueDelta(data=blob, choice=choice, block=place) for blob in part.opaque]
+            return [ReasoningDelta(text=part.text, choice=choice, block=place), *blobs]
         case Refusal():
             return [RefusalDelta(text=part.text, choice=choice)]
         case ToolCall():

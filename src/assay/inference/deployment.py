@@ -12,7 +12,7 @@ import msgspec
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, price_of
 from assay.config.schema import Deployment
-from assay.dialects.dialect import Dialect
+from assay.dialects.dialect import Outbound
 from assay.errors import AssayError
 from assay.inference.prompt import Prompt, compile_prompt, merge
 from assay.providers.provider import Attempted, Provider
@@ -34,7 +34,7 @@ class LiveDeployment:
     config: Deployment
     provider: Provider
     model: Model | None = None
-    dialect: Dialect | None = None
+    dialect: Outbound | None = None
     missing: AssayError | None = None
     failures: int = 0
     _prompts: dict[str | None, Prompt] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class LiveDeployment:
         return (
             request.native is not None
             and self.dialect is not None
-            and request.native.dialect == self.dialect.name
+            and request.native.dialect in self.dialect.takes_raw
             and self.prompt(request.kind).empty
         )
 
@@ -86,7 +86,7 @@ class LiveDeployment:
         passing = request.native if untouched and self.may_pass_through(request) else None
         return Attempted(
             request=self.prompt(request.kind).apply(request),
-            raw=passing.raw if passing is not None else None,
+            raw=passing,
             stream=request.stream,
         )
 

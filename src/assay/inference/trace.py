@@ -23,6 +23,7 @@ class Record:
         total_s, first_event_s: seconds from the start of the attempt.
         engine_s: CPU or GPU seconds of a local engine.
         load_s: seconds that it waited until a local engine had started; None = it was running.
+        emulated: features that its upstream was not told as the client said them.
         exchange: what went over the wire, where the trace wants it.
         replayed: of an answer from the cache: what the call that made it cost.
     """
@@ -42,6 +43,7 @@ class Record:
     cost_basis: CostBasis = "none"
     engine_s: float | None = None
     load_s: float | None = None
+    emulated: tuple[str, ...] = ()
     exchange: Exchange | None = None
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from urllib.parse import urlsplit
 
 from assay.config.schema import Deployment
-from assay.dialects.dialect import Dialect, WireRequest
+from assay.dialects.dialect import Outbound, WireRequest
 from assay.errors import AuthFailed, MalformedReply
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply, Transport
@@ -30,7 +30,7 @@ class HttpProvider:
     """
 
     def __init__(
-        self, deployment: Deployment, dialect: Dialect, transport: Transport, base_url: str, upstream_model: str
+        self, deployment: Deployment, dialect: Outbound, transport: Transport, base_url: str, upstream_model: str
     ) -> None:
         self._deployment = deployment
         self._dialect = dialect
@@ -42,6 +42,7 @@ class HttpProvider:
         """See `Provider.stream`."""
         wire = self._write(attempt)
         meter.send(self._shown(wire))
+        meter.emulated = wire.emulated
         headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
 
         def sent(size: int) -> None:
@@ -84,9 +85,7 @@ class HttpProvider:
     def _write(self, attempt: Attempted) -> WireRequest:
         quirks = self._deployment.quirks
         if attempt.raw is not None:
-            usage = bool(quirks.get("stream_options", True))
-            body = self._dialect.splice_model(attempt.raw, self._upstream_model, usage=usage)
-            return WireRequest(path=self._dialect.paths[0], headers={}, body=body)
+            return self._dialect.pass_request(attempt.raw, model=self._upstream_model, quirks=quirks)
         return self._dialect.write_request(
             attempt.request, model=self._upstream_model, stream=attempt.stream, quirks=quirks
         )
@@ -100,7 +99,10 @@ class HttpProvider:
             raise AuthFailed(f"the environment variable {name} holds no key")
         if not key.isprintable():
             raise AuthFailed(f"the environment variable {name} holds a key with line breaks or control characters")
-        return {"authorization": f"Bearer {key}"}
+        how = self._deployment.quirks.get("auth")
+        if how is None:
+            return self._dialect.auth(key)
+        return {"authorization": f"Bearer {key}"} if how == "bearer" else {str(how): key}
 
     async def _whole(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
         body = await reply.read(MAX_REPLY_BYTES)

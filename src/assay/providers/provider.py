@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from assay.types import Event, Request
+from assay.types import Event, Native, Request
 
 
 class Attempted(NamedTuple):
@@ -20,7 +20,7 @@ class Attempted(NamedTuple):
     """
 
     request: Request
-    raw: bytes | None = None
+    raw: Native | None = None
     stream: bool = True
 
 
@@ -55,6 +55,7 @@ class Meter:
         load_s: seconds that this attempt waited until a local engine had started; None = it was running.
         waiting_for: what this attempt waits for before a local engine can begin; None = nothing.
         request_id: the upstream's id of the request.
+        emulated: features that the upstream was not told as the client said them: `dialects.capability`.
         exchange: filled in where somebody wants to see the bytes; None = they are not kept.
     """
 
@@ -64,6 +65,7 @@ class Meter:
     load_s: float | None = None
     waiting_for: str | None = None
     request_id: str | None = None
+    emulated: tuple[str, ...] = ()
     exchange: Exchange | None = None
     started_at: float = field(default_factory=time.monotonic)
 

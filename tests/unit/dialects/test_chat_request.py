@@ -72,7 +72,9 @@ def test_read_of_write_is_the_request(request: Request) -> None:
     wire = CHAT.write_request(request, model=request.model, stream=False, quirks=ALL)
     assert wire.path == "/chat/completions"
     assert wire.headers == {"content-type": "application/json"}
-    assert CHAT.read_request(wire.body) == replace(request, native=Native(dialect="openai", raw=wire.body))
+    assert CHAT.read_request(wire.body) == replace(
+        request, native=Native(dialect="openai", raw=wire.body), origin="openai"
+    )
 
 
 def test_raw_bytes_are_kept() -> None:
@@ -264,7 +266,7 @@ def test_output_formats() -> None:
         (Request(prompt="x"), "prompt"),
         (Request(suffix="x"), "suffix"),
         (Request(form="completion", prompt="x"), "prompt"),
-        (Request(extra={"metadata": {}}, native=Native(dialect="other", raw=b"")), "metadata"),
+        (Request(extra={"tier": {}}, origin="other"), "tier"),
         (Request(messages=(Message(role="user", parts=(ToolCall(id="a", name="b"),)),)), "messages[0]"),
         (Request(messages=(Message(role="user", parts=(Document(url="https://x"),)),)), "messages[0].content[0]"),
         (Request(messages=(Message(role="user", parts=(Image(data="AA"),)),)), "messages[0].content[0]"),

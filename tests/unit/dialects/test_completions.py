@@ -66,7 +66,9 @@ def test_read_of_write_is_the_request(request: Request) -> None:
     """What we write we read back as the same value."""
     wire = PLAIN.write_request(request, model=request.model, stream=False, quirks=ALL)
     assert wire.path == "/completions"
-    assert PLAIN.read_request(wire.body) == replace(request, native=Native(dialect="completions", raw=wire.body))
+    assert PLAIN.read_request(wire.body) == replace(
+        request, native=Native(dialect="completions", raw=wire.body), origin="completions"
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_wrong_fields_are_named(fields: dict[str, Any], field: str) -> None:
         ({"sampling": Sampling(reasoning_effort="low")}, "reasoning_effort"),
         ({"sampling": Sampling(top_k=1)}, "top_k"),
         ({"prompt": None}, "prompt"),
-        ({"extra": {"x": 1}, "native": Native(dialect="openai", raw=b"")}, "x"),
+        ({"extra": {"x": 1}, "origin": "openai"}, "x"),
     ],
 )
 def test_what_cannot_be_said_is_refused(changes: dict[str, Any], field: str) -> None:
@@ -205,4 +207,7 @@ def test_errors_are_those_of_the_family() -> None:
     assert decode(b'data: {"error":{"message":"m","code":500}}\n\n')[-1] == Failed(
         error="ProviderFault", message="m", native={"message": "m", "code": 500}
     )
-    assert PLAIN.splice_model(b'{"model":"a"}', "b") == b'{"model":"b"}'
+    assert (
+        PLAIN.pass_request(Native(dialect="completions", raw=b'{"model":"a"}'), model="b", quirks={}).body
+        == b'{"model":"b"}'
+    )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assay.dialects.openai_chat import OpenAIChat
 from assay.dialects.splice import members, splice_model
 from assay.errors import RequestError
+from assay.types import Native
 
 KEYS = st.one_of(
     st.sampled_from(["model", "stream", "stream_options", "include_usage", "messages"]), st.text(max_size=5)
@@ -97,7 +98,8 @@ def test_usage_is_left_alone_without_a_stream_or_on_demand() -> None:
     """`stream` = false asks for nothing, nor does `usage` = false, for hosts that know no stream options."""
     assert splice_model(b'{"model":"a","stream":false}', "b") == b'{"model":"b","stream":false}'
     body = b'{"model":"a","stream":true}'
-    assert OpenAIChat().splice_model(body, "b", usage=False) == b'{"model":"b","stream":true}'
+    sent = OpenAIChat().pass_request(Native(dialect="openai", raw=body), model="b", quirks={"stream_options": False})
+    assert sent.body == b'{"model":"b","stream":true}'
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"a"', b'{"a":', b'{"a":[1', b'{"a":1', b"{1:2}", b'{"a" 1}'])

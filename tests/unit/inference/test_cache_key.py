@@ -42,6 +42,8 @@ CHANGES: dict[str, Any] = {
     "parallel_tool_calls": False,
     "output": OutputFormat(kind="json"),
     "sampling": Sampling(temperature=0.1),
+    "inputs": ("x",),
+    "dimensions": 8,
     "kind": "sql",
     "label": Label.PRIVATE_ONLY,
     "extra": {"user": "u"},
@@ -53,6 +55,7 @@ SAME: dict[str, Any] = {
     "session": "s",
     "deadline_s": 3.0,
     "native": Native(dialect="openai", raw=b"{ }"),
+    "origin": "openai",
 }
 
 
