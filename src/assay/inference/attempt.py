@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -29,6 +29,7 @@ from assay.errors import (
 )
 from assay.inference.cache import cache_key, events_of, pack, unpack
 from assay.inference.deployment import LiveDeployment
+from assay.inference.recall import Recall
 from assay.inference.trace import Record, Trace
 from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
@@ -50,6 +51,7 @@ class Place:
         use_cache: whether an identical call may be answered from the ledger.
         seed: part of the cache key.
         untouched: the request is still the client's own, so raw bytes may pass.
+        recall: what clients could not keep of earlier answers.
     """
 
     trace: Trace
@@ -60,6 +62,7 @@ class Place:
     use_cache: bool
     seed: int
     untouched: bool
+    recall: Recall = field(default_factory=Recall)
 
 
 class Attempt:
@@ -106,7 +109,7 @@ class Attempt:
         live, place = self._live, self._place
         # Filters have seen to this before; the look at the moment of sending fails closed.
         assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
-        attempted = live.attempted(self._request, untouched=place.untouched)
+        attempted = live.attempted(self._whole_request(), untouched=place.untouched)
         key, known = None, None
         if place.use_cache and attempted.raw is None:
             key = cache_key(await live.fingerprint(), attempted.request, place.seed)
@@ -114,6 +117,18 @@ class Attempt:
         async with aclosing(self._replay(known) if known is not None else self._ask(attempted, key)) as stream:
             async for event in stream:
                 yield event
+
+    def _whole_request(self) -> Request:
+        """The request with the reasoning of earlier turns that its client had no place for."""
+        dialect = self._live.dialect
+        if dialect is None:
+            return self._request
+        return self._place.recall.restore(self._request, dialect.name, private=self._live.config.is_private)
+
+    def _remember(self, response: Response) -> None:
+        dialect = self._live.dialect
+        if dialect is not None and not self.record.passed_through:
+            self._place.recall.remember(response, dialect.name, private=self._live.config.is_private)
 
     async def _replay(self, known: Replayed) -> AsyncGenerator[Event, None]:
         response = unpack(known.response)
@@ -146,6 +161,7 @@ class Attempt:
                                 yield ready
                             held.clear()
                 self.record.response = response = self._complete()
+                self._remember(response)
                 reply = Reply(key=key, response=pack(response)) if key is not None else None
                 await asyncio.shield(self._settle("ok", reply))
                 self._live.failures = 0

@@ -21,6 +21,7 @@ from assay.errors import AssayError, ConstraintError, ProviderFault, Refused
 from assay.inference.attempt import Place
 from assay.inference.deployment import LiveDeployment
 from assay.inference.preview import Preview, previews
+from assay.inference.recall import Recall
 from assay.inference.route import LiveRoute
 from assay.inference.steps import Steps
 from assay.inference.targets import Targets
@@ -70,6 +71,7 @@ class Spine:
         self._targets = Targets(targets, constraints)
         self.ledger = ledger
         self.engines = engines
+        self._recall = Recall()
 
     @property
     def targets(self) -> dict[str, LiveDeployment | LiveRoute]:
@@ -198,6 +200,7 @@ class Spine:
             use_cache=options.use_cache,
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),
             untouched=True,
+            recall=self._recall,
         )
 
 
