@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from assay.catalog.model import FACTS, Day, Entry, Host, Licence, Model, Source
+from assay.catalog.model import FACTS, HOST_FACTS, Day, Entry, Host, Licence, Model, Source
 from assay.errors import CatalogError, did_you_mean
 
 __all__ = ["Catalog", "builtin", "load", "read"]
@@ -137,18 +137,24 @@ def read(data: bytes, name: str) -> File:
         raise CatalogError(f"{name}: {error}") from error
     sources = {key: _dated(source, file.as_of) for key, source in file.sources.items()}
     models = tuple(_complete(model, file, sources, name) for model in file.models)
-    for key, host in file.hosts.items():
-        _check_keys(f"{name}: host {key!r}", host.evidence, host.evidence_for, Host.__struct_fields__, sources)
+    hosts = {key: _sourced(host, sources, f"{name}: host {key!r}") for key, host in file.hosts.items()}
     for key, licence in file.licences.items():
         _check_source(f"{name}: licence {key!r}", licence.evidence, sources)
     doubled = [model.id for at, model in enumerate(models) if any(model.id == other.id for other in models[:at])]
     if doubled:
         raise CatalogError(f"{name}: {doubled[0]!r} is there twice; remove one")
-    return msgspec.structs.replace(file, models=models, sources=sources)
+    return msgspec.structs.replace(file, models=models, hosts=hosts, sources=sources)
 
 
 def _dated(source: Source, as_of: str) -> Source:
     return source if source.as_of is not None else msgspec.structs.replace(source, as_of=as_of)
+
+
+def _sourced(host: Host, sources: dict[str, Source], where: str) -> Host:
+    """The host with its sources, checked."""
+    sources = {**sources, **host.sources}
+    _check_keys(where, host.evidence, host.evidence_for, HOST_FACTS, sources)
+    return msgspec.structs.replace(host, sources=sources)
 
 
 def _complete(model: Model, file: File, shared: dict[str, Source], name: str) -> Model:

@@ -6,7 +6,7 @@ A fact that is absent is *unknown* (`None`), never "no" and never 0. `model.para
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -15,7 +15,8 @@ from assay.config.schema import Price
 from assay.errors import CatalogError, did_you_mean
 
 __all__ = [
-    "FACTS", "Day", "Host", "HostedAt", "HubFile", "Licence", "Modality", "Model", "PriceRef", "Source", "Weights",
+    "FACTS", "HOST_FACTS", "Day", "Host", "HostedAt", "HubFile", "Licence", "Modality", "Model", "PriceRef", "Source",
+    "Weights",
 ]  # fmt: skip
 
 Day = Annotated[str, Meta(pattern=r"^\d{4}(-\d{2}){0,2}$")]
@@ -145,21 +146,54 @@ class Licence(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 class Host(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where hosted models are reached.
+    """Where models are reached: a provider, or a server of one's own.
 
     Attributes:
-        dialect: the wire format spoken there.
-        base_url: default address.
-        api_key_env: conventional name of the variable that holds the key, never the key.
+        dialect: the wire format spoken there, unless a deployment names another of `dialects`.
+        base_url: default address; a part in braces is the account's own, so that a deployment must give the whole.
+        dialects: further formats spoken at the same address.
+        api_key_env: conventional name of the variable that holds the key, never the key; `None` = asked without one.
+        self_hosted: a server that a team runs itself; its address is the usual one on the same machine.
+        maker_in_names: its names of models have the maker in front (`meta-llama/...`), as ids of the catalogue do.
+        quirks: what it does differently: see the module of its dialect.
+        note: what must be said beside it.
     """
 
     name: str
     dialect: str
     evidence: str
     base_url: str | None = None
+    dialects: tuple[str, ...] = ()
     api_key_env: str | None = None
     docs: str | None = None
+    self_hosted: bool = False
+    maker_in_names: bool = False
+    quirks: dict[str, Any] = {}
+    note: str | None = None
     evidence_for: dict[str, str] = {}
+    sources: dict[str, Source] = {}
+
+    def speaks(self, dialect: str) -> bool:
+        """Whether this wire format is spoken at its address."""
+        return dialect == self.dialect or dialect in self.dialects
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a part of its address is the account's own."""
+        return self.base_url is None or "{" in self.base_url
+
+    def provenance(self, fact: str) -> Source:
+        """Who says what this field holds."""
+        return self.sources[self.evidence_for.get(fact, self.evidence)]
+
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """The fields that are filled in and whose source was not looked up or is weak."""
+        return tuple(fact for fact in HOST_FACTS if getattr(self, fact) and not self.provenance(fact).verified)
+
+
+HOST_FACTS = ("dialect", "base_url", "dialects", "api_key_env", "docs", "maker_in_names", "quirks", "note")
+"""The fields of a host that have a source."""
 
 
 class Model(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

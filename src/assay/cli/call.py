@@ -178,8 +178,10 @@ class _Body:
 
 def _secrets(app: App) -> list[str]:
     """What no output may hold: keys, and headers that look like one."""
+    from assay.inference.deployment import LiveDeployment
+
     found: set[str] = set()
-    for deployment in app.loaded.config.deployments.values():
+    for deployment in (one.config for one in app.spine.targets.values() if isinstance(one, LiveDeployment)):
         found.add(os.environ.get(deployment.api_key_env or "", "").strip())
         found |= {value for name, value in deployment.headers.items() if _SECRET_HEADER.search(name)}
         found |= {value.rpartition(" ")[2] for name, value in deployment.headers.items() if _SECRET_HEADER.search(name)}

@@ -128,14 +128,16 @@ def _configured(config: str | None) -> list[dict[str, Any]]:
     findings = [_finding("configuration", True, str(loaded.path))]
     for name, deployment in loaded.config.deployments.items():
         try:
-            missing = builder.deployment(name, deployment).missing
+            live = builder.deployment(name, deployment)
         except AssayError as error:
-            missing = error
-        key = deployment.api_key_env
-        if missing is None and key is not None and not os.environ.get(key):
+            findings.append(_finding(f"deployment {name}", False, str(error)))
+            continue
+        key = live.config.api_key_env
+        if live.missing is None and key is not None and not os.environ.get(key, "").strip():
             findings.append(_finding(f"deployment {name}", False, f"no key: ${key} is empty"))
         else:
-            findings.append(_finding(f"deployment {name}", missing is None, str(missing or deployment.model)))
+            found = str(live.missing or deployment.model) + (f", ${key} is set" if key is not None else "")
+            findings.append(_finding(f"deployment {name}", live.missing is None, found))
     findings += _engines(builder)
     try:
         open_ledger(loaded).close_now()

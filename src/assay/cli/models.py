@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @config_option
 @json_option
+@click.option("--hosts", is_flag=True, help="List the providers and servers that a deployment's `host` may name.")
 @click.pass_context
-def command(ctx: click.Context, config: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, config: str | None, as_json: bool, hosts: bool) -> None:
     """List the models of the catalogue, with licence, size, context and price.
 
     \b
     Examples:
       assay models
+      assay models --hosts
       assay models show huggingfacetb/smollm2-135m-instruct
     """
     if ctx.invoked_subcommand is not None:
+        return
+    if hosts:
+        _list_hosts(catalog_of(config), as_json)
         return
     from datetime import UTC, datetime
 
@@ -43,6 +48,30 @@ def command(ctx: click.Context, config: str | None, as_json: bool) -> None:
             row["licence"] or ("hosted" if row["ecosystem"] == "hosted" else "unknown"),
             _price(row["input_usd_per_mtok"], row["output_usd_per_mtok"]),
             row["price_as_of"] or "-",
+        )
+        for row in rows
+    ]
+    emit(rows, as_json, "\n".join(table(head, cells)))
+
+
+def _list_hosts(catalog: Catalog, as_json: bool) -> None:
+    import os
+
+    from assay.catalog.host_rows import host_rows
+    from assay.decision.explain import table
+
+    rows = host_rows(catalog, os.environ)
+    head = ("host", "speaks", "key", "whose", "differs in", "as of", "not looked up", "address")
+    cells = [
+        (
+            row["host"],
+            ", ".join((row["dialect"], *row["dialects"])),
+            f"{row['api_key_env']} ({'set' if row['key_set'] else 'not set'})" if row["api_key_env"] else "-",
+            "own" if row["self_hosted"] else "rented",
+            ", ".join(sorted({*row["quirks"], *row["quirks"].get("capabilities", ())} - {"capabilities"})) or "-",
+            row["as_of"] or "-",
+            ", ".join(row["unverified"]) or "-",
+            row["base_url"] or "-",
         )
         for row in rows
     ]

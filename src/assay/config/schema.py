@@ -129,7 +129,11 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
     Attributes:
         model: id in the catalogue.
-        dialect: `openai`, `completions`, `local`, `scripted`, or one that a plug-in registers.
+        dialect: `openai`, `completions`, `local`, `scripted`, `litellm`, or one that a plug-in registers; default: what
+            its host speaks.
+        host: a provider or server of the table that `assay models --hosts` shows: its address, format, variable of the
+            key and quirks hold where the deployment says nothing else. No host is private by itself, not even a server
+            on this machine: say `private = true`.
         base_url: where the host's API begins, `https://host/v1`; default: the provider's own.
         api_key_env: name of the environment variable that holds the key.
         upstream_model: what the host calls the model; default: from the catalogue, else the id's last part.
@@ -152,7 +156,8 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """
 
     model: str
-    dialect: str
+    dialect: str = ""
+    host: str | None = None
     base_url: str | None = None
     api_key_env: str | None = None
     upstream_model: str | None = None

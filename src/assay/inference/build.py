@@ -9,6 +9,7 @@ from assay import plugins
 from assay.catalog.load import Catalog
 from assay.catalog.located import weights_of
 from assay.catalog.model import Model
+from assay.catalog.reach import reached
 from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.config.schema import Config, Deployment, Local, Route
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from assay.ledger.store import Ledger
     from assay.providers.local.places import EngineState
     from assay.providers.local.pool import EnginePool
+
+_WITHOUT_HOST = ("local", "scripted")
 
 
 class Builder:
@@ -84,12 +87,7 @@ class Builder:
         elif deployment.dialect == "scripted":
             provider = ScriptedProvider(Script.read(deployment.script or ""))
         else:
-            known = plugins.names("assay.dialects")
-            if deployment.dialect not in known:
-                near = did_you_mean(deployment.dialect, (*known, "local", "scripted"))
-                raise ConfigError(f"deployments.{name}: unknown dialect {deployment.dialect!r}; {near}")
-            dialect = cast(Outbound, plugins.load("assay.dialects", deployment.dialect)())
-            provider = self._hosted(name, deployment, model, dialect)
+            deployment, dialect, provider = self._hosted(name, deployment, model)
         live = LiveDeployment(
             name=name,
             config=deployment,
@@ -117,19 +115,18 @@ class Builder:
         """The catalogue entry. A model that it does not know can be used; its facts are then unknown."""
         return self._catalog.get(deployment.model)
 
-    def _hosted(self, name: str, deployment: Deployment, model: Model | None, dialect: Outbound) -> Provider:
-        place = next((at for at in model.hosts if self._speaks(at.host, deployment.dialect)), None) if model else None
-        host = self._catalog.host(place.host) if place is not None else None
-        base_url = deployment.base_url or (host.base_url if host is not None else None)
-        if base_url is None:
-            raise ConfigError(f"deployments.{name}: base_url is missing, and the catalogue knows none for its dialect")
-        upstream = deployment.upstream_model or (place.model if place is not None else None)
-        return HttpProvider(
-            deployment, dialect, self._transport, base_url, upstream or deployment.model.rpartition("/")[2]
-        )
-
-    def _speaks(self, host: str, dialect: str) -> bool:
-        return self._catalog.host(host).dialect == dialect
+    def _hosted(self, name: str, deployment: Deployment, model: Model | None) -> tuple[Deployment, Outbound, Provider]:
+        """The deployment as its host completes it, the format spoken there, and what reaches it."""
+        try:
+            if deployment.dialect:
+                _check_dialect(deployment.dialect)
+            found = reached(deployment, model, self._catalog)
+            _check_dialect(found.deployment.dialect)
+        except ConfigError as error:
+            raise ConfigError(f"deployments.{name}: {error}") from error
+        dialect = cast(Outbound, plugins.load("assay.dialects", found.deployment.dialect)())
+        provider = HttpProvider(found.deployment, dialect, self._transport, found.base_url, found.upstream_model)
+        return found.deployment, dialect, provider
 
     def _local(self, name: str, deployment: Deployment, model: Model | None) -> Provider:
         from assay.providers.local.pool import EnginePool
@@ -146,6 +143,12 @@ class Builder:
             return Unavailable(error)
         except ConfigError as error:
             raise ConfigError(f"deployments.{name}: {error}") from error
+
+
+def _check_dialect(name: str) -> None:
+    known = plugins.names("assay.dialects")
+    if name not in known:
+        raise ConfigError(f"unknown dialect {name!r}; {did_you_mean(name, (*known, *_WITHOUT_HOST))}")
 
 
 def make_route(name: str, route: Route) -> LiveRoute:

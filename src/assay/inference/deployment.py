@@ -105,7 +105,7 @@ class LiveDeployment:
             elif self.model is None or self.config.dialect in ("local", "scripted"):
                 self._price = CatalogPrice(None, None, source="none")
             else:
-                self._price = price_of(self.model, datetime.now(UTC))
+                self._price = price_of(self.model, datetime.now(UTC), host=self.config.host)
         return self._price
 
     async def facts(self, *, fresh: bool = False) -> dict[str, str]:
