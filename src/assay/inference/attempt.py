@@ -226,8 +226,15 @@ class Attempt:
 
     def _complete(self) -> Response:
         response = self._folder.response()
-        if response.finish is None and not response.parts:
-            raise MalformedReply("the answer ended before it began")
+        match self._request.form:
+            case "embedding":
+                whole = len(response.embeddings) == len(self._request.inputs)
+            case "count":
+                whole = response.usage is not None and response.usage.input is not None
+            case _:
+                whole = response.finish is not None or bool(response.parts)
+        if not whole:
+            raise MalformedReply("the answer is empty, or lacks what was asked for")
         return response
 
     # ---------------------------------------------------------------------------------------- money
@@ -241,7 +248,11 @@ class Attempt:
         live, prepared = self._live, attempted.request
         if live.config.dialect == "local":
             return None  # paid in seconds of the team's own device, not billed
+        if prepared.form == "count":
+            return 0.0  # no provider charges for counting
         tokens = prepared.sampling.max_tokens or (live.model.max_output_tokens if live.model else None)
+        if prepared.form == "embedding":
+            tokens = 0
         price = live.price.bound
         if price is not None and tokens is not None:
             asked = msgspec.structs.replace(prepared, native=None)
@@ -263,6 +274,10 @@ class Attempt:
         if config.dialect == "local":
             usd = engine_cost_usd(self._meter.engine_s, config.usd_per_hour)
             return (usd, "measured") if usd is not None else (None, "unknown")
+        if self._request.form == "count":
+            return 0.0, "none"
+        if self._request.form == "embedding" and usage is not None:
+            usage = msgspec.structs.replace(usage, output=0)
         answered_with_error = isinstance(error, ProviderError) and error.status is not None
         if self._meter.sent_bytes == 0 or answered_with_error:
             return 0.0, "none"

@@ -69,7 +69,7 @@ class LiveDeployment:
             request.native is not None
             and self.dialect is not None
             and request.native.dialect in self.dialect.takes_raw
-            and self.prompt(request.kind).empty
+            and (request.form == "embedding" or self.prompt(request.kind).empty)
         )
 
     def attempted(self, request: Request, *, untouched: bool) -> Attempted:

@@ -58,7 +58,7 @@ class Prompt(Value, frozen=True, kw_only=True):
         Raises:
             BadRequest: the request cannot be written as one text (style `text`).
         """
-        if self.empty:
+        if self.empty or request.form == "embedding":  # no prompt stands before what is only embedded
             return request
         changed: dict[str, Any] = {
             "native": None,
@@ -67,8 +67,10 @@ class Prompt(Value, frozen=True, kw_only=True):
         }
         if self.style == "text":
             changed |= {"form": "completion", "messages": (), "prompt": self._as_text(request)}
-        elif request.form == "chat" or self._wraps:
+        elif request.form != "completion" or self._wraps:
             changed |= {"form": "chat", "messages": self._as_turns(request), "prompt": None}
+        if request.form == "count":
+            changed["form"] = "count"
         return msgspec.structs.replace(request, **changed)
 
     @property
@@ -79,7 +81,7 @@ class Prompt(Value, frozen=True, kw_only=True):
         return self.template.replace(INPUT, text) if self.template is not None else text
 
     def _as_turns(self, request: Request) -> tuple[Message, ...]:
-        turns = list(request.messages) if request.form == "chat" else [Message.of("user", request.prompt or "")]
+        turns = list(request.messages) if request.form != "completion" else [Message.of("user", request.prompt or "")]
         last = next((n for n in reversed(range(len(turns))) if turns[n].role == "user"), None)
         if self.template is not None and last is not None:
             turns[last] = _with_text(turns[last], self._fill(turns[last].text))

@@ -29,7 +29,7 @@ import msgspec
 from msgspec import Meta
 
 from assay import errors
-from assay.errors import ConfigError, ProviderError, did_you_mean
+from assay.errors import BadRequest, ConfigError, ProviderError, did_you_mean
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.types import (
     Begin,
@@ -119,11 +119,16 @@ class ScriptedProvider:
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`. `meter.sent_bytes` counts the prompt: it was handed over."""
+        if attempt.request.form == "embedding":
+            raise BadRequest("input: a scripted model makes no embeddings", code="unsupported")
         asked = _last_text(attempt.request)
         rule, answer = self._choose(asked)
         meter.sent_bytes = len(asked.encode())
         if meter.exchange is not None:
             meter.send(self.preview(attempt))
+        if attempt.request.form == "count":
+            yield UsageReport(usage=Usage(input=len(_all_text(attempt.request).split())))
+            return
         await asyncio.sleep(rule.delay_s)
         if rule.error is not None and rule.fail_after is None:
             raise _error(rule)

@@ -18,7 +18,7 @@ from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
 from assay.providers.provider import Attempted, Meter
-from assay.types import Begin, Event, Failed, Finish, Finished, Label, Request, TextDelta, Usage, UsageReport
+from assay.types import Begin, Embedded, Event, Failed, Finish, Finished, Label, Request, TextDelta, Usage, UsageReport
 
 MakeSpine = Callable[..., Spine]
 DONE = Finished(finish=Finish(kind="stop"))
@@ -303,3 +303,41 @@ class TestReservation:
         assert one._live.gate.locked()
         await stream.aclose()
         assert not one._live.gate.locked()
+
+
+class TestForms:
+    """Counting and embedding go the same way as answers, with money of their own."""
+
+    @pytest.mark.parametrize(
+        ("request_", "events", "usd", "basis"),
+        [
+            (Request(form="count"), (UsageReport(usage=Usage(input=7)),), 0.0, "none"),
+            (
+                Request(form="embedding", inputs=("a",)),
+                (Embedded(index=0, vector=(0.5,)), UsageReport(usage=Usage(input=7))),
+                7e-6,
+                "measured",
+            ),
+        ],
+        ids=["count", "embedding"],
+    )
+    async def test_cost(
+        self,
+        attempt: Make,
+        ledger: SqliteLedger,
+        request_: Request,
+        events: tuple[Event, ...],
+        usd: float,
+        basis: str,
+    ) -> None:
+        """Counting is free; an embedding is paid by its input alone, and neither needs a limit of tokens."""
+        budget = Constraints(usd_per_month=1.0)
+        await run(attempt(Stub(*events), request=request_, constraints=budget))
+        (row,) = await settled(ledger.path, 1)
+        assert (row["outcome"], row["cost_usd"], row["cost_basis"]) == ("ok", pytest.approx(usd), basis)
+
+    @pytest.mark.parametrize("form", ["count", "embedding"])
+    async def test_what_was_asked_for_is_missing(self, attempt: Make, form: Any) -> None:
+        """A text in place of a number or a vector is no answer."""
+        with pytest.raises(MalformedReply, match="lacks what was asked for"):
+            await run(attempt(Stub(TextDelta(text="x"), DONE), request=Request(form=form, inputs=("a",))))

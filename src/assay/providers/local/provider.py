@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,13 +22,14 @@ from assay.providers.local.tool_answer import ToolAnswer
 from assay.providers.local.tool_prompt import TEXT, VERSION, as_text, offer_of
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply
-from assay.types import Event, OutputFormat, Request
+from assay.types import Event, OutputFormat, Request, Usage, UsageReport
 from assay.weights.digest import sha256_of
 from assay.weights.gguf import read_header
 
 ENGINE = "xllamacpp"
 QUIRKS = {"grammar": True, "top_k": True}
 TOOLS = ("schema", "native", "none")
+MAX_TOLD_BYTES = 64 * 1024 * 1024
 
 _CHAT = OpenAIChat()
 _COMPLETIONS = Completions()
@@ -70,8 +71,11 @@ class LocalProvider:
             ProviderError: the engine refused, crashed or broke off.
             WeightsError: the file of weights is missing or damaged.
         """
-        dialect, body, answer = self._asked(attempt.request)
+        dialect, body, answer, meter.emulated = self._asked(attempt.request)
         async with self.engine.lease(_prompt_of(body), meter) as lease:
+            if attempt.request.form == "count":
+                yield UsageReport(usage=Usage(input=await self._count(lease, body, meter)))
+                return
             payload = msgspec.json.encode(body | {"id_slot": lease.slot})
             meter.sent_bytes = len(payload)
             meter.send(Wire(_URL + _path(dialect), payload))
@@ -88,9 +92,18 @@ class LocalProvider:
     async def _exchange(
         self, lease: Lease, dialect: Dialect, payload: bytes, meter: Meter
     ) -> AsyncGenerator[Event, None]:
+        async with (
+            self._post(lease, _path(dialect), payload) as reply,
+            aclosing(_decode(reply, dialect, meter)) as events,
+        ):
+            async for event in events:
+                yield event
+
+    @asynccontextmanager
+    async def _post(self, lease: Lease, path: str, payload: bytes) -> AsyncIterator[Reply]:
         async with self.engine.transport.request(
             "POST",
-            lease.process.address + _path(dialect),
+            lease.process.address + path,
             headers={
                 "content-type": "application/json",
                 "authorization": f"Bearer {lease.process.api_key}",
@@ -101,14 +114,33 @@ class LocalProvider:
             idle_timeout_s=self._deployment.idle_timeout_s,
         ) as reply:
             if reply.status >= 400:
-                raise _worded(dialect.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES)))
-            async with aclosing(_decode(reply, dialect, meter)) as events:
-                async for event in events:
-                    yield event
+                raise _worded(_CHAT.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES)))
+            yield reply
+
+    async def _count(self, lease: Lease, body: dict[str, Any], meter: Meter) -> int:
+        """Tokens of the prompt, as the engine's template and tokeniser make them."""
+        prompt = body.get("prompt")
+        if prompt is None:
+            prompt = (await self._told(lease, "/apply-template", body, meter))["prompt"]
+        asked = {"content": prompt, "add_special": True, "parse_special": True}
+        return len((await self._told(lease, "/tokenize", asked, meter))["tokens"])
+
+    async def _told(self, lease: Lease, path: str, body: dict[str, Any], meter: Meter) -> dict[str, Any]:
+        """The engine's answer to a question that no model is needed for."""
+        payload = msgspec.json.encode(body)
+        meter.sent_bytes += len(payload)
+        meter.send(Wire(_URL + path, payload))
+        async with self._post(lease, path, payload) as reply:
+            data = await reply.read(MAX_TOLD_BYTES)
+        meter.receive(data)
+        try:
+            return msgspec.json.decode(data, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise MalformedReply(f"the engine's answer to {path} cannot be read: {error}") from error
 
     def preview(self, attempt: Attempted) -> Wire:
         """See `Provider.preview`; the number of the slot comes when one is free."""
-        dialect, body, _ = self._asked(attempt.request)
+        dialect, body, _, _ = self._asked(attempt.request)
         return Wire(_URL + _path(dialect), msgspec.json.encode(body))
 
     def _asked(self, request: Request) -> _Asked:
@@ -117,17 +149,22 @@ class LocalProvider:
         Raises:
             BadRequest: the request holds something that cannot be done here.
         """
+        if request.form == "embedding":
+            raise BadRequest("input: the local engine makes no embeddings; use a host that does", code="unsupported")
         offer = None
         if self._tools != "native":
             offer = offer_of(request)
             if offer is not None and self._tools == "none":
                 raise BadRequest("tools: this deployment calls none (quirks.tools = 'none')", code="unsupported")
             request = as_text(request, offer)
+        if request.form == "count":
+            request = msgspec.structs.replace(request, form="completion" if request.prompt is not None else "chat")
         dialect: Dialect = _COMPLETIONS if request.form == "completion" else _CHAT
-        body = _write(request, dialect, self._weights.stem)
+        body, emulated = _write(request, dialect, self._weights.stem)
         if offer is None:
-            return _Asked(dialect, body, None)
-        return _Asked(dialect, body, ToolAnswer(msgspec.json.encode(body), streams=offer.answer == TEXT))
+            return _Asked(dialect, body, None, emulated)
+        answer = ToolAnswer(msgspec.json.encode(body), streams=offer.answer == TEXT)
+        return _Asked(dialect, body, answer, ("tools", *emulated))
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """Digests of weights and chat template, the engine's version, and the form in which tools are called.
@@ -157,6 +194,7 @@ class _Asked(NamedTuple):
     dialect: Dialect
     body: dict[str, Any]
     answer: ToolAnswer | None
+    emulated: tuple[str, ...]
 
 
 def _path(dialect: Dialect) -> str:
@@ -174,8 +212,8 @@ async def _decode(reply: Reply, dialect: Dialect, meter: Meter) -> AsyncGenerato
         yield event
 
 
-def _write(request: Request, dialect: Dialect, model: str) -> dict[str, Any]:
-    """The body for the engine, without the slot.
+def _write(request: Request, dialect: Dialect, model: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body for the engine, without the slot, and what of the request is emulated.
 
     Raises:
         BadRequest: the request holds something that the engine cannot do.
@@ -191,7 +229,7 @@ def _write(request: Request, dialect: Dialect, model: str) -> dict[str, Any]:
     for field in _OURS:
         body.pop(field, None)
     body |= _limits(request.output)
-    return {"temperature": 0, "seed": 0, **body, "stream": True, "cache_prompt": True}
+    return {"temperature": 0, "seed": 0, **body, "stream": True, "cache_prompt": True}, wire.emulated
 
 
 def _limits(output: OutputFormat | None) -> dict[str, Any]:

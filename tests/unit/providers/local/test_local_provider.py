@@ -378,3 +378,28 @@ def test_no_engine_outlives_its_parent() -> None:
         parent.kill()
         gone, _ = psutil.wait_procs([child], timeout=2)
     assert gone
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        chat("Count the tokens of this: Trondheim, 42 %."),
+        chat("And with examples?", few_shot=True),
+        Request(form="completion", prompt="One, two,", sampling=Sampling(max_tokens=1)),
+    ],
+    ids=["chat", "few shots", "completion"],
+)
+async def test_counting_tokens_says_what_asking_would_cost(make: MakeProvider, asked: Request) -> None:
+    """The count is the very number of input tokens that the engine reports when it is asked."""
+    provider = make()
+    counted = (await ask(provider, msgspec.structs.replace(asked, form="count"))).usage
+    answered = (await ask(provider, asked)).usage
+    assert counted is not None
+    assert answered is not None
+    assert counted.input == answered.input
+
+
+async def test_embeddings_are_refused_plainly(make: MakeProvider) -> None:
+    """A chat model on llama.cpp makes no vectors worth having: it says so, and what to do."""
+    with pytest.raises(BadRequest, match="makes no embeddings; use a host that does"):
+        await ask(make(), Request(form="embedding", inputs=("x",)))
