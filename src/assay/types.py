@@ -443,23 +443,61 @@ Event = (
 )  # fmt: skip
 
 
-_Kind = TypeVar("_Kind", Text, Reasoning, Refusal)
+_Kind = TypeVar("_Kind", Text, Reasoning, Refusal, ToolCall)
+
+
+class _Growing:
+    """A part that more may come to. Its text is kept in pieces, so that an answer costs no more than its length."""
+
+    def __init__(self, part: Text | Reasoning | Refusal | ToolCall) -> None:
+        self._part = part
+        self._pieces: list[str] = []
+
+    def is_a(self, kind: type[_Kind]) -> bool:
+        return isinstance(self._part, kind)
+
+    @property
+    def annotated(self) -> bool:
+        return isinstance(self._part, Text) and bool(self._part.annotations)
+
+    def add(self, more: str) -> None:
+        if more:
+            self._pieces.append(more)
+
+    def change(self, **values: Any) -> None:
+        self._part = msgspec.structs.replace(self._part, **values)
+
+    def whole(self) -> Text | Reasoning | Refusal | ToolCall:
+        if self._pieces:
+            field = "arguments" if isinstance(self._part, ToolCall) else "text"
+            self.change(**{field: "".join((getattr(self._part, field), *self._pieces))})
+            self._pieces.clear()
+        return self._part
 
 
 class _Choice:
     """What `fold` knows so far of one choice."""
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self._parts: list[_Growing | Part] = []
         self.block: int | None = None  # of the last part
-        self.calls: dict[int, int] = {}  # running number of a tool call -> its place in parts
+        self.calls: dict[int, _Growing] = {}  # by running number of the tool call
         self.finish: Finish | None = None
         self.logprobs: JsonObject | None = None
         self.extra: JsonObject = {}
 
-    def _last(self, kind: type[_Kind]) -> _Kind | None:
-        last = self.parts[-1] if self.parts else None
-        return last if isinstance(last, kind) else None
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(part.whole() if isinstance(part, _Growing) else part for part in self._parts)
+
+    def _last(self, kind: type[_Kind]) -> _Growing | None:
+        last = self._parts[-1] if self._parts else None
+        return last if isinstance(last, _Growing) and last.is_a(kind) else None
+
+    def _begin(self, part: Text | Reasoning | Refusal | ToolCall) -> _Growing:
+        growing = _Growing(part)
+        self._parts.append(growing)
+        return growing
 
     def _continues(self, block: int | None) -> bool:
         """Whether what comes belongs to the upstream's part that came last; notes its number."""
@@ -469,51 +507,52 @@ class _Choice:
     def text(self, more: str, block: int | None) -> None:
         last = self._last(Text)
         # Where borders are not told, a note ends the text it speaks of.
-        whole = block is None and last is not None and bool(last.annotations)
+        whole = block is None and last is not None and last.annotated
         if self._continues(block) and last is not None and not whole:
-            self.parts[-1] = msgspec.structs.replace(last, text=last.text + more)
+            last.add(more)
         else:
-            self.parts.append(Text(text=more))
+            self._begin(Text(text=more))
 
     def refusal(self, more: str) -> None:
         last = self._last(Refusal)
         if last is not None:
-            self.parts[-1] = msgspec.structs.replace(last, text=last.text + more)
+            last.add(more)
         else:
-            self.parts.append(Refusal(text=more))
+            self._begin(Refusal(text=more))
 
     def reasoning(self, block: int | None, more: str = "", opaque: JsonObject | None = None) -> None:
         last = self._last(Reasoning)
         if not self._continues(block) or last is None:
-            last = Reasoning()
-            self.parts.append(last)
-        blobs = (*last.opaque, opaque) if opaque is not None else last.opaque
-        self.parts[-1] = msgspec.structs.replace(last, text=last.text + more, opaque=blobs)
+            last = self._begin(Reasoning())
+        last.add(more)
+        if opaque is not None:
+            part = last.whole()
+            assert isinstance(part, Reasoning)  # noqa: S101 - it was found or made as one
+            last.change(opaque=(*part.opaque, opaque))
 
     def annotate(self, note: JsonObject) -> None:
-        last = self._last(Text)
-        if last is not None:
-            self.parts[-1] = msgspec.structs.replace(last, annotations=(*last.annotations, note))
-        else:
-            self.parts.append(Text(text="", annotations=(note,)))
+        last = self._last(Text) or self._begin(Text(text=""))
+        part = last.whole()
+        assert isinstance(part, Text)  # noqa: S101 - likewise
+        last.change(annotations=(*part.annotations, note))
 
     def call(self, delta: ToolCallDelta) -> None:
-        place = self.calls.get(delta.index)
-        if place is None:
-            self.calls[delta.index] = len(self.parts)
-            self.parts.append(
+        growing = self.calls.get(delta.index)
+        if growing is None:
+            self.calls[delta.index] = self._begin(
                 ToolCall(id=delta.id or "", name=delta.name or "", arguments=delta.arguments, extra=delta.extra)
             )
             return
-        call = self.parts[place]
-        assert isinstance(call, ToolCall)  # noqa: S101 - `calls` holds places of tool calls only
-        self.parts[place] = msgspec.structs.replace(
-            call,
-            id=call.id or delta.id or "",
-            name=call.name + (delta.name or ""),
-            arguments=call.arguments + delta.arguments,
-            extra=call.extra | delta.extra,
-        )
+        growing.add(delta.arguments)
+        if delta.id or delta.name or delta.extra:
+            call = growing.whole()
+            assert isinstance(call, ToolCall)  # noqa: S101 - likewise
+            growing.change(
+                id=call.id or delta.id or "", name=call.name + (delta.name or ""), extra=call.extra | delta.extra
+            )
+
+    def content(self, part: Part) -> None:
+        self._parts.append(part)
 
     def add_logprobs(self, data: JsonObject) -> None:
         known = self.logprobs = {} if self.logprobs is None else self.logprobs
@@ -567,7 +606,7 @@ class Folder:
             case Logprobs():
                 self._choice(event.choice).add_logprobs(event.data)
             case ContentDelta():
-                self._choice(event.choice).parts.append(event.part)
+                self._choice(event.choice).content(event.part)
             case Embedded():
                 self._vectors[event.index] = event.vector
             case UsageReport():
@@ -590,7 +629,7 @@ class Folder:
         choices = self._choices or {0: _Choice()}
         first, *rest = (choices[index] for index in sorted(choices))
         return Response(
-            parts=tuple(first.parts),
+            parts=first.parts,
             finish=first.finish,
             usage=self._usage,
             model=self._head.model,
@@ -598,8 +637,7 @@ class Folder:
             created=self._head.created,
             logprobs=first.logprobs_so_far(),
             alternatives=tuple(
-                Response(parts=tuple(c.parts), finish=c.finish, logprobs=c.logprobs_so_far(), extra=c.extra)
-                for c in rest
+                Response(parts=c.parts, finish=c.finish, logprobs=c.logprobs_so_far(), extra=c.extra) for c in rest
             ),
             embeddings=tuple(self._vectors[index] for index in sorted(self._vectors)),
             extra=self._head.extra | first.extra,
