@@ -40,6 +40,7 @@ Only classes of this tree are raised on purpose; each says below when it occurs.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class AssayError(Exception):
@@ -206,7 +207,15 @@ class AuthFailed(ProviderError):
 
 
 class BadRequest(ProviderError):
-    """The provider does not accept the request; sending it again will not help."""
+    """The provider does not accept the request, or cannot be told what it says; sending it again will not help.
+
+    Attributes:
+        field: path of the field of the request that is the trouble, where that is known.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.field = field
 
 
 class ContextTooLong(BadRequest):

@@ -248,7 +248,8 @@ def write_error(error: AssayError) -> WireError:
         headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1000))
     if type(error) is BadRequest and error.code:
         told = told._replace(code=error.code)
-    return WireError(told.status, headers, _error_body(message, told, None))
+    field = error.field if isinstance(error, BadRequest) else None
+    return WireError(told.status, headers, _error_body(message, told, field))
 
 
 def write_failed(event: Failed) -> dict[str, Any]:

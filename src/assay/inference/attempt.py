@@ -212,7 +212,7 @@ class Attempt:
                     still = f" while it waited for {waiting}" if (waiting := self._meter.waiting_for) else ""
                     raise Timeout(f"the deadline cut this attempt after {seconds:.2f} s{still}") from None
                 except RequestError as error:  # this format cannot express the request: another candidate may
-                    raise BadRequest(str(error), code=error.field) from error
+                    raise BadRequest(str(error), code="unsupported", field=error.field) from error
                 if leading and isinstance(event, TextDelta):
                     event = msgspec.structs.replace(event, text=event.text.lstrip())
                     leading = not event.text

@@ -120,7 +120,7 @@ class ScriptedProvider:
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`. `meter.sent_bytes` counts the prompt: it was handed over."""
         if attempt.request.form == "embedding":
-            raise BadRequest("input: a scripted model makes no embeddings", code="unsupported")
+            raise BadRequest("input: a scripted model makes no embeddings", code="unsupported", field="input")
         asked = _last_text(attempt.request)
         rule, answer = self._choose(asked)
         meter.sent_bytes = len(asked.encode())

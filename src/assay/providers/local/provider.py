@@ -150,12 +150,16 @@ class LocalProvider:
             BadRequest: the request holds something that cannot be done here.
         """
         if request.form == "embedding":
-            raise BadRequest("input: the local engine makes no embeddings; use a host that does", code="unsupported")
+            raise BadRequest(
+                "input: the local engine makes no embeddings; use a host that does", code="unsupported", field="input"
+            )
         offer = None
         if self._tools != "native":
             offer = offer_of(request)
             if offer is not None and self._tools == "none":
-                raise BadRequest("tools: this deployment calls none (quirks.tools = 'none')", code="unsupported")
+                raise BadRequest(
+                    "tools: this deployment calls none (quirks.tools = 'none')", code="unsupported", field="tools"
+                )
             request = as_text(request, offer)
         if request.form == "count":
             request = msgspec.structs.replace(request, form="completion" if request.prompt is not None else "chat")
@@ -219,12 +223,12 @@ def _write(request: Request, dialect: Dialect, model: str) -> tuple[dict[str, An
         BadRequest: the request holds something that the engine cannot do.
     """
     if (request.sampling.n or 1) > 1:
-        raise BadRequest("n: the local engine gives one answer per request", code="unsupported")
+        raise BadRequest("n: the local engine gives one answer per request", code="unsupported", field="n")
     plain = msgspec.structs.replace(request, output=None)
     try:
         wire = dialect.write_request(plain, model=model, stream=True, quirks=QUIRKS)
     except RequestError as error:
-        raise BadRequest(str(error), code="unsupported") from error
+        raise BadRequest(str(error), code="unsupported", field=error.field) from error
     body: dict[str, Any] = msgspec.json.decode(wire.body)
     for field in _OURS:
         body.pop(field, None)

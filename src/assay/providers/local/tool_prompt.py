@@ -253,4 +253,4 @@ def _json(value: object) -> str:
 
 
 def _unsupported(what: str) -> BadRequest:
-    return BadRequest(what, code="unsupported")
+    return BadRequest(what, code="unsupported", field=what.partition(":")[0] if ":" in what else None)
