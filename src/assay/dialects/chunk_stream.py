@@ -13,9 +13,10 @@ from assay.dialects.sse import Parser, ServerEvent
 from assay.errors import MalformedReply
 from assay.types import Event
 
-__all__ = ["ChunkReader", "StreamDecoder", "read_answer"]
+__all__ = ["UNREADABLE", "ChunkReader", "EventParser", "StreamDecoder", "decoded", "read_answer"]
 
-_UNREADABLE = (TypeError, AttributeError, ValueError, LookupError)
+UNREADABLE = (TypeError, AttributeError, ValueError, LookupError)
+"""What a reader raises where the JSON has another shape than the format says."""
 
 
 class ChunkReader(Protocol):
@@ -37,6 +38,18 @@ class ChunkReader(Protocol):
         ...
 
 
+class EventParser(Protocol):
+    """Cuts the bytes of a stream into events, whose `data` is one chunk each."""
+
+    def feed(self, data: bytes) -> list[ServerEvent]:
+        """The events that `data` completes; raises `MalformedReply`."""
+        ...
+
+    def close(self) -> list[ServerEvent]:
+        """The events that the end completes."""
+        ...
+
+
 def read_answer(body: bytes, reader: ChunkReader) -> list[Event]:
     """The events of a whole answer, as `reader` reads it.
 
@@ -49,20 +62,24 @@ def read_answer(body: bytes, reader: ChunkReader) -> list[Event]:
         raise MalformedReply("the answer has no choices", body=body[:2000])
     try:
         return reader.chunk(answer) + reader.close()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise MalformedReply(f"the answer cannot be read: {error}", body=body[:2000]) from error
 
 
-def _decoded(data: bytes) -> dict[str, Any]:
-    """The JSON object that a provider sent.
+def decoded(data: bytes) -> Any:
+    """The JSON value that a provider sent.
 
     Raises:
         MalformedReply: it is none.
     """
     try:
-        value = msgspec.json.decode(data)
+        return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedReply(f"the answer is not JSON: {error}", body=data[:2000]) from error
+
+
+def _decoded(data: bytes) -> dict[str, Any]:
+    value = decoded(data)
     if not isinstance(value, dict):
         raise MalformedReply("the answer is not a JSON object", body=data[:2000])
     return value
@@ -71,12 +88,14 @@ def _decoded(data: bytes) -> dict[str, Any]:
 class StreamDecoder:
     """The bytes of a streamed answer to events. `reader` turns each chunk into events.
 
+    `parser` cuts the bytes into chunks; None = server-sent events.
+
     An unreadable event ends the stream; the events before it are still handed out, so that the result does not
     hang on where the chunks are cut.
     """
 
-    def __init__(self, reader: ChunkReader) -> None:
-        self._parser = Parser()
+    def __init__(self, reader: ChunkReader, parser: EventParser | None = None) -> None:
+        self._parser = parser or Parser()
         self._reader = reader
         self._done = False
         self._broken: MalformedReply | None = None
@@ -122,5 +141,5 @@ class StreamDecoder:
                 chunk = _decoded(data)
                 try:
                     out += self._reader.chunk(chunk)
-                except _UNREADABLE as error:
+                except UNREADABLE as error:
                     raise MalformedReply(f"a chunk cannot be read: {error}", body=data[:2000]) from error
