@@ -118,6 +118,7 @@ def _resolve_deployment(deployment: Deployment, folder: Path) -> Deployment:
         deployment,
         weights=weights if weights is None or ":" in weights else _absolute(weights, folder),
         script=_absolute(deployment.script, folder),
+        ca_file=_absolute(deployment.ca_file, folder),
         settings=_resolve_settings(deployment.settings, folder),
         kinds={kind: _resolve_settings(settings, folder) for kind, settings in deployment.kinds.items()},
     )
@@ -195,6 +196,7 @@ def _check_deployment(name: str, deployment: Deployment) -> None:
     if deployment.dialect == "scripted" and deployment.script is None:
         raise ConfigError(f"{where}: the dialect 'scripted' needs a script, a JSON file of rules")
     _must_exist(f"{where}.script", deployment.script)
+    _must_exist(f"{where}.ca_file", deployment.ca_file)
     if deployment.weights is not None and ":" not in deployment.weights:
         _must_exist(f"{where}.weights", deployment.weights)
     _check_settings(f"{where}.settings", deployment.settings)

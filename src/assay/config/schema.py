@@ -124,6 +124,20 @@ class Engine(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     idle_s: Seconds = 600.0
 
 
+class Breaker(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When a deployment that fails is left alone for a while.
+
+    Attributes:
+        failures: so many faults of its host in a row open it: calls then fail at once, or go to another candidate.
+        window_s: they count when they came within this time.
+        open_s: how long it stays open; then one call tries.
+    """
+
+    failures: Positive = 5
+    window_s: Seconds = 30.0
+    open_s: Seconds = 20.0
+
+
 class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way to call a model.
 
@@ -153,6 +167,14 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
             `grammar`; others as its dialect understands them. Local engines: `exact`, `tools`.
         connect_timeout_s: longest wait for a connection.
         idle_timeout_s: longest silence inside an answer.
+        first_token_timeout_s: longest wait of one attempt for the first piece of its answer, for a local engine after
+            it has loaded; default: none.
+        total_timeout_s: longest time of one attempt; default: none but the request's own deadline.
+        breaker: when it is left alone because its host fails.
+        transport: `http1` is strict about what a host answers; `aiohttp` reads some hosts that it refuses. Neither uses
+            a proxy that the environment names.
+        ca_file: PEM file of the only authorities that may vouch for the host; default: the system's, or those of the
+            variable `SSL_CERT_FILE`.
     """
 
     model: str
@@ -176,6 +198,11 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     retries: Annotated[int, Meta(ge=0)] = 2
     connect_timeout_s: Seconds = 10.0
     idle_timeout_s: Seconds = 120.0
+    first_token_timeout_s: Seconds | None = None
+    total_timeout_s: Seconds | None = None
+    breaker: Breaker = Breaker()
+    transport: Literal["http1", "aiohttp"] = "http1"
+    ca_file: str | None = None
 
     @property
     def is_private(self) -> bool:
@@ -210,6 +237,7 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         kind: the kind of requests that name none.
         label: the privacy label of every request; a request may raise it, never lower it.
         deadline_s: default deadline of a request.
+        continue_cut: an answer that breaks off in mid-stream is continued by a model that is known to do so.
     """
 
     candidates: tuple[str, ...]
@@ -217,6 +245,7 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     kind: str | None = None
     label: Literal["public", "unlabelled", "private-only"] | None = None
     deadline_s: Seconds | None = None
+    continue_cut: bool = True
 
 
 class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -261,13 +290,33 @@ class Serve(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         port: 0 = any free one.
         default_kind: what requests to the pinned route count as that name no kind, or one that is not proven; default:
             they are refused.
-        max_body_bytes: a longer request is refused.
+        api_key_env: name of the environment variable that holds the key which clients must show, as
+            `authorization: Bearer KEY` or `x-api-key: KEY`; default: none is asked for.
+        allow_no_key: listen on an address that other machines reach without asking for a key.
+        max_body_bytes: a longer request is refused; of a compressed one, its size when unpacked.
+        header_timeout_s: longest time for the head of a request.
+        body_timeout_s: longest time for the body of a request.
+        idle_timeout_s: how long a connection may stay open without a request.
+        write_timeout_s: longest time for which a client may be behind with taking its answer.
+        max_connections: more clients at the same time are told 503; idle connections make room first. Never more than
+            the limit on open files allows.
+        drain_s: how long new requests are still taken after a signal to stop, while `/readyz` says 503.
+        grace_s: how long requests in flight may take after that; streams then end with an error event.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     default_kind: str | None = None
+    api_key_env: str | None = None
+    allow_no_key: bool = False
     max_body_bytes: Positive = 32 * 1024 * 1024
+    header_timeout_s: Seconds = 10.0
+    body_timeout_s: Seconds = 60.0
+    idle_timeout_s: Seconds = 75.0
+    write_timeout_s: Seconds = 60.0
+    max_connections: Positive = 10_000
+    drain_s: NonNegative = 0.0
+    grace_s: NonNegative = 5.0
 
 
 class Decide(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -19,6 +19,7 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
 from assay.providers.http import HttpProvider
+from assay.providers.http1.client import Http1Transport
 from assay.providers.provider import Provider
 from assay.providers.scripted import Script, ScriptedProvider
 from assay.providers.transport import Transport
@@ -29,10 +30,11 @@ from assay.weights.store import Store
 
 if TYPE_CHECKING:
     from assay.ledger.store import Ledger
+    from assay.providers.aiohttp_transport import AiohttpTransport
     from assay.providers.local.places import EngineState
     from assay.providers.local.pool import EnginePool
 
-_WITHOUT_HOST = ("local", "scripted")
+_WITHOUT_HOST = ("local", "scripted", "litellm")
 
 
 class Builder:
@@ -46,7 +48,7 @@ class Builder:
     def __init__(self, catalog: Catalog, local: Local | None = None) -> None:
         self._catalog = catalog
         self._local_limits = local or Local()
-        self._transport = Transport()
+        self._transports: dict[tuple[str, str | None], Transport] = {}
         self._engines: EnginePool | None = None
 
     def spine(self, config: Config, ledger: Ledger) -> Spine:
@@ -86,6 +88,10 @@ class Builder:
             provider = self._local(name, deployment, model)
         elif deployment.dialect == "scripted":
             provider = ScriptedProvider(Script.read(deployment.script or ""))
+        elif deployment.dialect == "litellm":
+            from assay.providers.litellm import litellm_provider
+
+            provider = litellm_provider(deployment)
         else:
             deployment, dialect, provider = self._hosted(name, deployment, model)
         live = LiveDeployment(
@@ -125,8 +131,16 @@ class Builder:
         except ConfigError as error:
             raise ConfigError(f"deployments.{name}: {error}") from error
         dialect = cast(Outbound, plugins.load("assay.dialects", found.deployment.dialect)())
-        provider = HttpProvider(found.deployment, dialect, self._transport, found.base_url, found.upstream_model)
+        transport = self._transport(found.deployment)
+        provider = HttpProvider(found.deployment, dialect, transport, found.base_url, found.upstream_model)
         return found.deployment, dialect, provider
+
+    def _transport(self, deployment: Deployment) -> Transport:
+        """The connections that this deployment shares with others like it."""
+        key = (deployment.transport, deployment.ca_file)
+        if key not in self._transports:
+            self._transports[key] = _transport_class(deployment.transport)(ca_file=deployment.ca_file)
+        return self._transports[key]
 
     def _local(self, name: str, deployment: Deployment, model: Model | None) -> Provider:
         from assay.providers.local.pool import EnginePool
@@ -151,13 +165,21 @@ def _check_dialect(name: str) -> None:
         raise ConfigError(f"unknown dialect {name!r}; {did_you_mean(name, (*known, *_WITHOUT_HOST))}")
 
 
+def _transport_class(name: str) -> type[Http1Transport] | type[AiohttpTransport]:
+    if name == "aiohttp":
+        from assay.providers.aiohttp_transport import AiohttpTransport
+
+        return AiohttpTransport
+    return Http1Transport
+
+
 def make_route(name: str, route: Route) -> LiveRoute:
     """One route with its policy and checks.
 
     Raises:
         ConfigError: an option of the policy or of a check is wrong.
     """
-    policy = make_policy(route.policy, f"routes.{name}.policy")
+    policy = make_policy(route.policy, f"routes.{name}.policy", route.candidates)
     return LiveRoute(
         name=name,
         candidates=route.candidates,
@@ -166,6 +188,7 @@ def make_route(name: str, route: Route) -> LiveRoute:
         label=Label(route.label) if route.label is not None else None,
         kind=route.kind,
         deadline_s=route.deadline_s,
+        continue_cut=route.continue_cut,
     )
 
 

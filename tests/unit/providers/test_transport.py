@@ -9,10 +9,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 
 from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout, WeightsError
+from assay.providers.aiohttp_transport import AiohttpTransport
+from assay.providers.http1.client import Http1Transport
 from assay.providers.provider import Attempted, Meter
 from assay.providers.transport import Transport
 from assay.providers.unavailable import Unavailable
@@ -40,10 +41,10 @@ async def server(serve: Serve) -> AsyncIterator[str]:
         made.close()
 
 
-@pytest.fixture
-async def transport() -> AsyncIterator[Transport]:
-    """A pool that is closed at the end."""
-    made = Transport()
+@pytest.fixture(params=[Http1Transport, AiohttpTransport])
+async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+    """Each of the transports, closed at the end."""
+    made = request.param()
     yield made
     await made.close()
 
@@ -203,24 +204,26 @@ class TestFailures:
     """Whatever the network does has a type of ours."""
 
     @pytest.mark.parametrize(
-        "data",
+        ("data", "kind"),
         [
-            b"",
-            b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort",
-            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
-            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
-            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope",
-            b"SSH-2.0-OpenSSH_9.2\r\n",
-            b"HTTP/1.1 abc\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\n" + b"x-long: " + b"y" * 100_000 + b"\r\n\r\n",
+            (b"", ConnectionFailed),
+            (b"HTTP/1.1 200", ConnectionFailed),
+            (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort", ConnectionFailed),
+            (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab", ConnectionFailed),
+            (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", MalformedReply),
+            (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope", MalformedReply),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", MalformedReply),
+            (b"HTTP/1.1 abc\r\n\r\n", MalformedReply),
+            (b"HTTP/1.1 200 OK\r\n" + b"x-long: " + b"y" * 100_000 + b"\r\n\r\n", MalformedReply),
         ],
+        ids=lambda value: repr(value)[:70] if isinstance(value, bytes) else value.__name__,
     )
-    async def test_broken_answers(self, transport: Transport, data: bytes) -> None:
-        """A connection that ends early or does not speak HTTP is a failed connection that may heal."""
+    async def test_broken_answers(self, transport: Transport, data: bytes, kind: type[ProviderError]) -> None:
+        """An answer that ends early is a failed connection, what is no HTTP a malformed reply; either may heal."""
         with pytest.raises(ProviderError) as caught:
             async with server(answering(data)) as url, transport.request("POST", url, headers={}, body=b"x") as answer:
                 await answer.read(1000)
-        assert type(caught.value) is ConnectionFailed
+        assert type(caught.value) is kind
         assert caught.value.retryable
 
     async def test_refused_sends_nothing(self, transport: Transport) -> None:
@@ -279,7 +282,7 @@ class TestFailures:
 
 
 class TestPool:
-    """One session per loop."""
+    """What is kept between requests, and what is not."""
 
     async def test_closed_and_used_again(self, transport: Transport) -> None:
         """After `close` the next request opens new connections; closing twice is fine."""
@@ -291,11 +294,19 @@ class TestPool:
                 await transport.close()
 
     async def test_cookies_are_not_kept(self, transport: Transport) -> None:
-        """The pool has no memory of what hosts set."""
-        async with server(answering(reply(b"ok", "set-cookie: a=b"))) as url:
-            async with transport.request("POST", url, headers={}, body=b"x") as answer:
-                await answer.read(10)
-            assert isinstance(transport._open().cookie_jar, aiohttp.DummyCookieJar)
+        """What a host sets for one request is not sent with the next."""
+        heads: list[bytes] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(reply(b"ok", "set-cookie: a=b; path=/", "connection: close"))
+
+        async with server(serve) as url:
+            for _ in range(2):
+                async with transport.request("GET", url.replace("127.0.0.1", "localhost"), headers={}) as answer:
+                    await answer.read(10)
+        assert len(heads) == 2
+        assert b"cookie" not in heads[1].lower()
 
 
 class TestUnavailable:

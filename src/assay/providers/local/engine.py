@@ -15,6 +15,7 @@ import msgspec
 
 from assay.config.schema import Engine as Settings
 from assay.errors import AssayError, ConfigError, EngineCrashed, ProviderError
+from assay.providers.http1.client import Http1Transport
 from assay.providers.local.memory import Memory
 from assay.providers.local.need import Need, need_of
 from assay.providers.local.places import EngineState
@@ -79,7 +80,7 @@ class Engine:
         self.settings = settings
         self.name = f"{weights.stem} ({settings.slots} x {settings.context_tokens} tokens)"
         self.idle_s = settings.idle_s
-        self.transport = Transport()
+        self.transport: Transport = Http1Transport()
         self.exact = exact
         self.slots = Slots(settings.slots, parallel=1 if exact else None)
         self.starts = 0

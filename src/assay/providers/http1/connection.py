@@ -1,0 +1,353 @@
+"""One connection: it carries one exchange after the other, and knows whether it may carry another."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
+from assay.providers.address import Origin
+from assay.providers.http1.body import Framing, framing_of
+from assay.providers.http1.head import END, Head, check_beginning, read_head
+
+TOGETHER_BYTES = 64 * 1024  # a body up to here leaves in one piece with its head
+PIECE_BYTES = 128 * 1024
+HELD_BYTES = 256 * 1024
+"""So much of an answer waits for its reader; then the host has to wait as well."""
+MAX_INTERIM = 16
+
+_Phase = Literal["upload", "head", "body"]
+
+
+class Owner(Protocol):
+    """Who is told of a connection's beginning and end."""
+
+    def made(self, connection: Connection) -> None:
+        """It stands."""
+        ...
+
+    def lost(self, connection: Connection) -> None:
+        """It is gone, in whatever way."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """A connection that stands, or is being made.
+
+    Args:
+        origin: what it leads to.
+        owner: told when it stands and when it is gone.
+
+    Attributes:
+        idle_until: time of the loop until which it may lie idle.
+    """
+
+    def __init__(self, origin: Origin, owner: Owner) -> None:
+        self.origin = origin
+        self.idle_until = 0.0
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._lost = False
+        self._unread: select.poll | None = None
+        self._write_blocked = False
+        self._read_paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit_s = 0.0
+        self._silent_since = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing of the last exchange stays."""
+        self._method: str | None = None
+        self._phase: _Phase = "upload"
+        self._raw_head = bytearray()
+        self._interim = 0
+        self._head: Head | None = None
+        self._framing: Framing | None = None
+        self._pieces: list[bytes] = []
+        self._held_bytes = 0
+        self._all_sent = False
+        self._failure: ProviderError | None = None
+
+    # ---------------------------------------------------------------------------------- what the pool asks
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether an idle connection can take a request: nothing of it is gone, and the host has said nothing unasked.
+
+        An end that the event loop has not seen yet is seen here, so that no request is written into it.
+        """
+        return not self._lost and self._loop.time() < self.idle_until and not (self._unread and self._unread.poll(0))
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the exchange ended so that both sides agree on where it ended."""
+        framing, head = self._framing, self._head
+        return (
+            not self._lost
+            and self._all_sent
+            and framing is not None
+            and framing.done
+            and not framing.surplus
+            and head is not None
+            and head.keeps
+        )
+
+    @property
+    def keep_s(self) -> float | None:
+        """How long the host keeps the connection, if it said so."""
+        return self._head.keep_s if self._head is not None else None
+
+    def rest(self) -> None:
+        """The exchange is over and another may follow."""
+        self._stop_timer()
+        self._forget()
+        self._resume()
+
+    def abort(self) -> None:
+        """Hang up at once; what is not sent yet is not sent."""
+        self._stop_timer()
+        self._lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def fail(self, error: ProviderError) -> None:
+        """End the exchange; what came before is still to be had."""
+        if self._failure is None:
+            self._failure = error
+        self.abort()
+        self._wake()
+
+    # -------------------------------------------------------------------------------------- one exchange
+
+    async def send(
+        self, method: str, head: bytes, body: bytes, *, told: Callable[[int], None] | None, idle_timeout_s: float
+    ) -> None:
+        """Write a request. Where the host answers before it has all of it, the rest is not written.
+
+        Args:
+            method: HTTP method.
+            head: as it goes over the wire.
+            body: likewise; it is not copied.
+            told: told the bytes of each piece of the body that is handed over.
+            idle_timeout_s: longest time in which the host takes nothing.
+
+        Raises:
+            ConnectionFailed: the connection broke.
+            Timeout: the host takes nothing.
+        """
+        transport = self._transport
+        if transport is None:
+            raise ConnectionFailed("the connection does not stand")
+        self._method = method
+        if len(body) <= TOGETHER_BYTES:
+            transport.writelines((head, body) if body else (head,))
+            if body and told is not None:
+                told(len(body))
+        else:
+            transport.write(head)
+            rest = memoryview(body)
+            while rest and await self._may_write(idle_timeout_s):
+                piece, rest = rest[:PIECE_BYTES], rest[PIECE_BYTES:]
+                transport.write(piece)
+                if told is not None:
+                    told(len(piece))
+            if rest:
+                return
+        self._all_sent = True
+
+    async def _may_write(self, idle_timeout_s: float) -> bool:
+        """Wait until the host takes more; False = it has answered already."""
+        while self._write_blocked and self._failure is None and self._head is None:
+            self._watch("upload", idle_timeout_s)
+            await self._news()
+        if self._failure is not None and self._head is None:
+            raise self._failure
+        return self._head is None
+
+    async def head(self, timeout_s: float) -> Head:
+        """The answer's head; 1xx are skipped.
+
+        Args:
+            timeout_s: longest wait for all of it.
+
+        Raises:
+            ConnectionFailed, Timeout, MalformedReply: it does not come, or is none.
+        """
+        while self._head is None:
+            if self._failure is not None:
+                raise self._failure
+            self._watch("head", timeout_s)
+            await self._news()
+        return self._head
+
+    async def piece(self, idle_timeout_s: float) -> bytes:
+        """What has come of the body since the last piece, or comes next; empty at its end.
+
+        Args:
+            idle_timeout_s: longest wait.
+
+        Raises:
+            ConnectionFailed, Timeout, MalformedReply: it goes no further.
+        """
+        while not self._pieces:
+            if self._failure is not None:
+                raise self._failure
+            if self._framing is not None and self._framing.done:
+                return b""
+            self._watch("body", idle_timeout_s)
+            await self._news()
+        pieces, self._pieces, self._held_bytes = self._pieces, [], 0
+        self._resume()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _resume(self) -> None:
+        if self._read_paused:
+            self._read_paused = False
+            if not self._lost and self._transport is not None:
+                self._transport.resume_reading()
+
+    # ------------------------------------------------------------------------------------------ silence
+
+    async def _news(self) -> None:
+        """Wait until anything happens."""
+        self._silent_since = self._loop.time()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _watch(self, phase: _Phase, limit_s: float) -> None:
+        """Limit silence. One timer serves an exchange: it looks when it rings, and is not set for each piece."""
+        self._phase = phase
+        if self._timer is not None and limit_s == self._limit_s:
+            return
+        self._stop_timer()
+        self._limit_s = limit_s
+        self._timer = self._loop.call_later(limit_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        if self._waiter is None:  # the reader is slow, not the host
+            self._silent_since = now
+        left_s = self._silent_since + self._limit_s - now
+        if left_s > 0:
+            self._timer = self._loop.call_later(left_s, self._ring)
+            return
+        what = {"upload": "the host takes nothing of the request", "head": "no answer begins", "body": "nothing came"}
+        self.fail(Timeout(f"{what[self._phase]} for {self._limit_s:g} s"))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ---------------------------------------------------------------------------- what the event loop says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = transport  # type: ignore[assignment]
+        self._owner.made(self)
+        socket = transport.get_extra_info("socket")
+        if socket is not None and hasattr(select, "poll"):
+            self._unread = select.poll()
+            self._unread.register(socket.fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        try:
+            if self._framing is not None:
+                self._take(self._framing, data)
+            elif self._method is not None:
+                self._take_head(data)
+            else:
+                self.abort()  # an answer that nobody asked for
+        except MalformedReply as error:
+            self.fail(error)
+
+    def _take_head(self, data: bytes) -> None:
+        raw = self._raw_head
+        seen = max(0, len(raw) - len(END))
+        raw += data
+        while (end := raw.find(END, seen)) >= 0:
+            head = read_head(bytes(raw[: end + len(END)]))
+            del raw[: end + len(END)]
+            seen = 0
+            if head.status >= 200:
+                self._begin_body(head, bytes(raw))
+                return
+            self._interim += 1
+            if head.status == 101 or self._interim > MAX_INTERIM:
+                raise MalformedReply(f"the host answers with {head.status}, which nobody asked for")
+        check_beginning(raw)
+
+    def _begin_body(self, head: Head, rest: bytes) -> None:
+        self._framing = framing_of(self._method or "", head)
+        self._head = head
+        self._raw_head = bytearray()
+        if rest:
+            self._take(self._framing, rest)
+        self._wake()
+
+    def _take(self, framing: Framing, data: bytes) -> None:
+        if framing.done:
+            framing.surplus = True
+            return
+        self._silent_since = self._loop.time()
+        piece = framing.feed(data)
+        if piece:
+            self._pieces.append(piece)
+            self._held_bytes += len(piece)
+            if self._held_bytes > HELD_BYTES and not self._read_paused and self._transport is not None:
+                self._read_paused = True
+                self._transport.pause_reading()
+        if piece or framing.done:
+            self._wake()
+
+    def eof_received(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._end(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._end(exc)
+        self._stop_timer()
+        self._owner.lost(self)
+
+    def _end(self, error: Exception | None) -> None:
+        """The host ended the connection, or it broke."""
+        self._lost = True
+        framing = self._framing
+        if framing is not None and not framing.done and self._failure is None:
+            try:
+                if error is not None:
+                    raise ConnectionFailed(f"the connection broke in the middle of the answer ({error})")
+                framing.end()
+            except ConnectionFailed as failed:
+                self._failure = failed
+        elif framing is None and self._method is not None and self._failure is None:
+            self._failure = self._unanswered(error)
+        self._wake()
+
+    def _unanswered(self, error: Exception | None) -> ConnectionFailed:
+        where = "in the middle of the answer's head" if self._raw_head else "without an answer"
+        return ConnectionFailed(f"the host ended the connection {where}{f' ({error})' if error is not None else ''}")
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._write_blocked = True
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._write_blocked = False
+        self._wake()

@@ -1,0 +1,136 @@
+"""The head of a request and of an answer. What two readers might understand differently is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from assay.errors import MalformedReply
+from assay.providers.address import Address
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_FIELDS = 256
+END = b"\r\n\r\n"
+_START = b"HTTP/1."
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
+# Possessive: a head that does not match is given up in one pass, however it was made.
+_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: %b)?\r\n((?:%b:%b\r\n)*+)\r\n" % (_TEXT, _TOKEN, _TEXT))
+_FIELD = re.compile(rb"(%b):(%b)\r\n" % (_TOKEN, _TEXT))
+_FIELDS = re.compile(rb"(?:%b:%b\r\n)*+" % (_TOKEN, _TEXT))
+_KEEP = re.compile(r"(?:^|[,;\s])timeout\s*=\s*([0-9]{1,6})", re.IGNORECASE)
+
+
+class Head(NamedTuple):
+    """The head of an answer.
+
+    Attributes:
+        minor: 0 or 1, of HTTP/1.x.
+        status: 100 to 999.
+        headers: by lower-case name; values of one name are joined by commas.
+    """
+
+    minor: int
+    status: int
+    headers: dict[str, str]
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the host keeps the connection open for another request."""
+        connection = self.headers.get("connection")
+        if connection is None:
+            return self.minor == 1
+        said = {token.strip() for token in connection.lower().split(",")}
+        return "close" not in said and (self.minor == 1 or "keep-alive" in said)
+
+    @property
+    def keep_s(self) -> float | None:
+        """How long the host keeps an idle connection, if it says so."""
+        found = _KEEP.search(self.headers.get("keep-alive", ""))
+        return float(found[1]) if found else None
+
+
+def write_head(method: str, address: Address, fields: Mapping[str, str], body_bytes: int | None) -> bytes:
+    """A request's head.
+
+    Args:
+        method: HTTP method.
+        address: where it goes.
+        fields: as `request_fields` made them.
+        body_bytes: None = no body, and no length is said.
+    """
+    lines = [f"{method} {address.target} HTTP/1.1\r\nhost: {address.authority}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in fields.items()]
+    lines.append("\r\n" if body_bytes is None else f"content-length: {body_bytes}\r\n\r\n")
+    return "".join(lines).encode()
+
+
+def read_head(data: bytes) -> Head:
+    """An answer's head, with the empty line that ends it.
+
+    Raises:
+        MalformedReply: it is not exactly what RFC 9112 allows (bare line feeds, folded lines, blanks before a colon and
+            control characters included), or is too large.
+    """
+    if len(data) > MAX_HEAD_BYTES:
+        raise too_large()
+    found = _HEAD.fullmatch(data)
+    if found is None:
+        raise _not_http(data)
+    headers = _headers(found[3])
+    return Head(int(found[1]), int(found[2]), headers)
+
+
+def check_beginning(data: bytes | bytearray) -> None:
+    """Whether a head may still come of this.
+
+    Raises:
+        MalformedReply: it may not: waiting for its end would be in vain.
+    """
+    if not data.startswith(_START[: len(data)]):
+        raise _not_http(bytes(data[:80]))
+    if len(data) > MAX_HEAD_BYTES:
+        raise too_large()
+    if b"\n\n" in data or b"\n\r\n" in data:
+        raise MalformedReply("the head of the answer has bare line feeds")
+
+
+def check_trailer(data: bytes) -> None:
+    """The fields after a chunked body; nobody needs them.
+
+    Raises:
+        MalformedReply: they are none.
+    """
+    if not _FIELDS.fullmatch(data):
+        raise MalformedReply("the fields after the answer's body are not fields")
+
+
+def too_large() -> MalformedReply:
+    """The error for a head beyond the limits."""
+    return MalformedReply(f"the head of the answer is larger than {MAX_HEAD_BYTES} bytes or {MAX_FIELDS} fields")
+
+
+def _headers(block: bytes) -> dict[str, str]:
+    found = _FIELD.findall(block)
+    if len(found) > MAX_FIELDS:
+        raise too_large()
+    headers: dict[str, str] = {}
+    for raw, value in found:
+        name = raw.decode("ascii").lower()
+        text = value.strip(b" \t").decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
+
+
+def _not_http(data: bytes) -> MalformedReply:
+    if data.startswith((b"\x15\x03", b"\x16\x03")):
+        return MalformedReply("the host speaks TLS here; correct base_url to https://")
+    if not data.startswith(_START[: len(data)]):
+        return MalformedReply(f"the host does not answer in HTTP/1.1: {data[:40]!r}")
+    for line in data.split(b"\r\n")[1:-2]:
+        if not _FIELD.fullmatch(line + b"\r\n"):
+            name = line.partition(b":")[0][:40]
+            return MalformedReply(f"the head of the answer holds a line that is no field, at {name!r}")
+    line = data.partition(b"\r\n")[0][:40]
+    return MalformedReply(f"the answer begins with {line!r}, which is no status line of HTTP/1.1")
