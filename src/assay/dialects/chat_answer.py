@@ -23,8 +23,8 @@ from collections.abc import Set
 from typing import Any, ClassVar
 
 from assay.dialects.chat_calls import OpenCalls
-from assay.dialects.chat_messages import REASONING
 from assay.dialects.chat_parts import DIALECT, image_part, thinking_text
+from assay.dialects.chat_reasoning import REASONING
 from assay.dialects.chat_usage import read_usage
 from assay.dialects.chunk_stream import read_answer
 from assay.dialects.fields import MARK

@@ -1,29 +1,27 @@
-"""Chat messages: both directions.
+"""Chat messages of clients, read. They are written in `chat_history`.
 
 Notes in `extra` (see `fields`): `assay:content` = `parts` (a list where a string would do) or `absent` (no
 `content` where a null would be written), `assay:role` = `function` (the old role of a tool's answer),
-`assay:reasoning` = `reasoning` (the name of the reasoning field), `assay:function_call` (an old-style call).
+`assay:reasoning` = `reasoning` (the name of the reasoning field) or `details` (its text stands in the details only),
+`assay:function_call` (an old-style call).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from assay.dialects.chat_parts import FORM, read_part, write_part
-from assay.dialects.fields import MARK, Fields, merge
-from assay.errors import RequestError
-from assay.types import Document, Image, Message, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult, Unknown
+from assay.dialects.chat_parts import read_part
+from assay.dialects.chat_reasoning import read_reasoning, stands_behind_text
+from assay.dialects.fields import MARK, Fields
+from assay.types import Document, Image, Message, Part, Refusal, Role, Text, ToolCall, ToolResult, Unknown
 
-__all__ = ["CONTENT", "FUNCTION_CALL", "REASONING", "call_extra", "call_wire", "read_message", "write_messages"]
+__all__ = ["CONTENT", "FUNCTION_CALL", "ROLE", "call_extra", "is_plain", "read_message"]
 
 CONTENT = MARK + "content"
-REASONING = MARK + "reasoning"
 FUNCTION_CALL = MARK + "function_call"
-_ROLE = MARK + "role"
+ROLE = MARK + "role"
 _ROLES: dict[str, Role] = {role: role for role in ("system", "developer", "user", "assistant", "tool")}
-
-
-# -------------------------------------------------------------------------------------------- reading
 
 
 def read_message(value: object, path: str) -> Message:
@@ -43,9 +41,10 @@ def read_message(value: object, path: str) -> Message:
         return _tool_result(fields)
     name = fields.text("name")
     notes: dict[str, Any] = {}
-    reasoning = _read_reasoning(fields, notes) if role == "assistant" else []
+    reasoning = read_reasoning(fields, notes) if role == "assistant" else []
     content = _read_content(fields, notes, optional=role == "assistant")
-    parts: list[Part] = [*reasoning, *content]
+    behind = [part for part in reasoning if content and stands_behind_text(part)]
+    parts: list[Part] = [*(part for part in reasoning if part not in behind), *content, *behind]
     if role == "assistant":
         refusal = fields.text("refusal")
         if refusal is not None:
@@ -68,33 +67,14 @@ def _read_content(fields: Fields, notes: dict[str, Any], *, optional: bool) -> l
         return [Text(text=content)]
     entries = fields.array("content") or []
     parts = [read_part(entry, f"{fields.at('content')}[{number}]") for number, entry in enumerate(entries)]
-    if not parts or _is_plain(parts):
+    if not parts or is_plain(parts):
         notes[CONTENT] = "parts"
     return parts
 
 
-def _is_plain(parts: list[Part]) -> bool:
-    """Whether the content would be written as a string."""
+def is_plain(parts: Sequence[Part]) -> bool:
+    """Whether the content is written as a string."""
     return len(parts) == 1 and isinstance(parts[0], Text) and not parts[0].extra
-
-
-def _read_reasoning(fields: Fields, notes: dict[str, Any]) -> list[Part]:
-    """The reasoning that a client sends back; an odd form of it stays in the rest, verbatim."""
-    text = ""
-    for key in ("reasoning_content", "reasoning"):
-        value = fields.peek(key)
-        if isinstance(value, str) and value:
-            text = value
-            fields.take(key)
-            if key == "reasoning":
-                notes[REASONING] = key
-            break
-    opaque: tuple[dict[str, Any], ...] = ()
-    details = fields.peek("reasoning_details")
-    if isinstance(details, list) and details and all(isinstance(entry, dict) for entry in details):
-        opaque = tuple(details)
-        fields.take("reasoning_details")
-    return [Reasoning(text=text, opaque=opaque)] if text or opaque else []
 
 
 def _read_calls(fields: Fields) -> list[Part]:
@@ -148,7 +128,7 @@ def _tool_result(fields: Fields) -> Message:
 
 def _function_result(fields: Fields) -> Message:
     """The answer to an old-style function call; it has a name and no id."""
-    notes: dict[str, Any] = {_ROLE: "function"}
+    notes: dict[str, Any] = {ROLE: "function"}
     name = fields.need_text("name")
     parts = _result_parts(_read_content(fields, notes, optional=True), fields)
     result = ToolResult(call_id="", parts=parts, name=name, extra={**notes, **fields.rest()})
@@ -160,128 +140,3 @@ def _result_parts(parts: list[Part], fields: Fields) -> tuple[Text | Image | Doc
     if len(kept) != len(parts):
         raise fields.wrong("content", "text, images or files in a tool's answer")
     return tuple(kept)
-
-
-# -------------------------------------------------------------------------------------------- writing
-
-
-def write_messages(messages: tuple[Message, ...], *, developer_role: bool) -> list[dict[str, Any]]:
-    """The `messages` of a request; a tool message with several results becomes several messages.
-
-    Raises:
-        RequestError: naming the message with a part that this format cannot express.
-    """
-    wire: list[dict[str, Any]] = []
-    for number, message in enumerate(messages):
-        path = f"messages[{number}]"
-        if message.role == "tool":
-            wire += [_result_wire(part, message, path) for part in message.parts]
-        elif message.role == "assistant":
-            wire.append(_assistant_wire(message, path))
-        else:
-            role = "system" if message.role == "developer" and not developer_role else message.role
-            wire.append(_plain_wire(message, role, path))
-    return wire
-
-
-def _plain_wire(message: Message, role: str, path: str) -> dict[str, Any]:
-    for part in message.parts:
-        if isinstance(part, (Reasoning, ToolCall, ToolResult)):
-            raise RequestError(
-                f"{path}: a message of role {message.role} cannot hold a {type(part).__name__}", field=path
-            )
-        if isinstance(part, Text) and part.annotations:
-            raise RequestError(f"{path}: a message of role {message.role} cannot hold annotations", field=path)
-    wire: dict[str, Any] = {"role": role, "content": _content_wire(message.parts, message.extra, path)}
-    if wire["content"] is None:
-        wire["content"] = ""
-    return _named(wire, message)
-
-
-def _named(wire: dict[str, Any], message: Message) -> dict[str, Any]:
-    if message.name is not None:
-        wire["name"] = message.name
-    return merge(wire, message.extra)
-
-
-def _content_wire(parts: tuple[Part, ...], extra: dict[str, Any], path: str) -> Any:
-    """A string for a single plain text, null for nothing, else the list of parts."""
-    if extra.get(CONTENT) == "parts" or (parts and not _is_plain(list(parts))):
-        return [write_part(part, f"{path}.content[{number}]") for number, part in enumerate(parts)]
-    return parts[0].text if parts and isinstance(parts[0], Text) else None
-
-
-def _assistant_wire(message: Message, path: str) -> dict[str, Any]:
-    content: list[Part] = []
-    reasoning: list[Reasoning] = []
-    fields: dict[str, Any] = {}
-    calls: list[dict[str, Any]] = []
-    for part in message.parts:
-        match part:
-            case ToolCall() if part.extra.get(FUNCTION_CALL):
-                fields["function_call"] = call_wire(part)["function"]
-            case ToolCall():
-                calls.append(call_wire(part))
-            case Refusal() if part.extra.get(FORM) != "part":
-                fields["refusal"] = fields.get("refusal", "") + part.text
-            case Reasoning() if part.extra.get(FORM) != "thinking":
-                reasoning.append(part)
-            case ToolResult():
-                raise RequestError(f"{path}: a tool's answer cannot stand in an assistant message", field=path)
-            case _:
-                content.append(part)
-    if reasoning:
-        fields |= _reasoning_wire(reasoning, message.extra)
-    if calls:
-        fields["tool_calls"] = calls
-    notes = [note for part in content if isinstance(part, Text) for note in part.annotations]
-    if notes:
-        fields["annotations"] = notes
-    wire: dict[str, Any] = {"role": "assistant", "content": _content_wire(tuple(content), message.extra, path)}
-    if message.extra.get(CONTENT) == "absent" and wire["content"] is None:
-        del wire["content"]
-    return _named({**wire, **fields}, message)
-
-
-def _reasoning_wire(parts: list[Reasoning], extra: dict[str, Any]) -> dict[str, Any]:
-    wire: dict[str, Any] = {}
-    text = "".join(part.text for part in parts)
-    if text:
-        wire["reasoning" if extra.get(REASONING) == "reasoning" else "reasoning_content"] = text
-    opaque = [entry for part in parts for entry in part.opaque]
-    if opaque:
-        wire["reasoning_details"] = opaque
-    return wire
-
-
-def call_wire(call: ToolCall) -> dict[str, Any]:
-    """A tool call as chat messages carry it."""
-    if call.extra.get("type") == "custom":
-        inner: dict[str, Any] = {"name": call.name, "input": call.arguments}
-        key = "custom"
-    else:
-        inner = {"name": call.name, "arguments": call.arguments}
-        key = "function"
-    more = call.extra.get("function")
-    if isinstance(more, dict):
-        merge(inner, more)
-    outer = {name: value for name, value in call.extra.items() if name not in ("type", "function")}
-    return merge({"id": call.id, "type": call.extra.get("type", "function"), key: inner}, outer)
-
-
-def _result_wire(part: Part, message: Message, path: str) -> dict[str, Any]:
-    if not isinstance(part, ToolResult):
-        raise RequestError(f"{path}: a message of role tool holds only tools' answers", field=path)
-    if part.is_error:
-        raise RequestError(f"{path}: this format cannot mark a tool's answer as an error", field=f"{path}.is_error")
-    content = _content_wire(part.parts, part.extra, path)
-    old = part.extra.get(_ROLE) == "function"
-    wire: dict[str, Any] = {"role": "function" if old else "tool", "content": content}
-    if content is None:
-        wire["content"] = None if old else ""
-    if not old:
-        wire["tool_call_id"] = part.call_id
-    name = part.name if part.name is not None else message.name
-    if name is not None:
-        wire["name"] = name
-    return merge(merge(wire, part.extra), message.extra)

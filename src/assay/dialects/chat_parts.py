@@ -15,7 +15,10 @@ from assay.dialects.fields import MARK, Fields, merge, unmarked
 from assay.errors import RequestError
 from assay.types import Audio, Document, Image, Part, Reasoning, Refusal, Text, Unknown, Video
 
-__all__ = ["DIALECT", "FORM", "image_part", "image_wire", "read_part", "split_data_url", "thinking_text", "write_part"]
+__all__ = [
+    "DIALECT", "FORM", "feature", "image_part", "image_wire", "read_part", "split_data_url", "thinking_text",
+    "write_part",
+]  # fmt: skip
 
 DIALECT = "openai"
 FORM = MARK + "form"
@@ -164,6 +167,22 @@ def thinking_text(chunk: dict[str, Any]) -> str:
 # -------------------------------------------------------------------------------------------- writing
 
 
+def feature(part: Part) -> str | None:
+    """The name, in `capability.FEATURES`, of what a host must take to be shown this part; `None` for plain text."""
+    match part:
+        case Image():
+            return "image.url" if part.url is not None else "image.data"
+        case Video():
+            return "video.url" if part.url is not None else "video.data"
+        case Audio():
+            return "audio"
+        case Document() if part.extra.get(FORM) == "document_url":
+            return None  # the host's own form
+        case Document():
+            return "document.id" if part.file_id else "document.url" if part.url else "document.data"
+    return None
+
+
 def write_part(part: Part, path: str) -> dict[str, Any]:
     """One entry of a content list.
 
@@ -211,10 +230,8 @@ def _document_wire(part: Document, path: str) -> dict[str, Any]:
         if part.name is not None:
             wire["document_name"] = part.name
         return merge(wire, part.extra)
-    if part.url is not None:
-        raise RequestError(f"{path}: a file by its URL cannot be sent to a chat completion", field=path)
-    data = part.data
-    if data is not None and part.media_type and not data.startswith("data:"):
+    data = part.url or part.data
+    if part.data is not None and data is not None and part.media_type and not data.startswith("data:"):
         data = _join_data_url(part.media_type, data, path)
     inner = {"file_data": data, "file_id": part.file_id, "filename": part.name}
     return _nested("file", {key: value for key, value in inner.items() if value is not None}, part.extra)

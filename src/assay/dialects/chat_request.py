@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from assay.dialects.chat_messages import read_message, write_messages
+from assay.dialects.capability import Fit, Rule
+from assay.dialects.chat_history import History
+from assay.dialects.chat_messages import read_message
 from assay.dialects.chat_parts import DIALECT
 from assay.dialects.fields import MARK, Fields, merge, parse_object
-from assay.dialects.sampling import read_sampling, read_stream, reject_foreign, write_sampling, write_stream
+from assay.dialects.foreign import is_foreign, translated
+from assay.dialects.sampling import read_sampling, read_stream, write_sampling, write_stream
 from assay.errors import RequestError
 from assay.types import Native, OutputFormat, Request, Tool, ToolChoice
 
-__all__ = ["read_request", "write_request"]
+__all__ = ["CAPABILITIES", "Written", "read_request", "write_request"]
 
 _LITERAL = MARK + "literal"
 _MODES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
@@ -142,45 +145,102 @@ def _read_grammar(fields: Fields) -> OutputFormat | None:
 
 # -------------------------------------------------------------------------------------------- writing
 
+_NO_FIELD = "hosts that take it say so in their quirks"
+CAPABILITIES: dict[str, Rule] = {
+    "top_k": Rule("reject", f"OpenAI's format has no top_k; {_NO_FIELD}"),
+    "grammar": Rule("reject", f"OpenAI's format has no grammar; {_NO_FIELD}"),
+    "tools.native": Rule("reject", "the tool runs at another provider"),
+    "tool_result.error": Rule("emulate", "the text is sent without the mark"),
+    "tool_result.media": Rule("emulate", "shown in a user message after the tools' answers"),
+    "document.url": Rule("reject", "a file is sent as its data, or named by an id"),
+    "prefill": Rule("emulate", "sent as a turn that is over; the host answers with a turn of its own"),
+}
+"""What the format itself cannot be told."""
 
-def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> bytes:
+
+def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> Written:
     """The body of a chat completion request.
 
     Raises:
         RequestError: naming what this format, or this host, cannot express.
     """
-    if request.form != "chat":
-        raise RequestError("a raw completion cannot be sent to a chat completion", field="prompt")
-    reject_foreign(request, DIALECT)
+    fit = Fit(_table(quirks), quirks, "the chat completion host")
+    foreign = is_foreign(request, DIALECT)
+    request = translated(request, DIALECT, fit)
     for key in ("prompt", "suffix"):
         if getattr(request, key) is not None:
             raise RequestError(f"{key} cannot be sent to a chat completion", field=key)
-    developer = quirks.get("developer_role", True)
-    body: dict[str, Any] = {"model": model, "messages": write_messages(request.messages, developer_role=developer)}
-    if request.tools:
-        body["tools"] = [_tool_wire(tool, f"tools[{number}]") for number, tool in enumerate(request.tools)]
-    if request.tool_choice is not None:
-        body["tool_choice"] = _choice_wire(request.tool_choice)
-    if request.parallel_tool_calls is not None:
-        body["parallel_tool_calls"] = request.parallel_tool_calls
+    messages = History(quirks, fit, own=request.origin == DIALECT).write(request.messages)
+    body: dict[str, Any] = {"model": model, "messages": messages}
+    body |= _tools(request, fit, foreign=foreign)
     if request.output is not None:
-        body |= _output_wire(request.output, quirks)
-    body |= write_sampling(request, quirks)
+        body |= _output_wire(request.output, fit)
+    body |= write_sampling(request, quirks, fit)
     if stream:
         body |= write_stream(request, quirks)
     merge(body, {key: value for key, value in request.extra.items() if key != "stream_options"})
-    return msgspec.json.encode(body)
+    return Written(msgspec.json.encode(body), fit.emulated)
 
 
-def _tool_wire(tool: Tool, path: str) -> dict[str, Any]:
+class Written(NamedTuple):
+    """A body, and what was emulated in it."""
+
+    body: bytes
+    emulated: tuple[str, ...]
+
+
+def _table(quirks: Mapping[str, Any]) -> Mapping[str, Rule]:
+    """The format's rules, with the host's additions."""
+    added = {key: Rule("keep") for key in ("top_k", "grammar") if quirks.get(key) is True}
+    return CAPABILITIES | added if added else CAPABILITIES
+
+
+def _tools(request: Request, fit: Fit, *, foreign: bool) -> dict[str, Any]:
+    tools: list[dict[str, Any]] = []
+    for number, tool in enumerate(request.tools):
+        if fit.takes("tools", "tools"):
+            wire = _tool_wire(tool, f"tools[{number}]", fit, foreign=foreign)
+            tools += [wire] if wire is not None else []
+    body: dict[str, Any] = {"tools": tools} if tools else {}
+    if foreign and not tools:
+        return body  # what is said about no tools says nothing, and hosts refuse it
+    choice = request.tool_choice
+    if choice is not None:
+        if _choice_feature(choice) is None or fit.takes(str(_choice_feature(choice)), "tool_choice"):
+            body["tool_choice"] = _choice_wire(choice)
+        elif choice.mode == "none":
+            return {}  # without tools none can be called
+    if _takes_parallel(request.parallel_tool_calls, fit):
+        body["parallel_tool_calls"] = request.parallel_tool_calls
+    return body
+
+
+def _takes_parallel(parallel: bool | None, fit: Fit) -> bool:
+    """Whether to write the flag; true says nothing to a host that has none."""
+    if parallel is not False:
+        return parallel is True and fit.rule("parallel_tool_calls").verdict == "keep"
+    return fit.takes("parallel_tool_calls", "parallel_tool_calls")
+
+
+def _choice_feature(choice: ToolChoice) -> str | None:
+    if choice.mode == "none":
+        return "tool_choice.none"
+    if not choice.names:
+        return "tool_choice.required" if choice.mode == "required" else None
+    return "tool_choice.named" if choice.mode == "required" and len(choice.names) == 1 else "tool_choice.allowed"
+
+
+def _tool_wire(tool: Tool, path: str, fit: Fit, *, foreign: bool) -> dict[str, Any] | None:
     if tool.native is not None:
-        if not isinstance(tool.native.get("type"), str):
-            raise RequestError(f"{path}: the tool {tool.name!r} is another provider's own", field=path)
-        return tool.native
+        if not foreign and isinstance(tool.native.get("type"), str):
+            return tool.native
+        return tool.native if fit.takes("tools.native", path) else None
     inner: dict[str, Any] = {"name": tool.name}
-    for key, value in (("description", tool.description), ("parameters", tool.parameters), ("strict", tool.strict)):
+    for key, value in (("description", tool.description), ("parameters", tool.parameters)):
         if value is not None:
             inner[key] = value
+    if _takes_strict(tool.strict, "tools.strict", f"{path}.strict", fit):
+        inner["strict"] = tool.strict
     more = tool.extra.get("function")
     if isinstance(more, dict):
         merge(inner, more)
@@ -204,11 +264,18 @@ def _choice_wire(choice: ToolChoice) -> Any:
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": named}}
 
 
-def _output_wire(output: OutputFormat, quirks: Mapping[str, Any]) -> dict[str, Any]:
+def _takes_strict(strict: bool | None, feature: str, path: str, fit: Fit) -> bool:
+    """Whether to write `strict`; false says nothing to a host that has none."""
+    if not strict:
+        return strict is not None and fit.rule(feature).verdict == "keep"
+    return fit.takes(feature, path)
+
+
+def _output_wire(output: OutputFormat, fit: Fit) -> dict[str, Any]:
     if output.kind == "grammar":
-        if quirks.get("grammar") is not True:
-            raise RequestError("grammar: this host does not take a grammar", field="grammar")
-        return {"grammar": output.grammar}
+        return {"grammar": output.grammar} if fit.takes("grammar", "grammar") else {}
+    if output.kind != "text" and not fit.takes(output.kind, "response_format"):
+        return {}
     if output.kind != "json_schema":
         form: dict[str, Any] = {"type": "text" if output.kind == "text" else "json_object"}
         if output.schema is not None:
@@ -219,10 +286,11 @@ def _output_wire(output: OutputFormat, quirks: Mapping[str, Any]) -> dict[str, A
         ("name", output.name),
         ("description", output.description),
         ("schema", output.schema),
-        ("strict", output.strict),
     ):
         if value is not None:
             inner[key] = value
+    if _takes_strict(output.strict, "json_schema.strict", "response_format.json_schema.strict", fit):
+        inner["strict"] = output.strict
     more = output.extra.get("json_schema")
     inner = merge(inner, more) if isinstance(more, dict) else inner
     inner.setdefault("name", "answer")  # the format demands a name

@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from assay.dialects.chat_answer import CHOICE, MESSAGE
-from assay.dialects.chat_messages import FUNCTION_CALL, REASONING, call_wire
+from assay.dialects.chat_history import call_wire
+from assay.dialects.chat_messages import FUNCTION_CALL
 from assay.dialects.chat_parts import DIALECT, image_wire, write_part
+from assay.dialects.chat_reasoning import REASONING
 from assay.dialects.chat_usage import write_usage
 from assay.dialects.fields import merge
 from assay.dialects.openai_errors import write_failed

@@ -14,13 +14,15 @@ from typing import Any, ClassVar
 import msgspec
 
 from assay.dialects import openai_errors, splice
+from assay.dialects.capability import Fit, Rule
 from assay.dialects.chat_answer import CHOICE, Choice, Reader
 from assay.dialects.chat_usage import write_usage
 from assay.dialects.chat_writer import ChunkEncoder, choice_notes, new_id
 from assay.dialects.chunk_stream import StreamDecoder, read_answer
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.dialects.fields import MARK, Fields, merge, parse_object
-from assay.dialects.sampling import read_sampling, read_stream, reject_foreign, write_sampling, write_stream
+from assay.dialects.foreign import translated
+from assay.dialects.sampling import read_sampling, read_stream, write_sampling, write_stream
 from assay.errors import AssayError, ProviderError, RequestError
 from assay.types import (
     Event,
@@ -36,7 +38,7 @@ from assay.types import (
     TextDelta,
 )  # fmt: skip
 
-__all__ = ["Completions"]
+__all__ = ["CAPABILITIES", "Completions"]
 
 _NAME = "completions"
 _PROMPT = MARK + "prompt"
@@ -78,15 +80,16 @@ class Completions:
 
     def write_request(self, request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> WireRequest:
         """The request for a host; raises `RequestError` for what the format or the host cannot be told."""
-        body: dict[str, Any] = {"model": model, "prompt": _prompt_wire(request)}
-        reject_foreign(request, _NAME)
+        fit = Fit(_table(quirks), quirks, "the completion host")
+        body: dict[str, Any] = {"model": model, "prompt": _prompt_wire(request, fit)}
+        request = translated(request, _NAME, fit)
         if request.suffix is not None:
             body["suffix"] = request.suffix
-        body |= write_sampling(request, quirks, chat=False)
+        body |= write_sampling(request, quirks, fit, chat=False)
         if stream:
             body |= write_stream(request, quirks)
         merge(body, {key: value for key, value in request.extra.items() if key != "stream_options"})
-        return WireRequest("/completions", {"content-type": "application/json"}, msgspec.json.encode(body))
+        return WireRequest(self.paths[0], {"content-type": "application/json"}, msgspec.json.encode(body), fit.emulated)
 
     def pass_request(self, native: Native, *, model: str, quirks: Mapping[str, Any]) -> WireRequest:
         """The client's bytes with the model's name exchanged, and usage asked for where the host can be asked."""
@@ -149,17 +152,36 @@ def _read_prompt(fields: Fields, notes: dict[str, Any]) -> str | None:
     return None
 
 
-def _prompt_wire(request: Request) -> Any:
+CAPABILITIES: dict[str, Rule] = {
+    "tools": Rule("reject", "a plain completion calls no tools"),
+    "json": Rule("reject", "a plain completion has no output format"),
+    "json_schema": Rule("reject", "a plain completion has no output format"),
+    "grammar": Rule("reject", "a plain completion has no output format"),
+    "reasoning_effort": Rule("reject", "a plain completion does not think"),
+    "top_k": Rule("reject", "OpenAI's format has no top_k; hosts that take it say so in their quirks"),
+}
+"""What the format itself cannot be told."""
+_FORMS = {
+    "chat": ("messages", "a chat"), "embedding": ("input", "an embedding"), "count": ("messages", "a count of tokens"),
+}  # fmt: skip
+
+
+def _table(quirks: Mapping[str, Any]) -> Mapping[str, Rule]:
+    return CAPABILITIES | {"top_k": Rule("keep")} if quirks.get("top_k") is True else CAPABILITIES
+
+
+def _prompt_wire(request: Request, fit: Fit) -> Any:
+    """The prompt, of a request that has what a plain completion can be told."""
     if request.form != "completion":
-        raise RequestError("a chat cannot be sent to a plain completion", field="messages")
-    for key in ("messages", "tools"):
-        if getattr(request, key):
-            raise RequestError(f"{key} cannot be sent to a plain completion", field=key)
-    for key in ("tool_choice", "parallel_tool_calls"):
-        if getattr(request, key) is not None:
-            raise RequestError(f"{key} cannot be sent to a plain completion", field=key)
-    if request.output is not None:
-        raise RequestError("response_format cannot be sent to a plain completion", field="response_format")
+        field, what = _FORMS[request.form]
+        raise RequestError(f"{what} cannot be sent to a plain completion", field=field)
+    if request.messages:
+        raise RequestError("messages cannot be sent to a plain completion", field="messages")
+    for key in ("tools", "tool_choice", "parallel_tool_calls"):
+        if getattr(request, key) not in (None, ()):
+            fit.takes("tools", key)
+    if request.output is not None and request.output.kind != "text":
+        fit.takes(request.output.kind, "response_format")
     if request.prompt is not None:
         return [request.prompt] if request.extra.get(_PROMPT) == "list" else request.prompt
     if request.extra.get("prompt") is None:

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 from assay import plugins
 from assay.dialects.dialect import Inbound
-from assay.dialects.fields import parse_object
+from assay.dialects.fields import parse_object, unmarked
 from assay.errors import RequestError
 from assay.types import Request
 
@@ -21,14 +21,14 @@ class Recognised(NamedTuple):
 
 
 def read_inbound(body: bytes, name: str | None = None) -> Recognised:
-    """A request in any dialect that a gateway takes.
+    """A request in any dialect that a gateway takes; if several can read it, in the one that knows most of its fields.
 
     Args:
         body: JSON.
         name: the dialect; None = the one that can read it.
 
     Raises:
-        RequestError: no dialect can read it, with each one's reason, or several can.
+        RequestError: no dialect can read it, with each one's reason, or several can alike.
         PluginError: there is no such dialect.
     """
     if name is not None:
@@ -39,12 +39,17 @@ def read_inbound(body: bytes, name: str | None = None) -> Recognised:
     reasons: list[str] = []
     for known in plugins.names("assay.dialects"):
         dialect = _load(known)
+        if not getattr(dialect, "paths", ()):
+            continue  # one that upstreams speak only
         try:
             found.append(Recognised(dialect, dialect.read_request(body)))
         except RequestError as error:
             reasons.append(f"{known}: {error}")
+    found = [one for one in found if one.request.form != "count"]  # of tokens: read like the chat itself
     if not found:
         raise RequestError(f"no dialect can read this request; {'; '.join(reasons)}")
+    fewest = min(len(unmarked(one.request.extra)) for one in found)
+    found = [one for one in found if len(unmarked(one.request.extra)) == fewest]
     if len(found) > 1:
         names = " and ".join(one.dialect.name for one in found)
         raise RequestError(f"this request can be read as {names}; say which")

@@ -9,8 +9,14 @@ Quirks of a host (the `quirks` of `write_request`), all optional:
 | `top_k` | false | takes `top_k` |
 | `developer_role` | true | false: developer messages are written as system messages |
 | `stream_options` | true | false: a stream is asked for without `stream_options`, so the host may not tell its usage |
+| `reasoning_field` | none | where the reasoning of earlier turns goes that came in another format: `reasoning_content` or `reasoning` |
+| `reasoning_details` | false | gives signatures back to the providers that made them (OpenRouter; Google's endpoint of this format) |
+| `prefill_field` | none | the field that makes a last assistant message the answer's beginning: `prefix` (Mistral, DeepSeek) |
+| `longest_call_id` | none | most characters of a tool call's id (OpenAI: 40) |
+| `call_id_length` | none | ids of tool calls are exactly so many letters and digits (Mistral: 9) |
+| `capabilities`, `ignore` | none | see `capability` |
 
-What this format or the host cannot say raises `RequestError`; nothing is dropped silently.
+What this format or the host cannot be told is emulated and noted, or raises `RequestError`; nothing is dropped silently.
 """  # noqa: E501 - a table row cannot be broken
 
 from __future__ import annotations
@@ -18,11 +24,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from assay.dialects import chat_answer, chat_request, chat_writer, openai_errors, splice
+from assay.dialects import chat_answer, chat_request, chat_writer, embeddings, openai_errors, splice
 from assay.dialects.chat_parts import DIALECT
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
-from assay.errors import AssayError, ProviderError
+from assay.errors import AssayError, ProviderError, RequestError
 from assay.types import Event, Native, Request, Response
 
 __all__ = ["OpenAIChat"]
@@ -35,7 +41,7 @@ class OpenAIChat:
     paths: ClassVar[tuple[str, ...]] = ("/chat/completions",)
     carried_headers: ClassVar[tuple[str, ...]] = ()
     request_id_header: ClassVar[str] = "x-request-id"
-    takes_raw: ClassVar[frozenset[str]] = frozenset({DIALECT})
+    takes_raw: ClassVar[frozenset[str]] = frozenset({DIALECT, embeddings.NAME})
 
     def auth(self, key: str) -> dict[str, str]:
         """A bearer token."""
@@ -47,16 +53,24 @@ class OpenAIChat:
 
     def write_request(self, request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> WireRequest:
         """The request for a host; raises `RequestError` for what the host cannot be told."""
-        body = chat_request.write_request(request, model=model, stream=stream, quirks=quirks)
-        return WireRequest("/chat/completions", {"content-type": "application/json"}, body)
+        if request.form == "embedding":
+            return embeddings.write_request(request, model=model, quirks=quirks)
+        if request.form != "chat":
+            field, what = ("prompt", "a raw completion") if request.form == "completion" else ("messages", "a count")
+            raise RequestError(f"{what} cannot be asked of a chat completion host", field=field)
+        written = chat_request.write_request(request, model=model, stream=stream, quirks=quirks)
+        return WireRequest(self.paths[0], {"content-type": "application/json"}, written.body, written.emulated)
 
     def pass_request(self, native: Native, *, model: str, quirks: Mapping[str, Any]) -> WireRequest:
         """The client's bytes with the model's name exchanged, and usage asked for where the host can be asked."""
-        usage = bool(quirks.get("stream_options", True))
-        return WireRequest(self.paths[0], native.headers, splice.splice_model(native.raw, model, usage=usage))
+        path = embeddings.PATH if native.dialect == embeddings.NAME else self.paths[0]
+        usage = native.dialect == DIALECT and bool(quirks.get("stream_options", True))
+        return WireRequest(path, native.headers, splice.splice_model(native.raw, model, usage=usage))
 
     def read_response(self, body: bytes) -> list[Event]:
-        """The events of a whole answer; raises `MalformedReply`."""
+        """The events of a whole answer, a text or vectors; raises `MalformedReply`."""
+        if embeddings.is_answer(body):
+            return embeddings.read_response(body)
         return chat_answer.read_response(body)
 
     def decoder(self) -> Decoder:

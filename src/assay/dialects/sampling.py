@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from assay.dialects.capability import Fit
 from assay.dialects.fields import MARK, Fields
 from assay.errors import RequestError
 from assay.types import Request, Sampling
 
-__all__ = ["StreamWish", "read_sampling", "read_stream", "reject_foreign", "write_sampling", "write_stream"]
+__all__ = ["StreamWish", "read_sampling", "read_stream", "write_sampling", "write_stream"]
 
 _MAX_TOKENS = MARK + "max_tokens"
 _STOP = MARK + "stop"
@@ -26,8 +27,13 @@ class StreamWish(NamedTuple):
     usage: bool
 
 
-_PLAIN = ("temperature", "top_p", "seed", "n", "frequency_penalty", "presence_penalty", "logit_bias")
+_PLAIN = ("temperature", "top_p", "seed", "n", "frequency_penalty", "presence_penalty", "logit_bias", "top_k")
 _CHAT = ("logprobs", "top_logprobs", "reasoning_effort")
+_FEATURE = {"top_logprobs": "logprobs"}  # where a setting is part of a feature of another name
+_NOTHING = object()
+_NEUTRAL: dict[str, object] = {
+    "n": 1, "frequency_penalty": 0, "presence_penalty": 0, "logprobs": False, "logit_bias": {},
+}  # fmt: skip
 
 
 def read_sampling(fields: Fields, notes: dict[str, Any], *, chat: bool = True) -> Sampling:
@@ -83,34 +89,36 @@ def _read_bias(fields: Fields) -> dict[str, float] | None:
     return bias
 
 
-def write_sampling(request: Request, quirks: Mapping[str, Any], *, chat: bool = True) -> dict[str, Any]:
+def write_sampling(request: Request, quirks: Mapping[str, Any], fit: Fit, *, chat: bool = True) -> dict[str, Any]:
     """The fields for a request's sampling settings; only what is set.
 
     Raises:
-        RequestError: `top_k` for a host that does not take it.
+        RequestError: naming a setting that the host does not take.
     """
     sampling = request.sampling
     wire: dict[str, Any] = {}
-    for key in (*_PLAIN, *_CHAT) if chat else _PLAIN:
+    for key in (*_PLAIN, *_CHAT):
         value = getattr(sampling, key)
-        if value is not None:
+        if value is not None and _takes(fit, _FEATURE.get(key, key), value):
             wire[key] = value
-    if sampling.max_tokens is not None:
+    if sampling.max_tokens is not None and fit.takes("max_tokens", "max_tokens"):
         name = quirks.get("max_tokens_field") or request.extra.get(_MAX_TOKENS, "max_tokens")
         wire[name if chat else "max_tokens"] = sampling.max_tokens
-    if sampling.top_k is not None:
-        if quirks.get("top_k") is not True:
-            raise RequestError("top_k: this host does not take it", field="top_k")
-        wire["top_k"] = sampling.top_k
-    if sampling.stop:
+    if sampling.stop and fit.takes("stop", "stop"):
         single = len(sampling.stop) == 1 and request.extra.get(_STOP) == "string"
         wire["stop"] = sampling.stop[0] if single else list(sampling.stop)
     if not chat:
-        if sampling.reasoning_effort is not None:
-            raise RequestError("reasoning_effort cannot be sent to a plain completion", field="reasoning_effort")
-        if sampling.logprobs:
-            wire["logprobs"] = sampling.top_logprobs or 0
+        most = wire.pop("top_logprobs", None)
+        if wire.pop("logprobs", None):
+            wire["logprobs"] = most or 0
     return wire
+
+
+def _takes(fit: Fit, feature: str, value: object) -> bool:
+    """Whether to write a setting; one that changes nothing is not said to a host that does not take it."""
+    if value == _NEUTRAL.get(feature, _NOTHING) and fit.rule(feature).verdict != "keep":
+        return False
+    return fit.takes(feature, feature)
 
 
 def read_stream(fields: Fields, notes: dict[str, Any]) -> StreamWish:
@@ -139,18 +147,3 @@ def write_stream(request: Request, quirks: Mapping[str, Any]) -> dict[str, Any]:
     if more:
         raise RequestError("stream_options: this host takes none", field="stream_options")
     return {"stream": True}
-
-
-def reject_foreign(request: Request, dialect: str) -> None:
-    """Refuse what a client said in another format and no field of ours holds.
-
-    Raises:
-        RequestError: naming the first such field.
-    """
-    if request.origin is None or request.origin == dialect:
-        return
-    for key, value in request.extra.items():
-        if value is not None and not key.startswith(MARK):
-            raise RequestError(
-                f"{key}: a field of the format {request.origin!r} cannot be sent in {dialect!r}", field=key
-            )

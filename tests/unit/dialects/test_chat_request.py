@@ -31,7 +31,7 @@ from assay.types import (
 )  # fmt: skip
 
 CHAT = OpenAIChat()
-ALL = {"top_k": True, "grammar": True}
+ALL = {"top_k": True, "grammar": True, "reasoning_details": True}
 USER = {"role": "user", "content": "hi"}
 
 
@@ -62,7 +62,7 @@ def kept(**fields: Any) -> Request:
 def message(wire: dict[str, Any]) -> Message:
     """The message read from `wire`; checks that it is written back alike."""
     request = read(messages=[wire])
-    assert write(request)["messages"] == [wire]
+    assert write(request, **ALL)["messages"] == [wire]
     return request.messages[0]
 
 
@@ -276,10 +276,8 @@ def test_output_formats() -> None:
         ),
         (Request(messages=(Message.of("tool", "x"),)), "messages[0]"),
         (Request(messages=(Message(role="assistant", parts=(ToolResult(call_id="a"),)),)), "messages[0]"),
-        (
-            Request(messages=(Message(role="tool", parts=(ToolResult(call_id="a", is_error=True),)),)),
-            "messages[0].is_error",
-        ),
+        (Request(form="count", messages=(Message.of("user", "x"),)), "messages"),
+        (Request(form="embedding"), "input"),
         (Request(messages=(Message(role="user", parts=(Text(text="x", annotations=({},)),)),)), "messages[0]"),
         (Request(tools=(Tool(name="t", native={"google_search": {}}),)), "tools[0]"),
     ],
@@ -404,5 +402,5 @@ def test_annotations_of_an_answer_go_back_with_it() -> None:
 def test_the_name_of_a_tool_may_stand_on_the_message() -> None:
     """The name of the result counts, else that of its message."""
     results = (ToolResult(call_id="a", parts=(Text(text="x"),)), ToolResult(call_id="b", name="g"))
-    wire = write(Request(messages=(Message(role="tool", name="f", parts=results),)))["messages"]
+    wire = write(Request(origin="openai", messages=(Message(role="tool", name="f", parts=results),)))["messages"]
     assert [(entry["name"], entry["content"]) for entry in wire] == [("f", "x"), ("g", "")]

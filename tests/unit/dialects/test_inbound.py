@@ -30,7 +30,7 @@ def test_what_can_be_read_twice_must_be_named() -> None:
 
 def test_what_nobody_can_read_has_every_reason() -> None:
     """Each dialect says what it misses; no JSON at all is said once."""
-    with pytest.raises(RequestError, match=r"completions: prompt is missing; openai: messages is missing"):
+    with pytest.raises(RequestError, match=r"completions: prompt is missing; .*openai: messages is missing"):
         read_inbound(b'{"model": "m"}')
     with pytest.raises(RequestError, match=r"^the body is not JSON"):
         read_inbound(b"no json")

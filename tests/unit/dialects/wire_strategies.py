@@ -144,6 +144,7 @@ chat_sampling = st.builds(
 )
 chat_requests = st.builds(
     Request,
+    origin=st.just("openai"),
     model=words,
     messages=st.lists(messages, min_size=1, max_size=4).map(tuple),
     tools=st.lists(tools, max_size=2).map(tuple),

@@ -1,0 +1,92 @@
+"""Reasoning in chat messages: text under `reasoning_content` or `reasoning`, signatures under `reasoning_details`.
+
+Entries of a known maker (`opaque`) go out with the text that they belong to, since the message has one field for the
+text of all of them: a signature in its own entry, an encrypted blob behind a `reasoning.summary`. A client that keeps
+`reasoning_details` so sends each back with its text, and is read into the parts that the provider made. Gemini's
+blobs without a text follow the answer's text. Entries of any other form are kept verbatim, in one part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assay.dialects.fields import MARK, Fields
+from assay.dialects.opaque import ANTHROPIC, GEMINI, RESPONSES, made_by
+from assay.types import Reasoning
+
+__all__ = ["REASONING", "entries", "is_makers", "read_reasoning", "stands_behind_text"]
+
+REASONING = MARK + "reasoning"
+_MAKERS = (ANTHROPIC, RESPONSES, GEMINI)
+_TEXTS = ("text", "summary")
+
+
+def is_makers(entry: Mapping[str, Any]) -> bool:
+    """Whether the entry is a maker's own, which nobody else can read."""
+    return any(made_by(entry, maker) for maker in _MAKERS)
+
+
+def stands_behind_text(part: Reasoning) -> bool:
+    """Whether the part holds what Gemini signs its text with, and nothing else."""
+    return not part.text and bool(part.opaque) and all(made_by(entry, GEMINI) for entry in part.opaque)
+
+
+def entries(text: str, opaque: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of one part for `reasoning_details`, the makers' with the part's text."""
+    found = list(opaque)
+    if not text or any(_text(entry) for entry in found):
+        return found
+    for place, entry in enumerate(found):
+        if not is_makers(entry):
+            continue
+        if entry.get("type") == "reasoning.text":
+            return [*found[:place], {**entry, "text": text}, *found[place + 1 :]]
+        summary = {"type": "reasoning.summary", "summary": text, "format": entry["format"]}
+        return [*found[:place], summary, *found[place:]]
+    return found
+
+
+def read_reasoning(fields: Fields, notes: dict[str, Any]) -> list[Reasoning]:
+    """The reasoning that a client sends back; an odd form of it stays in the rest, verbatim."""
+    text = ""
+    for key in ("reasoning_content", "reasoning"):
+        value = fields.peek(key)
+        if isinstance(value, str) and value:
+            text = value
+            fields.take(key)
+            if key == "reasoning":
+                notes[REASONING] = key
+            break
+    details = fields.peek("reasoning_details")
+    if not (isinstance(details, list) and details and all(isinstance(entry, dict) for entry in details)):
+        return [Reasoning(text=text)] if text else []
+    fields.take("reasoning_details")
+    parts = _parts(details) if all(is_makers(entry) for entry in details) else []
+    whole = "".join(part.text for part in parts)
+    if not parts or whole != (text or whole):
+        return [Reasoning(text=text, opaque=tuple(details))]
+    if whole and not text:
+        notes[REASONING] = "details"
+    return parts
+
+
+def _parts(details: list[dict[str, Any]]) -> list[Reasoning]:
+    """One part for each entry; a blob belongs to the summary before it."""
+    parts: list[Reasoning] = []
+    open_summary = False
+    for entry in details:
+        if (
+            open_summary
+            and entry.get("type") == "reasoning.encrypted"
+            and made_by(parts[-1].opaque[0], entry["format"])
+        ):
+            parts[-1] = Reasoning(text=parts[-1].text, opaque=(*parts[-1].opaque, entry))
+        else:
+            parts.append(Reasoning(text=_text(entry), opaque=(entry,)))
+        open_summary = entry.get("type") == "reasoning.summary"
+    return parts
+
+
+def _text(entry: Mapping[str, Any]) -> str:
+    return next((value for key in _TEXTS if isinstance(value := entry.get(key), str) and value), "")
