@@ -13,12 +13,15 @@ from assay.catalog.load import Catalog, builtin, read
 from assay.catalog.model import Host
 from assay.catalog.reach import reached
 from assay.config.schema import Deployment
+from assay.dialects import openai_chat
 from assay.dialects.capability import Fit
 from assay.errors import CatalogError, ConfigError
 
 HOSTS = [pytest.param(key, host, id=key) for key, host in builtin().hosts.items()]
 DIALECTS = {"openai", "openai-responses", "completions", "anthropic", "gemini"}
-QUIRKS = {"max_tokens_field", "grammar", "top_k", "developer_role", "stream_options", "auth", "capabilities", "ignore"}
+QUIRKS = set(
+    re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", openai_chat.__doc__ or "", re.MULTILINE)))
+) | {"auth"}
 
 
 def at(**said: object) -> Deployment:
