@@ -13,26 +13,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from assay.dialects.dialect import WireError
+from assay.dialects.told import Told, told, told_failed
 from assay.errors import (
     AssayError,
     AuthFailed,
     BadRequest,
-    BudgetExceeded,
-    ConnectionFailed,
-    ConstraintError,
     ContentFiltered,
     ContextTooLong,
-    EngineCrashed,
-    MalformedReply,
-    NoCandidate,
-    NoMemory,
     Overloaded,
-    PrivacyViolation,
     ProviderError,
     ProviderFault,
     RateLimited,
-    Refused,
-    RequestError,
     Timeout,
 )  # fmt: skip
 from assay.types import Failed
@@ -193,79 +184,32 @@ def _class(status: int | None, said: _Said) -> type[ProviderError]:
 # -------------------------------------------------------------------------------------------- writing
 
 
-class _Told(NamedTuple):
-    """What a client is told: status, `type` and `code` of the error object."""
-
-    status: int
-    type: str
-    code: str
-
-
 _INVALID = "invalid_request_error"
-_UPSTREAM = "upstream_error"
-_INTERNAL = _Told(500, "server_error", "internal_error")
-_TOLD: dict[type[AssayError], _Told] = {
-    NoCandidate: _Told(403, "policy_error", "no_candidate"),
-    PrivacyViolation: _Told(403, "policy_error", "privacy"),
-    BudgetExceeded: _Told(429, "budget_error", "budget_exceeded"),
-    ConstraintError: _Told(403, "policy_error", "constraint"),
-    Refused: _Told(403, "policy_error", "refused"),
-    RateLimited: _Told(429, "rate_limit_error", "rate_limit_exceeded"),
-    Overloaded: _Told(503, _UPSTREAM, "overloaded"),
-    Timeout: _Told(504, _UPSTREAM, "timeout"),
-    AuthFailed: _Told(502, _UPSTREAM, "upstream_auth"),
-    ContextTooLong: _Told(400, _INVALID, "context_length_exceeded"),
-    ContentFiltered: _Told(400, _INVALID, "content_filter"),
-    BadRequest: _Told(400, _INVALID, "upstream_bad_request"),
-    ConnectionFailed: _Told(502, _UPSTREAM, "connection_failed"),
-    EngineCrashed: _Told(503, _UPSTREAM, "engine_crashed"),
-    NoMemory: _Told(503, _UPSTREAM, "no_memory"),
-    MalformedReply: _Told(502, _UPSTREAM, "malformed_reply"),
-    ProviderFault: _Told(502, _UPSTREAM, "provider_fault"),
-    ProviderError: _Told(502, _UPSTREAM, "provider_error"),
+_TYPES = {
+    "internal_error": "server_error",
+    "no_candidate": "policy_error",
+    "privacy": "policy_error",
+    "constraint": "policy_error",
+    "refused": "policy_error",
+    "budget_exceeded": "budget_error",
+    "rate_limit_exceeded": "rate_limit_error",
 }
-_BY_NAME = {kind.__name__: kind for kind in _TOLD}
-_REQUEST_CODES = {401: "invalid_api_key", 404: "model_not_found", 413: "request_too_large"}
-_NO_AUTH = "the gateway could not authenticate at its provider"
 
 
 def write_error(error: AssayError) -> WireError:
     """An error for a client; a key or something internal is never shown."""
-    headers = {"content-type": "application/json"}
-    if isinstance(error, RequestError):
-        code = _REQUEST_CODES.get(error.status, "invalid_request")
-        return WireError(
-            error.status, headers, _error_body(str(error), _Told(error.status, _INVALID, code), error.field)
-        )
-    told = next((_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD), None)
-    if told is None:
-        return WireError(500, headers, _error_body("internal error", _INTERNAL, None))
-    message = str(error)
-    if isinstance(error, AuthFailed):
-        message = _NO_AUTH
-    elif isinstance(error, ProviderError) and error.retry_after_s is not None:
-        headers["retry-after"] = str(math.ceil(error.retry_after_s))
-        headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1000))
-    if type(error) is BadRequest and error.code:
-        told = told._replace(code=error.code)
-    field = error.field if isinstance(error, BadRequest) else None
-    return WireError(told.status, headers, _error_body(message, told, field))
+    said = told(error)
+    body = msgspec.json.encode({"error": _error_object(said)})
+    return WireError(said.status, {"content-type": "application/json", **said.headers}, body)
 
 
 def write_failed(event: Failed) -> dict[str, Any]:
     """The error object that ends a stream; the provider's own where there is one."""
-    kind = _BY_NAME.get(event.error)
-    told = _TOLD[kind] if kind else _INTERNAL
-    if kind is AuthFailed:
-        return _error_object(_NO_AUTH, told, None)
-    if event.native and kind and isinstance(event.native.get("message"), str):
-        return event.native
-    return _error_object(event.message if kind else "internal error", told, None)
+    said = told_failed(event)
+    own = event.native if said.message == event.message else None  # not where we tell less than the provider
+    return own if own and isinstance(own.get("message"), str) else _error_object(said)
 
 
-def _error_object(message: str, told: _Told, param: str | None) -> dict[str, Any]:
-    return {"message": message, "type": told.type, "param": param, "code": told.code}
-
-
-def _error_body(message: str, told: _Told, param: str | None) -> bytes:
-    return msgspec.json.encode({"error": _error_object(message, told, param)})
+def _error_object(said: Told) -> dict[str, Any]:
+    kind = _TYPES.get(said.code) or (_INVALID if said.status < 500 else "upstream_error")
+    return {"message": said.message, "type": kind, "param": said.field, "code": said.code}
