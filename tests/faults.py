@@ -16,7 +16,7 @@ r"""A host on loopback whose answer to each request is scripted, well or badly: 
     "request"  the request is read, not a byte is sent           "end"     all is sent but the end of the body
     7          of a body: 7 bytes of it are sent; of a stream (`events`): 7 events
 
-and **how**: `"reset"` (RST), `"close"` (FIN) or `"hang"`, until the peer goes (not seen at `"upload"`: it reads nothing).
+and **how**: `"reset"` (RST), `"close"` (FIN) or `"hang"`, until the peer goes (`"upload"` does not see that).
 `FaultyHost(connects="refuses")` refuses connections; `connects="hangs"` never takes one. `tls=` takes an SSL context.
 
 **What it says**: `body`, or `events` for a stream: `events=[event('{"a": 1}'), event("[DONE]", newline="\r\n")]`; an

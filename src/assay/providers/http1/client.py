@@ -56,7 +56,8 @@ class Http1Transport:
     ) -> AsyncIterator[Reply]:
         """See `Transport.request`."""
         address = read_address(url)
-        head = write_head(method, address, request_fields(headers, address), None if body is None else len(body))
+        fields = request_fields(headers, address)
+        head = write_head(method, address, fields, None if body is None else len(body))
         pool, dialer = self._here()
         connection = pool.take(address.origin) or await dialer.connect(address.origin, connect_timeout_s)
         pieces: _Pieces | None = None
@@ -68,7 +69,10 @@ class Http1Transport:
         finally:
             if pieces is not None:
                 pieces.connection = None
-            pool.put(connection)
+            if "connection" in fields:  # it can only say close
+                connection.abort()
+            else:
+                pool.put(connection)
 
     async def close(self) -> None:
         """Close all connections; requests under way end with an error."""
