@@ -110,13 +110,13 @@ class Choice:
         return event
 
 
-def _finish_of(word: object, choice_extra: dict[str, Any]) -> Finish:
-    """The provider's finish reason; an unusual word is noted in `choice_extra`."""
+def _finish_of(word: object, choice_extra: dict[str, Any], hit: object = None) -> Finish:
+    """The provider's finish reason, and the stop text that was hit; an unusual word is noted in `choice_extra`."""
     native = word if isinstance(word, str) else None
     kind = KINDS.get(native or "", "stop")
     if native != kind:
         choice_extra["finish_reason"] = word
-    return Finish(kind=kind, native=native)
+    return Finish(kind=kind, native=native, stop_sequence=hit if isinstance(hit, str) and kind == "stop" else None)
 
 
 class Reader:
@@ -211,7 +211,7 @@ class Reader:
         if word:
             self._flush(choice, out)
             choice.choice_extra.pop("finish_reason", None)
-            choice.ended = _finish_of(word, choice.choice_extra)
+            choice.ended = _finish_of(word, choice.choice_extra, entry.get("stop_reason"))
         event = choice.finished()
         if event:
             out.append(event)

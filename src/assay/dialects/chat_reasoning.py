@@ -13,9 +13,9 @@ from typing import Any
 
 from assay.dialects.fields import MARK, Fields
 from assay.dialects.opaque import ANTHROPIC, GEMINI, RESPONSES, made_by
-from assay.types import Reasoning
+from assay.types import OpaqueDelta, Reasoning, ReasoningDelta
 
-__all__ = ["REASONING", "entries", "is_makers", "read_reasoning", "stands_behind_text"]
+__all__ = ["REASONING", "Thoughts", "entries", "is_makers", "read_reasoning", "stands_behind_text"]
 
 REASONING = MARK + "reasoning"
 _MAKERS = (ANTHROPIC, RESPONSES, GEMINI)
@@ -45,6 +45,42 @@ def entries(text: str, opaque: Iterable[dict[str, Any]]) -> list[dict[str, Any]]
         summary = {"type": "reasoning.summary", "summary": text, "format": entry["format"]}
         return [*found[:place], summary, *found[place:]]
     return found
+
+
+class Thoughts:
+    """The reasoning that a stream is at, for each choice: a signature comes when its text has gone out."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, _Thought] = {}
+
+    def more(self, event: ReasoningDelta) -> None:
+        """More text; of another thought where the block is another."""
+        thought = self._open.get(event.choice)
+        if thought is None or thought.block != event.block:
+            thought = self._open[event.choice] = _Thought(event.block)
+        thought.texts.append(event.text)
+
+    def entries(self, event: OpaqueDelta) -> list[dict[str, Any]]:
+        """The entries for what belongs to the thought that is open; its text goes with the first of a maker."""
+        thought = self._open.get(event.choice)
+        if thought is None or thought.block != event.block:
+            return [event.data]
+        found = entries("".join(thought.texts), [event.data])
+        if is_makers(event.data):
+            thought.texts.clear()
+        return found
+
+    def over(self, choice: int) -> None:
+        """Something else begins."""
+        self._open.pop(choice, None)
+
+
+class _Thought:
+    __slots__ = ("block", "texts")
+
+    def __init__(self, block: int | None) -> None:
+        self.block = block
+        self.texts: list[str] = []
 
 
 def read_reasoning(fields: Fields, notes: dict[str, Any]) -> list[Reasoning]:

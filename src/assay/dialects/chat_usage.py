@@ -44,10 +44,13 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     native = usage.native or {}
     wire = dict(native) if "prompt_tokens" in native or "completion_tokens" in native else {}
     said = read_usage(wire)
+    total = usage.total
+    if total is None and not wire and usage.input is not None and usage.output is not None:
+        total = usage.input + usage.output  # the format demands it, and not every provider says it
     for key, ours, theirs in (
         ("prompt_tokens", usage.input, said.input),
         ("completion_tokens", usage.output, said.output),
-        ("total_tokens", usage.total, said.total),
+        ("total_tokens", total, said.total),
     ):
         if ours is not None and ours != theirs:
             wire[key] = ours

@@ -3,6 +3,10 @@
 A stream keeps one id, creation time and model in all its chunks. Fields of the provider that have no place in
 `assay.types` go out again where they stood: see `chat_answer` for the notes in `extra`. Usage is written once,
 in a last chunk without choices, and only if the client asked for it.
+
+What this format has no field for stands where its relatives put it: a foreign finish word in `native_finish_reason`
+(OpenRouter), a stop text that was hit in `stop_reason` (vLLM), signatures in `reasoning_details` (`chat_reasoning`)
+and on calls (`opaque`), parts of another format in `native_parts`.
 """
 
 from __future__ import annotations
@@ -13,12 +17,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from assay.dialects.chat_answer import CHOICE, MESSAGE
+from assay.dialects.chat_answer import CHOICE, KINDS, MESSAGE
 from assay.dialects.chat_history import call_wire
 from assay.dialects.chat_messages import FUNCTION_CALL
 from assay.dialects.chat_parts import DIALECT, image_wire, write_part
-from assay.dialects.chat_reasoning import REASONING
+from assay.dialects.chat_reasoning import REASONING, Thoughts, entries
 from assay.dialects.chat_usage import write_usage
+from assay.dialects.citations import to_chat
 from assay.dialects.fields import merge
 from assay.dialects.openai_errors import write_failed
 from assay.dialects.sse import DONE, write_event
@@ -50,7 +55,7 @@ from assay.types import (
     UsageReport,
 )  # fmt: skip
 
-__all__ = ["ChatEncoder", "ChunkEncoder", "choice_notes", "new_id", "write_response"]
+__all__ = ["ChatEncoder", "ChunkEncoder", "choice_notes", "finish_wire", "new_id", "write_response"]
 
 _STEADY = ("system_fingerprint", "service_tier")  # these stand in every chunk
 
@@ -91,9 +96,19 @@ def _choice_wire(response: Response, index: int, form: object) -> dict[str, Any]
         "index": index,
         "message": message,
         "logprobs": response.logprobs,
-        "finish_reason": response.finish.kind if response.finish else None,
+        **finish_wire(response.finish),
     }
     return choice | choice_notes(response.extra, CHOICE)
+
+
+def finish_wire(finish: Finish | None) -> dict[str, Any]:
+    """Why a choice ended, in OpenAI's words, with the provider's own beside them where it has others."""
+    wire: dict[str, Any] = {"finish_reason": finish.kind if finish else None}
+    if finish and finish.native and finish.native not in KINDS:
+        wire["native_finish_reason"] = finish.native
+    if finish and finish.stop_sequence is not None:
+        wire["stop_reason"] = finish.stop_sequence
+    return wire
 
 
 def _message_wire(response: Response, form: object) -> dict[str, Any]:
@@ -105,14 +120,14 @@ def _message_wire(response: Response, form: object) -> dict[str, Any]:
             case Text():
                 content.append({"type": "text", "text": part.text})
                 if part.annotations:
-                    fields.setdefault("annotations", []).extend(part.annotations)
+                    fields.setdefault("annotations", []).extend(map(to_chat, part.annotations))
             case Reasoning() if form == "thinking":
                 content.append(_thinking_wire(part))
             case Reasoning():
                 key = "reasoning" if form == "reasoning" else "reasoning_content"
                 if part.text:
                     fields[key] = fields.get(key, "") + part.text
-                opaque += part.opaque
+                opaque += entries(part.text, part.opaque)
             case Refusal():
                 fields["refusal"] = fields.get("refusal", "") + part.text
             case ToolCall():
@@ -267,12 +282,13 @@ class ChatEncoder(ChunkEncoder):
         super().__init__(request)
         self._spoken: set[int] = set()  # choices whose first chunk, with the role, is out
         self._calls: dict[tuple[int, int], _OpenCall] = {}
+        self._thoughts = Thoughts()
 
     def _wrap(self, index: int, delta: dict[str, Any], finish: Finish | None = None) -> dict[str, Any]:
         if index not in self._spoken:
             self._spoken.add(index)
             delta = {"role": "assistant", **delta}
-        return {"index": index, "delta": delta, "finish_reason": finish.kind if finish else None}
+        return {"index": index, "delta": delta, **finish_wire(finish)}
 
     def _finish(self, event: Finished) -> dict[str, Any]:
         choice = self._wrap(event.choice, dict(choice_notes(event.extra, MESSAGE)), event.finish)
@@ -283,28 +299,39 @@ class ChatEncoder(ChunkEncoder):
 
     def _delta(self, event: Event) -> dict[str, Any] | None:
         match event:
+            case ReasoningDelta():
+                self._thoughts.more(event)
+                return self._wrap(event.choice, self._reasoning(event.text))
+            case OpaqueDelta(data=data) if data.get("type") == "thinking" and self._form == "thinking":
+                return self._wrap(event.choice, {"content": [data]})
+            case OpaqueDelta():
+                return self._wrap(event.choice, {"reasoning_details": self._thoughts.entries(event)})
+            case Annotation():
+                return self._wrap(event.choice, {"annotations": [to_chat(event.data)]})
+        self._thoughts.over(getattr(event, "choice", 0))
+        return self._content(event)
+
+    def _content(self, event: Event) -> dict[str, Any] | None:
+        match event:
             case TextDelta():
                 return self._wrap(event.choice, {"content": event.text})
-            case ReasoningDelta():
-                return self._wrap(event.choice, self._reasoning(event.text))
             case ToolCallDelta():
                 return self._wrap(event.choice, self._call(event))
-            case OpaqueDelta(data=data):
-                own = data.get("type") == "thinking" and self._begun.extra.get(REASONING) == "thinking"
-                return self._wrap(event.choice, {"content": [data]} if own else {"reasoning_details": [data]})
             case RefusalDelta():
                 return self._wrap(event.choice, {"refusal": event.text})
-            case Annotation():
-                return self._wrap(event.choice, {"annotations": [event.data]})
             case ContentDelta():
                 return self._wrap(event.choice, _part_delta(event.part))
         return None
 
+    @property
+    def _form(self) -> str | None:
+        """What the provider calls its reasoning."""
+        return self._begun.extra.get(REASONING)
+
     def _reasoning(self, text: str) -> dict[str, Any]:
-        form = self._begun.extra.get(REASONING)
-        if form == "thinking":
+        if self._form == "thinking":
             return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}
-        return {"reasoning" if form == "reasoning" else "reasoning_content": text}
+        return {"reasoning" if self._form == "reasoning" else "reasoning_content": text}
 
     def _call(self, event: ToolCallDelta) -> dict[str, Any]:
         """A piece of a call; calls are numbered from 0 without gaps, whatever their upstream numbers were."""

@@ -17,7 +17,7 @@ from assay.dialects import openai_errors, splice
 from assay.dialects.capability import Fit, Rule
 from assay.dialects.chat_answer import CHOICE, Choice, Reader
 from assay.dialects.chat_usage import write_usage
-from assay.dialects.chat_writer import ChunkEncoder, choice_notes, new_id
+from assay.dialects.chat_writer import ChunkEncoder, choice_notes, finish_wire, new_id
 from assay.dialects.chunk_stream import StreamDecoder, read_answer
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.dialects.fields import MARK, Fields, merge, parse_object
@@ -210,7 +210,7 @@ def _choice_wire(response: Response, index: int) -> dict[str, Any]:
         "text": response.text,
         "index": index,
         "logprobs": response.logprobs,
-        "finish_reason": response.finish.kind if response.finish else None,
+        **finish_wire(response.finish),
     }
     for part in response.parts:
         if not isinstance(part, Text):
@@ -232,7 +232,7 @@ class TextEncoder(ChunkEncoder):
     object: ClassVar[str] = "text_completion"
 
     def _finish(self, event: Finished) -> dict[str, Any]:
-        choice = {"text": "", "index": event.choice, "logprobs": None, "finish_reason": event.finish.kind}
+        choice = {"text": "", "index": event.choice, "logprobs": None, **finish_wire(event.finish)}
         return choice | choice_notes(event.extra, CHOICE)
 
     def _logprobs(self, event: Logprobs) -> dict[str, Any]:

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from wire_strategies import chat_events
 
+from assay.dialects.opaque import ANTHROPIC, GEMINI, RESPONSES, encrypted, signed
 from assay.dialects.openai_chat import OpenAIChat
 from assay.dialects.sse import Parser
 from assay.types import (
+    Annotation,
     Audio,
     Begin,
     ContentDelta,
@@ -165,8 +167,10 @@ def test_usage_keeps_what_the_provider_said() -> None:
     assert wire == native | {"prompt_tokens": 6, "prompt_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0}}
     foreign = Usage(input=6, output=2, reasoning=1, native={"input_tokens": 4})
     assert written(Response(usage=foreign))["usage"] == {
-        "prompt_tokens": 6, "completion_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 1},
+        "prompt_tokens": 6, "completion_tokens": 2, "total_tokens": 8,
+        "completion_tokens_details": {"reasoning_tokens": 1},
     }  # fmt: skip
+    assert "total_tokens" not in written(Response(usage=Usage(input=6)))["usage"]
 
 
 def test_calls_are_numbered_from_zero() -> None:
@@ -249,6 +253,51 @@ def test_signatures_go_out() -> None:
     assert chunks(*mistral)[1]["choices"][0]["delta"]["content"] == [{"type": "thinking", "closed": True}]
 
 
+def test_signatures_go_out_with_the_text_they_are_over() -> None:
+    """Trap 3, 4, 5: a client that keeps `reasoning_details` can send each back with its own text, streamed or not."""
+    events: list[Event] = [
+        BEGIN,
+        *(ReasoningDelta(text=text, block=0) for text in ("on", "e")),
+        OpaqueDelta(data=signed("s1", ANTHROPIC), block=0),
+        OpaqueDelta(data=encrypted("e", ANTHROPIC), block=1),
+        ReasoningDelta(text="two", block=2),
+        OpaqueDelta(data=signed("s2", ANTHROPIC), block=2),
+        ReasoningDelta(text="sum", block=3),
+        OpaqueDelta(data=encrypted("r", RESPONSES, "rs_1"), block=3),
+        TextDelta(text="x", block=4),
+        OpaqueDelta(data=encrypted("g", GEMINI), block=5),
+    ]
+    details = [
+        signed("s1", ANTHROPIC) | {"text": "one"},
+        encrypted("e", ANTHROPIC),
+        signed("s2", ANTHROPIC) | {"text": "two"},
+        {"type": "reasoning.summary", "summary": "sum", "format": RESPONSES},
+        encrypted("r", RESPONSES, "rs_1"),
+        encrypted("g", GEMINI),
+    ]
+    message = written(fold(events))["choices"][0]["message"]
+    assert message["reasoning_content"] == "onetwosum"
+    assert message["reasoning_details"] == details
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks(*events)]
+    assert [entry for delta in deltas for entry in delta.get("reasoning_details", [])] == details
+
+
+def test_a_signature_behind_something_else_takes_no_text_of_before() -> None:
+    """The text that a signature is over is the one right before it."""
+    events = [ReasoningDelta(text="t"), TextDelta(text="x"), OpaqueDelta(data=signed("s", ANTHROPIC))]
+    assert chunks(BEGIN, *events)[-1]["choices"][0]["delta"]["reasoning_details"] == [signed("s", ANTHROPIC)]
+
+
+def test_notes_of_other_formats_become_chat_annotations() -> None:
+    """A page of the web is a `url_citation`, whoever found it."""
+    note = {"type": "web_search_result_location", "url": "u", "title": "t", "cited_text": "c", "encrypted_index": "i"}
+    events = [BEGIN, TextDelta(text="x"), Annotation(data=note)]
+    page = {"url": "u", "title": "t", "content": "c", "encrypted_index": "i"}
+    want = [{"type": "url_citation", "url_citation": page}]
+    assert chunks(*events)[1]["choices"][0]["delta"]["annotations"] == want
+    assert written(fold(events))["choices"][0]["message"]["annotations"] == want
+
+
 def test_parts_that_are_not_text() -> None:
     """Images, sound, files and unknown parts have a place; foreign ones are named with their dialect."""
     image = Image(data="AA", media_type="image/png")
@@ -280,7 +329,7 @@ def test_content_of_whole_answers(parts: Any, content: str | None) -> None:
 
 
 def test_unusual_finish_reasons_go_out_as_they_came() -> None:
-    """A client of this dialect sees the provider's own word; a foreign word becomes the kind."""
+    """Trap 11: a client of this dialect sees the provider's own word; a foreign word becomes the kind and stands by."""
     native = Finished(
         finish=Finish(kind="stop", native="eos"), extra={"assay:choice": {"finish_reason": "eos", "seed": 1}}
     )
@@ -291,8 +340,13 @@ def test_unusual_finish_reasons_go_out_as_they_came() -> None:
         "finish_reason": "eos",
         "seed": 1,
     }
-    assert chunks(BEGIN, foreign)[0]["choices"][0]["finish_reason"] == "length"
-    assert written(fold([foreign]))["choices"][0]["finish_reason"] == "length"
+    for choice in (chunks(BEGIN, foreign)[0]["choices"][0], written(fold([foreign]))["choices"][0]):
+        assert (choice["finish_reason"], choice["native_finish_reason"]) == ("length", "MAX_TOKENS")
+    hit = Finished(finish=Finish(kind="stop", native="stop_sequence", stop_sequence="END"))
+    body = CHAT.write_response(fold([hit]), CLIENT)
+    assert json.loads(body)["choices"][0]["stop_reason"] == "END"
+    again = fold(CHAT.read_response(body)).finish
+    assert again == Finish(kind="stop", native="stop", stop_sequence="END")
 
 
 def test_late_fields_are_not_lost() -> None:
