@@ -128,7 +128,10 @@ class StreamDecoder:
         self._take(self._parser.close(), out)
         if not (self._done or self._reader.finished or self._reader.failed):
             raise MalformedReply("the stream ended before its end marker")
-        return out + self._reader.close()
+        try:
+            return out + self._reader.close()
+        except UNREADABLE as error:
+            raise MalformedReply(f"the answer cannot be read: {error}") from error
 
     def _take(self, events: list[ServerEvent], out: list[Event]) -> None:
         for event in events:

@@ -107,6 +107,8 @@ class Reader:
         return out
 
     def _candidate(self, index: int) -> Candidate:
+        if not isinstance(index, int):
+            raise TypeError(f"the index of a candidate is {index!r:.100}")
         return self._candidates.setdefault(index, Candidate(index))
 
     def _begin(self, body: dict[str, Any], out: list[Event]) -> None:

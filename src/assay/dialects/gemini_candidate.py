@@ -102,7 +102,7 @@ class Candidate:
             elif key not in _TAKEN and key not in _MERGED and value is not None:
                 self._extra[key] = value
         word = wire.get("finishReason")
-        if word is not None:
+        if word:
             numbered = isinstance(word, int) and 0 <= word < len(_NUMBERED)
             self.ended = _NUMBERED[word] if numbered else str(word)
 
@@ -125,7 +125,7 @@ class Candidate:
     # -------------------------------------------------------------------------------------- parts
 
     def _part(self, part: dict[str, Any], response_id: str | None, out: list[Event], *, first: bool) -> None:
-        signature = part.get("thoughtSignature") or None
+        signature = _text(part.get("thoughtSignature"))
         thought = bool(part.get("thought"))
         text = part.get("text")
         if "functionCall" in part:
@@ -190,8 +190,8 @@ class Candidate:
         out.append(
             ToolCallDelta(
                 index=self._calls,
-                id=call.get("id") or call_id(response_id, self.index, self._calls),
-                name=call["name"],
+                id=_text(call.get("id")) or call_id(response_id, self.index, self._calls),
+                name=_name(call),
                 arguments=msgspec.json.encode({} if arguments is None else arguments).decode(),
                 choice=self.index,
                 extra=opaque.with_call_signature(signature) if signature else {},
@@ -213,6 +213,17 @@ class Candidate:
             self._extra["logprobsResult"] = result
         else:
             out.append(Logprobs(data={"content": entries}, choice=self.index))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _name(call: dict[str, Any]) -> str:
+    name = call["name"]
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a function is {name!r:.100}")
+    return name
 
 
 def _content(part: dict[str, Any]) -> Image | Audio | Video | Document | Unknown:

@@ -107,7 +107,7 @@ class Contents:
                     self._fit.takes("citations", f"{path}.annotations")
                 return [{"text": part.text}] if part.text else []
             case Refusal():
-                self._fit.takes("refusal", path)
+                self._fit.takes("refusal", path)  # its words, as the text that they were
                 return [{"text": part.text}] if part.text else []
             case Unknown(dialect=dialect) if dialect == NAME:
                 return [dict(part.raw)]
@@ -115,7 +115,7 @@ class Contents:
                 self._fit.takes("tools.native", path)
                 return []
             case _ if is_media(part):
-                return [write_media(part, path, self._fit)]  # type: ignore[arg-type] # `is_media` says so
+                return write_media(part, path, self._fit)  # type: ignore[arg-type] # `is_media` says so
         raise _misplaced(part, "user or assistant", path)
 
     def _result(self, result: ToolResult, path: str) -> list[_Wire]:
@@ -184,7 +184,7 @@ class Contents:
         return {"functionCall": wire} | ({"thoughtSignature": signature} if signature else {})
 
     def _arguments(self, call: ToolCall) -> Any:
-        if not call.arguments.strip():
+        if call.arguments.strip() in ("", "null"):
             return {}
         written = _as_object(call.arguments)
         if written is None:
@@ -209,6 +209,8 @@ def write_contents(messages: tuple[Message, ...], fit: Fit, facts: Facts, *, ids
     for number, message in enumerate(messages):
         contents.message(message, f"messages[{number}]")
     contents.sign()
+    if messages and messages[-1].role == "assistant" and not fit.takes("prefill", f"messages[{len(messages) - 1}]"):
+        contents.turns.pop()
     if not contents.turns:
         fit.note("system.only")
         contents.turns.append({"role": "user", "parts": [{"text": " "}]})

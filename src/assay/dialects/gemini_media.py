@@ -38,41 +38,30 @@ def is_media(part: object) -> bool:
     return isinstance(part, Media)
 
 
-def write_media(part: Media, path: str, fit: Fit) -> dict[str, Any]:
-    """The part for Gemini.
+def write_media(part: Media, path: str, fit: Fit) -> list[dict[str, Any]]:
+    """The part for Gemini; none where it is left out with leave.
 
     Raises:
         RequestError: an address that Google does not fetch, a file of another provider, or no media type.
     """
-    match part:
-        case Audio():
-            return _sound(part)
-        case Image():
-            if part.detail not in (None, "auto"):
-                fit.takes("image.detail", f"{path}.detail")
-            return _data_or_file(part, None, "image", path, fit)
-        case Video():
-            return _data_or_file(part, None, "video", path, fit)
-    if part.file_id is not None and part.data is None and part.url is None:
-        if not _REACHABLE.match(part.file_id):
-            fit.takes("document.id", f"{path}.file_id")
-        return _file(part.file_id, part.media_type or _by_ending(part.name))
-    return _data_or_file(part, part.name, "document", path, fit)
-
-
-def _data_or_file(part: Image | Video | Document, name: str | None, kind: str, path: str, fit: Fit) -> dict[str, Any]:
+    if isinstance(part, Audio):
+        return [_sound(part)] if fit.takes("audio", path) else []
+    if isinstance(part, Image) and part.detail not in (None, "auto"):
+        fit.takes("image.detail", f"{path}.detail")
+    if isinstance(part, Document) and part.file_id is not None and part.data is None and part.url is None:
+        return _file(part.file_id, "document.id", part.media_type or _by_ending(part.name), path, fit)
+    kind = type(part).__name__.lower()
     media_type, data = part.media_type, part.data
     inline = split_data_url(data or part.url or "")
     if inline is not None:
         media_type, data = media_type or inline.media_type, inline.data
     if data is not None:
-        fit.takes(f"{kind}.data", path)
-        return _inline(media_type or _by_ending(name) or _by_head(data), data, path)
+        name = part.name if isinstance(part, Document) else None
+        found = media_type or _by_ending(name) or _by_head(data)
+        return [_inline(found, data, path)] if fit.takes(f"{kind}.data", path) else []
     if part.url is None:
         raise RequestError(f"{path}: there is neither data nor an address", field=path)
-    if not _REACHABLE.match(part.url):
-        fit.takes(f"{kind}.url", path)
-    return _file(part.url, media_type or _by_ending(part.url.partition("?")[0]))
+    return _file(part.url, f"{kind}.url", media_type or _by_ending(part.url.partition("?")[0]), path, fit)
 
 
 def _sound(part: Audio) -> dict[str, Any]:
@@ -89,9 +78,12 @@ def _inline(media_type: str | None, data: str, path: str) -> dict[str, Any]:
     return {"inlineData": {"mimeType": media_type, "data": data}}
 
 
-def _file(address: str, media_type: str | None) -> dict[str, Any]:
+def _file(address: str, feature: str, media_type: str | None, path: str, fit: Fit) -> list[dict[str, Any]]:
+    """A file by its address; `feature` is asked about where Google cannot reach it."""
+    if not _REACHABLE.match(address) and not fit.takes(feature, path):
+        return []
     wire = {"fileUri": address}
-    return {"fileData": wire if media_type is None else wire | {"mimeType": media_type}}
+    return [{"fileData": wire if media_type is None else wire | {"mimeType": media_type}}]
 
 
 def _by_ending(name: str | None) -> str | None:

@@ -36,8 +36,6 @@ CAPABILITIES: dict[str, Rule] = {
     "parallel_tool_calls": Rule("emulate", "it cannot be kept from calling several at once"),
     "tools.strict": Rule("emulate", "arguments are made by the schema, without a promise"),
     "json_schema.strict": Rule("emulate", "what Google's subset of schemas cannot say is left out"),
-    "tool_choice.allowed": Rule("keep"),
-    "tool_result.media": Rule("keep"),
     "system.later": Rule("emulate", "it joins the instructions in front"),
     "message.name": Rule("emulate", "a turn has a role and no name"),
     "reasoning": Rule("emulate", "only Gemini's own signatures go back"),
@@ -45,8 +43,27 @@ CAPABILITIES: dict[str, Rule] = {
     "citations": Rule("emulate", "notes on texts have no place in a request"),
 }
 _COUNTED = ("contents", "systemInstruction", "tools", "generationConfig")
+_MEMBERS = {
+    "max_tokens": "maxOutputTokens",
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "stop": "stopSequences",
+    "n": "candidateCount",
+    "presence_penalty": "presencePenalty",
+    "frequency_penalty": "frequencyPenalty",
+    "seed": "seed",
+    "logprobs": "responseLogprobs",
+}
+"""Settings of `Sampling`, each a feature, and their members of `generationConfig`."""
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "n": (None, 1), "stop": ((),), "presence_penalty": (None, 0), "frequency_penalty": (None, 0),
+    "logprobs": (None, False),
+}  # fmt: skip
+"""Values that ask for nothing, beside `None`: they are left out."""
 _MOST_STOPS = 5
 _SEED_LIMIT = 1 << 31
+"""Seeds have 32 bits with a sign; a larger one is left out, since repeating is best effort anyway."""
 _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 """Tokens of thinking, as Google's OpenAI-compatible endpoint translates `reasoning_effort`."""
 _LEAST_BUDGET = 128
@@ -70,7 +87,7 @@ def write_generation(request: Request, *, model: str, quirks: Mapping[str, Any],
     if request.output is not None:
         config |= _output(request.output, fit, known)
     effort = request.sampling.reasoning_effort
-    if effort is not None:
+    if effort is not None and fit.takes("reasoning_effort", "reasoning_effort"):
         config |= _thinking(effort, fit, known)
     more = request.extra.get("generationConfig")
     if isinstance(more, dict):
@@ -95,56 +112,42 @@ def write_embedding(request: Request, *, model: str, fit: Fit) -> dict[str, Any]
         RequestError: an input is given as token numbers.
     """
     request = translated(request, NAME, fit)
-    more: dict[str, Any] = {} if request.dimensions is None else {"outputDimensionality": request.dimensions}
-    texts: list[str] = []
+    more: dict[str, Any] = {}
+    if request.dimensions is not None and fit.takes("dimensions", "dimensions"):
+        more["outputDimensionality"] = request.dimensions
+    requests = []
     for number, text in enumerate(request.inputs):
         if not isinstance(text, str):
             raise fit.reject(f"input[{number}]", CAPABILITIES["tokens"].why)
-        texts.append(text)
-    return {
-        "requests": [
-            merge({"model": model, "content": {"parts": [{"text": text}]}, **more}, request.extra) for text in texts
-        ]
-    }
+        requests.append(merge({"model": model, "content": {"parts": [{"text": text}]}, **more}, request.extra))
+    return {"requests": requests}
 
 
 def _sampling(sampling: Sampling, fit: Fit) -> dict[str, Any]:
     """The members of `generationConfig` for how tokens are drawn; neutral values are left out."""
-    if sampling.temperature is not None and not 0 <= sampling.temperature <= 2:
+    wire: dict[str, Any] = {}
+    for feature, key in _MEMBERS.items():
+        value = getattr(sampling, feature)
+        if value not in _NEUTRAL.get(feature, (None,)) and fit.takes(feature, feature):
+            wire[key] = value
+    if not 0 <= wire.get("temperature", 0) <= 2:
         raise fit.reject("temperature", f"it is from 0 to 2, not {sampling.temperature}")
-    if len(sampling.stop) > _MOST_STOPS:
+    if len(wire.get("stopSequences", ())) > _MOST_STOPS:
         raise fit.reject("stop", f"at most {_MOST_STOPS} texts, not {len(sampling.stop)}")
+    if "seed" in wire and not -_SEED_LIMIT <= wire["seed"] < _SEED_LIMIT:
+        fit.note("seed")
+        del wire["seed"]
     if sampling.logit_bias:
         fit.takes("logit_bias", "logit_bias")
-    wire: dict[str, Any] = {
-        "maxOutputTokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "topP": sampling.top_p,
-        "topK": sampling.top_k,
-        "stopSequences": list(sampling.stop) or None,
-        "candidateCount": sampling.n if sampling.n != 1 else None,
-        "presencePenalty": sampling.presence_penalty or None,
-        "frequencyPenalty": sampling.frequency_penalty or None,
-        "seed": _seed(sampling.seed, fit),
-    }
-    if sampling.logprobs:
-        wire |= {"responseLogprobs": True, "logprobs": sampling.top_logprobs or None}
-    return {key: value for key, value in wire.items() if value is not None}
-
-
-def _seed(seed: int | None, fit: Fit) -> int | None:
-    """A seed of 32 bits with a sign; a larger one is left out, since repeating is best effort anyway."""
-    if seed is None or -_SEED_LIMIT <= seed < _SEED_LIMIT:
-        return seed
-    fit.note("seed")
-    return None
+    if "responseLogprobs" in wire and sampling.top_logprobs:
+        wire["logprobs"] = sampling.top_logprobs
+    return wire
 
 
 def _output(output: OutputFormat, fit: Fit, known: Facts) -> dict[str, Any]:
-    if output.kind == "grammar":
-        fit.takes("grammar", "grammar")
-        return {}
-    if output.kind == "text":
+    if output.kind == "text" or not fit.takes(
+        output.kind, "grammar" if output.kind == "grammar" else "response_format"
+    ):
         return {}
     wire: dict[str, Any] = {"responseMimeType": "application/json"}
     if output.schema is None:

@@ -29,9 +29,11 @@ def write_tools(request: Request, fit: Fit, facts: Facts) -> dict[str, Any]:
         RequestError: naming a tool or a choice that cannot be sent.
     """
     tools, choice = request.tools, request.tool_choice
+    if not tools or not fit.takes("tools", "tools"):
+        tools = ()
     if choice is not None and choice.mode == "auto" and choice.names:
-        # A limit to some names exists for calls that must be made; the others are not shown instead.
-        fit.takes("tool_choice.allowed", "tool_choice")
+        # Names can be given for calls that must be made only; here the others are not shown.
+        fit.note("tool_choice.allowed")
         tools = tuple(tool for tool in tools if tool.name in choice.names)
     googles: list[dict[str, Any]] = []
     declarations: list[dict[str, Any]] = []
@@ -57,7 +59,7 @@ def _declaration(tool: Tool, path: str, fit: Fit, facts: Facts) -> dict[str, Any
         wire["description"] = tool.description
     if tool.strict:
         fit.takes("tools.strict", f"{path}.strict")
-    if tool.parameters is None:
+    if not tool.parameters:
         return wire
     if facts.schemas == "json-schema":
         return wire | {"parametersJsonSchema": tool.parameters}
@@ -87,8 +89,10 @@ def _config(choice: ToolChoice, fit: Fit, *, has_functions: bool) -> dict[str, A
         if choice.mode == "required":
             raise RequestError("tool_choice: a call is required and there is no function to call", field="tool_choice")
         return {}
+    if choice.mode != "auto" and not fit.takes(f"tool_choice.{choice.mode}", "tool_choice"):
+        return {}
     config: dict[str, Any] = {"mode": _MODES[choice.mode]}
-    if choice.mode == "required" and choice.names:
-        fit.takes("tool_choice.named" if len(choice.names) == 1 else "tool_choice.allowed", "tool_choice")
+    feature = "tool_choice.named" if len(choice.names) == 1 else "tool_choice.allowed"
+    if choice.mode == "required" and choice.names and fit.takes(feature, "tool_choice"):
         config["allowedFunctionNames"] = list(choice.names)
     return {"toolConfig": {"functionCallingConfig": config}}
