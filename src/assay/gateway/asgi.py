@@ -1,32 +1,39 @@
-"""The gateway as a bare ASGI application: paths, bodies, errors, disconnects."""
+"""The gateway as a bare ASGI application: paths, errors, disconnects."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Iterable, Sized
+from typing import NamedTuple, cast
 
 import msgspec
 
-from assay import __version__, plugins
+from assay import plugins
 from assay.config.schema import Serve
 from assay.dialects.dialect import Inbound
 from assay.errors import AssayError, Overloaded, RequestError
+from assay.gateway import health, openapi, reference
+from assay.gateway.admission import Admission, is_loopback
+from assay.gateway.body import read_body
 from assay.gateway.call import Call
-from assay.gateway.headers import read_headers
+from assay.gateway.headers import answer_headers, read_headers
+from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
+from assay.gateway.models import Models, speaks_anthropic
+from assay.gateway.visit import Disconnected, Field, Receive, Scope, Send, Visit, WrongMethod
 from assay.inference.spine import Spine
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Scope = MutableMapping[str, Any]
+from assay.inference.trace import Trace
 
 log = logging.getLogger("assay.gateway")
 
 
-class Disconnected(Exception):
-    """The client has gone."""
+class Page(NamedTuple):
+    """A whole answer that no model had to do with."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "application/json"
+    headers: tuple[Field, ...] = ()
 
 
 class Gateway:
@@ -34,19 +41,37 @@ class Gateway:
 
     Args:
         spine: what answers.
-        serve: limits.
-        default_target: target of requests that name none that exists? None: an unknown model is an error.
+        serve: limits, and the key that clients must show.
+
+    Attributes:
+        draining: it is about to stop, and `/readyz` says so.
+        crowd: the connections of the server that runs it.
+
+    Raises:
+        ConfigError: the key's variable is empty, or other machines could come in without a key.
     """
 
     def __init__(self, spine: Spine, serve: Serve) -> None:
+        self.serve = serve
+        self.draining = False
+        self.crowd: Sized = ()
         self._spine = spine
-        self._serve = serve
-        self._dialects: dict[str, Inbound] = {}
-        for name in plugins.names("assay.dialects"):
-            dialect = cast(Inbound, plugins.load("assay.dialects", name)())
-            for path in getattr(dialect, "paths", ()):  # some formats have no clients, only upstreams
-                self._dialects[f"/v1{path}"] = dialect
-        self._plain = cast(Inbound, plugins.load("assay.dialects", "openai")())  # the form of errors of no dialect
+        self._admission = Admission(serve)
+        self._detailed = is_loopback(serve.host)  # a page that needs no key tells strangers nothing of this machine
+        self._dialects = inbound_dialects()
+        self._by_path = {path: dialect for dialect in self._dialects.values() for path in dialect.paths}
+        self._models = Models(since_s=Trace().started_at)
+        self._metrics = Metrics(self._level)
+        self._in_flight = 0
+        self._pages: dict[str, Callable[[Visit], Awaitable[Page]]] = {
+            "/": self._health,
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+            "/metrics": self._metrics_page,
+            "/models": self._model_list,
+            "/openapi.json": self._openapi,
+            "/docs": self._reference,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
@@ -56,32 +81,38 @@ class Gateway:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path, method = scope["path"].rstrip("/") or "/", scope["method"]
-        dialect = self._dialects.get(path)
+        visit = Visit.of(scope)
+        visit.dialect = self._by_path.get(visit.path)
+        self._in_flight += 1
         try:
-            if dialect is not None:
-                _require(method, "POST", path)
-                await self._call(dialect, scope, receive, send)
-            elif path == "/v1/models":
-                _require(method, "GET", path)
-                await _json(send, 200, self._models())
-            elif path in ("/", "/healthz"):
-                _require(method, "GET", path)
-                health = {"status": "ok", "version": __version__, "engines": self._spine.engines()}
-                await _json(send, 200, health)
+            self._admission.check(visit)
+            if visit.dialect is not None:
+                visit.require("POST")
+                await self._call(visit.dialect, scope, visit, receive, send)
             else:
-                raise RequestError(f"there is nothing at {path}", status=404)
-        except Disconnected:
-            log.debug("client left: %s %s", method, path)
-        except AssayError as error:
-            await self._error(dialect or self._plain, send, error)
-        except Exception:
-            log.exception("unexpected error at %s %s", method, path)
-            await self._error(dialect or self._plain, send, AssayError("internal error; the gateway's log has more"))
+                page = await self._page(visit)
+                kind = (b"content-type", page.content_type.encode())
+                await visit.answer(send, page.status, [kind, *page.headers], page.body)
+        except (Disconnected, AssayError) as error:
+            visit.failed(error)
+            if isinstance(error, AssayError):
+                await self._error(visit, send, error)
+        except Exception as error:
+            log.exception("unexpected error in request %s", visit.trace.request_id)
+            visit.failed(error)
+            if visit.status is None:  # else the server ends the connection within the answer
+                await self._error(visit, send, AssayError("internal error; the gateway's log has more"))
+        finally:
+            self._in_flight -= 1
+            self._metrics.observe(visit)
+            log.info("%s", visit)
 
-    async def _call(self, dialect: Inbound, scope: Scope, receive: Receive, send: Send) -> None:
-        request = read_headers(scope["headers"], dialect.read_request(await self._body(scope, receive)), dialect)
-        call = Call(self._spine, dialect, request, send)
+    # --------------------------------------------------------------------------------------- calls
+
+    async def _call(self, dialect: Inbound, scope: Scope, visit: Visit, receive: Receive, send: Send) -> None:
+        body = await read_body(visit, receive, self.serve)
+        request = read_headers(scope["headers"], dialect.read_request(body), dialect)
+        call = Call(self._spine, dialect, request, visit, send)
         work = asyncio.create_task(call.serve())
         gone = asyncio.create_task(_gone(receive))
         stopping = False
@@ -97,32 +128,72 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
         if stopping:
+            visit.outcome = "failed"
             await call.cut(Overloaded("the gateway is stopping; ask again"))
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        limit = self._serve.max_body_bytes
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > limit:
-                raise RequestError(f"the body is larger than {limit} bytes (serve.max_body_bytes)", status=413)
-            pieces.append(piece)
-            if not message.get("more_body", False):
-                return b"".join(pieces) if len(pieces) > 1 else pieces[0]
-
-    def _models(self) -> dict[str, object]:
-        entries = [{"id": name, "object": "model", "created": 0, "owned_by": "assay"} for name in self._spine.targets]
-        return {"object": "list", "data": entries}
-
-    async def _error(self, dialect: Inbound, send: Send, error: AssayError) -> None:
+    async def _error(self, visit: Visit, send: Send, error: AssayError) -> None:
+        """Tell an error in the format that the client speaks, as far as that is known."""
+        dialect = visit.dialect or self._likely(visit)
         wire = dialect.write_error(error)
-        headers = [(name.encode(), value.encode()) for name, value in wire.headers.items()]
-        await respond(send, wire.status, headers, wire.body)
+        trace = visit.trace
+        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in wire.headers.items()]
+        headers.append((dialect.request_id_header.encode(), trace.request_id.encode()))
+        headers += answer_headers(trace, complete=bool(trace.records))
+        if isinstance(error, WrongMethod):
+            headers.append((b"allow", ", ".join(error.allowed).encode()))
+        if wire.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        await visit.answer(send, wire.status, headers, wire.body)
+
+    def _likely(self, visit: Visit) -> Inbound:
+        """The format of a client that asks for something which belongs to none."""
+        anthropic = self._dialects.get("anthropic")
+        return anthropic if anthropic is not None and speaks_anthropic(visit) else self._dialects["openai"]
+
+    # --------------------------------------------------------------------------------------- pages
+
+    async def _page(self, visit: Visit) -> Page:
+        page = self._pages.get(visit.path)
+        if page is None and not visit.path.startswith("/models/"):
+            raise RequestError(f"there is nothing at {visit.path}", status=404)
+        visit.require("GET", "HEAD")
+        if page is None:
+            name = visit.path.removeprefix("/models/")
+            return _json(self._models.one(name, self._spine.targets, visit))
+        return await page(visit)
+
+    async def _health(self, visit: Visit) -> Page:
+        return _json(health.alive(self._spine, detailed=self._detailed))
+
+    async def _readiness(self, visit: Visit) -> Page:
+        found = await health.readiness(self._spine, draining=self.draining, detailed=self._detailed)
+        return _json(found.body, status=200 if found.ready else 503)
+
+    async def _metrics_page(self, visit: Visit) -> Page:
+        return Page(self._metrics.page(), content_type=CONTENT_TYPE)
+
+    async def _model_list(self, visit: Visit) -> Page:
+        return _json(self._models.listed(self._spine.targets, visit))
+
+    async def _openapi(self, visit: Visit) -> Page:
+        return _json(self._description())
+
+    async def _reference(self, visit: Visit) -> Page:
+        page = reference.render(self._description(), visit.header("host") or "127.0.0.1:8080")
+        return Page(page, content_type="text/html; charset=utf-8", headers=reference.HEADERS)
+
+    def _description(self) -> openapi.Document:
+        return openapi.describe(self._dialects.values(), list(self._spine.targets), asks_key=self._admission.asks_key)
+
+    def _level(self) -> Level:
+        states = {name: str(state["state"]) for name, state in health.breakers(self._spine).items()}
+        return Level(self._in_flight, len(self.crowd), self._spine.ledger.waiting, states)
+
+
+def inbound_dialects() -> dict[str, Inbound]:
+    """Every registered format that clients speak, by name; some have upstreams only."""
+    loaded = (plugins.load("assay.dialects", name)() for name in plugins.names("assay.dialects"))
+    return {dialect.name: cast(Inbound, dialect) for dialect in loaded if getattr(dialect, "paths", ())}
 
 
 async def _gone(receive: Receive) -> None:
@@ -130,20 +201,8 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _require(method: str, wanted: str, path: str) -> None:
-    if method != wanted:
-        raise RequestError(f"{path} takes {wanted}, not {method}", status=405)
-
-
-async def _json(send: Send, status: int, value: object) -> None:
-    await respond(send, status, [(b"content-type", b"application/json")], msgspec.json.encode(value))
-
-
-async def respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    """A whole answer."""
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+def _json(value: object, status: int = 200, headers: Iterable[Field] = ()) -> Page:
+    return Page(msgspec.json.encode(value), status, headers=tuple(headers))
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

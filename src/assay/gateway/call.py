@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
-from assay.inference.spine import Spine
-from assay.inference.trace import Trace
+from assay.gateway.visit import Field, Send, Visit
+from assay.inference.spine import Spine, failure_of
 from assay.types import Event, Failed, Folder, Raw, Request
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("assay.gateway")
 
@@ -22,12 +19,13 @@ log = logging.getLogger("assay.gateway")
 class Call:
     """Serves one request."""
 
-    def __init__(self, spine: Spine, dialect: Inbound, request: Request, send: Send) -> None:
+    def __init__(self, spine: Spine, dialect: Inbound, request: Request, visit: Visit, send: Send) -> None:
         self._spine = spine
         self._dialect = dialect
         self._request = request
+        self._visit = visit
         self._send = send
-        self._trace = Trace()
+        self._trace = visit.trace
         self._encoder: Encoder | None = None  # of a stream that has begun and not ended
 
     async def serve(self) -> None:
@@ -43,6 +41,7 @@ class Call:
             self._spine.route(self._request.model)
         except ConfigError as error:
             raise RequestError(str(error), field="model", status=404) from error
+        self._visit.target = self._request.model
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace)) as events:
             await (self._stream(events) if self._request.stream else self._whole(events))
 
@@ -60,6 +59,13 @@ class Call:
     @property
     def _passed_through(self) -> bool:
         return self._trace.answering is not None and self._trace.answering.passed_through
+
+    def _headers(self, content_type: str, *, complete: bool) -> list[Field]:
+        return [
+            (b"content-type", content_type.encode()),
+            (self._dialect.request_id_header.encode(), self._trace.request_id.encode()),
+            *answer_headers(self._trace, complete=complete),
+        ]
 
     async def _guarded(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """The events; once the status is out, a mistake of ours can only be told as the stream's last event."""
@@ -82,17 +88,10 @@ class Call:
             if isinstance(event, Raw):
                 raw.append(event.data)
         if folder.failed is not None:
-            error = next((one.error for one in reversed(self._trace.records) if one.error is not None), None)
-            raise error if error is not None else RequestError(folder.failed.message, status=502)
+            raise failure_of(folder.failed, self._trace)
         passed = self._passed_through and raw
         body = b"".join(raw) if passed else self._dialect.write_response(folder.response(), self._request)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *answer_headers(self._trace, complete=True),
-        ]
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._visit.answer(self._send, 200, self._headers("application/json", complete=True), body)
 
     async def _stream(self, events: AsyncGenerator[Event, None]) -> None:
         """Nothing is sent before the first event, so that an error until then has its own status."""
@@ -102,12 +101,8 @@ class Call:
         async for event in self._guarded(events):
             if not begun:
                 begun = True
-                headers = [
-                    (b"content-type", encoder.content_type.encode()),
-                    (b"cache-control", b"no-cache"),
-                    *answer_headers(self._trace, complete=False),
-                ]
-                await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+                headers = [*self._headers(encoder.content_type, complete=False), (b"cache-control", b"no-cache")]
+                await self._visit.begin(self._send, 200, headers)
                 self._encoder = encoder
             if isinstance(event, Raw):
                 data = event.data if self._passed_through else b""
@@ -119,4 +114,6 @@ class Call:
         if not self._passed_through and not failed:
             end = encoder.close()
             await self._send({"type": "http.response.body", "body": end, "more_body": True})
+        if failed:
+            self._visit.outcome = "failed"
         await self._send({"type": "http.response.body", "body": b""})

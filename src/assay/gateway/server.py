@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
+from functools import partial
+from typing import Any, cast
 
 from assay.config.schema import Serve
 from assay.errors import ServerError
 from assay.gateway.asgi import Gateway
+
+_OTHER_FILES = 256
+"""File descriptors kept for the ledger, engines and the first upstream connections."""
+
+log = logging.getLogger("assay.gateway")
 
 
 def listen(serve: Serve) -> socket.socket:
@@ -41,21 +49,36 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
     """
     import uvicorn
 
+    from assay.gateway.connection import Connection, Crowd
+
+    serve = gateway.serve
+    crowd = gateway.crowd = Crowd(serve, _most_connections(serve.max_connections))
     config = uvicorn.Config(
         gateway,
-        http="httptools",
+        http=cast(Any, partial(Connection, crowd)),
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        proxy_headers=False,
+        timeout_keep_alive=cast(int, serve.idle_timeout_s),
+        timeout_graceful_shutdown=cast(int, serve.grace_s),
     )
     server = uvicorn.Server(config)
+    drained: asyncio.Task[None] | None = None
+
+    async def drain() -> None:
+        await asyncio.sleep(serve.drain_s)
+        server.should_exit = True
 
     def stop() -> None:
-        server.force_exit = server.should_exit  # the second signal does not wait
-        server.should_exit = True
+        nonlocal drained
+        server.force_exit = gateway.draining  # the second signal does not wait
+        server.should_exit = server.should_exit or gateway.draining or not serve.drain_s
+        if not gateway.draining:
+            gateway.draining = True
+            drained = asyncio.create_task(drain())
 
     # Not `server.serve`: it raises the signal again, and SIGTERM would end the process before the ledger is closed.
     loop = asyncio.get_running_loop()
@@ -63,16 +86,43 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
     with contextlib.suppress(NotImplementedError):  # Windows
         for one in caught:
             loop.add_signal_handler(one, stop)
+    watching = asyncio.create_task(crowd.watch())
     work = asyncio.create_task(server._serve([listener]))
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
-        server.should_exit = True
+        gateway.draining = server.should_exit = True
         await work
         raise
     finally:
         if server.server_state.tasks:  # cut after the grace period; their last words and settlements
             await asyncio.wait(server.server_state.tasks, timeout=2)
+        for task in (watching, drained):
+            if task is not None:
+                task.cancel()
         with contextlib.suppress(NotImplementedError):
             for one in caught:
                 loop.remove_signal_handler(one)
+
+
+def _most_connections(wanted: int) -> int:
+    """As many connections as are wanted, or as the limit on open files allows once it is raised as far as may be.
+
+    Half of the files are for clients: each may need a connection to an upstream.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * wanted + _OTHER_FILES
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < needed:
+        soft = needed if hard == unlimited else min(needed, hard)
+        with contextlib.suppress(ValueError, OSError):  # a system may know a lower limit than it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = wanted if soft == unlimited else max(16, min(wanted, (soft - _OTHER_FILES) // 2))
+    if most < wanted:
+        log.info("at most %d connections: the limit on open files is %d", most, soft)
+    return most

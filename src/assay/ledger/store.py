@@ -86,6 +86,19 @@ class Ledger(Protocol):
         """This month's settled and held USD."""
         ...
 
+    async def touch(self) -> None:
+        """Write a mark, to prove that rows can be written.
+
+        Raises:
+            LedgerError: they cannot.
+        """
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Writes that have not been taken into a transaction yet."""
+        ...
+
     async def open_run(self, row: RunRow) -> None:
         """Record a new run."""
         ...
@@ -238,6 +251,17 @@ class SqliteLedger:
         )
         settled, held = rows[0] if rows else (0.0, 0.0)
         return Spent(settled_usd=settled, held_usd=held)
+
+    async def touch(self) -> None:
+        """See `Ledger.touch`. The session's row is written anew: a disk that is full, or gone, is noticed."""
+        await self._writer.write(
+            lambda connection: connection.execute("update sessions set pid = pid where id = ?", (self._session,))
+        )
+
+    @property
+    def waiting(self) -> int:
+        """See `Ledger.waiting`."""
+        return self._writer.waiting
 
     # ------------------------------------------------------------------------------ runs, decisions
 

@@ -78,6 +78,11 @@ class Writer:
         """As `submit`, awaited. Cancelling the wait does not take the operation back."""
         return await awaitable(self.submit(operation, size_bytes))
 
+    @property
+    def waiting(self) -> int:
+        """Operations that no transaction has taken yet."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Write what waits, then end the thread."""
         with self._wake:

@@ -107,13 +107,13 @@ async def test_errors_are_the_sdks_own(client: AsyncOpenAI) -> None:
     """The SDK raises its typed errors from ours."""
     with pytest.raises(openai.NotFoundError, match="did you mean 'small'"):
         await client.chat.completions.create(model="smal", messages=user("x"))
-    with pytest.raises(openai.RateLimitError) as limited:
-        await client.chat.completions.create(model="small", messages=user("busy"))
-    assert limited.value.response.headers["retry-after"] == "7"
     with pytest.raises(openai.PermissionDeniedError, match="none passes"):
         await client.chat.completions.create(model="desk", messages=user("x"), extra_headers={"x-assay-kind": "leak"})
     with pytest.raises(openai.InternalServerError):
         await client.chat.completions.create(model="small", messages=user("full"))
+    with pytest.raises(openai.RateLimitError) as limited:
+        await client.chat.completions.create(model="small", messages=user("busy"))
+    assert limited.value.response.headers["retry-after"] == "7"
 
 
 async def test_an_error_inside_a_stream_reaches_the_client(client: AsyncOpenAI) -> None:

@@ -1,0 +1,103 @@
+"""Reading the body of a request, within limits of size and time; compressed ones are unpacked on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from assay.config.schema import Serve
+from assay.errors import RequestError
+from assay.gateway.visit import Disconnected, Receive, Visit
+
+_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+async def read_body(visit: Visit, receive: Receive, serve: Serve) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestError: it is too large (413; before it is read, where its length is told), does not come in time (408),
+            or is packed in a way that is not known (415), or badly.
+        Disconnected: the client left.
+    """
+    limit = serve.max_body_bytes
+    told = visit.header("content-length") or ""
+    if told.isdecimal() and (len(told) > 18 or int(told) > limit):
+        raise _too_large(limit)
+    body = _body(visit.header("content-encoding"), limit)
+    if await _take(body, receive):
+        return body.end()
+    try:
+        async with asyncio.timeout(serve.body_timeout_s):
+            while not await _take(body, receive):
+                pass
+    except TimeoutError:
+        raise RequestError(
+            f"the body did not come within {serve.body_timeout_s:g} s (serve.body_timeout_s)", status=408
+        ) from None
+    return body.end()
+
+
+async def _take(body: _Plain, receive: Receive) -> bool:
+    """Add the next piece; True: it was the last."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body.add(message.get("body", b""))
+    return not message.get("more_body", False)
+
+
+def _body(encoding: str | None, limit_bytes: int) -> _Plain:
+    if encoding is None or encoding.lower() == "identity":
+        return _Plain(limit_bytes)
+    bits = _WINDOW_BITS.get(encoding.lower())
+    if bits is None:
+        known = ", ".join(_WINDOW_BITS)
+        raise RequestError(f"content-encoding: {encoding!r} is not known here; known: {known}, identity", status=415)
+    return _Packed(limit_bytes, bits)
+
+
+class _Plain:
+    """A body as it comes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        self._keep(data)
+
+    def end(self) -> bytes:
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def _keep(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._limit:
+            raise _too_large(self._limit)
+        self._pieces.append(data)
+
+
+class _Packed(_Plain):
+    """A body that is unpacked as it comes: never more of it than the limit and one byte."""
+
+    def __init__(self, limit_bytes: int, window_bits: int) -> None:
+        super().__init__(limit_bytes)
+        self._unpacker = zlib.decompressobj(window_bits)
+
+    def add(self, data: bytes) -> None:
+        try:
+            self._keep(self._unpacker.decompress(data, self._limit - self._size + 1))
+        except zlib.error as error:
+            raise RequestError(f"the body cannot be unpacked: {error}") from error
+        if self._unpacker.unused_data:
+            raise RequestError("the body cannot be unpacked: something follows its end")
+
+    def end(self) -> bytes:
+        if not self._unpacker.eof:
+            raise RequestError("the body cannot be unpacked: it is cut off")
+        return super().end()
+
+
+def _too_large(limit_bytes: int) -> RequestError:
+    return RequestError(f"the body is larger than {limit_bytes} bytes (serve.max_body_bytes)", status=413)

@@ -1,0 +1,128 @@
+"""`/metrics`: what the gateway does, in Prometheus' text form.
+
+Labels take few values: names from the configuration, formats, classes of errors. A name that nothing here has is told
+as `-`, whatever a client made up. What is said, who says it and keys are in none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from assay.gateway.visit import Visit
+from assay.inference.trace import Record
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_BREAKER = {"closed": 0, "half-open": 1, "open": 2}
+
+
+class Level(NamedTuple):
+    """What is read at the moment of asking.
+
+    Attributes:
+        in_flight: requests that are being served.
+        connections: of clients, idle ones included.
+        ledger_waiting: writes that the ledger has not committed yet.
+        breakers: state of each deployment's circuit breaker: `closed`, `half-open` or `open`.
+    """
+
+    in_flight: int
+    connections: int
+    ledger_waiting: int
+    breakers: dict[str, str]
+
+
+class Metrics:
+    """Counters of one gateway, in a registry of their own.
+
+    Args:
+        level: gives what is read at the moment of asking.
+    """
+
+    def __init__(self, level: Callable[[], Level]) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Levels(level))
+        self._requests = Counter(
+            "assay_requests", "Requests of clients by what became of them.",
+            ("target", "deployment", "dialect", "outcome", "status"), registry=self._registry,
+        )  # fmt: skip
+        self._latency = Histogram(
+            "assay_request_seconds", "From a request's head to the end of its answer.",
+            ("target", "dialect"), buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._first = Histogram(
+            "assay_first_byte_seconds", "From a request's head to the first byte of its answer.",
+            ("target", "dialect"), buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._tokens = Counter(
+            "assay_tokens", "Tokens that providers reported; input includes cached ones, output includes reasoning.",
+            ("deployment", "direction"), registry=self._registry,
+        )  # fmt: skip
+        self._usd = Counter(
+            "assay_cost_usd", "Cost of attempts whose cost is known, by how it is known.",
+            ("deployment", "basis"), registry=self._registry,
+        )  # fmt: skip
+        self._errors = Counter(
+            "assay_upstream_errors", "Attempts that failed, by class of error.",
+            ("deployment", "error"), registry=self._registry,
+        )  # fmt: skip
+
+    def observe(self, visit: Visit) -> None:
+        """Count a request that has ended."""
+        if visit.dialect is None:
+            return
+        trace, dialect, target = visit.trace, visit.dialect.name, visit.target or "-"
+        answering = trace.answering.deployment if trace.answering is not None else "-"
+        status = str(visit.status) if visit.status is not None else "-"
+        self._requests.labels(target, answering, dialect, visit.outcome, status).inc()
+        if visit.target is not None:
+            self._latency.labels(target, dialect).observe(visit.seconds)
+            if visit.first_s is not None:
+                self._first.labels(target, dialect).observe(visit.first_s)
+        for record in trace.records:
+            self._attempt(record)
+
+    def _attempt(self, record: Record) -> None:
+        usage = record.response.usage if record.response is not None and not record.cached else None
+        if usage is not None:
+            for direction, tokens in (("input", usage.input), ("output", usage.output), ("cached", usage.cached)):
+                if tokens:
+                    self._tokens.labels(record.deployment, direction).inc(tokens)
+        if record.cost_usd:
+            self._usd.labels(record.deployment, record.cost_basis).inc(record.cost_usd)
+        if record.error is not None:
+            self._errors.labels(record.deployment, type(record.error).__name__).inc()
+
+    def page(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self._registry)
+
+
+class _Levels(Collector):
+    """Gauges that are read when somebody asks."""
+
+    def __init__(self, level: Callable[[], Level]) -> None:
+        self._level = level
+
+    def collect(self) -> Iterator[Metric]:
+        level = self._level()
+        for name, text, value in (
+            ("assay_requests_in_flight", "Requests that are being served.", level.in_flight),
+            ("assay_connections", "Connections of clients, idle ones included.", level.connections),
+            ("assay_ledger_waiting_writes", "Writes that the ledger has not committed yet.", level.ledger_waiting),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
+        breaker = GaugeMetricFamily(
+            "assay_breaker_state",
+            "Circuit breaker of a deployment: 0 closed, 1 half-open, 2 open.",
+            labels=["deployment"],
+        )
+        for name, state in level.breakers.items():
+            breaker.add_metric([name], _BREAKER.get(state, 0))
+        yield breaker

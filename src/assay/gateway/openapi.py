@@ -1,0 +1,159 @@
+"""The gateway's OpenAPI 3.1 description, made from the formats that are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from assay import __version__
+from assay.dialects.dialect import Inbound
+from assay.errors import RequestError
+from assay.gateway import headers, request_schemas
+from assay.gateway.request_schemas import Schema
+
+Document = dict[str, Any]
+_JSON, _EVENTS = "application/json", "text/event-stream"
+
+REQUEST_HEADERS = {
+    headers.KIND: "The kind of work, as suites and pins call it. A pinned route needs it.",
+    headers.LABEL: "`private-only`: the request stays on private deployments.",
+    headers.SESSION: "Requests of one session get the same arm of a weighted split.",
+    headers.DEADLINE: "Seconds after which the request is cut, whatever it is doing.",
+}
+ANSWER_HEADERS = {
+    "x-assay-request-id": "The id of the request in ledger and log; also under the name that the client's format has.",
+    "x-assay-deployment": "Who answered.",
+    "x-assay-attempts": "How many deployments were asked.",
+    "x-assay-cost-usd": "What it cost, of whole answers; `unknown` where nobody knows.",
+    "x-assay-cost-basis": "How the cost is known: `measured`, `bound`, `none`, `unknown`.",
+    "x-assay-emulated": "Features that the upstream was not told as the client said them.",
+    "x-assay-load-s": "Seconds that the request waited for a local engine to start.",
+}
+_GET = {
+    "/v1/models": (
+        "Models",
+        "What can be called",
+        "Deployments and routes. `created` is when they began to be served.",
+    ),
+    "/healthz": ("Operation", "Whether the process is alive", "With the state of its local engines."),
+    "/metrics": ("Operation", "Figures for Prometheus", "Requests, latencies, tokens, cost, faults, breakers."),
+    "/openapi.json": ("Operation", "This description", "OpenAPI 3.1."),
+}
+
+
+def describe(dialects: Iterable[Inbound], targets: list[str], *, asks_key: bool) -> Document:
+    """The description.
+
+    Args:
+        dialects: the formats that clients may speak.
+        targets: names that can be called: examples of `model`.
+        asks_key: whether a key must be shown.
+    """
+    known = list(dialects)
+    paths: Document = {f"/v1{path}": {"post": _call(one, targets)} for one in known for path in one.paths}
+    paths |= {path: {"get": _get(*told)} for path, told in _GET.items()}
+    paths["/v1/models/{name}"] = {"get": _get("Models", "One model", "404 for a name that nothing has.", named=True)}
+    paths["/readyz"] = {"get": _get("Operation", "Whether requests can be answered", "503 with reasons.", busy=True)}
+    components: Document = {"schemas": {}}
+    for one in known:
+        components["schemas"] |= {_request(one): request_schemas.schema(one.name), _error(one): _error_schema(one)}
+    document: Document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "assay",
+            "version": __version__,
+            "summary": "One endpoint before all deployments and routes, in the formats that clients speak.",
+        },
+        "paths": paths,
+        "components": components,
+    }
+    if asks_key:
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        }
+        for path, operations in paths.items():
+            if path.startswith("/v1/") or path == "/metrics":
+                next(iter(operations.values()))["security"] = [{"bearer": []}, {"x-api-key": []}]
+    return document
+
+
+def _request(dialect: Inbound) -> str:
+    return f"{dialect.name}-request"
+
+
+def _error(dialect: Inbound) -> str:
+    return f"{dialect.name}-error"
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _call(dialect: Inbound, targets: list[str]) -> Document:
+    error = {
+        "description": "An error in the client's own format.",
+        "content": {_JSON: {"schema": _ref(_error(dialect))}},
+    }
+    answer: Document = {
+        "description": "The answer; server-sent events where a stream was asked for.",
+        "headers": {
+            name: {"description": text, "schema": {"type": "string"}}
+            for name, text in {dialect.request_id_header: "The id of the request.", **ANSWER_HEADERS}.items()
+        },
+        "content": {_JSON: {"schema": {"type": "object"}}, _EVENTS: {"schema": {"type": "string"}}},
+    }
+    example = {"model": targets[0] if targets else "MODEL", **request_schemas.EXAMPLES.get(dialect.name, {})}
+    return {
+        "tags": ["Calls"],
+        "operationId": dialect.name,
+        "summary": request_schemas.TITLES.get(dialect.name, dialect.name),
+        "parameters": [
+            {"name": name, "in": "header", "description": text, "schema": _header_schema(name)}
+            for name, text in REQUEST_HEADERS.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {_JSON: {"schema": _ref(_request(dialect)), "example": example}},
+        },
+        "responses": {"200": answer, "4XX": error, "5XX": error},
+    }
+
+
+def _header_schema(name: str) -> Schema:
+    if name == headers.DEADLINE:
+        return {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86400}
+    return {"type": "string", "enum": ["private-only"]} if name == headers.LABEL else {"type": "string"}
+
+
+def _get(tag: str, summary: str, text: str, *, named: bool = False, busy: bool = False) -> Document:
+    kind = "text/plain" if summary.endswith("Prometheus") else _JSON
+    shape = {"schema": {"type": "string"} if kind != _JSON else {"type": "object"}}
+    told = {"description": text, "content": {kind: shape}}
+    error = {"description": "An error.", "content": {_JSON: {"schema": {"type": "object"}}}}
+    operation: Document = {
+        "tags": [tag],
+        "summary": summary,
+        "description": text,
+        "responses": {"200": told, "4XX": error},
+    }
+    if named:
+        operation["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if busy:
+        operation["responses"]["503"] = told
+    return operation
+
+
+def _error_schema(dialect: Inbound) -> Schema:
+    """The form of a format's errors, read off one that it wrote."""
+    written = dialect.write_error(RequestError("temperature must be a number, not a string", field="temperature"))
+    return {**_shape(msgspec.json.decode(written.body)), "examples": [msgspec.json.decode(written.body)]}
+
+
+def _shape(value: Any) -> Schema:
+    if isinstance(value, dict):
+        properties = {key: _shape(one) for key, one in value.items()}
+        return {"type": "object", "required": list(value), "properties": properties}
+    return {"type": ["string", "null"]} if isinstance(value, str) else {}

@@ -1,0 +1,139 @@
+"""One HTTP request of a client, as the gateway sees it from its head to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from assay.dialects.dialect import Inbound
+from assay.errors import ConstraintError, ProviderError, Refused, RequestError
+from assay.inference.trace import Trace
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Field = tuple[bytes, bytes]
+Outcome = Literal["answered", "rejected", "refused", "failed", "cancelled", "broken"]
+OUTCOMES: dict[Outcome, str] = {
+    "answered": "a whole answer",
+    "rejected": "the request is wrong, or not admitted",
+    "refused": "a policy or a hard constraint said no",
+    "failed": "no provider answered, or the answer broke off",
+    "cancelled": "the client left",
+    "broken": "a mistake of ours",
+}
+
+
+class Disconnected(Exception):
+    """The client has gone."""
+
+
+class WrongMethod(RequestError):
+    """The path takes another method."""
+
+    def __init__(self, visit: Visit, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{visit.path} takes {' or '.join(allowed)}, not {visit.method}", status=405)
+        self.allowed = allowed
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request and what became of it.
+
+    Attributes:
+        path: without the `/v1` that some clients put before it once, some twice and some never.
+        headers: by name in lower case; of several with one name, the last.
+        trace: of its way through the spine; its `request_id` is told to the client.
+        dialect: the format of the path; None for pages.
+        target: the name that was called, where there is such a target.
+        status: that was sent; None = nothing was.
+        first_s: seconds until the first byte was sent.
+    """
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    query: bytes
+    trace: Trace = field(default_factory=Trace)
+    dialect: Inbound | None = None
+    target: str | None = None
+    status: int | None = None
+    first_s: float | None = None
+    outcome: Outcome = "answered"
+
+    @classmethod
+    def of(cls, scope: Scope) -> Visit:
+        """The visit that an ASGI scope describes."""
+        path = scope["path"].rstrip("/") or "/"
+        for _ in range(2):
+            path = path[3:] if path.startswith("/v1/") else path
+        return cls(scope["method"], path, dict(scope["headers"]), scope["query_string"])
+
+    def header(self, name: str) -> str | None:
+        """A header's value; None = there is none, or an empty one."""
+        value = self.headers.get(name.encode())
+        return value.decode("latin-1").strip() or None if value is not None else None
+
+    def parameter(self, name: str) -> str | None:
+        """A parameter of the query."""
+        values = parse_qs(self.query.decode("latin-1")).get(name)
+        return values[-1] if values else None
+
+    def require(self, *allowed: str) -> None:
+        """Make sure of the method.
+
+        Raises:
+            WrongMethod: it is another one.
+        """
+        if self.method not in allowed:
+            raise WrongMethod(self, allowed)
+
+    async def begin(self, send: Send, status: int, headers: Iterable[Field]) -> None:
+        """Send the head of the answer."""
+        self.status = status
+        self.first_s = self.seconds
+        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+
+    async def answer(self, send: Send, status: int, headers: Iterable[Field], body: bytes) -> None:
+        """Send a whole answer."""
+        await self.begin(send, status, [*headers, (b"content-length", str(len(body)).encode())])
+        await send({"type": "http.response.body", "body": body})
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self.trace.started
+
+    def failed(self, error: Exception) -> None:
+        """Note what it ended with."""
+        if isinstance(error, Disconnected):
+            self.outcome = "cancelled"
+        elif isinstance(error, RequestError):
+            self.outcome = "rejected"
+        elif isinstance(error, ConstraintError | Refused):
+            self.outcome = "refused"
+        else:
+            self.outcome = "failed" if isinstance(error, ProviderError) else "broken"
+
+    def __str__(self) -> str:
+        """One line for the log: names, figures and the outcome, nothing of what was said."""
+        trace, usd = self.trace, self.trace.cost[0]
+        told = {
+            "request": trace.request_id,
+            "method": self.method,
+            "path": self.path if self.dialect is not None else None,
+            "dialect": self.dialect.name if self.dialect is not None else None,
+            "target": self.target,
+            "deployment": trace.answering.deployment if trace.answering is not None else None,
+            "outcome": self.outcome,
+            "status": self.status,
+            "attempts": len(trace.records),
+            "first_s": f"{self.first_s:.4f}" if self.first_s is not None else None,
+            "total_s": f"{self.seconds:.4f}",
+            "cost_usd": f"{usd:.8f}" if usd is not None else "unknown",
+        }
+        return " ".join(f"{name}={value}" for name, value in told.items() if value is not None)
