@@ -146,9 +146,11 @@ class ProviderError(AssayError):
         request_id: the provider's id of the request, for their support.
         retryable: whether the same call may succeed a little later.
         body: the provider's error body, verbatim (bounded), so that a client can be shown it.
+        resting: nothing was sent, for the deployment is left alone at the moment (its breaker).
     """
 
     retryable = False
+    resting = False
 
     def __init__(
         self,
@@ -199,7 +201,13 @@ class ProviderFault(ProviderError):
 
 
 class Timeout(ProviderError):
-    """The deadline, or a limit on silence, cut the attempt."""
+    """The deadline, or a limit on silence, cut the attempt.
+
+    Attributes:
+        of_deadline: it was the request's own deadline, which says nothing of the host.
+    """
+
+    of_deadline = False
 
 
 class AuthFailed(ProviderError):

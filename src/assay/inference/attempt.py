@@ -27,16 +27,21 @@ from assay.errors import (
     RequestError,
     Timeout,
 )
+from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, events_of, pack, unpack
+from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
+from assay.inference.limits import Limits
 from assay.inference.recall import Recall
+from assay.inference.shadows import Shadows
 from assay.inference.trace import Record, Trace
 from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Exchange, Meter
-from assay.types import Event, Failed, Finished, Folder, Label, Raw, Request, Response, TextDelta, Usage
+from assay.types import Event, Failed, Finish, Finished, Folder, Label, Raw, Request, Response, TextDelta, Usage
 
+_PATIENCE_S = 0.25  # between two looks at a breaker
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
 
 
@@ -50,6 +55,10 @@ class Place:
         deadline: on the event loop's clock; None = never.
         use_cache: whether an identical call may be answered from the ledger.
         seed: part of the cache key.
+        why: the reasons for this call, the outermost route's first.
+        shadow: it is for comparison only.
+        shadows: where calls for comparison are performed.
+        continues: the attempt that broke off, whose answer this one goes on with.
         untouched: the request is still the client's own, so raw bytes may pass.
         recall: what clients could not keep of earlier answers.
     """
@@ -63,6 +72,10 @@ class Place:
     seed: int
     untouched: bool
     recall: Recall = field(default_factory=Recall)
+    why: tuple[str, ...] = ()
+    shadow: bool = False
+    continues: Record | None = None
+    shadows: Shadows = field(default_factory=Shadows)
 
 
 class Attempt:
@@ -71,7 +84,14 @@ class Attempt:
     def __init__(
         self, ledger: Ledger, constraints: Constraints, live: LiveDeployment, request: Request, place: Place
     ) -> None:
-        self.record = Record(id=new_id(), path=place.path, deployment=live.name)
+        self.record = Record(
+            id=new_id(),
+            path=place.path,
+            deployment=live.name,
+            model=live.config.model,
+            why=" > ".join(filter(None, place.why)),
+            continues=place.continues,
+        )
         self._ledger = ledger
         self._constraints = constraints
         self._live = live
@@ -82,6 +102,11 @@ class Attempt:
         self._folder = Folder()
         self._started = time.monotonic()
         self._reserved_usd: float | None = None
+
+    @property
+    def finish(self) -> Finish | None:
+        """How its host said that the answer ended, also where the end did not reach the client."""
+        return self._folder.response().finish
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events; the trace has the attempt's record from the start.
@@ -110,8 +135,10 @@ class Attempt:
         # Filters have seen to this before; the look at the moment of sending fails closed.
         assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
         attempted = live.attempted(self._whole_request(), untouched=place.untouched)
+        if place.continues is not None and (so_far := place.continues.so_far) is not None:
+            attempted = attempted._replace(request=continued(attempted.request, so_far.text), raw=None)
         key, known = None, None
-        if place.use_cache and attempted.raw is None:
+        if place.use_cache and attempted.raw is None and place.continues is None:
             key = cache_key(await live.fingerprint(), attempted.request, place.seed)
             known = await self._ledger.cached_reply(key)
         async with aclosing(self._replay(known) if known is not None else self._ask(attempted, key)) as stream:
@@ -142,7 +169,8 @@ class Attempt:
             yield event
 
     async def _ask(self, attempted: Attempted, key: str | None) -> AsyncGenerator[Event, None]:
-        await self._enter()
+        leave = await self._enter()
+        breaker = self._live.breaker
         try:
             self._reserved_usd = self._bound(attempted)
             self.record.passed_through = passing = attempted.raw is not None
@@ -150,11 +178,14 @@ class Attempt:
             try:
                 held: list[Event] = []
                 ending = False
+                first = True
                 async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
                     async for event in timed:
                         # Raw bytes wait for what is decoded from them, and everything after a finish for the
                         # settlement: a client that sees the end may rely on the ledger.
                         ending = ending or isinstance(event, Finished)
+                        if first:  # a host may answer in another form than it was asked for
+                            self.record.passed_through, first = isinstance(event, Raw), False
                         held.append(event)
                         if not ending and not isinstance(event, Raw):
                             for ready in held:
@@ -164,11 +195,11 @@ class Attempt:
                 self._remember(response)
                 reply = Reply(key=key, response=pack(response)) if key is not None else None
                 await asyncio.shield(self._settle("ok", reply))
-                self._live.failures = 0
+                breaker.succeeded()
                 for event in held:
                     yield event
             except AssayError as error:
-                self._live.failures += isinstance(error, ProviderError)
+                breaker.failed(leave, error, time.monotonic())
                 await asyncio.shield(self._settle("error", error=error))
                 raise
             except (asyncio.CancelledError, GeneratorExit):
@@ -179,43 +210,80 @@ class Attempt:
                 await asyncio.shield(self._settle("error", error=ProviderFault(f"{type(error).__name__}: {error}")))
                 raise
         finally:
+            breaker.left(leave)
             self._live.gate.release()
 
-    async def _enter(self) -> None:
-        """Wait for a place among the deployment's requests in flight."""
-        self._check_deadline()
+    async def _enter(self) -> Pass:
+        """Wait for a place among the deployment's requests in flight, and for its breaker's leave to call.
+
+        Raises:
+            Overloaded, RateLimited: it is left alone at the moment; a run, for which nobody waits, is patient instead.
+            Timeout: the deadline passed.
+        """
+        self._check_deadline("before anything was sent")
         try:
             async with asyncio.timeout_at(self._place.deadline):
-                await self._live.gate.acquire()
+                while True:
+                    self._check_rest()
+                    await self._live.gate.acquire()
+                    leave = self._live.breaker.ask(time.monotonic())
+                    if leave is not None:
+                        return leave
+                    self._live.gate.release()
+                    if self._place.trace.run_id is not None:
+                        await asyncio.sleep(_PATIENCE_S)
         except TimeoutError:
-            raise Timeout("the deadline passed while waiting for other requests to this deployment") from None
+            raise _late("the deadline passed while waiting for other requests to this deployment") from None
 
-    def _check_deadline(self) -> None:
+    def _check_rest(self) -> None:
+        """Fail at once where the breaker gives no leave.
+
+        Raises:
+            Overloaded, RateLimited: see `Breaker.rest`.
+        """
+        rest = self._live.breaker.rest(time.monotonic())
+        if rest is None or self._place.trace.run_id is not None:
+            return
+        self.record.error = rest  # for the row
+        written = self._ledger.record(self._intent(passing=False), self._settlement("error", rest))
+        self._place.trace.pending.append(written)
+        raise rest
+
+    def _check_deadline(self, when: str) -> None:
         deadline = self._place.deadline
         if deadline is not None and asyncio.get_running_loop().time() >= deadline:
-            raise Timeout("the deadline passed before anything was sent")
+            raise _late(f"the deadline passed {when}")
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
-        """The provider's events, cut at the deadline."""
-        self._check_deadline()
+        """The provider's events, cut at the attempt's limits."""
+        self._check_deadline("before anything was sent")
+        limits = Limits(self._live.config, self._place.deadline, self._meter)
+        try:
+            async with aclosing(self._read(attempted, limits)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            limits.close()
+
+    async def _read(self, attempted: Attempted, limits: Limits) -> AsyncGenerator[Event, None]:
         # A continued text begins with the space that the prompt left off.
         leading = attempted.request.form == "completion" and self._request.form == "chat"
+        leading = leading and self._place.continues is None
         async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
             while True:
                 try:
-                    async with asyncio.timeout_at(self._place.deadline):
+                    async with limits.around():
                         event = await anext(stream)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
-                    seconds = time.monotonic() - self._started
-                    still = f" while it waited for {waiting}" if (waiting := self._meter.waiting_for) else ""
-                    raise Timeout(f"the deadline cut this attempt after {seconds:.2f} s{still}") from None
+                    raise limits.error() from None
                 except RequestError as error:  # this format cannot express the request: another candidate may
                     raise BadRequest(str(error), code="unsupported", field=error.field) from error
                 if leading and isinstance(event, TextDelta):
                     event = msgspec.structs.replace(event, text=event.text.lstrip())
                     leading = not event.text
+                limits.told(event)
                 self._folder.add(event)
                 if isinstance(event, Failed):
                     raise _error_of(event)
@@ -307,6 +375,9 @@ class Attempt:
             reserved_usd=self._reserved_usd,
             run_id=place.trace.run_id,
             sample_id=place.trace.sample_id,
+            why=self.record.why or None,
+            shadow=place.shadow,
+            continued_from=place.continues.id if place.continues is not None else None,
         )
 
     def _settle(
@@ -342,8 +413,15 @@ class Attempt:
             sent_bytes=meter.sent_bytes,
             received_bytes=meter.received_bytes,
             provider_request_id=meter.request_id,
+            emulated=", ".join(meter.emulated) or None,
             **_tokens(usage),
         )
+
+
+def _late(message: str) -> Timeout:
+    error = Timeout(message)
+    error.of_deadline = True
+    return error
 
 
 def _tokens(usage: Usage | None) -> dict[str, int | None]:

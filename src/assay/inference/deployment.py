@@ -14,6 +14,7 @@ from assay.catalog.prices import CatalogPrice, price_of
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound
 from assay.errors import AssayError
+from assay.inference.breaker import Breaker
 from assay.inference.prompt import Prompt, compile_prompt, merge
 from assay.providers.provider import Attempted, Provider
 from assay.types import Request
@@ -27,7 +28,6 @@ class LiveDeployment:
         dialect: of an upstream that speaks one; None for engines in our own hands.
         model: catalogue entry; None when the catalogue does not know it.
         missing: why it cannot be called from here, if that is known already (no weights, say).
-        failures: attempts that failed since the last success.
     """
 
     name: str
@@ -36,11 +36,18 @@ class LiveDeployment:
     model: Model | None = None
     dialect: Outbound | None = None
     missing: AssayError | None = None
-    failures: int = 0
+    _breaker: Breaker | None = None
     _prompts: dict[str | None, Prompt] = field(default_factory=dict)
     _gate: asyncio.Semaphore | None = None
     _identity: dict[str, str] | None = None
     _price: CatalogPrice | None = None
+
+    @property
+    def breaker(self) -> Breaker:
+        """Keeps calls from a host that fails again and again."""
+        if self._breaker is None:
+            self._breaker = Breaker(self.config.breaker)
+        return self._breaker
 
     @property
     def gate(self) -> asyncio.Semaphore:
@@ -62,6 +69,25 @@ class LiveDeployment:
             settings = merge(self.config.settings, special) if special is not None else self.config.settings
             prompt = self._prompts[known] = compile_prompt(settings)
         return prompt
+
+    def continues(self, request: Request) -> bool:
+        """Whether it is known to go on with an answer whose beginning it is given.
+
+        A completion is nothing else. In a chat the model must be known to do so (catalogue: `prefill`) and the format,
+        or the host by its quirks, must be able to say it. A local engine that is held to a form of tool calls cannot.
+        """
+        dialect, quirks, prompt = self.config.dialect, self.config.quirks, self.prompt(request.kind)
+        if prompt.output is not None or prompt.sampling.reasoning_effort is not None:
+            return False
+        form = "completion" if prompt.style == "text" else request.form
+        if form == "completion":
+            return dialect in ("completions", "local")
+        if form != "chat" or self.model is None or self.model.prefill is not True:
+            return False
+        if dialect == "local":
+            return not request.tools
+        told = quirks.get("prefill_field") or (quirks.get("capabilities") or {}).get("prefill") == "keep"
+        return dialect == "anthropic" or bool(told)
 
     def may_pass_through(self, request: Request) -> bool:
         """Whether the client's own bytes may go upstream: same dialect, and nothing to apply."""

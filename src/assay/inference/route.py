@@ -20,7 +20,7 @@ class LiveRoute:
         label: the label of its requests that carry none; never lowers one.
         kind: the kind of requests that name none.
         deadline_s: deadline of requests that name none.
-        default: not written by a person: a deployment called by its own name.
+        continue_cut: an answer that breaks off is continued where that is known to work.
     """
 
     name: str
@@ -30,3 +30,4 @@ class LiveRoute:
     label: Label | None = None
     kind: str | None = None
     deadline_s: float | None = None
+    continue_cut: bool = True

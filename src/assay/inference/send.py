@@ -24,6 +24,11 @@ class Outcome:
     done: bool = False
     error: AssayError | None = None
 
+    def note(self, event: Event) -> None:
+        """Keep an event that has been handed on; bytes are not needed again."""
+        if not isinstance(event, Raw):
+            self.events.append(event)
+
     @property
     def ended(self) -> bool:
         """Whether it will say no more by itself."""
@@ -63,12 +68,14 @@ class Sending:
         try:
             async with aclosing(self._open(0, outcome.call)) as stream:
                 async for event in stream:
+                    if self.committed is not None:
+                        outcome.note(event)
+                        yield event
+                        continue
                     outcome.events.append(event)
                     if self._send.hold:
                         continue
-                    if self.committed is not None:
-                        yield event
-                    elif _begins(event):
+                    if _begins(event):
                         self.committed = 0
                         for ready in list(outcome.events):
                             yield ready
@@ -105,10 +112,12 @@ class Sending:
                 if event is None:
                     continue
                 outcome = self.outcomes[number]
-                outcome.events.append(event)
                 if self.committed == number:
+                    outcome.note(event)
                     yield event
-                elif streaming and self.committed is None and _begins(event):
+                    continue
+                outcome.events.append(event)
+                if streaming and self.committed is None and _begins(event):
                     self.committed = number
                     await _cancel([task for other, task in enumerate(tasks) if other != number])
                     for ready in list(outcome.events):

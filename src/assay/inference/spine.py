@@ -23,12 +23,14 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.preview import Preview, previews
 from assay.inference.recall import Recall
 from assay.inference.route import LiveRoute
+from assay.inference.shadows import Shadows
 from assay.inference.steps import Steps
 from assay.inference.targets import Targets
 from assay.inference.trace import Trace
 from assay.ledger.rows import RequestRow
 from assay.ledger.store import Ledger
 from assay.privacy.label import effective_label
+from assay.routing.protocol import Health
 from assay.types import Event, Failed, Folder, Label, Request, Response
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Spine:
         self.ledger = ledger
         self.engines = engines
         self._recall = Recall()
+        self._shadows = Shadows()
 
     @property
     def targets(self) -> dict[str, LiveDeployment | LiveRoute]:
@@ -116,8 +119,14 @@ class Spine:
         asked = _with_kind(request, route)
         return previews(self._targets, route, asked, effective_label(asked, route.label))
 
+    def health(self) -> dict[str, Health]:
+        """What is known of each deployment's host."""
+        now = time.monotonic()
+        return {name: one.breaker.health(now) for name, one in self.targets.items() if isinstance(one, LiveDeployment)}
+
     async def close(self) -> None:
-        """Let go of connections and local engines."""
+        """Let go of connections and local engines; shadows are cancelled."""
+        await self._shadows.close()
         for target in self.targets.values():
             if isinstance(target, LiveDeployment):
                 await target.provider.close()
@@ -141,6 +150,7 @@ class Spine:
         """
         trace = trace if trace is not None else Trace()
         route = self.route(target)
+        trace.target = target
         request = _with_kind(request, route)
         place = self._place(route, request, trace, options)
         steps = Steps(self._targets, self.ledger, route, request, place)
@@ -201,6 +211,7 @@ class Spine:
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),
             untouched=True,
             recall=self._recall,
+            shadows=self._shadows,
         )
 
 
@@ -244,6 +255,7 @@ def _row(
         reason=str(problem)[:2000] if problem is not None else None,
         answered_by=trace.answering.id if trace.answering else None,
         deployment=trace.answering.deployment if trace.answering else None,
+        why=(trace.answering.why or None) if trace.answering else None,
         engine_s=trace.engine_s,
         run_id=trace.run_id,
         sample_id=trace.sample_id,

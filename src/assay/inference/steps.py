@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -11,12 +12,13 @@ import msgspec
 
 from assay.errors import AssayError, ConfigError, NoCandidate, ProviderError, Refused, Timeout
 from assay.inference.attempt import Attempt, Place
+from assay.inference.continuation import Joint, obstacle
 from assay.inference.deployment import LiveDeployment
 from assay.inference.prompt import over
 from assay.inference.route import LiveRoute
 from assay.inference.send import Outcome, Sending
 from assay.inference.targets import Targets
-from assay.inference.trace import Record
+from assay.inference.trace import Record, Trace
 from assay.ledger.store import Ledger
 from assay.privacy.label import at_least
 from assay.routing import protocol
@@ -38,6 +40,9 @@ from assay.types import Event, Request, Response, fold
 MAX_STEPS = 200
 """A policy that has not come to an end after so many steps is broken."""
 
+MAX_RETRIES = 12
+"""Failed calls that one request may repeat, over all its routes."""
+
 
 class Steps:
     """Works through one route; `events` performs it.
@@ -56,6 +61,7 @@ class Steps:
         self._attempts: list[protocol.Attempt] = []
         self._outcomes: list[Outcome] = []
         self._opened: dict[int, Attempt | Steps] = {}  # by index of the attempt
+        self._shadows: list[Call] = []
         self._sends = 0
         self._committed: int | None = None
 
@@ -72,21 +78,28 @@ class Steps:
             self._check_deadline()
             step = policy.decide(self._state(candidates, money_left))
             if isinstance(step, Send):
-                self._check_send(step)
+                step = self._prepared(step)
                 sending = Sending(step, self._open, self._place.deadline)
                 async with aclosing(sending.live()) as live:
                     async for event in live:
                         self._commit(sending)
                         yield event
                 self._note(step, sending)
-                self._check_committed()
+                if (broken := self._broken_off()) is not None:
+                    async with aclosing(self._continued(broken, candidates)) as rest:
+                        async for event in rest:
+                            yield event
+                    self._cast_shadows()
+                    return
             elif isinstance(step, Check):
                 await self._check(step)
             elif isinstance(step, Answer):
                 for event in self._rest_of(step):
                     yield event
+                self._cast_shadows()
                 return
             elif isinstance(step, Refuse):
+                self._cast_shadows()
                 raise self._refusal(step)
             else:
                 raise self._broken(f"gave {step!r}, which is no step")
@@ -117,20 +130,19 @@ class Steps:
         return budget - spent.settled_usd - spent.held_usd
 
     def _state(self, candidates: tuple[str, ...], money_left_usd: float | None) -> State:
-        health = {
-            name: target.failures
-            for name in candidates
-            if isinstance(target := self._targets.by_name[name], LiveDeployment) and target.failures
-        }
+        known = ((name, self._targets.by_name[name]) for name in candidates)
+        now = time.monotonic()
+        health = {name: one.breaker.health(now) for name, one in known if isinstance(one, LiveDeployment)}
         return State(
-            request=self._request,
+            request=msgspec.structs.replace(self._request, label=self._place.label),
             candidates=candidates,
             attempts=tuple(self._attempts),
             deadline=self._place.deadline,
             snapshot=Snapshot(
                 now=asyncio.get_running_loop().time(),
                 seed=self._place.seed,
-                health=health,
+                health={name: one for name, one in health.items() if one.failures or one.state != "closed"},
+                retries_left=MAX_RETRIES - self._place.trace.retries,
                 money_left_usd=money_left_usd,
             ),
         )
@@ -149,6 +161,21 @@ class Steps:
 
     # ----------------------------------------------------------------------------------------- Send
 
+    def _prepared(self, step: Send) -> Send:
+        """The Send without its shadows, which wait for their turn. Whole answers are kept back until they are whole.
+
+        A client that gets no stream has had nothing of an answer that breaks off, so the policy may exchange it.
+        """
+        shadows = [call for call in step.calls if call.shadow]
+        if shadows:
+            self._shadows += shadows
+            step = msgspec.structs.replace(step, calls=tuple(call for call in step.calls if not call.shadow))
+        self._check_send(step)
+        self._place.trace.retries += sum(call.retry_of is not None for call in step.calls)
+        if len(step.calls) == 1 and not self._request.stream and not step.hold:
+            step = msgspec.structs.replace(step, hold=True)
+        return step
+
     def _check_send(self, step: Send) -> None:
         if not step.calls:
             raise self._broken("sends nothing")
@@ -165,24 +192,39 @@ class Steps:
     def _open(self, number: int, call: Call) -> AsyncGenerator[Event, None]:
         """The events of the call with this number in the Send that is being performed."""
         index = len(self._attempts) + number
-        target = self._targets.by_name.get(call.target)
-        place = replace(
+        opened = self._opened[index] = self._made(call, self._place_of(call, str(index)))
+        return opened.events()
+
+    def _place_of(self, call: Call, step: str) -> Place:
+        return replace(
             self._place,
-            path=f"{self._place.path}.{index}".lstrip("."),
+            path=f"{self._place.path}.{step}".lstrip("."),
             route=self._route.name,
             untouched=self._place.untouched and call.overrides is None,
+            why=(*self._place.why, call.why),
         )
+
+    def _made(self, call: Call, place: Place) -> Attempt | Steps:
+        target = self._targets.by_name.get(call.target)
         request = self._changed(call)
-        opened: Attempt | Steps
         if isinstance(target, LiveDeployment):
-            opened = Attempt(self._ledger, self._targets.constraints, target, request, place)
-        elif isinstance(target, LiveRoute):
+            return Attempt(self._ledger, self._targets.constraints, target, request, place)
+        if isinstance(target, LiveRoute):
             label = at_least(place.label, target.label)
-            opened = Steps(self._targets, self._ledger, target, request, replace(place, label=label))
-        else:
-            raise ConfigError(f"route {self._route.name!r} calls unknown {call.target!r}")
-        self._opened[index] = opened
-        return opened.events()
+            return Steps(self._targets, self._ledger, target, request, replace(place, label=label))
+        raise ConfigError(f"route {self._route.name!r} calls unknown {call.target!r}")
+
+    def _cast_shadows(self) -> None:
+        """Start the shadows, now that nobody waits for this route any more. A run is not compared with itself."""
+        trace = self._place.trace
+        alone = trace.run_id is not None or self._place.shadow
+        for number, call in enumerate(() if alone else self._shadows):
+            target = self._targets.by_name.get(call.target)
+            if isinstance(target, LiveDeployment) and target.gate.locked():
+                continue  # who has no place to spare is not asked for the sake of a comparison
+            shadow = Trace(request_id=trace.request_id)
+            place = replace(self._place_of(call, f"s{number}"), trace=shadow, deadline=None, shadow=True)
+            self._place.shadows.start(shadow, self._made(call, place).events)
 
     def _changed(self, call: Call) -> Request:
         changes = call.overrides
@@ -220,11 +262,54 @@ class Steps:
             )
         self._sends += 1
 
-    def _check_committed(self) -> None:
-        """What has been handed on cannot be taken back: if it broke off, so does the request."""
-        broken = self._outcomes[self._committed].error if self._committed is not None else None
-        if broken is not None:
-            raise broken
+    def _broken_off(self) -> AssayError | None:
+        """What ended an answer that has been handed on in part, and so cannot be exchanged."""
+        return self._outcomes[self._committed].error if self._committed is not None else None
+
+    # --------------------------------------------------------------------------------- continuation
+
+    async def _continued(self, error: AssayError, candidates: tuple[str, ...]) -> AsyncGenerator[Event, None]:
+        """The rest of the answer that broke off, by whoever can continue it.
+
+        Raises:
+            AssayError: nobody can; the request breaks off as its answer did.
+        """
+        index = self._committed or 0
+        events, broken = self._outcomes[index].events, self._opened[index]
+        if not isinstance(broken, Attempt) or not self._route.continue_cut:
+            raise error
+        for name in self._continuers(self._attempts[index].call.target, candidates):
+            so_far = msgspec.structs.replace(fold(events), finish=broken.finish)
+            if obstacle(self._request, so_far, error) is not None:
+                break
+            broken.record.so_far = so_far
+            call = Call(target=name, why=f"continued: {broken.record.deployment} broke off with {type(error).__name__}")
+            place = replace(self._place_of(call, str(len(self._opened))), continues=broken.record, untouched=False)
+            following = self._opened[len(self._opened)] = self._made(call, place)
+            assert isinstance(following, Attempt)  # noqa: S101 - continuers are deployments
+            joint = Joint(events, so_far.usage)
+            before = len(events)
+            try:
+                async with aclosing(following.events()) as stream:
+                    async for event in stream:
+                        if (told := joint.follow(event)) is not None:
+                            self.answering = following.record
+                            events.append(told)
+                            yield told
+                return
+            except AssayError as again:
+                if len(events) > before:
+                    broken, error = following, again
+        raise error
+
+    def _continuers(self, first: str, candidates: tuple[str, ...]) -> list[str]:
+        """Who may continue an answer of `first`: itself, then the route's other candidates."""
+        names = (first, *(name for name in candidates if name != first))
+        return [
+            name
+            for name in names
+            if isinstance(live := self._targets.by_name[name], LiveDeployment) and live.continues(self._request)
+        ]
 
     # -------------------------------------------------------------------------- Check, Answer, Refuse
 
@@ -241,6 +326,9 @@ class Steps:
         self._answered(step.attempt)
         if self._committed is None:
             self.answering = _record_of(self._opened[step.attempt])
+        if self.answering is not None and step.why:
+            self.answering.why = "; ".join(filter(None, [self.answering.why, step.why]))
+        if self._committed is None:
             return self._outcomes[step.attempt].events
         if self._committed != step.attempt:
             raise self._broken("answers twice: it must hold what it may exchange")
@@ -263,8 +351,10 @@ class Steps:
         """What a refusal is raised as: the provider's own error where nothing but errors came."""
         errors = [outcome.error for outcome in self._outcomes if outcome.error is not None]
         if errors and not any(attempt.ok for attempt in self._attempts):
-            errors[-1].add_note(step.reason)
-            return errors[-1]
+            # Who was not even asked says less than the last one that was.
+            telling = next((error for error in reversed(errors) if not _rests(error)), errors[-1])
+            telling.add_note(step.reason)
+            return telling
         return Refused(step.reason)
 
 
@@ -274,5 +364,17 @@ def _record_of(opened: Attempt | Steps) -> Record | None:
 
 def _failure_of(error: AssayError) -> Failure:
     retryable = isinstance(error, ProviderError) and error.retryable
-    retry_after_s = error.retry_after_s if isinstance(error, ProviderError) else None
-    return Failure(type(error).__name__, str(error), retryable, retry_after_s)
+    if not isinstance(error, ProviderError):
+        return Failure(type(error).__name__, str(error), retryable)
+    return Failure(
+        type(error).__name__,
+        str(error),
+        retryable,
+        error.retry_after_s,
+        status=error.status,
+        resting=error.resting,
+    )
+
+
+def _rests(error: AssayError) -> bool:
+    return isinstance(error, ProviderError) and error.resting

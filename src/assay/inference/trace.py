@@ -20,6 +20,10 @@ class Record:
 
     Attributes:
         path: place inside the request (`0`, `1`, `1.0` for the first attempt of a nested route).
+        model: of the deployment, in the catalogue's name.
+        why: the reason for calling it, in a few words.
+        continues: the attempt that broke off, whose answer this one went on with.
+        so_far: of an answer that broke off and was continued: what the client had of it.
         total_s, first_event_s: seconds from the start of the attempt.
         engine_s: CPU or GPU seconds of a local engine.
         load_s: seconds that it waited until a local engine had started; None = it was running.
@@ -31,6 +35,10 @@ class Record:
     id: str
     path: str
     deployment: str
+    model: str = ""
+    why: str = ""
+    continues: Record | None = None
+    so_far: Response | None = None
     response: Response | None = None
     error: AssayError | None = None
     cancelled: bool = False
@@ -46,6 +54,18 @@ class Record:
     emulated: tuple[str, ...] = ()
     exchange: Exchange | None = None
 
+    @property
+    def outcome(self) -> str:
+        """In a word or two; an answer that is still on its way is `answering`."""
+        if self.error is not None:
+            status = getattr(self.error, "status", None)
+            if getattr(self.error, "resting", False):
+                return f"{type(self.error).__name__} (left alone)"
+            return f"{type(self.error).__name__} ({status})" if status is not None else type(self.error).__name__
+        if self.cancelled:
+            return "cancelled"
+        return "answering" if self.response is None else "cached" if self.cached else "ok"
+
 
 @dataclass(slots=True)
 class Trace:
@@ -53,6 +73,8 @@ class Trace:
 
     Attributes:
         answering: the attempt whose answer the client gets; set before its first event is handed on.
+        target: the route or deployment that was called.
+        retries: failed calls that have been repeated so far.
         keep_exchanges: keep what goes over the wire, for a person who wants to see it.
         removed: `(candidate, reason)` of what the hard constraints took out, over all nested routes.
         pending: writes on their way to the ledger; awaited before the request counts as complete.
@@ -62,6 +84,8 @@ class Trace:
     run_id: str | None = None
     sample_id: str | None = None
     keep_exchanges: bool = False
+    target: str = ""
+    retries: int = 0
     started_at: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
     total_s: float | None = None
@@ -74,6 +98,11 @@ class Trace:
     def cached(self) -> bool:
         """Whether no model was called: every attempt was answered from the cache."""
         return bool(self.records) and all(record.cached for record in self.records)
+
+    @property
+    def tried(self) -> str:
+        """Each attempt with what came of it, in order: `small=Overloaded (529), frontier=ok`."""
+        return ", ".join(f"{record.deployment}={record.outcome}" for record in self.records)
 
     @property
     def warm_s(self) -> float | None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from assay.errors import LedgerError
 
-VERSION = 1
+VERSION = 2
 """What `pragma user_version` holds after migrating."""
 
 APPLICATION_ID = 0x61737379  # "assy": so that another program's database is not written into
@@ -38,16 +38,22 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         return
     connection.execute("begin immediate")
     try:
-        # Another process may have created it while this one waited for the lock.
-        if connection.execute("pragma user_version").fetchone()[0] < VERSION:
-            for statement in _statements(files("assay.ledger").joinpath("schema.sql").read_text("utf-8")):
+        # Another process may have done it while this one waited for the lock.
+        (version,) = connection.execute("pragma user_version").fetchone()
+        for script in _scripts(version):
+            for statement in _statements(files("assay.ledger").joinpath(script).read_text("utf-8")):
                 connection.execute(statement)
-            connection.execute(f"pragma application_id = {APPLICATION_ID}")
-            connection.execute(f"pragma user_version = {VERSION}")
+        connection.execute(f"pragma application_id = {APPLICATION_ID}")
+        connection.execute(f"pragma user_version = {max(version, VERSION)}")
         connection.execute("commit")
     except BaseException:
         connection.execute("rollback")
         raise
+
+
+def _scripts(version: int) -> list[str]:
+    """What brings a file of this version here: the whole schema for an empty one, else the steps that it lacks."""
+    return ["schema.sql"] if version == 0 else [f"version_{step}.sql" for step in range(version + 1, VERSION + 1)]
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -38,6 +38,9 @@ class Intent(Row, frozen=True, kw_only=True):
     reserved_usd: float | None
     run_id: str | None = None
     sample_id: str | None = None
+    why: str | None = None
+    shadow: bool = False
+    continued_from: str | None = None
 
 
 class Settlement(Row, frozen=True, kw_only=True):
@@ -62,6 +65,7 @@ class Settlement(Row, frozen=True, kw_only=True):
     sent_bytes: int | None = None
     received_bytes: int | None = None
     provider_request_id: str | None = None
+    emulated: str | None = None
 
 
 class Reply(Row, frozen=True, kw_only=True):
@@ -100,6 +104,7 @@ class RequestRow(Row, frozen=True, kw_only=True):
     engine_s: float | None = None
     run_id: str | None = None
     sample_id: str | None = None
+    why: str | None = None
 
 
 class RunRow(Row, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
--- The ledger, version 1. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
+-- The ledger, version 2. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
 -- NULL means not known, never 0.
 
 create table sessions (            -- one process that writes here
@@ -29,7 +29,8 @@ create table requests (            -- one call of inference.generate
   cached integer not null,
   cost_usd real,
   cost_basis text not null,         -- measured | bound | unknown | none
-  engine_s real
+  engine_s real,
+  why text                          -- the reasons for who answered, the outermost route's first
 ) strict;
 
 create table attempts (            -- one try at one deployment; the intent row is durable before the first byte
@@ -65,7 +66,11 @@ create table attempts (            -- one try at one deployment; the intent row 
   provider_request_id text,
   reserved_usd real,
   cost_usd real,
-  cost_basis text not null          -- held | measured | bound | unknown | none
+  cost_basis text not null,         -- held | measured | bound | unknown | none
+  why text,                         -- the reasons for this call, the outermost route's first
+  emulated text,                    -- what its upstream was not told as the client said it, by commas
+  shadow integer not null default 0, -- 1: for comparison only, its answer was shown to nobody
+  continued_from text               -- attempts.id: the one that broke off, whose answer this one goes on with
 ) strict;
 create index attempts_by_request on attempts (request_id);
 create index attempts_open on attempts (session_id) where outcome = 'running';

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from urllib.parse import urlsplit
 
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound, WireRequest
-from assay.errors import AuthFailed, MalformedReply
+from assay.dialects.event_borders import Borders, apart
+from assay.errors import AuthFailed, ConnectionFailed, MalformedReply, Timeout
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply, Transport
 from assay.types import Event, Raw
@@ -61,15 +62,17 @@ class HttpProvider:
                 (reply.headers[name] for name in _REQUEST_ID_HEADERS if name in reply.headers), None
             )
             if reply.status >= 400:
-                raise self._dialect.read_error(reply.status, reply.headers, await reply.start(MAX_ERROR_BYTES))
+                raise self._dialect.read_error(reply.status, reply.headers, await _error_body(reply))
             if reply.status >= 300:
                 error = MalformedReply(
                     f"the host answered with a redirect ({reply.status}); correct base_url", status=reply.status
                 )
                 error.retryable = False  # it would answer so again
                 raise error
-            read = self._streamed if _is_stream(reply) else self._whole
-            async with aclosing(read(reply, meter, tap=attempt.raw is not None)) as events:
+            streams = _is_stream(reply)
+            read = self._streamed if streams else self._whole
+            tap = attempt.raw is not None and streams == attempt.stream
+            async with aclosing(read(reply, meter, tap=tap)) as events:
                 async for event in events:
                     yield event
 
@@ -114,15 +117,35 @@ class HttpProvider:
 
     async def _streamed(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
         decoder = self._dialect.decoder()
-        async with aclosing(reply.chunks()) as chunks:
-            async for chunk in chunks:
-                meter.receive(chunk)
+        async with aclosing(self._pieces(reply, meter, whole=tap)) as pieces:
+            async for piece in pieces:
                 if tap:
-                    yield Raw(data=chunk)
-                for event in decoder.feed(chunk):
+                    yield Raw(data=piece)
+                for event in decoder.feed(piece):
                     yield event
         for event in decoder.close():
             yield event
+
+    async def _pieces(self, reply: Reply, meter: Meter, *, whole: bool) -> AsyncGenerator[bytes, None]:
+        """The body as it comes, up to a bound; `whole`: in whole events, and what may be an error apart from others.
+
+        A client that is given raw bytes must not be left in the middle of an event when its stream is cut, and must
+        not have an error with the text before it, for that text may yet be continued.
+        """
+        borders = Borders()
+        async with aclosing(reply.chunks()) as chunks:
+            async for chunk in chunks:
+                meter.receive(chunk)
+                if meter.received_bytes > MAX_REPLY_BYTES:
+                    raise _too_large(MAX_REPLY_BYTES)
+                if not whole:
+                    yield chunk
+                    continue
+                events = borders.feed(chunk)
+                for piece in apart(events) if b"error" in events else filter(None, (events,)):
+                    yield piece
+        if rest := borders.rest():
+            yield rest
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """A host proves nothing about its weights."""
@@ -131,6 +154,24 @@ class HttpProvider:
     async def close(self) -> None:
         """Close the shared connections; the next call opens new ones."""
         await self._transport.close()
+
+
+def _too_large(limit_bytes: int) -> MalformedReply:
+    error = MalformedReply(f"the answer is larger than {limit_bytes} bytes")
+    error.retryable = False  # asking again would not make it smaller
+    return error
+
+
+async def _error_body(reply: Reply) -> bytes:
+    """What comes of an error's body. Where it breaks off, the status has said what matters: it is no other error."""
+    body = bytearray()
+    with suppress(ConnectionFailed, Timeout, MalformedReply):
+        async with aclosing(reply.chunks()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) >= MAX_ERROR_BYTES:
+                    break
+    return bytes(body[:MAX_ERROR_BYTES])
 
 
 def _is_stream(reply: Reply) -> bool:

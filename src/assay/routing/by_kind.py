@@ -35,7 +35,9 @@ class ByKind(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             return Refuse(reason=f"{target!r}, proven for kind {state.request.kind!r}, may not serve this request")
         # The default kind is served as it was proven: with that kind's prompt.
         changes = Overrides(kind=self.default_kind) if state.request.kind not in self.kinds else None
-        return Send(calls=(Call(target=target, overrides=changes),))
+        proven = f"proven for kind {state.request.kind!r}"
+        reason = proven if changes is None else f"proven for the default kind {self.default_kind!r}"
+        return Send(calls=(Call(target=target, overrides=changes, why=reason),))
 
     def target(self, kind: str | None) -> str | None:
         """The candidate of a kind, or None."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from assay.routing.fallback import why
 from assay.routing.options import PolicyOptions, check_spec
-from assay.routing.protocol import Answer, Call, Check, Refuse, Send, State, Step
+from assay.routing.protocol import Answer, Attempt, Call, Check, Refuse, Send, State, Step
 
 
 class Cascade(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,12 +40,24 @@ class Cascade(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if last.ok and name not in last.checks:
                 return Check(name=name, attempt=last.index)
             if last.ok and last.checks[name].passed:
-                return Answer(attempt=last.index)
+                return Answer(attempt=last.index, why=f"check {name!r} passed")
         if tried < len(state.candidates):
-            return Send(calls=(Call(target=state.candidates[tried]),), hold=self._held(tried, len(state.candidates)))
+            call = Call(target=state.candidates[tried], why=_after(state.attempts, name))
+            return Send(calls=(call,), hold=self._held(tried, len(state.candidates)))
         failed = [a.checks[name].explanation for a in state.attempts if a.ok and name in a.checks]
         reasons = [f"check {name!r} failed: {text}" for text in failed]
         return Refuse(reason="; ".join([*reasons, *filter(None, [why(state.attempts)])]))
 
     def _held(self, place: int, count: int) -> bool:
         return self.last == "check" or place + 1 < count
+
+
+def _after(attempts: tuple[Attempt, ...], check: str) -> str:
+    """The reason of the next candidate: what became of those before it."""
+    told = [
+        f"{one.call.target} failed with {one.failure.brief}"
+        if one.failure
+        else f"check {check!r} failed on {one.call.target}"
+        for one in attempts
+    ]
+    return f"cascade: {', '.join(told)}" if told else "cascade: first choice"

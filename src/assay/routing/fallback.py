@@ -16,7 +16,7 @@ class Fixed(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True
     def decide(self, state: State) -> Step:
         """Send to the first candidate, then answer or refuse."""
         if not state.attempts:
-            return Send(calls=(Call(target=state.candidates[0]),))
+            return Send(calls=(Call(target=state.candidates[0], why="the only choice"),))
         last = state.attempts[-1]
         return Answer(attempt=last.index) if last.ok else Refuse(reason=why(state.attempts))
 
@@ -31,8 +31,17 @@ class Fallback(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=T
         if state.attempts and state.attempts[-1].ok:
             return Answer(attempt=state.attempts[-1].index)
         if len(state.attempts) < len(state.candidates):
-            return Send(calls=(Call(target=state.candidates[len(state.attempts)]),))
+            target = state.candidates[len(state.attempts)]
+            return Send(calls=(Call(target=target, why=after(state.attempts)),))
         return Refuse(reason=why(state.attempts))
+
+
+def after(attempts: tuple[Attempt, ...]) -> str:
+    """The reason of a call that follows these attempts: `first choice`, or which of them failed, and with what."""
+    failed = ", ".join(
+        f"{attempt.call.target} failed with {attempt.failure.brief}" for attempt in attempts if attempt.failure
+    )
+    return f"fallback: {failed}" if failed else "first choice"
 
 
 def why(attempts: tuple[Attempt, ...]) -> str:

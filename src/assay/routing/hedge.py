@@ -25,7 +25,11 @@ class Hedge(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Send all with their delays, then answer with the one that completed."""
         if not state.attempts:
             calls = tuple(
-                Call(target=candidate, start_after_s=place * self.after_s)
+                Call(
+                    target=candidate,
+                    start_after_s=place * self.after_s,
+                    why="hedge: first to begin" + (f", started {place * self.after_s:g} s later" if place else ""),
+                )
                 for place, candidate in enumerate(state.candidates)
             )
             return Send(calls=calls, until=FIRST_EVENT)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
-import msgspec
-
 from assay import plugins
+from assay.config.table import Section, read_table
 from assay.errors import ConfigError, did_you_mean
 from assay.routing.protocol import Policy
 
 
-class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PolicyOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of policies whose fields are the keys of their table. Policies without checks need no more."""
 
     kind: ClassVar[str]
@@ -22,28 +21,31 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """No check, unless the policy says otherwise."""
         return {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The candidates that the options name: none, unless the policy says otherwise."""
+        return ()
 
-def make_policy(table: Mapping[str, Any], where: str = "policy") -> Policy:
+
+def make_policy(table: Mapping[str, Any], where: str = "policy", candidates: Collection[str] | None = None) -> Policy:
     """The policy that a table describes: `{ kind = "cascade", check = "schema" }`.
 
     Args:
         table: the options; `kind` names the entry point in `assay.policies`.
         where: what messages name.
+        candidates: of the route; what the options name must be among them.
 
     Raises:
-        ConfigError: an unknown key or a wrong value.
+        ConfigError: an unknown key, a wrong value, or the name of one who is no candidate.
         PluginError: an unknown kind.
     """
     options = dict(table)
     made = plugins.load("assay.policies", str(options.pop("kind", "fallback")))
-    known = {field.name for field in msgspec.structs.fields(made)}
-    for key in options:
-        if key not in known:
-            raise ConfigError(f"unknown key '{where}.{key}' of policy {made.kind!r}; {did_you_mean(key, known)}")
-    try:
-        return cast(Policy, msgspec.convert(options, made, strict=True))
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigError(f"{where} ({made.kind}): {error}") from error
+    policy = cast(Policy, read_table(options, made, where))
+    for name in getattr(policy, "names", ()):
+        if candidates is not None and name not in candidates:
+            raise ConfigError(f"{where}: {name!r} is no candidate of this route; {did_you_mean(name, candidates)}")
+    return policy
 
 
 def check_spec(check: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

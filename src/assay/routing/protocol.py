@@ -30,12 +30,17 @@ class Call(Value, frozen=True, kw_only=True):
         overrides: what it changes in the request.
         start_after_s: delay. In a Send of several calls it ends early when a call before it has failed.
         retry_of: index of the failed attempt that this call repeats.
+        shadow: only for comparison. It starts when the answer of the others has ended, is recorded, and is never seen
+            again: not by the client, not among the attempts.
+        why: the reason for calling just this one, in a few words for a person.
     """
 
     target: str
     overrides: Overrides | None = None
     start_after_s: float = 0.0
     retry_of: int | None = None
+    shadow: bool = False
+    why: str = ""
 
 
 class Send(Value, frozen=True, kw_only=True):
@@ -62,9 +67,10 @@ class Check(Value, frozen=True, kw_only=True):
 
 
 class Answer(Value, frozen=True, kw_only=True):
-    """The answer of this attempt is the answer."""
+    """The answer of this attempt is the answer; `why` is told beside the reason of its call."""
 
     attempt: int
+    why: str = ""
 
 
 class Refuse(Value, frozen=True, kw_only=True):
@@ -84,11 +90,42 @@ class CheckOutcome(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why an attempt failed. `error` is the class name in `assay.errors`."""
+    """Why an attempt failed.
+
+    Attributes:
+        error: the class name in `assay.errors`.
+        status: of HTTP, where there was an answer.
+        resting: nothing was sent, for the deployment is left alone at the moment (its breaker).
+    """
 
     error: str
     message: str
     retryable: bool
+    retry_after_s: float | None = None
+    status: int | None = None
+    resting: bool = False
+
+    @property
+    def brief(self) -> str:
+        """In a few words: `Overloaded (529)`."""
+        if self.resting:
+            return f"{self.error} (left alone)"
+        return f"{self.error} ({self.status})" if self.status is not None else self.error
+
+
+class Health(NamedTuple):
+    """What is known of a deployment's host.
+
+    Attributes:
+        state: `closed` = it is called, `open` = it is left alone, `half-open` = one call tries.
+        failures: faults in a row.
+        reason: the last fault; empty when none counts.
+        retry_after_s: seconds until it is called again; None = it is called.
+    """
+
+    state: Literal["closed", "open", "half-open"]
+    failures: int = 0
+    reason: str = ""
     retry_after_s: float | None = None
 
 
@@ -123,14 +160,16 @@ class Snapshot(Value, frozen=True, kw_only=True):
     Attributes:
         now: seconds on the clock that `State.deadline` is told on.
         seed: the request's own random number; equal seeds give equal decisions.
-        health: consecutive failures of each deployment.
+        health: of each candidate that is a deployment with faults.
+        retries_left: how many more failed calls may be repeated, over all routes of the request.
         money_left_usd: of the month's budget; None = no budget.
         artefacts: versions of learned artefacts.
     """
 
     now: float
     seed: int
-    health: dict[str, int] = {}
+    health: dict[str, Health] = {}
+    retries_left: int = 1000
     money_left_usd: float | None = None
     artefacts: dict[str, str] = {}
 

@@ -47,7 +47,7 @@ class Retrying:
         return self.inner.decide(msgspec.structs.replace(state, attempts=visible))
 
     def _retries(self, state: State, visible: tuple[Attempt, ...]) -> Send | None:
-        if not state.attempts:
+        if not state.attempts or state.snapshot.retries_left <= 0:
             return None
         last_send = state.attempts[-1].send
         if any(attempt.ok for attempt in visible if attempt.send == last_send):
@@ -59,8 +59,18 @@ class Retrying:
             tries = self._tries(state.attempts, attempt)
             delay = self._delay_s(state, attempt, tries)
             late = state.deadline is not None and state.snapshot.now + delay >= state.deadline
-            if tries <= self.limits.get(attempt.call.target, 0) and not late and delay <= LONGEST_ASKED_S:
-                calls.append(msgspec.structs.replace(attempt.call, retry_of=attempt.index, start_after_s=delay))
+            # Whom its host's pause keeps from being called is waited for only where there is nobody else to ask.
+            elsewhere = attempt.failure.resting and len(state.candidates) > 1
+            if tries > self.limits.get(attempt.call.target, 0) or late or delay > LONGEST_ASKED_S or elsewhere:
+                continue
+            calls.append(
+                msgspec.structs.replace(
+                    attempt.call,
+                    retry_of=attempt.index,
+                    start_after_s=delay,
+                    why=f"{attempt.call.why}; retry {tries} after {attempt.failure.brief}".lstrip("; "),
+                )
+            )
         return _again(calls, state.attempts[-1]) if calls else None
 
     @staticmethod

@@ -39,6 +39,7 @@ class Vote(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True)
                     overrides=Overrides(
                         sampling=Sampling(seed=self._seed(state, number), temperature=self.temperature)
                     ),
+                    why=f"vote: {number + 1} of {self.n}",
                 )
                 for number in range(self.n)
             )
@@ -46,8 +47,9 @@ class Vote(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True)
         votes = [(attempt.index, ballot(attempt.response)) for attempt in state.attempts if attempt.response]
         if not votes:
             return Refuse(reason=why(state.attempts))
-        [(winner, _)] = Counter(text for _, text in votes).most_common(1)
-        return Answer(attempt=next(index for index, text in votes if text == winner))
+        [(winner, count)] = Counter(text for _, text in votes).most_common(1)
+        chosen = next(index for index, text in votes if text == winner)
+        return Answer(attempt=chosen, why=f"{count} of {len(votes)} agree")
 
     @staticmethod
     def _seed(state: State, number: int) -> int:

@@ -123,7 +123,9 @@ class TestBrokenPolicies:
         """After an answer has been handed on, a second live Send is an error and is not even sent."""
         events = [
             event
-            async for event in rogue(ab, lambda s: second if s.attempts else Send(calls=(A,))).generate(ask(), "r")
+            async for event in rogue(ab, lambda s: second if s.attempts else Send(calls=(A,))).generate(
+                ask(stream=True), "r"
+            )
         ]
         assert text_of_events(events) == "from a"
         assert isinstance(events[-1], Failed)
@@ -138,19 +140,28 @@ class TestBrokenPolicies:
             return steps[len(state.attempts)]
 
         spine = rogue(ab, decide)
-        events = [event async for event in spine.generate(ask(), "r")]
+        events = [event async for event in spine.generate(ask(stream=True), "r")]
         assert text_of_events(events) == "from a"
         assert isinstance(events[-1], Failed)
         with pytest.raises(ConfigError, match="answers twice"):
-            await spine.answer(ask(), "r")
+            await spine.answer(ask(stream=True), "r")
 
     async def test_refusal_after_the_stream(self, ab: Spine) -> None:
         """A refusal that comes after an answer was handed on ends the stream with `Failed`."""
         policy = rogue(ab, lambda s: Refuse(reason="changed my mind") if s.attempts else Send(calls=(A,)))
-        events = [event async for event in policy.generate(ask(), "r")]
+        events = [event async for event in policy.generate(ask(stream=True), "r")]
         assert isinstance(events[-1], Failed)
         with pytest.raises(Refused, match="changed my mind"):
-            await policy.answer(ask(), "r")
+            await policy.answer(ask(stream=True), "r")
+
+    async def test_a_whole_answer_is_handed_on_when_it_is_whole(self, ab: Spine) -> None:
+        """A client that wants no stream has had nothing before the answer: the policy may still take another."""
+
+        def decide(state: State) -> Step:
+            steps = (Send(calls=(A,)), Send(calls=(B,)), Answer(attempt=1))
+            return steps[len(state.attempts)]
+
+        assert (await rogue(ab, decide).answer(ask(), "r")).text == "from b"
 
 
 class TestSteps:
@@ -203,19 +214,21 @@ class TestSteps:
         assert seeds[3] != seeds[4]
 
     async def test_health_counts_failures_until_a_success(self, make_spine: MakeSpine) -> None:
-        """The snapshot tells consecutive failures of each deployment."""
+        """The snapshot tells the faults in a row of each deployment's host; a client's mistake is none."""
         seen: list[dict[str, int]] = []
 
         def decide(state: State) -> Step:
-            seen.append(state.snapshot.health)
+            seen.append({name: one.failures for name, one in state.snapshot.health.items()})
             return Refuse(reason="done") if state.attempts else Send(calls=(A,), hold=True)
 
-        script = {"rules": [{"error": "BadRequest", "times": 2}, {"answer": "fine"}]}
+        script = {
+            "rules": [{"error": "ProviderFault", "times": 2}, {"error": "BadRequest", "times": 1}, {"answer": "fine"}]
+        }
         spine = rogue(make_spine(scripted("a", "b"), {"a.json": script, "b.json": said()}), decide)
-        for _ in range(3):
+        for _ in range(4):
             with pytest.raises(AssayError):
                 await spine.answer(ask(), "r")
-        assert seen == [{}, {"a": 1}, {"a": 1}, {"a": 2}, {"a": 2}, {}]
+        assert seen == [{}, {"a": 1}, {"a": 1}, {"a": 2}, {"a": 2}, {"a": 2}, {"a": 2}, {}]
 
     async def test_unknown_target_names_the_nearest(self, ab: Spine) -> None:
         """A name that is not configured is a ConfigError that names the nearest."""
@@ -333,7 +346,7 @@ class TestDeadlines:
     async def test_deadline_after_the_first_event(self, make_spine: MakeSpine) -> None:
         """A stream that is cut ends with a `Failed` event that names the Timeout."""
         spine = make_spine(scripted("a"), {"a.json": said("one two three", chunk_delay_s=0.08)})
-        events: list[Event] = [event async for event in spine.generate(ask(deadline_s=0.2), "a")]
+        events: list[Event] = [event async for event in spine.generate(ask(deadline_s=0.2, stream=True), "a")]
         assert text_of_events(events).startswith("one")
         assert isinstance(events[-1], Failed)
         assert events[-1].error == "Timeout"

@@ -171,7 +171,7 @@ class TestMiss:
     async def test_cancelled_calls_are_not_kept(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
         """Half an answer is never served."""
         spine = make_spine(toml(), {"m.json": {"rules": [{"answer": "one two", "chunk_delay_s": 0.03}]}})
-        stream = spine.generate(ask(), "m", None, CACHED)
+        stream = spine.generate(ask(stream=True), "m", None, CACHED)
         await anext(stream)
         await anext(stream)
         await stream.aclose()

@@ -118,7 +118,7 @@ class TestEach:
 
     async def test_folded(self, case: Case, spine: Spine, ledger: SqliteLedger) -> None:
         """The whole answer, each attempt a settled row, and nothing held."""
-        response = await spine.answer(ask(kind="sql"), "r")
+        response = await spine.answer(ask(kind="sql", stream=True), "r")
         assert response.text == case.text
         found = rows(ledger.path)
         assert len(found) == case.attempts
@@ -135,7 +135,7 @@ class TestEach:
         """A live stream's first event comes before its last is produced; a held one delivers nothing before its end."""
         trace = Trace()
         arrivals: list[tuple[float, Event, set[str]]] = []
-        async for event in spine.generate(ask(kind="sql"), target, trace):
+        async for event in spine.generate(ask(kind="sql", stream=True), target, trace):
             arrivals.append((time.monotonic(), event, {row["outcome"] for row in rows(ledger.path)}))
         events = [event for _, event, _ in arrivals]
         assert text_of_events(events) == case.text
@@ -164,7 +164,7 @@ class TestEach:
         started = asyncio.Event()
 
         async def read() -> None:
-            async with aclosing(spine.generate(ask(kind="sql"), target)) as events:
+            async with aclosing(spine.generate(ask(kind="sql", stream=True), target)) as events:
                 started.set()
                 async for _ in events:
                     if by == "closing" and when == "first event":
@@ -194,7 +194,7 @@ class TestEach:
         """Cancelled after any number of turns of the loop, also while a hold is written, all is settled."""
         before = asyncio.all_tasks()
         for turns in range(40):
-            task = asyncio.create_task(spine.answer(ask(kind="sql"), "r"))
+            task = asyncio.create_task(spine.answer(ask(kind="sql", stream=True), "r"))
             for _ in range(turns):
                 await asyncio.sleep(0)
             await asyncio.sleep(turns * 0.0001)

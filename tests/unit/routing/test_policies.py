@@ -73,12 +73,21 @@ def state(
 
 
 def decided(policy: Policy, of: State) -> Any:
-    """The step, after making sure that deciding is pure: the same step thrice, and nothing changed."""
+    """The step without its reasons, after making sure that deciding is pure: the same step thrice, nothing changed."""
     before = msgspec.json.encode(of)
     steps = [policy.decide(of) for _ in range(3)]
     assert steps[0] == steps[1] == steps[2]
     assert msgspec.json.encode(of) == before
-    return steps[0]
+    return unreasoned(steps[0])
+
+
+def unreasoned(step: Any) -> Any:
+    """A step without the reasons that it gives to a person."""
+    if isinstance(step, Answer):
+        return msgspec.structs.replace(step, why="")
+    if isinstance(step, Send):
+        return msgspec.structs.replace(step, calls=tuple(msgspec.structs.replace(one, why="") for one in step.calls))
+    return step
 
 
 POLICIES: list[Policy] = [

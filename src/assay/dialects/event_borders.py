@@ -1,0 +1,61 @@
+"""Where a stream of server-sent events may be cut: after whole events, without reading them."""
+
+from __future__ import annotations
+
+import re
+
+from assay.dialects.sse import MAX_EVENT_BYTES
+from assay.errors import MalformedReply
+
+__all__ = ["Borders", "apart"]
+
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_LONGEST = 4
+_EVENT = re.compile(rb"(?s).+?(?:\n\n|\r\n\r\n|\r\r|\Z)")
+
+
+class Borders:
+    """Gives the bytes of a stream up to the last border between two events; the cost is linear in the bytes."""
+
+    def __init__(self) -> None:
+        self._open: list[bytes] = []  # of the event that has not ended yet
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes that `data` completes to whole events; empty where it ends none.
+
+        Raises:
+            MalformedReply: one event is larger than the bound.
+        """
+        if not self._open and data.endswith(b"\n\n"):
+            return data
+        tail = b"".join(self._open[-_LONGEST:])[-_LONGEST:] if self._open else b""
+        border = _last_border(tail + data) - len(tail)
+        if border <= 0:
+            self._keep(data)
+            return b""
+        whole = b"".join((*self._open, data[:border]))
+        self._open, self._size = [], 0
+        if data[border:]:
+            self._keep(data[border:])
+        return whole
+
+    def rest(self) -> bytes:
+        """What has not been completed."""
+        return b"".join(self._open)
+
+    def _keep(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > MAX_EVENT_BYTES:
+            raise MalformedReply(f"one event of the stream is larger than {MAX_EVENT_BYTES} bytes")
+        self._open.append(data)
+
+
+def apart(data: bytes) -> list[bytes]:
+    """Whole events, each in bytes of its own."""
+    return _EVENT.findall(data)
+
+
+def _last_border(data: bytes) -> int:
+    """The place after the last blank line; 0 without one."""
+    return max(at + len(blank) if (at := data.rfind(blank)) >= 0 else 0 for blank in _BLANK_LINES)

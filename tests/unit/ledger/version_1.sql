@@ -1,0 +1,126 @@
+-- The ledger, version 1. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
+-- NULL means not known, never 0.
+
+create table sessions (            -- one process that writes here
+  id text primary key,
+  host text not null,
+  pid integer not null,
+  process_started_at real not null, -- with the pid: is that very process still alive?
+  started_at real not null,
+  closed_at real,
+  ended text                        -- closed | crashed
+) strict;
+
+create table requests (            -- one call of inference.generate
+  id text primary key,
+  session_id text not null,
+  target text not null,             -- the route or deployment that was called
+  kind text,
+  label text not null,
+  run_id text,
+  sample_id text,
+  started_at real not null,
+  total_s real,
+  outcome text not null,            -- answered | refused | failed | cancelled
+  reason text,
+  answered_by text,                 -- attempts.id
+  deployment text,
+  attempts integer not null,
+  cached integer not null,
+  cost_usd real,
+  cost_basis text not null,         -- measured | bound | unknown | none
+  engine_s real
+) strict;
+
+create table attempts (            -- one try at one deployment; the intent row is durable before the first byte
+  id text primary key,
+  request_id text not null,
+  session_id text not null,
+  path text not null,               -- place inside the request: 0, 1, 1.0 (nested route) ...
+  run_id text,
+  sample_id text,
+  route text not null,
+  deployment text not null,
+  model text not null,
+  dialect text not null,
+  kind text,
+  label text not null,
+  started_at real not null,
+  first_event_s real,
+  total_s real,
+  outcome text not null,            -- running | ok | error | cancelled | cached | lost
+  error text,                       -- class in assay.errors
+  message text,
+  status integer,                   -- HTTP
+  finish text,
+  passed_through integer not null,
+  input_tokens integer,             -- OpenAI's convention: includes cached, output includes reasoning
+  cached_tokens integer,
+  cache_write_tokens integer,
+  output_tokens integer,
+  reasoning_tokens integer,
+  engine_s real,                    -- CPU or GPU seconds of a local engine
+  sent_bytes integer,
+  received_bytes integer,
+  provider_request_id text,
+  reserved_usd real,
+  cost_usd real,
+  cost_basis text not null          -- held | measured | bound | unknown | none
+) strict;
+create index attempts_by_request on attempts (request_id);
+create index attempts_open on attempts (session_id) where outcome = 'running';
+create index attempts_by_time on attempts (started_at);
+
+create table spend (               -- what budgets are checked against
+  scope text not null,
+  period text not null,             -- 2026-11
+  settled_usd real not null default 0,
+  held_usd real not null default 0,
+  primary key (scope, period)
+) strict, without rowid;
+
+create table replies (             -- the spine's cache; may be deleted at any time
+  key text primary key,
+  created_at real not null,
+  attempt_id text not null,
+  response blob not null
+) strict, without rowid;
+
+create table runs (                -- one execution of a suite against one target
+  id text primary key,
+  suite text not null,
+  suite_digest text not null,
+  target text not null,
+  target_digest text not null,
+  config_digest text not null,
+  seed integer not null,
+  created_at real not null,
+  finished_at real,
+  version text not null
+) strict;
+create index runs_by_identity on runs (suite_digest, target, target_digest, seed);
+
+create table results (             -- one sample of a run
+  run_id text not null,
+  sample_id text not null,
+  kind text not null,
+  request_id text,
+  value real,                       -- NULL = unscored, with the reason in `unscored`
+  unscored text,
+  scores blob not null,
+  answer text,
+  latency_s real,                   -- NULL for an answer from the cache
+  engine_s real,
+  cost_usd real,
+  cost_basis text not null,
+  cached integer not null,
+  created_at real not null,
+  primary key (run_id, sample_id)
+) strict, without rowid;
+
+create table decisions (
+  id text primary key,
+  created_at real not null,
+  suite text not null,
+  body blob not null
+) strict;
