@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.wire import shared
-from benchmarks.wire_fields import load
+from benchmarks.wire_formats import load
 
 DATA, HARNESS = shared() / "data" / "wire", shared() / "measure" / "wire"
 HERE = DATA.is_dir() and HARNESS.is_dir()
