@@ -10,6 +10,7 @@ from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
 from assay.gateway.visit import Field, Send, Visit
+from assay.inference.cache import events_of
 from assay.inference.spine import Spine, failure_of
 from assay.types import Event, Failed, Folder, Raw, Request
 
@@ -26,6 +27,7 @@ class Call:
         self._visit = visit
         self._send = send
         self._trace = visit.trace
+        self._caught_up = False
         self._encoder: Encoder | None = None  # of a stream that has begun and not ended
 
     async def serve(self) -> None:
@@ -59,6 +61,17 @@ class Call:
     @property
     def _passed_through(self) -> bool:
         return self._trace.answering is not None and self._trace.answering.passed_through
+
+    def _catch_up(self, encoder: Encoder, event: Event) -> None:
+        """Tell an encoder that takes over from raw bytes what the client has had: a cut answer goes on, or ends."""
+        answering = self._trace.answering
+        ending = isinstance(event, Failed)
+        raw = answering if ending or answering is None else answering.continues
+        if self._caught_up or raw is None or raw.so_far is None or not raw.passed_through:
+            return
+        self._caught_up = True
+        for had in events_of(raw.so_far):
+            encoder.encode(had)
 
     def _headers(self, content_type: str, *, complete: bool) -> list[Field]:
         return [
@@ -107,6 +120,7 @@ class Call:
             if isinstance(event, Raw):
                 data = event.data if self._passed_through else b""
             else:
+                self._catch_up(encoder, event)
                 failed = failed or isinstance(event, Failed)
                 data = b"" if self._passed_through and not isinstance(event, Failed) else encoder.encode(event)
             if data:

@@ -16,6 +16,7 @@ KIND = "x-assay-kind"
 LABEL = "x-assay-label"
 SESSION = "x-assay-session"
 DEADLINE = "x-assay-deadline-s"
+MAX_VALUE_CHARS = 1000
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request, dialect: Inbound) -> Request:
@@ -58,17 +59,27 @@ def _seconds(text: str) -> float:
 
 
 def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]:
-    """Who answered, after how long a wait for its engine and how many attempts and, once it is known, at what cost."""
-    headers = [(b"x-assay-request-id", trace.request_id.encode())]
-    if trace.answering is not None:
-        headers.append((b"x-assay-deployment", trace.answering.deployment.encode("latin-1", "replace")))
-        if trace.answering.emulated:
-            headers.append((b"x-assay-emulated", ", ".join(trace.answering.emulated).encode("latin-1", "replace")))
-        if trace.answering.load_s is not None:
-            headers.append((b"x-assay-load-s", f"{trace.answering.load_s:.3f}".encode()))
-    headers.append((b"x-assay-attempts", str(len(trace.records)).encode()))
+    """Who answered and why, after which attempts and how long a wait for its engine and, once known, at what cost.
+
+    Without an answer: what was called and which attempts were made. What a header cannot hold is replaced or cut.
+    """
+    told = {"request-id": trace.request_id, "route": trace.target, "attempts": str(len(trace.records))}
+    if trace.records:
+        told["tried"] = trace.tried
+    if (answering := trace.answering) is not None:
+        told |= {"deployment": answering.deployment, "model": answering.model, "reason": answering.why}
+        told["emulated"] = ", ".join(answering.emulated)
+        if answering.load_s is not None:
+            told["load-s"] = f"{answering.load_s:.3f}"
     if complete:
         usd, basis = trace.cost
-        headers.append((b"x-assay-cost-usd", f"{usd:.8f}".encode() if usd is not None else b"unknown"))
-        headers.append((b"x-assay-cost-basis", basis.encode()))
-    return headers
+        told |= {"cost-usd": f"{usd:.8f}" if usd is not None else "unknown", "cost-basis": basis}
+    return [(f"x-assay-{name}".encode(), _header_value(value)) for name, value in told.items() if value]
+
+
+def _header_value(text: str) -> bytes:
+    """Text that is safe in a header: one line of Latin-1, of a bounded length."""
+    safe = "".join(char if char.isprintable() else " " for char in text).strip()
+    if len(safe) > MAX_VALUE_CHARS:
+        safe = safe[: MAX_VALUE_CHARS - 3] + "..."
+    return safe.encode("latin-1", "replace")

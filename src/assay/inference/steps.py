@@ -276,9 +276,11 @@ class Steps:
         """
         index = self._committed or 0
         events, broken = self._outcomes[index].events, self._opened[index]
-        if not isinstance(broken, Attempt) or not self._route.continue_cut:
+        if not isinstance(broken, Attempt):  # a route inside this one has seen to it
             raise error
-        for name in self._continuers(self._attempts[index].call.target, candidates):
+        broken.record.so_far = fold(events)
+        names = self._continuers(self._attempts[index].call.target, candidates) if self._route.continue_cut else []
+        for name in names:
             so_far = msgspec.structs.replace(fold(events), finish=broken.finish)
             if obstacle(self._request, so_far, error) is not None:
                 break

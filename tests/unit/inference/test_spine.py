@@ -224,7 +224,8 @@ class TestSteps:
         script = {
             "rules": [{"error": "ProviderFault", "times": 2}, {"error": "BadRequest", "times": 1}, {"answer": "fine"}]
         }
-        spine = rogue(make_spine(scripted("a", "b"), {"a.json": script, "b.json": said()}), decide)
+        spine = make_spine(scripted("a", "b", more="retries = 0"), {"a.json": script, "b.json": said()})
+        spine = rogue(spine, decide)
         for _ in range(4):
             with pytest.raises(AssayError):
                 await spine.answer(ask(), "r")
