@@ -12,7 +12,8 @@ names the form of the reasoning: `reasoning` (OpenRouter, Groq) or `thinking` (M
 default is `reasoning_content`.
 
 Pieces of one `reasoning_details` entry are put together and handed out as one `OpaqueDelta` when the entry is
-complete; its text goes out at once.
+complete; its text goes out at once. The number of a maker's entry is the block of both, so that each signature has its
+own text.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, ClassVar
 
 from assay.dialects.chat_calls import OpenCalls
 from assay.dialects.chat_parts import DIALECT, image_part, thinking_text
-from assay.dialects.chat_reasoning import REASONING
+from assay.dialects.chat_reasoning import REASONING, TEXTS, detail_text, is_numbered
 from assay.dialects.chat_usage import read_usage
 from assay.dialects.chunk_stream import read_answer
 from assay.dialects.fields import MARK
@@ -70,7 +71,6 @@ _DELTA = {
     "role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
     "reasoning_details", "annotations", "audio", "images",
 }  # fmt: skip
-_GROWING = ("text", "summary")  # what comes in pieces in an entry of reasoning_details
 
 
 def read_response(body: bytes) -> list[Event]:
@@ -289,10 +289,16 @@ class Reader:
             elif text:
                 self._name_reasoning("reasoning", out)
         details = delta.get("reasoning_details") or ()
-        if not text and details:
-            text = "".join(_string(entry.get(key) or "") for entry in details for key in _GROWING)
+        told = "".join(detail_text(entry) for entry in details)
+        text = _string(text or told)
+        if text == told and details and all(is_numbered(entry) for entry in details):
+            for entry in details:
+                self._take_detail(choice, entry, out)
+                if detail_text(entry):
+                    out.append(ReasoningDelta(text=detail_text(entry), choice=choice.index, block=entry["index"]))
+            return
         if text:
-            out.append(ReasoningDelta(text=_string(text), choice=choice.index))
+            out.append(ReasoningDelta(text=text, choice=choice.index))
         for entry in details:
             self._take_detail(choice, entry, out)
 
@@ -316,14 +322,15 @@ class Reader:
             choice.details = dict(entry)
             return
         for key, value in entry.items():
-            if key in _GROWING and isinstance(value, str):
+            if key in TEXTS and isinstance(value, str):
                 before[key] = (before.get(key) or "") + value
             elif value is not None or key not in before:
                 before[key] = value
 
     def _flush_details(self, choice: Choice, out: list[Event]) -> None:
         if choice.details is not None:
-            out.append(OpaqueDelta(data=choice.details, choice=choice.index))
+            block = choice.details["index"] if is_numbered(choice.details) else None
+            out.append(OpaqueDelta(data=choice.details, choice=choice.index, block=block))
             choice.details = None
 
     def _flush(self, choice: Choice, out: list[Event]) -> None:

@@ -15,16 +15,30 @@ from assay.dialects.fields import MARK, Fields
 from assay.dialects.opaque import ANTHROPIC, GEMINI, RESPONSES, made_by
 from assay.types import OpaqueDelta, Reasoning, ReasoningDelta
 
-__all__ = ["REASONING", "Thoughts", "entries", "is_makers", "read_reasoning", "stands_behind_text"]
+__all__ = [
+    "REASONING", "TEXTS", "Thoughts", "detail_text", "entries", "is_makers", "is_numbered", "read_reasoning",
+    "stands_behind_text",
+]  # fmt: skip
 
 REASONING = MARK + "reasoning"
 _MAKERS = (ANTHROPIC, RESPONSES, GEMINI)
-_TEXTS = ("text", "summary")
+TEXTS = ("text", "summary")
+"""Fields of an entry that hold text, and come in pieces in a stream."""
 
 
 def is_makers(entry: Mapping[str, Any]) -> bool:
     """Whether the entry is a maker's own, which nobody else can read."""
     return any(made_by(entry, maker) for maker in _MAKERS)
+
+
+def is_numbered(entry: Mapping[str, Any]) -> bool:
+    """Whether the entry is a maker's own, with its place among all of them."""
+    return is_makers(entry) and type(entry.get("index")) is int
+
+
+def detail_text(entry: Mapping[str, Any]) -> str:
+    """The readable text of an entry."""
+    return next((value for key in TEXTS if isinstance(value := entry.get(key), str) and value), "")
 
 
 def stands_behind_text(part: Reasoning) -> bool:
@@ -35,7 +49,7 @@ def stands_behind_text(part: Reasoning) -> bool:
 def entries(text: str, opaque: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The entries of one part for `reasoning_details`, the makers' with the part's text."""
     found = list(opaque)
-    if not text or any(_text(entry) for entry in found):
+    if not text or any(detail_text(entry) for entry in found):
         return found
     for place, entry in enumerate(found):
         if not is_makers(entry):
@@ -119,10 +133,6 @@ def _parts(details: list[dict[str, Any]]) -> list[Reasoning]:
         ):
             parts[-1] = Reasoning(text=parts[-1].text, opaque=(*parts[-1].opaque, entry))
         else:
-            parts.append(Reasoning(text=_text(entry), opaque=(entry,)))
+            parts.append(Reasoning(text=detail_text(entry), opaque=(entry,)))
         open_summary = entry.get("type") == "reasoning.summary"
     return parts
-
-
-def _text(entry: Mapping[str, Any]) -> str:
-    return next((value for key in _TEXTS if isinstance(value := entry.get(key), str) and value), "")

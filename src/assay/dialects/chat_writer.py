@@ -24,7 +24,7 @@ from assay.dialects.chat_parts import DIALECT, image_wire, write_part
 from assay.dialects.chat_reasoning import REASONING, Thoughts, entries
 from assay.dialects.chat_usage import write_usage
 from assay.dialects.citations import to_chat
-from assay.dialects.fields import merge
+from assay.dialects.fields import merge, unmarked
 from assay.dialects.openai_errors import write_failed
 from assay.dialects.sse import DONE, write_event
 from assay.types import (
@@ -210,6 +210,7 @@ class ChunkEncoder:
                 self._failed = True
                 return write_event(msgspec.json.encode({"error": write_failed(event)}))
             case Finished():
+                self._fresh |= unmarked(event.extra) if event.choice == 0 else {}
                 return self._chunk([self._finish(event)])
             case Logprobs():
                 return self._chunk([self._logprobs(event)])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.dialects.opaque import ANTHROPIC
 from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import MalformedReply
 from assay.types import (
@@ -193,6 +194,33 @@ def test_signatures_are_whole() -> None:
     detail = {"type": "reasoning.text", "index": 0, "text": "ab", "signature": "s"}
     assert streamed.parts == (Reasoning(text="ab", opaque=(detail, blob)), Text(text="x"))
     assert streamed.parts == whole({"reasoning": "ab", "reasoning_details": [detail, blob], "content": "x"}).parts
+
+
+def test_each_signature_of_a_maker_keeps_its_own_text() -> None:
+    """Trap 3, 4: numbered entries of a known maker are parts of their own, whole and streamed."""
+
+    def piece(index: int, **fields: str) -> dict[str, Any]:
+        entry = {"type": "reasoning.text", "format": ANTHROPIC, "index": index, **fields}
+        return {"reasoning": fields.get("text"), "reasoning_details": [entry]}
+
+    streamed = fold(
+        deltas(
+            piece(0, text="a"),
+            piece(0, text="b"),
+            piece(0, signature="s"),
+            piece(1, text="c"),
+            piece(1, signature="t"),
+            {"content": "x"},
+        )
+    )
+    details = [piece(0, text="ab", signature="s"), piece(1, text="c", signature="t")]
+    entries = [detail["reasoning_details"][0] for detail in details]
+    assert streamed.parts == (
+        Reasoning(text="ab", opaque=(entries[0],)),
+        Reasoning(text="c", opaque=(entries[1],)),
+        Text(text="x"),
+    )
+    assert streamed.parts == whole({"reasoning": "abc", "reasoning_details": entries, "content": "x"}).parts
 
 
 def test_details_alone_give_the_text() -> None:

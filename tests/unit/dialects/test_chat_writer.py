@@ -354,6 +354,13 @@ def test_late_fields_are_not_lost() -> None:
     assert chunks(BEGIN, STOP, Begin(extra={"timings": {"a": 1}}))[-1]["timings"] == {"a": 1}
 
 
+def test_what_another_format_says_at_the_end_goes_out_too() -> None:
+    """Fields that came with the end of the answer stand at the top, whole and streamed."""
+    end = Finished(finish=Finish(kind="stop", native="STOP"), extra={"groundingMetadata": {"a": 1}})
+    assert written(fold([BEGIN, end]))["groundingMetadata"] == {"a": 1}
+    assert chunks(BEGIN, end)[0]["groundingMetadata"] == {"a": 1}
+
+
 def test_a_failure_ends_the_stream_without_the_marker() -> None:
     """A client must not take a failed stream for a complete one; a key in a message is not shown."""
     native = {"message": "busy", "code": 503, "x": 1}
