@@ -107,7 +107,7 @@ def test_head_comes_once_and_fills_up() -> None:
 
 
 def test_tool_calls() -> None:
-    """Pieces of parallel calls are joined by number; empty pieces are legal."""
+    """Trap 17: pieces of parallel calls are joined by number; empty pieces are legal."""
     events = deltas(
         {"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": '{"x"'}}]},
@@ -248,7 +248,7 @@ def test_mistral_content_lists() -> None:
 
 
 def test_refusals_notes_and_logprobs() -> None:
-    """Refusals, citations and log-probabilities have events of their own."""
+    """Trap 10: refusals, citations and log-probabilities have events of their own."""
     note = {"type": "url_citation", "url": "u"}
     assert deltas({"refusal": "n"}, {"refusal": "o"}, {"annotations": [note]})[:-1] == [
         RefusalDelta(text="n"), RefusalDelta(text="o"), Annotation(data=note),
@@ -345,7 +345,7 @@ def test_unknown_fields_are_kept() -> None:
     ],
 )
 def test_usage_under_its_names(native: dict[str, Any], expected: Usage) -> None:
-    """Every relative's name for a number is read, none is counted twice, and what was said is kept."""
+    """Trap 9: every relative's name for a number is read, none is counted twice, and what was said is kept."""
     usage = whole({"content": "x"}, usage=native).usage
     assert usage is not None
     assert usage.native == native
@@ -358,7 +358,7 @@ def test_usage_under_its_names(native: dict[str, Any], expected: Usage) -> None:
 
 
 def test_usage_of_streams() -> None:
-    """Usage may come in its own chunk without choices, in the last chunk, or inside Groq's own object."""
+    """Trap 7: usage may come in its own chunk without choices, in the last chunk, or inside Groq's own object."""
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     own = decode(
         stream(
@@ -430,7 +430,7 @@ def test_what_came_before_a_bad_event_is_handed_out(bad: bytes) -> None:
 
 
 def test_an_error_inside_a_stream() -> None:
-    """An error object ends the stream with a typed `Failed`; what came before stays."""
+    """Trap 20: an error object ends the stream with a typed `Failed`; what came before stays."""
     error = {"message": "slow down", "code": 429, "type": "x"}
     chunk = {**HEAD, "choices": [{"index": 0, "delta": {"content": "a"}}]}
     events = decode(stream(chunk, {"error": error}, done=False))

@@ -84,7 +84,7 @@ def test_raw_bytes_are_kept() -> None:
 
 
 def test_system_and_developer_messages_keep_their_order() -> None:
-    """Several of them, anywhere, stay where they are."""
+    """Trap 14: several of them, anywhere, stay where they are."""
     wire = [{"role": role, "content": role} for role in ("system", "developer", "user", "system")]
     request = read(messages=wire)
     assert [m.role for m in request.messages] == ["system", "developer", "user", "system"]
@@ -98,7 +98,7 @@ def test_developer_role_quirk() -> None:
 
 
 def test_images() -> None:
-    """URLs stay URLs, base64 data URLs become data, Mistral's bare string is written back as one."""
+    """Trap 19: URLs stay URLs, base64 data URLs become data, Mistral's bare string is written back as one."""
     inline = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
     remote = {"type": "image_url", "image_url": {"url": "https://x/y.png", "x": 1}, "cache_control": {"type": "e"}}
     bare = {"type": "image_url", "image_url": "https://x/y.png"}
@@ -290,7 +290,7 @@ def test_what_cannot_be_said_is_refused(request_: Request, field: str) -> None:
 
 
 def test_the_limit_of_tokens_keeps_its_name() -> None:
-    """The client's name is remembered; a quirk of the host decides otherwise."""
+    """Trap 15: the client's name is remembered; a quirk of the host decides otherwise."""
     old, new = read(max_tokens=5), read(max_completion_tokens=6)
     assert (old.sampling.max_tokens, new.sampling.max_tokens) == (5, 6)
     assert write(old)["max_tokens"] == 5

@@ -26,6 +26,7 @@ from assay.types import (
     Reasoning,
     ReasoningDelta,
     Refusal,
+    RefusalDelta,
     Request,
     Response,
     Text,
@@ -119,7 +120,7 @@ def test_whole_and_streamed_bodies_say_the_same(events: list[Event]) -> None:
 
 
 def test_one_head_for_all_chunks() -> None:
-    """Id, time and model are the same in all chunks, even when a second provider takes over."""
+    """Trap 17: id, time and model are the same in all chunks, even when a second provider takes over."""
     second = Begin(id="other", model="m2", created=9, extra={"system_fingerprint": "fp"})
     found = chunks(BEGIN, TextDelta(text="a"), second, TextDelta(text="b"), STOP)
     assert {(c["id"], c["model"], c["created"], c["object"]) for c in found} == {
@@ -146,7 +147,7 @@ def test_the_role_stands_in_the_first_chunk_of_each_choice() -> None:
 
 
 def test_usage_only_on_demand_and_only_once() -> None:
-    """The last report is written in a chunk without choices, if the client asked for it."""
+    """Trap 7: the last report is written in a chunk without choices, if the client asked for it."""
     events = [
         BEGIN,
         TextDelta(text="a"),
@@ -174,7 +175,7 @@ def test_usage_keeps_what_the_provider_said() -> None:
 
 
 def test_calls_are_numbered_from_zero() -> None:
-    """Upstream numbers with gaps (Responses counts reasoning items too) are closed up."""
+    """Trap 17: upstream numbers with gaps (Responses counts reasoning items too) are closed up."""
     found = chunks(
         BEGIN,
         ToolCallDelta(index=1, id="a", name="f"),
@@ -376,3 +377,18 @@ def test_raw_bytes_are_not_written_twice() -> None:
     """`Raw` is for pass-through; its decoded events follow."""
     assert CHAT.encoder(CLIENT).encode(Raw(data=b"data: x\n\n")) == b""
     assert CHAT.encoder(CLIENT).content_type == "text/event-stream"
+
+
+def test_a_refusal_of_any_provider() -> None:
+    """Trap 10: the words stand in `refusal` with no content; a block without words is an empty answer that says why."""
+    words = [BEGIN, RefusalDelta(text="no"), Finished(finish=Finish(kind="content_filter", native="refusal"))]
+    choice = written(fold(words))["choices"][0]
+    assert choice["message"] == {"role": "assistant", "content": None, "refusal": "no"}
+    assert (choice["finish_reason"], choice["native_finish_reason"]) == ("content_filter", "refusal")
+    first, last = (chunk["choices"][0] for chunk in chunks(*words))
+    assert first["delta"] == {"role": "assistant", "refusal": "no"}
+    assert last["finish_reason"] == "content_filter"
+    blocked = Finished(finish=Finish(kind="content_filter", native="PROHIBITED_CONTENT"))
+    choice = written(fold([BEGIN, blocked]))["choices"][0]
+    assert choice["message"] == {"role": "assistant", "content": "", "refusal": None}
+    assert choice["native_finish_reason"] == "PROHIBITED_CONTENT"

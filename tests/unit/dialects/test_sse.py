@@ -34,7 +34,7 @@ def test_line_ends(end: bytes) -> None:
 
 @given(EVENTS, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.data())
 def test_any_cut_gives_the_same_events(events: list[tuple[list[str], str]], end: bytes, data: st.DataObject) -> None:
-    """Chunk borders, also inside UTF-8 and CRLF, change nothing."""
+    """Trap 20: chunk borders, also inside UTF-8 and CRLF, change nothing."""
     stream = b""
     for lines, name in events:
         stream += (f"event: {name}".encode() + end if name else b"") + b": comment" + end
