@@ -183,10 +183,12 @@ class Gateway:
         return Page(page, content_type="text/html; charset=utf-8", headers=reference.HEADERS)
 
     def _description(self) -> openapi.Document:
-        return openapi.describe(self._dialects.values(), list(self._spine.targets), asks_key=self._admission.asks_key)
+        asks_key = self._admission.asks_key
+        names = () if asks_key else tuple(self._spine.targets)  # this page is open to all
+        return openapi.describe(self._dialects.values(), names, asks_key=asks_key)
 
     def _level(self) -> Level:
-        states = {name: str(state["state"]) for name, state in health.breakers(self._spine).items()}
+        states = {name: one.state for name, one in self._spine.health().items()}
         return Level(self._in_flight, len(self.crowd), self._spine.ledger.waiting, states)
 
 

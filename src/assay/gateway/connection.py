@@ -91,6 +91,7 @@ class Connection(HttpToolsProtocol):
         self._writable_by: float | None = None
         self._head_bytes = 0  # of the fields that are complete
         self._fed_bytes = 0  # all that came without completing the head
+        self._begun = 0  # requests whose first byte has come
         self._refusal: RequestError | None = None
         self._full = False
         self._upgrading = False
@@ -139,14 +140,16 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came; what is no HTTP, or too much of it, ends the connection."""
         self._unset_keepalive_if_required()
-        in_head = self.stage == "head"
+        begun = self._begun + (self.stage == "idle")
         try:
             self.parser.feed_data(data)
-            if in_head and self.stage == "head":
+            if self.stage == "head" and self._begun <= begun:  # else it began somewhere within what came
                 self._fed_bytes += len(data)
                 self._bound_head(self._fed_bytes)
         except httptools.HttpParserUpgrade as stop:
             self._go_on_without_upgrade(data[int(stop.args[0]) :])
+        except httptools.HttpParserCallbackError:
+            self._refuse(self._refusal or RequestError("the target of the request cannot be read"))
         except (httptools.HttpParserError, RequestError) as error:
             self._refuse(self._refusal or RequestError(f"this is not HTTP/1.1: {error}"))
 
@@ -156,6 +159,7 @@ class Connection(HttpToolsProtocol):
         self._crowd.idle.pop(self, None)
         self._expect("head", self._serve.header_timeout_s)
         self._head_bytes = self._fed_bytes = 0
+        self._begun += 1
         self._upgrading = False
 
     def on_url(self, url: bytes) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from assay import __version__
 from assay.errors import LedgerError
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine
+from assay.routing.protocol import Health
 
 _LEDGER_S = 2.0
 """A ledger that has not written a mark within this time keeps every request waiting."""
@@ -37,9 +37,9 @@ async def readiness(spine: Spine, *, draining: bool, detailed: bool) -> Readines
         draining: the gateway is about to stop.
         detailed: say why, which may name files and variables of this machine.
     """
-    states = breakers(spine)
+    states = spine.health()
     deployments = {
-        name: _state(target, states.get(name, {}))
+        name: _state(target, states[name])
         for name, target in spine.targets.items()
         if isinstance(target, LiveDeployment)
     }
@@ -59,24 +59,23 @@ async def readiness(spine: Spine, *, draining: bool, detailed: bool) -> Readines
     return Readiness(not problems, body)
 
 
-def breakers(spine: Spine) -> dict[str, dict[str, Any]]:
-    """The state of each deployment's circuit breaker."""
-    told: Callable[[], dict[str, dict[str, Any]]] = getattr(spine, "health", dict)
-    return told()
-
-
-def _state(deployment: LiveDeployment, health: Mapping[str, Any]) -> dict[str, Any]:
+def _state(deployment: LiveDeployment, health: Health) -> dict[str, Any]:
     """Whether a deployment can be asked, and why not."""
-    breaker = health.get("state", "closed")
-    reason = health.get("reason") if breaker != "closed" else None
+    reason = _missing(deployment)
+    ready = reason is None and health.state != "open"
+    if reason is None and health.state != "closed":
+        reason = health.reason
+    return {"ready": ready, "breaker": health.state, "reason": reason, "retry_after_s": health.retry_after_s}
+
+
+def _missing(deployment: LiveDeployment) -> str | None:
+    """What it lacks to be called from here."""
     variable = deployment.config.api_key_env
     if deployment.missing is not None:
-        reason = str(deployment.missing)
-    elif variable is not None and not os.environ.get(variable):
-        reason = f"the variable {variable}, which should hold its key, is empty"
-    elif breaker != "open":
-        return {"ready": True, "breaker": breaker, "reason": reason}
-    return {"ready": False, "breaker": breaker, "reason": reason}
+        return str(deployment.missing)
+    if variable is not None and not os.environ.get(variable):
+        return f"the variable {variable}, which should hold its key, is empty"
+    return None
 
 
 async def _ledger(spine: Spine) -> str | None:

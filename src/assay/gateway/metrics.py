@@ -6,7 +6,7 @@ as `-`, whatever a client made up. What is said, who says it and keys are in non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -35,7 +35,7 @@ class Level(NamedTuple):
     in_flight: int
     connections: int
     ledger_waiting: int
-    breakers: dict[str, str]
+    breakers: Mapping[str, str]
 
 
 class Metrics:

@@ -24,8 +24,12 @@ REQUEST_HEADERS = {
 }
 ANSWER_HEADERS = {
     "x-assay-request-id": "The id of the request in ledger and log; also under the name that the client's format has.",
+    "x-assay-route": "What was called.",
     "x-assay-deployment": "Who answered.",
+    "x-assay-model": "Its model.",
+    "x-assay-reason": "Why it was chosen.",
     "x-assay-attempts": "How many deployments were asked.",
+    "x-assay-tried": "Each of them, and what came of it.",
     "x-assay-cost-usd": "What it cost, of whole answers; `unknown` where nobody knows.",
     "x-assay-cost-basis": "How the cost is known: `measured`, `bound`, `none`, `unknown`.",
     "x-assay-emulated": "Features that the upstream was not told as the client said them.",
@@ -43,7 +47,7 @@ _GET = {
 }
 
 
-def describe(dialects: Iterable[Inbound], targets: list[str], *, asks_key: bool) -> Document:
+def describe(dialects: Iterable[Inbound], targets: tuple[str, ...], *, asks_key: bool) -> Document:
     """The description.
 
     Args:
@@ -51,7 +55,8 @@ def describe(dialects: Iterable[Inbound], targets: list[str], *, asks_key: bool)
         targets: names that can be called: examples of `model`.
         asks_key: whether a key must be shown.
     """
-    known = list(dialects)
+    order = list(request_schemas.TITLES)
+    known = sorted(dialects, key=lambda one: order.index(one.name) if one.name in order else len(order))
     paths: Document = {f"/v1{path}": {"post": _call(one, targets)} for one in known for path in one.paths}
     paths |= {path: {"get": _get(*told)} for path, told in _GET.items()}
     paths["/v1/models/{name}"] = {"get": _get("Models", "One model", "404 for a name that nothing has.", named=True)}
@@ -92,7 +97,7 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _call(dialect: Inbound, targets: list[str]) -> Document:
+def _call(dialect: Inbound, targets: tuple[str, ...]) -> Document:
     error = {
         "description": "An error in the client's own format.",
         "content": {_JSON: {"schema": _ref(_error(dialect))}},

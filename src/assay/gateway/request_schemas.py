@@ -127,12 +127,13 @@ SCHEMAS: dict[str, Schema] = {
 
 TITLES = {
     "openai": "OpenAI chat completions",
-    "completions": "OpenAI completions: a text is continued",
-    "openai-responses": "OpenAI responses",
     "anthropic": "Anthropic messages",
-    "anthropic-count": "Anthropic: count the tokens of a message",
+    "anthropic-count": "Anthropic messages: the tokens are counted",
+    "openai-responses": "OpenAI responses",
+    "completions": "OpenAI completions: a text is continued",
     "embeddings": "OpenAI embeddings",
 }
+"""What each format is, in the order in which people look for them."""
 EXAMPLES: dict[str, Schema] = {
     "openai": {"messages": [{"role": "user", "content": "Say hello."}]},
     "completions": {"prompt": "Once upon a time", "max_tokens": 16},
