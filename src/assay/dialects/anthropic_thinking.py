@@ -1,0 +1,97 @@
+"""How long a model behind Anthropic's Messages is asked to think.
+
+A client of this format has said it in its own words. An effort that another format or a deployment names becomes an
+effort here, with `adaptive` thinking, or a budget of tokens; `anthropic_model` says which by the model's name, and the
+quirk `thinking` overrules it. A budget is a share of `max_tokens`, as OpenRouter documents it.
+
+Budgets exclude a forced tool call, and an answer of the last loop of tool calls that came without its thinking: then
+no thinking is asked for, which is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.dialects.anthropic_model import thinks_adaptively
+from assay.dialects.anthropic_request import EFFORT, THINKING
+from assay.dialects.capability import Fit
+from assay.errors import RequestError
+from assay.types import Request
+
+__all__ = ["put_thinking"]
+
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_NEAREST = {"minimal": "low"}
+_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
+_LEAST_TOKENS = 1024
+_THOUGHTS = ("thinking", "redacted_thinking")
+_STYLES = ("adaptive", "budget", "none")
+
+
+def put_thinking(body: dict[str, Any], request: Request, fit: Fit, *, model: str, quirks: Mapping[str, Any]) -> None:
+    """Put the wanted thinking into a body whose turns, tools and `output_config` are there.
+
+    Raises:
+        RequestError: an effort that there is not.
+    """
+    if THINKING in request.extra:
+        body["thinking"] = request.extra[THINKING]
+    effort, read = request.sampling.reasoning_effort, request.extra.get(EFFORT)
+    if read == "output_config":
+        body["output_config"]["effort"] = effort
+    if effort is None or read is not None or THINKING in request.extra:
+        return
+    if not fit.takes("reasoning_effort", "reasoning_effort"):
+        return
+    if effort not in (*_SHARES, "none"):
+        known = ", ".join((*_SHARES, "none"))
+        raise RequestError(f"reasoning_effort must be one of {known}, not {effort!r}", field="reasoning_effort")
+    if effort == "none":
+        body["thinking"] = {"type": "disabled"}
+        return
+    match _style(model, quirks):
+        case "adaptive":
+            _adaptive(body, effort, fit)
+        case "budget":
+            _budget(body, effort, fit)
+        case _:
+            fit.note("reasoning_effort")
+
+
+def _style(model: str, quirks: Mapping[str, Any]) -> str:
+    style = quirks.get("thinking")
+    if style is None:
+        return "adaptive" if thinks_adaptively(model) else "budget"
+    if style not in _STYLES:
+        raise RequestError(f"quirks: thinking must be one of {', '.join(_STYLES)}, not {style!r}", field="quirks")
+    return str(style)
+
+
+def _adaptive(body: dict[str, Any], effort: str, fit: Fit) -> None:
+    if effort not in _EFFORTS:
+        fit.note("reasoning_effort")
+    body["thinking"] = {"type": "adaptive"}
+    body["output_config"]["effort"] = _NEAREST.get(effort, effort)
+
+
+def _budget(body: dict[str, Any], effort: str, fit: Fit) -> None:
+    most = body.get("max_tokens", 0)
+    forced = body.get("tool_choice", {}).get("type") in ("any", "tool")
+    if most <= _LEAST_TOKENS or forced or _lost_thinking(body["messages"]):
+        fit.note("reasoning_effort")
+        return
+    budget = min(max(_LEAST_TOKENS, int(most * _SHARES[effort])), most - 1)
+    body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+
+def _lost_thinking(turns: list[dict[str, Any]]) -> bool:
+    """Whether a turn of the loop of tool calls that is under way calls a tool without its thinking before it."""
+    for turn in reversed(turns):
+        blocks = turn["content"] if isinstance(turn["content"], list) else []
+        kinds = [block["type"] for block in blocks]
+        if turn["role"] == "user" and "tool_result" not in kinds:
+            return False
+        if turn["role"] == "assistant" and "tool_use" in kinds and kinds[0] not in _THOUGHTS:
+            return True
+    return False

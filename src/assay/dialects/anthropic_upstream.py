@@ -1,0 +1,146 @@
+"""Messages requests, written for a host; its quirks are described in `anthropic`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from assay.dialects.anthropic_blocks import DIALECT
+from assay.dialects.anthropic_model import lacks_schemas, takes_later_system
+from assay.dialects.anthropic_output import put_output
+from assay.dialects.anthropic_request import OUTPUT
+from assay.dialects.anthropic_thinking import put_thinking
+from assay.dialects.anthropic_tools import write_tools
+from assay.dialects.anthropic_turns import write_conversation
+from assay.dialects.capability import Fit, Rule
+from assay.dialects.fields import merge
+from assay.dialects.foreign import is_foreign, translated
+from assay.errors import RequestError
+from assay.types import Request, Sampling
+
+__all__ = ["CAPABILITIES", "DEFAULT_MAX_TOKENS", "Written", "write_request"]
+
+DEFAULT_MAX_TOKENS = 32_000
+"""The format demands a limit. This one, which each model that Anthropic offers can write, holds where neither request,
+deployment nor catalogue has one; that is noted."""
+
+CAPABILITIES: dict[str, Rule] = {
+    "seed": Rule("emulate", "left out: best effort by its definition"),
+    "n": Rule("reject", "one request has one answer"),
+    "frequency_penalty": Rule("reject", "there are no penalties"),
+    "presence_penalty": Rule("reject", "there are no penalties"),
+    "logprobs": Rule("reject", "no log-probabilities are told"),
+    "logit_bias": Rule("reject", "tokens cannot be weighed"),
+    "grammar": Rule("reject", "an answer follows a JSON schema or nothing"),
+    "json": Rule("emulate", "the prompt says it: who asks for some JSON must ask for it in words, too"),
+    "message.name": Rule("emulate", "left out: turns have roles, not names"),
+    "image.detail": Rule("emulate", "left out: each image is looked at alike"),
+    "audio": Rule("reject", "no model hears"),
+    "video.data": Rule("reject", "no model sees videos"),
+    "video.url": Rule("reject", "no model sees videos"),
+}
+"""What Anthropic cannot be told; what is not here is kept."""
+_OF_OLD_MODELS = {
+    "json_schema": Rule("emulate", "asked for in words: the model is not held to schemas"),
+    "tools.strict": Rule("emulate", "left out: the model is not held to schemas"),
+}
+_FOREIGN = {
+    "document.id": Rule("reject", "the file is stored at another provider"),
+    "tools.native": Rule("reject", "the tool is another provider's own"),
+}
+_WARMEST = 1.0
+_USERS = ("user", "safety_identifier")
+
+
+class Written(NamedTuple):
+    """A body, and what of the request is emulated in it."""
+
+    body: bytes
+    emulated: tuple[str, ...]
+
+
+def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> Written:
+    """The body of a request for an answer, or for the number of its tokens.
+
+    Raises:
+        RequestError: naming what this format, or this host, cannot express.
+    """
+    if request.form not in ("chat", "count"):
+        raise RequestError(f"a request of the form {request.form!r} cannot be sent to Anthropic", field="model")
+    foreign = is_foreign(request, DIALECT)
+    fit = Fit(_table(model, foreign=foreign), quirks, "Anthropic")
+    body: dict[str, Any] = {"model": model}
+    if foreign:
+        body |= _metadata(request)
+        request = translated(_without_users(request), DIALECT, fit)
+    told = write_conversation(request.messages, fit, foreign=foreign)
+    if told.system is not None:
+        body["system"] = told.system
+    body["messages"] = told.turns
+    body |= write_tools(request, fit, foreign=foreign)
+    if request.form == "chat":
+        body |= _sampling_wire(request.sampling, fit, quirks)
+        if stream:
+            body["stream"] = True
+    body["output_config"] = dict(request.extra.get("output_config") or {})
+    put_output(body, request.output, fit, foreign=foreign, old=OUTPUT in request.extra)
+    put_thinking(body, request, fit, model=model, quirks=quirks)
+    if not body["output_config"]:
+        del body["output_config"]
+    return Written(msgspec.json.encode(merge(body, request.extra)), fit.emulated)
+
+
+def _table(model: str, *, foreign: bool) -> dict[str, Rule]:
+    table = dict(CAPABILITIES)
+    if not takes_later_system(model):
+        table["system.later"] = Rule("emulate", "put behind the first system text: the model takes no system turns")
+    if lacks_schemas(model):
+        table |= _OF_OLD_MODELS
+    return table | _FOREIGN if foreign else table
+
+
+def _metadata(request: Request) -> dict[str, Any]:
+    """Who the user is, where another format says it at the top."""
+    user = next((name for key in _USERS if isinstance(name := request.extra.get(key), str) and name), None)
+    return {} if user is None else {"metadata": {"user_id": user}}
+
+
+def _without_users(request: Request) -> Request:
+    extra = {key: value for key, value in request.extra.items() if key not in _USERS}
+    return msgspec.structs.replace(request, extra=extra)
+
+
+def _sampling_wire(sampling: Sampling, fit: Fit, quirks: Mapping[str, Any]) -> dict[str, Any]:
+    wire: dict[str, Any] = {"max_tokens": _max_tokens(sampling, fit, quirks)}
+    for key in ("temperature", "top_p", "top_k"):
+        value = getattr(sampling, key)
+        if value is not None and fit.takes(key, key):
+            wire[key] = value
+    if wire.get("temperature", 0) > _WARMEST:
+        raise fit.reject("temperature", f"its range is 0 to 1, not {sampling.temperature}")
+    if sampling.stop and fit.takes("stop", "stop"):
+        wire["stop_sequences"] = list(sampling.stop)
+    for key, feature, wanted in (
+        ("seed", "seed", sampling.seed is not None),
+        ("n", "n", sampling.n not in (None, 1)),
+        ("frequency_penalty", "frequency_penalty", bool(sampling.frequency_penalty)),
+        ("presence_penalty", "presence_penalty", bool(sampling.presence_penalty)),
+        ("logprobs", "logprobs", bool(sampling.logprobs)),
+        ("top_logprobs", "logprobs", bool(sampling.top_logprobs)),
+        ("logit_bias", "logit_bias", bool(sampling.logit_bias)),
+    ):
+        if wanted and fit.takes(feature, key):
+            wire[key] = getattr(sampling, key)
+    return wire
+
+
+def _max_tokens(sampling: Sampling, fit: Fit, quirks: Mapping[str, Any]) -> int:
+    if sampling.max_tokens is not None:
+        return sampling.max_tokens
+    most = quirks.get("default_max_tokens")
+    if most is not None:
+        return int(most)
+    fit.note("max_tokens")
+    return DEFAULT_MAX_TOKENS
