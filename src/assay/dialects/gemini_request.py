@@ -16,6 +16,7 @@ from assay.dialects.gemini_candidate import NAME
 from assay.dialects.gemini_contents import write_contents
 from assay.dialects.gemini_model import Facts, facts
 from assay.dialects.gemini_schema import to_openapi
+from assay.dialects.gemini_thinking import write_thinking
 from assay.dialects.gemini_tools import write_tools
 from assay.errors import RequestError
 from assay.types import OutputFormat, Request, Sampling
@@ -64,12 +65,6 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 _MOST_STOPS = 5
 _SEED_LIMIT = 1 << 31
 """Seeds have 32 bits with a sign; a larger one is left out, since repeating is best effort anyway."""
-_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
-"""Tokens of thinking, as Google's OpenAI-compatible endpoint translates `reasoning_effort`."""
-_LEAST_BUDGET = 128
-"""Tokens that a large model of generation 2.5 thinks at least."""
-_LEVELS = ("minimal", "low", "medium", "high")
-_BEYOND = ("xhigh", "max")
 
 
 def write_generation(request: Request, *, model: str, quirks: Mapping[str, Any], fit: Fit) -> dict[str, Any]:
@@ -80,15 +75,14 @@ def write_generation(request: Request, *, model: str, quirks: Mapping[str, Any],
     """
     if request.prompt is not None or request.suffix is not None:
         raise RequestError("prompt: a raw completion cannot be sent to Gemini", field="prompt")
-    request, known = translated(request, NAME, fit), facts(model, quirks)
+    known = facts(model, quirks)
+    thinking = write_thinking(request, fit, known)
+    request = translated(request, NAME, fit)
     body = write_contents(request.messages, fit, known, ids=quirks.get("call_ids", True) is not False)
     body |= write_tools(request, fit, known)
-    config = _sampling(request.sampling, fit)
+    config = _sampling(request.sampling, fit) | thinking
     if request.output is not None:
         config |= _output(request.output, fit, known)
-    effort = request.sampling.reasoning_effort
-    if effort is not None and fit.takes("reasoning_effort", "reasoning_effort"):
-        config |= _thinking(effort, fit, known)
     more = request.extra.get("generationConfig")
     if isinstance(more, dict):
         merge(config, more)
@@ -145,9 +139,8 @@ def _sampling(sampling: Sampling, fit: Fit) -> dict[str, Any]:
 
 
 def _output(output: OutputFormat, fit: Fit, known: Facts) -> dict[str, Any]:
-    if output.kind == "text" or not fit.takes(
-        output.kind, "grammar" if output.kind == "grammar" else "response_format"
-    ):
+    field = "grammar" if output.kind == "grammar" else "response_format"
+    if output.kind == "text" or not fit.takes(output.kind, field):
         return {}
     wire: dict[str, Any] = {"responseMimeType": "application/json"}
     if output.schema is None:
@@ -160,35 +153,3 @@ def _output(output: OutputFormat, fit: Fit, known: Facts) -> dict[str, Any]:
     if converted.loosened:
         fit.takes("json_schema.strict", converted.loosened[0])
     return wire | {"responseSchema": converted.schema}
-
-
-def _thinking(effort: str, fit: Fit, known: Facts) -> dict[str, Any]:
-    """How much to think, and that the thoughts be shown; the nearest that the model knows is noted."""
-    if effort not in _BUDGETS and effort not in _BEYOND:
-        words = ", ".join((*_BUDGETS, *_BEYOND))
-        raise RequestError(f"reasoning_effort must be one of {words}, not {effort!r}", field="reasoning_effort")
-    if known.thinking == "none":
-        if effort != "none":
-            fit.note("reasoning_effort")
-        return {}
-    if effort in _BEYOND:
-        fit.note("reasoning_effort")
-        effort = "high"
-    config = _budget(effort, fit, known) if known.thinking == "budget" else _level(effort, fit, known)
-    return {"thinkingConfig": config if effort == "none" else config | {"includeThoughts": True}}
-
-
-def _budget(effort: str, fit: Fit, known: Facts) -> dict[str, Any]:
-    budget = _BUDGETS[effort]
-    if budget == 0 and known.is_large:
-        fit.note("reasoning_effort")
-        budget = _LEAST_BUDGET
-    return {"thinkingBudget": budget}
-
-
-def _level(effort: str, fit: Fit, known: Facts) -> dict[str, Any]:
-    least = "low" if known.is_large else "minimal"
-    level = effort if effort in _LEVELS[_LEVELS.index(least) :] else least
-    if level != effort:
-        fit.note("reasoning_effort")
-    return {"thinkingLevel": level}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from assay.dialects import anthropic_request
 from assay.dialects.gemini import Gemini
 from assay.errors import RequestError
 from assay.types import (
@@ -137,6 +138,31 @@ def test_effort(model: str, effort: str, want: dict[str, Any] | None, noted: boo
     found, emulated = config(model, reasoning_effort=effort)
     assert found == (None if want is None else {"thinkingConfig": want})
     assert emulated == (("reasoning_effort",) if noted else ())
+
+
+@pytest.mark.parametrize(("model", "thinking", "want", "noted"), [
+    ("gemini-2.5-flash", {"type": "enabled", "budget_tokens": 5000},
+     {"thinkingBudget": 5000, "includeThoughts": True}, False),
+    ("gemini-2.5-flash", {"type": "enabled", "budget_tokens": 30000},
+     {"thinkingBudget": 24576, "includeThoughts": True}, True),
+    ("gemini-2.5-pro", {"type": "enabled", "budget_tokens": 30000},
+     {"thinkingBudget": 30000, "includeThoughts": True}, False),
+    ("gemini-3-pro-preview", {"type": "enabled", "budget_tokens": 5000},
+     {"thinkingLevel": "medium", "includeThoughts": True}, False),
+    ("gemini-2.5-flash", {"type": "disabled"}, {"thinkingBudget": 0}, False),
+    ("gemini-3-pro-preview", {"type": "adaptive"}, {"includeThoughts": True}, False),
+    ("gemini-2.0-flash", {"type": "disabled"}, None, False),
+    ("gemini-2.0-flash", {"type": "adaptive"}, None, True),
+])  # fmt: skip
+def test_thinking_of_a_messages_client(
+    model: str, thinking: dict[str, Any], want: dict[str, Any] | None, noted: bool
+) -> None:
+    """What a Messages client says of thinking is told as exactly as the model can be told."""
+    client = {"model": "m", "max_tokens": 9000, "thinking": thinking, "messages": [{"role": "user", "content": "hi"}]}
+    request = anthropic_request.read_request(json.dumps(client).encode())
+    wire = Gemini().write_request(request, model=model, stream=False, quirks={})
+    assert json.loads(wire.body)["generationConfig"].get("thinkingConfig") == want
+    assert wire.emulated == (("reasoning_effort",) if noted else ())
 
 
 def test_quirks_overrule_the_name() -> None:
