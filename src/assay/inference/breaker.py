@@ -86,7 +86,7 @@ class Breaker:
                 f"its host asked for a pause, for {wait_s:.1f} s more", retry_after_s=wait_s, status=429
             )
         else:
-            wait_s = max(wait_s, PROBE_S)
+            wait_s = wait_s if wait_s > 0 else PROBE_S
             error = Overloaded(
                 f"left alone after {len(self._faults)} faults in a row, for {wait_s:.1f} s more; last: {self._reason}",
                 retry_after_s=wait_s,
