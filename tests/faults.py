@@ -275,7 +275,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
-        self._transport.set_write_buffer_limits(0)  # writable = all has left, so that a reset loses nothing
+        self._transport.set_write_buffer_limits(high=1, low=0)  # writable = all has left: a reset loses nothing
         self._number = self._host.connections
         self._host.connections += 1
         self._host._open.add(self)
