@@ -59,7 +59,7 @@ def _render(rows: list[dict[str, Any]], spent: dict[str, float]) -> str:
 
     from assay.decision.explain import table
 
-    head = ("time", "request", "place", "deployment", "kind", "outcome", "s", "in", "out", "cost", "message")
+    head = ("time", "request", "place", "deployment", "kind", "outcome", "s", "in", "out", "cost", "notes")
     cells = [
         (
             datetime.fromtimestamp(row["started_at"]).astimezone().strftime("%m-%d %H:%M:%S"),
@@ -67,17 +67,28 @@ def _render(rows: list[dict[str, Any]], spent: dict[str, float]) -> str:
             row["path"],
             row["deployment"],
             row["kind"] or "-",
-            row["outcome"],
+            f"{row['outcome']} (shadow)" if row["shadow"] else row["outcome"],
             _number(row["total_s"], ".2f"),
             _number(row["input_tokens"], "d"),
             _number(row["output_tokens"], "d"),
             _cost(row),
-            (row["message"] or "")[:80],
+            _notes(row)[:120],
         )
         for row in rows
     ]
     month = f"this month: {spent['settled_usd']:.6f} USD settled, {spent['held_usd']:.6f} USD held"
     return "\n".join([*(table(head, cells) if cells else ["no attempts yet"]), month])
+
+
+def _notes(row: dict[str, Any]) -> str:
+    """What went wrong, what the upstream was not told, whose answer was continued, and why it was asked."""
+    told = (
+        row["message"],
+        row["emulated"] and f"emulated: {row['emulated']}",
+        row["continued_from"] and f"continues {row['continued_from'][:12]}",
+        row["why"],
+    )
+    return "; ".join(filter(None, told))
 
 
 def _number(value: float | None, form: str) -> str:
