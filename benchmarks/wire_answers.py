@@ -58,6 +58,7 @@ class Answers:
             return
         if "audio" in body:
             want["sounds"] = _sounds(self._canon.events(body) if record["stream"] else [json.loads(body)])
+        want["legacy"] = upstream == "chat" and not want["tools"] and '"function_call":' in body.replace(" ", "")
         form = FORMS[record["stream"]]
         for client in filter(is_spoken, _PARTNERS.get(upstream, _ALL)):
             self._client(client, f"{client} <- {upstream} {form}", record["id"], upstream, want, events)

@@ -44,7 +44,7 @@ ENDPOINTS = {
     "streamGenerateContent": "gemini",
 }
 """The endpoints of recordings, and the formats that they speak."""
-_OTHER_THINGS = ("/threads", "batch", "count_tokens")  # in the path of an endpoint of the same name
+_OTHER_THINGS = ("/threads", "batch", "count_tokens", "input_tokens")  # in the path of an endpoint of the same name
 
 
 def upstream_of(record: dict[str, Any]) -> str | None:
@@ -113,7 +113,7 @@ class Canon:
         self._readers: dict[str, tuple[Any, Any]] = {
             "chat": (module.chat, self._chat_stream),
             "messages": (module.anthropic, module.anthropic_stream),
-            "responses": (module.responses, module.responses_stream),
+            "responses": (self._responses, self._responses_stream),
             "gemini": (module.gemini, module.gemini_stream),
             "completions": (self._plain, self._plain_stream),
         }
@@ -140,6 +140,22 @@ class Canon:
         for event in self.events(body) if '"x_groq"' in body else ():
             self._module.chat_usage(canonical, (event.get("x_groq") or {}).get("usage"))
         return canonical
+
+    def _responses(self, body: dict[str, Any]) -> Canonical:
+        """The harness's reading, which calls an answer with a call complete even where the limit cut it."""
+        canonical = cast(Canonical, self._module.responses(body))
+        if (body.get("incomplete_details") or {}).get("reason") == "max_output_tokens":
+            canonical["finish"] = "length"
+        return canonical
+
+    def _responses_stream(self, body: str) -> Canonical:
+        """The last event's answer; ChatGPT's has no items there, they went by before."""
+        ends = ("response.completed", "response.incomplete", "response.failed")
+        events = self.events(body)
+        none: dict[str, Any] = {}
+        answer = next((event["response"] for event in reversed(events) if event.get("type") in ends), none)
+        items = [event["item"] for event in events if event.get("type") == "response.output_item.done"]
+        return self._responses({**answer, "output": answer.get("output") or items})
 
     def _plain(self, body: dict[str, Any]) -> Canonical:
         return self._chunks([body])

@@ -50,15 +50,28 @@ def harness_readers(harness: Path) -> Readers:
 
 
 def _alike(read: Callable[[Asked], Asked]) -> Callable[[Asked], Asked]:
-    """The reader, with two ways of saying the same made one: Mistral's `any`, and arguments that are `null`."""
+    """The reader, with ways of saying the same made one.
+
+    These are Mistral's `any`, a choice among several tools (the first one, as the harness reads Gemini's), and
+    arguments that are `null`.
+    """
 
     def alike(body: Asked) -> Asked:
         asked = read(body)
-        asked["choice"] = "required" if asked["choice"] == "any" else asked["choice"]
+        allowed = _allowed(body.get("tool_choice"))
+        asked["choice"] = "required" if asked["choice"] == "any" else allowed or asked["choice"]
         asked["calls"] = [(name, arguments or {}) for name, arguments in asked["calls"]]
         return asked
 
     return alike
+
+
+def _allowed(choice: object) -> str | None:
+    """The first tool of OpenAI's `allowed_tools`."""
+    if not isinstance(choice, dict) or choice.get("type") != "allowed_tools":
+        return None
+    tool = (choice.get("allowed_tools") or choice)["tools"][0]
+    return str((tool.get("function") or tool)["name"])
 
 
 class _Responses:
@@ -105,10 +118,7 @@ class _Responses:
             if tool.get("type") == "function":
                 asked["tools"][tool["name"]] = self._module.props(tool.get("parameters"))
         choice = body.get("tool_choice")
-        if isinstance(choice, dict):
-            allowed = choice.get("type") == "allowed_tools"
-            choice = choice.get("mode") if allowed else choice.get("name")
-        asked["choice"] = choice
+        asked["choice"] = choice.get("name") if isinstance(choice, dict) else choice
         asked["max_tokens"], asked["temperature"] = body.get("max_output_tokens"), body.get("temperature")
         asked["top_p"] = body.get("top_p")
         form = (body.get("text") or {}).get("format") or {}

@@ -29,6 +29,8 @@ _QUIRKS: dict[str, dict[str, Any]] = {
 _MAKERS = {"chat": ("openai", "azure-openai"), "messages": ("anthropic",), "responses": ("openai",)}
 """Whose clients speak the format and nothing more; others have fields of their own host."""
 _LEFT_OUT = ("model", "stream", "stream_options")
+_NO_WAY = {"responses": ("stop",)}
+"""Fields that an upstream's format has no way to say, and that cannot be emulated: refused by name."""
 _BESIDES = ("server_tool", "audio_in", "document_in")
 """Features of recordings that not every format has: refused by name, or sent and compared."""
 
@@ -77,6 +79,7 @@ class Requests:
         try:
             wire = outbound(upstream).write_request(request, model=_MODELS[upstream], stream=False, quirks={})
         except RequestError as error:
+            counts = counts and error.field not in _NO_WAY.get(upstream, ())
             self._tally.refuse(pair, record["id"], error.field, str(error), counts=counts)
             return
         sent = json.loads(wire.body)
