@@ -193,9 +193,11 @@ class MessageEncoder:
         if key not in self._open:
             out = self._start() + self._stop_done()
             out += self._begin_block(key, call_block(event.id or "", event.name or "", event.extra))
-        if event.arguments:
-            self._open[key].arguments += event.arguments
-            out += self._delta(key, {"type": "input_json_delta", "partial_json": event.arguments})
+        block = self._open[key]
+        more = "{}" if event.arguments == "null" and not block.arguments else event.arguments
+        if more:
+            block.arguments += more
+            out += self._delta(key, {"type": "input_json_delta", "partial_json": more})
         return out
 
     def _stop_done(self) -> bytes:

@@ -179,11 +179,11 @@ def _decoded(data: str, path: str) -> str:
 
 
 def _object(arguments: str, path: str) -> dict[str, Any]:
-    """The arguments of a call; none at all are an empty object."""
+    """The arguments of a call; none at all, and null, are an empty object."""
     try:
-        value = msgspec.json.decode(arguments or "{}") if arguments.strip() else {}
+        value = msgspec.json.decode(arguments) if arguments.strip() else None
     except (msgspec.DecodeError, RecursionError) as error:
         raise RequestError(f"{path} must be a JSON object for Anthropic: {error}", field=path) from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | None):
         raise RequestError(f"{path} must be a JSON object for Anthropic, not {arguments[:80]!r}", field=path)
-    return value
+    return value or {}

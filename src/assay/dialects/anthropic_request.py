@@ -2,7 +2,7 @@
 
 Notes in `extra` (see `fields`): `assay:thinking` is the `thinking` object, which other formats are told as an effort;
 `assay:effort` says where the effort was read: in `thinking` or in `output_config`; `assay:output` = `output_format` is
-the old name of `output_config.format`.
+the old name of `output_config.format`; `assay:empty` names the fields that were written as an empty list.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from assay.dialects.anthropic_messages import read_messages
 from assay.dialects.fields import MARK, Fields, parse_object
 from assay.types import Form, Native, OutputFormat, Request, Sampling, Tool, ToolChoice
 
-__all__ = ["COUNT", "EFFORT", "OUTPUT", "THINKING", "read_request"]
+__all__ = ["COUNT", "EFFORT", "EMPTY", "OUTPUT", "THINKING", "read_request"]
 
 COUNT = "anthropic-count"
 THINKING = MARK + "thinking"
 EFFORT = MARK + "effort"
 OUTPUT = MARK + "output"
+EMPTY = MARK + "empty"
 _MODES = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
 _BUDGETS = ((4096, "low"), (16384, "medium"))  # tokens of thinking below which the effort is called so, else high
 
@@ -34,7 +35,7 @@ def read_request(body: bytes, form: Form = "chat") -> Request:
     notes: dict[str, Any] = {}
     model = fields.text("model") or ""
     messages = read_messages(fields)
-    tools = tuple(_read_tool(entry, f"tools[{number}]") for number, entry in enumerate(fields.array("tools") or ()))
+    tools = tuple(_read_tool(entry, f"tools[{number}]") for number, entry in enumerate(_list(fields, "tools", notes)))
     parallel = _read_parallel(fields)
     choice = _read_choice(fields)
     wanted = _read_output(fields, notes)
@@ -56,9 +57,16 @@ def read_request(body: bytes, form: Form = "chat") -> Request:
     )
 
 
+def _list(fields: Fields, key: str, notes: dict[str, Any]) -> list[Any]:
+    entries = fields.array(key)
+    if entries == []:
+        notes.setdefault(EMPTY, []).append(key)
+    return entries or []
+
+
 def _read_sampling(fields: Fields, effort: str | None, notes: dict[str, Any]) -> Sampling:
-    stop = fields.array("stop_sequences") if fields.peek("stop_sequences") else None
-    if not all(isinstance(text, str) for text in stop or ()):
+    stop = _list(fields, "stop_sequences", notes)
+    if not all(isinstance(text, str) for text in stop):
         raise fields.wrong("stop_sequences", "a list of strings")
     thought = _read_thinking(fields, notes)
     if effort is not None:
@@ -70,7 +78,7 @@ def _read_sampling(fields: Fields, effort: str | None, notes: dict[str, Any]) ->
         temperature=fields.number("temperature"),
         top_p=fields.number("top_p"),
         top_k=fields.integer("top_k"),
-        stop=tuple(stop or ()),
+        stop=tuple(stop),
         reasoning_effort=effort,
     )
 

@@ -10,7 +10,7 @@ import msgspec
 from assay.dialects.anthropic_blocks import DIALECT
 from assay.dialects.anthropic_model import lacks_schemas, takes_later_system
 from assay.dialects.anthropic_output import put_output
-from assay.dialects.anthropic_request import OUTPUT
+from assay.dialects.anthropic_request import EMPTY, OUTPUT
 from assay.dialects.anthropic_thinking import put_thinking
 from assay.dialects.anthropic_tools import write_tools
 from assay.dialects.anthropic_turns import write_conversation
@@ -89,6 +89,7 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
     put_thinking(body, request, fit, model=model, quirks=quirks)
     if not body["output_config"]:
         del body["output_config"]
+    merge(body, dict.fromkeys(request.extra.get(EMPTY, ()), ()))
     return Written(msgspec.json.encode(merge(body, request.extra)), fit.emulated)
 
 

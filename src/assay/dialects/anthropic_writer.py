@@ -183,12 +183,17 @@ def call_block(ident: str, name: str, extra: Mapping[str, Any]) -> dict[str, Any
 
 
 def call_input(arguments: str) -> dict[str, Any]:
-    """The input of a call. What a model wrote that is no object is handed on where a client sees that it is wrong."""
+    """The input of a call; none at all, and null, are an empty one.
+
+    What a model wrote that is no object is handed on where a client sees that it is wrong.
+    """
     try:
-        value = msgspec.json.decode(arguments) if arguments.strip() else {}
+        value = msgspec.json.decode(arguments) if arguments.strip() else None
     except (msgspec.DecodeError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {"unparsed_arguments": arguments}
+        return {"_unparsed": arguments}
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else {"_unparsed": arguments}
 
 
 def whole_block(part: Part) -> dict[str, Any] | None:
