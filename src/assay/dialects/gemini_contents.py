@@ -29,6 +29,7 @@ __all__ = ["UNSIGNED", "Contents", "write_contents"]
 UNSIGNED = "skip_thought_signature_validator"
 """Google's documented stand-in for the signature of a call that Gemini did not make."""
 
+_NO_ARGUMENTS = ("", "null", "[]")  # what models and clients write for none
 _Wire = dict[str, Any]
 
 
@@ -146,20 +147,29 @@ class Contents:
 
     def _model_parts(self, parts: Iterable[Part], path: str) -> list[_Wire]:
         wire: list[_Wire] = []
+        owed: list[str] = []  # signatures that stand on the next text
         for number, part in enumerate(parts):
             match part:
                 case Reasoning():
-                    self._reasoning(part, wire)
+                    self._reasoning(part, wire, owed)
+                case Text() if owed and part.text:
+                    wire += self._plain(part, f"{path}.content[{number}]")
+                    _put_signature(wire, owed.pop(0))
                 case ToolCall():
                     wire.append(self._call(part))
                 case ToolResult():
                     raise _misplaced(part, "assistant", path)
                 case _:
                     wire += self._plain(part, f"{path}.content[{number}]")
+        for signature in owed:
+            _put_signature(wire, signature)
         return wire
 
-    def _reasoning(self, part: Reasoning, wire: list[_Wire]) -> None:
-        """What Gemini itself must get back; the thoughts of other models have no place here."""
+    def _reasoning(self, part: Reasoning, wire: list[_Wire], owed: list[str]) -> None:
+        """What Gemini itself must get back; the thoughts of other models have no place here.
+
+        A signature of a text that came to stand with the thoughts before it, as in a chat message, is owed to the text.
+        """
         sent = 0
         left_out = bool(part.text)
         for entry in part.opaque:
@@ -170,6 +180,8 @@ class Contents:
             if "signature" in entry and left_out:
                 wire.append({"text": part.text, "thought": True, "thoughtSignature": signature})
                 left_out = False
+            elif part.text:
+                owed.append(signature)
             else:
                 _put_signature(wire, signature)
         if left_out or sent < len(part.opaque):
@@ -184,7 +196,7 @@ class Contents:
         return {"functionCall": wire} | ({"thoughtSignature": signature} if signature else {})
 
     def _arguments(self, call: ToolCall) -> Any:
-        if call.arguments.strip() in ("", "null"):
+        if call.arguments.strip() in _NO_ARGUMENTS:
             return {}
         written = _as_object(call.arguments)
         if written is None:

@@ -123,7 +123,7 @@ def test_numbers_are_not_rewritten() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "want", "noted"), [
-    ("", {}, ()), ("null", {}, ()), ('{"a": ', {"arguments": '{"a": '}, ("tools.arguments",)),
+    ("", {}, ()), ("[]", {}, ()), ("null", {}, ()), ('{"a": ', {"arguments": '{"a": '}, ("tools.arguments",)),
     ("[1]", {"arguments": "[1]"}, ("tools.arguments",)),
 ])  # fmt: skip
 def test_arguments_that_are_no_object(arguments: str, want: dict[str, Any], noted: tuple[str, ...]) -> None:
@@ -166,6 +166,13 @@ def test_signatures_go_back_to_their_texts() -> None:
     assert turns(model(thought, Text(text="a")))[0][1] == [
         {"text": "t", "thought": True, "thoughtSignature": "c2ln"}, {"text": "a"},
     ]  # fmt: skip
+
+
+def test_a_signature_in_front_of_its_text() -> None:
+    """Trap 3: a chat message has one place for thoughts and signatures; a text's signature finds its text again."""
+    joined = Reasoning(text="t", opaque=(encrypted("c2ln", MAKER),))
+    assert turns(model(joined, Text(text="a"), CALL))[0][1] == [{"text": "a", "thoughtSignature": "c2ln"}, CALLED]
+    assert turns(model(joined, CALL))[0][1] == [CALLED, {"text": "", "thoughtSignature": "c2ln"}]
 
 
 def test_an_answer_comes_back_as_it_was() -> None:
