@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "doctor",
     "eval": "evaluate",
     "explain": "explain",
+    "import": "import_",
     "logs": "logs",
     "models": "models",
     "pin": "pin",

@@ -87,7 +87,10 @@ def test_a_wrong_unit_names_the_right_one(toml: str, known: str) -> None:
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ('[deployments.small]\nmodel = "m"', "deployments.small: missing key `dialect`, or `host`, which assay models --hosts lists"),
+        (
+            '[deployments.small]\nmodel = "m"',
+            "deployments.small: missing key `dialect`, or `host`, which assay models --hosts lists",
+        ),
         ('[deployments.small]\ndialect = "openai"', "deployments.small: missing key `model`"),
         ("[routes.r]", "routes.r: missing key `candidates`"),
         (SMALL + "price_usd_per_mtok = { input = 1 }", "deployments.small.price_usd_per_mtok: missing key `output`"),

@@ -1,0 +1,71 @@
+"""Hosts on the command line: the table, what a configuration gets from it, and whether keys are there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from assay.cli.main import assay
+from assay.errors import ConfigError
+
+
+def config(folder: Path, keys: str) -> str:
+    """A configuration of one deployment."""
+    (folder / "assay.toml").write_text(f'[deployments.d]\nmodel = "acme/large"\n{keys}\n')
+    return str(folder / "assay.toml")
+
+
+def test_the_table_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each host with its address, what is spoken there, and whether the key is set; the key itself is not in it."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-secret")
+    shown = CliRunner().invoke(assay, ["models", "--hosts", "-c", str(Path(__file__).parents[3] / "examples/workshop")])
+    assert shown.exit_code == 0
+    groq = next(line for line in shown.stdout.splitlines() if line.startswith("groq "))
+    assert groq.split()[1:5] == ["openai", "GROQ_API_KEY", "(set)", "rented"]
+    assert groq.endswith("https://api.groq.com/openai/v1")
+    assert "gsk-secret" not in shown.stdout
+    rows = json.loads(CliRunner().invoke(assay, ["models", "--hosts", "--json"]).stdout)
+    assert {row["host"] for row in rows if row["self_hosted"]} >= {"vllm", "ollama", "llamacpp", "sglang"}
+
+
+def test_a_host_is_all_that_a_deployment_needs(tmp_path: Path) -> None:
+    """No format, no address, no name of a variable."""
+    assert CliRunner().invoke(assay, ["config", "check", "-c", config(tmp_path, 'host = "groq"')]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('host = "grok"', "deployments.d: host: the catalogue has no host 'grok'; did you mean 'groq'"),
+        ('host = "azure"', "deployments.d: base_url is missing: the host 'azure' is at an address of one's own"),
+        ('host = "gemini"\ndialect = "openai"', "deployments.d: dialect: the host 'gemini' speaks gemini"),
+        ('host = "groq"\ndialect = "local"', "deployments.d: the dialect 'local' has no host"),
+        ('host = "groq"\ndialect = "opnai"', "deployments.d: unknown dialect 'opnai'; did you mean 'openai'"),
+        ("", "deployments.d: missing key `dialect`, or `host`"),
+    ],
+)
+def test_a_host_that_cannot_be_used_is_told(tmp_path: Path, keys: str, message: str) -> None:
+    """With the deployment's name and what to write."""
+    result = CliRunner().invoke(assay, ["config", "check", "-c", config(tmp_path, keys)])
+    assert isinstance(result.exception, ConfigError)
+    assert message in str(result.exception)
+
+
+def test_doctor_says_whether_a_hosts_key_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is the table's; nothing is asked of anybody."""
+    path = config(tmp_path, 'host = "groq"')
+    for key, found in (("", "no key: $GROQ_API_KEY is empty"), ("gsk-secret", "acme/large, $GROQ_API_KEY is set")):
+        monkeypatch.setenv("GROQ_API_KEY", key)
+        findings = json.loads(CliRunner().invoke(assay, ["doctor", "-c", path, "--json"]).stdout)
+        (finding,) = [one for one in findings if one["what"] == "deployment d"]
+        assert (finding["ok"], finding["found"]) == (bool(key), found)
+
+
+def test_a_server_of_ones_own_needs_no_key(tmp_path: Path) -> None:
+    """And is not private unless somebody says so."""
+    path = config(tmp_path, 'host = "ollama"')
+    findings = json.loads(CliRunner().invoke(assay, ["doctor", "-c", path, "--json"]).stdout)
+    assert [one["found"] for one in findings if one["what"] == "deployment d"] == ["acme/large"]

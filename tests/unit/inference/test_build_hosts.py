@@ -1,0 +1,68 @@
+"""Deployments at hosts of the table, as the builder makes them: what is sent, where to, at what price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from assay.catalog.load import builtin
+from assay.config.schema import Deployment
+from assay.errors import RequestError
+from assay.inference.build import Builder
+from assay.inference.deployment import LiveDeployment
+from assay.providers.provider import Attempted
+from assay.types import Message, Request, Sampling
+
+HELLO = Request(messages=(Message.of("user", "hello"),), stream=True)
+
+
+def built(**said: Any) -> LiveDeployment:
+    """A deployment, ready to be called."""
+    return Builder(builtin()).deployment("d", msgspec.convert({"model": "acme/large", **said}, Deployment))
+
+
+def body(live: LiveDeployment, request: Request = HELLO) -> dict[str, Any]:
+    """What would be sent."""
+    wire = live.provider.preview(Attempted(request, stream=request.stream))
+    return {"url": wire.url, **msgspec.json.decode(wire.body)}
+
+
+def test_quirks_of_the_host_shape_what_is_sent() -> None:
+    """Mistral is asked for a stream without `stream_options`, OpenAI with a limit of another name."""
+    sent = body(built(host="mistral"))
+    assert (sent["url"], sent["model"]) == ("https://api.mistral.ai/v1/chat/completions", "large")
+    assert "stream_options" not in sent
+    limited = msgspec.structs.replace(HELLO, sampling=Sampling(max_tokens=9))
+    assert body(built(host="openai"), limited)["max_completion_tokens"] == 9
+
+
+def test_what_a_host_does_not_take_is_refused_by_name() -> None:
+    """A field that the host would ignore is an error, unless the deployment says otherwise."""
+    biased = msgspec.structs.replace(HELLO, sampling=Sampling(logit_bias={"1": 2.0}))
+    with pytest.raises(RequestError, match="logit_bias"):
+        body(built(host="cerebras"), biased)
+    overruled = built(host="cerebras", quirks={"capabilities": {"logit_bias": "keep"}})
+    assert body(overruled, biased)["logit_bias"] == {"1": 2.0}
+
+
+async def test_a_pin_freezes_what_the_host_came_to() -> None:
+    """Address and quirks are facts of the deployment, so that a changed table is told."""
+    facts = await built(host="mistral").facts()
+    assert facts["base_url"] == "https://api.mistral.ai/v1"
+    assert "stream_options" in facts["quirks"]
+
+
+def test_a_price_is_that_of_the_named_host() -> None:
+    """The maker's list price says nothing of another host's."""
+    known = built(model="anthropic/claude-sonnet-4-5", host="anthropic")
+    assert known.price.price is not None
+    assert built(model="anthropic/claude-sonnet-4-5", host="openrouter").price.price is None
+
+
+def test_litellm_is_built_without_a_host() -> None:
+    """Missing or not, the deployment is there and says what it needs when it is called."""
+    live = built(dialect="litellm", model="bedrock/x")
+    assert live.dialect is None
+    assert live.missing is None or "assay[litellm]" in str(live.missing)
