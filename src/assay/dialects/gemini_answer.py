@@ -83,15 +83,16 @@ class Reader:
         """The events of one chunk."""
         out: list[Event] = []
         self._begin(body, out)
+        # Before what is said, for clients whose streams begin with the size of the input.
+        usage = self._usage | (body.get("usageMetadata") or {})
+        if usage != self._usage:
+            self._usage = usage
+            out.append(UsageReport(usage=read_usage(usage)))
         for wire in body.get("candidates") or ():
             self._candidate(wire.get("index") or 0).take(wire, self._head.id, out)
         reason = (body.get("promptFeedback") or {}).get("blockReason")
         if reason:
             self._blocked = str(reason)
-        usage = self._usage | (body.get("usageMetadata") or {})
-        if usage != self._usage:
-            self._usage = usage
-            out.append(UsageReport(usage=read_usage(usage)))
         if body.get("error"):
             self.failed = True
             out.append(failed(body["error"]))

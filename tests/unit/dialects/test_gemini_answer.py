@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gemini_wire import GEMINI, HEAD, USAGE, answers, array, chunk, chunked, decode, sse, streamed, whole
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.dialects.opaque import GEMINI as MAKER
@@ -166,6 +166,12 @@ def test_the_last_usage_counts() -> None:
     assert [(usage.input, usage.output, usage.reasoning) for usage in reports] == [(10, 7, 7), (10, 12, 7)]
 
 
+def test_usage_comes_before_what_it_is_for() -> None:
+    """The input's size is told before the first piece of the answer, as a Messages stream begins with it."""
+    events = decode(sse({**chunk({"text": "a"}, finish="STOP"), "usageMetadata": USAGE}))
+    assert [type(event) for event in events] == [Begin, UsageReport, TextDelta, Finished]
+
+
 @pytest.mark.parametrize("more", [{}, {"candidates": []}])
 def test_blocked_prompt(more: dict[str, Any]) -> None:
     """Trap 10: a blocked prompt has no candidates; it ends as content_filter with the reason and without a text."""
@@ -311,6 +317,7 @@ def test_unknown_fields_are_kept() -> None:
     assert (response.extra, response.created) == ({"avgLogprobs": -0.1, "new": 1}, 1754042400)
 
 
+@settings(max_examples=40)
 @given(st.data(), answers)
 def test_whole_and_streamed_are_the_same(data: st.DataObject, parts: list[dict[str, Any]]) -> None:
     """One answer whole, as server-sent events and as a JSON array is the same value, wherever the bytes are cut."""
@@ -369,6 +376,7 @@ def test_events_before_an_unreadable_chunk_are_handed_out() -> None:
         decoder.feed(b"")
 
 
+@settings(max_examples=60)
 @given(st.lists(JSONS, min_size=1, max_size=3), st.booleans())
 def test_odd_json_never_crashes(chunks: list[Any], is_array: bool) -> None:
     """JSON of another shape is read or is a malformed reply."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.dialects.gemini_stream import ElementParser, GeminiParser
@@ -22,6 +22,7 @@ def fed(parser: Any, body: bytes, size: int) -> list[bytes]:
     return [event.data for piece in pieces for event in parser.feed(piece)] + [event.data for event in parser.close()]
 
 
+@settings(max_examples=50)
 @given(st.lists(objects, max_size=4), st.sampled_from([1, 2, 7, 1000]), st.booleans())
 def test_elements_of_an_array(values: list[dict[str, Any]], size: int, ascii_only: bool) -> None:
     """Braces, quotes and backslashes inside strings cut nothing, at any border of the pieces."""
