@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
+import msgspec
+
 from assay import plugins
 from assay.dialects.dialect import Inbound
 from assay.dialects.fields import parse_object, unmarked
@@ -11,6 +13,8 @@ from assay.errors import RequestError
 from assay.types import Request
 
 __all__ = ["Recognised", "read_inbound"]
+
+_COMMONEST = "openai"  # taken where it makes no difference
 
 
 class Recognised(NamedTuple):
@@ -50,10 +54,20 @@ def read_inbound(body: bytes, name: str | None = None) -> Recognised:
         raise RequestError(f"no dialect can read this request; {'; '.join(reasons)}")
     fewest = min(len(unmarked(one.request.extra)) for one in found)
     found = [one for one in found if len(unmarked(one.request.extra)) == fewest]
+    if len(found) > 1 and all(_meaning(one.request) == _meaning(found[0].request) for one in found):
+        found = [one for one in found if one.dialect.name == _COMMONEST] or found[:1]
     if len(found) > 1:
         names = " and ".join(one.dialect.name for one in found)
         raise RequestError(f"this request can be read as {names}; say which")
     return found[0]
+
+
+def _meaning(request: Request) -> Request:
+    """The request without the form in which it was said."""
+    bare = [msgspec.structs.replace(message, extra=unmarked(message.extra)) for message in request.messages]
+    return msgspec.structs.replace(
+        request, native=None, origin=None, stream_usage=False, messages=tuple(bare), extra=unmarked(request.extra)
+    )
 
 
 def _load(name: str) -> Inbound:

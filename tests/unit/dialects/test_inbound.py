@@ -21,6 +21,12 @@ def test_the_dialect_is_found(body: bytes, name: str) -> None:
     assert found.request.native.raw == body
 
 
+def test_what_reads_alike_is_a_chat() -> None:
+    """A plain question is the same in chat completions and in Messages; a field of the one settles which it is."""
+    assert read_inbound(CHAT).dialect.name == "openai"
+    assert read_inbound(CHAT[:-1] + b', "system": "Be brief."}').dialect.name == "anthropic"
+
+
 def test_what_can_be_read_twice_must_be_named() -> None:
     """Guessing could answer another question; a name settles it."""
     with pytest.raises(RequestError, match="completions and openai; say which"):
