@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from assay import plugins
 from assay.catalog.load import Catalog
 from assay.catalog.located import weights_of
@@ -131,9 +133,9 @@ class Builder:
         except ConfigError as error:
             raise ConfigError(f"deployments.{name}: {error}") from error
         dialect = cast(Outbound, plugins.load("assay.dialects", found.deployment.dialect)())
-        transport = self._transport(found.deployment)
-        provider = HttpProvider(found.deployment, dialect, transport, found.base_url, found.upstream_model)
-        return found.deployment, dialect, provider
+        at_host = _with_limit(found.deployment, model)
+        provider = HttpProvider(at_host, dialect, self._transport(at_host), found.base_url, found.upstream_model)
+        return at_host, dialect, provider
 
     def _transport(self, deployment: Deployment) -> Transport:
         """The connections that this deployment shares with others like it."""
@@ -171,6 +173,14 @@ def _transport_class(name: str) -> type[Http1Transport] | type[AiohttpTransport]
 
         return AiohttpTransport
     return Http1Transport
+
+
+def _with_limit(deployment: Deployment, model: Model | None) -> Deployment:
+    """The deployment with the longest answer of its model, for the format that demands a limit."""
+    if deployment.dialect != "anthropic" or model is None or model.max_output_tokens is None:
+        return deployment
+    quirks = {"default_max_tokens": model.max_output_tokens, **deployment.quirks}
+    return msgspec.structs.replace(deployment, quirks=quirks)
 
 
 def make_route(name: str, route: Route) -> LiveRoute:
