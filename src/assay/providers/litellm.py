@@ -72,7 +72,8 @@ _CLASSES: dict[str, type[ProviderError]] = {
     "BadGatewayError": ProviderFault,
 }
 _STATUSES: dict[int, type[ProviderError]] = {401: AuthFailed, 403: AuthFailed, 429: RateLimited, 503: Overloaded}
-_NAMES = re.compile(r"\[([^\]]*)\]")
+_UNSUPPORTED = re.compile(r"(?P<provider>[\w-]+) does not support parameters: \[(?P<fields>[^\]]*)\]")
+_CLASS_NAME = re.compile(r"\blitellm\.\w+: ")
 
 
 def litellm_provider(deployment: Deployment) -> LiteLLMProvider | Unavailable:
@@ -239,13 +240,14 @@ def _is_reported(answer: Any) -> bool:
 
 def _told(error: Exception, key: str | None) -> ProviderError:
     """LiteLLM's error in our tree, without the key, which providers like to repeat."""
-    message = str(getattr(error, "message", None) or error)[:_MAX_MESSAGE].strip()
+    message = _CLASS_NAME.sub("", str(getattr(error, "message", None) or error)).strip()
     if key is not None:
         message = message.replace(key, "***")
+    message = message[:_MAX_MESSAGE]
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) else None
     if _is_unsupported(error):
-        return BadRequest(_unsupported(message, str(getattr(error, "llm_provider", "") or "")), status=status)
+        return BadRequest(_unsupported(message), status=status)
     headers = dict(_headers(error))
     return _class(error, status)(
         f"LiteLLM: {message or type(error).__name__}",
@@ -280,8 +282,10 @@ def _headers(error: Exception) -> Iterator[tuple[str, str]]:
         yield from ((str(name).lower(), str(value)) for name, value in headers.items())
 
 
-def _unsupported(message: str, provider: str) -> str:
+def _unsupported(message: str) -> str:
     """The fields that a provider does not take, instead of advice to drop them."""
-    found = _NAMES.search(message)
-    fields = found[1].replace("'", "").replace('"', "") if found else message
-    return f"{fields}: {provider or 'the provider'} cannot be told this (LiteLLM)"
+    found = _UNSUPPORTED.search(message)
+    if found is None:
+        return f"LiteLLM: {message}"
+    fields = re.sub(r"['\"]", "", found["fields"])
+    return f"{fields}: {found['provider']} cannot be told this (LiteLLM)"

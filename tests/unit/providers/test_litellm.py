@@ -312,10 +312,11 @@ async def test_the_wait_that_a_provider_asks_for_survives(answering: Any) -> Non
 
 async def test_a_field_that_a_provider_does_not_take_is_named(answering: Any) -> None:
     """The library's advice to drop it is not passed on, and nothing counts as sent."""
-    message = "cerebras does not support parameters: ['logit_bias', 'n'], for model=x. To drop these, set `drop_params`"
+    said = "litellm.UnsupportedParamsError: cerebras does not support parameters: ['logit_bias', 'n'], for model=x."
+    message = f"{said} To drop these, set `litellm.drop_params=True`"
 
     def fail() -> None:
-        raise failing("UnsupportedParamsError", 400, message, "BadRequestError", llm_provider="cerebras")
+        raise failing("UnsupportedParamsError", 400, message, "BadRequestError")
 
     answering(fail)
     meter = Meter()
