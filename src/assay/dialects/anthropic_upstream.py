@@ -51,6 +51,7 @@ _FOREIGN = {
     "tools.native": Rule("reject", "the tool is another provider's own"),
 }
 _WARMEST = 1.0
+_SHARED = frozenset({"cache_control"})  # on parts and tools, as OpenRouter made it known for chats
 _USERS = ("user", "safety_identifier")
 
 
@@ -70,7 +71,7 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
     if request.form not in ("chat", "count"):
         raise RequestError(f"a request of the form {request.form!r} cannot be sent to Anthropic", field="model")
     foreign = is_foreign(request, DIALECT)
-    fit = Fit(_table(model, foreign=foreign), quirks, "Anthropic")
+    fit = Fit(_table(model, foreign=foreign), quirks, "Anthropic", _SHARED)
     body: dict[str, Any] = {"model": model}
     if foreign:
         body |= _metadata(request)

@@ -95,13 +95,21 @@ class Fit:
         table: the dialect's rules; a feature that is not in it is kept.
         quirks: of the host: `capabilities` and `ignore`; see the module.
         upstream: its name for messages.
+        shared: fields of parts and tools that clients of other formats write as this one does.
 
     Raises:
         RequestError: the quirks name a feature or a verdict that there is not.
     """
 
-    def __init__(self, table: Mapping[str, Rule], quirks: Mapping[str, Any], upstream: str) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, Rule],
+        quirks: Mapping[str, Any],
+        upstream: str,
+        shared: frozenset[str] = frozenset(),
+    ) -> None:
         self._table = table
+        self.shared = shared
         self._overruled: Mapping[str, Any] = quirks.get("capabilities") or {}
         self._ignored = frozenset(quirks.get("ignore") or ())
         self._upstream = upstream

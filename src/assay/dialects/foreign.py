@@ -2,8 +2,8 @@
 
 Fields in `extra` speak in the words of `Request.origin`. Sent as they are to another format they would be refused, or
 mean something else. At the top level a hint is left out and any other field refused (`Fit.foreign`); on messages, parts
-and tools they are left out. Everything left out is noted by its name, except the names that an item has in its own
-format only.
+and tools they are left out, but for fields that both formats have on parts and tools (`Fit.shared`). Everything left
+out is noted by its name, except the names that an item has in its own format only.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def translated(request: Request, dialect: str, fit: Fit) -> Request:
 def _message(message: Message, dialect: str, fit: Fit) -> Message:
     assistant = message.role == "assistant"
     parts = (part for part in message.parts if not (assistant and _is_trace(part, dialect, fit)))
-    return msgspec.structs.replace(_bare(message, fit), parts=tuple(_part(part, fit) for part in parts))
+    _note(message.extra, fit)
+    return msgspec.structs.replace(message, parts=tuple(_part(part, fit) for part in parts), extra={})
 
 
 def _is_trace(part: Part, dialect: str, fit: Fit) -> bool:
@@ -87,8 +88,9 @@ def _tool(tool: Tool, fit: Fit) -> Tool:
 
 def _bare(value: _Value, fit: Fit) -> _Value:
     extra: Mapping[str, Any] = getattr(value, "extra", {})
-    _note(extra, fit)
-    return msgspec.structs.replace(value, extra={}) if extra else value
+    kept = {key: extra[key] for key in extra if key in fit.shared}
+    _note({key: extra[key] for key in extra if key not in kept}, fit)
+    return msgspec.structs.replace(value, extra=kept) if extra else value
 
 
 def _note(extra: Mapping[str, Any], fit: Fit) -> None:
