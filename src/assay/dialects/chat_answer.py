@@ -85,7 +85,7 @@ def read_response(body: bytes) -> list[Event]:
 class Choice:
     """What is known so far of one choice."""
 
-    __slots__ = ("audio", "calls", "choice_extra", "details", "ended", "index", "message_extra", "told")
+    __slots__ = ("audio", "calls", "choice_extra", "details", "ended", "index", "message_extra", "told", "unsigned")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -94,6 +94,9 @@ class Choice:
         self.calls = OpenCalls()
         self.details: dict[str, Any] | None = None
         self.audio: list[dict[str, Any]] = []
+        self.unsigned: list[
+            str
+        ] = []  # reasoning since the last entry of its details, which some hosts end with the text again
         self.ended: Finish | None = None
         self.told: Finished | None = None
 
@@ -280,17 +283,15 @@ class Reader:
     # ---------------------------------------------------------------------------------- reasoning
 
     def _take_reasoning(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> None:
-        text = delta.get("reasoning_content")
-        if not text:
-            text = delta.get("reasoning")
-            if isinstance(text, dict):
-                choice.message_extra["reasoning"] = text
-                text = text.get("content")
-            elif text:
-                self._name_reasoning("reasoning", out)
+        text = self._reasoning_text(choice, delta, out)
         details = delta.get("reasoning_details") or ()
         told = "".join(detail_text(entry) for entry in details)
-        text = _string(text or told)
+        repeats = bool(told) and not text and told == "".join(choice.unsigned)
+        if details:
+            choice.unsigned.clear()
+        elif text:
+            choice.unsigned.append(text)
+        text = "" if repeats else text or told
         if text == told and details and all(is_numbered(entry) for entry in details):
             for entry in details:
                 self._take_detail(choice, entry, out)
@@ -301,6 +302,18 @@ class Reader:
             out.append(ReasoningDelta(text=text, choice=choice.index))
         for entry in details:
             self._take_detail(choice, entry, out)
+
+    def _reasoning_text(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> str:
+        text = delta.get("reasoning_content")
+        if text:
+            return _string(text)
+        text = delta.get("reasoning")
+        if isinstance(text, dict):
+            choice.message_extra["reasoning"] = text
+            text = text.get("content")
+        elif text:
+            self._name_reasoning("reasoning", out)
+        return _string(text or "")
 
     def _name_reasoning(self, form: str, out: list[Event]) -> None:
         if self._reasoning_form is None:

@@ -283,6 +283,25 @@ def test_signatures_go_out_with_the_text_they_are_over() -> None:
     assert [entry for delta in deltas for entry in delta.get("reasoning_details", [])] == details
 
 
+def test_signed_reasoning_is_read_back_once() -> None:
+    """A gateway behind a gateway: the text that goes out again with its signature is not told twice."""
+    events: list[Event] = [
+        BEGIN,
+        *(ReasoningDelta(text=text, block=0) for text in ("on", "e")),
+        OpaqueDelta(data=signed("s1", ANTHROPIC), block=0),
+        ReasoningDelta(text="two", block=1),
+        OpaqueDelta(data=signed("s2", ANTHROPIC), block=1),
+        TextDelta(text="x", block=2),
+        STOP,
+    ]
+    entries = tuple(signed(f"s{n}", ANTHROPIC) | {"text": text} for n, text in ((1, "one"), (2, "two")))
+    for parts in (
+        fold(decode(encode(*events))).parts,
+        fold(CHAT.read_response(CHAT.write_response(fold(events), CLIENT))).parts,
+    ):
+        assert parts == (Reasoning(text="onetwo", opaque=entries), Text(text="x"))
+
+
 def test_a_signature_behind_something_else_takes_no_text_of_before() -> None:
     """The text that a signature is over is the one right before it."""
     events = [ReasoningDelta(text="t"), TextDelta(text="x"), OpaqueDelta(data=signed("s", ANTHROPIC))]
