@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 
 from assay.dialects import opaque
-from assay.dialects.gemini_grounding import cited, grounded
+from assay.dialects.gemini_grounding import cited, grounded, merged
+from assay.dialects.gemini_logprobs import token_entries
 from assay.types import (
     Annotation,
     Audio,
@@ -84,6 +85,7 @@ class Candidate:
         self.ended: str | None = None
         self._extra: dict[str, Any] = {}
         self._text: list[str] = []
+        self._texts = 0  # parts that are texts
         self._block = 0
         self._open: str | None = None  # the kind of the part that a chunk may continue
         self._calls = 0
@@ -98,7 +100,7 @@ class Candidate:
             self._logprobs(wire["logprobsResult"], out)
         for key, value in wire.items():
             if key in _MERGED and value:
-                self._extra[key] = {**self._extra.get(key, {}), **value}
+                self._extra[key] = merged(self._extra.get(key) or {}, value)
             elif key not in _TAKEN and key not in _MERGED and value is not None:
                 self._extra[key] = value
         word = wire.get("finishReason")
@@ -108,7 +110,7 @@ class Candidate:
 
     def close(self, out: list[Event], *, failed: bool) -> None:
         """What the end of the answer completes; after a failure, no end that the provider did not say."""
-        text = "".join(self._text)
+        text = "".join(self._text) if self._texts == 1 else ""
         for key, notes in (("groundingMetadata", grounded), ("citationMetadata", cited)):
             for note in notes(self._extra.get(key) or {}, text):
                 out.append(Annotation(data=note, choice=self.index))
@@ -151,7 +153,8 @@ class Candidate:
 
     def _say(self, text: str, signature: str | None, out: list[Event], *, first: bool) -> None:
         if text:
-            block = self._begin("text", out, first=first)
+            before, block = self._block, self._begin("text", out, first=first)
+            self._texts += block != before
             self._text.append(text)
             out.append(TextDelta(text=text, choice=self.index, block=block))
         if signature:
@@ -208,7 +211,7 @@ class Candidate:
             self._sign(signature, out)
 
     def _logprobs(self, result: dict[str, Any], out: list[Event]) -> None:
-        entries = _token_entries(result)
+        entries = token_entries(result)
         if entries is None:
             self._extra["logprobsResult"] = result
         else:
@@ -240,25 +243,3 @@ def _content(part: dict[str, Any]) -> Image | Audio | Video | Document | Unknown
     if kind == "video":
         return Video(data=data, media_type=media_type)
     return Document(data=data, media_type=media_type or None)
-
-
-def _token_entries(result: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """Log-probabilities in the form of a chat completion; `None` where a token or a number is missing."""
-    chosen = result.get("chosenCandidates") or ()
-    tops: list[dict[str, Any]] = result.get("topCandidates") or [{} for _ in chosen]
-    if len(tops) != len(chosen):
-        return None
-    entries = []
-    for one, top in zip(chosen, tops, strict=True):
-        entry, others = _token(one), [_token(other) for other in top.get("candidates") or ()]
-        if entry is None or None in others:
-            return None
-        entries.append({**entry, "top_logprobs": others})
-    return entries
-
-
-def _token(candidate: dict[str, Any]) -> dict[str, Any] | None:
-    token, logprob = candidate.get("token"), candidate.get("logProbability", 0.0)  # a zero is not written
-    if not isinstance(token, str) or not isinstance(logprob, (int, float)):
-        return None
-    return {"token": token, "logprob": float(logprob), "bytes": None}

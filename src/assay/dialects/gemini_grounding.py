@@ -1,7 +1,7 @@
 """What Gemini says of its sources, as notes on the text: grounding (search and other tools) and citations (recitation).
 
 A note has the form of a chat completion's `url_citation`, one for each source in the provider's order. Google counts
-bytes of one part; a note counts characters of the text, and only where the bytes are proved to be those of the text.
+bytes of one part; a note counts characters of the answer's text, where that is one part and its bytes fit.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["cited", "grounded"]
+__all__ = ["cited", "grounded", "merged"]
 
 _SOURCES = ("web", "retrievedContext", "maps", "image")
 
@@ -21,8 +21,31 @@ class _Span(NamedTuple):
     end: int
 
 
+def merged(before: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a stream so far and of its next chunk, whether that repeats what was said or goes on from it."""
+    known, sources = before.get("groundingChunks") or [], more.get("groundingChunks") or []
+    supports = more.get("groundingSupports")
+    if sources and supports and not _repeats(sources, known):
+        more = {**more, "groundingSupports": [_moved(support, len(known)) for support in supports]}
+    out = {**before, **more}
+    for key in before.keys() & more.keys():
+        old, new = before[key], more[key]
+        if isinstance(old, list) and isinstance(new, list) and not _repeats(new, old):
+            out[key] = old + new
+    return out
+
+
+def _repeats(new: list[Any], old: list[Any]) -> bool:
+    return new[: len(old)] == old
+
+
+def _moved(support: Mapping[str, Any], by: int) -> dict[str, Any]:
+    """A support that counts the sources of its own chunk, behind those before them."""
+    return {**support, "groundingChunkIndices": [index + by for index in support.get("groundingChunkIndices") or ()]}
+
+
 def grounded(metadata: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
-    """A note for each `groundingChunk`; `text` is the answer's."""
+    """A note for each `groundingChunk`; `text` is the answer's, or empty where it is not one part."""
     spans: dict[int, _Span] = {}
     for support in metadata.get("groundingSupports") or ():
         span = _span(support.get("segment") or {}, text)

@@ -275,6 +275,34 @@ def test_grounding_over_chunks_is_merged() -> None:
     assert [len(part.annotations) for part in response.parts if isinstance(part, Text)] == [1]
 
 
+def test_grounding_that_repeats_or_goes_on() -> None:
+    """Sources that a chunk repeats are one note, and those that it adds are counted behind the ones before."""
+
+    def metadata(*names: str, support: int, text: str) -> dict[str, Any]:
+        segment = {"startIndex": 0 if text == "a" else 1, "endIndex": 1 if text == "a" else 2, "text": text}
+        return {
+            "groundingChunks": [{"web": {"uri": f"https://{name}", "title": name}} for name in names],
+            "groundingSupports": [{"segment": segment, "groundingChunkIndices": [support]}],
+        }
+
+    first = chunk({"text": "ab"}, groundingMetadata=metadata("x", support=0, text="a"))
+    repeated = chunk(finish="STOP", groundingMetadata=metadata("x", "y", support=1, text="b"))
+    added = chunk(finish="STOP", groundingMetadata=metadata("y", support=0, text="b"))
+    for last in (repeated, added):
+        text = streamed(first, last).parts[0]
+        assert isinstance(text, Text)
+        notes = [note["url_citation"] for note in text.annotations]
+        assert [(note["title"], note["start_index"]) for note in notes] == [("x", 0), ("y", 1)]
+
+
+def test_places_in_several_texts_are_not_guessed() -> None:
+    """Where the answer has several texts, a note says its source and no place."""
+    metadata = {"citationSources": [{"startIndex": 0, "endIndex": 1, "uri": "https://a"}]}
+    last = whole({"text": "a"}, {"text": "b"}, citationMetadata=metadata).parts[-1]
+    assert isinstance(last, Text)
+    assert last.annotations == ({"type": "url_citation", "url_citation": {"url": "https://a", "title": ""}},)
+
+
 def test_citations_with_an_address() -> None:
     """Recited sources with an address are citations on the text."""
     metadata = {"citationSources": [{"startIndex": 0, "endIndex": 2, "uri": "https://a"}, {"endIndex": 1}]}
