@@ -297,7 +297,7 @@ class Serve(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         header_timeout_s: longest time for the head of a request.
         body_timeout_s: longest time for the body of a request.
         idle_timeout_s: how long a connection may stay open without a request.
-        write_timeout_s: longest time for which a client may be behind with taking its answer.
+        write_timeout_s: longest time for which a client may take nothing of an answer that waits for it.
         max_connections: more clients at the same time are told 503; idle connections make room first. Never more than
             the limit on open files allows.
         drain_s: how long new requests are still taken after a signal to stop, while `/readyz` says 503.

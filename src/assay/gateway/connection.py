@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -21,10 +22,15 @@ from assay.errors import RequestError
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEAD_FIELDS = 128
-MAX_UNREAD_BYTES = 1024 * 1024
-"""What may wait for a slow reader before its upstream is slowed down, too. Nearly every answer is shorter, so that a
+MAX_UNREAD_BYTES = 8 * 1024 * 1024
+"""What may wait for one slow reader before its upstream is slowed down, too. Nearly every answer is shorter, so that a
 reader who takes its time does not hold a place among the requests of a deployment."""
-_TAKEN_BYTES = 128 * 1024  # a reader that is behind must take so much within `serve.write_timeout_s`
+ALL_UNREAD_BYTES = 256 * 1024 * 1024
+"""About what may wait for all readers together; when it is more, they share it."""
+_LEAST_UNREAD_BYTES = 64 * 1024
+_SYSTEM_BYTES = 256 * 1024
+"""What the system buffers for one reader: by itself it would take megabytes, and then nothing for minutes, so that a
+slow reader could not be told from one that is gone."""
 
 Stage = Literal["idle", "head", "served", "waste"]
 
@@ -42,6 +48,7 @@ class Crowd:
     def __init__(self, serve: Serve, most: int) -> None:
         self.serve = serve
         self.idle: dict[Connection, None] = {}  # the longest idle first
+        self.unread_limit_bytes = MAX_UNREAD_BYTES
         self._most = most
         self._all: set[Connection] = set()
 
@@ -70,8 +77,35 @@ class Crowd:
         while True:
             await asyncio.sleep(pause_s)
             now = loop.time()
-            for connection in tuple(self._all):
-                connection.check(now)
+            self.share([unread for connection in tuple(self._all) if (unread := connection.check(now))])
+
+    def share(self, unread_bytes: list[int]) -> None:
+        """Set how much may wait for each reader, from what waits for those that are behind."""
+        limit = MAX_UNREAD_BYTES
+        if sum(unread_bytes) > ALL_UNREAD_BYTES:
+            limit = min(limit, max(_LEAST_UNREAD_BYTES, ALL_UNREAD_BYTES // len(unread_bytes)))
+        if limit != self.unread_limit_bytes:
+            self.unread_limit_bytes = limit
+            for connection in self._all:
+                connection.limit_unread()
+
+
+class Outlet:
+    """A transport that counts what is written to it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.written_bytes = 0
+        self.close, self.abort, self.is_closing = transport.close, transport.abort, transport.is_closing
+        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+        self.get_extra_info = transport.get_extra_info
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.set_write_buffer_limits = transport.set_write_buffer_limits
+        self._write = transport.write
+
+    def write(self, data: bytes) -> None:
+        """See `asyncio.Transport.write`."""
+        self.written_bytes += len(data)
+        self._write(data)
 
 
 class Connection(HttpToolsProtocol):
@@ -88,7 +122,8 @@ class Connection(HttpToolsProtocol):
         self._crowd = crowd
         self._serve = crowd.serve
         self._deadline: float | None = None
-        self._writable_by: float | None = None
+        self._taken_bytes = 0  # of answers, when that was last looked at
+        self._taken_at = 0.0
         self._head_bytes = 0  # of the fields that are complete
         self._fed_bytes = 0  # all that came without completing the head
         self._begun = 0  # requests whose first byte has come
@@ -100,8 +135,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(MAX_UNREAD_BYTES, MAX_UNREAD_BYTES - _TAKEN_BYTES)
+        self._outlet = Outlet(transport)
+        super().connection_made(cast(asyncio.Transport, self._outlet))
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_BYTES)
+        self.limit_unread()
         self._full = not self._crowd.enter(self)
         self._rest()
 
@@ -113,27 +150,31 @@ class Connection(HttpToolsProtocol):
     def leave(self) -> None:
         """Close an idle connection to make room."""
         self._crowd.idle.pop(self, None)
-        self.transport.close()
+        self._outlet.close()
 
-    def check(self, now: float) -> None:
-        """End the connection if its client took too long."""
-        if self._writable_by is not None and now > self._writable_by:
-            log.info("a client takes nothing of its answer: cut after %g s", self._serve.write_timeout_s)
-            self.transport.abort()
+    def limit_unread(self) -> None:
+        """Bound what may wait: above it, whoever sends more waits until three quarters are left."""
+        most = self._crowd.unread_limit_bytes
+        self._outlet.set_write_buffer_limits(most, most * 3 // 4)
+
+    def check(self, now: float) -> int:
+        """End the connection if its client took too long; returns how many bytes wait for it."""
+        unread = self._outlet.get_write_buffer_size()
+        if unread and self._takes_nothing(unread, now):
+            log.info("a client took nothing of its answer for %g s: cut", self._serve.write_timeout_s)
+            self._outlet.abort()
         elif self._deadline is not None and now > self._deadline:
             if self.stage == "head":
                 self._refuse(RequestError("the head of the request took too long (serve.header_timeout_s)", status=408))
-            self.transport.close()
+            self._outlet.close()
+        return unread
 
-    def pause_writing(self) -> None:
-        """The client is behind."""
-        super().pause_writing()
-        self._writable_by = self.loop.time() + self._serve.write_timeout_s
-
-    def resume_writing(self) -> None:
-        """The client has taken enough to be sent more."""
-        super().resume_writing()
-        self._writable_by = None
+    def _takes_nothing(self, unread_bytes: int, now: float) -> bool:
+        """Whether a client took none of what waits for it in all the time that it has for that."""
+        taken = self._outlet.written_bytes - unread_bytes
+        if taken != self._taken_bytes:
+            self._taken_bytes, self._taken_at = taken, now
+        return now - self._taken_at > self._serve.write_timeout_s
 
     # --------------------------------------------------------------------------------------- input
 
@@ -246,11 +287,11 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, error: RequestError) -> None:
         """Say what is wrong and close. Within an answer nothing can be said."""
         if self._answering:
-            self.transport.abort()
+            self._outlet.abort()
             return
         wire = openai_errors.write_error(error)
         fields = {**wire.headers, "content-length": str(len(wire.body)), "connection": "close"}
         head = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields.items())
         status = f"HTTP/1.1 {wire.status} {HTTPStatus(wire.status).phrase}\r\n".encode()
-        self.transport.write(b"%s%s\r\n%s" % (status, head, wire.body))
-        self.transport.close()
+        self._outlet.write(b"%s%s\r\n%s" % (status, head, wire.body))
+        self._outlet.close()

@@ -10,14 +10,14 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from assay.config.schema import Serve
-from assay.gateway import server
+from assay.gateway import connection, server
 from assay.gateway.asgi import Gateway
-from assay.gateway.connection import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, MAX_UNREAD_BYTES
+from assay.gateway.connection import ALL_UNREAD_BYTES, MAX_HEAD_BYTES, MAX_HEAD_FIELDS, MAX_UNREAD_BYTES
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
 from assay.types import Begin, Finish, Finished, TextDelta
@@ -389,7 +389,31 @@ async def test_a_reader_that_takes_nothing_is_dropped(
         client.close()
     assert flood.made < 3000
     assert (await ledger.attempts(limit=1))[0]["outcome"] == "cancelled"
-    assert "takes nothing" in caplog.text
+    assert "took nothing" in caplog.text
+
+
+def test_readers_share_what_may_wait_for_all() -> None:
+    """Where many are behind, less may wait for each; when they have caught up, as much as before."""
+
+    class Reader:
+        limited = 0
+
+        def limit_unread(self) -> None:
+            self.limited += 1
+
+    crowd, reader = connection.Crowd(Serve(), 100), Reader()
+    crowd.enter(cast(Any, reader))
+    for unread, limit in (
+        ([ALL_UNREAD_BYTES // 100] * 90, MAX_UNREAD_BYTES),
+        ([ALL_UNREAD_BYTES // 100] * 200, ALL_UNREAD_BYTES // 200),
+        ([ALL_UNREAD_BYTES // 100] * 200, ALL_UNREAD_BYTES // 200),
+        ([ALL_UNREAD_BYTES * 2], MAX_UNREAD_BYTES),
+        ([MAX_UNREAD_BYTES] * 100_000, 64 * 1024),
+        ([], MAX_UNREAD_BYTES),
+    ):
+        crowd.share(unread)
+        assert crowd.unread_limit_bytes == limit
+    assert reader.limited == 4
 
 
 # ---------------------------------------------------------------------------------------------- many
