@@ -149,13 +149,22 @@ class Canon:
         return canonical
 
     def _responses_stream(self, body: str) -> Canonical:
-        """The last event's answer; ChatGPT's has no items there, they went by before."""
+        """The last event's answer; ChatGPT's has no items there, they went by before.
+
+        Reasoning is encrypted anew in each event: `also` has all that stands for the same item.
+        """
         ends = ("response.completed", "response.incomplete", "response.failed")
         events = self.events(body)
         none: dict[str, Any] = {}
         answer = next((event["response"] for event in reversed(events) if event.get("type") in ends), none)
         items = [event["item"] for event in events if event.get("type") == "response.output_item.done"]
-        return self._responses({**answer, "output": answer.get("output") or items})
+        canonical = self._responses({**answer, "output": answer.get("output") or items})
+        blobs: dict[object, list[str]] = {}
+        for item in (*items, *(answer.get("output") or ())):
+            if item.get("encrypted_content"):
+                blobs.setdefault(item.get("id"), []).append(item["encrypted_content"])
+        canonical["also"] = {same[-1]: same for same in blobs.values()}
+        return canonical
 
     def _plain(self, body: dict[str, Any]) -> Canonical:
         return self._chunks([body])

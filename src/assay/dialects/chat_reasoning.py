@@ -3,7 +3,8 @@
 Entries of a known maker (`opaque`) go out with the text that they belong to, since the message has one field for the
 text of all of them: a signature in its own entry, an encrypted blob behind a `reasoning.summary`. A client that keeps
 `reasoning_details` so sends each back with its text, and is read into the parts that the provider made. Gemini's
-blobs without a text follow the answer's text. Entries of any other form are kept verbatim, in one part.
+blobs without a text follow the answer's text. A blob that comes again under its id takes the first one's place.
+Entries of any other form are kept verbatim, in one part.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _parts(details: list[dict[str, Any]]) -> list[Reasoning]:
     """One part for each entry; a blob belongs to the summary before it."""
     parts: list[Reasoning] = []
     open_summary = False
-    for entry in details:
+    for entry in _last_words(details):
         if (
             open_summary
             and entry.get("type") == "reasoning.encrypted"
@@ -136,3 +137,13 @@ def _parts(details: list[dict[str, Any]]) -> list[Reasoning]:
             parts.append(Reasoning(text=detail_text(entry), opaque=(entry,)))
         open_summary = entry.get("type") == "reasoning.summary"
     return parts
+
+
+def _last_words(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries; of blobs with one id the last, where the first was: a stream tells one anew at its end."""
+    kept: dict[object, dict[str, Any]] = {}
+    for place, entry in enumerate(details):
+        ident = entry.get("id")
+        renewable = entry.get("type") == "reasoning.encrypted" and isinstance(ident, str)
+        kept[ident if renewable else place] = entry
+    return list(kept.values())

@@ -193,6 +193,15 @@ def test_several_thoughts_come_back_as_the_parts_they_were() -> None:
     assert blobs == [["s1"], ["e"], ["s2"], [None, "r"], ["g"]]
 
 
+def test_a_blob_that_was_told_anew_comes_back_once() -> None:
+    """Trap 5: of two blobs for one item the last counts, at the first one's place."""
+    details = [encrypted(data, RESPONSES, ident) for data, ident in (("a", "rs_1"), ("b", "rs_2"), ("c", "rs_1"))]
+    message = {"role": "assistant", "content": "x", "reasoning_details": details}
+    parts = CHAT.read_request(json.dumps({"model": "m", "messages": [message]}).encode()).messages[0].parts
+    blobs = [entry for part in parts if isinstance(part, Reasoning) for entry in part.opaque]
+    assert [(blob["id"], blob["data"]) for blob in blobs] == [("rs_1", "c"), ("rs_2", "b")]
+
+
 def test_the_beginning_of_an_answer() -> None:
     """A host with a field for it continues the last message; of any other it is noted that it will not."""
     begun = answer(Text(text="Dear"))
