@@ -6,6 +6,7 @@ Quirks of a host (the `quirks` of `write_request`), all optional; `capabilities`
 |---|---|---|
 | `schema_dialect` | by the model's name | `json-schema`, or `openapi` for Google's own subset |
 | `thinking` | by the model's name | how effort is said: `budget`, `level`, or `none` for models that do not think |
+| `sign_calls` | by the model's name | whether a call of another model gets Google's stand-in for a signature |
 | `call_ids` | true | false: calls and tools' answers are sent without ids |
 | `count_form` | `nested` | `flat`: tokens are counted in Vertex's form |
 

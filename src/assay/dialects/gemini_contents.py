@@ -120,7 +120,8 @@ class Contents:
         raise _misplaced(part, "user or assistant", path)
 
     def _result(self, result: ToolResult, path: str) -> list[_Wire]:
-        name = self._names.get(result.call_id) or result.name
+        called = self._names.get(result.call_id) if result.call_id else None  # an old-style call has no id
+        name = called or result.name
         if not name:
             raise RequestError(
                 f"{path}.tool_call_id: no earlier call has the id {result.call_id!r}, so the name of the function "
@@ -221,7 +222,8 @@ def write_contents(messages: tuple[Message, ...], fit: Fit, facts: Facts, *, ids
     for number, message in enumerate(messages):
         contents.message(message, f"messages[{number}]")
     contents.sign()
-    if messages and messages[-1].role == "assistant" and not fit.takes("prefill", f"messages[{len(messages) - 1}]"):
+    begun = bool(contents.turns) and contents.turns[-1]["role"] == "model"
+    if begun and not fit.takes("prefill", f"messages[{len(messages) - 1}]"):
         contents.turns.pop()
     if not contents.turns:
         fit.note("system.only")

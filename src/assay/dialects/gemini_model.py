@@ -7,7 +7,7 @@
 | 3 | how much is said in words (`thinkingLevel`); a call of the current turn needs a signature; images inside a tool's answer |
 
 The generation is read from the model's name. A name without one (`gemini-flash-latest`) counts as a new model that takes
-the older words, which new ones still do. Quirks overrule it: `schema_dialect` and `thinking`, see `gemini`.
+the older words, which new ones still do. Quirks overrule it: `schema_dialect`, `thinking`, `sign_calls`, see `gemini`.
 """  # noqa: E501 - a table row cannot be broken
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def facts(model: str, quirks: Mapping[str, Any]) -> Facts:
         schemas=cast(Schemas, _quirk(quirks, "schema_dialect", get_args(Schemas), schemas)),
         thinking=cast(Thinking, _quirk(quirks, "thinking", get_args(Thinking), _thinking(model, generation))),
         is_large=re.search(r"\bpro\b", model) is not None,
-        needs_signatures=generation is not None and generation >= 3,
+        needs_signatures=bool(quirks.get("sign_calls", generation >= 3 if generation else "gemini" in model)),
         media_in_results=generation is not None and generation >= 3,
     )
 

@@ -99,6 +99,8 @@ def test_a_tools_answer_has_the_name_of_the_function() -> None:
         ("user", [{"functionResponse": {"name": "f", "response": {"result": "1"}, "id": "c1"}}]),
     ]
     assert turns(result("c9", name="h"))[0][1][0]["functionResponse"]["name"] == "h"
+    old = turns(model(ToolCall(id="", name="f")), model(ToolCall(id="", name="g")), result("", name="f"))
+    assert old[1][1] == [{"functionResponse": {"name": "f", "response": {"result": ""}}}]
     with pytest.raises(RequestError, match=r"messages\[1\]\.tool_call_id.*'c9'"):
         sent(model(CALL), result("c9"))
 
@@ -208,6 +210,8 @@ def test_calls_of_another_model_get_googles_stand_in() -> None:
     parts = body["contents"][0]["parts"]
     assert [part.get("thoughtSignature") for part in parts] == ["skip_thought_signature_validator", None]
     assert emulated == ("reasoning",)
+    assert sent(*messages, model="gemini-flash-latest")[1] == ("reasoning",)
+    assert sent(*messages, model="gemini-3-pro-preview", quirks={"sign_calls": False})[1] == ()
     own = model(ToolCall(id="c1", name="f", extra=with_call_signature("c2ln")))
     assert sent(own, result("c1"), model="gemini-3-pro-preview")[1] == ()
 
