@@ -356,11 +356,16 @@ class ReasoningDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class OpaqueDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="opaque_delta"):
-    """A signature or encrypted block that belongs to the reasoning: `dialects.opaque`."""
+    """A signature or encrypted block that belongs to the reasoning: `dialects.opaque`.
+
+    `amends`: it takes the place of an earlier one with its `id`, since some providers encrypt anew in their last word. A
+    client that cannot be told keeps the first, which is as good.
+    """
 
     data: JsonObject
     choice: int = 0
     block: int | None = None
+    amends: bool = False
 
 
 class RefusalDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="refusal_delta"):
@@ -530,6 +535,13 @@ class _Choice:
             assert isinstance(part, Reasoning)  # noqa: S101 - it was found or made as one
             last.change(opaque=(*part.opaque, opaque))
 
+    def amend(self, opaque: JsonObject) -> None:
+        for growing in self._parts:
+            part = growing.whole() if isinstance(growing, _Growing) and growing.is_a(Reasoning) else None
+            if isinstance(growing, _Growing) and isinstance(part, Reasoning):
+                same = opaque.get("id")
+                growing.change(opaque=tuple(opaque if old.get("id") == same else old for old in part.opaque))
+
     def annotate(self, note: JsonObject) -> None:
         last = self._last(Text) or self._begin(Text(text=""))
         part = last.whole()
@@ -595,6 +607,8 @@ class Folder:
                 self._choice(event.choice).text(event.text, event.block)
             case ReasoningDelta():
                 self._choice(event.choice).reasoning(event.block, event.text)
+            case OpaqueDelta(amends=True):
+                self._choice(event.choice).amend(event.data)
             case OpaqueDelta():
                 self._choice(event.choice).reasoning(event.block, opaque=event.data)
             case RefusalDelta():

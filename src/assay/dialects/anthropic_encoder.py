@@ -154,6 +154,8 @@ class MessageEncoder:
             case ReasoningDelta():
                 thought = {"type": "thinking_delta", "thinking": event.text}
                 return self._say(_Key("thinking", event.block), thought, event.text)
+            case OpaqueDelta(amends=True):
+                return b""  # the block that it belongs to has ended with the first one
             case OpaqueDelta():
                 return self._blob(event)
             case Annotation():

@@ -71,7 +71,7 @@ class Reader:
         self._open: dict[int, ItemReader] = {}  # items that are not told whole, by their place in the output
         self._whole: dict[int, Mapping[str, Any]] = {}  # of these, the ones that are complete
         self._live: int | None = None  # the place of the item whose turn it is
-        self._told: set[int] = set()
+        self._told: dict[int, ItemReader] = {}
         self._marks: list[Mark] = []
         self._begun = False
         self._has_calls = False
@@ -125,7 +125,8 @@ class Reader:
     def _end(self, body: Mapping[str, Any], response: Mapping[str, Any]) -> list[Event]:
         out = self._begin(response)
         for place, wire in enumerate(response.get("output") or ()):
-            out += self._complete(self._place_of(wire, place), wire)
+            known = self._told.get(place)
+            out += known.amend(wire) if known is not None else self._complete(self._place_of(wire, place), wire)
         for place in sorted(self._open):  # of a host that does not complete its items
             out += self._advance(place)
         out.append(Begin(extra=_extra(body, response)))
@@ -200,7 +201,7 @@ class Reader:
             item.abandon()
         else:
             out += item.complete(wire)
-        self._told.add(place)
+        self._told[place] = item
         self._marks[-1] = item.mark
         out.append(self._mark())
         self._live = None

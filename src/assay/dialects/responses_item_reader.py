@@ -123,7 +123,8 @@ class ItemReader:
 
     def complete(self, wire: Mapping[str, Any]) -> list[Event]:
         """The whole item: what was not told yet."""
-        self.wire = wire
+        known = self.wire.get("id")
+        self.wire = wire = {**wire, "id": known} if known else wire  # some hosts give one item several ids
         self._complete = True
         match wire["type"]:
             case "message":
@@ -134,6 +135,13 @@ class ItemReader:
                 return self._whole_call()
         self._others += 1
         return [ContentDelta(part=Unknown(dialect=NAME, raw=dict(wire)))]
+
+    def amend(self, wire: Mapping[str, Any]) -> list[Event]:
+        """The item once more, in the whole answer: providers encrypt the reasoning anew there."""
+        blob, first = (read_blob(wire), read_blob(self.wire)) if wire.get("type") == "reasoning" else (None, None)
+        if blob is None or first is None or blob.get("data") == first.get("data") or "id" not in first:
+            return []
+        return [OpaqueDelta(data=first | {"data": blob.get("data")}, amends=True)]
 
     def abandon(self) -> None:
         """The host never completed it: what was told is all."""

@@ -332,8 +332,8 @@ class Items:
         blobs = [blob for part in parts for blob in part.opaque]
         if mark is not None and self._own and not is_foreign_id(mark.rest.get("id")):
             return [_reasoning_wire(parts, mark, blobs)]
-        made = [blob for blob in blobs if made_by(blob, RESPONSES)]
-        if len(made) < len(blobs) or not made:
+        made = _last_words([blob for blob in blobs if made_by(blob, RESPONSES)])
+        if not made or any(not made_by(blob, RESPONSES) for blob in blobs):
             self._fit.note("reasoning")
         if not made or not self._fit.takes("reasoning", path):
             return []
@@ -377,6 +377,11 @@ class Items:
 
 
 _PLAIN = {"type", "text"}
+
+
+def _last_words(blobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of blobs with the same id the last: a stream may have told a client of it twice."""
+    return list({blob.get("id", place): blob for place, blob in enumerate(blobs)}.values())
 
 
 def _reasoning_wire(parts: Sequence[Reasoning], mark: Mark, blobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from assay.dialects.opaque import secret
 from assay.dialects.responses_content import NAME
 from assay.dialects.responses_growing import CallItem, Item, MessageItem, ReasoningItem, WholeItem
 from assay.dialects.responses_growing import Event as Told
@@ -83,6 +84,8 @@ class Output:
                 return self._text(event)
             case ReasoningDelta(choice=0):
                 return self._reasoning(event.block, event.text)
+            case OpaqueDelta(choice=0, amends=True):
+                return self._amend(event.data)
             case OpaqueDelta(choice=0):
                 return self._blob(event)
             case RefusalDelta(choice=0):
@@ -139,6 +142,13 @@ class Output:
         new = not self._continues("reasoning", event.block)
         events, item = self._thought(new=new, blob=event.data)
         return events + item.blob(event.data)
+
+    def _amend(self, entry: Mapping[str, Any]) -> list[Told]:
+        """Another blob for an item that is told already: the whole answer has it."""
+        for item in self._items:
+            if isinstance(item, ReasoningItem) and item.wire["id"] == entry.get("id"):
+                item.wire["encrypted_content"] = secret(entry)
+        return []
 
     def _continues(self, kind: str, block: int | None) -> bool:
         """Whether what comes belongs to the last part; notes its number: as `types.fold` does."""

@@ -34,7 +34,7 @@ __all__ = ["CAPABILITIES", "read_request", "write_request"]
 
 _INPUT = MARK + "input"  # it was said as a string
 _NEUTRAL_NOTE = MARK + "neutral"
-_NEUTRAL = {"background": False, "truncation": "disabled", "top_logprobs": 0}
+_NEUTRAL = {"background": False, "truncation": "disabled", "top_logprobs": 0, "tools": []}
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 _PLAIN = ("temperature", "top_p")

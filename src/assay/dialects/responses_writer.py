@@ -1,8 +1,8 @@
 """Answers for clients of OpenAI's Responses: whole bodies and streams.
 
 A whole answer is what the stream's last event holds: both are made from the same events. Beside the output an answer
-repeats what the client asked for, as the format wants it; of the upstream's own words, where it speaks this format,
-those are kept that the client did not say, but never its instructions and tools, which the deployment may have added.
+repeats what was asked for, as the format wants it: instructions, tools and the form of the text as the client said
+them, since a deployment may have added its own; settings as the upstream applied them, if it speaks this format.
 A finish that this format has no word for is in `native_finish_reason`.
 """
 
@@ -101,7 +101,7 @@ class _Answer:
             "model": (self._head and self._head.model) or self._request.model,
             "output": [] if begun else self.output.items,
             "usage": None if begun else self._usage,
-            **_said(self._request),
+            **_asked(self._request),
         }
         if finish and finish.native and finish.native not in _WORDS | _UNFINISHED:
             body["native_finish_reason"] = finish.native
@@ -109,8 +109,9 @@ class _Answer:
             body["stop_sequence"] = finish.stop_sequence
         if self.output.native_parts and not begun:
             body["native_parts"] = self.output.native_parts
-        said = self._extra.get(RESPONSE)
-        merge(body, said if isinstance(said, dict) else {})
+        applied = self._extra.get(RESPONSE)
+        merge(body, applied if isinstance(applied, dict) else {})
+        merge(body, _settings(self._request))
         merge(body, unmarked(self._extra))
         return merge(body, _ALWAYS)
 
@@ -134,26 +135,30 @@ def _error_of(finish: Finish | None) -> dict[str, Any] | None:
     return {"code": "server_error", "message": f"the provider ended its answer with {finish.native or 'an error'}"}
 
 
-def _said(request: Request) -> dict[str, Any]:
-    """What an answer repeats of its request."""
+def _asked(request: Request) -> dict[str, Any]:
+    """What an answer repeats of its request, whatever the upstream says."""
     first = request.messages[0] if request.messages else None
-    sampling = request.sampling
     wire: dict[str, Any] = {
         "instructions": first.text if first is not None and INSTRUCTIONS in first.extra else None,
         "tools": [tool_wire(tool) for tool in request.tools],
         "tool_choice": choice_wire(request.tool_choice) if request.tool_choice else "auto",
         "parallel_tool_calls": request.parallel_tool_calls is not False,
     }
+    return wire | ({"text": {"format": format_wire(request.output)}} if request.output else {})
+
+
+def _settings(request: Request) -> dict[str, Any]:
+    """What it repeats where the upstream does not say what it applied."""
+    sampling = request.sampling
     asked: dict[str, Any] = {
         "max_output_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_logprobs": sampling.top_logprobs,
-        "text": {"format": format_wire(request.output)} if request.output else None,
         "reasoning": _effort(request),
         **{key: request.extra.get(key) for key in _REPEATED},
     }
-    return wire | {key: value for key, value in asked.items() if value is not None}
+    return {key: value for key, value in asked.items() if value is not None}
 
 
 def _effort(request: Request) -> Mapping[str, Any] | None:
