@@ -358,8 +358,8 @@ class ReasoningDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag
 class OpaqueDelta(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="opaque_delta"):
     """A signature or encrypted block that belongs to the reasoning: `dialects.opaque`.
 
-    `amends`: it takes the place of an earlier one with its `id`, since some providers encrypt anew in their last word. A
-    client that cannot be told keeps the first, which is as good.
+    `amends`: it takes the place of an earlier one with its `id`, since some providers encrypt anew in their last word.
+    A client that cannot be told keeps the first, which is as good.
     """
 
     data: JsonObject

@@ -35,6 +35,10 @@ _ALWAYS: dict[str, Any] = {
     "background": False, "max_output_tokens": None, "metadata": {}, "previous_response_id": None, "reasoning": None,
     "store": False, "temperature": None, "text": {"format": {"type": "text"}}, "top_p": None, "truncation": "disabled",
 }  # fmt: skip
+_NAMES = {*_ALWAYS, "access_programs", "completed_at", "conversation", "image", "input_transformations", "moderation",
+          "max_tool_calls", "prompt", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
+          "safety_identifier", "tool_usage", "top_logprobs", "user"}  # fmt: skip
+_TIERS = ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
 _REPEATED = (
     "background", "conversation", "max_tool_calls", "metadata", "previous_response_id", "prompt", "prompt_cache_key",
     "safety_identifier", "store", "truncation", "user",
@@ -112,7 +116,7 @@ class _Answer:
         applied = self._extra.get(RESPONSE)
         merge(body, applied if isinstance(applied, dict) else {})
         merge(body, _settings(self._request))
-        merge(body, unmarked(self._extra))
+        _put_foreign(body, unmarked(self._extra))
         return merge(body, _ALWAYS)
 
     def _begin(self, event: Begin) -> None:
@@ -133,6 +137,15 @@ def _error_of(finish: Finish | None) -> dict[str, Any] | None:
     if finish is None or finish.kind != "error":
         return None
     return {"code": "server_error", "message": f"the provider ended its answer with {finish.native or 'an error'}"}
+
+
+def _put_foreign(body: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    """Fields of another format's answer; one whose name means something else here stands in `native_fields`."""
+    for key, value in extra.items():
+        if key not in body and key not in _NAMES and (key != "service_tier" or value in _TIERS):
+            body[key] = value
+        elif body.get(key) != value:
+            body.setdefault("native_fields", {})[key] = value
 
 
 def _asked(request: Request) -> dict[str, Any]:
