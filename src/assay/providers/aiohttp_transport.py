@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +89,12 @@ class AiohttpTransport:
                 )
             async with response:
                 lower = {name.lower(): value for name, value in response.headers.items()}
-                pieces = _Pieces(response.content, address.authority, idle_timeout_s)
-                yield Reply(response.status, lower, pieces.give)
+
+                async def piece() -> bytes:
+                    with _as_provider_errors(address.authority, idle_timeout_s):
+                        return await response.content.readany()
+
+                yield Reply(response.status, lower, piece)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -140,21 +144,6 @@ class _HeadLimit:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as expired:
             raise Timeout(f"no answer begins for {self._limit_s:g} s") from expired
-
-
-class _Pieces:
-    """The body of one answer."""
-
-    def __init__(self, body: aiohttp.StreamReader, authority: str, idle_timeout_s: float) -> None:
-        self._body = body
-        self._authority = authority
-        self._idle_timeout_s = idle_timeout_s
-
-    async def give(self) -> AsyncGenerator[bytes, None]:
-        """See `Reply.chunks`."""
-        with _as_provider_errors(self._authority, self._idle_timeout_s):
-            async for chunk in self._body.iter_any():
-                yield chunk
 
 
 class _as_provider_errors:

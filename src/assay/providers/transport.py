@@ -5,8 +5,8 @@ Nothing here knows a dialect. Two transports keep to this: `http1.client` (the d
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from assay.errors import MalformedReply
@@ -15,13 +15,19 @@ MAX_ERROR_BYTES = 64 * 1024
 
 
 class Reply(NamedTuple):
-    """The head of an answer and its body as it comes, unpacked. Header names are lower case."""
+    """The head of an answer and its body as it comes, unpacked.
+
+    Attributes:
+        status: of HTTP.
+        headers: by lower-case name.
+        piece: what comes next of the body; empty at its end, and from then on.
+    """
 
     status: int
     headers: dict[str, str]
-    pieces: Callable[[], AsyncGenerator[bytes, None]]
+    piece: Callable[[], Awaitable[bytes]]
 
-    def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body in pieces, as they arrive; what came while nobody read comes as one.
 
         Raises:
@@ -29,7 +35,8 @@ class Reply(NamedTuple):
             ConnectionFailed: the connection broke.
             MalformedReply: the body does not keep to its framing, or cannot be unpacked.
         """
-        return self.pieces()
+        while data := await self.piece():
+            yield data
 
     async def read(self, limit_bytes: int) -> bytes:
         """The whole body.
@@ -48,12 +55,9 @@ class Reply(NamedTuple):
         """The first `limit_bytes` of the body, or all of it."""
         pieces: list[bytes] = []
         size = 0
-        async with aclosing(self.chunks()) as chunks:
-            async for chunk in chunks:
-                pieces.append(chunk)
-                size += len(chunk)
-                if size >= limit_bytes:
-                    break
+        while size < limit_bytes and (data := await self.piece()):
+            pieces.append(data)
+            size += len(data)
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return body[:limit_bytes]
 

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
+from assay.providers.address import Origin
 from assay.providers.http1 import connection, pool
 from assay.providers.http1.client import Http1Transport
 from assay.providers.transport import Reply
@@ -47,6 +48,13 @@ async def read(transport: Http1Transport, host: FaultyHost, **more: Any) -> byte
     """The body of the answer to a request."""
     async with asked(transport, host, **more) as answer:
         return await answer.read(1_000_000)
+
+
+class Silent(asyncio.Transport):
+    """A transport that does nothing; to write would be an error."""
+
+    def abort(self) -> None:
+        """Nothing is there."""
 
 
 async def settled(check: Callable[[], bool]) -> None:
@@ -224,6 +232,17 @@ class TestNotTwice:
             await settled(lambda: not host._open)
             assert await read(transport, host) == b"ok"
             assert len(host.received) == 21
+
+    async def test_a_new_connection_that_ends_at_once(self) -> None:
+        """One that was lost, or on which the host spoke first, is told before anything is written."""
+        for end in (lambda made: made.connection_lost(None), lambda made: made.data_received(b"SSH-2.0\r\n")):
+            made = connection.Connection(Origin("http", "h", 80), pool.Pool())
+            made.connection_made(Silent())
+            end(made)
+            told: list[int] = []
+            with pytest.raises(ConnectionFailed, match="before the request was written"):
+                await made.send("POST", b"head", b"body", told=told.append, idle_timeout_s=1)
+            assert told == []
 
 
 class TestCancel:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import NamedTuple
 
 from assay.errors import ConnectionFailed
-from assay.providers.address import read_address
+from assay.providers.address import Address, read_address
 from assay.providers.http1.coding import Unpacking, unpacking
 from assay.providers.http1.connection import Connection
 from assay.providers.http1.dial import Dialer
@@ -32,17 +33,7 @@ class Http1Transport:
         self._pool: Pool | None = None
         self._dialer: Dialer | None = None
 
-    def _here(self) -> tuple[Pool, Dialer]:
-        """Those of the running event loop; another loop's are forgotten, for they work no more."""
-        loop = asyncio.get_running_loop()
-        if self._pool is None or self._dialer is None or self._loop is not loop:
-            self._loop = loop
-            self._pool = Pool()
-            self._dialer = Dialer(self._ca_file, self._pool)
-        return self._pool, self._dialer
-
-    @asynccontextmanager
-    async def request(
+    def request(
         self,
         method: str,
         url: str,
@@ -53,26 +44,20 @@ class Http1Transport:
         connect_timeout_s: float = 10.0,
         idle_timeout_s: float = 120.0,
         first_byte_timeout_s: float | None = None,
-    ) -> AsyncIterator[Reply]:
+    ) -> _RoundTrip:
         """See `Transport.request`."""
-        address = read_address(url)
-        fields = request_fields(headers, address)
-        head = write_head(method, address, fields, None if body is None else len(body))
-        pool, dialer = self._here()
-        connection = pool.take(address.origin) or await dialer.connect(address.origin, connect_timeout_s)
-        pieces: _Pieces | None = None
-        try:
-            await connection.send(method, head, body or b"", told=on_sent, idle_timeout_s=idle_timeout_s)
-            answer = await connection.head(idle_timeout_s if first_byte_timeout_s is None else first_byte_timeout_s)
-            pieces = _Pieces(connection, unpacking(answer.headers.get("content-encoding")), idle_timeout_s)
-            yield Reply(answer.status, answer.headers, pieces.give)
-        finally:
-            if pieces is not None:
-                pieces.connection = None
-            if "connection" in fields:  # it can only say close
-                connection.abort()
-            else:
-                pool.put(connection)
+        head_timeout_s = idle_timeout_s if first_byte_timeout_s is None else first_byte_timeout_s
+        limits = _Limits(connect_timeout_s, head_timeout_s, idle_timeout_s)
+        return _RoundTrip(self, method, url, headers, body, on_sent, limits)
+
+    def here(self) -> tuple[Pool, Dialer]:
+        """Those of the running event loop; another loop's are forgotten, for they work no more."""
+        loop = asyncio.get_running_loop()
+        if self._pool is None or self._dialer is None or self._loop is not loop:
+            self._loop = loop
+            self._pool = Pool()
+            self._dialer = Dialer(self._ca_file, self._pool)
+        return self._pool, self._dialer
 
     async def close(self) -> None:
         """Close all connections; requests under way end with an error."""
@@ -80,26 +65,90 @@ class Http1Transport:
             await self._pool.close()
 
 
-class _Pieces:
-    """The body of one answer. After its request is over it gives nothing: the connection carries another one then."""
+class _Limits(NamedTuple):
+    connect_s: float
+    head_s: float
+    idle_s: float
 
-    def __init__(self, connection: Connection, packed: Unpacking | None, idle_timeout_s: float) -> None:
-        self.connection: Connection | None = connection
-        self._packed = packed
-        self._idle_timeout_s = idle_timeout_s
 
-    async def give(self) -> AsyncGenerator[bytes, None]:
-        """See `Reply.chunks`."""
-        while piece := await self._standing().piece(self._idle_timeout_s):
+class _RoundTrip:
+    """One request and its answer, for the time of an `async with`."""
+
+    __slots__ = (
+        "_body", "_connection", "_headers", "_keeps", "_limits", "_method", "_on_sent", "_packed", "_parts", "_pool",
+        "_transport", "_url",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        transport: Http1Transport,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        on_sent: Callable[[int], None] | None,
+        limits: _Limits,
+    ) -> None:
+        self._transport = transport
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._body = body
+        self._on_sent = on_sent
+        self._limits = limits
+        self._keeps = True
+        self._pool: Pool | None = None
+        self._connection: Connection | None = None
+        self._packed: Unpacking | None = None
+        self._parts: Iterator[bytes] = iter(())
+
+    async def __aenter__(self) -> Reply:
+        address = read_address(self._url)
+        fields = request_fields(self._headers, address)
+        self._keeps = "connection" not in fields  # it can only say close
+        head = write_head(self._method, address, fields, None if self._body is None else len(self._body))
+        connection = self._connection = await self._connect(address)
+        try:
+            await connection.send(
+                self._method, head, self._body or b"", told=self._on_sent, idle_timeout_s=self._limits.idle_s
+            )
+            answer = await connection.head(self._limits.head_s)
+            self._packed = unpacking(answer.headers.get("content-encoding"))
+        except BaseException:  # a cancelled call, too, lets go of its connection
+            self._let_go()
+            raise
+        return Reply(answer.status, answer.headers, self._piece)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._let_go()
+
+    async def _connect(self, address: Address) -> Connection:
+        self._pool, dialer = self._transport.here()
+        kept = self._pool.take(address.origin)
+        return kept if kept is not None else await dialer.connect(address.origin, self._limits.connect_s)
+
+    def _let_go(self) -> None:
+        """The request is over: what is read of its answer from now on could be another one's."""
+        connection, self._connection = self._connection, None
+        if connection is None or self._pool is None:
+            return
+        if self._keeps:
+            self._pool.put(connection)
+        else:
+            connection.abort()
+
+    async def _piece(self) -> bytes:
+        """See `Reply.piece`."""
+        while not (part := next(self._parts, b"")):
+            if self._connection is None:
+                raise ConnectionFailed("the answer is read after its request is over")
+            came = await self._connection.piece(self._limits.idle_s)
             if self._packed is None:
-                yield piece
-                continue
-            for part in self._packed.feed(piece):
-                yield part
-        if self._packed is not None:
-            self._packed.end()
-
-    def _standing(self) -> Connection:
-        if self.connection is None:
-            raise ConnectionFailed("the answer is read after its request is over")
-        return self.connection
+                return came
+            if not came:
+                self._packed.end()
+                return b""
+            self._parts = self._packed.feed(came)
+        return part

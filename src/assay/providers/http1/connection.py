@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
-from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
+from assay.errors import ConnectionFailed, MalformedReply, ProviderError
 from assay.providers.address import Origin
 from assay.providers.http1.body import Framing, framing_of
 from assay.providers.http1.head import END, Head, check_beginning, read_head
+from assay.providers.http1.silence import Silence
 
 TOGETHER_BYTES = 64 * 1024  # a body up to here leaves in one piece with its head
 PIECE_BYTES = 128 * 1024
 HELD_BYTES = 256 * 1024
 """So much of an answer waits for its reader; then the host has to wait as well."""
 MAX_INTERIM = 16
-
-_Phase = Literal["upload", "head", "body"]
 
 
 class Owner(Protocol):
@@ -54,16 +53,12 @@ class Connection(asyncio.Protocol):
         self._unread: select.poll | None = None
         self._write_blocked = False
         self._read_paused = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._limit_s = 0.0
-        self._silent_since = 0.0
+        self._silence = Silence(self.fail)
         self._forget()
 
     def _forget(self) -> None:
         """Nothing of the last exchange stays."""
         self._method: str | None = None
-        self._phase: _Phase = "upload"
         self._raw_head = bytearray()
         self._interim = 0
         self._head: Head | None = None
@@ -104,13 +99,13 @@ class Connection(asyncio.Protocol):
 
     def rest(self) -> None:
         """The exchange is over and another may follow."""
-        self._stop_timer()
+        self._silence.stop()
         self._forget()
         self._resume()
 
     def abort(self) -> None:
         """Hang up at once; what is not sent yet is not sent."""
-        self._stop_timer()
+        self._silence.stop()
         self._lost = True
         if self._transport is not None:
             self._transport.abort()
@@ -120,7 +115,7 @@ class Connection(asyncio.Protocol):
         if self._failure is None:
             self._failure = error
         self.abort()
-        self._wake()
+        self._silence.wake()
 
     # -------------------------------------------------------------------------------------- one exchange
 
@@ -141,8 +136,8 @@ class Connection(asyncio.Protocol):
             Timeout: the host takes nothing.
         """
         transport = self._transport
-        if transport is None:
-            raise ConnectionFailed("the connection does not stand")
+        if transport is None or self._lost:  # nobody was told of an end that came before there was a request
+            raise ConnectionFailed("the host ended the connection before the request was written")
         self._method = method
         if len(body) <= TOGETHER_BYTES:
             transport.writelines((head, body) if body else (head,))
@@ -163,8 +158,7 @@ class Connection(asyncio.Protocol):
     async def _may_write(self, idle_timeout_s: float) -> bool:
         """Wait until the host takes more; False = it has answered already."""
         while self._write_blocked and self._failure is None and self._head is None:
-            self._watch("upload", idle_timeout_s)
-            await self._news()
+            await self._silence.news("the host takes nothing of the request", idle_timeout_s)
         if self._failure is not None and self._head is None:
             raise self._failure
         return self._head is None
@@ -181,8 +175,7 @@ class Connection(asyncio.Protocol):
         while self._head is None:
             if self._failure is not None:
                 raise self._failure
-            self._watch("head", timeout_s)
-            await self._news()
+            await self._silence.news("no answer begins", timeout_s)
         return self._head
 
     async def piece(self, idle_timeout_s: float) -> bytes:
@@ -199,8 +192,7 @@ class Connection(asyncio.Protocol):
                 raise self._failure
             if self._framing is not None and self._framing.done:
                 return b""
-            self._watch("body", idle_timeout_s)
-            await self._news()
+            await self._silence.news("nothing came", idle_timeout_s)
         pieces, self._pieces, self._held_bytes = self._pieces, [], 0
         self._resume()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -210,47 +202,6 @@ class Connection(asyncio.Protocol):
             self._read_paused = False
             if not self._lost and self._transport is not None:
                 self._transport.resume_reading()
-
-    # ------------------------------------------------------------------------------------------ silence
-
-    async def _news(self) -> None:
-        """Wait until anything happens."""
-        self._silent_since = self._loop.time()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _watch(self, phase: _Phase, limit_s: float) -> None:
-        """Limit silence. One timer serves an exchange: it looks when it rings, and is not set for each piece."""
-        self._phase = phase
-        if self._timer is not None and limit_s == self._limit_s:
-            return
-        self._stop_timer()
-        self._limit_s = limit_s
-        self._timer = self._loop.call_later(limit_s, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        if self._waiter is None:  # the reader is slow, not the host
-            self._silent_since = now
-        left_s = self._silent_since + self._limit_s - now
-        if left_s > 0:
-            self._timer = self._loop.call_later(left_s, self._ring)
-            return
-        what = {"upload": "the host takes nothing of the request", "head": "no answer begins", "body": "nothing came"}
-        self.fail(Timeout(f"{what[self._phase]} for {self._limit_s:g} s"))
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     # ---------------------------------------------------------------------------- what the event loop says
 
@@ -297,13 +248,12 @@ class Connection(asyncio.Protocol):
         self._raw_head = bytearray()
         if rest:
             self._take(self._framing, rest)
-        self._wake()
+        self._silence.wake()
 
     def _take(self, framing: Framing, data: bytes) -> None:
         if framing.done:
             framing.surplus = True
             return
-        self._silent_since = self._loop.time()
         piece = framing.feed(data)
         if piece:
             self._pieces.append(piece)
@@ -312,7 +262,9 @@ class Connection(asyncio.Protocol):
                 self._read_paused = True
                 self._transport.pause_reading()
         if piece or framing.done:
-            self._wake()
+            self._silence.wake()
+        else:
+            self._silence.broken()
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""
@@ -321,7 +273,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self._end(exc)
-        self._stop_timer()
+        self._silence.stop()
         self._owner.lost(self)
 
     def _end(self, error: Exception | None) -> None:
@@ -337,7 +289,7 @@ class Connection(asyncio.Protocol):
                 self._failure = failed
         elif framing is None and self._method is not None and self._failure is None:
             self._failure = self._unanswered(error)
-        self._wake()
+        self._silence.wake()
 
     def _unanswered(self, error: Exception | None) -> ConnectionFailed:
         where = "in the middle of the answer's head" if self._raw_head else "without an answer"
@@ -350,4 +302,4 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
         self._write_blocked = False
-        self._wake()
+        self._silence.wake()

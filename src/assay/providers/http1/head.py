@@ -18,7 +18,6 @@ _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 # Possessive: a head that does not match is given up in one pass, however it was made.
 _HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: %b)?\r\n((?:%b:%b\r\n)*+)\r\n" % (_TEXT, _TOKEN, _TEXT))
 _FIELD = re.compile(rb"(%b):(%b)\r\n" % (_TOKEN, _TEXT))
-_FIELDS = re.compile(rb"(?:%b:%b\r\n)*+" % (_TOKEN, _TEXT))
 _KEEP = re.compile(r"(?:^|[,;\s])timeout\s*=\s*([0-9]{1,6})", re.IGNORECASE)
 
 
@@ -96,14 +95,14 @@ def check_beginning(data: bytes | bytearray) -> None:
         raise MalformedReply("the head of the answer has bare line feeds")
 
 
-def check_trailer(data: bytes) -> None:
-    """The fields after a chunked body; nobody needs them.
+def check_trailer(line: bytes) -> None:
+    """A field after a chunked body; nobody needs it.
 
     Raises:
-        MalformedReply: they are none.
+        MalformedReply: it is none.
     """
-    if not _FIELDS.fullmatch(data):
-        raise MalformedReply("the fields after the answer's body are not fields")
+    if not _FIELD.fullmatch(line):
+        raise MalformedReply("what comes after the answer's body is no header field")
 
 
 def too_large() -> MalformedReply:
@@ -112,14 +111,15 @@ def too_large() -> MalformedReply:
 
 
 def _headers(block: bytes) -> dict[str, str]:
-    found = _FIELD.findall(block)
-    if len(found) > MAX_FIELDS:
+    """The fields of a block that `_HEAD` found to be nothing else."""
+    lines = block.decode("latin-1").split("\r\n")
+    if len(lines) > MAX_FIELDS + 1:
         raise too_large()
     headers: dict[str, str] = {}
-    for raw, value in found:
-        name = raw.decode("ascii").lower()
-        text = value.strip(b" \t").decode("latin-1")
-        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    for line in lines[:-1]:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
 

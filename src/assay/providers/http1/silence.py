@@ -1,0 +1,72 @@
+"""Waiting for a host, and how long it may be silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from assay.errors import Timeout
+
+
+class Silence:
+    """One waiter and one timer for a connection. The timer is not set for each wait: when it rings, it looks.
+
+    Args:
+        on_timeout: told that a limit was reached.
+    """
+
+    __slots__ = ("_limit_s", "_loop", "_on_timeout", "_since", "_timer", "_waiter", "_what")
+
+    def __init__(self, on_timeout: Callable[[Timeout], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_timeout = on_timeout
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit_s = 0.0
+        self._since = 0.0
+        self._what = ""
+
+    async def news(self, what: str, limit_s: float) -> None:
+        """Wait until `wake`, or until `on_timeout` was told.
+
+        Args:
+            what: what is missing, for the error.
+            limit_s: longest silence.
+        """
+        self._what = what
+        self._since = self._loop.time()
+        if self._timer is None or limit_s != self._limit_s:
+            self.stop()
+            self._limit_s = limit_s
+            self._timer = self._loop.call_later(limit_s, self._ring)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def wake(self) -> None:
+        """Something happened."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def broken(self) -> None:
+        """The host said something, though it is not what is waited for."""
+        self._since = self._loop.time()
+
+    def stop(self) -> None:
+        """Nothing is waited for."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        if self._waiter is None:  # the reader is slow, not the host
+            self._since = now
+        left_s = self._since + self._limit_s - now
+        if left_s > 0:
+            self._timer = self._loop.call_later(left_s, self._ring)
+        else:
+            self._on_timeout(Timeout(f"{self._what} for {self._limit_s:g} s"))
