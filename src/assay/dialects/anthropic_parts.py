@@ -179,11 +179,13 @@ def _decoded(data: str, path: str) -> str:
 
 
 def _object(arguments: str, path: str) -> dict[str, Any]:
-    """The arguments of a call; none at all, and null, are an empty object."""
+    """The arguments of a call; none at all, null and an empty list (as PHP writes it) are an empty object."""
     try:
         value = msgspec.json.decode(arguments) if arguments.strip() else None
     except (msgspec.DecodeError, RecursionError) as error:
         raise RequestError(f"{path} must be a JSON object for Anthropic: {error}", field=path) from error
-    if not isinstance(value, dict | None):
+    if value is None or value == []:
+        return {}
+    if not isinstance(value, dict):
         raise RequestError(f"{path} must be a JSON object for Anthropic, not {arguments[:80]!r}", field=path)
-    return value or {}
+    return value

@@ -10,7 +10,7 @@ import msgspec
 from assay.dialects.anthropic_blocks import DIALECT
 from assay.dialects.anthropic_model import lacks_schemas, takes_later_system
 from assay.dialects.anthropic_output import put_output
-from assay.dialects.anthropic_request import EMPTY, OUTPUT
+from assay.dialects.anthropic_request import EMPTY, OUTPUT, THINKING
 from assay.dialects.anthropic_thinking import put_thinking
 from assay.dialects.anthropic_tools import write_tools
 from assay.dialects.anthropic_turns import write_conversation
@@ -75,7 +75,7 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
     body: dict[str, Any] = {"model": model}
     if foreign:
         body |= _metadata(request)
-        request = translated(_without_users(request), DIALECT, fit)
+        request = _in_our_words(request, fit)
     told = write_conversation(request.messages, fit, foreign=foreign)
     if told.system is not None:
         body["system"] = told.system
@@ -109,9 +109,15 @@ def _metadata(request: Request) -> dict[str, Any]:
     return {} if user is None else {"metadata": {"user_id": user}}
 
 
-def _without_users(request: Request) -> Request:
-    extra = {key: value for key, value in request.extra.items() if key not in _USERS}
-    return msgspec.structs.replace(request, extra=extra)
+def _in_our_words(request: Request, fit: Fit) -> Request:
+    """The request without what only another format knows, and with the `thinking` that chats have as we do."""
+    thinking = request.extra.get("thinking")
+    said = thinking if isinstance(thinking, dict) else {}
+    ours = said.get("type") in ("adaptive", "disabled") or (said.get("type") == "enabled" and "budget_tokens" in said)
+    known = (*_USERS, "thinking") if ours else _USERS
+    rest = {key: value for key, value in request.extra.items() if key not in known}
+    translation = translated(msgspec.structs.replace(request, extra=rest), DIALECT, fit)
+    return msgspec.structs.replace(translation, extra={THINKING: thinking}) if ours else translation
 
 
 def _sampling_wire(sampling: Sampling, fit: Fit, quirks: Mapping[str, Any]) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def call_block(ident: str, name: str, extra: Mapping[str, Any]) -> dict[str, Any
 
 
 def call_input(arguments: str) -> dict[str, Any]:
-    """The input of a call; none at all, and null, are an empty one.
+    """The input of a call; none at all, null and an empty list are an empty one.
 
     What a model wrote that is no object is handed on where a client sees that it is wrong.
     """
@@ -191,7 +191,7 @@ def call_input(arguments: str) -> dict[str, Any]:
         value = msgspec.json.decode(arguments) if arguments.strip() else None
     except (msgspec.DecodeError, RecursionError):
         return {"_unparsed": arguments}
-    if value is None:
+    if value is None or value == []:
         return {}
     return value if isinstance(value, dict) else {"_unparsed": arguments}
 
