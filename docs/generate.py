@@ -135,7 +135,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "*needed*"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     plain = msgspec.to_builtins(value)
-    if plain is None or plain in ({}, [], ()):
+    if plain is None or plain in ({}, [], (), ""):
         return ""
     return f"`{_toml(plain)}`"
 

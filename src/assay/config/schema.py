@@ -143,14 +143,15 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
     Attributes:
         model: id in the catalogue.
-        dialect: `openai`, `completions`, `local`, `scripted`, `litellm`, or one that a plug-in registers; default: what
-            its host speaks.
+        dialect: `openai`, `openai-responses`, `anthropic`, `gemini`, `completions`, `local`, `scripted`, `litellm`, or
+            one that a plug-in registers; default: what its host speaks.
         host: a provider or server of the table that `assay models --hosts` shows: its address, format, variable of the
             key and quirks hold where the deployment says nothing else. No host is private by itself, not even a server
             on this machine: say `private = true`.
-        base_url: where the host's API begins, `https://host/v1`; default: the provider's own.
-        api_key_env: name of the environment variable that holds the key.
-        upstream_model: what the host calls the model; default: from the catalogue, else the id's last part.
+        base_url: where the host's API begins, `https://host/v1`; default: the host's own.
+        api_key_env: name of the environment variable that holds the key; default: the host's usual one.
+        upstream_model: what the host calls the model; default: from the catalogue, else the id's last part, or all of
+            it where the host's names have the maker in front.
         private: data sent here stays under the team's control. Default: true for `local` and `scripted`.
         price_usd_per_mtok: what its tokens cost; default: from the catalogue.
         usd_per_hour: what the device of a local engine costs; without it USD is unknown and seconds count.

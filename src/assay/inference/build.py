@@ -127,12 +127,11 @@ class Builder:
         """The deployment as its host completes it, the format spoken there, and what reaches it."""
         try:
             if deployment.dialect:
-                _check_dialect(deployment.dialect)
+                _upstream(deployment.dialect)
             found = reached(deployment, model, self._catalog)
-            _check_dialect(found.deployment.dialect)
+            dialect = _upstream(found.deployment.dialect)
         except ConfigError as error:
             raise ConfigError(f"deployments.{name}: {error}") from error
-        dialect = cast(Outbound, plugins.load("assay.dialects", found.deployment.dialect)())
         at_host = _with_limit(found.deployment, model)
         provider = HttpProvider(at_host, dialect, self._transport(at_host), found.base_url, found.upstream_model)
         return at_host, dialect, provider
@@ -161,10 +160,15 @@ class Builder:
             raise ConfigError(f"deployments.{name}: {error}") from error
 
 
-def _check_dialect(name: str) -> None:
+def _upstream(name: str) -> Outbound:
+    """The format of this name, as an upstream speaks it."""
     known = plugins.names("assay.dialects")
     if name not in known:
         raise ConfigError(f"unknown dialect {name!r}; {did_you_mean(name, (*known, *_WITHOUT_HOST))}")
+    dialect = plugins.load("assay.dialects", name)()
+    if not hasattr(dialect, "write_request"):
+        raise ConfigError(f"the dialect {name!r} is one that clients speak, and no upstream")
+    return cast(Outbound, dialect)
 
 
 def _transport_class(name: str) -> type[Http1Transport] | type[AiohttpTransport]:

@@ -44,6 +44,7 @@ def test_a_host_is_all_that_a_deployment_needs(tmp_path: Path) -> None:
         ('host = "gemini"\ndialect = "openai"', "deployments.d: dialect: the host 'gemini' speaks gemini"),
         ('host = "groq"\ndialect = "local"', "deployments.d: the dialect 'local' has no host"),
         ('host = "groq"\ndialect = "opnai"', "deployments.d: unknown dialect 'opnai'; did you mean 'openai'"),
+        ('host = "groq"\ndialect = "embeddings"', "deployments.d: the dialect 'embeddings' is one that clients speak"),
         ("", "deployments.d: missing key `dialect`, or `host`"),
     ],
 )

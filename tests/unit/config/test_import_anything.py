@@ -14,7 +14,7 @@ from importing import imported
 from assay.catalog.load import builtin
 from assay.cli.import_ import PEERS as OFFERED
 from assay.config.importers.draft import shown
-from assay.config.importers.origin import LITELLM_HOSTS, PORTKEY_HOSTS, TENSORZERO_HOSTS
+from assay.config.importers.hosts import LITELLM_HOSTS, PORTKEY_HOSTS, TENSORZERO_HOSTS
 from assay.config.importers.peers import PEERS
 from assay.inference.build import make_route
 

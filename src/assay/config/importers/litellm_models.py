@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from assay.config.importers.draft import NOWHERE, Draft
-from assay.config.importers.origin import LITELLM_HOSTS, maker_of, placed, through_litellm
+from assay.config.importers.hosts import LITELLM_HOSTS, maker_of, placed, through_litellm
 from assay.config.importers.settings import settings_of
 from assay.config.importers.source import NO_SETTING, Source
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.config.importers.draft import NOWHERE, Draft
-from assay.config.importers.origin import PORTKEY_HOSTS, maker_of, placed, through_litellm
+from assay.config.importers.hosts import PORTKEY_HOSTS, maker_of, placed, through_litellm
 from assay.config.importers.settings import settings_of
 from assay.config.importers.source import Source
 

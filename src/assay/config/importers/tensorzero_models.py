@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from assay.config.importers.draft import NOWHERE, Draft
-from assay.config.importers.origin import TENSORZERO_HOSTS, placed, through_litellm
+from assay.config.importers.hosts import TENSORZERO_HOSTS, placed, through_litellm
 from assay.config.importers.source import Source
 
 __all__ = ["Way", "read_models", "shorthand", "timeouts_of"]
