@@ -19,7 +19,7 @@ __all__ = ["FORMS", "MODES", "Answers"]
 CLIENT = Request(model="m", stream=True, stream_usage=True)
 PLAIN = Request(model="m", form="completion", prompt="p", stream=True, stream_usage=True)
 FORMS = ("json", "stream")
-MODES = {"whole": 1 << 30, "event": 1 << 30, "7": 40_000, "1": 3_000}
+MODES = {"whole": 1 << 30, "event": 1 << 30, "7": 40_000, "1": 12_000}
 """How a stream's bytes are cut, and the largest body in bytes that is cut so."""
 _PARTNERS = {"completions": ("completions", "chat")}
 _ALL = ("chat", "messages", "responses")

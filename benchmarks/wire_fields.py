@@ -57,9 +57,9 @@ def compare(upstream: str, want: Canonical, got: Side) -> dict[str, bool]:
 
 
 def same(one: Canonical | None, other: Canonical | None) -> list[str]:
-    """The fields in which two readings of one client's answer differ; signatures by their number.
+    """The fields in which the readings of a whole answer and of its stream differ.
 
-    Ids are not compared: each writing makes new ones where the upstream gave none.
+    Ids are not compared: each writing makes new ones where the upstream gave none. A stream may tell a blob twice.
     """
     if one is None or other is None:
         return ["unreadable"]
@@ -67,7 +67,7 @@ def same(one: Canonical | None, other: Canonical | None) -> list[str]:
     wrong = [key for key in keys if (one[key] or None) != (other[key] or None)]
     calls = [[(name, _arguments(given)) for _, name, given in side["tools"]] for side in (one, other)]
     wrong += [] if calls[0] == calls[1] else ["tools"]
-    return wrong if len(one["sig"]) == len(other["sig"]) else [*wrong, "sig"]
+    return wrong if set(one["sig"]) <= set(other["sig"]) or len(one["sig"]) == len(other["sig"]) else [*wrong, "sig"]
 
 
 def _fields(upstream: str, want: Canonical, got: Side) -> Iterator[tuple[str, bool]]:

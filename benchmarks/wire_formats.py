@@ -157,12 +157,14 @@ class Canon:
         events = self.events(body)
         none: dict[str, Any] = {}
         answer = next((event["response"] for event in reversed(events) if event.get("type") in ends), none)
-        items = [event["item"] for event in events if event.get("type") == "response.output_item.done"]
+        done = [event for event in events if event.get("type") == "response.output_item.done"]
+        items = [event["item"] for event in done]
         canonical = self._responses({**answer, "output": answer.get("output") or items})
         blobs: dict[object, list[str]] = {}
-        for item in (*items, *(answer.get("output") or ())):
+        whole = enumerate(answer.get("output") or ())
+        for place, item in (*((event.get("output_index"), event["item"]) for event in done), *whole):
             if item.get("encrypted_content"):
-                blobs.setdefault(item.get("id"), []).append(item["encrypted_content"])
+                blobs.setdefault(place, []).append(item["encrypted_content"])
         canonical["also"] = {same[-1]: same for same in blobs.values()}
         return canonical
 

@@ -66,7 +66,9 @@ class Requests:
 
     def _same(self, client: str, request: Request, body: dict[str, Any], ident: str) -> None:
         """Whether the request written for its own format is the same JSON."""
-        wire = outbound(client).write_request(request, model="m", stream=request.stream, quirks=_QUIRKS.get(client, {}))
+        wire = outbound(client).write_request(
+            request, model=str(body.get("model") or "m"), stream=request.stream, quirks=_QUIRKS.get(client, {})
+        )
         sides = [{k: v for k, v in side.items() if k not in _LEFT_OUT} for side in (body, json.loads(wire.body))]
         canonical = self._replay.Corpus.canon
         keys = sorted({k for k in (*sides[0], *sides[1]) if canonical(sides[0].get(k)) != canonical(sides[1].get(k))})
@@ -98,6 +100,7 @@ def _asks_more(record: dict[str, Any], body: dict[str, Any]) -> bool:
     return (
         any(feature in record["features"] for feature in _BESIDES)
         or any(body.get(key) for key in ("functions", "audio", "web_search_options", "logprobs", "logit_bias"))
+        or "message.output_text.logprobs" in (body.get("include") or ())
         or any(body.get(key) for key in ("previous_response_id", "conversation", "prompt", "mcp_servers"))
         or (body.get("n") or 1) != 1
         or '"url": "http' in text
