@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import types
-from assay.inference.cache import events_of, pack, unpack
+from assay.dialects.unfold import events_of
+from assay.inference.cache import pack, unpack
 from assay.types import (
     Annotation,
     Audio,

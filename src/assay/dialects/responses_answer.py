@@ -19,7 +19,7 @@ from assay.dialects.chunk_stream import UNREADABLE, decoded
 from assay.dialects.fields import MARK
 from assay.dialects.openai_errors import failed
 from assay.dialects.responses_item_reader import CALLS, ItemReader, Numbers
-from assay.dialects.responses_items import ITEMS, Mark
+from assay.dialects.responses_marks import ITEMS, Mark
 from assay.dialects.responses_usage import read_usage
 from assay.errors import MalformedReply
 from assay.types import Begin, Event, Finish, Finished, FinishKind, Usage, UsageReport

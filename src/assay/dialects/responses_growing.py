@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.dialects.citations import to_responses
 from assay.dialects.fields import merge
-from assay.dialects.responses_items import Mark
+from assay.dialects.responses_marks import Mark
 from assay.dialects.responses_reasoning import write_blob
 
 __all__ = ["CallItem", "Event", "Item", "MessageItem", "ReasoningItem", "WholeItem"]

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from assay.dialects.responses_content import NAME
-from assay.dialects.responses_items import CUSTOM, ITEM, Mark, reasoning_mark
+from assay.dialects.responses_marks import CUSTOM, ITEM, Mark, reasoning_mark
 from assay.dialects.responses_reasoning import read_blob, texts
 from assay.types import (
     Annotation,

@@ -19,7 +19,7 @@ from assay.dialects.opaque import secret
 from assay.dialects.responses_content import NAME
 from assay.dialects.responses_growing import CallItem, Item, MessageItem, ReasoningItem, WholeItem
 from assay.dialects.responses_growing import Event as Told
-from assay.dialects.responses_items import CUSTOM, ITEM, Mark, marks_of
+from assay.dialects.responses_marks import CUSTOM, ITEM, Mark, marks_of
 from assay.dialects.responses_reasoning import foreign_id
 from assay.types import (
     Annotation,
@@ -231,7 +231,7 @@ class Output:
     def _learn(self, marks: list[Mark]) -> list[Told]:
         """The upstream tells more of its items; the last one of ours may be one of them."""
         self._marks = marks or self._marks
-        if marks and self._mark_at < len(marks) and self._parts > self._mark_start:
+        if self._items and self._mark_at < len(marks) and self._parts > self._mark_start:
             self._items[-1].learn(marks[self._mark_at])
         return []
 

@@ -18,7 +18,9 @@ from assay.dialects.chat_parts import DIALECT as CHAT
 from assay.dialects.fields import MARK, Fields, merge, parse_object
 from assay.dialects.foreign import is_foreign, translated
 from assay.dialects.responses_content import NAME
-from assay.dialects.responses_items import CUSTOM, INSTRUCTIONS, ITEMS, Items, read_items
+from assay.dialects.responses_history import History
+from assay.dialects.responses_items import INSTRUCTIONS, read_items
+from assay.dialects.responses_marks import CUSTOM, ITEMS
 from assay.dialects.responses_reasoning import is_foreign_id
 from assay.dialects.responses_tools import (
     read_choice,
@@ -202,7 +204,7 @@ def write_request(request: Request, *, model: str, stream: bool, fit: Fit, quirk
     if len(messages) == 1 and messages[0].extra.get(_INPUT) == "string" and _is_text(messages[0]):
         body["input"] = messages[0].text
     elif messages or not _stands_elsewhere(request):
-        body["input"] = Items(fit, own=own, custom=custom, ids=ids).write(messages)
+        body["input"] = History(fit, own=own, custom=custom, ids=ids).write(messages)
     _put_tools(body, request, fit, own=own)
     _put_sampling(body, request.sampling, fit)
     _put_text(body, request, fit)

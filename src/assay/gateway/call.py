@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from assay.dialects.dialect import Encoder, Inbound
+from assay.dialects.unfold import events_of
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
 from assay.gateway.visit import Field, Send, Visit
-from assay.inference.cache import events_of
 from assay.inference.spine import Spine, failure_of
 from assay.types import Event, Failed, Folder, Raw, Request
 

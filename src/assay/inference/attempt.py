@@ -16,6 +16,7 @@ import msgspec
 
 from assay import errors
 from assay.config.schema import Constraints
+from assay.dialects.unfold import events_of
 from assay.envelope.cost import bound_usd, cost_usd, engine_cost_usd
 from assay.errors import (
     AssayError,
@@ -28,7 +29,7 @@ from assay.errors import (
     Timeout,
 )
 from assay.inference.breaker import Pass
-from assay.inference.cache import cache_key, events_of, pack, unpack
+from assay.inference.cache import cache_key, pack, unpack
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
 from assay.inference.limits import Limits

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from assay.dialects.unfold import events_of
 from assay.errors import MalformedReply
 from assay.inference import cache
-from assay.inference.cache import cache_key, events_of, pack, unpack
+from assay.inference.cache import cache_key, pack, unpack
 from assay.inference.prompt import Prompt
 from assay.types import (
     Image,
