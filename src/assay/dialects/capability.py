@@ -70,7 +70,8 @@ HINTS = frozenset({
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
     "cache_control", "stream_options", "verbosity", "encoding_format", "inference_geo", "include_obfuscation",
     "include", "max_tool_calls", "prompt_cache_options", "reasoning.context", "reasoning.generate_summary",
-    "reasoning.mode", "reasoning.summary", "truncation", "context_management", "diagnostics", "speed", "user_profile_id", "workspace_id",
+    "reasoning.mode", "reasoning.summary", "truncation", "context_management", "diagnostics", "speed",
+    "user_profile_id", "workspace_id",
 })  # fmt: skip
 """Fields of clients that change billing, tracing or caching and not what is answered: left out for another format, and
 noted."""
