@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from assay.catalog.load import Catalog
-from assay.catalog.model import HOST_FACTS, Host
+from assay.catalog.model import Host
 
 __all__ = ["HostRow", "host_rows"]
 
@@ -15,7 +15,7 @@ class HostRow(TypedDict):
     """One host, JSON-able; every key is always there, and `None` is unknown or none.
 
     `key_set` is whether the variable holds something; the key itself is never shown. `sources` says of each field that
-    is filled in who says so; `as_of` is the date of the address.
+    is filled in, and of quirks with a source of their own, who says so; `as_of` is the date of the address.
     """
 
     host: str
@@ -56,6 +56,6 @@ def _row(key: str, host: Host, environ: Mapping[str, str]) -> HostRow:
         docs=host.docs,
         note=host.note,
         as_of=host.provenance("base_url").as_of,
-        sources={fact: host.provenance(fact).title for fact in HOST_FACTS if getattr(host, fact)},
+        sources={fact: host.provenance(fact).title for fact in host.facts},
         unverified=list(host.unverified),
     )

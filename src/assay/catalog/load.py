@@ -153,7 +153,8 @@ def _dated(source: Source, as_of: str) -> Source:
 def _sourced(host: Host, sources: dict[str, Source], where: str) -> Host:
     """The host with its sources, checked."""
     sources = {**sources, **host.sources}
-    _check_keys(where, host.evidence, host.evidence_for, HOST_FACTS, sources)
+    facts = (*HOST_FACTS, *(f"quirks.{name}" for name in host.quirks))
+    _check_keys(where, host.evidence, host.evidence_for, facts, sources)
     return msgspec.structs.replace(host, sources=sources)
 
 

@@ -182,14 +182,21 @@ class Host(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
         """Whether a part of its address is the account's own."""
         return self.base_url is None or "{" in self.base_url
 
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The fields that are filled in and have a source; `quirks.NAME` for each quirk with one of its own."""
+        quirks = (f"quirks.{name}" for name in self.quirks if f"quirks.{name}" in self.evidence_for)
+        return (*(fact for fact in HOST_FACTS if getattr(self, fact)), *quirks)
+
     def provenance(self, fact: str) -> Source:
-        """Who says what this field holds."""
-        return self.sources[self.evidence_for.get(fact, self.evidence)]
+        """Who says what this field, or this quirk (`quirks.NAME`), holds."""
+        whole = self.evidence_for.get(fact.partition(".")[0], self.evidence)
+        return self.sources[self.evidence_for.get(fact, whole)]
 
     @property
     def unverified(self) -> tuple[str, ...]:
-        """The fields that are filled in and whose source was not looked up or is weak."""
-        return tuple(fact for fact in HOST_FACTS if getattr(self, fact) and not self.provenance(fact).verified)
+        """Those facts whose source was not looked up or is weak."""
+        return tuple(fact for fact in self.facts if not self.provenance(fact).verified)
 
 
 HOST_FACTS = ("dialect", "base_url", "dialects", "api_key_env", "docs", "maker_in_names", "quirks", "note")

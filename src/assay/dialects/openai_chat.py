@@ -5,6 +5,7 @@ Quirks of a host (the `quirks` of `write_request`), all optional:
 | quirk | default | meaning |
 |---|---|---|
 | `max_tokens_field` | what the client used, else `max_tokens` | the name of the limit: `max_tokens` or `max_completion_tokens` |
+| `seed_field` | `seed` | the name of the seed: `random_seed` (Mistral) |
 | `grammar` | false | takes a GBNF `grammar` (llama.cpp) |
 | `top_k` | false | takes `top_k` |
 | `developer_role` | true | false: developer messages are written as system messages |

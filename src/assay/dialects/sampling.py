@@ -1,7 +1,7 @@
 """The settings that chat and plain completions share: how tokens are drawn, and what a stream is asked for.
 
 Notes in `extra`: `assay:max_tokens` = `max_completion_tokens` (the name that the client used), `assay:stop` =
-`string` (one stop text, not a list).
+`string` (one stop text, not a list), `assay:effort` = `reasoning` (said as OpenRouter's object).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ __all__ = ["StreamWish", "read_sampling", "read_stream", "write_sampling", "writ
 
 _MAX_TOKENS = MARK + "max_tokens"
 _STOP = MARK + "stop"
+_EFFORT = MARK + "effort"
 
 
 class StreamWish(NamedTuple):
@@ -46,7 +47,7 @@ def read_sampling(fields: Fields, notes: dict[str, Any], *, chat: bool = True) -
     logprobs: bool | None
     if chat:
         logprobs, top_logprobs = fields.flag("logprobs"), fields.integer("top_logprobs", 0)
-        effort = fields.text("reasoning_effort")
+        effort = _read_effort(fields, notes)
     else:  # a plain completion says both in one number
         top_logprobs, effort = fields.integer("logprobs", 0), None
         logprobs = None if top_logprobs is None else True
@@ -65,6 +66,17 @@ def read_sampling(fields: Fields, notes: dict[str, Any], *, chat: bool = True) -
         logit_bias=_read_bias(fields),
         reasoning_effort=effort,
     )
+
+
+def _read_effort(fields: Fields, notes: dict[str, Any]) -> str | None:
+    """How long to think: OpenAI's field, or OpenRouter's object where it says nothing else."""
+    effort = fields.text("reasoning_effort")
+    inner = fields.peek("reasoning")
+    if effort is not None or not isinstance(inner, dict) or inner.keys() != {"effort"}:
+        return effort
+    effort = fields.inner("reasoning").text("effort")
+    notes[_EFFORT] = "reasoning" if effort is not None else None
+    return effort
 
 
 def _read_stop(fields: Fields, notes: dict[str, Any]) -> tuple[str, ...]:
@@ -101,6 +113,12 @@ def write_sampling(request: Request, quirks: Mapping[str, Any], fit: Fit, *, cha
         value = getattr(sampling, key)
         if value is not None and _takes(fit, _FEATURE.get(key, key), value):
             wire[key] = value
+    if sampling.top_k == 1 and "top_k" not in wire:
+        wire["temperature"] = 0.0  # the most probable token only
+    if "reasoning_effort" in wire and request.extra.get(_EFFORT) == "reasoning":
+        wire["reasoning"] = {"effort": wire.pop("reasoning_effort")}
+    if "seed" in wire and "seed_field" in quirks:
+        wire[quirks["seed_field"]] = wire.pop("seed")
     if sampling.max_tokens is not None and fit.takes("max_tokens", "max_tokens"):
         name = quirks.get("max_tokens_field") or request.extra.get(_MAX_TOKENS, "max_tokens")
         wire[name if chat else "max_tokens"] = sampling.max_tokens

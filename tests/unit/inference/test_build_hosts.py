@@ -30,10 +30,12 @@ def body(live: LiveDeployment, request: Request = HELLO) -> dict[str, Any]:
 
 
 def test_quirks_of_the_host_shape_what_is_sent() -> None:
-    """Mistral is asked for a stream without `stream_options`, OpenAI with a limit of another name."""
+    """Mistral is asked for a stream without `stream_options`, a seed or a limit goes by its name at the host."""
     sent = body(built(host="mistral"))
     assert (sent["url"], sent["model"]) == ("https://api.mistral.ai/v1/chat/completions", "large")
     assert "stream_options" not in sent
+    seeded = body(built(host="mistral"), msgspec.structs.replace(HELLO, sampling=Sampling(seed=3)))
+    assert (seeded["random_seed"], "seed" in seeded) == (3, False)
     limited = msgspec.structs.replace(HELLO, sampling=Sampling(max_tokens=9))
     assert body(built(host="openai"), limited)["max_completion_tokens"] == 9
 
