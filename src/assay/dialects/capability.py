@@ -8,6 +8,7 @@ out with leave, is noted: the names go into a header of the answer and into the 
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -71,10 +72,14 @@ HINTS = frozenset({
     "cache_control", "stream_options", "verbosity", "encoding_format", "inference_geo", "include_obfuscation",
     "include", "max_tool_calls", "prompt_cache_options", "reasoning.context", "reasoning.generate_summary",
     "reasoning.mode", "reasoning.summary", "truncation", "context_management", "diagnostics", "speed",
-    "user_profile_id", "workspace_id",
+    "user_profile_id", "workspace_id", "prediction",
 })  # fmt: skip
 """Fields of clients that change billing, tracing or caching and not what is answered: left out for another format, and
 noted."""
+
+
+_PLAIN: dict[str, Any] = {"modalities": ["text"]}
+"""Fields of clients with the value that says what every format means."""
 
 
 class Rule(NamedTuple):
@@ -175,11 +180,21 @@ class Fit:
         if request.origin is None or request.origin == dialect:
             return
         for key, value in request.extra.items():
-            if value is None or key.startswith(MARK):
+            if value is None or key.startswith(MARK) or value == _PLAIN.get(key):
                 continue
             if key in HINTS or key in self._ignored:
                 self.note(key)
                 continue
             raise RequestError(
-                f"{key}: a field of the format {request.origin!r} cannot be sent in {dialect!r}", field=key
+                f"{key}: this field of the format {request.origin!r} cannot be sent in {dialect!r}{_meant(key)}",
+                field=key,
             )
+
+
+_FIELDS = ("messages", "model", "stream", "tools", "tool_choice", "system", *HINTS, *FEATURES)
+
+
+def _meant(key: str) -> str:
+    """The end of the message about a field that no format has, if it looks like one that some have."""
+    near = difflib.get_close_matches(key, _FIELDS, n=1, cutoff=0.8)
+    return f"; did you mean {near[0]!r}?" if near and near[0] != key else ""

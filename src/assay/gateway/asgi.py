@@ -13,7 +13,7 @@ from assay import plugins
 from assay.config.schema import Serve
 from assay.dialects.dialect import Inbound
 from assay.errors import AssayError, Overloaded, RequestError
-from assay.gateway import health, openapi, reference
+from assay.gateway import health, openapi, reference, soundness
 from assay.gateway.admission import Admission, is_loopback
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
@@ -112,6 +112,7 @@ class Gateway:
     async def _call(self, dialect: Inbound, scope: Scope, visit: Visit, receive: Receive, send: Send) -> None:
         body = await read_body(visit, receive, self.serve)
         request = read_headers(scope["headers"], dialect.read_request(body), dialect)
+        soundness.check(request)
         call = Call(self._spine, dialect, request, visit, send)
         work = asyncio.create_task(call.serve())
         gone = asyncio.create_task(_gone(receive))

@@ -43,12 +43,19 @@ class Crowd:
     Args:
         serve: the limits.
         most: connections at the same time; more are told 503, unless an idle one can be closed instead.
+
+    Attributes:
+        idle: connections that expect nothing, the longest idle first.
+        gone: set while there is none.
+        unread_limit_bytes: how much may wait for each reader.
     """
 
     def __init__(self, serve: Serve, most: int) -> None:
         self.serve = serve
-        self.idle: dict[Connection, None] = {}  # the longest idle first
+        self.idle: dict[Connection, None] = {}
         self.unread_limit_bytes = MAX_UNREAD_BYTES
+        self.gone = asyncio.Event()
+        self.gone.set()
         self._most = most
         self._all: set[Connection] = set()
 
@@ -62,12 +69,20 @@ class Crowd:
             next(iter(self.idle)).leave()
             room = True
         self._all.add(connection)
+        self.gone.clear()
         return room
 
     def left(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         self._all.discard(connection)
         self.idle.pop(connection, None)
+        if not self._all:
+            self.gone.set()
+
+    def disperse(self) -> None:
+        """Cut all that are left."""
+        for connection in tuple(self._all):
+            connection.transport.abort()
 
     async def watch(self) -> None:
         """Look at all deadlines, again and again."""
@@ -122,7 +137,7 @@ class Connection(HttpToolsProtocol):
         self._crowd = crowd
         self._serve = crowd.serve
         self._deadline: float | None = None
-        self._taken_bytes = 0  # of answers, when that was last looked at
+        self._taken_bytes = -1  # of answers, when that was last looked at
         self._taken_at = 0.0
         self._head_bytes = 0  # of the fields that are complete
         self._fed_bytes = 0  # all that came without completing the head

@@ -10,10 +10,15 @@ import socket
 from functools import partial
 from typing import Any, cast
 
+import uvicorn
+
 from assay.config.schema import Serve
 from assay.errors import ServerError
 from assay.gateway.asgi import Gateway
+from assay.gateway.connection import Connection, Crowd
 
+_LAST_WORDS_S = 2.0
+"""For what was cut: the error at the end of its stream, and its rows in the ledger."""
 _OTHER_FILES = 256
 """File descriptors kept for the ledger, engines and the first upstream connections."""
 
@@ -47,38 +52,13 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
         listener: from `listen`; closed at the end.
         signals: end on SIGINT and SIGTERM; without it, cancel the task.
     """
-    import uvicorn
-
-    from assay.gateway.connection import Connection, Crowd
-
-    serve = gateway.serve
-    crowd = gateway.crowd = Crowd(serve, _most_connections(serve.max_connections))
-    config = uvicorn.Config(
-        gateway,
-        http=cast(Any, partial(Connection, crowd)),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=cast(int, serve.idle_timeout_s),
-        timeout_graceful_shutdown=cast(int, serve.grace_s),
-    )
-    server = uvicorn.Server(config)
-    drained: asyncio.Task[None] | None = None
-
-    async def drain() -> None:
-        await asyncio.sleep(serve.drain_s)
-        server.should_exit = True
+    server = _Server(gateway)
 
     def stop() -> None:
-        nonlocal drained
-        server.force_exit = gateway.draining  # the second signal does not wait
-        server.should_exit = server.should_exit or gateway.draining or not serve.drain_s
-        if not gateway.draining:
-            gateway.draining = True
-            drained = asyncio.create_task(drain())
+        if gateway.draining:  # the second signal does not wait
+            server.hurry.set()
+        gateway.draining = True
+        loop.call_later(0 if server.hurry.is_set() else gateway.serve.drain_s, server.stop.set)
 
     # Not `server.serve`: it raises the signal again, and SIGTERM would end the process before the ledger is closed.
     loop = asyncio.get_running_loop()
@@ -86,23 +66,75 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
     with contextlib.suppress(NotImplementedError):  # Windows
         for one in caught:
             loop.add_signal_handler(one, stop)
-    watching = asyncio.create_task(crowd.watch())
     work = asyncio.create_task(server._serve([listener]))
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
-        gateway.draining = server.should_exit = True
+        gateway.draining = True
+        server.stop.set()
         await work
         raise
     finally:
-        if server.server_state.tasks:  # cut after the grace period; their last words and settlements
-            await asyncio.wait(server.server_state.tasks, timeout=2)
-        for task in (watching, drained):
-            if task is not None:
-                task.cancel()
         with contextlib.suppress(NotImplementedError):
             for one in caught:
                 loop.remove_signal_handler(one)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, told to stop by an event, and done as soon as the last client is.
+
+    Attributes:
+        stop: take no new connections, and end.
+        hurry: do not wait for requests in flight.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        serve = gateway.serve
+        self._crowd = gateway.crowd = Crowd(serve, _most_connections(serve.max_connections))
+        self._grace_s = serve.grace_s
+        self.stop, self.hurry = asyncio.Event(), asyncio.Event()
+        config = uvicorn.Config(
+            gateway,
+            http=cast(Any, partial(Connection, self._crowd)),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=cast(int, serve.idle_timeout_s),
+        )
+        super().__init__(config)
+
+    async def main_loop(self) -> None:
+        """Until `stop`."""
+        watching = asyncio.create_task(self._crowd.watch())
+        while not self.stop.is_set():
+            await self.on_tick(0)  # what the date is
+            await _first(1.0, self.stop)
+        watching.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is idle, wait for the others, and cut them when that takes too long."""
+        for one in (*self.servers, *(sockets or ())):
+            one.close()
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
+        await _first(self._grace_s, self._crowd.gone, self.hurry)
+        for task in self.server_state.tasks:
+            task.cancel()
+        if self.server_state.tasks:  # their last words, and what settles them
+            await asyncio.wait(self.server_state.tasks, timeout=_LAST_WORDS_S)
+        self._crowd.disperse()
+        await _first(_LAST_WORDS_S, self._crowd.gone)
+
+
+async def _first(within_s: float, *events: asyncio.Event) -> None:
+    """Wait until one of the events has happened, or the time is over."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def _most_connections(wanted: int) -> int:

@@ -134,7 +134,7 @@ async def test_a_wrong_request_names_what_is_wrong(served: Served, body: Any, st
         ("DELETE", "/v1/models", 405),
         ("POST", "/v1/models", 405),
         ("GET", "/v1/nothing", 404),
-        ("POST", "/v1/responses", 404),
+        ("POST", "/v1/nothing", 404),
         ("GET", "/v1", 404),
         ("GET", "/v1/models/../../etc/passwd", 404),
         ("GET", "/v1/models", 200),
