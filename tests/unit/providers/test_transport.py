@@ -252,6 +252,13 @@ class TestFailures:
                 async with transport.request("POST", url, headers={"x-key": value}, body=b"x"):
                     pass
 
+    async def test_proxies_of_the_environment(self, transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A proxy that the environment names is not used: data goes where the configuration says."""
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
+        async with server(answering(reply(b"ok"))) as url, transport.request("GET", url, headers={}) as answer:
+            assert await answer.read(10) == b"ok"
+
     async def test_redirects_are_not_followed(self, transport: Transport) -> None:
         """A redirect is given as it is: a body goes nowhere else."""
         moved = b"HTTP/1.1 307 Moved\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
