@@ -69,7 +69,7 @@ def _shows(record: Recording, feature: str) -> bool:
     if record["status"] != 200 or {"server_tool", "n>1"} & set(record["features"]):
         return False
     read = canon().upstream(record)
-    if read is None or read.get("err") or read.get("iterations") or (record["stream"] and not read["finish"]):
+    if read is None or read.get("err") or read.get("iterations") or not _readable(read):
         return False
     if feature == "refusal":
         return bool(read["refusal"]) or read["finish"] == "content_filter"
@@ -78,17 +78,28 @@ def _shows(record: Recording, feature: str) -> bool:
     return _FLAGS[feature] in record["features"]
 
 
+def _readable(read: Canonical) -> bool:
+    """Whether the reader and the SDKs make sense of it: it ends in a word, and its calls are whole and in one place."""
+    if not isinstance(read["finish"], str):
+        return False
+    if read.get("arg_deltas") and not read["tools"]:  # a last event that leaves out what was streamed
+        return False
+    return not any(isinstance(tool[2], dict) and "_unparsed" in tool[2] for tool in read["tools"])
+
+
 def wrong_fields(want: Canonical, got: Canonical) -> dict[str, tuple[Any, Any]]:
     """What is not in `got` as it is in `want`, by field; tokens count where the upstream told them."""
     pairs: dict[str, tuple[Any, Any]] = {
         "text": (want["text"], got["text"]),
-        "tools": ([tool[1:] for tool in want["tools"]], [tool[1:] for tool in got["tools"]]),
-        "finish": (_FINISH.get(want["finish"], want["finish"]), _FINISH.get(got["finish"], got["finish"])),
+        "tools": (_calls(want), _calls(got)),
+        "finish": (_finish(want), _finish(got)),
         "reasoning": (want["reasoning"], got["reasoning"]),
     }
     if want["refusal"]:
         pairs["refusal"] = (want["refusal"], got["refusal"] or got["text"])
-        del pairs["text"]
+        del pairs["text"]  # Messages have no other place for the words of a refusal, but a word for its end
+        if got["finish"] == "content_filter":
+            del pairs["finish"]
     for number in _NUMBERS:
         if want[number]:
             pairs[number] = (want[number], got[number])
@@ -96,6 +107,16 @@ def wrong_fields(want: Canonical, got: Canonical) -> dict[str, tuple[Any, Any]]:
         missing = [secret for secret in want["sig"] if secret not in json.dumps(got["raw"])]
         pairs["signatures"] = ([], missing)
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _calls(read: Canonical) -> list[tuple[str, Any]]:
+    return [(name, arguments or {}) for _, name, arguments in read["tools"]]
+
+
+def _finish(read: Canonical) -> str:
+    """In one vocabulary; the reader of Responses says `tool_calls` also where the answer was cut after a call."""
+    word = _FINISH.get(read["finish"], read["finish"])
+    return "tool_calls" if read["tools"] and word == "length" else word
 
 
 @contextmanager
