@@ -164,8 +164,8 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
     Raises:
         RequestError: naming what this format, or this host, cannot express.
     """
-    fit = Fit(_table(quirks), quirks, "the chat completion host")
     foreign = is_foreign(request, DIALECT)
+    fit = Fit(_table(quirks, foreign=foreign), quirks, "the chat completion host")
     request = translated(request, DIALECT, fit)
     for key in ("prompt", "suffix"):
         if getattr(request, key) is not None:
@@ -189,9 +189,11 @@ class Written(NamedTuple):
     emulated: tuple[str, ...]
 
 
-def _table(quirks: Mapping[str, Any]) -> Mapping[str, Rule]:
-    """The format's rules, with the host's additions."""
+def _table(quirks: Mapping[str, Any], *, foreign: bool) -> Mapping[str, Rule]:
+    """The format's rules, with the host's additions; who says `top_k` in this format means a host that takes it."""
     added = {key: Rule("keep") for key in ("top_k", "grammar") if quirks.get(key) is True}
+    if foreign:
+        added.setdefault("top_k", Rule("emulate", "left out; 1 is said as temperature 0"))
     return CAPABILITIES | added if added else CAPABILITIES
 
 

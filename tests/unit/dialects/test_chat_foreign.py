@@ -119,7 +119,6 @@ def test_traces_of_tools_of_another_provider_are_left_out_of_the_history() -> No
     ("fields", "field"),
     [
         ({"tools": (Tool(name="web_search", native={"type": "web_search_20250305"}),)}, "tools[0]"),
-        ({"sampling": Sampling(top_k=4)}, "top_k"),
         ({"output": OutputFormat(kind="grammar", grammar="g")}, "grammar"),
         ({"messages": (Message(role="user", parts=(Document(url="https://x/a.pdf"),)),)}, "messages[0].content[0]"),
         (
@@ -291,6 +290,15 @@ def test_what_an_operator_gives_leave_for_is_left_out(fields: dict[str, Any], fe
     wire = sent(*messages, **fields, quirks=quirks | {"ignore": [feature]})
     assert f'"{absent}"'.encode() not in wire.body
     assert wire.emulated == (feature,)
+
+
+def test_a_limit_of_tokens_to_draw_from() -> None:
+    """A host without `top_k` draws from all of them, which is noted; 1 of them is temperature 0."""
+    some, one = sent(sampling=Sampling(top_k=4, temperature=0.7)), sent(sampling=Sampling(top_k=1, temperature=0.7))
+    assert body(some)["temperature"] == 0.7
+    assert body(one)["temperature"] == 0
+    assert some.emulated == one.emulated == ("top_k",)
+    assert body(sent(sampling=Sampling(top_k=4), quirks={"top_k": True}))["top_k"] == 4
 
 
 def test_settings_that_change_nothing_are_not_said_to_a_host_without_them() -> None:

@@ -317,6 +317,14 @@ def test_streams() -> None:
     assert read(stream=True, stream_options={"include_usage": True}).stream_usage
 
 
+def test_the_effort_as_openrouter_has_it() -> None:
+    """An object with an effort alone is the effort; with more in it, it stays what it is."""
+    request = kept(reasoning={"effort": "low"})
+    assert request.sampling.reasoning_effort == "low"
+    assert kept(reasoning={"effort": "low", "exclude": True}).sampling.reasoning_effort is None
+    assert kept(reasoning={"max_tokens": 9}).sampling.reasoning_effort is None
+
+
 def test_everything_else_is_kept() -> None:
     """Legacy functions, stop forms, nulls and unknown fields come out as they went in."""
     kept(functions=[{"name": "f"}], function_call="auto", user="u", metadata={"a": 1}, temperature=None, top_k=4)
