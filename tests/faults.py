@@ -228,7 +228,9 @@ class FaultyHost:
         self.port = listening.getsockname()[1]
         if self._connects == "accepts":
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: _Connection(self), sock=listening, ssl=self._tls)
+            self._server = await loop.create_server(
+                lambda: _Connection(self), sock=listening, ssl=self._tls, backlog=4096
+            )
             return self
         self._sockets.append(listening)
         if self._connects == "hangs":

@@ -163,8 +163,8 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
         engine: how the local engine runs.
         kinds: settings for one kind each, by its name; they win over `settings`.
         only_kinds: a candidate for these kinds of work only; default: for all.
-        headers: sent with every request to the host, by name; what belongs to the connection (`host`, `content-length` and
-            the like) is not to be set.
+        headers: sent with every request to the host, by name; `host`, `content-length` and what else belongs to the
+            connection are not to be set.
         quirks: what this host does differently: `max_tokens_field`, `top_k`, `stream_options`, `developer_role`,
             `grammar`; others as its dialect understands them. Local engines: `exact`, `tools`.
         connect_timeout_s: longest wait for a connection.
