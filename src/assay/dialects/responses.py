@@ -48,7 +48,7 @@ class Responses:
 
     def write_request(self, request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> WireRequest:
         """The request for a host; raises `RequestError` for what the host cannot be told."""
-        fit = Fit(responses_request.CAPABILITIES, quirks, "this host")
+        fit = Fit(responses_request.rules(request), quirks, "the Responses host")
         body = responses_request.write_request(request, model=model, stream=stream, fit=fit, quirks=quirks)
         path = _COUNT if request.form == "count" else self.paths[0]
         return WireRequest(path, {"content-type": "application/json"}, body, fit.emulated)

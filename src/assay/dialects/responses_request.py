@@ -32,7 +32,7 @@ from assay.dialects.responses_tools import (
 )  # fmt: skip
 from assay.types import Message, Native, OutputFormat, Request, Sampling, Text, ToolCall
 
-__all__ = ["CAPABILITIES", "read_request", "write_request"]
+__all__ = ["CAPABILITIES", "read_request", "rules", "write_request"]
 
 _INPUT = MARK + "input"  # it was said as a string
 _NEUTRAL_NOTE = MARK + "neutral"
@@ -63,7 +63,7 @@ CAPABILITIES: dict[str, Rule] = {
     "tools.native": Rule("reject", "another provider's own tool"),
     "tool_result.error": Rule("emulate", "the text is sent without the mark"),
     "message.name": Rule("emulate", "left out: a message has no name"),
-    "audio": Rule("reject", "the format takes no sounds"),
+    "audio": Rule("reject", "OpenAI takes no sounds here"),
     "video.data": Rule("reject", "the format takes no videos"),
     "video.url": Rule("reject", "the format takes no videos"),
 }
@@ -176,6 +176,13 @@ def _read_sampling(fields: Fields, notes: dict[str, Any]) -> Sampling:
 
 
 # -------------------------------------------------------------------------------------------- writing
+
+
+def rules(request: Request) -> dict[str, Rule]:
+    """The table for a request: of what a client of this format shows, its host is the judge."""
+    if is_foreign(request, NAME):
+        return CAPABILITIES
+    return {feature: rule for feature, rule in CAPABILITIES.items() if feature != "audio"}
 
 
 def write_request(request: Request, *, model: str, stream: bool, fit: Fit, quirks: Mapping[str, Any]) -> bytes:
