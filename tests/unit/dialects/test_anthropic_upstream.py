@@ -10,7 +10,7 @@ import pytest
 
 from assay.dialects.anthropic import Anthropic
 from assay.dialects.dialect import WireRequest
-from assay.dialects.opaque import ANTHROPIC, RESPONSES, encrypted, signed, with_call_signature
+from assay.dialects.opaque import ANTHROPIC, RESPONSES, encrypted, with_call_signature
 from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import RequestError
 from assay.types import (
@@ -58,7 +58,7 @@ def turns(*messages: Message, model: str = OLD) -> list[dict[str, Any]]:
 
 def blocks(*parts: Part, role: str = "user") -> Any:
     """The content that one message of these parts has."""
-    return turns(Message(role=role, parts=parts))[0]["content"]  # type: ignore[arg-type] # a test's own words
+    return turns(Message(role=role, parts=parts))[0]["content"]
 
 
 # ---------------------------------------------------------------------------------------------- turns
@@ -103,7 +103,7 @@ def test_an_error_and_an_image_of_a_tool_survive() -> None:
 
 def test_neighbours_of_one_role_are_one_turn() -> None:
     """User and assistant take turns; each message stays a block of its own."""
-    said = turns(*(Message.of(role, text) for role, text in (("user", "a"), ("user", "b"), ("assistant", "c"))))  # type: ignore[arg-type] # roles
+    said = turns(*(Message.of(role, text) for role, text in (("user", "a"), ("user", "b"), ("assistant", "c"))))
     assert [turn["role"] for turn in said] == ["user", "assistant"]
     assert [block["text"] for block in said[0]["content"]] == ["a", "b"]
 
@@ -292,7 +292,7 @@ def test_what_cannot_be_shown_is_refused_with_its_place(part: Part, reason: str)
 
 
 def test_refusals_and_traces_of_other_providers() -> None:
-    """Trap 10: a refusal of an earlier turn is a text here; what another provider's tools did is left out. Both noted."""
+    """Trap 10: a refusal of an earlier turn is a text here; what other providers' tools did is left out. Noted."""
     message = Message(role="assistant", parts=(Unknown(dialect="openai-responses", raw={}), Refusal(text="I won't.")))
     written = wire(Request(messages=(Message.of("user", "q"), message), origin="openai-responses"))
     assert json.loads(written.body)["messages"][1]["content"] == "I won't."
@@ -354,7 +354,7 @@ def test_tools_of_another_provider_are_refused() -> None:
 
 def test_strict_tools_are_told_where_the_model_holds_schemas() -> None:
     """Older models know no such field: left out and noted."""
-    strict = {"type": "function", "function": {**TOOL["function"], "strict": True}}  # type: ignore[dict-item] # an object
+    strict = {"type": "function", "function": {**TOOL["function"], "strict": True}}
     assert chat(OLD, tools=[strict])[0]["tools"][0]["strict"] is True
     body, noted = chat("claude-3-7-sonnet-20250219", tools=[strict])
     assert "strict" not in body["tools"][0]
