@@ -60,6 +60,9 @@ class Spine:
         constraints: the hard limits.
         ledger: where each attempt is recorded before its first byte is sent.
         engines: what the local engines are doing.
+
+    Attributes:
+        shadows: calls for comparison that run beside the traffic.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Spine:
         self.ledger = ledger
         self.engines = engines
         self._recall = Recall()
-        self._shadows = Shadows()
+        self.shadows = Shadows()
 
     @property
     def targets(self) -> dict[str, LiveDeployment | LiveRoute]:
@@ -126,7 +129,7 @@ class Spine:
 
     async def close(self) -> None:
         """Let go of connections and local engines; shadows are cancelled."""
-        await self._shadows.close()
+        await self.shadows.close()
         for target in self.targets.values():
             if isinstance(target, LiveDeployment):
                 await target.provider.close()
@@ -211,7 +214,7 @@ class Spine:
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),
             untouched=True,
             recall=self._recall,
-            shadows=self._shadows,
+            shadows=self.shadows,
         )
 
 
