@@ -47,8 +47,11 @@ def measure(data: Path, harness: Path, sample: int | None = None) -> Tally:
     answers = Answers(tally, Canon(load(harness / "canon.py")))
     requests = Requests(tally, harness_readers(harness), replay)
     for record in records(replay, data, sample):
-        answers.measure(record)
-        requests.measure(record)
+        for part in (answers, requests):
+            try:
+                part.measure(record)
+            except Exception as error:  # noqa: BLE001 - one recording that breaks us is a figure, not the end of all
+                tally.note("broken", record["id"], [type(error).__name__], error=str(error)[:300])
     return tally
 
 

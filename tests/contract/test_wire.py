@@ -84,6 +84,12 @@ def test_recorded_errors_are_kept(tally: Tally) -> None:
     assert tally.all_right["error statuses"] == tally.exchanges["error statuses"]
 
 
+def test_no_recording_breaks_us(tally: Tally) -> None:
+    """Each recording is read, or refused by name; none is an unexpected error."""
+    assert not tally.exchanges["broken"]
+    assert not [cell for cell in tally.exchanges if cell.endswith("unread")]
+
+
 def test_little_is_excluded(tally: Tally) -> None:
     """The figures speak of (nearly) all recordings."""
     left_out = sum(count for reason, count in tally.excluded.items() if "refused by the provider" not in reason)
