@@ -240,11 +240,7 @@ def test_calls_in_parallel_are_blocks_of_their_own() -> None:
         {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}},
         {"type": "tool_use", "id": "b", "name": "f", "input": {"x": 2}},
     ]
-    for said in (
-        [first, second],
-        [one, two, *pieces],
-        [first, two, empty, ToolCallDelta(index=1, arguments='{"x":2}')],
-    ):
+    for said in ([first, second], [one, two, *pieces], [first, two, empty, late]):
         assert message(BEGIN, *said, end("tool_calls"))["content"] == want
 
 
