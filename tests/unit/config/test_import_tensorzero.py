@@ -83,13 +83,53 @@ def test_a_variant_of_a_model_with_several_providers_is_a_route_of_its_own() -> 
     assert made.config.routes["f"].candidates == ("f-v",)
 
 
-def test_an_experiment_deals_by_its_weights() -> None:
-    """Static weights are a split; fallback variants stand last."""
-    variants = "".join(f'variants.{name} = {{ model = "own" }}\n' for name in "abc")
-    weights = 'type = "static_weights"\ncandidate_variants = { b = 1.0, c = 3.0 }\nfallback_variants = ["a"]'
-    made = imported("tensorzero", f"{MODELS}[functions.f]\n{variants}[functions.f.experimentation]\n{weights}\n")
-    assert made.config.routes["f"].candidates == ("f-b", "f-c", "f-a")
-    assert made.config.routes["f"].policy["weights"] == {"f-b": 1, "f-c": 3}
+@pytest.mark.parametrize(
+    ("variants", "experiment", "candidates", "weights"),
+    [
+        ("a b", "", ("f-a", "f-b"), {"f-a": 1, "f-b": 1}),
+        ("a=2 b=1 c", "", ("f-split", "f-c"), None),
+        ("a=2 b", "", ("f-a", "f-b"), None),
+        ("a b c", 'type = "static"\ncandidate_variants = { b = 1.0, c = 3.0 }', ("f-b", "f-c"), {"f-b": 1, "f-c": 3}),
+        ("a b", 'candidate_variants = ["b"]\nfallback_variants = ["a"]', ("f-b", "f-a"), None),
+        ("a b c", 'candidate_variants = ["a", "b"]\nfallback_variants = ["c"]', ("f-split", "f-c"), None),
+    ],
+)
+def test_variants_are_dealt_by_their_weights(
+    variants: str, experiment: str, candidates: tuple[str, ...], weights: dict[str, float] | None
+) -> None:
+    """Equally without any; those without one, or named as fallbacks, when the others have failed."""
+    text = MODELS + "[functions.f]\n"
+    for variant in variants.split():
+        name, _, weight = variant.partition("=")
+        text += f'variants.{name} = {{ model = "own"{", weight = " + weight if weight else ""} }}\n'
+    made = imported("tensorzero", text + (f"[functions.f.experimentation]\n{experiment}\n" if experiment else ""))
+    assert made.config.routes["f"].candidates == candidates
+    assert made.config.routes["f"].policy.get("weights") == weights
+    assert made.draft.leftovers == []
+
+
+def test_the_responses_api_and_a_price_are_carried_over() -> None:
+    """The format of the provider, and what its tokens cost."""
+    text = """
+[models.m]
+routing = ["o"]
+[models.m.providers.o]
+type = "openai"
+model_name = "gpt-5"
+api_type = "responses"
+[[models.m.providers.o.cost]]
+pointer = "/usage/prompt_tokens"
+cost_per_million = 0.5
+[[models.m.providers.o.cost]]
+pointer = "/usage/completion_tokens"
+cost_per_million = 2.0
+"""
+    one = imported("tensorzero", text).config.deployments["m"]
+    assert (one.dialect, one.host) == ("openai-responses", "openai")
+    assert one.price_usd_per_mtok is not None
+    assert (one.price_usd_per_mtok.input, one.price_usd_per_mtok.output) == (0.5, 2.0)
+    made = imported("tensorzero", text.replace("/usage/completion_tokens", "/usage/searches"))
+    assert list(made.left) == ["models.m.providers.o.cost"]
 
 
 def test_a_template_with_variables_is_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from assay.config.importers.draft import NOWHERE, Draft
 from assay.config.importers.hosts import LITELLM_HOSTS, maker_of, placed, through_litellm
 from assay.config.importers.settings import settings_of
-from assay.config.importers.source import NO_SETTING, Source
+from assay.config.importers.source import Source
 
 __all__ = ["REFERENCE", "Member", "read_models"]
 
@@ -25,6 +25,7 @@ _LIMITS = {
 _DEAREST_USD = 1e6
 _NO_KEY = ("none", "empty", "not-needed")
 _PER_MINUTE = "assay has no limit per minute; concurrency limits the requests in flight"
+_FROM_ENVIRONMENT = ("aws_", "vertex_", "watsonx_", "azure_", "s3_")
 _ENVIRONMENT = "LiteLLM reads it from the environment, too: set it there"
 _SECRET_HEADER = ("auth", "key", "token", "secret", "cookie")
 _WRITTEN_OUT = "headers are written out, and a secret is not: use api_key_env and quirks.auth"
@@ -94,7 +95,10 @@ def _member(name: str, model: str, parameters: Source, info: Source, shared: Map
     member = Member(keys, parameters.number("weight"), parameters.integer("order"))
     for key, why in _WHY.items():
         parameters.leave(key, why)
-    parameters.leave_rest(_ENVIRONMENT if keys.get("dialect") == "litellm" else NO_SETTING)
+    for key in parameters.keys if keys.get("dialect") == "litellm" else ():
+        if key.startswith(_FROM_ENVIRONMENT):
+            parameters.leave(key, _ENVIRONMENT)
+    parameters.leave_rest()
     return member
 
 

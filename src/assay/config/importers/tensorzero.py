@@ -66,34 +66,45 @@ def _function(name: str, function: Source, models: Mapping[str, list[Way]], draf
         weight = source.number("weight")
         target = _variant(f"{name}-{variant}", source, schema, models, draft)
         if target is not None:
-            made[variant] = target
-            weights[variant] = weight if weight is not None else 0.0
-    chosen, last = _experiment(function.table("experimentation"), draft)
-    weights = {variant: share for variant, share in (chosen or weights).items() if share > 0 and variant in made}
-    order = [*(weights or made), *(variant for variant in last if variant in made), *made]
+            made[variant], weights[variant] = target, weight or 0.0
+    experiment = function.table("experimentation")
+    shares, last = _experiment(experiment, draft) if experiment.keys else (weights, tuple(weights))
+    arms = {made[variant]: share for variant, share in shares.items() if variant in made and share > 0}
+    rest = [made[variant] for variant in last if variant in made and made[variant] not in arms]
     _leave(function)
     if not made:
         draft.leave(function.path, None, "none of its variants could be carried over")
+    elif arms:
+        _deal(name, arms, rest, draft)
+    else:
+        _deal(name, dict.fromkeys(rest or made.values(), 1.0), [], draft)
+
+
+def _deal(name: str, arms: Mapping[str, float], rest: list[str], draft: Draft) -> None:
+    """The function's route: a share for each arm, and the rest when all of them have failed."""
+    if len(arms) == 1:
+        draft.route(name, [*arms, *rest], {"kind": "fallback"}, public=True, kind=name)
         return
-    candidates = list(dict.fromkeys(made[variant] for variant in order))
-    policy: dict[str, Any] = {"kind": "fallback"}
-    if len(weights) > 1:
-        shares = {made[variant]: share for variant, share in weights.items()}
-        policy = {"kind": "split", "weights": shares, "on_failure": "next"}
-    draft.route(name, candidates, policy, public=True, kind=name)
+    split = {"kind": "split", "weights": dict(arms), "on_failure": "next"}
+    if rest:
+        draft.route(
+            name, [draft.route(f"{name}-split", [*arms], split), *rest], {"kind": "fallback"}, public=True, kind=name
+        )
+    else:
+        draft.route(name, [*arms], split, public=True, kind=name)
 
 
 def _experiment(source: Source, draft: Draft) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Shares of the variants, and which of them are asked last."""
+    """Shares of the variants, and which of them are asked when those have failed."""
     kind = source.text("type")
-    shares: dict[str, float] = {}
-    if kind not in (None, "uniform", "static_weights"):
+    if kind not in (None, "uniform", "static", "static_weights"):
         draft.leave(source.at("type"), kind, "assay deals by fixed weights; a suite says which variant is better")
-    value = source.take("candidate_variants")
-    if isinstance(value, Mapping):
-        shares = {str(name): float(share) for name, share in value.items() if isinstance(share, (int, float))}
-    elif isinstance(value, list):
-        shares = {str(name): 1.0 for name in value}
+    shares: dict[str, float] = {}
+    if isinstance(source.peek("candidate_variants"), Mapping):
+        candidates = source.table("candidate_variants")
+        shares = {name: candidates.number(name) or 0.0 for name in candidates.keys}
+    elif source.has("candidate_variants"):
+        shares = dict.fromkeys(source.texts("candidate_variants"), 1.0)
     last = source.texts("fallback_variants") if source.has("fallback_variants") else ()
     source.leave_rest()
     return shares, last

@@ -13,6 +13,12 @@ __all__ = ["Way", "read_models", "shorthand", "timeouts_of"]
 
 _LITELLM = ("aws_bedrock", "aws_sagemaker", "gcp_vertex_anthropic", "gcp_vertex_gemini")
 _KEYLESS = ("sglang", "tgi", "vllm")
+_FROM_ENVIRONMENT = ("region", "location", "project_id", "endpoint_name")
+_DIRECTIONS = {
+    "/usage/prompt_tokens": "input", "/usage/input_tokens": "input", "/usage/completion_tokens": "output",
+    "/usage/output_tokens": "output",
+}  # fmt: skip
+_DEAREST_USD = 1e6
 _ENVIRONMENT = "LiteLLM reads regions and projects from the environment: set them there"
 
 
@@ -86,13 +92,34 @@ def _way(name: str, source: Source, limits: Mapping[str, Any], draft: Draft) -> 
         if kind == "azure" and base_url is None:
             base_url = NOWHERE.format("azure-resource")
         keys = placed(TENSORZERO_HOSTS[kind], model or "model", base_url)
-    key = _key(source, name, keys, draft)
-    more = timeouts_of(source)
-    source.leave_rest(_ENVIRONMENT if kind in _LITELLM else "assay has no such setting")
-    return Way(name, {**limits, **keys, **key, **more})
+    if source.peek("api_type") == "responses" and kind in ("openai", "azure"):
+        source.take("api_type")
+        keys["dialect"] = "openai-responses"
+    more = {**_key(source, keys, draft), **timeouts_of(source), **_price(source, draft)}
+    for option in _FROM_ENVIRONMENT if kind in _LITELLM else ():
+        source.leave(option, _ENVIRONMENT)
+    source.leave_rest()
+    return Way(name, {**limits, **keys, **more})
 
 
-def _key(source: Source, name: str, keys: dict[str, Any], draft: Draft) -> dict[str, Any]:
+def _price(source: Source, draft: Draft) -> dict[str, Any]:
+    """USD per million tokens, where the costs are one for each direction."""
+    place, costs = source.at("cost"), source.take("cost")
+    if costs is None:
+        return {}
+    found: dict[str, float] = {}
+    for cost in costs if isinstance(costs, list) else ():
+        known = cost if isinstance(cost, Mapping) else {}
+        direction, usd = _DIRECTIONS.get(str(known.get("pointer"))), known.get("cost_per_million")
+        if direction is not None and isinstance(usd, (int, float)) and 0 <= usd <= _DEAREST_USD:
+            found[direction] = float(usd)
+    if len(found) == 2 and len(costs) == 2:
+        return {"price_usd_per_mtok": found}
+    draft.leave(place, costs, "a price is one for input and one for output tokens")
+    return {}
+
+
+def _key(source: Source, keys: dict[str, Any], draft: Draft) -> dict[str, Any]:
     place, value = source.at("api_key_location"), source.take("api_key_location")
     if isinstance(value, str) and value.startswith("env::"):
         return {"api_key_env": value.removeprefix("env::")}
