@@ -286,7 +286,7 @@ class Reader:
         text = self._reasoning_text(choice, delta, out)
         details = delta.get("reasoning_details") or ()
         told = "".join(detail_text(entry) for entry in details)
-        repeats = bool(told) and not text and told == "".join(choice.unsigned)
+        repeats = bool(told) and not text and "".join(choice.unsigned).endswith(told)
         if details:
             choice.unsigned.clear()
         elif text:
