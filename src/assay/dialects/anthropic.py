@@ -32,6 +32,8 @@ from assay.dialects.anthropic_encoder import MessageEncoder
 from assay.dialects.anthropic_request import COUNT
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
+from assay.dialects.fields import HEADERS
+from assay.dialects.foreign import is_foreign
 from assay.errors import AssayError, MalformedReply, ProviderError, RequestError
 from assay.types import Event, Native, Request, Response
 
@@ -62,8 +64,7 @@ class Anthropic:
     def write_request(self, request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> WireRequest:
         """The request for a host; raises `RequestError` for what the host cannot be told."""
         written = anthropic_upstream.write_request(request, model=model, stream=stream, quirks=quirks)
-        native = request.native
-        carried = native.headers if native is not None and native.dialect in self.takes_raw else {}
+        carried = {} if is_foreign(request, DIALECT) else request.extra.get(HEADERS, {})
         headers = {"content-type": "application/json", **_VERSION, **carried}
         path = _COUNT_PATH if request.form == "count" else self.paths[0]
         return WireRequest(path, headers, written.body, written.emulated)

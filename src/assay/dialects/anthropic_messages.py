@@ -1,9 +1,9 @@
 """The turns of Messages requests, read into messages.
 
 A user's turn that holds tools' answers becomes several messages here, one of role `tool` for each run of answers.
-Notes in `extra` (see `fields`): `assay:turn` = `same` says that a message stood in one turn with the one before,
-`assay:place` = `turn` that a system message stood among the turns and not in front of them, `assay:content` as in
-`anthropic_blocks`.
+Notes in `extra` (see `fields`): `assay:turn` says that a message began a turn (`new`), or stood in one with the message
+before (`same`); a prompt that is put before or between has no such note. `assay:place` = `turn` says that a system
+message stood among the turns and not in front of them, `assay:content` is as in `anthropic_blocks`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _read_turn(value: object, path: str) -> list[Message]:
     role = _ROLES.get(word)
     if role is None:
         raise fields.wrong("role", f"one of {', '.join(_ROLES)}, not {word!r}")
-    notes: dict[str, Any] = {PLACE: "turn"} if role == "system" else {}
+    notes: dict[str, Any] = {PLACE: "turn"} if role == "system" else {TURN: "new"}
     parts = read_content(fields, notes)
     _check(role, parts, path)
     extra = {**notes, **fields.rest()}

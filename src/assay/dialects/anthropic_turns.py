@@ -1,7 +1,8 @@
 """The turns of a request to Anthropic, written from messages.
 
-A client of this format gets back the turns it wrote. For others, neighbours of one role become one turn: all answers of
-tools stand in the user's turn directly behind their calls, before anything else that the user says.
+A client of this format gets back the turns it wrote. What others say, and what a deployment's prompt puts between,
+become turns by their roles, neighbours of one role together: all answers of tools stand in the user's turn directly
+behind their calls, before anything else that the user says.
 
 System messages in front become the top-level `system`. Later ones become turns of the role `system` where the model
 takes them: behind the user's turn, at most one, and before the assistant's (the maker's rules of placement). Elsewhere
@@ -124,7 +125,8 @@ class _OwnTurns:
         self._turns.append(turn)
 
     def _turn_for(self, role: str, message: Message) -> _Turn:
-        if not (self._turns and message.extra.get(TURN) == "same"):
+        last = self._turns[-1] if self._turns else None
+        if last is None or last.role != role or message.extra.get(TURN) == "new":
             self._turns.append(_Turn(role))
         return self._turns[-1]
 

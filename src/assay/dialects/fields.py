@@ -16,9 +16,11 @@ import msgspec
 
 from assay.errors import RequestError
 
-__all__ = ["MARK", "Fields", "merge", "parse_object", "unmarked"]
+__all__ = ["HEADERS", "MARK", "Fields", "merge", "parse_object", "unmarked"]
 
 MARK = "assay:"
+HEADERS = MARK + "headers"
+"""In a request's `extra`: the client's headers that belong to its format, for when its bytes cannot pass."""
 _WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", dict: "an object"}
 _WORDS[list] = "a list"
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from assay.dialects.dialect import Inbound
+from assay.dialects.fields import HEADERS
 from assay.errors import RequestError
 from assay.inference.trace import Trace
 from assay.types import Label, Request
@@ -38,6 +39,7 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request, diale
     carried = {name: ours[name] for name in dialect.carried_headers if name in ours}
     if carried and request.native is not None:
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
+        changed["extra"] = {**request.extra, HEADERS: carried}
     return msgspec.structs.replace(request, **changed) if changed else request
 
 

@@ -13,6 +13,7 @@ from assay.dialects.dialect import WireRequest
 from assay.dialects.opaque import ANTHROPIC, RESPONSES, encrypted, with_call_signature
 from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import RequestError
+from assay.gateway.headers import read_headers
 from assay.types import (
     Audio,
     Document,
@@ -25,7 +26,6 @@ from assay.types import (
     Sampling,
     Text,
     ToolCall,
-    ToolChoice,
     ToolResult,
     Unknown,
     Video,
@@ -439,7 +439,7 @@ def test_neutral_values_are_no_features() -> None:
         ({"temperature": 1.5}, "temperature"),
         ({"grammar": "root ::= x"}, "grammar"),
         ({"reasoning_effort": "huge"}, "reasoning_effort"),
-        ({"prediction": {"type": "content"}}, "prediction"),
+        ({"web_search_options": {}}, "web_search_options"),
     ],
 )
 def test_what_changes_the_answer_and_cannot_be_said_is_refused(fields: dict[str, Any], field: str) -> None:
@@ -541,11 +541,34 @@ def test_a_choice_that_a_deployment_adds_to_a_clients_own_words_is_translated() 
     assert sent["output_config"] == {"effort": "low"}
 
 
+def test_a_prompt_between_a_clients_own_turns_takes_turns() -> None:
+    """A deployment's examples stand before what the client said: answers of its tools are one turn, too."""
+    request = ANTHROPIC_HOST.read_request(json.dumps({"model": "m", "max_tokens": 9, "messages": [*HI, *HI]}).encode())
+    examples = (
+        Message.of("user", "example"),
+        Message(role="assistant", parts=(ToolCall(id="a", name="f"), ToolCall(id="b", name="f"))),
+        Message(role="tool", parts=(ToolResult(call_id="a"),)),
+        Message(role="tool", parts=(ToolResult(call_id="b"),)),
+    )
+    sent = json.loads(wire(msgspec.structs.replace(request, messages=(*examples, *request.messages))).body)["messages"]
+    assert [turn["role"] for turn in sent] == ["user", "assistant", "user", "user", "user"]
+    assert [block["tool_use_id"] for block in sent[2]["content"]] == ["a", "b"]
+
+
+def test_a_clients_headers_go_along_when_its_request_is_written_anew() -> None:
+    """Betas and the version belong to what the client said; another format's client has none."""
+    request = ANTHROPIC_HOST.read_request(json.dumps({"model": "m", "max_tokens": 9, "messages": HI}).encode())
+    carried = [(b"Anthropic-Beta", b"b1"), (b"x-other", b"x")]
+    written = wire(msgspec.structs.replace(read_headers(carried, request, ANTHROPIC_HOST), native=None))
+    assert written.headers == {
+        "content-type": "application/json",
+        "anthropic-version": "2023-06-01",
+        "anthropic-beta": "b1",
+    }
+    assert b"assay:" not in written.body
+
+
 def test_the_key_and_the_headers() -> None:
-    """The key stands in `x-api-key`; a client's version and betas go along when its request is written anew."""
+    """The key stands in `x-api-key`, and the version of the format is always said."""
     assert ANTHROPIC_HOST.auth("k") == {"x-api-key": "k"}
     assert wire(Request(messages=(Message.of("user", "q"),))).headers["anthropic-version"] == "2023-06-01"
-    choice = ToolChoice(mode="none")
-    assert json.loads(wire(Request(messages=(Message.of("user", "q"),), tool_choice=choice)).body)["tool_choice"] == {
-        "type": "none"
-    }
