@@ -1,12 +1,13 @@
 """The `messages` of a chat request, written for a host; read in `chat_messages`.
 
-What this format has no place for is emulated and noted (`capability`): a tool's images follow in a user message, the
-mark of a tool's error is left out, reasoning of other makers too, unless the host passes it on to them (`openai_chat`
-has the quirks).
+What this format has no place for is emulated and noted (`capability`): a tool's images follow in a user message, a file
+of plain text becomes text, the mark of a tool's error is left out, reasoning of other makers too, unless the host
+passes it on to them (`openai_chat` has the quirks).
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from assay.dialects.chat_reasoning import REASONING, entries, is_makers
 from assay.dialects.fields import merge
 from assay.dialects.opaque import call_signature
 from assay.errors import RequestError
-from assay.types import Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from assay.types import Document, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
 __all__ = ["History", "call_wire"]
 
@@ -93,12 +94,20 @@ class History:
 
     def _content(self, parts: Sequence[Part], extra: Mapping[str, Any], path: str) -> Any:
         """A string for a single plain text, null for nothing, else the list of parts."""
-        places = ((part, f"{path}.content[{number}]") for number, part in enumerate(parts))
+        places = ((self._plainer(part), f"{path}.content[{number}]") for number, part in enumerate(parts))
         kept = [(part, place) for part, place in places if self._takes(part, place)]
         if extra.get(CONTENT) == "parts" or (kept and not is_plain([part for part, _ in kept])):
             return [write_part(part, place) for part, place in kept]
         first = kept[0][0] if kept else None
         return first.text if isinstance(first, Text) else None
+
+    def _plainer(self, part: Part) -> Part:
+        """A file of plain text as text, which every host reads; a client of this format chose the file."""
+        text = None if self._own else _file_text(part)
+        if text is None:
+            return part
+        self._fit.note("document.data")
+        return text
 
     def _takes(self, part: Part, path: str) -> bool:
         name = feature(part)
@@ -221,6 +230,17 @@ class History:
             wire[-1].setdefault(field, True)
         elif not self._own:
             self._fit.takes("prefill", f"messages[{len(messages) - 1}]")
+
+
+def _file_text(part: Part) -> Text | None:
+    """What a file of plain text says, under its name; `None` for anything else."""
+    if not isinstance(part, Document) or part.data is None or not (part.media_type or "").startswith("text/"):
+        return None
+    try:
+        text = base64.b64decode(part.data, validate=True).decode()
+    except ValueError:  # a data URL, or not UTF-8: the host may know what it is
+        return None
+    return Text(text=f"{part.name}\n\n{text}" if part.name else text)
 
 
 def call_wire(call: ToolCall) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Requests of other formats, written for hosts of chat completions."""
 
+import base64
 import json
 from typing import Any
 
@@ -335,6 +336,17 @@ def test_files() -> None:
     ]
     assert body(wire)["messages"][1] == {"role": "assistant", "content": "x"}
     assert wire.emulated == ("context", "citations")
+
+
+def test_files_of_plain_text_become_text() -> None:
+    """Every host reads text; one that is not UTF-8 stays a file."""
+    text = Document(data=base64.b64encode("grüße".encode()).decode(), media_type="text/plain", name="a.txt")
+    odd = Document(data=base64.b64encode(b"\xff").decode(), media_type="text/plain")
+    wire = sent(Message(role="user", parts=(text, odd)))
+    first, second = body(wire)["messages"][0]["content"]
+    assert first == {"type": "text", "text": "a.txt\n\ngrüße"}
+    assert second["type"] == "file"
+    assert wire.emulated == ("document.data",)
 
 
 @pytest.mark.parametrize(
