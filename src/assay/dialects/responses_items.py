@@ -82,6 +82,8 @@ def _read_item(fields: Fields) -> _Read:
             return _read_result(fields)
     if kind is not None and not isinstance(kind, str):
         raise fields.wrong("type", "a string")
+    if kind is None and not fields.has("id"):
+        raise fields.missing("type")
     # A reference may go without a type. What the provider ran itself was the assistant's turn.
     ours = kind is None or kind.endswith(_OF_CLIENT)
     raw = Unknown(dialect=NAME, raw=fields.rest())
