@@ -73,8 +73,9 @@ class LiveDeployment:
     def continues(self, request: Request) -> bool:
         """Whether it is known to go on with an answer whose beginning it is given.
 
-        A completion is nothing else. In a chat the model must be known to do so (catalogue: `prefill`) and the format,
-        or the host by its quirks, must be able to say it. A local engine that is held to a form of tool calls cannot.
+        A completion is nothing else, and the local engine takes up a begun turn of a chat, unless it is held to a form
+        of tool calls. Of a host, the model must be known to do so (catalogue: `prefill`), and its format, or its
+        quirks, must be able to say it.
         """
         dialect, quirks, prompt = self.config.dialect, self.config.quirks, self.prompt(request.kind)
         if prompt.output is not None or prompt.sampling.reasoning_effort is not None:
@@ -82,12 +83,12 @@ class LiveDeployment:
         form = "completion" if prompt.style == "text" else request.form
         if form == "completion":
             return dialect in ("completions", "local")
-        if form != "chat" or self.model is None or self.model.prefill is not True:
+        if form != "chat":
             return False
         if dialect == "local":
             return not request.tools
         told = quirks.get("prefill_field") or (quirks.get("capabilities") or {}).get("prefill") == "keep"
-        return dialect == "anthropic" or bool(told)
+        return (dialect == "anthropic" or bool(told)) and self.model is not None and self.model.prefill is True
 
     def may_pass_through(self, request: Request) -> bool:
         """Whether the client's own bytes may go upstream: same dialect, and nothing to apply."""

@@ -53,6 +53,7 @@ from faults import Answer, FaultyHost, event
 
 MakeSpine = Callable[..., Spine]
 CUT = ConnectionFailed("reset")
+LOCAL = "huggingfacetb/smollm2-135m-instruct"
 SAID = Response(parts=(Text(text="one two"),))
 
 
@@ -355,13 +356,16 @@ class TestNotContinued:
             ("anthropic", "chat", (Tool(name="look"),), True),
             ("gemini", "chat", (), False),
             ("openai", "completion", (), False),
+            ("local", "chat", (), True),
+            ("local", "chat", (Tool(name="look"),), False),
+            ("local", "completion", (), True),
         ],
     )
     def test_who_can(self, dialect: str, form: Any, tools: tuple[Tool, ...], able: bool, make_spine: MakeSpine) -> None:
-        """Anthropic's format by the model; others by what is known of the host."""
+        """Anthropic's format by the model, other hosts by what is known of them, the local engine by itself."""
         spine = make_spine(
-            f'[deployments.up]\nmodel = "anthropic/claude-sonnet-4-5"\ndialect = "{dialect}"\n'
-            'base_url = "http://127.0.0.1:1"\n'
+            f'[deployments.up]\nmodel = "{LOCAL if dialect == "local" else "anthropic/claude-sonnet-4-5"}"\n'
+            f'dialect = "{dialect}"\nbase_url = "http://127.0.0.1:1"\n'
         )
         live = spine.targets["up"]
         assert isinstance(live, LiveDeployment)
