@@ -86,13 +86,15 @@ class NoCandidate(ConstraintError):
 
     Attributes:
         removed: `(candidate name, reason)` for each candidate, in the route's order.
+        unable: it is the request that no candidate can handle (an image, tools), whatever is allowed.
     """
 
-    def __init__(self, route: str, removed: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, route: str, removed: tuple[tuple[str, str], ...], *, unable: bool = False) -> None:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in removed) or "it has no candidates"
         super().__init__(f"no candidate of route {route!r} may serve this request: {reasons}")
         self.route = route
         self.removed = removed
+        self.unable = unable
 
 
 class PrivacyViolation(ConstraintError):

@@ -87,6 +87,12 @@ def _readable(read: Canonical) -> bool:
     return not any(isinstance(tool[2], dict) and "_unparsed" in tool[2] for tool in read["tools"])
 
 
+def changes_its_id(record: Recording) -> bool:
+    """Whether a recorded stream of Responses names its answer twice, differently: the SDK refuses that."""
+    events = canon().sse(record["response_body"]) if record["stream"] else ()
+    return len({event["response"].get("id") for event in events if isinstance(event.get("response"), dict)}) > 1
+
+
 def wrong_fields(want: Canonical, got: Canonical) -> dict[str, tuple[Any, Any]]:
     """What is not in `got` as it is in `want`, by field; tokens count where the upstream told them."""
     pairs: dict[str, tuple[Any, Any]] = {

@@ -113,14 +113,15 @@ class TestResponses:
         """One question, asked both ways, has one answer, and the stream's end is the whole answer."""
         asked = {"model": "support", "input": QUESTION, "max_output_tokens": 24, "store": False}
         whole = openai_client.responses.create(**asked)
-        with openai_client.responses.stream(**asked) as events:
-            deltas = "".join(event.delta for event in events if event.type == "response.output_text.delta")
-            final = events.get_final_response()
+        events = list(openai_client.responses.create(**asked, stream=True))
+        deltas = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        assert events[-1].type == "response.incomplete"  # the SDK's own helper knows complete answers only
+        final = events[-1].response
         assert whole.output_text == final.output_text == deltas != ""
         assert whole.usage is not None
         assert final.usage is not None
         assert whole.usage.output_tokens == final.usage.output_tokens == 24
-        assert whole.status == "incomplete"
+        assert whole.status == final.status == "incomplete"
 
     @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
     def test_tool_is_called_and_its_result_taken(self, openai_client: openai.OpenAI, stream: bool) -> None:

@@ -10,7 +10,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from recorded import FEATURES, HERE, UPSTREAMS, Recording, canon, deployments, pick, replaying, serving, wrong_fields
+from recorded import (
+    FEATURES,
+    HERE,
+    UPSTREAMS,
+    Recording,
+    canon,
+    changes_its_id,
+    deployments,
+    pick,
+    replaying,
+    serving,
+    wrong_fields,
+)
 from sdk_clients import CLIENTS, Failure
 
 pytestmark = [
@@ -67,6 +79,8 @@ def test_sdk_understands_what_the_provider_said(
         pytest.skip(f"no recording of {upstream} shows this")
     wrong = {}
     for record in found:
+        if client == "responses" and upstream == "openai-responses" and changes_its_id(record):
+            continue
         want = canon().upstream(record)
         got = CLIENTS[client](play.url, record["id"], feature, stream=stream)
         if isinstance(got, Failure):

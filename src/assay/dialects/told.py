@@ -96,6 +96,8 @@ def told(error: AssayError) -> Told:
         return _INTERNAL
     if isinstance(error, AuthFailed):
         return Told(*kind, _NO_AUTH)
+    if isinstance(error, NoCandidate) and error.unable:
+        return Told(400, "unsupported", str(error))
     code = error.code if type(error) is BadRequest and error.code else kind.code
     field = error.field if isinstance(error, BadRequest) else None
     return Told(kind.status, code, str(error), field, _wait(error))

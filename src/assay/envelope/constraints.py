@@ -14,7 +14,7 @@ from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
 from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
 
-__all__ = ["Candidate", "Filtered", "filter_candidates", "removals"]
+__all__ = ["Candidate", "Filtered", "filter_candidates", "inability", "removals"]
 
 _ENGINES = ("local", "scripted")
 _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
@@ -77,7 +77,7 @@ def removals(
         _privacy(deployment, request.label, constraints)
         or _licence(deployment_name, deployment, model, constraints)
         or _work(deployment_name, deployment, request)
-        or _ability(deployment, model, request)
+        or inability(deployment, model, request)
         or _key(deployment, environ)
     )
 
@@ -117,7 +117,8 @@ def _work(name: str, deployment: Deployment, request: Request) -> str | None:
     return f"deployments.{name}.only_kinds does not name {request.kind}"
 
 
-def _ability(deployment: Deployment, model: Model | None, request: Request) -> str | None:
+def inability(deployment: Deployment, model: Model | None, request: Request) -> str | None:
+    """What the request holds that this model cannot handle; `None` if nothing is known of that kind."""
     if request.output is not None and request.output.kind == "grammar" and deployment.dialect != "local":
         return "only a local engine can be limited to a grammar"
     if model is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from assay.config.schema import Constraints
-from assay.envelope.constraints import removals
+from assay.envelope.constraints import inability, removals
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
@@ -40,6 +40,16 @@ class Targets:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
         reasons = ((name, self._reason(name, request, label)) for name in route.candidates)
         return tuple((name, reason) for name, reason in reasons if reason is not None)
+
+    def unable(self, route: LiveRoute, request: Request) -> bool:
+        """Whether no candidate could handle what the request holds, even if all were allowed."""
+        targets = (self.by_name[name] for name in route.candidates)
+        return all(
+            inability(target.config, target.model, request) is not None
+            if isinstance(target, LiveDeployment)
+            else self.unable(target, request)
+            for target in targets
+        )
 
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]

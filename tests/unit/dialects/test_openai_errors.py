@@ -157,6 +157,7 @@ def test_retry_after_stands_in_the_error() -> None:
         (RequestError("bad n", field="n"), 400, "invalid_request"),
         (RequestError("no such route", field="model", status=404), 404, "model_not_found"),
         (NoCandidate("r", (("a", "too dear"),)), 403, "no_candidate"),
+        (NoCandidate("r", (("a", "takes no image"),), unable=True), 400, "unsupported"),
         (ConstraintError("x"), 403, "constraint"),
         (PrivacyViolation("private"), 403, "privacy"),
         (BudgetExceeded("month", need_usd=1, spent_usd=1, held_usd=0, limit_usd=1), 429, "budget_exceeded"),

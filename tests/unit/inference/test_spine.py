@@ -19,7 +19,7 @@ from assay.inference.steps import MAX_STEPS
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
 from assay.routing.protocol import FIRST_EVENT, Answer, Call, Check, Overrides, Refuse, Send, State, Step
-from assay.types import Event, Failed, Message, Request, Response, Sampling
+from assay.types import Event, Failed, Image, Label, Message, Request, Response, Sampling
 
 MakeSpine = Callable[..., Spine]
 
@@ -376,6 +376,23 @@ class TestConstraints:
         assert "open: the request is private-only" in str(caught.value)
         assert list(caught.value.removed) == trace.removed
 
+    @pytest.mark.parametrize("label", [PRIVATE, Label.UNLABELLED])
+    async def test_what_no_model_can_handle_is_told_apart(self, make_spine: MakeSpine, label: Label) -> None:
+        """An image where no candidate sees any is the request's trouble, also inside routes; a label is not."""
+        spine = make_spine(
+            '[deployments.blind]\nmodel = "huggingfacetb/smollm2-135m-instruct"\ndialect = "local"\n'
+            '[routes.r]\ncandidates = ["blind"]\n[routes.outer]\ncandidates = ["r"]\n'
+            + scripted("open", more="private = false"),
+            {"open.json": said("x")},
+        )
+        image = Message(role="user", parts=(Image(data="AAAA", media_type="image/png"),))
+        with pytest.raises(NoCandidate, match="takes no image input") as caught:
+            await spine.answer(Request(messages=(image,), label=label), "outer")
+        assert caught.value.unable
+        with pytest.raises(NoCandidate) as forbidden:
+            await spine.answer(ask(label=PRIVATE), "open")
+        assert not forbidden.value.unable
+
     async def test_removed_candidates_are_traced_when_others_serve(self, make_spine: MakeSpine) -> None:
         """What was removed can be read from the trace of a request that was answered."""
         spine = make_spine(
@@ -388,8 +405,6 @@ class TestConstraints:
 
     async def test_unlabelled_data_may_be_kept_in(self, make_spine: MakeSpine) -> None:
         """With `unlabelled_data = private-only`, data without a label stays; a label of public lets it out."""
-        from assay.types import Label
-
         spine = make_spine(
             scripted("open", more="private = false") + '[constraints]\nunlabelled_data = "private-only"\n',
             {"open.json": said("x")},
@@ -400,8 +415,6 @@ class TestConstraints:
 
     async def test_a_client_cannot_lower_its_routes_label(self, make_spine: MakeSpine) -> None:
         """A request that calls itself public stays private-only on a route that is."""
-        from assay.types import Label
-
         spine = make_spine(
             scripted("open", more="private = false") + '[routes.r]\ncandidates = ["open"]\nlabel = "private-only"\n',
             {"open.json": said("x")},
