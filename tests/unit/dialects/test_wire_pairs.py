@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_strategies import counts, words
 
@@ -152,7 +152,7 @@ def test_an_answer_says_the_same_in_every_format(dialect: Dialect, events: list[
 @st.composite
 def conversations(draw: st.DrawFn) -> Request:
     """A chat as any client may say it: a system message, turns, calls with their answers, tools, settings."""
-    messages = [Message.of("system", draw(words))] if draw(st.booleans()) else []
+    messages = [Message.of("system", draw(_words))] if draw(st.booleans()) else []
     calls = 0
     for _ in range(draw(st.integers(1, 3))):
         messages.append(Message(role="user", parts=tuple(draw(st.lists(_asked, min_size=1, max_size=2)))))
@@ -161,10 +161,10 @@ def conversations(draw: st.DrawFn) -> Request:
             for n in range(draw(st.integers(0, 2)))
         ]
         calls += len(asked)
-        messages.append(Message(role="assistant", parts=(Text(text=draw(words)), *asked)))
+        messages.append(Message(role="assistant", parts=(Text(text=draw(_words)), *asked)))
         if asked:
             messages.append(Message(role="tool", parts=tuple(draw(_told(call)) for call in asked)))
-    messages.append(Message.of("user", draw(words)))
+    messages.append(Message.of("user", draw(_words)))
     choices = [None, ToolChoice(mode="auto"), ToolChoice(mode="required"), ToolChoice(mode="required", names=("f",))]
     return Request(
         model="m",
@@ -176,13 +176,12 @@ def conversations(draw: st.DrawFn) -> Request:
     )
 
 
-_asked = st.builds(Text, text=words.filter(str.strip)) | st.just(Image(data="AAAA", media_type="image/png"))
+_words = words.filter(str.strip)  # Anthropic refuses blank texts, so they are left out there
+_asked = st.builds(Text, text=_words) | st.just(Image(data="AAAA", media_type="image/png"))
 
 
 def _told(call: ToolCall) -> st.SearchStrategy[ToolResult]:
-    return st.builds(
-        ToolResult, call_id=st.just(call.id), parts=words.filter(str.strip).map(lambda text: (Text(text=text),))
-    )
+    return st.builds(ToolResult, call_id=st.just(call.id), parts=_words.map(lambda text: (Text(text=text),)))
 
 
 def asked(request: Request) -> dict[str, Any]:
@@ -212,6 +211,7 @@ def asked(request: Request) -> dict[str, Any]:
 
 
 @formats
+@settings(max_examples=50)
 @given(request_=conversations())
 def test_a_request_asks_the_same_in_every_format(dialect: Dialect, request_: Request) -> None:
     """Turns, images, calls with their answers, tools, choice and settings arrive, whoever said them."""
