@@ -132,6 +132,7 @@ class Visit:
             "outcome": self.outcome,
             "status": self.status,
             "attempts": len(trace.records),
+            "tried": f'"{trace.tried}"' if trace.records else None,
             "first_s": f"{self.first_s:.4f}" if self.first_s is not None else None,
             "total_s": f"{self.seconds:.4f}",
             "cost_usd": f"{usd:.8f}" if usd is not None else "unknown",

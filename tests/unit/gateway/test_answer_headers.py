@@ -1,0 +1,123 @@
+"""The headers of an answer: who, why, after which attempts, at what cost; and that they are safe."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from clients import CHAT, CLIENTS, gateway
+
+from assay.errors import Overloaded
+from assay.gateway.headers import MAX_VALUE_CHARS, answer_headers
+from assay.inference.spine import Spine
+from assay.inference.trace import Record, Trace
+from assay.types import Response
+from faults import Answer, FaultyHost
+
+MakeSpine = Callable[..., Spine]
+
+
+def scripted(*names: str) -> str:
+    """Deployments that answer by the script of their own name."""
+    return "".join(
+        f'[deployments.{name}]\nmodel = "x/{name}"\ndialect = "scripted"\nscript = "{name}.json"\nretries = 0\n'
+        for name in names
+    )
+
+
+def scripts(**rules: dict[str, Any]) -> dict[str, Any]:
+    """A script of one rule for each name."""
+    return {f"{name}.json": {"rules": [rule]} for name, rule in rules.items()}
+
+
+ROUTES = {
+    "split": (
+        'candidates = ["a", "b"]\npolicy = { kind = "split", weights = { a = 0.0, b = 1.0 } }',
+        "split 100 %, by session",
+    ),
+    "rules": (
+        'candidates = ["a", "b"]\npolicy = { kind = "rules", rules = [{ when = { tools = false }, use = "b" }] }',
+        "rule 1 (tools)",
+    ),
+    "cascade": (
+        'candidates = ["a", "b"]\npolicy = { kind = "cascade", check = { check = "regex", pattern = "from b" } }',
+        "cascade: check 'regex' failed on a",
+    ),
+    "hedge": (
+        'candidates = ["slow", "b"]\npolicy = { kind = "hedge", after_s = 0.01 }',
+        "hedge: first to begin, started 0.01 s later",
+    ),
+    "nested": (
+        'candidates = ["bad", "inner"]\n[routes.inner]\ncandidates = ["bad", "b"]',
+        "fallback: bad failed with BadRequest > fallback: bad failed with BadRequest",
+    ),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ROUTES)
+async def test_why_this_one(name: str, stream: bool, make_spine: MakeSpine) -> None:
+    """Each policy's reason, the outermost route's first; the ledger has the same words."""
+    config, reason = ROUTES[name]
+    spine = make_spine(
+        scripted("a", "b", "slow", "bad") + f"[routes.r]\n{config}\n",
+        scripts(a={"answer": "from a"}, b={"answer": "from b"}, slow={"delay_s": 5}, bad={"error": "BadRequest"}),
+    )
+    async with gateway(spine) as url:
+        seen = await CHAT.ask(url, stream=stream, model="r", headers={"x-assay-session": "s1"})
+    assert seen.text == "from b"
+    told = {key.removeprefix("x-assay-"): value for key, value in seen.headers.items() if key.startswith("x-assay-")}
+    assert (told["route"], told["deployment"], told["model"], told["reason"]) == ("r", "b", "x/b", reason)
+    assert int(told["attempts"]) == len(told["tried"].split(", "))
+    assert ("cost-basis" in told) is not stream
+
+
+async def test_an_error_tells_what_was_tried(make_spine: MakeSpine, caplog: pytest.LogCaptureFixture) -> None:
+    """In a header and in the log's one line, each attempt with what came of it."""
+    caplog.set_level(logging.INFO, "assay.gateway")
+    async with FaultyHost(Answer(status=529)) as host:
+        spine = make_spine(
+            scripted("a")
+            + f'[deployments.up]\nmodel = "x/up"\ndialect = "openai"\nbase_url = "{host.url}"\nretries = 1\n'
+            + '[routes.r]\ncandidates = ["a", "up"]\n',
+            scripts(a={"error": "AuthFailed"}),
+        )
+        async with gateway(spine) as url:
+            for client in CLIENTS:
+                seen = await client.ask(url, stream=False, model="r")
+                assert seen.headers["x-assay-tried"].startswith("a=AuthFailed, up=Overloaded (529), up=Overloaded")
+                assert seen.headers["x-assay-attempts"] == "3"
+    assert 'tried="a=AuthFailed, up=Overloaded (529), up=Overloaded (529)"' in caplog.text
+
+
+def test_values_are_safe() -> None:
+    """Line breaks, control characters and what Latin-1 has not are replaced; a long text is cut."""
+    record = Record(
+        id="a", path="0", deployment="grüße\r\nx-evil: 1", why="\N{GRINNING FACE}" + "long " * 500, response=Response()
+    )
+    trace = Trace(target="r\x00", records=[record], answering=record)
+    headers = dict(answer_headers(trace, complete=True))
+    assert headers[b"x-assay-deployment"] == "grüße  x-evil: 1".encode("latin-1")
+    assert headers[b"x-assay-route"] == b"r"
+    assert headers[b"x-assay-reason"].startswith(b"?long long")
+    assert len(headers[b"x-assay-reason"]) == MAX_VALUE_CHARS
+    assert all(b"\r" not in value and b"\n" not in value for value in headers.values())
+
+
+def test_outcomes_in_words() -> None:
+    """What became of each attempt, in the order of starting."""
+    resting = Overloaded("left alone")
+    resting.resting = True
+    records = [
+        Record(id="1", path="0", deployment="a", error=Overloaded("x", status=529)),
+        Record(id="2", path="1", deployment="b", error=resting),
+        Record(id="3", path="2", deployment="c", cancelled=True),
+        Record(id="4", path="3", deployment="d", response=Response(), cached=True),
+        Record(id="5", path="4", deployment="e", response=Response()),
+        Record(id="6", path="5", deployment="f"),
+    ]
+    assert Trace(records=records).tried == (
+        "a=Overloaded (529), b=Overloaded (left alone), c=cancelled, d=cached, e=ok, f=answering"
+    )
