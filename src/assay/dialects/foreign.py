@@ -19,8 +19,9 @@ from assay.types import Message, Part, Request, Text, Tool, ToolCall, ToolResult
 
 __all__ = ["is_foreign", "translated"]
 
-_OWN_NAMES = frozenset({"id", "status", "type", "caller", "phase"})
+_OWN_NAMES = frozenset({"id", "status", "type", "caller", "phase", "index"})
 """What an item is called, or says of itself, in its own format: nothing for the model."""
+_SAYS_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 _Value = TypeVar("_Value", bound=msgspec.Struct)
 _SIGNATURE = "extra_content"  # of a tool call, for all dialects: see `opaque`
 
@@ -95,5 +96,5 @@ def _bare(value: _Value, fit: Fit) -> _Value:
 
 def _note(extra: Mapping[str, Any], fit: Fit) -> None:
     for key, value in unmarked(extra).items():
-        if value is not None and key not in _OWN_NAMES:
+        if value not in _SAYS_NOTHING and key not in _OWN_NAMES:
             fit.note(key)
