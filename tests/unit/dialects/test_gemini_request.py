@@ -267,8 +267,8 @@ def test_what_an_operator_adds() -> None:
 def test_words_of_another_format() -> None:
     """A client's hint is left out and noted; a field that changes the answer is refused by its name."""
     assert sent(origin="openai", extra={"user": "u"})[1] == ("user",)
-    with pytest.raises(RequestError, match="prediction"):
-        sent(origin="openai", extra={"prediction": {}})
+    with pytest.raises(RequestError, match="web_search_options"):
+        sent(origin="openai", extra={"web_search_options": {}})
 
 
 def test_count() -> None:
