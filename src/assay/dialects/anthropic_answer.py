@@ -124,11 +124,11 @@ class Reader:
             case "message_start":
                 self._start(body["message"], out)
             case "content_block_start":
-                self._open(body["index"], body["content_block"], out)
+                self._open(_number(body["index"]), body["content_block"], out)
             case "content_block_delta":
-                self._delta(body["index"], body["delta"], out)
+                self._delta(_number(body["index"]), body["delta"], out)
             case "content_block_stop":
-                self._close(body["index"], out)
+                self._close(_number(body["index"]), out)
             case "message_delta":
                 self._end(body, out)
             case "message_stop":
@@ -142,7 +142,10 @@ class Reader:
         """The events that only the end of the answer completes."""
         out: list[Event] = []
         if not self._ended and not self.failed:
-            self._finish({}, out)
+            try:
+                self._finish({}, out)
+            except UNREADABLE as error:
+                raise MalformedReply(f"a block that the stream ended in cannot be read: {error}") from error
         return out
 
     # ------------------------------------------------------------------------------- the whole message
@@ -211,7 +214,8 @@ class Reader:
                 extra = {key: value for key, value in wire.items() if key not in _CALL}
                 if extra.get("caller") == _DIRECT:
                     del extra["caller"]
-                out.append(ToolCallDelta(index=block.call, id=wire["id"], name=wire["name"], extra=extra))
+                ident, name = _string(wire["id"]), _string(wire["name"])
+                out.append(ToolCallDelta(index=block.call, id=ident, name=name, extra=extra))
 
     def _delta(self, index: int, delta: dict[str, Any], out: list[Event]) -> None:
         block = self._blocks[index]
@@ -223,9 +227,10 @@ class Reader:
             case "thinking_delta" | "signature_delta":
                 self._think(index, delta, out)
             case "input_json_delta":
-                block.pieces.append(delta["partial_json"])
-                if block.call is not None and delta["partial_json"]:
-                    out.append(ToolCallDelta(index=block.call, arguments=delta["partial_json"]))
+                piece = _string(delta["partial_json"])
+                block.pieces.append(piece)
+                if block.call is not None and piece:
+                    out.append(ToolCallDelta(index=block.call, arguments=piece))
             case _:  # of a block that is handed out whole
                 _grow(block.wire, delta)
 
@@ -255,9 +260,11 @@ class Reader:
         else:
             out.append(TextDelta(text=_string(text), block=index))
 
-    def _note(self, index: int, note: dict[str, Any], out: list[Event]) -> None:
+    def _note(self, index: int, note: object, out: list[Event]) -> None:
         """A citation; it may come before the text that it is of."""
         block = self._blocks[index]
+        if not isinstance(note, dict):
+            raise TypeError(f"the citation {note!r:.100} is not an object")
         if not block.noted:
             block.noted = True
             out.append(TextDelta(text="", block=index))
@@ -288,6 +295,12 @@ def _grow(wire: dict[str, Any], delta: dict[str, Any]) -> None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _number(value: object) -> int:
+    if isinstance(value, int):
+        return value
+    raise TypeError(f"the index {value!r:.100} is not a number")
 
 
 def _string(value: object) -> str:
