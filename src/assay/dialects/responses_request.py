@@ -53,7 +53,7 @@ _LONGEST_CALL_ID = 64
 
 CAPABILITIES: dict[str, Rule] = {
     "top_k": Rule("reject", "the format has no top_k"),
-    "stop": Rule("reject", "the format has no stop texts"),
+    "stop": Rule("emulate", "the gateway cuts the answer where one begins"),
     "seed": Rule("emulate", "left out: it promises nothing"),
     "n": Rule("reject", "the format gives one answer"),
     "frequency_penalty": Rule("reject", "the format has no penalties"),

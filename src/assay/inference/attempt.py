@@ -35,6 +35,7 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.limits import Limits
 from assay.inference.recall import Recall
 from assay.inference.shadows import Shadows
+from assay.inference.stops import StopCut
 from assay.inference.trace import Record, Trace
 from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
@@ -187,11 +188,15 @@ class Attempt:
                         ending = ending or isinstance(event, Finished)
                         if first:  # a host may answer in another form than it was asked for
                             self.record.passed_through, first = isinstance(event, Raw), False
-                        held.append(event)
-                        if not ending and not isinstance(event, Raw):
+                        # Bytes that nothing was decoded from, a host's sign of life, go on when the next ones come.
+                        if not isinstance(event, Raw):
+                            held.append(event)
+                        if not ending:
                             for ready in held:
                                 yield ready
                             held.clear()
+                        if isinstance(event, Raw):
+                            held.append(event)
                 self.record.response = response = self._complete()
                 self._remember(response)
                 reply = Reply(key=key, response=pack(response)) if key is not None else None
@@ -270,7 +275,7 @@ class Attempt:
         # A continued text begins with the space that the prompt left off.
         leading = attempted.request.form == "completion" and self._request.form == "chat"
         leading = leading and self._place.continues is None
-        async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
+        async with aclosing(self._cut(attempted)) as stream:
             while True:
                 try:
                     async with limits.around():
@@ -292,6 +297,18 @@ class Attempt:
                     self.record.first_event_s = time.monotonic() - self._started
                     self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
                 yield event
+
+    async def _cut(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
+        """The provider's events, cut at a stop text where its format has none."""
+        cut: StopCut | None = None
+        async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
+            async for event in stream:
+                if cut is None and attempted.raw is None and "stop" in self._meter.emulated:
+                    cut = StopCut(attempted.request.sampling.stop)
+                for told in cut.take(event) if cut is not None else (event,):
+                    yield told
+        for told in cut.close() if cut is not None else ():
+            yield told
 
     def _complete(self) -> Response:
         response = self._folder.response()
