@@ -29,8 +29,11 @@ _QUIRKS: dict[str, dict[str, Any]] = {
 _MAKERS = {"chat": ("openai", "azure-openai"), "messages": ("anthropic",), "responses": ("openai",)}
 """Whose clients speak the format and nothing more; others have fields of their own host."""
 _LEFT_OUT = ("model", "stream", "stream_options")
-_NO_WAY = {"responses": ("stop",)}
-"""Fields that an upstream's format has no way to say, and that cannot be emulated: refused by name."""
+_SAID_OTHERWISE = {
+    "stop": ("stop",), "tool_choice.allowed": ("tools", "tool_choice"), "document.data": ("texts+roles",),
+}  # fmt: skip
+"""What an emulation, noted by the writer, does: fields that then are not compared. The gateway cuts the answer at a
+stop text, tools that may not be called are left out, a file of plain text becomes text."""
 _BESIDES = ("server_tool", "audio_in", "document_in")
 """Features of recordings that not every format has: refused by name, or sent and compared."""
 
@@ -81,7 +84,6 @@ class Requests:
         try:
             wire = outbound(upstream).write_request(request, model=_MODELS[upstream], stream=False, quirks={})
         except RequestError as error:
-            counts = counts and error.field not in _NO_WAY.get(upstream, ())
             self._tally.refuse(pair, record["id"], error.field, str(error), counts=counts)
             return
         sent = json.loads(wire.body)
@@ -91,6 +93,10 @@ class Requests:
         except (KeyError, TypeError, AttributeError) as error:
             self._tally.excluded[f"request: {pair}: the harness cannot read it ({type(error).__name__})"] += 1
             return
+        left_out = {field for feature in wire.emulated for field in _SAID_OTHERWISE.get(feature, ())}
+        if upstream == "gemini" and "document_in" in record["features"]:
+            left_out.add("images")  # the harness takes Gemini's files for images
+        fields = {name: right for name, right in fields.items() if name not in left_out}
         self._tally.add(pair, record["id"], fields, emulated=wire.emulated)
 
 
