@@ -10,7 +10,7 @@ from typing import Any
 from assay.dialects.citations import to_responses
 from assay.dialects.fields import merge
 from assay.dialects.responses_marks import Mark
-from assay.dialects.responses_reasoning import write_blob
+from assay.dialects.responses_reasoning import write_blobs
 
 __all__ = ["CallItem", "Event", "Item", "MessageItem", "ReasoningItem", "WholeItem"]
 
@@ -94,7 +94,7 @@ class MessageItem(Item):
 
     def logprobs(self, tokens: list[Any]) -> list[Event]:
         """Log-probabilities of text just told."""
-        if self._part is None or self._part["type"] != "output_text":
+        if not tokens or self._part is None or self._part["type"] != "output_text":
             return []
         self._logprobs += tokens
         return [self._event("output_text.delta", content_index=len(self._content), delta="", logprobs=tokens)]
@@ -170,7 +170,7 @@ class ReasoningItem(Item):
             self.wire["content"] = []
         self._texts: list[list[str]] = []
         self._fresh = True  # the next text is a new one
-        self.has_blob = False
+        self._blobs: list[dict[str, Any]] = []
 
     def learn(self, mark: Mark) -> None:
         """What its upstream says of the item, later on."""
@@ -195,10 +195,13 @@ class ReasoningItem(Item):
 
     def blob(self, entry: dict[str, Any]) -> list[Event]:
         """What only its maker can read; it stands in the complete item."""
-        self.has_blob = True
-        summary = [{"type": "summary_text", "text": "".join(pieces)} for pieces in self._texts]
-        self.wire |= write_blob(entry, self.wire["id"], summary)
+        self._blobs.append(entry)
         return []
+
+    @property
+    def has_blob(self) -> bool:
+        """Whether a blob has come, which ends what the item tells."""
+        return bool(self._blobs)
 
     @property
     def _at(self) -> tuple[str, int]:
@@ -231,7 +234,10 @@ class ReasoningItem(Item):
         return [self._told("done", text=text), self._event(f"{kind}.done", **{f"{key}_index": place}, part=part)]
 
     def _end(self, *, complete: bool) -> list[Event]:
-        return self._close_text()
+        events = self._close_text()
+        if self._blobs:
+            self.wire |= write_blobs(self._blobs, self.wire)
+        return events
 
 
 class CallItem(Item):

@@ -12,7 +12,7 @@ from typing import Any
 
 from assay.dialects.responses_content import NAME
 from assay.dialects.responses_marks import CUSTOM, ITEM, Mark, reasoning_mark
-from assay.dialects.responses_reasoning import read_blob, texts
+from assay.dialects.responses_reasoning import read_blobs, texts
 from assay.types import (
     Annotation,
     ContentDelta,
@@ -138,10 +138,14 @@ class ItemReader:
 
     def amend(self, wire: Mapping[str, Any]) -> list[Event]:
         """The item once more, in the whole answer: providers encrypt the reasoning anew there."""
-        blob, first = (read_blob(wire), read_blob(self.wire)) if wire.get("type") == "reasoning" else (None, None)
-        if blob is None or first is None or blob.get("data") == first.get("data") or "id" not in first:
+        if wire.get("type") != "reasoning":
             return []
-        return [OpaqueDelta(data=first | {"data": blob.get("data")}, amends=True)]
+        news, olds = read_blobs(wire), read_blobs(self.wire)
+        return [
+            OpaqueDelta(data=old | {"data": new.get("data")}, amends=True)
+            for new, old in zip(news, olds, strict=False)
+            if "id" in old and new.get("data") != old.get("data")
+        ]
 
     def abandon(self) -> None:
         """The host never completed it: what was told is all."""
@@ -188,7 +192,7 @@ class ItemReader:
                 case "output_text":
                     out += self._rest_of("text", place, part["text"])
                     notes = part.get("annotations") or ()
-                    out += [Annotation(data=note) for note in notes[self._at("text", place).notes :]]
+                    out += [Annotation(data={**note}) for note in notes[self._at("text", place).notes :]]
                     if part.get("logprobs"):
                         out.append(Logprobs(data={"content": part["logprobs"]}))
                 case "refusal":
@@ -202,14 +206,12 @@ class ItemReader:
         out: list[Event] = []
         for said in texts(self.wire):
             out += self._rest_of(said.key, said.place, said.text)
-        blob = read_blob(self.wire)
-        if blob is not None:
-            last = max((grown.block for grown in self._grown.values() if grown.begun), default=None)
-            if last is None:
-                last = next(self._numbers.block)
-                self._others += 1
-            out.append(OpaqueDelta(data=blob, block=last))
-        return out
+        blobs = read_blobs(self.wire)
+        last = max((grown.block for grown in self._grown.values() if grown.begun), default=None)
+        if blobs and last is None:
+            last = next(self._numbers.block)
+            self._others += 1
+        return out + [OpaqueDelta(data=blob, block=last) for blob in blobs]
 
     # -------------------------------------------------------------------------------------------- calls
 

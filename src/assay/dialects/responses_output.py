@@ -174,7 +174,8 @@ class Output:
         events, place = self._begin("reasoning") if new else ([], _Place(begins=False, mark=None))
         last = self._items[-1] if self._items else None
         begins = place.begins if place.mark is not None else new and blob is not None
-        if isinstance(last, ReasoningItem) and last.is_open and not last.has_blob and not begins:
+        joins = not new or not (begins or (isinstance(last, ReasoningItem) and last.has_blob))
+        if joins and isinstance(last, ReasoningItem) and last.is_open:
             return events, last
         mark = place.mark or Mark(kind="reasoning")
         ident = mark.rest.get("id") or (blob or {}).get("id") or foreign_id(self._unique())

@@ -1,9 +1,9 @@
 """Reasoning items of OpenAI's Responses, and how blobs of all makers travel in them: see `opaque`.
 
 An item has the blob under `encrypted_content`, and names another maker than OpenAI under `format`, as OpenRouter
-does. What then is still not told of the blob stands under `reasoning_details`. Items that we number ourselves, because
-no provider of this format made them, can be told by their id: some clients keep the id and no field that they do
-not know.
+does. What then is still not told of it, and further blobs, stand under `reasoning_details`. Items that we number
+ourselves, because no provider of this format made them, can be told by their id: some clients keep the id and no field
+that they do not know.
 
 Each text of the summary and of the content is a part of its own, the blob belongs to the last one.
 """
@@ -16,11 +16,10 @@ from typing import Any, NamedTuple, cast
 from assay.dialects.opaque import ANTHROPIC, RESPONSES, Maker, encrypted, secret, signed
 from assay.types import Reasoning
 
-__all__ = ["Said", "foreign_id", "is_foreign_id", "read_blob", "read_reasoning", "texts", "write_blob"]
+__all__ = ["Said", "foreign_id", "is_foreign_id", "read_blobs", "read_reasoning", "texts", "write_blobs"]
 
 _FOREIGN = "rs_assay_"
 _DETAILS = "reasoning_details"
-_SECRETS = ("signature", "data")
 
 
 class Said(NamedTuple):
@@ -46,53 +45,64 @@ def texts(item: Mapping[str, Any]) -> list[Said]:
 def read_reasoning(item: Mapping[str, Any]) -> tuple[Reasoning, ...]:
     """The parts of a reasoning item; none where it only has an id."""
     said = [one.text for one in texts(item)]
-    blob = read_blob(item)
-    if not said and blob is None:
+    blobs = read_blobs(item)
+    if not said and not blobs:
         return ()
     said = said or [""]
-    last = Reasoning(text=said[-1], opaque=() if blob is None else (blob,))
-    return (*(Reasoning(text=text) for text in said[:-1]), last)
+    return (*(Reasoning(text=text) for text in said[:-1]), Reasoning(text=said[-1], opaque=blobs))
 
 
 # ---------------------------------------------------------------------------------------------- blobs
 
 
-def read_blob(item: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The blob of a reasoning item, as an entry of `Reasoning.opaque`."""
+def read_blobs(item: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The blobs of a reasoning item, as entries of `Reasoning.opaque`."""
     data = item.get("encrypted_content")
-    known = isinstance(data, str) and bool(data)
+    known = data if isinstance(data, str) and data else None
     details = item.get(_DETAILS)
-    if isinstance(details, list) and details and isinstance(details[0], dict):
-        entry = dict(details[0])
-        return entry | {_SECRETS[entry.get("type") != "reasoning.text"]: data} if known else entry
-    if not known:
-        return None
+    if isinstance(details, list) and details and all(isinstance(entry, dict) for entry in details):
+        first: dict[str, Any] = dict(details[0])
+        if known is not None:
+            first[_secret_field(first)] = known
+        return (first, *details[1:])
+    if known is None:
+        return ()
     maker = _maker(item)
     if maker == ANTHROPIC and any(one.text for one in texts(item)):
-        return signed(cast(str, data), maker)
+        return (signed(known, maker),)
     ident = item.get("id")
-    return encrypted(cast(str, data), maker, ident if maker == RESPONSES and isinstance(ident, str) else None)
+    return (encrypted(known, maker, ident if maker == RESPONSES and isinstance(ident, str) else None),)
 
 
-def write_blob(entry: Mapping[str, Any], ident: str, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fields of a reasoning item that hold a blob.
+def write_blobs(entries: Sequence[Mapping[str, Any]], item: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a reasoning item that hold blobs.
 
     Args:
-        entry: of `Reasoning.opaque`.
-        ident: the item's id.
-        said: the item's summary.
+        entries: of one part's `opaque`.
+        item: what else it has: its id and texts.
     """
+    first, *more = entries
     wire: dict[str, Any] = {}
-    data = secret(entry)
-    if data is not None:
-        wire["encrypted_content"] = data
-    maker = entry.get("format")
-    if isinstance(maker, str) and (maker != RESPONSES or is_foreign_id(ident)):
+    known = secret(first)
+    if known is not None:
+        wire["encrypted_content"] = known
+    maker = first.get("format")
+    if isinstance(maker, str) and (maker != RESPONSES or is_foreign_id(item.get("id"))):
         wire["format"] = maker
-    told = read_blob({**wire, "summary": said})
-    if told != {key: value for key, value in entry.items() if key != "id"}:
-        wire[_DETAILS] = [{key: value for key, value in entry.items() if data is None or key not in _SECRETS}]
+    told = [_nameless(entry) for entry in read_blobs(item | wire)]
+    if more or told != [_nameless(first)]:
+        hidden = _secret_field(first) if known is not None else None
+        wire[_DETAILS] = [{key: value for key, value in first.items() if key != hidden}, *more]
     return wire
+
+
+def _secret_field(entry: Mapping[str, Any]) -> str:
+    return "signature" if entry.get("type") == "reasoning.text" else "data"
+
+
+def _nameless(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry without the id of its item, which the item has itself."""
+    return {key: value for key, value in entry.items() if key != "id"}
 
 
 def foreign_id(unique: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -24,7 +24,7 @@ from assay.dialects.responses_usage import write_usage
 from assay.dialects.sse import write_event
 from assay.dialects.told import told_failed
 from assay.dialects.unfold import events_of
-from assay.types import Begin, Event, Failed, Finish, Finished, Raw, Request, Response, UsageReport
+from assay.types import Begin, Event, Failed, Finish, Finished, Logprobs, Raw, Request, Response, TextDelta, UsageReport
 
 __all__ = ["ResponsesEncoder", "write_response"]
 
@@ -48,10 +48,24 @@ _REPEATED = (
 def write_response(response: Response, request: Request) -> bytes:
     """A whole answer."""
     answer = _Answer(request)
+    tokens = iter((response.logprobs or {}).get("content") or ())
     for event in events_of(response):
-        answer.take(event)
+        if not isinstance(event, Logprobs):
+            answer.take(event)
+        if isinstance(event, TextDelta) and event.choice == 0:
+            answer.take(Logprobs(data={"content": _spelling(tokens, event.text)}))
     answer.output.close(answer.finish)
     return msgspec.json.encode(answer.body(answer.status))
+
+
+def _spelling(tokens: Iterator[Any], text: str) -> list[Any]:
+    """The next tokens, as many as spell a text: an answer has one list of them, and this format one for each text."""
+    taken: list[Any] = []
+    spelt = 0
+    while spelt < len(text) and (token := next(tokens, None)) is not None:
+        taken.append(token)
+        spelt += len(token.get("token") or "") if isinstance(token, dict) else 0
+    return taken
 
 
 class _Answer:
