@@ -89,7 +89,7 @@ def write_blobs(entries: Sequence[Mapping[str, Any]], item: Mapping[str, Any]) -
     maker = first.get("format")
     if isinstance(maker, str) and (maker != RESPONSES or is_foreign_id(item.get("id"))):
         wire["format"] = maker
-    told = [_nameless(entry) for entry in read_blobs(item | wire)]
+    told = [_nameless(entry) for entry in read_blobs({**item, **wire})]
     if more or told != [_nameless(first)]:
         hidden = _secret_field(first) if known is not None else None
         wire[_DETAILS] = [{key: value for key, value in first.items() if key != hidden}, *more]

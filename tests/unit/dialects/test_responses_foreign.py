@@ -250,7 +250,7 @@ def test_neutral_settings_are_left_out_without_a_word() -> None:
 
 
 @pytest.mark.parametrize("sampling", [
-    Sampling(n=2), Sampling(stop=("x",)), Sampling(top_k=4), Sampling(frequency_penalty=0.5),
+    Sampling(n=2), Sampling(top_k=4), Sampling(frequency_penalty=0.5),
     Sampling(presence_penalty=-1), Sampling(logit_bias={"1": 3}),
 ])  # fmt: skip
 def test_what_cannot_be_said_is_refused_by_name(sampling: Sampling) -> None:
@@ -261,6 +261,13 @@ def test_what_cannot_be_said_is_refused_by_name(sampling: Sampling) -> None:
     assert caught.value.field == name
     assert name in body(sent(sampling=sampling, quirks={"capabilities": {name: "keep"}}))
     assert sent(sampling=sampling, quirks={"ignore": [name]}).emulated == (name,)
+
+
+def test_stop_texts_are_left_to_the_gateway() -> None:
+    """The host is not told of them; the note makes the gateway cut the answer."""
+    wire = sent(sampling=Sampling(stop=("x",)))
+    assert "stop" not in body(wire)
+    assert wire.emulated == ("stop",)
 
 
 def test_what_promises_nothing_is_left_out_and_noted() -> None:
