@@ -4,8 +4,8 @@ A client of this format has said it in its own words. An effort that another for
 effort here, with `adaptive` thinking, or a budget of tokens; `anthropic_model` says which by the model's name, and the
 quirk `thinking` overrules it. A budget is a share of `max_tokens`, as OpenRouter documents it.
 
-Budgets exclude a forced tool call, and an answer of the last loop of tool calls that came without its thinking: then
-no thinking is asked for, which is noted.
+Thinking excludes a forced tool call, and sampling that differs from the model's own. A budget excludes an answer of the
+last loop of tool calls that came without its thinking, too. Then no thinking is asked for, which is noted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assay.dialects.anthropic_model import thinks_adaptively
+from assay.dialects.anthropic_model import hides_thinking, thinks_adaptively
 from assay.dialects.anthropic_request import EFFORT, THINKING
 from assay.dialects.capability import Fit
 from assay.errors import RequestError
@@ -25,6 +25,7 @@ _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _NEAREST = {"minimal": "low"}
 _SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
 _LEAST_TOKENS = 1024
+_LEAST_TOP_P = 0.95  # that the host takes beside thinking
 _THOUGHTS = ("thinking", "redacted_thinking")
 _STYLES = ("adaptive", "budget", "none")
 
@@ -52,7 +53,7 @@ def put_thinking(body: dict[str, Any], request: Request, fit: Fit, *, model: str
         return
     match _style(model, quirks):
         case "adaptive":
-            _adaptive(body, effort, fit)
+            _adaptive(body, effort, fit, shown=hides_thinking(model))
         case "budget":
             _budget(body, effort, fit)
         case _:
@@ -68,21 +69,28 @@ def _style(model: str, quirks: Mapping[str, Any]) -> str:
     return str(style)
 
 
-def _adaptive(body: dict[str, Any], effort: str, fit: Fit) -> None:
-    if effort not in _EFFORTS:
+def _adaptive(body: dict[str, Any], effort: str, fit: Fit, *, shown: bool) -> None:
+    excluded = _is_excluded(body)
+    if excluded or effort not in _EFFORTS:
         fit.note("reasoning_effort")
-    body["thinking"] = {"type": "adaptive"}
+    if not excluded:
+        body["thinking"] = {"type": "adaptive", "display": "summarized"} if shown else {"type": "adaptive"}
     body["output_config"]["effort"] = _NEAREST.get(effort, effort)
 
 
 def _budget(body: dict[str, Any], effort: str, fit: Fit) -> None:
     most = body.get("max_tokens", 0)
-    forced = body.get("tool_choice", {}).get("type") in ("any", "tool")
-    if most <= _LEAST_TOKENS or forced or _lost_thinking(body["messages"]):
+    if most <= _LEAST_TOKENS or _is_excluded(body) or _lost_thinking(body["messages"]):
         fit.note("reasoning_effort")
         return
     budget = min(max(_LEAST_TOKENS, int(most * _SHARES[effort])), most - 1)
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+
+def _is_excluded(body: dict[str, Any]) -> bool:
+    """Whether the host refuses thinking beside what else is asked for."""
+    forced = body.get("tool_choice", {}).get("type") in ("any", "tool")
+    return forced or body.get("temperature", 1) != 1 or "top_k" in body or body.get("top_p", 1) < _LEAST_TOP_P
 
 
 def _lost_thinking(turns: list[dict[str, Any]]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from assay.dialects.anthropic_blocks import DIALECT
-from assay.dialects.anthropic_model import lacks_schemas, takes_later_system
+from assay.dialects.anthropic_model import draws_by_itself, lacks_schemas, takes_later_system, takes_one_sampler
 from assay.dialects.anthropic_output import put_output
 from assay.dialects.anthropic_request import EMPTY, OUTPUT, THINKING
 from assay.dialects.anthropic_thinking import put_thinking
@@ -46,11 +46,15 @@ _OF_OLD_MODELS = {
     "json_schema": Rule("emulate", "asked for in words: the model is not held to schemas"),
     "tools.strict": Rule("emulate", "left out: the model is not held to schemas"),
 }
+_OF_NEW_MODELS = dict.fromkeys(
+    ("temperature", "top_p", "top_k"),
+    Rule("emulate", "left out: the model draws by itself and refuses to be told"),
+)
 _FOREIGN = {
     "document.id": Rule("reject", "the file is stored at another provider"),
     "tools.native": Rule("reject", "the tool is another provider's own"),
 }
-_WARMEST = 1.0
+_WARMEST = _NEUTRAL = 1.0
 _SHARED = frozenset({"cache_control"})  # on parts and tools, as OpenRouter made it known for chats
 _USERS = ("user", "safety_identifier")
 
@@ -83,6 +87,8 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
     body |= write_tools(request, fit, foreign=foreign)
     if request.form == "chat":
         body |= _sampling_wire(request.sampling, fit, quirks)
+        if foreign and takes_one_sampler(model):
+            _keep_one_sampler(body, fit)
         if stream:
             body["stream"] = True
     body["output_config"] = dict(request.extra.get("output_config") or {})
@@ -100,7 +106,10 @@ def _table(model: str, *, foreign: bool) -> dict[str, Rule]:
         table["system.later"] = Rule("emulate", "put behind the first system text: the model takes no system turns")
     if lacks_schemas(model):
         table |= _OF_OLD_MODELS
-    return table | _FOREIGN if foreign else table
+    if foreign:
+        table |= _FOREIGN
+        table |= _OF_NEW_MODELS if draws_by_itself(model) else {}
+    return table
 
 
 def _metadata(request: Request) -> dict[str, Any]:
@@ -124,7 +133,8 @@ def _sampling_wire(sampling: Sampling, fit: Fit, quirks: Mapping[str, Any]) -> d
     wire: dict[str, Any] = {"max_tokens": _max_tokens(sampling, fit, quirks)}
     for key in ("temperature", "top_p", "top_k"):
         value = getattr(sampling, key)
-        if value is not None and fit.takes(key, key):
+        neutral = value == _NEUTRAL and fit.rule(key).verdict != "keep"
+        if value is not None and not neutral and fit.takes(key, key):
             wire[key] = value
     if wire.get("temperature", 0) > _WARMEST:
         raise fit.reject("temperature", f"its range is 0 to 1, not {sampling.temperature}")
@@ -142,6 +152,12 @@ def _sampling_wire(sampling: Sampling, fit: Fit, quirks: Mapping[str, Any]) -> d
         if wanted and fit.takes(feature, key):
             wire[key] = getattr(sampling, key)
     return wire
+
+
+def _keep_one_sampler(body: dict[str, Any], fit: Fit) -> None:
+    """Of a temperature and a share of the probability the temperature: both together are refused."""
+    if "temperature" in body and "top_p" in body and body.pop("top_p") != _NEUTRAL:
+        fit.note("top_p")
 
 
 def _max_tokens(sampling: Sampling, fit: Fit, quirks: Mapping[str, Any]) -> int:

@@ -33,7 +33,8 @@ from assay.types import (
 
 ANTHROPIC_HOST = Anthropic()
 CHAT = OpenAIChat()
-OLD, NEW = "claude-sonnet-4-5", "claude-opus-4-8"
+OLD, MID, NEW = "claude-sonnet-4-5", "claude-sonnet-4-6", "claude-opus-4-8"
+SHOWN = {"type": "adaptive", "display": "summarized"}
 HI = [{"role": "user", "content": "hi"}]
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {}}}}}
 
@@ -472,8 +473,9 @@ def test_the_user_is_told() -> None:
 @pytest.mark.parametrize(
     ("model", "effort", "quirks", "sent"),
     [
-        (NEW, "high", {}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}),
-        (NEW, "minimal", {}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+        (NEW, "high", {}, {"thinking": SHOWN, "output_config": {"effort": "high"}}),
+        (NEW, "minimal", {}, {"thinking": SHOWN, "output_config": {"effort": "low"}}),
+        (MID, "max", {}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}),
         (NEW, "none", {}, {"thinking": {"type": "disabled"}}),
         (OLD, "medium", {}, {"thinking": {"type": "enabled", "budget_tokens": 4500}}),
         (OLD, "minimal", {}, {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
@@ -498,6 +500,9 @@ def test_an_effort_is_told_as_the_model_takes_it(
     [
         {"max_tokens": 1024},
         {"tool_choice": "required"},
+        {"temperature": 0.2},
+        {"top_k": 5},
+        {"top_p": 0.5},
         {
             "messages": [
                 *HI,
@@ -511,10 +516,50 @@ def test_an_effort_is_told_as_the_model_takes_it(
     ],
 )
 def test_a_budget_is_left_out_where_it_would_be_refused(fields: dict[str, Any]) -> None:
-    """Trap 4: with no room, with a forced call, or in a loop of calls whose thinking the client has dropped; noted."""
+    """Trap 4: without room, with a forced call or sampling, in a loop whose thinking the client has dropped; noted."""
     body, noted = chat(OLD, tools=[TOOL], reasoning_effort="high", **fields)
     assert "thinking" not in body
     assert noted == {"reasoning_effort"}
+
+
+def test_an_effort_stays_where_thinking_would_be_refused() -> None:
+    """An adaptive model takes the effort beside a forced call or a temperature, only no thinking; noted."""
+    for fields in ({"tool_choice": "required", "tools": [TOOL]}, {"temperature": 0.2}):
+        body, noted = chat(MID, reasoning_effort="low", **fields)
+        assert "thinking" not in body
+        assert body["output_config"] == {"effort": "low"}
+        assert noted == {"reasoning_effort"}
+
+
+def test_a_model_that_draws_by_itself_is_not_told_how() -> None:
+    """New models refuse each of the settings: left out, and noted where they would have changed something."""
+    body, noted = chat(NEW, temperature=0.2, top_p=0.5, top_k=3)
+    assert not {"temperature", "top_p", "top_k"} & body.keys()
+    assert noted == {"temperature", "top_p", "top_k"}
+    body, noted = chat(NEW, temperature=1, top_p=1)
+    assert not {"temperature", "top_p"} & body.keys()
+    assert not noted
+    own = {"model": "m", "max_tokens": 9, "messages": HI, "temperature": 0.2, "top_p": 0.5}
+    sent = json.loads(wire(ANTHROPIC_HOST.read_request(json.dumps(own).encode()), NEW).body)
+    assert (sent["temperature"], sent["top_p"]) == (0.2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("model", "top_p", "sent", "noted"),
+    [
+        (OLD, 0.5, {"temperature": 0.2}, {"top_p"}),
+        (OLD, 1, {"temperature": 0.2}, set()),
+        ("claude-3-haiku-20240307", 0.5, {"temperature": 0.2, "top_p": 0.5}, set()),
+        ("kimi-k2", 0.5, {"temperature": 0.2, "top_p": 0.5}, set()),
+    ],
+)
+def test_a_model_that_takes_one_sampler_is_told_the_temperature(
+    model: str, top_p: float, sent: dict[str, float], noted: set[str]
+) -> None:
+    """Both together are refused since 4.1: the temperature stays; noted where that changes something."""
+    body, told = chat(model, temperature=0.2, top_p=top_p)
+    assert {key: body[key] for key in ("temperature", "top_p") if key in body} == sent
+    assert told == noted
 
 
 def test_thinking_that_a_chat_asks_for_in_our_words_is_taken() -> None:
