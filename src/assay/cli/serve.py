@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 @click.command("serve")
 @click.option("--host", help="Address to listen on [default: serve.host, 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one [default: serve.port, 8080].")
+@click.option("--log-requests", is_flag=True, help="Write one line per request to stderr: names, times, outcome.")
 @config_option
 @json_option
-def command(host: str | None, port: int | None, config: str | None, as_json: bool) -> None:
-    """Serve the pinned route, and every deployment and route of the config, as an OpenAI-compatible endpoint.
+def command(host: str | None, port: int | None, log_requests: bool, config: str | None, as_json: bool) -> None:
+    """Serve the pinned route, and every deployment and route of the config, as one endpoint.
+
+    It speaks the formats of OpenAI (chat completions, completions, responses, embeddings) and Anthropic (messages):
+    point a client's base URL here. /docs describes it, /readyz and /metrics watch it.
 
     The pinned route has the suite's name. A request's kind comes in the header x-assay-kind; a kind that
-    nothing was proven for is refused, unless serve.default_kind names one.
+    nothing was proven for is refused, unless serve.default_kind names one. Other machines come in with the key of
+    serve.api_key_env.
 
     \b
     Example:
@@ -31,7 +36,19 @@ def command(host: str | None, port: int | None, config: str | None, as_json: boo
       curl localhost:8080/v1/chat/completions -H 'x-assay-kind: tickets.classify' \\
         -d '{"model": "workshop", "messages": [{"role": "user", "content": "My invoice is wrong."}]}'
     """
+    if log_requests:
+        _log_requests()
     run(_serve(host, port, config, as_json))
+
+
+def _log_requests() -> None:
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("assay")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
 
 
 async def _serve(host: str | None, port: int | None, config: str | None, as_json: bool) -> None:
@@ -46,13 +63,15 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
         lock, broken = await app.serve_pins()
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         serve = msgspec.structs.replace(app.loaded.config.serve, **given)
+        gateway = Gateway(app.spine, serve)  # first: it refuses to stand open
         listener = server.listen(serve)
-        url = f"http://{serve.host}:{listener.getsockname()[1]}/v1"
+        host = f"[{serve.host}]" if ":" in serve.host else serve.host
+        url = f"http://{host}:{listener.getsockname()[1]}/v1"
         emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
         sys.stdout.flush()
         for line in _told(lock, broken):
             note(line)
-        await server.run(Gateway(app.spine, serve), listener)
+        await server.run(gateway, listener)
 
 
 def _told(lock: Lock | None, broken: dict[str, str]) -> list[str]:
