@@ -1,8 +1,7 @@
 """Answers for clients of chat completions: whole bodies and streams.
 
-A stream keeps one id, creation time and model in all its chunks. Fields of the provider that have no place in
-`assay.types` go out again where they stood: see `chat_answer` for the notes in `extra`. Usage is written once,
-in a last chunk without choices, and only if the client asked for it.
+Fields of the provider that have no place in `assay.types` go out again where they stood: see `chat_answer` for the
+notes in `extra`.
 
 What this format has no field for stands where its relatives put it: a foreign finish word in `native_finish_reason`
 (OpenRouter), a stop text that was hit in `stop_reason` (vLLM), signatures in `reasoning_details` (`chat_reasoning`)
@@ -11,36 +10,31 @@ and on calls (`opaque`), parts of another format in `native_parts`.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, ClassVar
 
 import msgspec
 
-from assay.dialects.chat_answer import CHOICE, KINDS, MESSAGE
+from assay.dialects.chat_answer import CHOICE, MESSAGE
 from assay.dialects.chat_history import call_wire
 from assay.dialects.chat_messages import FUNCTION_CALL
 from assay.dialects.chat_parts import DIALECT, image_wire, write_part
 from assay.dialects.chat_reasoning import REASONING, Thoughts, entries
 from assay.dialects.chat_usage import write_usage
+from assay.dialects.chunk_encoder import ChunkEncoder, choice_notes, finish_wire, new_id
 from assay.dialects.citations import to_chat
-from assay.dialects.fields import merge, unmarked
-from assay.dialects.openai_errors import write_failed
-from assay.dialects.sse import DONE, write_event
+from assay.dialects.fields import merge
 from assay.types import (
     Annotation,
     Audio,
-    Begin,
     ContentDelta,
     Event,
-    Failed,
     Finish,
     Finished,
     Image,
     Logprobs,
     OpaqueDelta,
     Part,
-    Raw,
     Reasoning,
     ReasoningDelta,
     Refusal,
@@ -52,24 +46,9 @@ from assay.types import (
     ToolCall,
     ToolCallDelta,
     Unknown,
-    UsageReport,
 )  # fmt: skip
 
-__all__ = ["ChatEncoder", "ChunkEncoder", "choice_notes", "finish_wire", "new_id", "write_response"]
-
-_STEADY = ("system_fingerprint", "service_tier")  # these stand in every chunk
-
-
-def new_id(prefix: str) -> str:
-    """An id for an answer whose provider gave none."""
-    return f"{prefix}-{os.urandom(16).hex()}"
-
-
-def choice_notes(extra: dict[str, Any], key: str) -> dict[str, Any]:
-    """The notes of a reader under `key`, or nothing."""
-    notes = extra.get(key)
-    return notes if isinstance(notes, dict) else {}
-
+__all__ = ["ChatEncoder", "write_response"]
 
 # -------------------------------------------------------------------------------------- whole answers
 
@@ -99,16 +78,6 @@ def _choice_wire(response: Response, index: int, form: object) -> dict[str, Any]
         **finish_wire(response.finish),
     }
     return choice | choice_notes(response.extra, CHOICE)
-
-
-def finish_wire(finish: Finish | None) -> dict[str, Any]:
-    """Why a choice ended, in OpenAI's words, with the provider's own beside them where it has others."""
-    wire: dict[str, Any] = {"finish_reason": finish.kind if finish else None}
-    if finish and finish.native and finish.native not in KINDS:
-        wire["native_finish_reason"] = finish.native
-    if finish and finish.stop_sequence is not None:
-        wire["stop_reason"] = finish.stop_sequence
-    return wire
 
 
 def _message_wire(response: Response, form: object) -> dict[str, Any]:
@@ -178,99 +147,6 @@ def _put_part(fields: dict[str, Any], content: list[dict[str, Any]], part: Part)
 
 
 # -------------------------------------------------------------------------------------------- streams
-
-
-class ChunkEncoder:
-    """What the streams of chat and of plain completions share: head, usage, errors and the end."""
-
-    content_type: ClassVar[str] = "text/event-stream"
-    prefix: ClassVar[str]
-    object: ClassVar[str]
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._begun = Begin()
-        self._head: dict[str, Any] | None = None
-        self._steady: dict[str, Any] = {}
-        self._fresh: dict[str, Any] = {}  # top-level fields that no chunk has carried yet
-        self._usage: dict[str, Any] | None = None
-        self._failed = False
-
-    def encode(self, event: Event) -> bytes:
-        """The bytes for one event; may be empty. `Raw` writes nothing: its decoded events follow."""
-        match event:
-            case Raw():
-                return b""
-            case Begin():
-                return self._begin(event)
-            case UsageReport():
-                self._usage = write_usage(event.usage)
-                return b""
-            case Failed():
-                self._failed = True
-                return write_event(msgspec.json.encode({"error": write_failed(event)}))
-            case Finished():
-                self._fresh |= unmarked(event.extra) if event.choice == 0 else {}
-                return self._chunk([self._finish(event)])
-            case Logprobs():
-                return self._chunk([self._logprobs(event)])
-            case _:
-                choice = self._delta(event)
-                return self._chunk([choice]) if choice else b""
-
-    def close(self) -> bytes:
-        """The last chunk with usage, if the client wants it, and the end marker; nothing after a failure."""
-        if self._failed:
-            return b""
-        last: dict[str, Any] = {}
-        if self._usage is not None and self._request.stream_usage:
-            last["usage"] = self._usage
-        tail = self._chunk([], last) if last or self._fresh else b""
-        return tail + DONE
-
-    def _finish(self, event: Finished) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def _logprobs(self, event: Logprobs) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def _delta(self, event: Event) -> dict[str, Any] | None:
-        raise NotImplementedError
-
-    def _begin(self, event: Begin) -> bytes:
-        begun = self._begun
-        self._begun = Begin(
-            id=begun.id or event.id,
-            model=begun.model or event.model,
-            created=event.created if begun.created is None else begun.created,
-            extra=begun.extra | event.extra,
-        )
-        for key, value in event.extra.items():
-            if key in _STEADY:
-                self._steady[key] = value
-                if self._head is not None:
-                    self._head[key] = value
-            elif not key.startswith("assay:"):
-                self._fresh[key] = value
-        return b""
-
-    def _chunk(self, choices: list[dict[str, Any]], more: dict[str, Any] | None = None) -> bytes:
-        if self._head is None:
-            begun = self._begun
-            self._head = {
-                "id": begun.id or new_id(self.prefix),
-                "object": self.object,
-                "created": int(time.time()) if begun.created is None else begun.created,
-                "model": begun.model or self._request.model,
-                **self._steady,
-            }
-        wire = {**self._head, "choices": choices}
-        if self._fresh:
-            merge(wire, self._fresh)
-            self._fresh = {}
-        if more:
-            wire |= more
-        return b"data: " + msgspec.json.encode(wire) + b"\n\n"
 
 
 class ChatEncoder(ChunkEncoder):

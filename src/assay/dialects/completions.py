@@ -17,7 +17,7 @@ from assay.dialects import openai_errors, splice
 from assay.dialects.capability import Fit, Rule
 from assay.dialects.chat_answer import CHOICE, Choice, Reader
 from assay.dialects.chat_usage import write_usage
-from assay.dialects.chat_writer import ChunkEncoder, choice_notes, finish_wire, new_id
+from assay.dialects.chunk_encoder import ChunkEncoder, choice_notes, finish_wire, new_id
 from assay.dialects.chunk_stream import StreamDecoder, read_answer
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.dialects.fields import MARK, Fields, merge, parse_object
