@@ -70,11 +70,6 @@ class Output:
         """The items so far."""
         return [item.wire for item in self._items]
 
-    @property
-    def has_calls(self) -> bool:
-        """Whether something is asked of the client."""
-        return bool(self._calls)
-
     def take(self, event: Event) -> list[Told]:
         """The stream's events for one of ours; those of other choices than the first are left out."""
         match event:
@@ -166,7 +161,7 @@ class Output:
         if isinstance(last, MessageItem) and last.is_open and not place.begins:
             return events, last
         mark = place.mark or Mark(kind="message")
-        message = MessageItem(len(self._items), mark.rest.get("id") or self._id("msg"), mark)
+        message = MessageItem(len(self._items), self._free(mark.rest.get("id")) or self._id("msg"), mark)
         return events + self._add(message), message
 
     def _thought(self, *, new: bool, blob: Mapping[str, Any] | None = None) -> tuple[list[Told], ReasoningItem]:
@@ -178,14 +173,15 @@ class Output:
         if joins and isinstance(last, ReasoningItem) and last.is_open:
             return events, last
         mark = place.mark or Mark(kind="reasoning")
-        ident = mark.rest.get("id") or (blob or {}).get("id") or foreign_id(self._unique())
-        item = ReasoningItem(len(self._items), ident, mark)
+        ident = self._free(mark.rest.get("id")) or self._free((blob or {}).get("id"))
+        item = ReasoningItem(len(self._items), ident or foreign_id(self._unique()), mark)
         return events + self._add(item), item
 
     def _call(self, event: ToolCallDelta) -> list[Told]:
         known = self._calls.get(event.index)
         if known is not None:
             known.wire |= _call_fields(event)
+            known.wire["name"] += event.name or ""
             return known.grow(event.arguments)
         events, _ = self._begin("call")
         custom = event.extra.get("type") == CUSTOM
@@ -264,10 +260,15 @@ class Output:
         return events
 
     def _empty(self, mark: Mark) -> Item:
-        ident = mark.rest.get("id")
+        ident = self._free(mark.rest.get("id"))
         if mark.kind == "message":
             return MessageItem(len(self._items), ident or self._id("msg"), mark)
         return ReasoningItem(len(self._items), ident or foreign_id(self._unique()), mark)
+
+    def _free(self, ident: object) -> str | None:
+        """An id that an item may have: no other has it."""
+        taken = any(item.wire.get("id") == ident for item in self._items)
+        return ident if isinstance(ident, str) and ident and not taken else None
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}_{self._unique()}"

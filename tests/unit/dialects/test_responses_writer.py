@@ -227,6 +227,16 @@ def test_blobs_of_several_thoughts_are_items_of_their_own() -> None:
     assert sent_back(body).parts[:3] == thoughts
 
 
+def test_no_two_items_have_one_id() -> None:
+    """A relayed answer may speak of one item in several blocks; the official SDK refuses an id that comes twice."""
+    told_twice = [
+        OpaqueDelta(data={"type": "reasoning.summary", "summary": "a", "id": "rs_1", "format": RESPONSES}, block=0),
+        OpaqueDelta(data=encrypted("D", RESPONSES, "rs_1"), block=1),
+    ]
+    items = final(BEGIN, *told_twice, TextDelta(text="x"), STOP)["output"]
+    assert len({item["id"] for item in items}) == 3
+
+
 def test_a_signature_on_a_call_survives() -> None:
     """Trap 3: Gemini's signature is an extra field of the call, from its beginning to the whole answer."""
     extra = with_call_signature("S")
