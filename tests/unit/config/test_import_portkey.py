@@ -64,6 +64,20 @@ def test_conditions_are_told_and_the_default_is_asked() -> None:
     assert "metadata.user_plan" in made.draft.leftovers[0].value
 
 
+def test_a_condition_on_the_model_is_a_route_of_that_name() -> None:
+    """Clients that call `fastest` get its target, as they did; the others the default."""
+    made = portkey(
+        strategy={
+            "mode": "conditional", "default": "b",
+            "conditions": [{"query": {"params.model": {"$eq": "fastest"}}, "then": "a"}],
+        },
+        targets=[leaf("z"), leaf("x", name="a"), leaf("y", name="b")],
+    )  # fmt: skip
+    assert made.config.routes["fastest"].candidates == ("prod-a",)
+    assert made.config.routes["prod"].candidates == ("prod-b", "prod-1", "prod-a")
+    assert made.draft.leftovers == []
+
+
 def test_camel_case_is_read_too() -> None:
     """Both spellings are Portkey's own."""
     made = portkey(provider="openai", overrideParams={"model": "m"}, requestTimeout=1000, customHost="http://h:1/v1")

@@ -25,13 +25,13 @@ LITELLM_HOSTS: dict[str, str] = {
 """LiteLLM's prefix of a model -> host. Other prefixes go through LiteLLM itself."""
 
 PORTKEY_HOSTS: dict[str, str] = {
-    "anthropic": "anthropic", "azure-openai": "azure", "cerebras": "cerebras", "dashscope": "dashscope",
-    "databricks": "databricks", "deepinfra": "deepinfra", "deepseek": "deepseek", "fireworks-ai": "fireworks",
-    "github": "github-models", "google": "gemini", "groq": "groq", "hyperbolic": "hyperbolic",
-    "mistral-ai": "mistral", "moonshot": "moonshot", "nebius": "nebius", "novita-ai": "novita",
-    "ollama": "ollama", "openai": "openai", "openrouter": "openrouter", "perplexity-ai": "perplexity",
-    "sambanova": "sambanova", "siliconflow": "siliconflow", "snowflake": "snowflake", "together-ai": "together",
-    "upstage": "upstage", "x-ai": "xai", "zhipu": "zhipuai",
+    "ai21": "ai21", "anthropic": "anthropic", "azure-openai": "azure", "cerebras": "cerebras", "cortex": "snowflake",
+    "dashscope": "dashscope", "deepinfra": "deepinfra", "deepseek": "deepseek", "featherless-ai": "featherless",
+    "fireworks-ai": "fireworks", "github": "github-models", "google": "gemini", "groq": "groq",
+    "hyperbolic": "hyperbolic", "iointelligence": "io-net", "mistral-ai": "mistral", "moonshot": "moonshot",
+    "nebius": "nebius", "novita-ai": "novita", "ollama": "ollama", "openai": "openai", "openrouter": "openrouter",
+    "ovhcloud": "ovhcloud", "perplexity-ai": "perplexity", "sambanova": "sambanova", "siliconflow": "siliconflow",
+    "together-ai": "together", "upstage": "upstage", "x-ai": "xai", "z-ai": "zai", "zhipu": "zhipuai",
 }  # fmt: skip
 """Portkey's `provider` -> host."""
 
@@ -45,7 +45,7 @@ TENSORZERO_HOSTS: dict[str, str] = {
 
 _LITELLM_PREFIX = {
     "aws_bedrock": "bedrock", "aws_sagemaker": "sagemaker", "bedrock": "bedrock", "cohere": "cohere_chat",
-    "gcp_vertex_anthropic": "vertex_ai", "gcp_vertex_gemini": "vertex_ai", "vertex-ai": "vertex_ai",
+    "azure-ai": "azure_ai", "gcp_vertex_anthropic": "vertex_ai", "gcp_vertex_gemini": "vertex_ai", "vertex-ai": "vertex_ai",
 }  # fmt: skip
 _MAKERS = (
     (re.compile(r"^(gpt-|chatgpt-|o\d(-|$)|text-embedding-|davinci-|babbage-)"), "openai"),

@@ -17,7 +17,10 @@ _UNNAMED = "name-the-model"
 _BY_ERROR = "assay decides by the kind of error: what may heal is tried again, any failure falls back"
 _GUARD = "an answer is checked by a cascade's check, with tools of the team's own"
 _STORED = "a key or provider that is stored with Portkey: set host and api_key_env"
+_ENVIRONMENT = "LiteLLM reads it from the environment: set it there"
 _WHY = {
+    "aws_access_key_id": _ENVIRONMENT, "aws_secret_access_key": _ENVIRONMENT, "aws_session_token": _ENVIRONMENT,
+    "aws_region": _ENVIRONMENT, "vertex_project_id": _ENVIRONMENT, "vertex_region": _ENVIRONMENT,
     "cache": "answers for live traffic are not kept for others; evals use theirs again by themselves",
     "api_version": "the v1 API of Azure needs none", "on_status_codes": _BY_ERROR,
     "forward_headers": "a client's headers stay here",
@@ -60,7 +63,9 @@ def _target(source: Source, wanted: str, around: Mapping[str, Any], draft: Draft
         _target(target, f"{wanted}-{name or number}", inherited, draft)
         for number, (target, name) in enumerate(zip(targets, names, strict=True), start=1)
     ]
-    policy = _policy(strategy, made, weights, dict(zip(filter(None, names), made, strict=False)), draft)
+    policy = _policy(
+        strategy, made, weights, {name: target for name, target in zip(names, made, strict=True) if name}, draft
+    )
     _leave(source, strategy)
     return draft.route(wanted, list(dict.fromkeys(made)), policy, public=public)
 
@@ -98,13 +103,28 @@ def _policy(
 
 def _conditional(strategy: Source, made: list[str], named: Mapping[str, str], draft: Draft) -> dict[str, Any]:
     for condition in strategy.tables("conditions"):
-        draft.leave(condition.path, {key: condition.take(key) for key in condition.keys}, _CONDITION)
+        query, target = condition.peek("query"), named.get(str(condition.peek("then")))
+        model = _asked_model(query)
+        if model is not None and target is not None:
+            draft.route(model, [target], {"kind": "fixed"}, public=True)
+        else:
+            draft.leave(condition.path, {key: condition.take(key) for key in condition.keys}, _CONDITION)
     default = strategy.text("default")
     if default is not None and default not in named:
         draft.leave(strategy.at("default"), default, "no target has this name; the first one is asked")
     first = named.get(default or "", made[0])
     made.sort(key=lambda name: name != first)
     return {"kind": "fixed"}
+
+
+def _asked_model(query: object) -> str | None:
+    """The model that clients call for a condition to hold, where it asks for nothing else: here that is a route."""
+    if not isinstance(query, Mapping) or len(query) != 1:
+        return None
+    wanted = query.get("params.model")
+    if isinstance(wanted, Mapping) and len(wanted) == 1:
+        wanted = wanted.get("$eq")
+    return wanted if isinstance(wanted, str) and wanted.strip() else None
 
 
 def _leaf(source: Source, wanted: str, inherited: Mapping[str, Any], draft: Draft, *, public: bool) -> str:
