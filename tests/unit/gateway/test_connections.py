@@ -388,6 +388,7 @@ async def test_a_reader_that_takes_nothing_is_dropped(
             await asyncio.wait_for(flood.stopped.wait(), 5)
         client.close()
     assert flood.made < 3000
+    await ledger.touch()  # what was written before is there now
     assert (await ledger.attempts(limit=1))[0]["outcome"] == "cancelled"
     assert "took nothing" in caplog.text
 
@@ -505,3 +506,41 @@ async def test_a_gateway_that_drains_is_not_ready_and_serves_on(make_spine: Call
     writer.close()
     with pytest.raises(OSError, match="Connect"):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "slow"}]}),
+        ("/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": "slow"}]}),
+        ("/v1/responses", {"input": "slow"}),
+        ("/v1/completions", {"prompt": "slow"}),
+    ],
+)
+async def test_a_stream_that_outlasts_the_stop_ends_with_an_error(
+    serving: Callable[..., Any], ledger: SqliteLedger, path: str, more: dict[str, Any]
+) -> None:
+    """The last event says that the gateway stops, in the client's format, and the attempt is settled."""
+    async with serving(grace_s=0.05) as served:
+        _, writer = pair = await asyncio.open_connection("127.0.0.1", served.port)
+        wire = Wire(*pair)
+        await wire.send(request(json.dumps({"model": "small", "stream": True, **more}).encode(), path=path))
+        await wire.reader.readuntil(b"one")
+    rest = await wire.rest()
+    writer.close()
+    assert rest.endswith(b"0\r\n\r\n")
+    last = rest.rpartition(b"data: ")[2].partition(b"\n")[0]
+    assert "the gateway is stopping" in json.dumps(json.loads(last))
+    await ledger.touch()  # what was written before is there now
+    assert (await ledger.attempts(limit=1))[0]["outcome"] == "cancelled"
+
+
+async def test_idle_connections_do_not_delay_a_stop(serving: Callable[..., Any]) -> None:
+    """Only requests in flight are waited for."""
+    async with serving(grace_s=5) as served:
+        pairs = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(20)]
+        assert (await served.ask("x"))[0] == 200
+        started = time.monotonic()
+    assert time.monotonic() - started < 2
+    for _, writer in pairs:
+        writer.close()
