@@ -44,8 +44,9 @@ TENSORZERO_HOSTS: dict[str, str] = {
 """TensorZero's `type` of a provider -> host."""
 
 _LITELLM_PREFIX = {
-    "aws_bedrock": "bedrock", "aws_sagemaker": "sagemaker", "bedrock": "bedrock", "cohere": "cohere_chat",
-    "azure-ai": "azure_ai", "gcp_vertex_anthropic": "vertex_ai", "gcp_vertex_gemini": "vertex_ai", "vertex-ai": "vertex_ai",
+    "aws_bedrock": "bedrock", "aws_sagemaker": "sagemaker", "azure-ai": "azure_ai", "bedrock": "bedrock",
+    "cohere": "cohere_chat", "gcp_vertex_anthropic": "vertex_ai", "gcp_vertex_gemini": "vertex_ai",
+    "vertex-ai": "vertex_ai",
 }  # fmt: skip
 _MAKERS = (
     (re.compile(r"^(gpt-|chatgpt-|o\d(-|$)|text-embedding-|davinci-|babbage-)"), "openai"),

@@ -63,9 +63,8 @@ def _target(source: Source, wanted: str, around: Mapping[str, Any], draft: Draft
         _target(target, f"{wanted}-{name or number}", inherited, draft)
         for number, (target, name) in enumerate(zip(targets, names, strict=True), start=1)
     ]
-    policy = _policy(
-        strategy, made, weights, {name: target for name, target in zip(names, made, strict=True) if name}, draft
-    )
+    named = {name: target for name, target in zip(names, made, strict=True) if name}
+    policy = _policy(strategy, made, weights, named, draft)
     _leave(source, strategy)
     return draft.route(wanted, list(dict.fromkeys(made)), policy, public=public)
 
