@@ -68,3 +68,11 @@ def test_litellm_is_built_without_a_host() -> None:
     live = built(dialect="litellm", model="bedrock/x")
     assert live.dialect is None
     assert live.missing is None or "assay[litellm]" in str(live.missing)
+
+
+def test_the_limit_that_messages_demand_is_the_models() -> None:
+    """Trap 15: without a limit Anthropic is told the longest answer of the model; a quirk of the deployment wins."""
+    known = {"model": "anthropic/claude-sonnet-4-5", "host": "anthropic"}
+    sent = body(built(**known))
+    assert (sent["url"], sent["max_tokens"]) == ("https://api.anthropic.com/v1/messages", 64000)
+    assert body(built(**known, quirks={"default_max_tokens": 500}))["max_tokens"] == 500
