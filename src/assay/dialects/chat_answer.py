@@ -10,10 +10,6 @@ A `finish_reason` that is not its own kind's plain name (`eos`, `model_length`, 
 `assay:choice` too, so that a client of this dialect sees the provider's word. `assay:reasoning` in `Begin.extra`
 names the form of the reasoning: `reasoning` (OpenRouter, Groq) or `thinking` (Mistral's content lists); the
 default is `reasoning_content`.
-
-Pieces of one `reasoning_details` entry are put together and handed out as one `OpaqueDelta` when the entry is
-complete; its text goes out at once. The number of a maker's entry is the block of both, so that each signature has its
-own text.
 """
 
 from __future__ import annotations
@@ -24,8 +20,9 @@ from collections.abc import Set
 from typing import Any, ClassVar
 
 from assay.dialects.chat_calls import OpenCalls
+from assay.dialects.chat_details import OpenDetails
 from assay.dialects.chat_parts import DIALECT, image_part, thinking_text
-from assay.dialects.chat_reasoning import REASONING, TEXTS, detail_text, is_numbered
+from assay.dialects.chat_reasoning import REASONING
 from assay.dialects.chat_usage import read_usage
 from assay.dialects.chunk_stream import read_answer
 from assay.dialects.fields import MARK
@@ -85,18 +82,15 @@ def read_response(body: bytes) -> list[Event]:
 class Choice:
     """What is known so far of one choice."""
 
-    __slots__ = ("audio", "calls", "choice_extra", "details", "ended", "index", "message_extra", "told", "unsigned")
+    __slots__ = ("audio", "calls", "choice_extra", "details", "ended", "index", "message_extra", "told")
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, *, joins: bool) -> None:
         self.index = index
         self.choice_extra: dict[str, Any] = {}
         self.message_extra: dict[str, Any] = {}
         self.calls = OpenCalls()
-        self.details: dict[str, Any] | None = None
+        self.details = OpenDetails(index, joins=joins)
         self.audio: list[dict[str, Any]] = []
-        self.unsigned: list[
-            str
-        ] = []  # reasoning since the last entry of its details, which some hosts end with the text again
         self.ended: Finish | None = None
         self.told: Finished | None = None
 
@@ -203,7 +197,7 @@ class Reader:
             raise TypeError(f"the index of a choice is {index!r}")
         choice = self._choices.get(index)
         if choice is None:
-            choice = self._choices[index] = Choice(index)
+            choice = self._choices[index] = Choice(index, joins=self._member == "delta")
         if not entry.keys() <= self.choice_keys:
             _keep(choice.choice_extra, entry, self.choice_keys)
         self._take_body(choice, entry, out)
@@ -232,7 +226,7 @@ class Reader:
             self._take_reasoning(choice, delta, out)
         if content:
             if isinstance(content, str):
-                self._flush_details(choice, out)
+                out += choice.details.flush()
                 out.append(TextDelta(text=content, choice=choice.index))
             else:
                 self._take_list(choice, content, out)
@@ -242,7 +236,7 @@ class Reader:
     def _take_others(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> None:
         index = choice.index
         if delta.get("refusal"):
-            self._flush_details(choice, out)
+            out += choice.details.flush()
             out.append(RefusalDelta(text=_string(delta["refusal"]), choice=index))
         for note in delta.get("annotations") or ():
             out.append(Annotation(data=_object(note), choice=index))
@@ -252,7 +246,7 @@ class Reader:
             out.append(ContentDelta(part=_image(image), choice=index))
         calls = delta.get("tool_calls")
         if calls or delta.get("function_call"):
-            self._flush_details(choice, out)
+            out += choice.details.flush()
             for position, call in enumerate(calls or ()):
                 out.append(choice.calls.take(call, position, choice.index))
             if delta.get("function_call"):
@@ -269,7 +263,7 @@ class Reader:
                 if len(part) > 2:
                     out.append(OpaqueDelta(data={**part, "thinking": []}, choice=choice.index))
                 continue
-            self._flush_details(choice, out)
+            out += choice.details.flush()
             if kind == "text":
                 if part["text"]:
                     out.append(TextDelta(text=_string(part["text"]), choice=choice.index))
@@ -284,24 +278,9 @@ class Reader:
 
     def _take_reasoning(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> None:
         text = self._reasoning_text(choice, delta, out)
-        details = delta.get("reasoning_details") or ()
-        told = "".join(detail_text(entry) for entry in details)
-        repeats = bool(told) and not text and "".join(choice.unsigned).endswith(told)
-        if details:
-            choice.unsigned.clear()
-        elif text:
-            choice.unsigned.append(text)
-        text = "" if repeats else text or told
-        if text == told and details and all(is_numbered(entry) for entry in details):
-            for entry in details:
-                self._take_detail(choice, entry, out)
-                if detail_text(entry):
-                    out.append(ReasoningDelta(text=detail_text(entry), choice=choice.index, block=entry["index"]))
-            return
-        if text:
-            out.append(ReasoningDelta(text=text, choice=choice.index))
-        for entry in details:
-            self._take_detail(choice, entry, out)
+        details = delta.get("reasoning_details")
+        if text or details:
+            out += choice.details.take(text, details or ())
 
     def _reasoning_text(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> str:
         text = delta.get("reasoning_content")
@@ -320,34 +299,8 @@ class Reader:
             self._reasoning_form = form
             out.append(Begin(extra={REASONING: form}))
 
-    def _take_detail(self, choice: Choice, entry: dict[str, Any], out: list[Event]) -> None:
-        """Join a piece of a `reasoning_details` entry to the entry it belongs to, or start a new one."""
-        before = choice.details
-        joins = (
-            before is not None
-            and self._member == "delta"
-            and entry.get("index") is not None
-            and (entry["index"], entry.get("type")) == (before.get("index"), before.get("type"))
-            and ("data" not in entry or "data" not in before)
-        )
-        if before is None or not joins:
-            self._flush_details(choice, out)
-            choice.details = dict(entry)
-            return
-        for key, value in entry.items():
-            if key in TEXTS and isinstance(value, str):
-                before[key] = (before.get(key) or "") + value
-            elif value is not None or key not in before:
-                before[key] = value
-
-    def _flush_details(self, choice: Choice, out: list[Event]) -> None:
-        if choice.details is not None:
-            block = choice.details["index"] if is_numbered(choice.details) else None
-            out.append(OpaqueDelta(data=choice.details, choice=choice.index, block=block))
-            choice.details = None
-
     def _flush(self, choice: Choice, out: list[Event]) -> None:
-        self._flush_details(choice, out)
+        out += choice.details.flush()
         if choice.audio:
             out.append(ContentDelta(part=_audio(choice.audio), choice=choice.index))
             choice.audio = []
