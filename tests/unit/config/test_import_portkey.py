@@ -78,6 +78,24 @@ def test_a_condition_on_the_model_is_a_route_of_that_name() -> None:
     assert made.draft.leftovers == []
 
 
+def test_parameters_of_the_whole_hold_for_each_target() -> None:
+    """A target's own ones win."""
+    made = portkey(
+        strategy={"mode": "fallback"}, override_params={"temperature": 0.5, "model": "m"},
+        targets=[{"provider": "groq"}, leaf("n")],
+    )  # fmt: skip
+    assert [one.upstream_model for one in made.config.deployments.values()] == ["m", "n"]
+    assert {one.settings.temperature for one in made.config.deployments.values()} == {0.5}
+    assert made.draft.leftovers == []
+
+
+def test_two_spellings_of_one_key_are_told() -> None:
+    """The first is read; the second is not lost without a word."""
+    made = portkey(**leaf("m"), request_timeout=1000, requestTimeout=2000)
+    assert made.config.deployments["prod"].total_timeout_s == 1
+    assert list(made.left) == ["requestTimeout"]
+
+
 def test_camel_case_is_read_too() -> None:
     """Both spellings are Portkey's own."""
     made = portkey(provider="openai", overrideParams={"model": "m"}, requestTimeout=1000, customHost="http://h:1/v1")

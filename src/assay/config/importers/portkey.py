@@ -44,8 +44,12 @@ def _snake(value: Any) -> Any:
         return [_snake(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    names = {key: re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(key)).lower() for key in value}
-    return {names[key]: item if names[key] in _VERBATIM else _snake(item) for key, item in value.items()}
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(key)).lower()
+        # Of two spellings of one key the second keeps its own, and is told as unknown.
+        found[str(key) if name in found else name] = item if name in _VERBATIM else _snake(item)
+    return found
 
 
 def _target(source: Source, wanted: str, around: Mapping[str, Any], draft: Draft, *, public: bool = False) -> str:
@@ -57,6 +61,10 @@ def _target(source: Source, wanted: str, around: Mapping[str, Any], draft: Draft
             draft.leave(strategy.at("mode"), mode, "there are no targets")
         strategy.leave_rest()
         return _leaf(source, wanted, inherited, draft, public=public)
+    if isinstance(source.peek("override_params"), Mapping):
+        shared = source.take("override_params")
+        for target in targets:
+            target.fill("override_params", shared)
     weights = [target.number("weight") for target in targets]
     names = [target.text("name") for target in targets]
     made = [

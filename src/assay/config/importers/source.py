@@ -42,6 +42,12 @@ class Source:
         """The value as it is; it stays."""
         return self._left.get(key)
 
+    def fill(self, key: str, table: Mapping[str, Any]) -> None:
+        """Fill a table up with what it does not say itself."""
+        own = self._left.get(key)
+        if own is None or isinstance(own, Mapping):
+            self._left[key] = {**table, **(own or {})}
+
     def has(self, key: str) -> bool:
         """Whether the key is there and not yet taken."""
         return self._left.get(key) is not None
