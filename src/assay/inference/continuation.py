@@ -10,6 +10,7 @@ import math
 
 import msgspec
 
+from assay.dialects.fields import MARK
 from assay.envelope.estimate import BYTES_PER_TOKEN
 from assay.errors import (
     AssayError,
@@ -35,6 +36,7 @@ from assay.types import (
 
 __all__ = ["Joint", "continued", "obstacle"]
 
+_THINKING = ("thinking", MARK + "thinking", "reasoning")  # as the formats say it, and as we note it of Messages
 _CUTS = (ConnectionFailed, MalformedReply, ProviderFault, Overloaded, EngineCrashed, Timeout)
 
 
@@ -63,7 +65,7 @@ def _unsuited(request: Request) -> str | None:
     sampling = request.sampling
     if request.output is not None and request.output.kind != "text":
         return "a form that is enforced from the first token on cannot be taken up in the middle"
-    if sampling.reasoning_effort is not None or request.extra.get("thinking") or request.extra.get("reasoning"):
+    if sampling.reasoning_effort is not None or any(request.extra.get(key) for key in _THINKING):
         return "reasoning comes before an answer, not in the middle of it"
     if sampling.logprobs or request.suffix is not None or request.extra.get("echo"):
         return "the request wants more than text that follows"

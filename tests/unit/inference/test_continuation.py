@@ -105,6 +105,7 @@ class TestObstacles:
             ask(sampling=Sampling(logprobs=True)),
             ask(sampling=Sampling(reasoning_effort="high")),
             ask(extra={"thinking": {"type": "enabled"}}),
+            ask(extra={"assay:thinking": {"type": "adaptive"}}),
             ask(output=OutputFormat(kind="json_schema", schema={})),
             ask(output=OutputFormat(kind="json")),
             Request(form="completion", prompt="x", suffix="y"),
