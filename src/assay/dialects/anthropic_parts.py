@@ -53,7 +53,7 @@ class Writer:
             case ToolResult():
                 return [self._result(part, path)]
             case Refusal():
-                self._fit.note("refusal")
+                self._fit.takes("refusal", path)
                 return self._text(Text(text=part.text, extra=part.extra))
             case Unknown(dialect=dialect) if dialect == DIALECT:
                 return [part.raw]

@@ -43,7 +43,7 @@ def _limit(choice: ToolChoice | None, fit: Fit) -> frozenset[str] | None:
     """The names that a choice of several is limited to: the other tools are not sent, so that none can be called."""
     if choice is None or not choice.names or (choice.mode == "required" and len(choice.names) == 1):
         return None
-    fit.note("tool_choice.allowed")
+    fit.takes("tool_choice.allowed", "tool_choice")
     return frozenset(choice.names)
 
 

@@ -35,6 +35,8 @@ CAPABILITIES: dict[str, Rule] = {
     "logit_bias": Rule("reject", "tokens cannot be weighed"),
     "grammar": Rule("reject", "an answer follows a JSON schema or nothing"),
     "json": Rule("emulate", "the prompt says it: who asks for some JSON must ask for it in words, too"),
+    "tool_choice.allowed": Rule("emulate", "the other tools are not sent"),
+    "refusal": Rule("emulate", "sent as the text that it is"),
     "message.name": Rule("emulate", "left out: turns have roles, not names"),
     "image.detail": Rule("emulate", "left out: each image is looked at alike"),
     "audio": Rule("reject", "no model hears"),
