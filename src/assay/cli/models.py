@@ -75,7 +75,8 @@ def _list_hosts(catalog: Catalog, as_json: bool) -> None:
         )
         for row in rows
     ]
-    emit(rows, as_json, "\n".join(table(head, cells)))
+    notes = [f"{row['host']}: {row['note']}" for row in rows if row["note"]]
+    emit(rows, as_json, "\n".join((*table(head, cells), "", *notes)))
 
 
 def _price(given: float | None, taken: float | None) -> str:
