@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,11 +17,9 @@ import msgspec
 from assay import errors
 from assay.config.schema import Constraints
 from assay.dialects.unfold import events_of
-from assay.envelope.cost import bound_usd, cost_usd, engine_cost_usd
 from assay.errors import (
     AssayError,
     BadRequest,
-    ConstraintError,
     MalformedReply,
     ProviderError,
     ProviderFault,
@@ -30,6 +28,7 @@ from assay.errors import (
 )
 from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, pack, unpack
+from assay.inference.charges import bound, charge
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
 from assay.inference.limits import Limits
@@ -37,7 +36,7 @@ from assay.inference.recall import Recall
 from assay.inference.shadows import Shadows
 from assay.inference.stops import StopCut
 from assay.inference.trace import Record, Trace
-from assay.ledger.rows import CostBasis, Intent, Replayed, Reply, Settlement, new_id
+from assay.ledger.rows import Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Exchange, Meter
@@ -174,7 +173,7 @@ class Attempt:
         leave = await self._enter()
         breaker = self._live.breaker
         try:
-            self._reserved_usd = self._bound(attempted)
+            self._reserved_usd = bound(self._live, self._constraints, attempted)
             self.record.passed_through = passing = attempted.raw is not None
             await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
             try:
@@ -263,40 +262,41 @@ class Attempt:
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """The provider's events, cut at the attempt's limits."""
         self._check_deadline("before anything was sent")
-        limits = Limits(self._live.config, self._place.deadline, self._meter)
-        try:
-            async with aclosing(self._read(attempted, limits)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            limits.close()
-
-    async def _read(self, attempted: Attempted, limits: Limits) -> AsyncGenerator[Event, None]:
         # A continued text begins with the space that the prompt left off.
         leading = attempted.request.form == "completion" and self._request.form == "chat"
         leading = leading and self._place.continues is None
+        limits = Limits(self._live.config, self._place.deadline, self._meter)
         async with aclosing(self._cut(attempted)) as stream:
-            while True:
-                try:
-                    async with limits.around():
-                        event = await anext(stream)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError:
-                    raise limits.error() from None
-                except RequestError as error:  # this format cannot express the request: another candidate may
-                    raise BadRequest(str(error), code="unsupported", field=error.field) from error
-                if leading and isinstance(event, TextDelta):
-                    event = msgspec.structs.replace(event, text=event.text.lstrip())
-                    leading = not event.text
-                limits.told(event)
-                self._folder.add(event)
-                if isinstance(event, Failed):
-                    raise _error_of(event)
-                if self.record.first_event_s is None:
-                    self.record.first_event_s = time.monotonic() - self._started
-                    self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
-                yield event
+            with closing(limits):
+                while True:
+                    try:
+                        async with limits.around():
+                            event = await anext(stream)
+                    except StopAsyncIteration:
+                        return
+                    except TimeoutError:
+                        raise limits.error() from None
+                    except RequestError as error:  # this format cannot express the request: another candidate may
+                        raise BadRequest(str(error), code="unsupported", field=error.field) from error
+                    if leading and isinstance(event, TextDelta):
+                        event = msgspec.structs.replace(event, text=event.text.lstrip())
+                        leading = not event.text
+                    limits.told(event)
+                    self._note(event)
+                    yield event
+
+    def _note(self, event: Event) -> None:
+        """Keep what an event says.
+
+        Raises:
+            ProviderError: it says that the answer failed.
+        """
+        self._folder.add(event)
+        if isinstance(event, Failed):
+            raise _error_of(event)
+        if self.record.first_event_s is None:
+            self.record.first_event_s = time.monotonic() - self._started
+            self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
 
     async def _cut(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """The provider's events, cut at a stop text where its format has none."""
@@ -322,57 +322,6 @@ class Attempt:
         if not whole:
             raise MalformedReply("the answer is empty, or lacks what was asked for")
         return response
-
-    # ---------------------------------------------------------------------------------------- money
-
-    def _bound(self, attempted: Attempted) -> float | None:
-        """Upper bound of the cost in USD; None = unknown, which a budget does not accept.
-
-        Raises:
-            ConstraintError: a budget is set and nothing bounds what this call may cost.
-        """
-        live, prepared = self._live, attempted.request
-        if live.config.dialect == "local":
-            return None  # paid in seconds of the team's own device, not billed
-        if prepared.form == "count":
-            return 0.0  # no provider charges for counting
-        tokens = prepared.sampling.max_tokens or (live.model.max_output_tokens if live.model else None)
-        if prepared.form == "embedding":
-            tokens = 0
-        price = live.price.bound
-        if price is not None and tokens is not None:
-            asked = msgspec.structs.replace(prepared, native=None)
-            size = len(attempted.raw.raw if attempted.raw is not None else msgspec.json.encode(asked))
-            return bound_usd(price, size, tokens * (prepared.sampling.n or 1))
-        budget = self._constraints.usd_per_month
-        if budget is not None and self._constraints.unknown_price == "refuse" and live.config.dialect != "scripted":
-            missing = "price" if price is None else "max_tokens"
-            raise ConstraintError(
-                f"{live.name}: a budget of {budget:g} USD is set and the {missing} of this call is not known; "
-                f"give the deployment a price_usd_per_mtok and a max_tokens, or set constraints.unknown_price"
-            )
-        return None
-
-    def _cost(self, outcome: str, error: AssayError | None, usage: Usage | None) -> tuple[float | None, CostBasis]:
-        config, price = self._live.config, self._live.price.price
-        if outcome == "cached":
-            return 0.0, "none"
-        if config.dialect == "local":
-            usd = engine_cost_usd(self._meter.engine_s, config.usd_per_hour)
-            return (usd, "measured") if usd is not None else (None, "unknown")
-        if self._request.form == "count":
-            return 0.0, "none"
-        if self._request.form == "embedding" and usage is not None:
-            usage = msgspec.structs.replace(usage, output=0)
-        answered_with_error = isinstance(error, ProviderError) and error.status is not None
-        if self._meter.sent_bytes == 0 or answered_with_error:
-            return 0.0, "none"
-        if price is not None and usage is not None and outcome == "ok":
-            usd = cost_usd(price, usage)
-            within = self._reserved_usd is None or (usd is not None and usd <= self._reserved_usd)
-            if usd is not None and within:  # a host that reports more than can be is charged at the bound
-                return usd, "measured"
-        return (self._reserved_usd, "bound") if self._reserved_usd is not None else (None, "unknown")
 
     # --------------------------------------------------------------------------------------- ledger
 
@@ -415,7 +364,15 @@ class Attempt:
         response = self._folder.response()
         usage = response.usage if outcome != "cached" else None
         record.engine_s, record.load_s = meter.engine_s, meter.load_s
-        record.cost_usd, record.cost_basis = self._cost(outcome, error, usage)
+        record.cost_usd, record.cost_basis = charge(
+            self._live,
+            self._request.form,
+            meter,
+            outcome=outcome,
+            error=error,
+            usage=usage,
+            reserved_usd=self._reserved_usd,
+        )
         return Settlement(
             id=record.id,
             outcome=outcome,

@@ -279,7 +279,8 @@ class Steps:
         if not isinstance(broken, Attempt):  # a route inside this one has seen to it
             raise error
         broken.record.so_far = fold(events)
-        names = self._continuers(self._attempts[index].call.target, candidates) if self._route.continue_cut else []
+        wanted = self._route.continue_cut and "stop" not in broken.record.emulated  # which may have ended it
+        names = self._continuers(self._attempts[index].call.target, candidates) if wanted else []
         for name in names:
             so_far = msgspec.structs.replace(fold(events), finish=broken.finish)
             if obstacle(self._request, so_far, error) is not None:

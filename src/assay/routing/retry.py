@@ -61,7 +61,8 @@ class Retrying:
             late = state.deadline is not None and state.snapshot.now + delay >= state.deadline
             # Whom its host's pause keeps from being called is waited for only where there is nobody else to ask.
             elsewhere = attempt.failure.resting and len(state.candidates) > 1
-            if tries > self.limits.get(attempt.call.target, 0) or late or delay > LONGEST_ASKED_S or elsewhere:
+            too_long = (attempt.failure.retry_after_s or 0.0) > LONGEST_ASKED_S
+            if tries > self.limits.get(attempt.call.target, 0) or late or too_long or elsewhere:
                 continue
             calls.append(
                 msgspec.structs.replace(
@@ -85,12 +86,15 @@ class Retrying:
 
     @staticmethod
     def _delay_s(state: State, attempt: Attempt, tries: int) -> float:
-        """Doubling from `FIRST_DELAY_S` with a jitter of half, but never less than the provider asked for."""
+        """Doubling from `FIRST_DELAY_S` with a jitter of half, but never less than the provider asked for.
+
+        Who was asked to wait does so up to a tenth longer, so that not all come back at the same moment.
+        """
         digest = hashlib.blake2b(f"{state.snapshot.seed}/{attempt.index}".encode(), digest_size=4).digest()
         jitter = int.from_bytes(digest) / 2**32
         delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (tries - 1)) * (0.5 + jitter / 2)
         asked = attempt.failure.retry_after_s if attempt.failure else None
-        return max(delay, asked or 0.0)
+        return max(delay, (asked or 0.0) * (1 + jitter / 10))
 
 
 def _again(calls: list[Call], before: Attempt) -> Send:

@@ -18,7 +18,20 @@ from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
 from assay.providers.provider import Attempted, Meter
-from assay.types import Begin, Embedded, Event, Failed, Finish, Finished, Label, Request, TextDelta, Usage, UsageReport
+from assay.types import (
+    Begin,
+    Embedded,
+    Event,
+    Failed,
+    Finish,
+    Finished,
+    Label,
+    Raw,
+    Request,
+    TextDelta,
+    Usage,
+    UsageReport,
+)
 
 MakeSpine = Callable[..., Spine]
 DONE = Finished(finish=Finish(kind="stop"))
@@ -170,6 +183,18 @@ class TestSettlement:
         async for event in attempt(stub).events():
             outcomes[type(event)] = rows(ledger.path)[0]["outcome"]
         assert outcomes == {TextDelta: "running", Finished: "ok", UsageReport: "ok"}
+
+    async def test_a_sign_of_life_goes_on(self, attempt: Make) -> None:
+        """Raw bytes of which nothing is decoded are handed on with the next ones, long before the answer's end."""
+        ping, text = Raw(data=b": ping\n\n"), Raw(data=b"data: x\n\n")
+        one = attempt(Stub(ping, text, TextDelta(text="x"), DONE))
+        assert [event async for event in one.events()] == [ping, text, TextDelta(text="x"), DONE]
+        two = attempt(Stub(ping, text, ConnectionFailed("cut")))
+        seen: list[Event] = []
+        with pytest.raises(ConnectionFailed):  # noqa: PT012 - what came before the error counts
+            async for event in two.events():
+                seen.append(event)
+        assert seen == [ping]
 
     async def test_a_stream_that_breaks_after_its_finish_never_showed_it(self, attempt: Make) -> None:
         """A finish that is followed by an error does not reach the client."""

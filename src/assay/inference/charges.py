@@ -1,0 +1,85 @@
+"""What one attempt may cost at most, which is held before it is sent, and what it did cost."""
+
+from __future__ import annotations
+
+import msgspec
+
+from assay.config.schema import Constraints
+from assay.envelope.cost import bound_usd, cost_usd, engine_cost_usd
+from assay.errors import AssayError, ConstraintError, ProviderError
+from assay.inference.deployment import LiveDeployment
+from assay.ledger.rows import CostBasis
+from assay.providers.provider import Attempted, Meter
+from assay.types import Form, Usage
+
+__all__ = ["bound", "charge"]
+
+
+def bound(live: LiveDeployment, constraints: Constraints, attempted: Attempted) -> float | None:
+    """Upper bound of the cost in USD; None = unknown, which a budget does not accept.
+
+    Raises:
+        ConstraintError: a budget is set and nothing bounds what this call may cost.
+    """
+    asked = attempted.request
+    if live.config.dialect == "local":
+        return None  # paid in seconds of the team's own device, not billed
+    if asked.form == "count":
+        return 0.0  # no provider charges for counting
+    tokens = asked.sampling.max_tokens or (live.model.max_output_tokens if live.model else None)
+    if asked.form == "embedding":
+        tokens = 0
+    price = live.price.bound
+    if price is not None and tokens is not None:
+        written = msgspec.structs.replace(asked, native=None)
+        size = len(attempted.raw.raw if attempted.raw is not None else msgspec.json.encode(written))
+        return bound_usd(price, size, tokens * (asked.sampling.n or 1))
+    budget = constraints.usd_per_month
+    if budget is not None and constraints.unknown_price == "refuse" and live.config.dialect != "scripted":
+        missing = "price" if price is None else "max_tokens"
+        raise ConstraintError(
+            f"{live.name}: a budget of {budget:g} USD is set and the {missing} of this call is not known; "
+            f"give the deployment a price_usd_per_mtok and a max_tokens, or set constraints.unknown_price"
+        )
+    return None
+
+
+def charge(
+    live: LiveDeployment,
+    form: Form,
+    meter: Meter,
+    *,
+    outcome: str,
+    error: AssayError | None,
+    usage: Usage | None,
+    reserved_usd: float | None,
+) -> tuple[float | None, CostBasis]:
+    """What an attempt cost, and how that is known.
+
+    Args:
+        live: whom it asked.
+        form: of the request.
+        meter: what it measured.
+        outcome: of the settlement.
+        error: that ended it.
+        usage: as the host reported it.
+        reserved_usd: its bound; a host that reports more than can be is charged at it.
+    """
+    price = live.price.price
+    if outcome == "cached":
+        return 0.0, "none"
+    if live.config.dialect == "local":
+        usd = engine_cost_usd(meter.engine_s, live.config.usd_per_hour)
+        return (usd, "measured") if usd is not None else (None, "unknown")
+    if form == "count":
+        return 0.0, "none"
+    if form == "embedding" and usage is not None:
+        usage = msgspec.structs.replace(usage, output=0)
+    answered_with_error = isinstance(error, ProviderError) and error.status is not None
+    if meter.sent_bytes == 0 or answered_with_error:
+        return 0.0, "none"
+    if price is not None and usage is not None and outcome == "ok":
+        usd = cost_usd(price, usage)
+        if usd is not None and (reserved_usd is None or usd <= reserved_usd):
+            return usd, "measured"
+    return (reserved_usd, "bound") if reserved_usd is not None else (None, "unknown")
