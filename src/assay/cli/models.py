@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @config_option
 @json_option
-@click.option("--hosts", is_flag=True, help="List the providers and servers that a deployment's `host` may name.")
+@click.option(
+    "--hosts",
+    is_flag=True,
+    help="List the providers and servers that a deployment's `host` may name; --json has every quirk and source.",
+)
 @click.pass_context
 def command(ctx: click.Context, config: str | None, as_json: bool, hosts: bool) -> None:
     """List the models of the catalogue, with licence, size, context and price.
@@ -68,15 +73,21 @@ def _list_hosts(catalog: Catalog, as_json: bool) -> None:
             ", ".join((row["dialect"], *row["dialects"])),
             f"{row['api_key_env']} ({'set' if row['key_set'] else 'not set'})" if row["api_key_env"] else "-",
             "own" if row["self_hosted"] else "rented",
-            ", ".join(sorted({*row["quirks"], *row["quirks"].get("capabilities", ())} - {"capabilities"})) or "-",
+            _few([*(set(row["quirks"]) - {"capabilities"}), *row["quirks"].get("capabilities", ())]),
             row["as_of"] or "-",
-            ", ".join(row["unverified"]) or "-",
+            _few(row["unverified"]),
             row["base_url"] or "-",
         )
         for row in rows
     ]
     notes = [f"{row['host']}: {row['note']}" for row in rows if row["note"]]
     emit(rows, as_json, "\n".join((*table(head, cells), "", *notes)))
+
+
+def _few(names: Collection[str]) -> str:
+    """Two names and how many more there are; JSON has them all."""
+    more = f" +{len(names) - 2}" if len(names) > 2 else ""
+    return ", ".join(sorted(names)[:2]) + more or "-"
 
 
 def _price(given: float | None, taken: float | None) -> str:
