@@ -175,7 +175,9 @@ _deltas = st.one_of(
         OpaqueDelta, data=st.fixed_dictionaries({"type": st.just("reasoning.encrypted"), "data": words}), choice=_choice
     ),
     st.builds(RefusalDelta, text=words, choice=_choice),
-    st.builds(Annotation, data=st.fixed_dictionaries({"type": st.just("file_citation"), "file_id": words}), choice=_choice),
+    st.builds(
+        Annotation, data=st.fixed_dictionaries({"type": st.just("file_citation"), "file_id": words}), choice=_choice
+    ),
     st.builds(Logprobs, data=st.fixed_dictionaries({"content": st.lists(extras, max_size=2)}), choice=_choice),
     st.builds(ContentDelta, part=unknowns, choice=_choice),
 )
