@@ -94,9 +94,9 @@ class Anthropic:
         """A new encoder for one streamed answer."""
         return MessageEncoder(request)
 
-    def write_error(self, error: AssayError) -> WireError:
+    def write_error(self, error: AssayError, request_id: str | None = None) -> WireError:
         """An error object; never internals, never a key."""
-        return anthropic_errors.write_error(error)
+        return anthropic_errors.write_error(error, request_id)
 
 
 class AnthropicCount:
@@ -122,6 +122,6 @@ class AnthropicCount:
         """There is none; raises `RequestError`."""
         raise RequestError("stream: a count of tokens is not streamed", field="stream")
 
-    def write_error(self, error: AssayError) -> WireError:
+    def write_error(self, error: AssayError, request_id: str | None = None) -> WireError:
         """An error object; never internals, never a key."""
-        return anthropic_errors.write_error(error)
+        return anthropic_errors.write_error(error, request_id)

@@ -8,7 +8,7 @@ import msgspec
 
 from assay.dialects.dialect import WireError
 from assay.dialects.told import Told, told, told_failed
-from assay.errors import AssayError, ProviderError
+from assay.errors import AssayError
 from assay.types import Failed
 
 __all__ = ["failed_wire", "write_error"]
@@ -29,11 +29,10 @@ _TYPES = {
 _KNOWN = {*_TYPES.values(), _INVALID, "api_error"}
 
 
-def write_error(error: AssayError) -> WireError:
+def write_error(error: AssayError, request_id: str | None = None) -> WireError:
     """An error for a client; a key or something internal is never shown."""
     said = told(error)
     status = _OVERLOADED if said.code == "overloaded" else said.status
-    request_id = error.request_id if isinstance(error, ProviderError) else None
     body = {"type": "error", "error": _error_object(said), "request_id": request_id}
     return WireError(status, {"content-type": "application/json", **said.headers}, msgspec.json.encode(body))
 

@@ -97,8 +97,13 @@ class Inbound(Protocol):
         """A new encoder for one streamed answer."""
         ...
 
-    def write_error(self, error: AssayError) -> WireError:
-        """An error for a client of this format: never a stack trace, never a key."""
+    def write_error(self, error: AssayError, request_id: str | None = None) -> WireError:
+        """An error for a client of this format: never a stack trace, never a key.
+
+        Args:
+            error: what went wrong.
+            request_id: the id of the request, for formats that name it in the body.
+        """
         ...
 
 

@@ -72,7 +72,7 @@ class Embeddings:
         """A whole answer at the end: vectors are not streamed."""
         return _Whole(self, request)
 
-    def write_error(self, error: AssayError) -> WireError:
+    def write_error(self, error: AssayError, request_id: str | None = None) -> WireError:
         """An error object; never internals, never a key."""
         return openai_errors.write_error(error)
 

@@ -90,6 +90,6 @@ class OpenAIChat:
         """A new encoder for one streamed answer."""
         return chat_writer.ChatEncoder(request)
 
-    def write_error(self, error: AssayError) -> WireError:
+    def write_error(self, error: AssayError, request_id: str | None = None) -> WireError:
         """An error object; never internals, never a key."""
         return openai_errors.write_error(error)

@@ -77,6 +77,6 @@ class Responses:
         """A new encoder for one streamed answer."""
         return responses_writer.ResponsesEncoder(request)
 
-    def write_error(self, error: AssayError) -> WireError:
+    def write_error(self, error: AssayError, request_id: str | None = None) -> WireError:
         """An error object; never internals, never a key."""
         return openai_errors.write_error(error)

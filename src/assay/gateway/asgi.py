@@ -135,8 +135,8 @@ class Gateway:
     async def _error(self, visit: Visit, send: Send, error: AssayError) -> None:
         """Tell an error in the format that the client speaks, as far as that is known."""
         dialect = visit.dialect or self._likely(visit)
-        wire = dialect.write_error(error)
         trace = visit.trace
+        wire = dialect.write_error(error, trace.request_id)
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in wire.headers.items()]
         headers.append((dialect.request_id_header.encode(), trace.request_id.encode()))
         headers += answer_headers(trace, complete=bool(trace.records))

@@ -65,10 +65,15 @@ def test_each_error_has_a_status_and_a_type_of_the_format(error: AssayError, sta
 
 
 def test_a_wait_survives() -> None:
-    """Trap 20: both forms of retry-after, rounded up; the provider's id of the request too."""
-    wire, body = told(RateLimited("slow", retry_after_s=1.2, request_id="req_1"))
+    """Trap 20: both forms of retry-after, rounded up."""
+    wire, _ = told(RateLimited("slow", retry_after_s=1.2))
     assert (wire.headers["retry-after"], wire.headers["retry-after-ms"]) == ("2", "1200")
-    assert body["request_id"] == "req_1"
+
+
+def test_the_request_is_named_by_the_id_that_the_ledger_has() -> None:
+    """The body says what the header says: our id, not that of a provider whom the client cannot ask."""
+    wire = Anthropic().write_error(RateLimited("slow", request_id="theirs"), "ours")
+    assert json.loads(wire.body)["request_id"] == "ours"
 
 
 def test_nothing_internal_is_told() -> None:
