@@ -9,6 +9,7 @@ from typing import Any
 
 from assay.dialects.citations import to_responses
 from assay.dialects.fields import merge
+from assay.dialects.responses_custom import unwrap
 from assay.dialects.responses_marks import Mark
 from assay.dialects.responses_reasoning import write_blobs
 
@@ -241,12 +242,21 @@ class ReasoningItem(Item):
 
 
 class CallItem(Item):
-    """A call of a function, or of a tool that takes free text."""
+    """A call of a function, or of a tool that takes free text.
 
-    def __init__(self, place: int, wire: dict[str, Any], *, custom: bool) -> None:
+    Args:
+        place: in the output.
+        wire: the item as it begins.
+        wrapped: what comes are the arguments of the function that stands for a tool of free text, which can only be
+            told when they are whole.
+    """
+
+    def __init__(self, place: int, wire: dict[str, Any], *, wrapped: bool = False) -> None:
         super().__init__(place, wire)
+        custom = wire["type"] == "custom_tool_call"
         self._key = "input" if custom else "arguments"
         self._kind = "custom_tool_call_input" if custom else "function_call_arguments"
+        self._wrapped = wrapped
         self._pieces: list[str] = []
 
     def grow(self, delta: str) -> list[Event]:
@@ -254,10 +264,14 @@ class CallItem(Item):
         if not delta:
             return []
         self._pieces.append(delta)
-        return [self._event(f"{self._kind}.delta", delta=delta)]
+        return [] if self._wrapped else [self._event(f"{self._kind}.delta", delta=delta)]
 
     def _end(self, *, complete: bool) -> list[Event]:
         text = "".join(self._pieces)
+        events: list[Event] = []
+        if self._wrapped:
+            text = unwrap(text)
+            events.append(self._event(f"{self._kind}.delta", delta=text))
         self.wire[self._key] = text
         self.wire["status"] = "completed" if complete else "incomplete"
-        return [self._event(f"{self._kind}.done", **{self._key: text})]
+        return [*events, self._event(f"{self._kind}.done", **{self._key: text})]

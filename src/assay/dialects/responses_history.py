@@ -10,6 +10,7 @@ from assay.dialects.capability import Fit
 from assay.dialects.fields import merge
 from assay.dialects.opaque import RESPONSES, call_signature, made_by, secret
 from assay.dialects.responses_content import NAME, write_part
+from assay.dialects.responses_custom import WRAPPED, unwrap
 from assay.dialects.responses_items import LIST
 from assay.dialects.responses_marks import ITEM, Group, Mark, family, grouped, marks_of
 from assay.dialects.responses_reasoning import is_foreign_id
@@ -112,7 +113,8 @@ class History:
             self._nameless += 1
             ident = self._last_nameless
         kind, key = ("custom_tool_call", "input") if call.id in self._custom else ("function_call", "arguments")
-        wire = {"type": kind, "call_id": ident, "name": call.name, key: call.arguments}
+        said = unwrap(call.arguments) if WRAPPED in call.extra else call.arguments
+        wire = {"type": kind, "call_id": ident, "name": call.name, key: said}
         return merge(wire, call.extra.get(ITEM) or {})
 
     @property

@@ -13,6 +13,7 @@ import msgspec
 
 from assay.dialects.fields import MARK, Fields
 from assay.dialects.responses_content import NAME, read_content
+from assay.dialects.responses_custom import WRAPPED, wrap
 from assay.dialects.responses_marks import CUSTOM, ITEM, ITEMS, Mark, reasoning_mark
 from assay.dialects.responses_reasoning import read_reasoning
 from assay.types import Document, Image, Message, Part, Role, Text, ToolCall, ToolResult, Unknown
@@ -119,7 +120,9 @@ def _read_reasoning(fields: Fields) -> _Read:
 def _read_call(fields: Fields, key: str) -> _Read:
     fields.take("type")
     ident, name, text = fields.need_text("call_id"), fields.need_text("name"), fields.need_text(key)
-    extra: dict[str, Any] = {"type": CUSTOM} if key == "input" else {}
+    extra: dict[str, Any] = {}
+    if key == "input":
+        text, extra = wrap(text), {"type": CUSTOM, WRAPPED: True}
     signature = fields.take("extra_content")
     if signature is not None:
         extra["extra_content"] = signature

@@ -50,9 +50,14 @@ class _Place(NamedTuple):
 
 
 class Output:
-    """Takes events one by one."""
+    """Takes events one by one.
 
-    def __init__(self) -> None:
+    Args:
+        free_text: names of the client's tools that take free text: see `responses_custom`.
+    """
+
+    def __init__(self, free_text: frozenset[str] = frozenset()) -> None:
+        self._free_text = free_text
         self.native_parts: list[dict[str, Any]] = []
         self._items: list[Item] = []
         self._calls: dict[int, CallItem] = {}
@@ -184,7 +189,9 @@ class Output:
             known.wire["name"] += event.name or ""
             return known.grow(event.arguments)
         events, _ = self._begin("call")
-        custom = event.extra.get("type") == CUSTOM
+        native = event.extra.get("type") == CUSTOM
+        wrapped = not native and event.name in self._free_text
+        custom = native or wrapped
         wire: dict[str, Any] = {
             "type": "custom_tool_call" if custom else "function_call",
             "id": self._id("ctc" if custom else "fc"),
@@ -193,7 +200,7 @@ class Output:
             "input" if custom else "arguments": "",
             "status": "in_progress",
         }
-        item = self._calls[event.index] = CallItem(len(self._items), wire | _call_fields(event), custom=custom)
+        item = self._calls[event.index] = CallItem(len(self._items), wire | _call_fields(event), wrapped=wrapped)
         return events + self._add(item) + item.grow(event.arguments)
 
     def _part(self, event: ContentDelta) -> list[Told]:

@@ -257,7 +257,7 @@ def _put_tools(body: dict[str, Any], request: Request, fit: Fit, *, own: bool) -
     if request.tools:
         body["tools"] = [write_tool(tool, f"tools[{n}]", fit, own=own) for n, tool in enumerate(request.tools)]
     if request.tool_choice is not None:
-        custom = frozenset(tool.name for tool in request.tools if (tool.native or {}).get("type") == CUSTOM)
+        custom = frozenset(wire["name"] for wire in body.get("tools", ()) if wire.get("type") == CUSTOM)
         choice = write_choice(request.tool_choice, custom, fit)
         if choice is not None:
             body["tool_choice"] = choice

@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.dialects.capability import Fit
 from assay.dialects.fields import Fields, merge
+from assay.dialects.responses_custom import FREE_TEXT, read_custom
 from assay.types import OutputFormat, Tool, ToolChoice
 
 __all__ = ["choice_wire", "format_wire", "read_choice", "read_format", "read_tool", "tool_wire", "write_choice",
@@ -29,6 +30,8 @@ def read_tool(value: object, path: str) -> Tool:
     """
     fields = Fields(value, path)
     kind = fields.need_text("type")
+    if kind == "custom":
+        return read_custom(fields)
     if kind != "function":
         name = fields.peek("name")
         return Tool(name=name if isinstance(name, str) else kind, native={"type": kind, **fields.rest()})
@@ -128,8 +131,9 @@ def write_tool(tool: Tool, path: str, fit: Fit, *, own: bool) -> dict[str, Any]:
 
 def tool_wire(tool: Tool) -> dict[str, Any]:
     """A tool as it was read."""
-    if tool.native is not None:
-        return tool.native
+    raw = tool.extra.get(FREE_TEXT, tool.native)
+    if isinstance(raw, dict):
+        return raw
     said = {"description": tool.description, "parameters": tool.parameters, "strict": tool.strict}
     wire = {"type": "function", "name": tool.name} | {key: value for key, value in said.items() if value is not None}
     return merge(wire, tool.extra)

@@ -17,6 +17,7 @@ import msgspec
 
 from assay.dialects.fields import merge, unmarked
 from assay.dialects.responses_answer import RESPONSE
+from assay.dialects.responses_custom import free_text_names
 from assay.dialects.responses_items import INSTRUCTIONS
 from assay.dialects.responses_output import Output
 from assay.dialects.responses_tools import choice_wire, format_wire, tool_wire
@@ -72,7 +73,7 @@ class _Answer:
     """What is known of an answer so far."""
 
     def __init__(self, request: Request) -> None:
-        self.output = Output()
+        self.output = Output(free_text_names(request.tools))
         self.finish: Finish | None = None
         self.error: dict[str, Any] | None = None
         self._request = request

@@ -9,10 +9,13 @@ from assay.dialects.dialect import WireRequest
 from assay.dialects.opaque import ANTHROPIC, RESPONSES, encrypted, signed, with_call_signature
 from assay.dialects.openai_chat import OpenAIChat
 from assay.dialects.responses import Responses
+from assay.dialects.sse import Parser
+from assay.dialects.unfold import events_of
 from assay.errors import RequestError
 from assay.types import (
     Audio,
     Document,
+    Finish,
     Image,
     Message,
     OutputFormat,
@@ -20,6 +23,7 @@ from assay.types import (
     Reasoning,
     Refusal,
     Request,
+    Response,
     Sampling,
     Text,
     Tool,
@@ -313,3 +317,48 @@ def test_a_stream_is_asked_for_without_options() -> None:
     wire = RESPONSES_DIALECT.write_request(request, model="m", stream=True, quirks={})
     assert body(wire)["stream"] is True
     assert "stream_options" not in body(wire)
+
+
+PATCH = {"type": "custom", "name": "patch", "description": "Edits files.",
+         "format": {"type": "grammar", "syntax": "lark", "definition": "start: x"}}  # fmt: skip
+PATCHED = [
+    {"role": "user", "content": "hi"},
+    {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "patch", "input": 'a "b"\n'},
+    {"type": "custom_tool_call_output", "call_id": "c", "output": "done"},
+]
+
+
+def test_a_tool_of_free_text_is_a_function_elsewhere() -> None:
+    """Coding tools offer such tools: for hosts of other formats it is a function of one text, and noted."""
+    body_ = {"model": "r", "input": PATCHED, "tools": [PATCH], "tool_choice": {"type": "custom", "name": "patch"}}
+    request = RESPONSES_DIALECT.read_request(json.dumps(body_).encode())
+    wire = OpenAIChat().write_request(request, model="m", stream=False, quirks={})
+    told = json.loads(wire.body)
+    function = told["tools"][0]["function"]
+    assert (told["tools"][0]["type"], list(function["parameters"]["properties"])) == ("function", ["input"])
+    assert function["description"].startswith("Edits files.")
+    assert "start: x" in function["description"]
+    assert told["tool_choice"] == {"type": "function", "function": {"name": "patch"}}
+    arguments = told["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(arguments) == {"input": 'a "b"\n'}
+    assert told["messages"][2]["content"] == "done"
+    assert "tools.custom" in wire.emulated
+    own = RESPONSES_DIALECT.write_request(request, model="m", stream=False, quirks={})
+    assert json.loads(own.body) == body_ | {"model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "want"), [('{"input":"a\\nb"}', "a\nb"), ("a\nb", "a\nb"), ('{"x":1}', '{"x":1}')]
+)
+def test_the_functions_call_is_the_tools_call_for_the_client(arguments: str, want: str) -> None:
+    """The client sees the tool that it offered, in stream and whole answer; odd arguments are the text."""
+    request = RESPONSES_DIALECT.read_request(json.dumps({"model": "r", "input": "x", "tools": [PATCH]}).encode())
+    call = ToolCall(id="c", name="patch", arguments=arguments)
+    answered = Response(parts=(call,), finish=Finish(kind="tool_calls"))
+    whole = json.loads(RESPONSES_DIALECT.write_response(answered, request))["output"][0]
+    assert (whole["type"], whole["input"], whole["call_id"]) == ("custom_tool_call", want, "c")
+    encoder = RESPONSES_DIALECT.encoder(request)
+    data = b"".join(encoder.encode(event) for event in events_of(answered)) + encoder.close()
+    told = [json.loads(event.data) for event in Parser().feed(data)]
+    assert [one["delta"] for one in told if one["type"] == "response.custom_tool_call_input.delta"] == [want]
+    assert told[-1]["response"]["output"][0]["input"] == want
