@@ -88,7 +88,7 @@ class Breaker:
         else:
             wait_s = wait_s if wait_s > 0 else PROBE_S
             error = Overloaded(
-                f"left alone after {len(self._faults)} faults in a row, for {wait_s:.1f} s more; last: {self._reason}",
+                f"left alone for {wait_s:.1f} s: {len(self._faults)} in a row failed, the last with {self._reason}",
                 retry_after_s=wait_s,
             )
             error.retryable = False

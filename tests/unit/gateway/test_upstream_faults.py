@@ -310,6 +310,22 @@ class TestMany:
         assert seen.headers["x-assay-reason"] == "the only choice; retry 1 after RateLimited (429)"
         assert len(host.received) == 2
 
+    async def test_who_is_left_alone_is_told_with_its_time(self, make_spine: MakeSpine) -> None:
+        """An open breaker: clients of every format get an overload with retry-after, at once and without a call."""
+        async with FaultyHost(Answer(status=500)) as host:
+            spine = make_spine(toml(host.url).replace("failures = 1000", "failures = 1, open_s = 30"))
+            async with gateway(spine) as url:
+                await CHAT.ask(url, stream=False)
+                for client in CLIENTS:
+                    for stream in (False, True):
+                        seen = await client.ask(url, stream=stream)
+                        assert seen.status in (503, 529)
+                        assert 25 <= int(seen.headers["retry-after"]) <= 30
+                        assert seen.headers["x-assay-tried"] == "up=Overloaded (left alone)"
+                        assert seen.error is not None
+                        assert "1 in a row failed, the last with ProviderFault (500)" in seen.error[1]
+            assert len(host.received) == 1
+
     async def test_nothing_is_repeated_after_the_first_piece(self, make_spine: MakeSpine) -> None:
         """A cut stream is told as such, whatever retries and fallbacks there are."""
         cut = Answer(events=chunks(), stop=3, how="close")

@@ -228,7 +228,7 @@ class TestCalls:
         assert trace.answering.why == "fallback: h0 failed with Overloaded (left alone)"
         row = rows(ledger.path)[-2]
         assert (row["deployment"], row["outcome"], row["sent_bytes"], row["cost_basis"]) == ("h0", "error", 0, "none")
-        assert "left alone after 2 faults in a row" in row["message"]
+        assert "2 in a row failed, the last with ProviderFault (500)" in row["message"]
         assert spine.health()["h0"].state == "open"
         assert spine.health()["h1"] == ("closed", 0, "", None)
 
