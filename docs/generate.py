@@ -1,10 +1,10 @@
-"""Writes the pages of docs/ that repeat the code: config.md, cli.md, ledger.md, errors.md.
+"""Writes the pages of docs/ that repeat the code: config.md, cli.md, ledger.md, errors.md, dialects.md.
 
     python docs/generate.py            write them
     python docs/generate.py --check    exit with 1 and name the pages that are stale; write nothing
 
-Nothing here is written by hand: a page says what the schema's docstrings, the commands' help, `schema.sql` and the
-error tree say.
+Nothing here is written by hand: a page says what the schema's docstrings, the commands' help, `schema.sql`, the
+error tree and the formats' tables say.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import click
 import msgspec
 
-from assay import errors
+from assay import errors, plugins
 from assay.cli.main import assay
 from assay.config.schema import Config
 from assay.config.table import Section
+from assay.dialects.capability import FEATURES, HINTS
 
 FOLDER = Path(__file__).parent
 _NOTICE = "<!-- written by docs/generate.py; change the code, then `make docs` -->\n\n"
@@ -238,11 +239,48 @@ def error_classes() -> list[type[errors.AssayError]]:
     return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AssayError)]
 
 
+def dialects_page() -> str:
+    """docs/dialects.md: what each upstream format can be told, and the quirks of its hosts."""
+    formats = {name: kind for name in plugins.names("assay.dialects") if hasattr(kind := _format(name), "capabilities")}
+    rows = [
+        f"| `{feature}` | {meaning} | {' | '.join(_verdict(kind, feature) for kind in formats.values())} |"
+        for feature, meaning in FEATURES.items()
+    ]
+    parts = [
+        "# What each upstream can be told\n\n",
+        _NOTICE,
+        "A feature of a request is kept, **emulated** or **rejected**, and never silently dropped. What is emulated or "
+        "left out is told in the header `x-assay-emulated` and in the ledger; a rejection names the field. A host's "
+        'quirks correct the table: `quirks.capabilities = { json_schema = "reject" }`, `quirks.ignore = ["seed"]`. '
+        "Some rules depend on the model's name; the reasons below say so.\n\n",
+        f"Left out for another format, and told: {', '.join(f'`{hint}`' for hint in sorted(HINTS))}.\n\n",
+        f"| feature | what it is | {' | '.join(f'`{name}`' for name in formats)} |\n|---|---|{'---|' * len(formats)}\n",
+        "\n".join(rows) + "\n",
+    ]
+    for name, kind in formats.items():
+        reasons = [
+            f"- `{feature}`, {rule.verdict}: {rule.why}" for feature, rule in kind.capabilities.items() if rule.why
+        ]
+        text = inspect.cleandoc(sys.modules[kind.__module__].__doc__ or "")
+        parts.append(f"\n## {name}\n\n{text}\n\n" + "\n".join(reasons) + "\n")
+    return "".join(parts)
+
+
+def _format(name: str) -> Any:
+    return plugins.load("assay.dialects", name)
+
+
+def _verdict(kind: Any, feature: str) -> str:
+    verdict = kind.capabilities[feature].verdict if feature in kind.capabilities else "keep"
+    return {"keep": "kept", "emulate": "**emulated**", "reject": "**rejected**"}[verdict]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "config.md": config_page,
     "cli.md": cli_page,
     "ledger.md": ledger_page,
     "errors.md": errors_page,
+    "dialects.md": dialects_page,
 }
 
 

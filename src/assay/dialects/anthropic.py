@@ -30,6 +30,7 @@ from assay.dialects import (
 from assay.dialects.anthropic_blocks import DIALECT
 from assay.dialects.anthropic_encoder import MessageEncoder
 from assay.dialects.anthropic_request import COUNT
+from assay.dialects.capability import Rule
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.dialects.fields import HEADERS
@@ -52,6 +53,7 @@ class Anthropic:
     carried_headers: ClassVar[tuple[str, ...]] = _CARRIED
     request_id_header: ClassVar[str] = "request-id"
     takes_raw: ClassVar[frozenset[str]] = frozenset({DIALECT, COUNT})
+    capabilities: ClassVar[Mapping[str, Rule]] = anthropic_upstream.CAPABILITIES
 
     def auth(self, key: str) -> dict[str, str]:
         """The key in `x-api-key`."""

@@ -44,6 +44,16 @@ _NAME = "completions"
 _PROMPT = MARK + "prompt"
 
 
+CAPABILITIES: dict[str, Rule] = {
+    "tools": Rule("reject", "a plain completion calls no tools"),
+    "json": Rule("reject", "a plain completion has no output format"),
+    "json_schema": Rule("reject", "a plain completion has no output format"),
+    "grammar": Rule("reject", "a plain completion has no output format"),
+    "reasoning_effort": Rule("reject", "a plain completion does not think"),
+    "top_k": Rule("reject", "OpenAI's format has no top_k; hosts that take it say so in their quirks"),
+}
+
+
 class Completions:
     """Plain completions, both directions; the methods are described in `dialect.Dialect`."""
 
@@ -52,6 +62,7 @@ class Completions:
     carried_headers: ClassVar[tuple[str, ...]] = ()
     request_id_header: ClassVar[str] = "x-request-id"
     takes_raw: ClassVar[frozenset[str]] = frozenset({_NAME})
+    capabilities: ClassVar[Mapping[str, Rule]] = CAPABILITIES
 
     def auth(self, key: str) -> dict[str, str]:
         """A bearer token."""
@@ -152,14 +163,6 @@ def _read_prompt(fields: Fields, notes: dict[str, Any]) -> str | None:
     return None
 
 
-CAPABILITIES: dict[str, Rule] = {
-    "tools": Rule("reject", "a plain completion calls no tools"),
-    "json": Rule("reject", "a plain completion has no output format"),
-    "json_schema": Rule("reject", "a plain completion has no output format"),
-    "grammar": Rule("reject", "a plain completion has no output format"),
-    "reasoning_effort": Rule("reject", "a plain completion does not think"),
-    "top_k": Rule("reject", "OpenAI's format has no top_k; hosts that take it say so in their quirks"),
-}
 """What the format itself cannot be told."""
 _FORMS = {
     "chat": ("messages", "a chat"), "embedding": ("input", "an embedding"), "count": ("messages", "a count of tokens"),

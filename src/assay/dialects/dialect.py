@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+from assay.dialects.capability import Rule
 from assay.errors import AssayError, ProviderError
 from assay.types import Event, Native, Request, Response
 
@@ -113,6 +114,8 @@ class Outbound(Protocol):
     name: ClassVar[str]
     takes_raw: ClassVar[frozenset[str]]
     """Names of the inbound formats whose bytes such an upstream takes as they are, but for the model's name."""
+    capabilities: ClassVar[Mapping[str, Rule]]
+    """What becomes of each feature that is not simply kept; a host's quirks may correct it."""
 
     def auth(self, key: str) -> dict[str, str]:
         """The header that carries a key."""

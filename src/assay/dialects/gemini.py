@@ -23,7 +23,7 @@ from urllib.parse import quote
 import msgspec
 
 from assay.dialects import gemini_answer, gemini_errors, gemini_request
-from assay.dialects.capability import Fit
+from assay.dialects.capability import Fit, Rule
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, WireRequest
 from assay.dialects.gemini_candidate import NAME
@@ -41,6 +41,7 @@ class Gemini:
 
     name: ClassVar[str] = NAME
     takes_raw: ClassVar[frozenset[str]] = frozenset()
+    capabilities: ClassVar[Mapping[str, Rule]] = gemini_request.CAPABILITIES
 
     def auth(self, key: str) -> dict[str, str]:
         """Google's own header for keys."""

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from assay.dialects import chat_answer, chat_request, chat_writer, embeddings, openai_errors, splice
+from assay.dialects.capability import Rule
 from assay.dialects.chat_parts import DIALECT
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
@@ -43,6 +44,7 @@ class OpenAIChat:
     carried_headers: ClassVar[tuple[str, ...]] = ()
     request_id_header: ClassVar[str] = "x-request-id"
     takes_raw: ClassVar[frozenset[str]] = frozenset({DIALECT, embeddings.NAME})
+    capabilities: ClassVar[Mapping[str, Rule]] = chat_request.CAPABILITIES
 
     def auth(self, key: str) -> dict[str, str]:
         """A bearer token."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from assay.dialects import openai_errors, responses_answer, responses_request, responses_writer, splice
-from assay.dialects.capability import Fit
+from assay.dialects.capability import Fit, Rule
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.dialects.responses_content import NAME
@@ -37,6 +37,7 @@ class Responses:
     carried_headers: ClassVar[tuple[str, ...]] = ("openai-beta",)
     request_id_header: ClassVar[str] = "x-request-id"
     takes_raw: ClassVar[frozenset[str]] = frozenset({NAME})
+    capabilities: ClassVar[Mapping[str, Rule]] = responses_request.CAPABILITIES
 
     def auth(self, key: str) -> dict[str, str]:
         """A bearer token."""
