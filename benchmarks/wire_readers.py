@@ -52,14 +52,15 @@ def harness_readers(harness: Path) -> Readers:
 def _alike(read: Callable[[Asked], Asked]) -> Callable[[Asked], Asked]:
     """The reader, with ways of saying the same made one.
 
-    These are Mistral's `any`, a choice among several tools (the first one, as the harness reads Gemini's), and
-    arguments that are `null`.
+    These are Mistral's `any`, a choice among several tools (the first one, as the harness reads Gemini's), arguments
+    that are `null`, and a `top_p` of 1, which says nothing.
     """
 
     def alike(body: Asked) -> Asked:
         asked = read(body)
         allowed = _allowed(body.get("tool_choice"))
         asked["choice"] = "required" if asked["choice"] == "any" else allowed or asked["choice"]
+        asked["top_p"] = None if asked["top_p"] == 1 else asked["top_p"]
         asked["calls"] = [(name, arguments or {}) for name, arguments in asked["calls"]]
         return asked
 
