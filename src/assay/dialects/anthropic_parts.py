@@ -100,11 +100,11 @@ class Writer:
 
     def _result(self, result: ToolResult, path: str) -> dict[str, Any]:
         wire: dict[str, Any] = {"type": "tool_result", "tool_use_id": self._links.result(result)}
-        if any(not isinstance(part, Text) for part in result.parts) and not self._fit.takes("tool_result.media", path):
-            raise self._fit.reject(path, "a tool's answer is text here")
+        texts = [part for part in result.parts if isinstance(part, Text)]
+        shown = len(texts) == len(result.parts) or self._fit.takes("tool_result.media", path)
         inner = [
             block
-            for number, part in enumerate(result.parts)
+            for number, part in enumerate(result.parts if shown else texts)
             for block in self.blocks(part, f"{path}.content[{number}]")
         ]
         if result.extra.get(CONTENT) != "parts" and is_plain(list(result.parts)):

@@ -272,6 +272,15 @@ def test_a_cut_stream_is_no_answer() -> None:
         decoder.close()
 
 
+def test_a_block_that_the_end_finds_broken_is_an_error() -> None:
+    """A host that marks the end without a reason, in the middle of a tool's input, has sent no answer."""
+    begun = {"type": "content_block_start", "index": 0, "content_block": SEARCH}
+    decoder = UPSTREAM.decoder()
+    decoder.feed(sse(start(), begun, delta(0, "input_json_delta", partial_json="{")) + b"data: [DONE]\n\n")
+    with pytest.raises(MalformedReply, match="a block that the stream ended in"):
+        decoder.close()
+
+
 def test_an_error_inside_a_stream_ends_it() -> None:
     """Trap 20: an error event under status 200 is typed as the error is; what came before it stays."""
     piece = block(0, {"type": "text", "text": "a"})

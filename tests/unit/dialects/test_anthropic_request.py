@@ -280,6 +280,23 @@ def test_bytes_pass_with_the_model_exchanged() -> None:
             "messages[0].content[0]",
         ),
         (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {
+                                "type": "tool_result",
+                                "tool_use_id": "i",
+                                "content": [{"type": "thinking", "thinking": "t"}],
+                            }
+                        ],
+                    }
+                ]
+            },
+            "messages[0].content[0].content",
+        ),
+        (
             {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "base64"}}]}]},
             "messages[0].content[0].source.data",
         ),

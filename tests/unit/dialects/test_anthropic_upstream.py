@@ -102,6 +102,35 @@ def test_an_error_and_an_image_of_a_tool_survive() -> None:
     assert block["content"][1]["source"]["media_type"] == "image/jpeg"
 
 
+def test_the_operator_may_have_features_left_out() -> None:
+    """A host without eyes: images are left out and noted, a tool's too; what has no words is refused."""
+    image = Image(url="https://x/a.png")
+    request = Request(
+        messages=(
+            Message(role="user", parts=(Text(text="a"), image)),
+            Message(role="tool", parts=(ToolResult(call_id="a", parts=(Text(text="b"), image)),)),
+        ),
+        origin="openai",
+        sampling=Sampling(max_tokens=9, seed=1),
+    )
+    written = wire(request, capabilities=dict.fromkeys(("image.url", "tool_result.media"), "emulate"))
+    (turn,) = json.loads(written.body)["messages"]
+    assert [block["type"] for block in turn["content"]] == ["tool_result", "text"]
+    assert turn["content"][0]["content"] == [{"type": "text", "text": "b"}]
+    assert set(written.emulated) == {"image.url", "tool_result.media", "seed"}
+    assert json.loads(wire(request, capabilities={"seed": "keep"}).body)["seed"] == 1
+    with pytest.raises(RequestError, match="has no words for it"):
+        chat(quirks={"capabilities": {"grammar": "keep"}}, grammar="root ::= x")
+    with pytest.raises(RequestError, match="quirks: thinking must be one of"):
+        chat(quirks={"thinking": "deep"}, reasoning_effort="low")
+
+
+def test_a_system_message_holds_only_text() -> None:
+    """An image in it has no place: refused with its place."""
+    with pytest.raises(RequestError, match=r"messages\[0\]\.content\[0\]: a system message"):
+        turns(Message(role="system", parts=(Image(url="https://x"),)), Message.of("user", "q"))
+
+
 def test_neighbours_of_one_role_are_one_turn() -> None:
     """User and assistant take turns; each message stays a block of its own."""
     said = turns(*(Message.of(role, text) for role, text in (("user", "a"), ("user", "b"), ("assistant", "c"))))

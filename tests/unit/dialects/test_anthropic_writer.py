@@ -160,6 +160,7 @@ def test_parts_become_blocks() -> None:
         ToolCall(id="t2", name="f", arguments=""),
         Unknown(dialect="anthropic", raw=SEARCH),
         Image(data="AA==", media_type="image/png"),
+        Image(url="https://x/a.png"),
     ) == [
         {"type": "thinking", "thinking": "Hm.", "signature": "s1"},
         {"type": "redacted_thinking", "data": "b1"},
@@ -181,6 +182,7 @@ def test_parts_become_blocks() -> None:
         {"type": "tool_use", "id": "t2", "name": "f", "input": {}},
         SEARCH,
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
+        {"type": "image", "source": {"type": "url", "url": "https://x/a.png"}},
     ]
 
 
@@ -371,7 +373,9 @@ def test_a_failure_ends_the_stream() -> None:
 
 def test_raw_bytes_and_empty_pieces_write_nothing() -> None:
     """The events decoded from raw bytes follow; an empty text opens no block."""
-    assert message(Raw(data=b"x"), BEGIN, TextDelta(text=""), ReasoningDelta(text=""), end())["content"] == []
+    textless = OpaqueDelta(data={"type": "reasoning.text", "format": "x"})
+    assert message(Raw(data=b"x"), BEGIN, TextDelta(text=""), ReasoningDelta(text=""), textless, end())["content"] == []
+    assert whole(Response(parts=(Text(text=""), Reasoning())))["content"] == []
 
 
 def test_an_empty_answer_is_well_formed() -> None:
