@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.dialects.fields import MARK
 from assay.errors import RequestError
-from assay.types import Request
+from assay.types import Document, Request
 from benchmarks.wire_formats import inbound, is_spoken, outbound, upstream_of
 from benchmarks.wire_readers import Readers
 from benchmarks.wire_tally import Tally
@@ -94,7 +94,7 @@ class Requests:
             self._tally.excluded[f"request: {pair}: the harness cannot read it ({type(error).__name__})"] += 1
             return
         left_out = {field for feature in wire.emulated for field in _SAID_OTHERWISE.get(feature, ())}
-        if upstream == "gemini" and "document_in" in record["features"]:
+        if upstream == "gemini" and any(isinstance(part, Document) for one in request.messages for part in one.parts):
             left_out.add("images")  # the harness takes Gemini's files for images
         fields = {name: right for name, right in fields.items() if name not in left_out}
         self._tally.add(pair, record["id"], fields, emulated=wire.emulated)
