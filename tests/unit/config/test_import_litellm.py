@@ -126,15 +126,27 @@ def test_where_a_model_is_reached(parameters: str, keys: dict[str, object]) -> N
     assert {key: getattr(made.config.deployments["m"], key) for key in keys} == keys
 
 
-@pytest.mark.parametrize("value", ["os.environ/NOT_SET_HERE", "not an address", "http://[", "ftp://h", "${BASE}"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "os.environ/NOT_SET_HERE",
+        "not an address",
+        "http://[",
+        "ftp://h",
+        "${BASE}",
+        "http://u:pw@h/v1",
+        "http://h/v1?key=abc",
+        "sk-abcdef",
+    ],
+)
 def test_an_address_that_cannot_be_written_leads_nowhere(value: str) -> None:
     """Never to the provider's own host, which was not meant."""
-    made = imported(
-        "litellm", f"model_list: [{{model_name: m, litellm_params: {{model: groq/x, api_base: '{value}'}}}}]"
-    )
+    made = imported("litellm", one(f"model: groq/x, api_base: '{value}'"))
     base_url = made.config.deployments["m"].base_url
     assert base_url is not None
     assert ".invalid/" in base_url
+    assert "pw@" not in made.said
+    assert "abc" not in made.said
     assert list(made.left) == ["model_list[0].litellm_params.api_base"]
 
 

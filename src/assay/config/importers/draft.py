@@ -9,20 +9,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["NOWHERE", "Draft", "Leftover", "shown"]
+__all__ = ["NOWHERE", "Draft", "Leftover", "is_secret", "shown"]
 
 NOWHERE = "https://{}.invalid/v1"
 """The address of what could not be placed: it leads nowhere for certain, and so never to a host that was not meant."""
 
 _HIDDEN = "(not shown)"
 _LONGEST = 160
-_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|authorization|cookie|private", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth|cookie|private", re.IGNORECASE)
 _NAMED_BUT_PLAIN = re.compile(r"tokens|token_(limit|cost)|per_token|key_(env|location|name|alias)", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
-    r"\b(sk|pk|rk|gsk|xai|hf|ghp|gho|glpat|r8|nvapi|pplx|fw|csk|tgp|AKIA|AIza|eyJ)[-_.]?[\w\-]{8,}"
+    r"\b(sk|pk|rk|gsk|xai|hf|ghp|gho|glpat|r8|nvapi|pplx|fw|csk|tgp)[-_][\w\-]{6,}|\b(AKIA|AIza|eyJ)[\w\-.]{8,}"
     r"|\b(?=[\w\-+/]*\d)(?=[\w\-+/]*[A-Za-z])[A-Za-z0-9_\-+]{32,}"
 )
 _USERINFO = re.compile(r"://[^/@\s]+@")
+_QUERY = re.compile(r"([?&][^=&\s]+=)[^&\s]+")
 _REFERENCE = re.compile(r"^(os\.environ/|env::|\$\{?)[A-Za-z_]\w*\}?$")
 
 
@@ -151,6 +152,11 @@ def shown(path: str, value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Whether a value is, or looks like, a key: by its name or by its form."""
+    return _masked(name, value) != value
+
+
 def _masked(name: str, value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _masked(str(key), item) for key, item in value.items()}
@@ -160,4 +166,5 @@ def _masked(name: str, value: object) -> object:
         return value
     if _SECRET_NAME.search(name) and not _NAMED_BUT_PLAIN.search(name):
         return _HIDDEN
-    return _SECRET_VALUE.sub(_HIDDEN, _USERINFO.sub(f"://{_HIDDEN}@", value))
+    value = _QUERY.sub(rf"\1{_HIDDEN}", _USERINFO.sub(f"://{_HIDDEN}@", value))
+    return _SECRET_VALUE.sub(_HIDDEN, value)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from assay.config.importers.draft import NOWHERE, Draft
+from assay.config.importers.draft import NOWHERE, Draft, is_secret
 from assay.config.importers.hosts import LITELLM_HOSTS, maker_of, placed, through_litellm
 from assay.config.importers.settings import settings_of
 from assay.config.importers.source import Source
@@ -27,7 +27,6 @@ _NO_KEY = ("none", "empty", "not-needed")
 _PER_MINUTE = "assay has no limit per minute; concurrency limits the requests in flight"
 _FROM_ENVIRONMENT = ("aws_", "vertex_", "watsonx_", "azure_", "s3_")
 _ENVIRONMENT = "LiteLLM reads it from the environment, too: set it there"
-_SECRET_HEADER = ("auth", "key", "token", "secret", "cookie")
 _WRITTEN_OUT = "headers are written out, and a secret is not: use api_key_env and quirks.auth"
 _WHY = {
     "rpm": _PER_MINUTE, "tpm": _PER_MINUTE, "rpd": _PER_MINUTE, "tpd": _PER_MINUTE,
@@ -120,9 +119,8 @@ def _address(parameters: Source, draft: Draft) -> str | None:
         variable = _variable(parameters.peek(key))
         known = os.environ.get(variable, "").strip() if variable else ""
         if known:
-            parameters.take(key)
+            parameters.put(key, known)
             draft.note(f"{place}: the address that {variable} holds now was written")
-            return known
         if (address := parameters.address(key)) is not None:
             return address
     return None
@@ -150,7 +148,7 @@ def _headers(parameters: Source, draft: Draft) -> dict[str, str]:
         table = parameters.table(key)
         for name in table.keys:
             place, value = table.at(name), table.take(name)
-            if not isinstance(value, str) or value.startswith(REFERENCE) or _is_secret(name):
+            if not isinstance(value, str) or value.startswith(REFERENCE) or is_secret(name, value):
                 draft.leave(place, value, _WRITTEN_OUT)
             else:
                 headers[name] = value
@@ -160,10 +158,6 @@ def _headers(parameters: Source, draft: Draft) -> dict[str, str]:
     elif organization is not None:
         headers["openai-organization"] = organization
     return headers
-
-
-def _is_secret(header: str) -> bool:
-    return any(word in header.lower() for word in _SECRET_HEADER)
 
 
 def _price(parameters: Source, info: Source, draft: Draft) -> dict[str, float] | None:

@@ -13,6 +13,7 @@ from assay.config.table import quoted
 
 __all__ = ["NO_SETTING", "Source"]
 
+_VARIABLE = re.compile(r"(?:os\.environ/|env::)([A-Za-z]\w*)$")
 NO_SETTING = "assay has no such setting"
 
 
@@ -42,6 +43,10 @@ class Source:
         """The value as it is; it stays."""
         return self._left.get(key)
 
+    def put(self, key: str, value: Any) -> None:
+        """Say something in the place of what is there."""
+        self._left[key] = value
+
     def fill(self, key: str, table: Mapping[str, Any]) -> None:
         """Fill a table up with what it does not say itself."""
         own = self._left.get(key)
@@ -61,19 +66,21 @@ class Source:
         return None
 
     def address(self, key: str) -> str | None:
-        """An address as it is written out, or one that leads nowhere where it is none: never somebody else's."""
+        """An address as it is written out, else one that leads nowhere: never somebody else's, never with a key."""
         value = self.text(key)
         if value is None:
             return None
         try:
             url = urlsplit(value)
             usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+            usable = usable and "@" not in url.netloc and not url.query  # where keys like to hide
         except ValueError:
             usable = False
         if usable and not any(sign in value for sign in "{}$ "):
             return value
-        self._draft.leave(self.at(key), value, "an address is written out: set base_url")
-        return NOWHERE.format(re.sub(r"[^a-z0-9]+", "-", value.rpartition("/")[2].lower()).strip("-") or "address")
+        self._draft.leave(self.at(key), value, "an address is written out, without a user or query: set base_url")
+        named = _VARIABLE.match(value)
+        return NOWHERE.format(named[1].lower().replace("_", "-").strip("-") if named else "address")
 
     def number(self, key: str, least: float = 0.0) -> float | None:
         """A number of at least `least`, as a number or as text."""
