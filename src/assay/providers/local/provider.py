@@ -14,9 +14,11 @@ import msgspec
 from assay.config.schema import Deployment
 from assay.dialects.completions import Completions
 from assay.dialects.dialect import Dialect
+from assay.dialects.foreign import is_foreign
 from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import BadRequest, ConfigError, ConnectionFailed, MalformedReply, ProviderError, RequestError
 from assay.providers.local.engine import Lease
+from assay.providers.local.engine_fields import require_known
 from assay.providers.local.pool import EnginePool
 from assay.providers.local.tool_answer import ToolAnswer
 from assay.providers.local.tool_prompt import TEXT, VERSION, as_text, offer_of
@@ -225,6 +227,7 @@ def _write(request: Request, dialect: Dialect, model: str) -> tuple[dict[str, An
     if (request.sampling.n or 1) > 1:
         raise BadRequest("n: the local engine gives one answer per request", code="unsupported", field="n")
     plain = msgspec.structs.replace(request, output=None)
+    hints = () if is_foreign(request, dialect.name) else require_known(request)
     try:
         wire = dialect.write_request(plain, model=model, stream=True, quirks=QUIRKS)
     except RequestError as error:
@@ -233,7 +236,7 @@ def _write(request: Request, dialect: Dialect, model: str) -> tuple[dict[str, An
     for field in _OURS:
         body.pop(field, None)
     body |= _limits(request.output)
-    return {"temperature": 0, "seed": 0, **body, "stream": True, "cache_prompt": True}, wire.emulated
+    return {"temperature": 0, "seed": 0, **body, "stream": True, "cache_prompt": True}, (*wire.emulated, *hints)
 
 
 def _limits(output: OutputFormat | None) -> dict[str, Any]:
