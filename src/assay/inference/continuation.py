@@ -1,7 +1,7 @@
 """An answer that broke off in mid-stream: whether it can be continued, how that is asked, and how the ends are joined.
 
 Only where it is known to work (`LiveDeployment.continues`): a model that is given the beginning of its answer goes on
-where it stopped. Everything here is pure; `inference.steps` makes the attempts.
+where it stopped. Everything here is pure; `inference.resumption` makes the attempts.
 """
 
 from __future__ import annotations

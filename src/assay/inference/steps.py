@@ -12,9 +12,9 @@ import msgspec
 
 from assay.errors import AssayError, ConfigError, NoCandidate, ProviderError, Refused, Timeout
 from assay.inference.attempt import Attempt, Place
-from assay.inference.continuation import Joint, obstacle
 from assay.inference.deployment import LiveDeployment
 from assay.inference.prompt import over
+from assay.inference.resumption import Resumption
 from assay.inference.route import LiveRoute
 from assay.inference.send import Outcome, Sending
 from assay.inference.targets import Targets
@@ -275,43 +275,35 @@ class Steps:
             AssayError: nobody can; the request breaks off as its answer did.
         """
         index = self._committed or 0
-        events, broken = self._outcomes[index].events, self._opened[index]
+        broken, call = self._opened[index], self._attempts[index].call
         if not isinstance(broken, Attempt):  # a route inside this one has seen to it
             raise error
-        broken.record.so_far = fold(events)
-        wanted = self._route.continue_cut and "stop" not in broken.record.emulated  # which may have ended it
-        names = self._continuers(self._attempts[index].call.target, candidates) if wanted else []
-        for name in names:
-            so_far = msgspec.structs.replace(fold(events), finish=broken.finish)
-            if obstacle(self._request, so_far, error) is not None:
-                break
-            broken.record.so_far = so_far
-            call = Call(target=name, why=f"continued: {broken.record.deployment} broke off with {type(error).__name__}")
-            place = replace(self._place_of(call, str(len(self._opened))), continues=broken.record, untouched=False)
-            following = self._opened[len(self._opened)] = self._made(call, place)
-            assert isinstance(following, Attempt)  # noqa: S101 - continuers are deployments
-            joint = Joint(events, so_far.usage)
-            before = len(events)
-            try:
-                async with aclosing(following.events()) as stream:
-                    async for event in stream:
-                        if (told := joint.follow(event)) is not None:
-                            self.answering = following.record
-                            events.append(told)
-                            yield told
-                return
-            except AssayError as again:
-                if len(events) > before:
-                    broken, error = following, again
-        raise error
 
-    def _continuers(self, first: str, candidates: tuple[str, ...]) -> list[str]:
-        """Who may continue an answer of `first`: itself, then the route's other candidates."""
+        def make(name: str, why: str, record: Record) -> Attempt:
+            number = len(self._opened)
+            following = msgspec.structs.replace(call, target=name, why=why)
+            place = replace(self._place_of(following, str(number)), continues=record, untouched=False)
+            made = self._opened[number] = self._made(following, place)
+            assert isinstance(made, Attempt)  # noqa: S101 - who continues is a deployment
+            return made
+
+        request = self._changed(call)
+        resumption = Resumption(request, self._outcomes[index].events, broken, make)
+        async with aclosing(resumption.rest(self._continuers(broken, request, candidates), error)) as rest:
+            async for event in rest:
+                self.answering = resumption.answering
+                yield event
+
+    def _continuers(self, broken: Attempt, request: Request, candidates: tuple[str, ...]) -> list[str]:
+        """Who may go on with an answer that broke off: who gave it, then the route's other candidates."""
+        if not self._route.continue_cut or "stop" in broken.record.emulated:  # a stop text may have ended it
+            return []
+        first = broken.record.deployment
         names = (first, *(name for name in candidates if name != first))
         return [
             name
             for name in names
-            if isinstance(live := self._targets.by_name[name], LiveDeployment) and live.continues(self._request)
+            if isinstance(live := self._targets.by_name[name], LiveDeployment) and live.continues(request)
         ]
 
     # -------------------------------------------------------------------------- Check, Answer, Refuse

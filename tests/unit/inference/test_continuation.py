@@ -271,6 +271,16 @@ class TestContinued:
             assert json.loads(host.received[1].body)["prompt"] == "Hamlet: to be"
         assert text_of_events(events) == "to be or not"
 
+    async def test_as_the_first_call_was(self, make_spine: MakeSpine) -> None:
+        """What the policy changed in the request holds for the continuation: the prompt of the default kind, say."""
+        async with FaultyHost(broken("one"), rest(" two")) as host:
+            kinds = '[deployments.up.kinds.sql]\nsystem = "Write SQL."\n'
+            policy = 'policy = { kind = "by-kind", kinds = { sql = "up" }, default_kind = "sql" }'
+            spine = make_spine(toml(host.url) + kinds + f'[routes.r]\ncandidates = ["up"]\n{policy}\n')
+            assert text_of_events(await events_of(spine, "r")) == "one two"
+            turns = [json.loads(one.body)["messages"][0] for one in host.received]
+        assert turns == [{"role": "system", "content": "Write SQL."}] * 2
+
     @pytest.mark.parametrize("target", ["r", "outer"])
     async def test_inside_a_route(self, target: str, make_spine: MakeSpine) -> None:
         """The route that knows the deployment sees to it; those around it see one answer."""
