@@ -148,7 +148,7 @@ class MessageEncoder:
                 self._text_block = event.block
                 return self._say(_Key("text", event.block), {"type": "text_delta", "text": event.text}, event.text)
             case RefusalDelta():
-                if event.text == explanation(self._head.extra):
+                if event.text == explanation(extras(self._head.id, self._head.extra)):
                     return b""
                 return self._say(_Key(REFUSAL, None), {"type": "text_delta", "text": event.text}, event.text)
             case ReasoningDelta():

@@ -46,7 +46,8 @@ _UNKNOWN_MAKER = "unknown"
 
 def write_response(response: Response, request: Request) -> bytes:
     """A whole message."""
-    content, foreign = _content(response)
+    extra = extras(response.id, response.extra)
+    content, foreign = _content(response.parts, explanation(extra))
     body: dict[str, Any] = {
         "id": message_id(response.id),
         "type": "message",
@@ -55,7 +56,7 @@ def write_response(response: Response, request: Request) -> bytes:
         "content": content,
         **ending(response.finish, content),
         "usage": write_usage(response.usage),
-        **extras(response.id, response.extra),
+        **extra,
     }
     if foreign:
         body["native_parts"] = foreign
@@ -103,11 +104,10 @@ class _Content(NamedTuple):
     foreign: list[dict[str, Any]]
 
 
-def _content(response: Response) -> _Content:
+def _content(parts: Iterable[Part], explained: str | None) -> _Content:
     blocks: list[dict[str, Any]] = []
     foreign: list[dict[str, Any]] = []
-    explained = explanation(response.extra)
-    for part in response.parts:
+    for part in parts:
         match part:
             case Text():
                 blocks += _text_blocks(part)

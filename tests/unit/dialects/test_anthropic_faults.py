@@ -39,7 +39,7 @@ CHAT: dict[str, Any] = {
     "user": "u",
 }
 VALUES: list[Any] = [None, True, 0, -1, 1.5, "", "x", [], [1], [[]], {}, {"type": "x"}, {"type": "text"}]
-TIMES = 600
+TIMES = 300
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

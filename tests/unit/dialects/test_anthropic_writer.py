@@ -230,6 +230,9 @@ def test_an_explained_refusal_is_not_told_twice() -> None:
     said = MESSAGES.read_response(json.dumps({**native, "id": "msg_1"}).encode())
     for sent in (whole(fold(said)), message(*said)):
         assert (sent["content"], sent["stop_reason"], sent["stop_details"]) == ([], "refusal", details)
+    elsewhere = [msgspec.structs.replace(one, id="x") if isinstance(one, Begin) and one.id else one for one in said]
+    for sent in (whole(fold(elsewhere)), message(*elsewhere)):
+        assert sent["content"] == [{"type": "text", "text": "No.", "refusal": True}]
 
 
 def test_calls_in_parallel_are_blocks_of_their_own() -> None:
