@@ -380,13 +380,35 @@ class TestPressure:
 
     async def test_a_slow_reader_is_no_silent_host(self, transport: Http1Transport) -> None:
         """The limit on silence counts while something is waited for, not while nobody reads."""
-        async with FaultyHost(Answer(body=b"a" * 600_000, piece_bytes=200_000)) as host:
-            async with asked(transport, host, idle_timeout_s=0.05) as answer:
-                total = 0
-                async for piece in answer.chunks():
-                    total += len(piece)
-                    await asyncio.sleep(0.12)
-            assert total == 600_000
+        async with (
+            FaultyHost(Answer(body=b"a" * 900_000, piece_bytes=100_000)) as host,
+            asked(transport, host, idle_timeout_s=0.25) as answer,
+        ):
+            total = len(await answer.piece())
+            await asyncio.sleep(0.6)
+            while piece := await answer.piece():
+                total += len(piece)
+            assert total == 900_000
+
+    async def test_a_slow_host_is_not_silent(self, transport: Http1Transport) -> None:
+        """Bytes that make no piece of the body yet are a sign of life, too."""
+
+        async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+            for digit in b"00000000002":
+                writer.write(bytes([digit]))
+                await asyncio.sleep(0.05)
+            writer.write(b"\r\nok\r\n0\r\n\r\n")
+            await reader.read(1)
+            writer.close()
+
+        server = await asyncio.start_server(slowly, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with transport.request("GET", url, headers={}, idle_timeout_s=0.3) as answer:
+            assert await answer.read(10) == b"ok"
+        await transport.close()
+        server.close()
 
 
 class TestLimits:

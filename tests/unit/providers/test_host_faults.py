@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator
@@ -281,6 +282,17 @@ async def test_wrong_framing(raw: bytes) -> None:
         outcome = await attempt(transport, host.url, stream=False)
         assert type(outcome.error) is MalformedReply
         await host.gone(0)
+    await transport.close()
+
+
+async def test_a_packed_answer_that_ends_early() -> None:
+    """A packed body that is framed well but lacks its end is told, whatever came of it."""
+    transport = Http1Transport()
+    cut = Answer(body=gzip.compress(WHOLE)[:-4], headers={"content-encoding": "gzip"})
+    async with FaultyHost(cut) as host:
+        outcome = await attempt(transport, host.url, stream=False)
+        assert type(outcome.error) is MalformedReply
+        assert "middle" in str(outcome.error)
     await transport.close()
 
 

@@ -345,6 +345,15 @@ class TestPacked:
         assert max(map(len, pieces)) <= PIECE_BYTES
         unpack.end()
 
+    def test_nothing_stays_inside(self) -> None:
+        """All that has come is unpacked at once, also where a full piece leaves more behind and no input is left."""
+        packed = gzip.compress(b" " * 300_000)
+        for size in range(100, len(packed)):
+            unpack = unpacking("gzip")
+            assert unpack is not None
+            expected = len(zlib.decompressobj(31).decompress(packed[:size]))
+            assert sum(map(len, unpack.feed(packed[:size]))) == expected
+
     def test_bomb(self) -> None:
         """What unpacks to far too much is stopped long before its end, and is not asked for again."""
         bomb = gzip.compress(bytes(50_000_000))
