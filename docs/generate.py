@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that repeat the code: config.md, cli.md, ledger.md, errors.md, dialects.md.
+"""Writes the pages of docs/ that repeat the code: config.md, policies.md, cli.md, ledger.md, errors.md, dialects.md.
 
     python docs/generate.py            write them
     python docs/generate.py --check    exit with 1 and name the pages that are stale; write nothing
@@ -78,6 +78,11 @@ def keys(kind: type[Section]) -> list[Key]:
 
 def tables() -> list[Table]:
     """All kinds of tables, in the order of the schema, each with the places where it may stand."""
+    return tables_of(Config, "")
+
+
+def tables_of(root: type[Section], at: str) -> list[Table]:
+    """A kind of table, which stands at `at`, and all that are inside it."""
     found: dict[type[Section], list[str]] = {}
 
     def visit(kind: type[Section], place: str) -> None:
@@ -86,7 +91,7 @@ def tables() -> list[Table]:
             for inner, suffix in _inner(annotation, name):
                 visit(inner, f"{place}.{name}{suffix}" if place else name + suffix)
 
-    visit(Config, "")
+    visit(root, at)
     return [Table(kind, places) for kind, places in found.items()]
 
 
@@ -163,16 +168,35 @@ def config_page() -> str:
     for kind, places in tables():
         where = ", ".join(f"`{place}`" if place.endswith("[]") else f"`[{place}]`" for place in places if place)
         first = (inspect.getdoc(kind) or "").partition("Attributes:")[0].strip()
-        rows = [f"| `{key.name}` | {key.type} | {key.default} | {_cell(key.meaning)} |" for key in keys(kind)]
-        parts.append(
-            "\n".join([f"## {kind.__name__}", "", *([where, ""] if where else []), first, "",
-                       "| key | type | default | meaning |", "|---|---|---|---|", *rows, ""])
-        )  # fmt: skip
+        head = [f"## {kind.__name__}", "", *([where, ""] if where else []), first, ""]
+        parts.append("\n".join([*head, *_key_rows(kind)]))
     return "\n".join(parts)
+
+
+def _key_rows(kind: type[Section]) -> list[str]:
+    rows = [f"| `{key.name}` | {key.type} | {key.default} | {_cell(key.meaning)} |" for key in keys(kind)]
+    return ["| key | type | default | meaning |", "|---|---|---|---|", *rows, ""]
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def policies_page() -> str:
+    """docs/policies.md: what a route's `policy` may be."""
+    parts = [
+        "# Policies\n\n"
+        + _NOTICE
+        + 'A route\'s `policy = { kind = "...", ... }` says who is asked, in what order, and whose answer counts. '
+        "Failed calls are repeated as `retries` of the deployment says, before a policy hears of them; a candidate may "
+        "be another route. The reason of each call stands in the header `x-assay-reason` and in the ledger.\n"
+    ]
+    for name in plugins.names("assay.policies"):
+        for kind, _ in tables_of(plugins.load("assay.policies", name), name):
+            first = (inspect.getdoc(kind) or "").partition("Attributes:")[0].strip()
+            title = f"## {name}" if hasattr(kind, "decide") else f"### {kind.__name__}"
+            parts.append("\n".join([title, "", first, "", *(_key_rows(kind) if keys(kind) else [])]))
+    return "\n".join(parts)
 
 
 # ---------------------------------------------------------------------------------------- other pages
@@ -277,6 +301,7 @@ def _verdict(kind: Any, feature: str) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "config.md": config_page,
+    "policies.md": policies_page,
     "cli.md": cli_page,
     "ledger.md": ledger_page,
     "errors.md": errors_page,

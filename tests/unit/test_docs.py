@@ -13,7 +13,7 @@ from types import ModuleType
 import click
 import pytest
 
-from assay import errors
+from assay import errors, plugins
 from assay.cli.main import COMMANDS, assay
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -77,6 +77,17 @@ def test_every_config_key_is_explained(generate: ModuleType) -> None:
         assert all(
             f"`{place}`" in page("config.md") or f"`[{place}]`" in page("config.md") for place in places if place
         )
+
+
+def test_every_option_of_a_policy_is_explained(generate: ModuleType) -> None:
+    """Each key that a route's `policy` takes has a meaning, and no docstring explains one that is not there."""
+    text = page("policies.md")
+    for name in plugins.names("assay.policies"):
+        assert f"## {name}\n" in text
+        for kind, _ in generate.tables_of(plugins.load("assay.policies", name), name):
+            keys = generate.keys(kind)
+            assert set(generate.meanings(kind)) == {key.name for key in keys}, kind.__name__
+            assert all(key.meaning for key in keys), kind.__name__
 
 
 def test_a_table_is_shown_where_it_may_stand(generate: ModuleType) -> None:

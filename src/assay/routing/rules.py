@@ -25,10 +25,15 @@ class When(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         label: its privacy label, after the route has raised it.
         model: the name that the client called, as a pattern (`*`, `?`, `[abc]`).
         session: the session that it belongs to, as a pattern; a request without one has none that fits.
-        tools, images, audio, video, documents: it offers tools, or holds such parts; false: it does not.
+        tools: it offers tools to the model; false: it does not.
+        images: it holds an image, in a message or a tool's answer; false: it holds none.
+        audio: it holds a sound.
+        video: it holds a video.
+        documents: it holds a file.
         json_schema: the answer must follow a JSON schema.
         stream: the client wants a stream.
-        min_input_chars, max_input_chars: length of all its texts, tools' descriptions left out.
+        min_input_chars: all its texts together, tools' descriptions left out, have so many characters.
+        max_input_chars: they have no more than so many.
     """
 
     kind: str | tuple[str, ...] | None = None

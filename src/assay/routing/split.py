@@ -13,7 +13,10 @@ from assay.routing.session import session_of
 
 
 class Split(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Chooses by a hash of version and session (`routing.session`); without a session, by the request's seed.
+    """Chooses by a hash of version and session; without a session, by the request's seed.
+
+    The session is the header `x-assay-session`, else what the client's format says of who asks (`safety_identifier`,
+    `user`, `metadata.user_id`) or what belongs together (`conversation`, `prompt_cache_key`).
 
     Attributes:
         weights: candidate -> weight. A candidate without one gets none of the traffic.
