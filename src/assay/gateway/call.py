@@ -45,7 +45,7 @@ class Call:
             raise RequestError(str(error), field="model", status=404) from error
         self._visit.target = self._request.model
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace)) as events:
-            await (self._stream(events) if self._request.stream else self._whole(events))
+            await (self._streamed(events) if self._request.stream else self._whole(events))
 
     async def cut(self, error: AssayError) -> None:
         """End a call whose `serve` was cancelled: a stream that has begun gets the error as its last event.
@@ -55,8 +55,9 @@ class Call:
         """
         if self._encoder is None:
             raise error
-        data = self._encoder.encode(Failed(error=type(error).__name__, message=str(error)))
-        await self._send({"type": "http.response.body", "body": data})
+        failed = Failed(error=type(error).__name__, message=str(error))
+        self._catch_up(self._encoder, failed)
+        await self._send({"type": "http.response.body", "body": self._encoder.encode(failed)})
 
     @property
     def _passed_through(self) -> bool:
@@ -80,18 +81,16 @@ class Call:
             *answer_headers(self._trace, complete=complete),
         ]
 
-    async def _guarded(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-        """The events; once the status is out, a mistake of ours can only be told as the stream's last event."""
-        begun = False
+    async def _streamed(self, events: AsyncGenerator[Event, None]) -> None:
+        """Once the status is out, a mistake of ours can only be told as the stream's last event."""
         try:
-            async for event in events:
-                begun = True
-                yield event
+            await self._stream(events)
         except Exception:
-            if not begun:
+            if self._encoder is None:
                 raise
             log.exception("unexpected error inside the stream of request %s", self._trace.request_id)
-            yield Failed(error="AssayError", message="internal error; the gateway's log has more")
+            self._visit.outcome = "broken"
+            await self.cut(AssayError("internal error; the gateway's log has more"))
 
     async def _whole(self, events: AsyncGenerator[Event, None]) -> None:
         folder = Folder()
@@ -111,7 +110,7 @@ class Call:
         encoder = self._dialect.encoder(self._request)
         begun = False
         failed = False
-        async for event in self._guarded(events):
+        async for event in events:
             if not begun:
                 begun = True
                 headers = [*self._headers(encoder.content_type, complete=False), (b"cache-control", b"no-cache")]

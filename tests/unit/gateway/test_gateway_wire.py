@@ -12,11 +12,13 @@ import aiohttp
 import pytest
 
 from assay.config.schema import Serve
+from assay.dialects.chat_writer import ChatEncoder
 from assay.errors import ServerError
 from assay.gateway import server
 from assay.gateway.headers import answer_headers
 from assay.inference.trace import Record, Trace
 from assay.ledger.store import SqliteLedger
+from assay.types import TextDelta
 
 Served = Any  # of this folder's conftest
 
@@ -252,6 +254,27 @@ async def test_a_mistake_of_ours_inside_a_stream_ends_it_with_an_error(
     message_of({"error": events[-1]["error"]})
     assert b"secret" not in data
     assert b"[DONE]" not in data
+
+
+async def test_an_event_that_cannot_be_written_ends_the_stream_with_an_error(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake in a format's encoder is told like any other of ours: the stream does not just stop."""
+    encode = ChatEncoder.encode
+
+    def broken(self: ChatEncoder, event: Any) -> bytes:
+        if isinstance(event, TextDelta) and "b" in event.text:
+            raise ZeroDivisionError("secret detail")
+        return encode(self, event)
+
+    monkeypatch.setattr(ChatEncoder, "encode", broken)
+    body = {"model": "small", "stream": True, "messages": [{"role": "user", "content": "a b c"}]}
+    status, _, data = await served.post("/chat/completions", body)
+    assert status == 200
+    last = json.loads(data.rstrip(b"\n").rpartition(b"data: ")[2])
+    assert "internal error" in message_of({"error": last["error"]})
+    assert b"secret" not in data
+    assert "secret detail" in caplog.text
 
 
 # ------------------------------------------------------------------------------------------- streams
