@@ -38,30 +38,39 @@ class Answers:
         upstream, body = upstream_of(record), record.get("response_body")
         if upstream is None:
             return
-        if not isinstance(body, str) or not body.strip():
-            self._tally.excluded["answer: the recording has no text body"] += 1
+        if isinstance(body, str) and (record["status"] or 200) >= 400:
+            self._error(record, body, outbound(upstream))
             return
-        dialect = outbound(upstream)
-        if (record["status"] or 200) >= 400:
-            self._error(record, body, dialect)
+        want = self.wanted(record)
+        if want is None or not isinstance(body, str):
             return
-        want = self._canon.read(upstream, body, stream=record["stream"])
-        if want is None or not _is_answer(upstream, body):
-            self._tally.excluded[f"answer: {upstream}: not an answer that the harness reads"] += 1
-            return
-        events = self._decoded(record, upstream, body, dialect)
+        events = self._decoded(record, upstream, body, outbound(upstream))
         if events is None:
             return
         failure = next((event for event in events if isinstance(event, Failed)), None)
         if failure is not None:
             self._tally.note("error under status 200", record["id"], [] if failure.message else ["message"])
             return
-        if "audio" in body:
-            want["sounds"] = _sounds(self._canon.events(body) if record["stream"] else [json.loads(body)])
-        want["legacy"] = upstream == "chat" and not want["tools"] and '"function_call":' in body.replace(" ", "")
         form = FORMS[record["stream"]]
         for client in filter(is_spoken, _PARTNERS.get(upstream, _ALL)):
             self._client(client, f"{client} <- {upstream} {form}", record["id"], upstream, want, events)
+
+    def wanted(self, record: dict[str, Any]) -> Canonical | None:
+        """The independent reading of a recorded answer; `None`, and the reason counted, where there is none."""
+        upstream, body = upstream_of(record), record.get("response_body")
+        if upstream is None or (record["status"] or 200) >= 400:
+            return None
+        if not isinstance(body, str) or not body.strip():
+            self._tally.excluded["answer: the recording has no text body"] += 1
+            return None
+        want = self._canon.read(upstream, body, stream=record["stream"])
+        if want is None or not _is_answer(upstream, body):
+            self._tally.excluded[f"answer: {upstream}: not an answer that the harness reads"] += 1
+            return None
+        if "audio" in body:
+            want["sounds"] = _sounds(self._canon.events(body) if record["stream"] else [json.loads(body)])
+        want["legacy"] = upstream == "chat" and not want["tools"] and '"function_call":' in body.replace(" ", "")
+        return want
 
     def _decoded(self, record: dict[str, Any], upstream: str, body: str, dialect: Outbound) -> list[Event] | None:
         """The events, alike for each way of cutting the bytes; `None` for a recording that is cut off."""
