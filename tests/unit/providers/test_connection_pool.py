@@ -260,7 +260,7 @@ class TestCancel:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await host.gone(0)
-            assert time.monotonic() - started < 0.1
+            assert time.monotonic() - started < 0.5
             assert await read_ok(transport, host) == 2
 
     async def test_leaving_the_block(self, transport: Http1Transport) -> None:
@@ -421,7 +421,7 @@ class TestLimits:
         async with FaultyHost(Answer(stop=stop, how="hang")) as host:
             with pytest.raises(Timeout, match=r"no answer begins for 0\.1 s"):
                 await read(transport, host, first_byte_timeout_s=0.1, idle_timeout_s=5)
-        assert 0.09 < time.monotonic() - started < 0.5
+        assert 0.09 < time.monotonic() - started < 1.0
 
     async def test_a_short_limit_after_a_long_one(self, transport: Http1Transport) -> None:
         """After a head that may take long, silence in the body is limited as shortly as wanted."""
@@ -429,7 +429,7 @@ class TestLimits:
         async with FaultyHost(Answer(stop=1, how="hang")) as host:
             with pytest.raises(Timeout, match=r"nothing came for 0\.1 s"):
                 await read(transport, host, first_byte_timeout_s=30, idle_timeout_s=0.1)
-        assert 0.09 < time.monotonic() - started < 0.5
+        assert 0.09 < time.monotonic() - started < 1.0
 
     async def test_a_trickling_head(self, transport: Http1Transport) -> None:
         """A head that comes a byte at a time for ever is cut all the same."""

@@ -139,7 +139,7 @@ async def test_a_connection_that_does_not_come(transport: Transport) -> None:
         outcome = await attempt(transport, host.url, connect_timeout_s=0.1)
         assert type(outcome.error) is Timeout
         assert outcome.meter.sent_bytes == 0
-        assert outcome.took_s < 0.6
+        assert outcome.took_s < 1.0
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["json", "stream"])
@@ -154,7 +154,7 @@ async def test_each_stage(transport: Transport, stop: Any, how: Any, streamed: b
         assert error.retryable is (how != "hang")
         assert error.retry_after_s is None
         if how == "hang":
-            assert IDLE_S * 0.9 < outcome.took_s < IDLE_S + 0.4
+            assert IDLE_S * 0.9 < outcome.took_s < IDLE_S + 1.0
         if stop != "accept":
             assert outcome.meter.sent_bytes == len(host.received[0].body)
             await host.gone(0)
