@@ -90,10 +90,22 @@ def _ask(
     reply = client.getresponse()
     text = reply.read().decode()
     upstream = str(upstream_of(record))
+    if reply.status >= 400 and _is_error(record):
+        tally.note("error under status 200", record["id"], [])
+        return
     cell = f"{name} <- {upstream} {FORMS[record['stream']]} -> {form}"
     canonical = canon.read(name, text, stream=form == "stream") if reply.status == 200 else None
     more = {} if reply.status == 200 else {"status": reply.status, "body": text[:300]}
     tally.add(cell, record["id"], compare(upstream, want, Side(name, text, canonical)), **more)
+
+
+def _is_error(record: dict[str, Any]) -> bool:
+    """Whether a provider told an error under a status of success."""
+    try:
+        body = json.loads(record["response_body"])
+    except ValueError:
+        return False
+    return isinstance(body, dict) and bool(body.get("error"))
 
 
 @contextmanager
