@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from assay.dialects.dialect import Encoder, Inbound
-from assay.dialects.unfold import events_of
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
 from assay.gateway.visit import Field, Send, Visit
@@ -68,10 +67,10 @@ class Call:
         answering = self._trace.answering
         ending = isinstance(event, Failed)
         raw = answering if ending or answering is None else answering.continues
-        if self._caught_up or raw is None or raw.so_far is None or not raw.passed_through:
+        if self._caught_up or raw is None or not raw.passed_through:
             return
         self._caught_up = True
-        for had in events_of(raw.so_far):
+        for had in raw.had:
             encoder.encode(had)
 
     def _headers(self, content_type: str, *, complete: bool) -> list[Field]:

@@ -60,6 +60,10 @@ class Metrics:
             "assay_first_byte_seconds", "From a request's head to the first byte of its answer.",
             ("target", "dialect"), buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
+        self._token = Histogram(
+            "assay_first_token_seconds", "From the start of an attempt to the first event of its answer.",
+            ("deployment",), buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
         self._tokens = Counter(
             "assay_tokens", "Tokens that providers reported; input includes cached ones, output includes reasoning.",
             ("deployment", "direction"), registry=self._registry,
@@ -94,6 +98,8 @@ class Metrics:
             for direction, tokens in (("input", usage.input), ("output", usage.output), ("cached", usage.cached)):
                 if tokens:
                     self._tokens.labels(record.deployment, direction).inc(tokens)
+        if record.first_event_s is not None:
+            self._token.labels(record.deployment).observe(record.first_event_s)
         if record.cost_usd:
             self._usd.labels(record.deployment, record.cost_basis).inc(record.cost_usd)
         if record.error is not None:

@@ -73,12 +73,16 @@ def render(document: Document, host: str) -> bytes:
 
 def _clients(base: str, document: Document) -> str:
     """How existing clients are pointed here."""
-    key = '"KEY"' if "securitySchemes" in document["components"] else '"none"'
-    clients = {"OpenAI's SDK": f'OpenAI(base_url="{base}/v1", api_key={key})'}
+    key = "KEY" if "securitySchemes" in document["components"] else "none"
+    clients = {"OpenAI's SDK": _snippet("OpenAI", f"{base}/v1", key)}
     if "/v1/messages" in document["paths"]:
-        clients["Anthropic's SDK"] = f'Anthropic(base_url="{base}", api_key={key})'
+        clients["Anthropic's SDK"] = _snippet("Anthropic", base, key)
     boxes = "".join(f"<div><h3>{escape(name)}</h3><pre>{escape(code)}</pre></div>" for name, code in clients.items())
     return f'<h2>Point a client here</h2><p>Only the base URL changes.</p><div class="clients">{boxes}</div>'
+
+
+def _snippet(maker: str, url: str, key: str) -> str:
+    return f'{maker}(\n    base_url="{url}",\n    api_key="{key}",\n)'
 
 
 def _operations(base: str, document: Document) -> str:

@@ -211,6 +211,7 @@ async def test_figures_of_what_was_served(served: Served) -> None:
         assert wanted in text
     assert 'assay_request_seconds_count{dialect="openai",target="small"} 2.0' in text
     assert 'assay_first_byte_seconds_count{dialect="openai",target="desk"} 1.0' in text
+    assert 'assay_first_token_seconds_count{deployment="small"} 1.0' in text
     assert 'assay_tokens_total{deployment="small",direction="input"} 2.0' in text
     assert 'assay_tokens_total{deployment="small",direction="output"} 4.0' in text
     assert 'assay_cost_usd_total{basis="measured",deployment="small"}' in text
