@@ -38,7 +38,7 @@ class Resumption:
         self._events = events
         self._broken = broken
         self._make = make
-        broken.record.so_far = fold(events)
+        broken.record.so_far, broken.record.had = fold(events), tuple(events)
 
     async def rest(self, names: Iterable[str], error: AssayError) -> AsyncGenerator[Event, None]:
         """What follows, by the first of these deployments that manages; each is asked once.

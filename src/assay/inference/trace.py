@@ -11,7 +11,7 @@ from typing import Any
 from assay.errors import AssayError
 from assay.ledger.rows import CostBasis, Replayed, new_id
 from assay.providers.provider import Exchange
-from assay.types import Response
+from assay.types import Event, Response
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Record:
         model: of the deployment, in the catalogue's name.
         why: the reason for calling it, in a few words.
         continues: the attempt that broke off, whose answer this one went on with.
-        so_far: of an answer that broke off and was continued: what the client had of it.
+        so_far, had: of an answer that broke off: what the client had of it, folded and as events.
         total_s, first_event_s: seconds from the start of the attempt.
         engine_s: CPU or GPU seconds of a local engine.
         load_s: seconds that it waited until a local engine had started; None = it was running.
@@ -39,6 +39,7 @@ class Record:
     why: str = ""
     continues: Record | None = None
     so_far: Response | None = None
+    had: tuple[Event, ...] = ()
     response: Response | None = None
     error: AssayError | None = None
     cancelled: bool = False

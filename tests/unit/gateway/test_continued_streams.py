@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from clients import CHAT, CLIENTS, MESSAGES, Client, chunks, gateway
+from clients import CHAT, CLIENTS, MESSAGES, RESPONSES, Client, chunks, gateway
 
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
@@ -121,3 +121,43 @@ async def test_a_tool_call_that_has_begun_is_not_continued(client: Client, make_
         assert len(host.received) == 1
     assert seen.error is not None
     assert not seen.ended
+
+
+def response_events(*deltas: str) -> list[bytes]:
+    """The events of a response that has said these texts, and has not ended."""
+    item = {"id": "msg_1", "type": "message", "status": "in_progress", "role": "assistant", "content": []}
+    part = {"type": "output_text", "text": "", "annotations": []}
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    said: list[dict[str, Any]] = [
+        {"type": "response.created", "response": RESPONSE},
+        {"type": "response.in_progress", "response": RESPONSE},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.content_part.added", **place, "part": part},
+        *({"type": "response.output_text.delta", **place, "delta": text, "logprobs": []} for text in deltas),
+    ]
+    return [event(json.dumps({**one, "sequence_number": number}), one["type"]) for number, one in enumerate(said)]
+
+
+RESPONSE = {
+    "id": "resp_1", "object": "response", "created_at": 1, "status": "in_progress", "model": "up", "output": [],
+    "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_response_s_numbers_go_on(known: bool, make_spine: MakeSpine) -> None:
+    """Raw bytes of a response, then its continuation or its failure: one sequence, one id, one item."""
+    ended = {**RESPONSE, "status": "completed"}
+    end = event(
+        json.dumps({"type": "response.completed", "response": ended, "sequence_number": 5}), "response.completed"
+    )
+    cut = Answer(events=response_events("one", " two"), stop=6, how="close")
+    async with FaultyHost(cut, Answer(events=[*response_events(" three"), end])) as host:
+        config = toml(host.url, "openai-responses")
+        async with gateway(make_spine(config if known else config.replace("claude-sonnet-4-5", "unknown"))) as url:
+            seen = await RESPONSES.ask(url, stream=True)
+    assert [one["sequence_number"] for one in seen.events] == list(range(len(seen.events)))
+    assert seen.events[-1]["type"] == ("response.completed" if known else "response.failed")
+    assert seen.events[-1]["response"]["id"] == "resp_1"
+    assert seen.text == ("one two three" if known else "one two")
+    assert {one["item_id"] for one in seen.events if "item_id" in one} == {"msg_1"}

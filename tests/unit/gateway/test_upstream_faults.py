@@ -339,6 +339,24 @@ class TestMany:
                 assert (seen.text, seen.ended, seen.error is not None) == ("one two", False, True)
             assert (len(host.received), len(other.received)) == (3, 0)
 
+    async def test_a_hedge_leaves_who_begins_later(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+        """The first to begin is streamed to its end; the other one's host is left at once, and charged at its bound."""
+        async with (
+            FaultyHost(Answer(stop="request", how="hang")) as slow,
+            FaultyHost(by_form(Answer(body=whole()), Answer(events=chunks(), pause_s=0.01))) as quick,
+        ):
+            priced = "price_usd_per_mtok = { input = 1.0, output = 2.0 }\nsettings = { max_tokens = 9 }\nbreaker ="
+            config = self.route(slow, quick, idle_timeout_s=5).replace("breaker =", priced)
+            hedge = 'policy = { kind = "hedge", after_s = 0.02 }\n'
+            async with gateway(make_spine(config + hedge)) as url:
+                for client in CLIENTS:
+                    seen = await client.ask(url, stream=True, model="r")
+                    assert (seen.text, seen.ended) == ("one two three", True)
+                    assert seen.headers["x-assay-reason"] == "hedge: first to begin, started 0.02 s later"
+                    await slow.gone(-1)
+            by_name = {(row["deployment"], row["outcome"], row["cost_basis"]) for row in await ledger.attempts()}
+        assert by_name == {("d0", "cancelled", "bound"), ("d1", "ok", "bound")}  # it told no usage
+
     async def test_a_whole_answer_that_breaks_off_is_asked_for_again(self, make_spine: MakeSpine) -> None:
         """Who wants no stream has had nothing of it: the next candidate answers."""
         async with (

@@ -13,6 +13,7 @@ from upstreams import PRIVATE, Seen, ask, hang, held_usd, host, rows, settled, s
 
 from assay.errors import AssayError, NoCandidate, PrivacyViolation, Refused
 from assay.inference.spine import Spine
+from assay.inference.steps import MAX_RETRIES
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
 from assay.types import Begin, Event, Failed, Finished, Request
@@ -534,3 +535,23 @@ class TestPrivacy:
             with pytest.raises(AssayError):
                 await spine.answer(ask(), "fixed")
             assert out.received_bytes > 0
+
+
+async def test_retries_do_not_multiply_over_routes(
+    make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many candidates and routes fail, one request repeats no more than its share of calls."""
+    monkeypatch.setattr("assay.routing.retry.FIRST_DELAY_S", 0.0001)
+    names = [f"d{number}" for number in range(6)]
+    inner = [
+        route('kind = "fallback"', f"r{number}", f'"{names[number]}", "{names[number + 1]}"') for number in (0, 2, 4)
+    ]
+    spine = make_spine(
+        scripted(*names, more="retries = 9\nbreaker = { failures = 1000 }")
+        + "".join(inner)
+        + route('kind = "fallback"', "outer", '"r0", "r2", "r4"'),
+        {f"{name}.json": rule(error="Overloaded") for name in names},
+    )
+    with pytest.raises(AssayError):
+        await spine.answer(ask(), "outer")
+    assert len(rows(ledger.path)) == len(names) + MAX_RETRIES
