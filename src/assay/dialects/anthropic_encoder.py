@@ -4,7 +4,8 @@ Blocks follow one another: another begins where the upstream's begins (`block` o
 Only tool calls may be open side by side, for hosts that send pieces of several in turns: one closes when its arguments
 are a whole JSON text, or with the message.
 
-The end waits for `close`, since hosts tell their usage behind it.
+The end waits for `close`, since hosts tell their usage behind it. There stand, too, the blobs that a host has encrypted
+anew in its last word, when their own blocks had ended: a client that sends them back has both, and the last one counts.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class MessageEncoder:
         self._ended: set[_Key] = set()  # calls
         self._text_block: int | None = None  # the upstream's number of the last text
         self._foreign: list[dict[str, Any]] = []
+        self._amended: list[dict[str, Any]] = []
         self._usage: Usage | None = None
         self._finish: Finish | None = None
         self._failed = False
@@ -111,6 +113,7 @@ class MessageEncoder:
         if self._failed:
             return b""
         out = self._start() + self._stop_all()
+        out += b"".join(self._begin_whole(redacted_block(entry)) for entry in self._amended)
         extra = extras(self._head.id, self._head.extra)
         details = {key: extra.pop(key) for key in ("stop_details", "container") if key in extra}
         end: dict[str, Any] = {"delta": {**ending(self._finish, self._blocks), **details}}
@@ -155,7 +158,8 @@ class MessageEncoder:
                 thought = {"type": "thinking_delta", "thinking": event.text}
                 return self._say(_Key("thinking", event.block), thought, event.text)
             case OpaqueDelta(amends=True):
-                return b""  # the block that it belongs to has ended with the first one
+                self._amended.append(event.data)
+                return b""
             case OpaqueDelta():
                 return self._blob(event)
             case Annotation():

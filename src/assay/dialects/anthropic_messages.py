@@ -11,6 +11,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, TypeGuard
 
+import msgspec
+
 from assay.dialects.anthropic_blocks import CONTENT, is_plain, read_block, read_content
 from assay.dialects.fields import MARK, Fields
 from assay.dialects.opaque import ANTHROPIC, made_by
@@ -92,15 +94,29 @@ def _split(parts: list[Part], extra: dict[str, Any]) -> list[Message]:
 
 
 def _with_foreign_blobs(parts: list[Part]) -> list[Part]:
-    """A blob of another maker joined to the thinking before it that has none: it is that thinking's own."""
+    """Blobs of other makers put where they belong.
+
+    That is the thinking before them that has none, or the place of an earlier one with the same id, which its maker has
+    encrypted anew.
+    """
     joined: list[Part] = []
     for part in parts:
-        before = joined[-1] if joined else None
-        if _is_foreign_blob(part) and isinstance(before, Reasoning) and not before.opaque:
-            joined[-1] = Reasoning(text=before.text, opaque=part.opaque, extra=before.extra)
+        place = _place_of_blob(part, joined) if _is_foreign_blob(part) else None
+        thinking = joined[place] if place is not None else None
+        if place is not None and isinstance(thinking, Reasoning) and isinstance(part, Reasoning):
+            joined[place] = msgspec.structs.replace(thinking, opaque=part.opaque)
         else:
             joined.append(part)
     return joined
+
+
+def _place_of_blob(blob: Reasoning, before: list[Part]) -> int | None:
+    ident = blob.opaque[0].get("id")
+    for place, part in enumerate(before):
+        if isinstance(part, Reasoning) and ident is not None and any(one.get("id") == ident for one in part.opaque):
+            return place
+    last = before[-1] if before else None
+    return len(before) - 1 if isinstance(last, Reasoning) and not last.opaque else None
 
 
 def _is_foreign_blob(part: Part) -> TypeGuard[Reasoning]:

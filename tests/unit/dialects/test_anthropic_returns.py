@@ -8,9 +8,20 @@ from typing import Any
 import pytest
 
 from assay.dialects.anthropic import Anthropic
+from assay.dialects.opaque import RESPONSES, encrypted, secret
 from assay.dialects.openai_chat import OpenAIChat
 from assay.dialects.responses import Responses
-from assay.types import Request, fold
+from assay.types import (
+    Finish,
+    Finished,
+    OpaqueDelta,
+    Reasoning,
+    ReasoningDelta,
+    Request,
+    ToolCall,
+    ToolCallDelta,
+    fold,
+)  # fmt: skip
 
 UPSTREAM = Anthropic()
 CONTENT: list[dict[str, Any]] = [
@@ -59,3 +70,28 @@ def test_signed_thinking_comes_back(client: Any, turn: Any) -> None:
     _, assistant, results = json.loads(wire.body)["messages"]
     assert assistant["content"] == CONTENT
     assert [block["tool_use_id"] for block in results["content"]] == ["toolu_1", "toolu_2"]
+
+
+def test_a_blob_that_was_encrypted_anew_reaches_messages_clients_and_counts() -> None:
+    """A Responses host may say a blob anew in its last event: a stream has both, and the last goes back, in place."""
+    first, last = (encrypted(data, RESPONSES, "rs_1") for data in ("FIRST", "LAST"))
+    call = ToolCallDelta(index=0, id="call_1", name="look", arguments="{}")
+    events = [
+        ReasoningDelta(text="hm", block=0),
+        OpaqueDelta(data=first, block=0),
+        call,
+        OpaqueDelta(data=last, amends=True),
+        Finished(finish=Finish(kind="tool_calls")),
+    ]
+    encoder = Anthropic().encoder(Request())
+    wire = b"".join(encoder.encode(event) for event in events) + encoder.close()
+    told = [json.loads(line[6:]) for line in wire.split(b"\n") if line.startswith(b"data: ")]
+    blocks = [event["content_block"] for event in told if event["type"] == "content_block_start"]
+    assert [block["type"] for block in blocks] == ["thinking", "redacted_thinking", "tool_use", "redacted_thinking"]
+    blocks[0]["thinking"] = "hm"
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": blocks}]
+    body = {"model": "m", "max_tokens": 9, "messages": turns}
+    parts = Anthropic().read_request(json.dumps(body).encode()).messages[1].parts
+    assert [type(part) for part in parts] == [Reasoning, ToolCall]
+    assert isinstance(parts[0], Reasoning)
+    assert (parts[0].text, [secret(one) for one in parts[0].opaque]) == ("hm", ["LAST"])
