@@ -179,7 +179,7 @@ def mutants(draw: st.DrawFn, value: Any) -> Any:
         inside, key = draw(st.sampled_from(places))
         match draw(st.sampled_from(["exchange", "exchange", "lose", "double", "rename", "borrow"])):
             case "exchange":
-                inside[key] = draw(_SURPRISES)
+                inside[key] = copy.deepcopy(draw(_SURPRISES))  # it may be changed in turn
             case "lose":
                 del inside[key]
             case "double" if isinstance(inside, list):
