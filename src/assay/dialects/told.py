@@ -100,7 +100,7 @@ def told(error: AssayError) -> Told:
         return Told(400, "unsupported", str(error))
     code = error.code if type(error) is BadRequest and error.code else kind.code
     field = error.field if isinstance(error, BadRequest) else None
-    return Told(kind.status, code, str(error), field, _wait(error))
+    return Told(_status(error, kind), code, str(error), field, _wait(error))
 
 
 def told_failed(event: Failed) -> Told:
@@ -109,6 +109,12 @@ def told_failed(event: Failed) -> Told:
     if kind is None:
         return _INTERNAL
     return Told(*_KINDS[kind], _NO_AUTH if kind is AuthFailed else event.message)
+
+
+def _status(error: AssayError, kind: _Kind) -> int:
+    """The provider's own status for a request that it did not accept: not found, too large, not to be processed."""
+    own = error.status if isinstance(error, BadRequest) else None
+    return own if own is not None and 400 <= own < 500 and own != 402 else kind.status  # 402 is our own bill
 
 
 def _wait(error: AssayError) -> dict[str, str]:
