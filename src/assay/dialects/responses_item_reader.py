@@ -193,8 +193,11 @@ class ItemReader:
                     out += self._rest_of("text", place, part["text"])
                     notes = part.get("annotations") or ()
                     out += [Annotation(data={**note}) for note in notes[self._at("text", place).notes :]]
-                    if part.get("logprobs"):
-                        out.append(Logprobs(data={"content": part["logprobs"]}))
+                    logprobs = part.get("logprobs")
+                    if logprobs and not isinstance(logprobs, list):
+                        raise TypeError(f"the logprobs of text {place} are {logprobs!r:.100}, not a list")
+                    if logprobs:
+                        out.append(Logprobs(data={"content": logprobs}))
                 case "refusal":
                     out += self._rest_of("refusal", place, part["refusal"])
                 case _:

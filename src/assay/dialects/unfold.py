@@ -52,7 +52,8 @@ def _part_events(part: Part, place: int, choice: int) -> list[Event]:
             return [TextDelta(text=part.text, choice=choice, block=place), *notes]
         case Reasoning():
             blobs = [OpaqueDelta(data=blob, choice=choice, block=place) for blob in part.opaque]
-            return [ReasoningDelta(text=part.text, choice=choice, block=place), *blobs]
+            said = part.text or not blobs  # a blob alone comes without a text
+            return [ReasoningDelta(text=part.text, choice=choice, block=place), *blobs] if said else list(blobs)
         case Refusal():
             return [RefusalDelta(text=part.text, choice=choice)]
         case ToolCall():

@@ -317,3 +317,11 @@ def test_a_call_is_told_with_id_and_name_first() -> None:
     data = own_stream(whole(*OUTPUT[4:5]))
     (call,) = fold(decode(data)).tool_calls
     assert call == ToolCall(id="c1", name="f", arguments='{"a":1}', extra={"assay:item": {"id": "fc_1"}})
+
+
+def test_log_probabilities_that_are_no_list_are_malformed() -> None:
+    """What cannot be told on is not handed on."""
+    part = {"type": "output_text", "text": "x", "annotations": [], "logprobs": True}
+    body = {"id": "resp_1", "output": [{"type": "message", "id": "msg_1", "content": [part]}]}
+    with pytest.raises(MalformedReply, match="logprobs"):
+        RESPONSES_DIALECT.read_response(json.dumps(body).encode())

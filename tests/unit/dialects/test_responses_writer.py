@@ -391,3 +391,16 @@ def test_the_official_sdk_takes_both_forms() -> None:
     assert (built.output_text, built.output[-2].type) == ("a", "function_call")
     assert Model.model_validate(whole(fold(events))).output_text == "a"
     assert Refusal(text="no") in sent_back(bodies[-1]["response"]).parts
+
+
+def test_a_blob_behind_another_formats_part_is_an_item_by_itself() -> None:
+    """A blob with nothing before it, whole as in the stream: the text that it does not belong to is not its own."""
+    events: list[Event] = [
+        ReasoningDelta(text="t"),
+        ContentDelta(part=Unknown(dialect="gemini", raw={"x": 1})),
+        OpaqueDelta(data={"type": "reasoning.encrypted", "data": "b"}),
+        Finished(finish=Finish(kind="stop", native="stop")),
+    ]
+    body, last = whole(fold(events)), final(*events)
+    assert numbered(last) == numbered(body)
+    assert [item.get("encrypted_content") for item in body["output"]] == [None, "b"]
