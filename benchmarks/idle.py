@@ -211,6 +211,11 @@ async def crowded(crowd: Crowd) -> AsyncIterator[None]:
         await crowd.disperse()
 
 
+def _cpu_s(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return used.user + used.system
+
+
 def quantile(values: list[float], share: float) -> float:
     """The value below which this share of the values lies."""
     ordered = sorted(values)
@@ -222,13 +227,17 @@ async def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with gateway(folder) as (port, process):
         await traffic(port, given.clients, 20)  # warm
         rss = [process.memory_info().rss]
+        cpu = [_cpu_s(process)]
         before, wrong = await traffic(port, given.clients, given.requests)
+        cpu.append(_cpu_s(process))
         crowd = Crowd(port, given.idle, given.slow // 2, given.slow - given.slow // 2)
         async with crowded(crowd):
             rss.append(process.memory_info().rss)
             started = time.monotonic()
+            cpu.append(_cpu_s(process))
             during, more = await traffic(port, given.clients, given.requests * 2)
             held_s = time.monotonic() - started
+            cpu.append(_cpu_s(process))
             standing = crowd.standing()
             rss.append(process.memory_info().rss)
         await asyncio.sleep(1)
@@ -247,6 +256,10 @@ async def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "wrong": wrong + more + last,
         "idle_standing": standing,
         "crowded_s": held_s,
+        "server_cpu_ms_per_request": {
+            "alone": (cpu[1] - cpu[0]) / len(before) * 1000,
+            "crowd": (cpu[3] - cpu[2]) / len(during) * 1000,
+        },
         "latency": {name: {**one, "ratio": one["crowd_ms"] / one["alone_ms"]} for name, one in figures.items()},
         "rss_mb": dict(
             zip(("alone", "crowd", "crowd_after_traffic", "after"), (one / 2**20 for one in rss), strict=True)
@@ -288,6 +301,8 @@ def report(result: dict[str, Any]) -> str:
         lines.append(
             f"  {name}  alone {one['alone_ms']:7.2f} ms   crowd {one['crowd_ms']:7.2f} ms   ratio {one['ratio']:.2f}"
         )
+    cpu = result["server_cpu_ms_per_request"]
+    lines.append(f"  CPU  alone {cpu['alone']:7.2f} ms   crowd {cpu['crowd']:7.2f} ms   of the gateway, per request")
     lines.append("  RSS  " + "   ".join(f"{name} {mb:.0f} MB" for name, mb in result["rss_mb"].items()))
     return "\n".join([*lines, "ok" if result["ok"] else "the crowd did harm"])
 
