@@ -237,6 +237,7 @@ class Request(Value, frozen=True, kw_only=True, omit_defaults=True):
         kind: the workload it belongs to (`sql`, `support.triage`); `None` = not said.
         label: where its data may go.
         session: what stickiness of a weighted split hangs on.
+        tags: what else its client says of it, by name, for a route's rules.
         deadline_s: seconds from arrival after which everything is cut.
         stream, stream_usage: what the client wants; the spine always streams inside.
         extra: wire fields that have no field here, verbatim, for an upstream of the same dialect.
@@ -259,6 +260,7 @@ class Request(Value, frozen=True, kw_only=True, omit_defaults=True):
     kind: str | None = None
     label: Label = Label.UNLABELLED
     session: str | None = None
+    tags: dict[str, str] = {}
     deadline_s: float | None = None
     native: Native | None = None
     origin: str | None = None

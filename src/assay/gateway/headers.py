@@ -17,6 +17,8 @@ KIND = "x-assay-kind"
 LABEL = "x-assay-label"
 SESSION = "x-assay-session"
 DEADLINE = "x-assay-deadline-s"
+TAGS = "x-assay-tags"
+MAX_TAGS = 16
 MAX_VALUE_CHARS = 1000
 
 
@@ -36,6 +38,8 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request, diale
         changed["label"] = _label(label)
     if seconds := ours.get(DEADLINE):
         changed["deadline_s"] = _seconds(seconds)
+    if tags := ours.get(TAGS):
+        changed["tags"] = _tags(tags)
     carried = {name: ours[name] for name in dialect.carried_headers if name in ours}
     if carried and request.native is not None:
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
@@ -48,6 +52,14 @@ def _label(text: str) -> Label:
     if text == Label.PRIVATE_ONLY.value:
         return Label.PRIVATE_ONLY
     raise RequestError(f"{LABEL}: {text!r} is not a label that a client can set; use {Label.PRIVATE_ONLY.value!r}")
+
+
+def _tags(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    tags = {name.strip(): value.strip() for name, _, value in pairs}
+    if not all(sign and name.strip() for name, sign, _ in pairs) or len(tags) > MAX_TAGS:
+        raise RequestError(f"{TAGS}: {text[:100]!r} is not a list of at most {MAX_TAGS} tags: name=value, name=value")
+    return tags
 
 
 def _seconds(text: str) -> float:

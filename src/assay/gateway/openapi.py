@@ -20,6 +20,7 @@ REQUEST_HEADERS = {
     headers.KIND: "The kind of work, as suites and pins call it. A pinned route needs it.",
     headers.LABEL: "`private-only`: the request stays on private deployments.",
     headers.SESSION: "Requests of one session get the same arm of a weighted split.",
+    headers.TAGS: "What else a route's rules may look at: `tier=gold, team=search`.",
     headers.DEADLINE: "Seconds after which the request is cut, whatever it is doing.",
 }
 ANSWER_HEADERS = {

@@ -14,7 +14,7 @@ FORMAT = "1"
 
 _IRRELEVANT = {
     "native": None, "model": "", "stream": False, "stream_usage": False, "session": None, "deadline_s": None,
-    "origin": None,
+    "origin": None, "tags": {},
 }  # fmt: skip
 
 

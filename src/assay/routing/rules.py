@@ -25,6 +25,7 @@ class When(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         label: its privacy label, after the route has raised it.
         model: the name that the client called, as a pattern (`*`, `?`, `[abc]`).
         session: the session that it belongs to, as a pattern; a request without one has none that fits.
+        tags: what its client says of it in the header `x-assay-tags: name=value, ...`, as a pattern for each name.
         tools: it offers tools to the model; false: it does not.
         images: it holds an image, in a message or a tool's answer; false: it holds none.
         audio: it holds a sound.
@@ -40,6 +41,7 @@ class When(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     label: Literal["public", "unlabelled", "private-only"] | None = None
     model: str | None = None
     session: str | None = None
+    tags: dict[str, str] | None = None
     tools: bool | None = None
     images: bool | None = None
     audio: bool | None = None
@@ -79,6 +81,9 @@ class When(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             case "session":
                 session = session_of(request)
                 return session is not None and fnmatchcase(session, self.session or "")
+            case "tags":
+                said, wanted = request.tags, self.tags or {}
+                return all(name in said and fnmatchcase(said[name], pattern) for name, pattern in wanted.items())
             case "min_input_chars":
                 return _input_chars(request) >= (self.min_input_chars or 0)
             case "max_input_chars":

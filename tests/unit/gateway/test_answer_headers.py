@@ -92,6 +92,26 @@ async def test_an_error_tells_what_was_tried(make_spine: MakeSpine, caplog: pyte
     assert 'tried="a=AuthFailed, up=Overloaded (529), up=Overloaded (529)"' in caplog.text
 
 
+TAGGED = """
+[routes.r]
+candidates = ["a", "b"]
+policy = { kind = "rules", rules = [{ when = { tags = { tier = "gold" } }, use = "b" }], otherwise = "a" }
+"""
+
+
+async def test_a_client_s_tags_choose(make_spine: MakeSpine) -> None:
+    """`x-assay-tags` is what rules look at; what is no list of tags is refused, and no tag goes upstream."""
+    spine = make_spine(scripted("a", "b") + TAGGED, scripts(a={"answer": "from a"}, b={"answer": "from b"}))
+    async with gateway(spine) as url:
+        for tags, text in (("tier=gold, team=x", "from b"), ("tier = gold", "from b"), ("tier=iron", "from a")):
+            assert (await CHAT.ask(url, stream=False, model="r", headers={"x-assay-tags": tags})).text == text
+        for tags in ("gold", "=gold", "tier=gold,", ", ".join(f"n{number}=x" for number in range(17))):
+            seen = await CHAT.ask(url, stream=False, model="r", headers={"x-assay-tags": tags})
+            assert seen.status == 400
+            assert seen.error is not None
+            assert "x-assay-tags" in seen.error[1]
+
+
 def test_values_are_safe() -> None:
     """Line breaks, control characters and what Latin-1 has not are replaced; a long text is cut."""
     record = Record(

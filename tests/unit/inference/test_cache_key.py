@@ -57,6 +57,7 @@ SAME: dict[str, Any] = {
     "deadline_s": 3.0,
     "native": Native(dialect="openai", raw=b"{ }"),
     "origin": "openai",
+    "tags": {"tier": "gold"},
 }
 
 

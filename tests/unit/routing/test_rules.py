@@ -100,6 +100,8 @@ class TestRules:
             ({"model": "gpt-*"}, {"model": "gpt-4o"}, {"model": "claude"}),
             ({"session": "team-a/*"}, {"session": "team-a/7"}, {"session": "team-b/7"}),
             ({"session": "*"}, {"extra": {"user": "u1"}}, {}),
+            ({"tags": {"tier": "gold*"}}, {"tags": {"tier": "gold-2", "team": "x"}}, {"tags": {"tier": "iron"}}),
+            ({"tags": {"tier": "*", "team": "a"}}, {"tags": {"tier": "", "team": "a"}}, {"tags": {"team": "a"}}),
             ({"tools": True}, {"tools": (Tool(name="look"),)}, {}),
             ({"tools": False}, {}, {"tools": (Tool(name="look"),)}),
             ({"images": True}, {"messages": user(Image(url="x"))}, {"messages": user(Text(text="x"))}),
