@@ -105,8 +105,7 @@ def _asks_more(record: dict[str, Any], body: dict[str, Any]) -> bool:
     text = json.dumps(body)
     return (
         any(feature in record["features"] for feature in _BESIDES)
-        or any(body.get(key) for key in ("functions", "audio", "web_search_options", "logprobs", "logit_bias"))
-        or "message.output_text.logprobs" in (body.get("include") or ())
+        or any(body.get(key) for key in ("functions", "audio", "web_search_options", "logit_bias"))
         or any(body.get(key) for key in ("previous_response_id", "conversation", "prompt", "mcp_servers"))
         or (body.get("n") or 1) != 1
         or '"url": "http' in text

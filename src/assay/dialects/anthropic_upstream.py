@@ -31,7 +31,7 @@ CAPABILITIES: dict[str, Rule] = {
     "n": Rule("reject", "one request has one answer"),
     "frequency_penalty": Rule("reject", "there are no penalties"),
     "presence_penalty": Rule("reject", "there are no penalties"),
-    "logprobs": Rule("reject", "no log-probabilities are told"),
+    "logprobs": Rule("emulate", "left out: none are told; the answer is the same without them"),
     "logit_bias": Rule("reject", "tokens cannot be weighed"),
     "grammar": Rule("reject", "an answer follows a JSON schema or nothing"),
     "json": Rule("emulate", "the prompt says it: who asks for some JSON must ask for it in words, too"),

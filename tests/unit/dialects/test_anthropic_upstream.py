@@ -458,11 +458,17 @@ def test_neutral_values_are_no_features() -> None:
     assert not noted
 
 
+def test_log_probabilities_are_left_out_and_told() -> None:
+    """The answer is the same without them: a client that reads the header knows why there are none."""
+    body, noted = chat(logprobs=True, top_logprobs=3)
+    assert body.keys() == {"model", "max_tokens", "messages"}
+    assert noted == ("logprobs",)
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
         ({"n": 2}, "n"),
-        ({"logprobs": True}, "logprobs"),
         ({"logit_bias": {"1": 5}}, "logit_bias"),
         ({"frequency_penalty": 0.5}, "frequency_penalty"),
         ({"presence_penalty": -1}, "presence_penalty"),
