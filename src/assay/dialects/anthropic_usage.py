@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from assay.dialects.token_count import token_count
 from assay.types import Usage
 
 __all__ = ["read_usage", "write_usage"]
@@ -27,10 +28,10 @@ _OTHERS = frozenset({"total_tokens", "input_tokens_details", "prompt_tokens", "p
 
 def read_usage(native: Mapping[str, Any]) -> Usage:
     """What a host said, in our names; a number it did not give is `None`."""
-    said = {key: _count(native.get(key)) for key in _COUNTS}
+    said = {key: token_count(native.get(key)) for key in _COUNTS}
     steps = [step for step in native.get("iterations") or () if isinstance(step, dict)]
     for key in _COUNTS:
-        billed = sum(_count(step.get(key)) or 0 for step in steps)
+        billed = sum(token_count(step.get(key)) or 0 for step in steps)
         if billed > (said[key] or 0):
             said[key] = billed
     plain, output = said["input_tokens"], said["output_tokens"]
@@ -41,7 +42,7 @@ def read_usage(native: Mapping[str, Any]) -> Usage:
         output=output,
         cached=said[_READ],
         cache_write=said[_WRITTEN],
-        reasoning=_count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
+        reasoning=token_count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
         total=None if whole is None or output is None else whole + output,
         native=dict(native),
     )
@@ -65,11 +66,3 @@ def write_usage(usage: Usage | None) -> dict[str, Any]:
     if known.reasoning is not None:
         wire["output_tokens_details"] = {"thinking_tokens": known.reasoning}
     return wire
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None

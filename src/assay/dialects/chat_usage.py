@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from assay.dialects.token_count import token_count
 from assay.types import Usage
 
 __all__ = ["read_usage", "write_usage"]
@@ -27,14 +28,14 @@ def read_usage(native: Mapping[str, Any]) -> Usage:
     prompt = _mapping(native.get("prompt_tokens_details"))
     answer = _mapping(native.get("completion_tokens_details"))
     return Usage(
-        input=_count(native.get("prompt_tokens")),
-        output=_count(native.get("completion_tokens")),
-        total=_count(native.get("total_tokens")),
-        cached=_first(_count(prompt.get("cached_tokens")), *(_count(native.get(key)) for key in _CACHED)),
+        input=token_count(native.get("prompt_tokens")),
+        output=token_count(native.get("completion_tokens")),
+        total=token_count(native.get("total_tokens")),
+        cached=_first(token_count(prompt.get("cached_tokens")), *(token_count(native.get(key)) for key in _CACHED)),
         cache_write=_largest(
-            *(_count(prompt.get(key)) for key in _WRITTEN), _count(native.get("cache_creation_input_tokens"))
+            *(token_count(prompt.get(key)) for key in _WRITTEN), token_count(native.get("cache_creation_input_tokens"))
         ),
-        reasoning=_first(_count(answer.get("reasoning_tokens")), _count(native.get("reasoning_tokens"))),
+        reasoning=_first(token_count(answer.get("reasoning_tokens")), token_count(native.get("reasoning_tokens"))),
         native=dict(native),
     )
 
@@ -73,14 +74,6 @@ def _fill(details: dict[str, Any], key: str, ours: int | None, theirs: int | Non
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None
 
 
 def _first(*values: int | None) -> int | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from assay.dialects.token_count import token_count
 from assay.types import Usage
 
 __all__ = ["read_usage"]
@@ -40,8 +41,7 @@ def read_usage(native: Mapping[str, Any]) -> Usage:
 
 
 def _count(native: Mapping[str, Any], key: str) -> int | None:
-    value = native.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return token_count(native.get(key))
 
 
 def _sum(*numbers: int | None) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from assay.dialects.token_count import token_count
 from assay.types import Usage
 
 __all__ = ["read_usage", "write_usage"]
@@ -22,12 +23,12 @@ def read_usage(native: Mapping[str, Any]) -> Usage:
     """What a provider said, in our names; a number it did not give is `None`."""
     asked, answered = _mapping(native.get(_INPUT)), _mapping(native.get(_OUTPUT))
     return Usage(
-        input=_count(native.get("input_tokens")),
-        output=_count(native.get("output_tokens")),
-        total=_count(native.get("total_tokens")),
-        cached=_count(asked.get("cached_tokens")),
-        cache_write=next((count for key in _WRITTEN if (count := _count(asked.get(key))) is not None), None),
-        reasoning=_count(answered.get("reasoning_tokens")),
+        input=token_count(native.get("input_tokens")),
+        output=token_count(native.get("output_tokens")),
+        total=token_count(native.get("total_tokens")),
+        cached=token_count(asked.get("cached_tokens")),
+        cache_write=next((count for key in _WRITTEN if (count := token_count(asked.get(key))) is not None), None),
+        reasoning=token_count(answered.get("reasoning_tokens")),
         native=dict(native),
     )
 
@@ -54,11 +55,3 @@ def _put(details: dict[str, Any], key: str, count: int | None) -> None:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None

@@ -427,6 +427,17 @@ class TestMoney:
         assert (row["cost_basis"], row["cost_usd"]) == ("bound", row["reserved_usd"])
         assert row["reserved_usd"] < 0.01
 
+    @pytest.mark.parametrize("count", [-5, 1 << 63, 10**30])
+    async def test_a_usage_that_is_no_count_is_the_bound(
+        self, make_spine: MakeSpine, ledger: SqliteLedger, count: int
+    ) -> None:
+        """A number that no ledger can hold, or less than none, fails no request and leaves no money held."""
+        lies = {"prompt_tokens": count, "completion_tokens": count, "total_tokens": count}
+        async with host(lambda seen: seen.answer(whole(usage=lies))) as up:
+            await make_spine(toml(up.url)).answer(ask(), "up")
+        [row] = rows(ledger.path)
+        assert (row["outcome"], row["cost_basis"], row["cost_usd"]) == ("ok", "bound", row["reserved_usd"])
+
     async def test_no_usage_is_the_bound(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
         """An answer without usage costs the bound."""
         async with host(lambda seen: seen.answer(whole(usage=None))) as up:
