@@ -80,7 +80,7 @@ def _fields(upstream: str, want: Canonical, got: Side) -> Iterator[tuple[str, bo
     yield "finish", _finish(upstream, want, found)
     signatures = {str(text) for text in want["sig"]} - _sounds(want)
     if signatures:
-        yield "signatures", all(_is_there(one, want, got.body) for one in signatures)
+        yield "signatures", all(_is_there(one, got.body) for one in signatures)
     if want["citations"] and upstream == got.client:
         yield "citations", want["citations"] == found["citations"]
     if not want.get("iterations"):
@@ -121,9 +121,8 @@ def _finish(upstream: str, want: Canonical, found: Canonical) -> bool:
     return theirs == ours or (bool(want["refusal"]) and {theirs, ours} <= {"stop", "content_filter"})
 
 
-def _is_there(signature: str, want: Canonical, body: str) -> bool:
-    alike = want.get("also", {}).get(signature, [signature])
-    return any(one in body or json.dumps(one)[1:-1] in body for one in alike)
+def _is_there(signature: str, body: str) -> bool:
+    return signature in body or json.dumps(signature)[1:-1] in body
 
 
 def _sounds(want: Mapping[str, Any]) -> set[str]:

@@ -149,24 +149,13 @@ class Canon:
         return canonical
 
     def _responses_stream(self, body: str) -> Canonical:
-        """The last event's answer; ChatGPT's has no items there, they went by before.
-
-        Reasoning is encrypted anew in each event: `also` has all that stands for the same item.
-        """
+        """The last event's answer; ChatGPT's has no items there, they went by before."""
         ends = ("response.completed", "response.incomplete", "response.failed")
         events = self.events(body)
         none: dict[str, Any] = {}
         answer = next((event["response"] for event in reversed(events) if event.get("type") in ends), none)
-        done = [event for event in events if event.get("type") == "response.output_item.done"]
-        items = [event["item"] for event in done]
-        canonical = self._responses({**answer, "output": answer.get("output") or items})
-        blobs: dict[object, list[str]] = {}
-        whole = enumerate(answer.get("output") or ())
-        for place, item in (*((event.get("output_index"), event["item"]) for event in done), *whole):
-            if item.get("encrypted_content"):
-                blobs.setdefault(place, []).append(item["encrypted_content"])
-        canonical["also"] = {same[-1]: same for same in blobs.values()}
-        return canonical
+        items = [event["item"] for event in events if event.get("type") == "response.output_item.done"]
+        return self._responses({**answer, "output": answer.get("output") or items})
 
     def _plain(self, body: dict[str, Any]) -> Canonical:
         return self._chunks([body])

@@ -199,6 +199,12 @@ class ReasoningItem(Item):
         self._blobs.append(entry)
         return []
 
+    def amend(self, entry: dict[str, Any]) -> None:
+        """A blob in the place of the one with its id. If the item is told already, the whole answer has the new one."""
+        self._blobs = [entry if one.get("id") == entry.get("id") else one for one in self._blobs]
+        if "encrypted_content" in self.wire:
+            self.wire |= write_blobs(self._blobs, self.wire)
+
     @property
     def has_blob(self) -> bool:
         """Whether a blob has come, which ends what the item tells."""

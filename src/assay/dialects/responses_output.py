@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from assay.dialects.opaque import secret
 from assay.dialects.responses_content import NAME
 from assay.dialects.responses_growing import CallItem, Item, MessageItem, ReasoningItem, WholeItem
 from assay.dialects.responses_growing import Event as Told
@@ -143,11 +142,11 @@ class Output:
         events, item = self._thought(new=new, blob=event.data)
         return events + item.blob(event.data)
 
-    def _amend(self, entry: Mapping[str, Any]) -> list[Told]:
-        """Another blob for an item that is told already: the whole answer has it."""
+    def _amend(self, entry: dict[str, Any]) -> list[Told]:
+        """Another blob for an item."""
         for item in self._items:
             if isinstance(item, ReasoningItem) and item.wire["id"] == entry.get("id"):
-                item.wire["encrypted_content"] = secret(entry)
+                item.amend(entry)
         return []
 
     def _continues(self, kind: str, block: int | None) -> bool:

@@ -462,7 +462,7 @@ def test_log_probabilities_are_left_out_and_told() -> None:
     """The answer is the same without them: a client that reads the header knows why there are none."""
     body, noted = chat(logprobs=True, top_logprobs=3)
     assert body.keys() == {"model", "max_tokens", "messages"}
-    assert noted == ("logprobs",)
+    assert noted == {"logprobs"}
 
 
 @pytest.mark.parametrize(

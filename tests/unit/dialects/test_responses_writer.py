@@ -404,3 +404,16 @@ def test_a_blob_behind_another_formats_part_is_an_item_by_itself() -> None:
     body, last = whole(fold(events)), final(*events)
     assert numbered(last) == numbered(body)
     assert [item.get("encrypted_content") for item in body["output"]] == [None, "b"]
+
+
+@pytest.mark.parametrize("text_after", [True, False], ids=["item told", "item open"])
+def test_a_blob_encrypted_anew_is_in_the_whole_answer(text_after: bool) -> None:
+    """Whether or not its item has been told when the host says it anew, the last event has the last blob."""
+    first, last = (encrypted(data, RESPONSES, "rs_1") for data in ("FIRST", "LAST"))
+    events: list[Event] = [OpaqueDelta(data=first, block=0)]
+    events += [TextDelta(text="done", block=1)] if text_after else []
+    events += [OpaqueDelta(data=last, amends=True), STOP]
+    encoder = RESPONSES_DIALECT.encoder(Request())
+    wire = b"".join(encoder.encode(event) for event in events) + encoder.close()
+    ended = [json.loads(line[6:]) for line in wire.split(b"\n") if line.startswith(b"data: ")][-1]
+    assert ended["response"]["output"][0]["encrypted_content"] == "LAST"
