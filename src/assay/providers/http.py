@@ -119,18 +119,19 @@ class HttpProvider:
         decoder = self._dialect.decoder()
         async with aclosing(self._pieces(reply, meter, whole=tap)) as pieces:
             async for piece in pieces:
+                events = decoder.feed(piece)  # first: what cannot be read is not for the client
                 if tap:
                     yield Raw(data=piece)
-                for event in decoder.feed(piece):
+                for event in events:
                     yield event
         for event in decoder.close():
             yield event
 
     async def _pieces(self, reply: Reply, meter: Meter, *, whole: bool) -> AsyncGenerator[bytes, None]:
-        """The body as it comes, up to a bound; `whole`: in whole events, and what may be an error apart from others.
+        """The body as it comes, up to a bound; `whole`: event by event.
 
         A client that is given raw bytes must not be left in the middle of an event when its stream is cut, and must
-        not have an error with the text before it, for that text may yet be continued.
+        not have an error, or what cannot be read, with the text before it, for that text may yet be continued.
         """
         borders = Borders()
         async with aclosing(reply.chunks()) as chunks:
@@ -141,8 +142,7 @@ class HttpProvider:
                 if not whole:
                     yield chunk
                     continue
-                events = borders.feed(chunk)
-                for piece in apart(events) if b"error" in events else filter(None, (events,)):
+                for piece in apart(borders.feed(chunk)):
                     yield piece
         if rest := borders.rest():
             yield rest
