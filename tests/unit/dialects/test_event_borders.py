@@ -51,6 +51,9 @@ def test_what_comes_whole_is_not_copied() -> None:
     """The usual piece, one or more whole events, is given on as it is."""
     data = b"data: 1\n\ndata: 2\n\n"
     assert Borders().feed(data) is data
+    assert apart(b"") == []
+    for one in (b"data: 1\n\n", b"data: 1\r\n\r\n"):
+        assert apart(one)[0] is one
 
 
 def test_an_event_without_end_is_refused() -> None:
