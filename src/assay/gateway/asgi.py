@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sized
+from collections.abc import Awaitable, Callable, Sized
 from typing import NamedTuple, cast
 
 import msgspec
@@ -88,7 +88,7 @@ class Gateway:
             self._admission.check(visit)
             if visit.dialect is not None:
                 visit.require("POST")
-                await self._call(visit.dialect, scope, visit, receive, send)
+                await self._call(visit.dialect, visit, receive, send)
             else:
                 page = await self._page(visit)
                 kind = (b"content-type", page.content_type.encode())
@@ -109,9 +109,9 @@ class Gateway:
 
     # --------------------------------------------------------------------------------------- calls
 
-    async def _call(self, dialect: Inbound, scope: Scope, visit: Visit, receive: Receive, send: Send) -> None:
+    async def _call(self, dialect: Inbound, visit: Visit, receive: Receive, send: Send) -> None:
         body = await read_body(visit, receive, self.serve)
-        request = read_headers(scope["headers"], dialect.read_request(body), dialect)
+        request = read_headers(visit, dialect.read_request(body), dialect)
         soundness.check(request)
         call = Call(self._spine, dialect, request, visit, send)
         work = asyncio.create_task(call.serve())
@@ -204,8 +204,8 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _json(value: object, status: int = 200, headers: Iterable[Field] = ()) -> Page:
-    return Page(msgspec.json.encode(value), status, headers=tuple(headers))
+def _json(value: object, status: int = 200) -> Page:
+    return Page(msgspec.json.encode(value), status)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

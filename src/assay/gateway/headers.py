@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from assay.dialects.dialect import Inbound
 from assay.dialects.fields import HEADERS
 from assay.errors import RequestError
+from assay.gateway.visit import Visit
 from assay.inference.trace import Trace
 from assay.types import Label, Request
 
@@ -22,25 +22,24 @@ MAX_TAGS = 16
 MAX_VALUE_CHARS = 1000
 
 
-def read_headers(headers: Iterable[tuple[bytes, bytes]], request: Request, dialect: Inbound) -> Request:
+def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
     """The request with what its headers say.
 
     Raises:
         RequestError: a header has a value that it cannot have.
     """
-    ours = {name.decode("latin-1").lower(): value.decode("latin-1").strip() for name, value in headers}
     changed: dict[str, Any] = {}
-    if kind := ours.get(KIND):
+    if kind := visit.header(KIND):
         changed["kind"] = kind
-    if session := ours.get(SESSION):
+    if session := visit.header(SESSION):
         changed["session"] = session
-    if label := ours.get(LABEL):
+    if label := visit.header(LABEL):
         changed["label"] = _label(label)
-    if seconds := ours.get(DEADLINE):
+    if seconds := visit.header(DEADLINE):
         changed["deadline_s"] = _seconds(seconds)
-    if tags := ours.get(TAGS):
+    if tags := visit.header(TAGS):
         changed["tags"] = _tags(tags)
-    carried = {name: ours[name] for name in dialect.carried_headers if name in ours}
+    carried = {name: value for name in dialect.carried_headers if (value := visit.header(name)) is not None}
     if carried and request.native is not None:
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
         changed["extra"] = {**request.extra, HEADERS: carried}

@@ -18,14 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Field = tuple[bytes, bytes]
 Outcome = Literal["answered", "rejected", "refused", "failed", "cancelled", "broken"]
-OUTCOMES: dict[Outcome, str] = {
-    "answered": "a whole answer",
-    "rejected": "the request is wrong, or not admitted",
-    "refused": "a policy or a hard constraint said no",
-    "failed": "no provider answered, or the answer broke off",
-    "cancelled": "the client left",
-    "broken": "a mistake of ours",
-}
+"""A whole answer; the request is wrong or not admitted; a policy or a hard constraint said no; no provider answered,
+or the answer broke off; the client left; a mistake of ours."""
 
 
 class Disconnected(Exception):
