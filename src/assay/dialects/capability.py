@@ -157,10 +157,6 @@ class Fit:
         verdict = self._overruled.get(feature)
         return known if verdict is None or verdict == known.verdict else Rule(verdict)
 
-    def ignores(self, feature: str) -> bool:
-        """Whether the operator has the feature left out on purpose."""
-        return feature in self._ignored
-
     def note(self, what: str) -> None:
         """Note an emulation that a writer does on its own account."""
         self._noted[what] = None

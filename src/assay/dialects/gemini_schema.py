@@ -69,7 +69,7 @@ class _Conversion:
         if "$ref" in schema:
             return self._reference(schema, path, within)
         wire = {key: schema[key] for key in _KEPT if key in schema}
-        self._type(schema, wire, path)
+        self._type(schema, wire)
         self._values(schema, wire, path)
         if isinstance(schema.get("properties"), Mapping):
             wire["properties"] = {
@@ -104,7 +104,7 @@ class _Conversion:
             raise RequestError(f"{path}: the reference {reference!r} leads nowhere in this schema", field=self._path)
         return place
 
-    def _type(self, schema: Mapping[str, Any], wire: dict[str, Any], path: str) -> None:
+    def _type(self, schema: Mapping[str, Any], wire: dict[str, Any]) -> None:
         kinds = schema.get("type")
         if isinstance(kinds, str):
             wire["type"] = kinds

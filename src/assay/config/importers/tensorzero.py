@@ -118,7 +118,7 @@ def _variant(
         draft.leave(source.path, {"type": kind}, "only variants of type chat_completion are carried over")
         source.leave_rest("of a variant that is not carried over")
         return None
-    ways = models.get(model) or shorthand(model, draft)
+    ways = models.get(model) or shorthand(model)
     if ways is None:
         draft.leave(source.at("model"), model, "no model has this name")
         source.leave_rest("of a variant that is not carried over")

@@ -51,7 +51,7 @@ def read_models(models: Mapping[str, Source], draft: Draft) -> dict[str, list[Wa
     return found
 
 
-def shorthand(model: str, draft: Draft) -> list[Way] | None:
+def shorthand(model: str) -> list[Way] | None:
     """The way to `provider::model`, or `None` where it is no such name."""
     kind, separator, name = model.partition("::")
     if not separator or kind not in TENSORZERO_HOSTS:
