@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,7 @@ from assay.types import Request, Response
 FORMAT = "1"
 """Part of every key: change it when the meaning of a stored answer changes."""
 
-_IRRELEVANT = {
+_IRRELEVANT: dict[str, Any] = {
     "native": None, "model": "", "stream": False, "stream_usage": False, "session": None, "deadline_s": None,
     "origin": None, "tags": {},
 }  # fmt: skip
