@@ -65,7 +65,7 @@ def framing_of(method: str, head: Head) -> Framing:
 
 
 def _length(value: str) -> int:
-    said = {item.strip(" \t") for item in value.split(",")}
+    said = {item.strip(" \t") for item in value.split(",")} if "," in value else {value}
     digits = said.pop()
     if said or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
         raise MalformedReply(f"the answer's content-length is {value[:40]!r}; it must be one number")
