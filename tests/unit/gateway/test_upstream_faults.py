@@ -104,6 +104,9 @@ FAULTS = {
     "an error that is cut": alike(Answer(status=500, body=ERROR.encode(), stop=20, how="close"), 502),
     "a redirect": alike(Answer(status=302, headers={"location": "http://127.0.0.1:1/"}), 502, "redirect"),
     "no JSON": Fault(Answer(body=b"{oops"), stream_of(HEAD, ONE, TWO, event("{oops")), 502, "not JSON", cut=True),
+    "no JSON in one piece with text": Fault(
+        Answer(body=b"{oops"), stream_of(HEAD, b"".join((ONE, TWO, event("{oops")))), 502, "not JSON", cut=True
+    ),
     "no choices": Fault(Answer(body=b"{}"), stream_of(HEAD, ONE, TWO), 502, cut=True),
     "an empty body": Fault(Answer(body=b""), stream_of(), 502),
     "a stream without its end": Fault(Answer(body=b"[1]"), stream_of(HEAD, ONE, TWO), 502, cut=True),
