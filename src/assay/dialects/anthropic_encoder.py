@@ -66,11 +66,11 @@ class _Open:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.arguments = ""  # so far, of a call
+        self.arguments: list[str] = []  # pieces so far, of a call
 
     def is_done(self, kind: str) -> bool:
         """Whether nothing more can come of it, once something else has begun."""
-        return kind != "tool_use" or _is_whole(self.arguments)
+        return kind != "tool_use" or _is_whole("".join(self.arguments))
 
 
 class MessageEncoder:
@@ -202,7 +202,7 @@ class MessageEncoder:
         block = self._open[key]
         more = "{}" if event.arguments == "null" and not block.arguments else event.arguments
         if more:
-            block.arguments += more
+            block.arguments.append(more)
             out += self._delta(key, {"type": "input_json_delta", "partial_json": more})
         return out
 
