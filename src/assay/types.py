@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -450,45 +450,42 @@ Event = (
 )  # fmt: skip
 
 
-_Kind = TypeVar("_Kind", Text, Reasoning, Refusal, ToolCall)
+_Kind = TypeVar("_Kind", bound=Text | Reasoning | Refusal | ToolCall)
 
 
-class _Growing:
-    """A part that more may come to. Its text is kept in pieces, so that an answer costs no more than its length."""
+class _Growing(Generic[_Kind]):
+    """A part that more may come to. Its text is kept in pieces, so that an answer costs no more than its length.
 
-    def __init__(self, part: Text | Reasoning | Refusal | ToolCall) -> None:
-        self._part = part
+    Attributes:
+        part: with the text as far as it was last asked for.
+    """
+
+    def __init__(self, part: _Kind) -> None:
+        self.part = part
         self._pieces: list[str] = []
-
-    def is_a(self, kind: type[_Kind]) -> bool:
-        return isinstance(self._part, kind)
-
-    @property
-    def annotated(self) -> bool:
-        return isinstance(self._part, Text) and bool(self._part.annotations)
 
     def add(self, more: str) -> None:
         if more:
             self._pieces.append(more)
 
     def change(self, **values: Any) -> None:
-        self._part = msgspec.structs.replace(self._part, **values)
+        self.part = msgspec.structs.replace(self.part, **values)
 
-    def whole(self) -> Text | Reasoning | Refusal | ToolCall:
+    def whole(self) -> _Kind:
         if self._pieces:
-            field = "arguments" if isinstance(self._part, ToolCall) else "text"
-            self.change(**{field: "".join((getattr(self._part, field), *self._pieces))})
+            field = "arguments" if isinstance(self.part, ToolCall) else "text"
+            self.change(**{field: "".join((getattr(self.part, field), *self._pieces))})
             self._pieces.clear()
-        return self._part
+        return self.part
 
 
 class _Choice:
     """What `fold` knows so far of one choice."""
 
     def __init__(self) -> None:
-        self._parts: list[_Growing | Part] = []
+        self._parts: list[_Growing[Any] | Part] = []
         self.block: int | None = None  # of the last part
-        self.calls: dict[int, _Growing] = {}  # by running number of the tool call
+        self.calls: dict[int, _Growing[ToolCall]] = {}  # by running number of the tool call
         self.finish: Finish | None = None
         self.logprobs: JsonObject | None = None
         self.extra: JsonObject = {}
@@ -497,11 +494,11 @@ class _Choice:
     def parts(self) -> tuple[Part, ...]:
         return tuple(part.whole() if isinstance(part, _Growing) else part for part in self._parts)
 
-    def _last(self, kind: type[_Kind]) -> _Growing | None:
+    def _last(self, kind: type[_Kind]) -> _Growing[_Kind] | None:
         last = self._parts[-1] if self._parts else None
-        return last if isinstance(last, _Growing) and last.is_a(kind) else None
+        return last if isinstance(last, _Growing) and isinstance(last.part, kind) else None
 
-    def _begin(self, part: Text | Reasoning | Refusal | ToolCall) -> _Growing:
+    def _begin(self, part: _Kind) -> _Growing[_Kind]:
         growing = _Growing(part)
         self._parts.append(growing)
         return growing
@@ -514,7 +511,7 @@ class _Choice:
     def text(self, more: str, block: int | None) -> None:
         last = self._last(Text)
         # Where borders are not told, a note ends the text it speaks of.
-        whole = block is None and last is not None and last.annotated
+        whole = block is None and last is not None and bool(last.part.annotations)
         if self._continues(block) and last is not None and not whole:
             last.add(more)
         else:
@@ -533,22 +530,17 @@ class _Choice:
             last = self._begin(Reasoning())
         last.add(more)
         if opaque is not None:
-            part = last.whole()
-            assert isinstance(part, Reasoning)  # noqa: S101 - it was found or made as one
-            last.change(opaque=(*part.opaque, opaque))
+            last.change(opaque=(*last.part.opaque, opaque))
 
     def amend(self, opaque: JsonObject) -> None:
+        same = opaque.get("id")
         for growing in self._parts:
-            part = growing.whole() if isinstance(growing, _Growing) and growing.is_a(Reasoning) else None
-            if isinstance(growing, _Growing) and isinstance(part, Reasoning):
-                same = opaque.get("id")
-                growing.change(opaque=tuple(opaque if old.get("id") == same else old for old in part.opaque))
+            if isinstance(growing, _Growing) and isinstance(growing.part, Reasoning):
+                growing.change(opaque=tuple(opaque if old.get("id") == same else old for old in growing.part.opaque))
 
     def annotate(self, note: JsonObject) -> None:
         last = self._last(Text) or self._begin(Text(text=""))
-        part = last.whole()
-        assert isinstance(part, Text)  # noqa: S101 - likewise
-        last.change(annotations=(*part.annotations, note))
+        last.change(annotations=(*last.part.annotations, note))
 
     def call(self, delta: ToolCallDelta) -> None:
         growing = self.calls.get(delta.index)
@@ -559,8 +551,7 @@ class _Choice:
             return
         growing.add(delta.arguments)
         if delta.id or delta.name or delta.extra:
-            call = growing.whole()
-            assert isinstance(call, ToolCall)  # noqa: S101 - likewise
+            call = growing.part
             growing.change(
                 id=call.id or delta.id or "", name=call.name + (delta.name or ""), extra=call.extra | delta.extra
             )
