@@ -137,7 +137,9 @@ class Attempt:
         assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
         attempted = live.attempted(self._whole_request(), untouched=place.untouched)
         if place.continues is not None and (so_far := place.continues.so_far) is not None:
-            attempted = attempted._replace(request=continued(attempted.request, so_far.text), raw=None)
+            self.record.leading = place.continues.leading
+            begun = self.record.leading + so_far.text
+            attempted = attempted._replace(request=continued(attempted.request, begun), raw=None)
         key, known = None, None
         if place.use_cache and attempted.raw is None and place.continues is None:
             key = cache_key(await live.fingerprint(), attempted.request, place.seed)
@@ -279,8 +281,9 @@ class Attempt:
                     except RequestError as error:  # this format cannot express the request: another candidate may
                         raise BadRequest(str(error), code="unsupported", field=error.field) from error
                     if leading and isinstance(event, TextDelta):
-                        event = msgspec.structs.replace(event, text=event.text.lstrip())
-                        leading = not event.text
+                        text = event.text.lstrip()
+                        self.record.leading += event.text[: len(event.text) - len(text)]
+                        event, leading = msgspec.structs.replace(event, text=text), not text
                     limits.told(event)
                     self._note(event)
                     yield event

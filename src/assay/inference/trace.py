@@ -24,6 +24,7 @@ class Record:
         why: the reason for calling it, in a few words.
         continues: the attempt that broke off, whose answer this one went on with.
         so_far, had: of an answer that broke off: what the client had of it, folded and as events.
+        leading: white space that a text began with and the client was not given.
         total_s, first_event_s: seconds from the start of the attempt.
         engine_s: CPU or GPU seconds of a local engine.
         load_s: seconds that it waited until a local engine had started; None = it was running.
@@ -40,6 +41,7 @@ class Record:
     continues: Record | None = None
     so_far: Response | None = None
     had: tuple[Event, ...] = ()
+    leading: str = ""
     response: Response | None = None
     error: AssayError | None = None
     cancelled: bool = False

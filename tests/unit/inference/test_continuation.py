@@ -271,6 +271,28 @@ class TestContinued:
             assert json.loads(host.received[1].body)["prompt"] == "Hamlet: to be"
         assert text_of_events(events) == "to be or not"
 
+    async def test_a_chat_that_is_written_as_one_text(self, make_spine: MakeSpine) -> None:
+        """The model's text goes on as the model wrote it, with the space that the client was not given."""
+
+        def said(text: str, finish: str | None = None) -> bytes:
+            choice = {"index": 0, "text": text, "finish_reason": finish}
+            return event(json.dumps({"id": "c", "object": "text_completion", "created": 1, "choices": [choice]}))
+
+        answers = (
+            Answer(events=[said(" To"), said(" be")]),
+            Answer(events=[said(" or")]),
+            Answer(events=[said(" not", "stop"), event("[DONE]")]),
+        )
+        async with FaultyHost(*answers) as host:
+            text_style = "settings = { style = 'text', max_tokens = 50 }"
+            config = "".join(
+                toml(host.url, name, known=False, more=text_style).replace('"openai"', '"completions"') for name in "ab"
+            )
+            spine = make_spine(config + '[routes.r]\ncandidates = ["a", "b"]\n')
+            assert text_of_events(await events_of(spine, "r")) == "To be or not"
+            first, second, third = (json.loads(one.body)["prompt"] for one in host.received)
+        assert (second, third) == (first + " To be", first + " To be or")
+
     async def test_as_the_first_call_was(self, make_spine: MakeSpine) -> None:
         """What the policy changed in the request holds for the continuation: the prompt of the default kind, say."""
         async with FaultyHost(broken("one"), rest(" two")) as host:
