@@ -1,8 +1,7 @@
 """One client's connection: uvicorn's, with limits on what it may send and on how slowly it may send and take.
 
 uvicorn bounds neither the head of a request nor the time in which it must come, and waits for ever for a reader that
-takes nothing. `Crowd` is all connections of a server: it looks at their deadlines once in a while, so that none of
-them needs timers of its own, and makes room when there are too many.
+takes nothing.
 """
 
 from __future__ import annotations
@@ -16,18 +15,12 @@ from typing import Any, Literal, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from assay.config.schema import Serve
 from assay.dialects import openai_errors
 from assay.errors import RequestError
+from assay.gateway.crowd import Crowd
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEAD_FIELDS = 128
-MAX_UNREAD_BYTES = 8 * 1024 * 1024
-"""What may wait for one slow reader before its upstream is slowed down, too. Nearly every answer is shorter, so that a
-reader who takes its time does not hold a place among the requests of a deployment."""
-ALL_UNREAD_BYTES = 256 * 1024 * 1024
-"""About what may wait for all readers together; when it is more, they share it."""
-_LEAST_UNREAD_BYTES = 64 * 1024
 _SYSTEM_BYTES = 256 * 1024
 """What the system buffers for one reader: by itself it would take megabytes, and then nothing for minutes, so that a
 slow reader could not be told from one that is gone."""
@@ -35,74 +28,6 @@ slow reader could not be told from one that is gone."""
 Stage = Literal["idle", "head", "served", "waste"]
 
 log = logging.getLogger("assay.gateway")
-
-
-class Crowd:
-    """All connections of one server.
-
-    Args:
-        serve: the limits.
-        most: connections at the same time; more are told 503, unless an idle one can be closed instead.
-
-    Attributes:
-        idle: connections that expect nothing, the longest idle first.
-        gone: set while there is none.
-        unread_limit_bytes: how much may wait for each reader.
-    """
-
-    def __init__(self, serve: Serve, most: int) -> None:
-        self.serve = serve
-        self.idle: dict[Connection, None] = {}
-        self.unread_limit_bytes = MAX_UNREAD_BYTES
-        self.gone = asyncio.Event()
-        self.gone.set()
-        self._most = most
-        self._all: set[Connection] = set()
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def enter(self, connection: Connection) -> bool:
-        """Take a connection in; False: there is no room."""
-        room = len(self._all) < self._most
-        if not room and self.idle:
-            next(iter(self.idle)).leave()
-            room = True
-        self._all.add(connection)
-        self.gone.clear()
-        return room
-
-    def left(self, connection: Connection) -> None:
-        """Forget a connection that is gone."""
-        self._all.discard(connection)
-        self.idle.pop(connection, None)
-        if not self._all:
-            self.gone.set()
-
-    def disperse(self) -> None:
-        """Cut all that are left."""
-        for connection in tuple(self._all):
-            connection.transport.abort()
-
-    async def watch(self) -> None:
-        """Look at all deadlines, again and again."""
-        limits = (self.serve.header_timeout_s, self.serve.body_timeout_s, self.serve.idle_timeout_s)
-        pause_s = min(1.0, min(*limits, self.serve.write_timeout_s) / 4)
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(pause_s)
-            now = loop.time()
-            self.share([unread for connection in tuple(self._all) if (unread := connection.check(now))])
-
-    def share(self, unread_bytes: list[int]) -> None:
-        """Set how much may wait for each reader, from what waits for those that are behind."""
-        limit = MAX_UNREAD_BYTES
-        if sum(unread_bytes) > ALL_UNREAD_BYTES:
-            limit = min(limit, max(_LEAST_UNREAD_BYTES, ALL_UNREAD_BYTES // len(unread_bytes)))
-        if limit != self.unread_limit_bytes:
-            self.unread_limit_bytes = limit
-            for connection in self._all:
-                connection.limit_unread()
 
 
 class Outlet:
@@ -166,6 +91,10 @@ class Connection(HttpToolsProtocol):
         """Close an idle connection to make room."""
         self._crowd.idle.pop(self, None)
         self._outlet.close()
+
+    def cut(self) -> None:
+        """End the connection, whatever it is at."""
+        self._outlet.abort()
 
     def limit_unread(self) -> None:
         """Bound what may wait: above it, whoever sends more waits until three quarters are left."""

@@ -15,7 +15,8 @@ import uvicorn
 from assay.config.schema import Serve
 from assay.errors import ServerError
 from assay.gateway.asgi import Gateway
-from assay.gateway.connection import Connection, Crowd
+from assay.gateway.connection import Connection
+from assay.gateway.crowd import Crowd
 
 _LAST_WORDS_S = 2.0
 """For what was cut: the error at the end of its stream, and its rows in the ledger."""

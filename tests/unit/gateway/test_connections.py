@@ -15,9 +15,10 @@ from typing import Any, cast
 import pytest
 
 from assay.config.schema import Serve
-from assay.gateway import connection, server
+from assay.gateway import server
 from assay.gateway.asgi import Gateway
-from assay.gateway.connection import ALL_UNREAD_BYTES, MAX_HEAD_BYTES, MAX_HEAD_FIELDS, MAX_UNREAD_BYTES
+from assay.gateway.connection import MAX_HEAD_BYTES, MAX_HEAD_FIELDS
+from assay.gateway.crowd import ALL_UNREAD_BYTES, MAX_UNREAD_BYTES, Crowd
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
 from assay.types import Begin, Finish, Finished, TextDelta
@@ -402,7 +403,7 @@ def test_readers_share_what_may_wait_for_all() -> None:
         def limit_unread(self) -> None:
             self.limited += 1
 
-    crowd, reader = connection.Crowd(Serve(), 100), Reader()
+    crowd, reader = Crowd(Serve(), 100), Reader()
     crowd.enter(cast(Any, reader))
     for unread, limit in (
         ([ALL_UNREAD_BYTES // 100] * 90, MAX_UNREAD_BYTES),
