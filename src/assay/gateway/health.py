@@ -35,7 +35,7 @@ async def readiness(spine: Spine, *, draining: bool, detailed: bool) -> Readines
     Args:
         spine: with the deployments and the ledger.
         draining: the gateway is about to stop.
-        detailed: say why, which may name files and variables of this machine.
+        detailed: say which deployment and why, which may name files and variables of this machine.
     """
     states = spine.health()
     deployments = {
@@ -47,14 +47,15 @@ async def readiness(spine: Spine, *, draining: bool, detailed: bool) -> Readines
     ledger = await _ledger(spine)
     if ledger is not None:
         problems.append(f"the ledger cannot be written: {ledger}" if detailed else "the ledger cannot be written")
-    if not any(state["ready"] for state in deployments.values()):
+    ready = sum(state["ready"] for state in deployments.values())
+    if not ready:
         problems.append("no deployment can be asked")
     body = {
         "status": "not ready" if problems else "ready",
         "reasons": problems,
         "ledger": "ok" if ledger is None else "cannot be written",
         "config": "loaded",
-        "deployments": deployments if detailed else {name: {**s, "reason": None} for name, s in deployments.items()},
+        "deployments": deployments if detailed else {"ready": ready, "all": len(deployments)},
     }
     return Readiness(not problems, body)
 
