@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@"; else \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; fi
 
-.PHONY: demo models test debian e2e check bench docs golden lock clean help
+.PHONY: demo models test debian e2e check fuzz bench docs golden lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -66,9 +66,17 @@ e2e: .stamps/e2e debian ## lint, types, recorded data, then the whole loop on re
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -q tests/contract tests/e2e
 
+fuzz: .stamps/dev ## attack formats and gateway for longer than `make test` does; EXAMPLES=of each, TIME_S=by coverage, with atheris
+	@ASSAY_FUZZ=$(or $(EXAMPLES),400) $(BIN)/python -m pytest -q --timeout 3600 \
+		tests/unit/dialects/test_fuzz_dialects.py tests/unit/gateway/test_fuzz_gateway.py
+	@$(BIN)/python tests/fuzz/formats.py $(or $(TIME_S),60)
+
 bench: .stamps/dev ## the benchmarks; DATA=folder of recordings for the wire's
 	@$(BIN)/python -m benchmarks.runner
-	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.wire --data $(DATA); fi
+	@$(BIN)/python -m benchmarks.transport
+	@$(BIN)/python -m benchmarks.idle
+	@if [ -n "$(DATA)" ]; then \
+		$(BIN)/python -m benchmarks.wire --data $(DATA); $(BIN)/python -m benchmarks.wire_gateway --data $(DATA); fi
 
 docs: .stamps/dev ## rewrite the generated pages of docs/
 	@$(BIN)/python docs/generate.py
