@@ -293,11 +293,14 @@ async def test_a_head_that_stops_is_told_so(serving: Callable[..., Any]) -> None
         assert "serve.header_timeout_s" in told(answer)
 
 
-async def test_a_body_that_stops_is_408_in_the_clients_format(serving: Callable[..., Any]) -> None:
-    """The time of a body is limited, too."""
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_body_that_stops_is_408_in_the_clients_format(serving: Callable[..., Any], begun: bool) -> None:
+    """The time of a body is limited, too, also of one of which nothing comes."""
     async with serving(body_timeout_s=0.2) as served, connected(served) as wire:
-        await wire.send(request()[:-5])
-        status, body = await wire.answer()
+        head, rest = request().split(b"\r\n\r\n", 1)
+        await wire.send(head + b"\r\n\r\n" + (rest[:-5] if begun else b""))
+        async with asyncio.timeout(5):
+            status, body = await wire.answer()
         assert (status, b"serve.body_timeout_s" in body) == (408, True)
 
 
