@@ -72,7 +72,7 @@ class Reader:
         self._whole: dict[int, Mapping[str, Any]] = {}  # of these, the ones that are complete
         self._live: int | None = None  # the place of the item whose turn it is
         self._told: dict[int, ItemReader] = {}
-        self._marks: list[Mark] = []
+        self._marks: list[dict[str, Any]] = []  # of the items so far; all are told whenever one changes
         self._begun = False
         self._has_calls = False
 
@@ -161,7 +161,7 @@ class Reader:
         self._live = place
         item = self._open[place]
         self._has_calls |= item.wire.get("type") in CALLS
-        self._marks.append(item.mark)
+        self._marks.append(_plain(item.mark))
         return [self._mark(), *item.turn()]
 
     def _grow(self, body: Mapping[str, Any], key: str, index: str, kind: str) -> list[Event]:
@@ -174,8 +174,8 @@ class Reader:
             raise TypeError(f"the delta of item {place} is {text!r:.100} at {at!r:.20}")
         item = self._open[place]
         grown = item.grow(key, at, text)
-        if key == "content" and place == self._live and item.mark != self._marks[-1]:
-            self._marks[-1] = item.mark
+        if key == "content" and place == self._live and (mark := _plain(item.mark)) != self._marks[-1]:
+            self._marks[-1] = mark
             out.append(self._mark())
         return out + grown
 
@@ -202,13 +202,18 @@ class Reader:
         else:
             out += item.complete(wire)
         self._told[place] = item
-        self._marks[-1] = item.mark
+        self._marks[-1] = _plain(item.mark)
         out.append(self._mark())
         self._live = None
         return out + (self._turn(min(self._open)) if self._open else [])
 
     def _mark(self) -> Begin:
-        return Begin(extra={ITEMS: [msgspec.to_builtins(mark) for mark in self._marks]})
+        return Begin(extra={ITEMS: list(self._marks)})
+
+
+def _plain(mark: Mark) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(mark)
+    return plain
 
 
 def _extra(body: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
