@@ -108,6 +108,10 @@ class MessageEncoder:
                 return self._content(event)
         return b""
 
+    def passed(self, data: bytes) -> bytes:
+        """The bytes as they are."""
+        return data
+
     def close(self) -> bytes:
         """The end of the message; nothing after a failure."""
         if self._failed:

@@ -1,12 +1,13 @@
 """What the answers of chat and of plain completions share for clients: ids, ends, and the chunks of a stream.
 
 A stream keeps one id, creation time and model in all its chunks. Usage is written once, in a last chunk without
-choices, and only if the client asked for it.
+choices, and only if the client asked for it: most clients read `choices[0]` of every chunk.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import Any, ClassVar
 
@@ -14,14 +15,16 @@ import msgspec
 
 from assay.dialects.chat_answer import KINDS
 from assay.dialects.chat_usage import write_usage
+from assay.dialects.event_borders import apart
 from assay.dialects.fields import merge, unmarked
 from assay.dialects.openai_errors import write_failed
-from assay.dialects.sse import DONE, write_event
-from assay.types import Begin, Event, Failed, Finish, Finished, Logprobs, Raw, Request, UsageReport
+from assay.dialects.sse import DONE, Parser, write_event
+from assay.types import Begin, Event, Failed, Finish, Finished, Logprobs, Raw, Request, TextDelta, UsageReport
 
 __all__ = ["ChunkEncoder", "choice_notes", "finish_wire", "new_id"]
 
 _STEADY = ("system_fingerprint", "service_tier")  # these stand in every chunk
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
 def new_id(prefix: str) -> str:
@@ -83,13 +86,21 @@ class ChunkEncoder:
                 choice = self._delta(event)
                 return self._chunk([choice]) if choice else b""
 
+    def passed(self, data: bytes) -> bytes:
+        """The bytes as they are, but for the chunk of usage where only the ledger asked for it."""
+        if self._request.stream_usage or not _NO_CHOICES.search(data):
+            return data
+        return b"".join(event for event in apart(data) if not _is_usage(event))
+
     def close(self) -> bytes:
-        """The last chunk with usage, if the client wants it, and the end marker; nothing after a failure."""
+        """What came late, usage if the client wants it, and the end marker; nothing after a failure."""
         if self._failed:
             return b""
         last: dict[str, Any] = {}
         if self._usage is not None and self._request.stream_usage:
             last["usage"] = self._usage
+        elif self._fresh and (empty := self._delta(TextDelta(text=""))):
+            return self._chunk([empty]) + DONE
         tail = self._chunk([], last) if last or self._fresh else b""
         return tail + DONE
 
@@ -136,3 +147,14 @@ class ChunkEncoder:
         if more:
             wire |= more
         return b"data: " + msgspec.json.encode(wire) + b"\n\n"
+
+
+def _is_usage(event: bytes) -> bool:
+    """Whether it is the chunk that `stream_options.include_usage` asks for: usage, and no choices."""
+    for one in Parser().feed(event):
+        try:
+            chunk = msgspec.json.decode(one.data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        return isinstance(chunk, dict) and chunk.get("choices") == [] and bool(chunk.get("usage"))
+    return False

@@ -66,6 +66,10 @@ class Encoder(Protocol):
         """The bytes for one event; may be empty."""
         ...
 
+    def passed(self, data: bytes) -> bytes:
+        """Whole events from a host that speaks the client's format, as the client gets them; may be empty."""
+        ...
+
     def close(self) -> bytes:
         """The bytes that end the stream well."""
         ...

@@ -217,6 +217,10 @@ class ResponsesEncoder:
             told += self._answer.output.close(event.finish)
         return head + b"".join(self._wire(one) for one in told)
 
+    def passed(self, data: bytes) -> bytes:
+        """The bytes as they are."""
+        return data
+
     def close(self) -> bytes:
         """The last event, with the whole answer; nothing after a failure."""
         if self._ended:

@@ -116,7 +116,7 @@ class Call:
                 await self._visit.begin(self._send, 200, headers)
                 self._encoder = encoder
             if isinstance(event, Raw):
-                data = event.data if self._passed_through else b""
+                data = encoder.passed(event.data) if self._passed_through else b""
             else:
                 self._catch_up(encoder, event)
                 failed = failed or isinstance(event, Failed)

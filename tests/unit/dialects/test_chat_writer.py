@@ -160,6 +160,26 @@ def test_usage_only_on_demand_and_only_once() -> None:
     assert not any("usage" in chunk for chunk in chunks(*events, request=Request(stream=True)))
 
 
+def test_every_chunk_has_a_choice_unless_usage_was_asked_for() -> None:
+    """Clients that read `choices[0]` of each chunk get through, whatever a host says after the last one."""
+    events = [BEGIN, STOP, UsageReport(usage=Usage(input=1, output=1)), Begin(extra={"timings": {"a": 1}})]
+    found = chunks(*events, request=Request(stream=True))
+    assert all(chunk["choices"] for chunk in found)
+    assert found[-1]["timings"] == {"a": 1}
+    assert found[-1]["choices"][0]["finish_reason"] is None
+
+
+def test_passed_bytes_lose_only_usage_that_the_client_did_not_ask_for() -> None:
+    """The gateway asks for usage on every stream; a chunk without choices is handed on to who asked for it alone."""
+    text = b'data: {"choices":[{"delta":{"content":"\\"choices\\":[]"}}],"usage":null}\n\n'
+    filtered = b'data: {"choices": [], "prompt_filter_results": []}\n\n'
+    usage = b'data: {"choices": [ ], "usage": {"prompt_tokens": 1}}\r\n\r\n'
+    broken = b'data: {"choices":[]\n\n'
+    data = filtered + text + usage + broken + b"data: [DONE]\n\n"
+    assert CHAT.encoder(CLIENT).passed(data) == data
+    assert CHAT.encoder(Request(stream=True)).passed(data) == filtered + text + broken + b"data: [DONE]\n\n"
+
+
 def test_usage_keeps_what_the_provider_said() -> None:
     """The provider's own object goes out; our numbers win where they differ; foreign forms are translated."""
     native = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "prompt_cache_hit_tokens": 3, "cost": 0.1}

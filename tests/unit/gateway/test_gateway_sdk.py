@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from clients import chunks, gateway
+
+from assay.inference.spine import Spine
+from faults import Answer, FaultyHost, event
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of the SDK's own imports
@@ -51,6 +56,22 @@ async def test_a_streamed_chat_completion_is_the_same(client: AsyncOpenAI) -> No
     usages = [chunk.usage for chunk in chunks if chunk.usage is not None]
     assert len(usages) == 1
     assert usages[0].completion_tokens == 3
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_a_passed_stream_tells_usage_only_to_who_asks(make_spine: Callable[..., Spine], asks: bool) -> None:
+    """The host is asked for usage in any case; a client that reads `choices[0]` of each chunk meets no empty one."""
+    usage = {"id": "c1", "object": "chat.completion.chunk", "choices": [], "usage": {"completion_tokens": 3}}
+    *said, done = chunks()
+    more: dict[str, Any] = {"stream_options": {"include_usage": True}} if asks else {}
+    async with FaultyHost(Answer(events=[*said, event(json.dumps(usage)), done])) as host:
+        spine = make_spine(f'[deployments.up]\nmodel = "x/up"\ndialect = "openai"\nbase_url = "{host.url}"\n')
+        async with gateway(spine) as url, AsyncOpenAI(base_url=f"{url}/v1", api_key="sk-not-used") as client:
+            stream = await client.chat.completions.create(model="up", messages=user("hi"), stream=True, **more)
+            got = [chunk async for chunk in stream]
+        assert json.loads(host.received[0].body)["stream_options"] == {"include_usage": True}
+    assert len(got) == len(said) + asks
+    assert all(chunk.choices for chunk in got) is not asks
 
 
 async def test_a_stream_arrives_as_it_is_made(client: AsyncOpenAI) -> None:
