@@ -31,6 +31,7 @@ from assay.inference.cache import cache_key, pack, unpack
 from assay.inference.charges import bound, charge
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
+from assay.inference.held import Held
 from assay.inference.limits import Limits
 from assay.inference.recall import Recall
 from assay.inference.shadows import Shadows
@@ -40,7 +41,7 @@ from assay.ledger.rows import Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Exchange, Meter
-from assay.types import Event, Failed, Finish, Finished, Folder, Label, Raw, Request, Response, TextDelta, Usage
+from assay.types import Event, Failed, Finish, Folder, Label, Raw, Request, Response, TextDelta, Usage
 
 _PATIENCE_S = 0.25  # between two looks at a breaker
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
@@ -179,31 +180,17 @@ class Attempt:
             self.record.passed_through = passing = attempted.raw is not None
             await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
             try:
-                held: list[Event] = []
-                ending = False
-                first = True
+                held = Held()
                 async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
                     async for event in timed:
-                        # Raw bytes wait for what is decoded from them, and everything after a finish for the
-                        # settlement: a client that sees the end may rely on the ledger.
-                        ending = ending or isinstance(event, Finished)
-                        if first:  # a host may answer in another form than it was asked for
-                            self.record.passed_through, first = isinstance(event, Raw), False
-                        # Bytes that nothing was decoded from, a host's sign of life, go on when the next ones come.
-                        if not isinstance(event, Raw):
-                            held.append(event)
-                        if not ending:
-                            for ready in held:
-                                yield ready
-                            held.clear()
-                        if isinstance(event, Raw):
-                            held.append(event)
+                        for ready in held.take(event):
+                            yield ready
                 self.record.response = response = self._complete()
                 self._remember(response)
                 reply = Reply(key=key, response=pack(response)) if key is not None else None
                 await asyncio.shield(self._settle("ok", reply))
                 breaker.succeeded()
-                for event in held:
+                for event in held.rest():
                     yield event
             except AssayError as error:
                 breaker.failed(leave, error, time.monotonic())
@@ -300,6 +287,7 @@ class Attempt:
         if self.record.first_event_s is None:
             self.record.first_event_s = time.monotonic() - self._started
             self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
+            self.record.passed_through = isinstance(event, Raw)  # a host may answer otherwise than it was asked to
 
     async def _cut(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """The provider's events, cut at a stop text where its format has none."""

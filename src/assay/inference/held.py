@@ -1,0 +1,36 @@
+"""What of an answer waits before it is handed on.
+
+Raw bytes wait for what is decoded from them, so that bytes which tell of an error are not seen as a part of the
+answer. Everything after a finish waits for the settlement: a client that sees the end may rely on the ledger.
+"""
+
+from __future__ import annotations
+
+from assay.types import Event, Finished, Raw
+
+__all__ = ["Held"]
+
+
+class Held:
+    """The events of one attempt that wait, in order."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._ending = False
+
+    def take(self, event: Event) -> list[Event]:
+        """The events to hand on when `event` has come.
+
+        Bytes that nothing was decoded from, a host's sign of life, go on when the next ones come.
+        """
+        self._ending = self._ending or isinstance(event, Finished)
+        if self._ending:
+            self._events.append(event)
+            return []
+        ready, self._events = self._events, []
+        (self._events if isinstance(event, Raw) else ready).append(event)
+        return ready
+
+    def rest(self) -> list[Event]:
+        """What still waits when the attempt is settled."""
+        return self._events
