@@ -1,0 +1,83 @@
+"""What is held for a call before it is sent is never less than what it may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from assay.dialects.completions import Completions
+from assay.dialects.openai_chat import OpenAIChat
+from assay.errors import ConstraintError
+from assay.inference.charges import bound
+from assay.inference.deployment import LiveDeployment
+from assay.inference.spine import Spine
+
+MakeSpine = Callable[..., Spine]
+TOML = """
+[deployments.up]
+model = "acme/big"
+dialect = "{dialect}"
+base_url = "http://127.0.0.1:9"
+price_usd_per_mtok = {{ input = 0.0, output = 1000000.0 }}
+"""
+
+
+def held_usd(spine: Spine, dialect: Any, **body: Any) -> float | None:
+    """What is held for a client's request, at one USD for each token of the answer."""
+    up = spine.targets["up"]
+    assert isinstance(up, LiveDeployment)
+    request = dialect.read_request(msgspec.json.encode({"model": "up", **body}))
+    return bound(up, spine.constraints, up.attempted(request, untouched=True))
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        ({"prompt": "a"}, 10),
+        ({"prompt": "a", "n": 3}, 30),
+        ({"prompt": "a", "n": 2, "best_of": 5}, 50),
+        ({"prompt": ["a"]}, 10),
+        ({"prompt": ["a", "b", "c"]}, 30),
+        ({"prompt": ["a", "b", "c"], "n": 2}, 60),
+        ({"prompt": [1, 2, 3]}, 10),
+        ({"prompt": [[1, 2, 3], [4]]}, 20),
+    ],
+)
+def test_every_answer_of_a_completion_counts(make_spine: MakeSpine, body: dict[str, Any], tokens: int) -> None:
+    """A list of prompts has as many answers, and of `best_of` all are paid for."""
+    spine = make_spine(TOML.format(dialect="completions"))
+    assert held_usd(spine, Completions(), max_tokens=10, **body) == tokens
+
+
+def test_the_larger_of_two_limits_counts(make_spine: MakeSpine) -> None:
+    """A host that knows only one of the two names takes that one."""
+    spine = make_spine(TOML.format(dialect="openai"))
+    chat = {"messages": [{"role": "user", "content": "hi"}]}
+    assert held_usd(spine, OpenAIChat(), max_tokens=500, max_completion_tokens=10, **chat) == 500
+    assert held_usd(spine, OpenAIChat(), max_tokens=5, max_completion_tokens=10, **chat) == 10
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": [{"role": "user", "content": [PICTURE]}]},
+        {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
+        {"messages": [{"role": "user", "content": "hi"}], "tools": [{"type": "web_search"}]},
+        {"messages": [{"role": "user", "content": "hi"}], "web_search_options": {}},
+    ],
+)
+def test_what_a_host_reads_elsewhere_counts(make_spine: MakeSpine, body: dict[str, Any]) -> None:
+    """No byte of a request stands for an image behind an address: the whole context of the model is held for it."""
+    toml = TOML.replace("input = 0.0", "input = 1000000.0").format(dialect="openai")
+    known = make_spine(toml.replace("acme/big", "openai/gpt-4o-mini"))
+    assert (held_usd(known, OpenAIChat(), max_tokens=10, **body) or 0) > 128_000
+    assert held_usd(make_spine(toml), OpenAIChat(), max_tokens=10, **body) is None
+    limited = make_spine(toml + "[constraints]\nusd_per_month = 1.0\n")
+    with pytest.raises(ConstraintError, match="context"):
+        held_usd(limited, OpenAIChat(), max_tokens=10, **body)
