@@ -33,8 +33,8 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
         changed["kind"] = kind
     if session := visit.header(SESSION):
         changed["session"] = session
-    if label := visit.header(LABEL):
-        changed["label"] = _label(label)
+    if (label := visit.headers.get(LABEL.encode())) is not None:  # an empty one must not pass for none
+        changed["label"] = _label(label.decode("latin-1").strip())
     if seconds := visit.header(DEADLINE):
         changed["deadline_s"] = _seconds(seconds)
     if tags := visit.header(TAGS):

@@ -180,3 +180,9 @@ async def test_a_field_that_nobody_knows_is_told_before_it_is_lost(
         assert "temprature" in message
         assert "did you mean 'temperature'?" in message
         assert not host.received
+
+
+async def test_an_empty_label_is_no_label(served: Served) -> None:
+    """Where a client's program has lost the label it wanted, nothing is sent: an empty one does not count as none."""
+    status, _, body = await served.post("/chat/completions", GOOD["/chat/completions"], {"x-assay-label": ""})
+    assert (status, b"x-assay-label" in body) == (400, True)
