@@ -22,6 +22,7 @@ from assay.dialects.chunk_stream import UNREADABLE, decoded
 from assay.dialects.fields import MARK
 from assay.dialects.opaque import ANTHROPIC, encrypted, signed
 from assay.dialects.openai_errors import failed
+from assay.dialects.upstream_json import need_text, text_or_none
 from assay.errors import MalformedReply
 from assay.types import (
     Annotation,
@@ -152,7 +153,7 @@ class Reader:
 
     def _start(self, message: dict[str, Any], out: list[Event]) -> None:
         extra = self._news({key: value for key, value in message.items() if key not in _HEAD})
-        out.append(Begin(id=_text(message.get("id")), model=_text(message.get("model")), extra=extra))
+        out.append(Begin(id=text_or_none(message.get("id")), model=text_or_none(message.get("model")), extra=extra))
         self._explain(extra, out)
         self._report(message.get("usage"), out)
 
@@ -179,7 +180,7 @@ class Reader:
 
     def _explain(self, extra: dict[str, Any], out: list[Event]) -> None:
         details = extra.get("stop_details")
-        if isinstance(details, dict) and details.get("type") == "refusal" and _text(details.get("explanation")):
+        if isinstance(details, dict) and details.get("type") == "refusal" and text_or_none(details.get("explanation")):
             out.append(RefusalDelta(text=details["explanation"]))
 
     def _report(self, usage: object, out: list[Event]) -> None:
@@ -192,9 +193,10 @@ class Reader:
         for index in sorted(self._blocks):
             self._close(index, out)
         self._ended = True
-        word = _text(delta.get("stop_reason"))
+        word = text_or_none(delta.get("stop_reason"))
         kind = KINDS.get(word or "", "stop")
-        out.append(Finished(finish=Finish(kind=kind, native=word, stop_sequence=_text(delta.get("stop_sequence")))))
+        hit = text_or_none(delta.get("stop_sequence"))
+        out.append(Finished(finish=Finish(kind=kind, native=word, stop_sequence=hit)))
 
     # -------------------------------------------------------------------------------------- one block
 
@@ -214,7 +216,7 @@ class Reader:
                 extra = {key: value for key, value in wire.items() if key not in _CALL}
                 if extra.get("caller") == _DIRECT:
                     del extra["caller"]
-                ident, name = _string(wire["id"]), _string(wire["name"])
+                ident, name = need_text(wire["id"]), need_text(wire["name"])
                 out.append(ToolCallDelta(index=block.call, id=ident, name=name, extra=extra))
 
     def _delta(self, index: int, delta: dict[str, Any], out: list[Event]) -> None:
@@ -227,7 +229,7 @@ class Reader:
             case "thinking_delta" | "signature_delta":
                 self._think(index, delta, out)
             case "input_json_delta":
-                piece = _string(delta["partial_json"])
+                piece = need_text(delta["partial_json"])
                 block.pieces.append(piece)
                 if block.call is not None and piece:
                     out.append(ToolCallDelta(index=block.call, arguments=piece))
@@ -256,9 +258,9 @@ class Reader:
             return
         block.noted = True
         if block.wire.get(REFUSAL) is True:
-            out.append(RefusalDelta(text=_string(text)))
+            out.append(RefusalDelta(text=need_text(text)))
         else:
-            out.append(TextDelta(text=_string(text), block=index))
+            out.append(TextDelta(text=need_text(text), block=index))
 
     def _note(self, index: int, note: object, out: list[Event]) -> None:
         """A citation; it may come before the text that it is of."""
@@ -272,14 +274,14 @@ class Reader:
 
     def _think(self, index: int, said: dict[str, Any], out: list[Event]) -> None:
         if said.get("thinking"):
-            out.append(ReasoningDelta(text=_string(said["thinking"]), block=index))
+            out.append(ReasoningDelta(text=need_text(said["thinking"]), block=index))
         if said.get("signature"):
-            self._blocks[index].signature += _string(said["signature"])
+            self._blocks[index].signature += need_text(said["signature"])
 
 
 def _blob(wire: dict[str, Any]) -> dict[str, Any]:
     """The entry for a redacted block; `format` names another maker, whose blob a gateway like ours passed on."""
-    data, maker = _string(wire["data"]), wire.get("format")
+    data, maker = need_text(wire["data"]), wire.get("format")
     if maker is None:
         return encrypted(data, ANTHROPIC)
     more = {key: value for key, value in wire.items() if key not in ("type", "data", "format")}
@@ -293,17 +295,7 @@ def _grow(wire: dict[str, Any], delta: dict[str, Any]) -> None:
             wire[key] = before + value if isinstance(before, str) and isinstance(value, str) else value
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
 def _number(value: object) -> int:
     if isinstance(value, int):
         return value
     raise TypeError(f"the index {value!r:.100} is not a number")
-
-
-def _string(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise TypeError(f"{value!r:.100} is not a string")

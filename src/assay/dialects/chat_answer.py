@@ -27,6 +27,7 @@ from assay.dialects.chat_usage import read_usage
 from assay.dialects.chunk_stream import read_answer
 from assay.dialects.fields import MARK
 from assay.dialects.openai_errors import failed
+from assay.dialects.upstream_json import need_object, need_text, text_or_none
 from assay.types import (
     Annotation,
     Audio,
@@ -173,8 +174,8 @@ class Reader:
             return
         created = body.get("created")
         new = Begin(
-            id=_text(body.get("id")),
-            model=_text(body.get("model")),
+            id=text_or_none(body.get("id")),
+            model=text_or_none(body.get("model")),
             created=int(created) if isinstance(created, (int, float)) else None,
             extra=extra,
         )
@@ -203,7 +204,7 @@ class Reader:
         self._take_body(choice, entry, out)
         logprobs = entry.get("logprobs")
         if logprobs is not None:
-            out.append(Logprobs(data=_object(logprobs), choice=index))
+            out.append(Logprobs(data=need_object(logprobs), choice=index))
         word = entry.get("finish_reason")
         if word:
             self._flush(choice, out)
@@ -237,11 +238,11 @@ class Reader:
         index = choice.index
         if delta.get("refusal"):
             out += choice.details.flush()
-            out.append(RefusalDelta(text=_string(delta["refusal"]), choice=index))
+            out.append(RefusalDelta(text=need_text(delta["refusal"]), choice=index))
         for note in delta.get("annotations") or ():
-            out.append(Annotation(data=_object(note), choice=index))
+            out.append(Annotation(data=need_object(note), choice=index))
         if delta.get("audio"):
-            choice.audio.append(_object(delta["audio"]))
+            choice.audio.append(need_object(delta["audio"]))
         for image in delta.get("images") or ():
             out.append(ContentDelta(part=_image(image), choice=index))
         calls = delta.get("tool_calls")
@@ -266,7 +267,7 @@ class Reader:
             out += choice.details.flush()
             if kind == "text":
                 if part["text"]:
-                    out.append(TextDelta(text=_string(part["text"]), choice=choice.index))
+                    out.append(TextDelta(text=need_text(part["text"]), choice=choice.index))
                 if len(part) > 2:
                     choice.message_extra.setdefault(TEXT, []).append({**part, "text": ""})
             elif kind == "image_url":
@@ -285,14 +286,14 @@ class Reader:
     def _reasoning_text(self, choice: Choice, delta: dict[str, Any], out: list[Event]) -> str:
         text = delta.get("reasoning_content")
         if text:
-            return _string(text)
+            return need_text(text)
         text = delta.get("reasoning")
         if isinstance(text, dict):
             choice.message_extra["reasoning"] = text
             text = text.get("content")
         elif text:
             self._name_reasoning("reasoning", out)
-        return _string(text or "")
+        return need_text(text or "")
 
     def _name_reasoning(self, form: str, out: list[Event]) -> None:
         if self._reasoning_form is None:
@@ -304,22 +305,6 @@ class Reader:
         if choice.audio:
             out.append(ContentDelta(part=_audio(choice.audio), choice=choice.index))
             choice.audio = []
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _string(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise TypeError(f"{value!r:.100} is not a string")
-
-
-def _object(value: object) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise TypeError(f"{value!r:.100} is not an object")
 
 
 def _keep(extra: dict[str, Any], wire: dict[str, Any], known: Set[str]) -> None:
@@ -341,7 +326,7 @@ def _image(part: dict[str, Any]) -> Any:
         return Unknown(dialect=DIALECT, raw=part)
     extra = {key: value for key, value in part.items() if key not in ("type", "image_url")}
     more = {key: value for key, value in inner.items() if key not in ("url", "detail")}
-    return image_part(inner["url"], _text(inner.get("detail")), {**extra, "image_url": more} if more else extra)
+    return image_part(inner["url"], text_or_none(inner.get("detail")), {**extra, "image_url": more} if more else extra)
 
 
 def _audio(pieces: list[dict[str, Any]]) -> Audio:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from assay.dialects.chat_messages import FUNCTION_CALL, call_extra
+from assay.dialects.upstream_json import text_or_none
 from assay.types import ToolCallDelta
 
 __all__ = ["OpenCalls"]
@@ -41,14 +42,14 @@ class OpenCalls:
         kind = wire.get("type")
         custom = kind == "custom"
         inner = wire.get("custom" if custom else "function") or {}
-        ident, name = _text(wire.get("id")), _text(inner.get("name"))
+        ident, name = text_or_none(wire.get("id")), text_or_none(inner.get("name"))
         index = wire.get("index")
         call = self._call(position if index is None else index, ident, name)
         extra: dict[str, Any] = {}
         if kind not in ("function", None) or not (wire.keys() <= _CALL and inner.keys() <= _FUNCTION):
             outer = {key: value for key, value in wire.items() if key not in _CALL and key != "custom"}
             inside = {key: value for key, value in inner.items() if key not in _FUNCTION and key != "input"}
-            extra = call_extra(_text(kind), outer, inside)
+            extra = call_extra(text_or_none(kind), outer, inside)
         first_id = None if call.id else ident
         if name is not None and call.name == name and ident in (None, call.id):
             name = None  # a host that repeats the name in every piece
@@ -63,7 +64,7 @@ class OpenCalls:
         call = self._call(_OLD_CALL, None, None)
         return ToolCallDelta(
             index=call.number,
-            name=_text(wire.get("name")),
+            name=text_or_none(wire.get("name")),
             arguments=_json_text(wire.get("arguments")),
             choice=choice,
             extra={FUNCTION_CALL: True} if is_new else {},
@@ -82,10 +83,6 @@ class OpenCalls:
         self._used.add(call.number)
         self._by_key[key] = call
         return call
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _json_text(value: object) -> str:

@@ -17,6 +17,7 @@ from assay.dialects.chunk_stream import UNREADABLE, decoded
 from assay.dialects.gemini_candidate import Candidate
 from assay.dialects.gemini_errors import failed
 from assay.dialects.gemini_usage import read_usage
+from assay.dialects.upstream_json import text_or_none
 from assay.errors import MalformedReply
 from assay.types import Begin, Embedded, Event, Finish, Finished, Usage, UsageReport
 
@@ -120,8 +121,8 @@ class Reader:
         }
         before = self._head
         self._head = Begin(
-            id=before.id or _text(body.get("responseId")),
-            model=before.model or _text(body.get("modelVersion")),
+            id=before.id or text_or_none(body.get("responseId")),
+            model=before.model or text_or_none(body.get("modelVersion")),
             created=before.created if before.created is not None else _seconds(body.get("createTime")),
         )
         self._told |= extra
@@ -144,10 +145,6 @@ def _count(body: Mapping[str, Any]) -> list[Event]:
     total = int(body["totalTokens"])
     usage = Usage(input=total, cached=body.get("cachedContentTokenCount"), native=dict(body))
     return [UsageReport(usage=usage)]
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _seconds(value: object) -> int | None:

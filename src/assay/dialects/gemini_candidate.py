@@ -19,6 +19,7 @@ import msgspec
 from assay.dialects import opaque
 from assay.dialects.gemini_grounding import cited, grounded, merged
 from assay.dialects.gemini_logprobs import token_entries
+from assay.dialects.upstream_json import text_or_none
 from assay.types import (
     Annotation,
     Audio,
@@ -127,7 +128,7 @@ class Candidate:
     # -------------------------------------------------------------------------------------- parts
 
     def _part(self, part: dict[str, Any], response_id: str | None, out: list[Event], *, first: bool) -> None:
-        signature = _text(part.get("thoughtSignature"))
+        signature = text_or_none(part.get("thoughtSignature"))
         thought = bool(part.get("thought"))
         text = part.get("text")
         if "functionCall" in part:
@@ -193,7 +194,7 @@ class Candidate:
         out.append(
             ToolCallDelta(
                 index=self._calls,
-                id=_text(call.get("id")) or call_id(response_id, self.index, self._calls),
+                id=text_or_none(call.get("id")) or call_id(response_id, self.index, self._calls),
                 name=_name(call),
                 arguments=msgspec.json.encode({} if arguments is None else arguments).decode(),
                 choice=self.index,
@@ -216,10 +217,6 @@ class Candidate:
             self._extra["logprobsResult"] = result
         else:
             out.append(Logprobs(data={"content": entries}, choice=self.index))
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _name(call: dict[str, Any]) -> str:

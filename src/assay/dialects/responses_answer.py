@@ -21,6 +21,7 @@ from assay.dialects.openai_errors import failed
 from assay.dialects.responses_item_reader import CALLS, ItemReader, Numbers
 from assay.dialects.responses_marks import ITEMS, Mark
 from assay.dialects.responses_usage import read_usage
+from assay.dialects.upstream_json import text_or_none
 from assay.errors import MalformedReply
 from assay.types import Begin, Event, Finish, Finished, FinishKind, Usage, UsageReport
 
@@ -116,8 +117,8 @@ class Reader:
         self._begun = True
         created = response.get("created_at")
         head = Begin(
-            id=_text(response.get("id")),
-            model=_text(response.get("model")),
+            id=text_or_none(response.get("id")),
+            model=text_or_none(response.get("model")),
             created=int(created) if isinstance(created, (int, float)) else None,
         )
         return [head]
@@ -147,7 +148,7 @@ class Reader:
         reason = (response.get("incomplete_details") or {}).get("reason")
         if isinstance(reason, str):
             return Finish(kind=_REASONS.get(reason, "stop"), native=reason)
-        return Finish(kind="tool_calls" if self._has_calls else "stop", native=_text(response.get("status")))
+        return Finish(kind="tool_calls" if self._has_calls else "stop", native=text_or_none(response.get("status")))
 
     # ------------------------------------------------------------------------------------------- items
 
@@ -229,7 +230,3 @@ def _place(body: Mapping[str, Any]) -> int:
     if not isinstance(place, int):
         raise TypeError(f"output_index is {place!r:.50}")
     return place
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
