@@ -21,6 +21,7 @@ __all__ = ["HEADERS", "MARK", "Fields", "merge", "parse_object", "unmarked"]
 MARK = "assay:"
 HEADERS = MARK + "headers"
 """In a request's `extra`: the client's headers that belong to its format, for when its bytes cannot pass."""
+_HUGE = 1 << 64
 _WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", dict: "an object"}
 _WORDS[list] = "a list"
 
@@ -146,6 +147,8 @@ class Fields:
         fits = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
         if not fits or (kind is not bool and isinstance(value, bool)):
             raise self.wrong(key, f"{_WORDS[kind]}, not {_word(value)}")
+        if isinstance(value, int) and not -_HUGE < value < _HUGE:  # which no float, ledger or message could hold
+            raise self.wrong(key, "a number of at most 64 bits")
         del self._left[key]
         return value
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import msgspec
 
 from assay.config.schema import Constraints
@@ -79,8 +81,13 @@ def _stands_elsewhere(part: Part) -> bool:
 def _longest(asked: Request) -> int | None:
     """Tokens of an answer at most: of two limits, one of which a host may not know, the larger."""
     said = asked.extra.get("max_tokens")  # beside `max_completion_tokens`
-    limits = [limit for limit in (asked.sampling.max_tokens, said) if isinstance(limit, int)]
+    limits = [limit for limit in (asked.sampling.max_tokens, said) if _is_number(limit)]
     return max(limits, default=None)
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    """Whether a field that nobody has read is a number that money can be reckoned with."""
+    return isinstance(value, int) and value < 1 << 64
 
 
 def _answers(asked: Request) -> int:
@@ -89,7 +96,7 @@ def _answers(asked: Request) -> int:
     if asked.form != "completion":
         return answers
     drawn, prompts = asked.extra.get("best_of"), asked.extra.get("prompt")
-    if isinstance(drawn, int):
+    if _is_number(drawn):
         answers = max(answers, drawn)
     if isinstance(prompts, list) and prompts and isinstance(prompts[0], str | list):  # else the numbers of one
         answers *= len(prompts)

@@ -186,3 +186,17 @@ async def test_an_empty_label_is_no_label(served: Served) -> None:
     """Where a client's program has lost the label it wanted, nothing is sent: an empty one does not count as none."""
     status, _, body = await served.post("/chat/completions", GOOD["/chat/completions"], {"x-assay-label": ""})
     assert (status, b"x-assay-label" in body) == (400, True)
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "n", "seed", "temperature", "top_p", "top_k"])
+@pytest.mark.parametrize("digits", [30, 400, 5000])
+@pytest.mark.parametrize("sign", ["", "-"])
+async def test_a_number_of_any_length_is_the_clients_mistake(
+    served: Served, field: str, digits: int, sign: str
+) -> None:
+    """A number that no float, ledger or message can hold is refused by the field's name, before it breaks anything."""
+    body = json.dumps({**GOOD["/chat/completions"], field: 0}).replace(
+        f'"{field}": 0', f'"{field}": {sign}{"9" * digits}'
+    )
+    status, _, answer = await served.post("/chat/completions", body.encode())
+    assert (status, b"64 bits" in answer or b"JSON" in answer) == (400, True)

@@ -39,6 +39,7 @@ def held_usd(spine: Spine, dialect: Any, **body: Any) -> float | None:
         ({"prompt": "a"}, 10),
         ({"prompt": "a", "n": 3}, 30),
         ({"prompt": "a", "n": 2, "best_of": 5}, 50),
+        ({"prompt": "a", "best_of": 10**400}, 10),
         ({"prompt": ["a"]}, 10),
         ({"prompt": ["a", "b", "c"]}, 30),
         ({"prompt": ["a", "b", "c"], "n": 2}, 60),
