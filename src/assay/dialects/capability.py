@@ -9,14 +9,14 @@ out with leave, is noted: the names go into a header of the answer and into the 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from assay.dialects.fields import MARK
-from assay.errors import RequestError
+from assay.errors import ConfigError, RequestError, did_you_mean
 from assay.types import Request
 
-__all__ = ["FEATURES", "HINTS", "Fit", "Rule", "Verdict"]
+__all__ = ["FEATURES", "HINTS", "QUIRKS", "Fit", "Rule", "Verdict", "check_quirks"]
 
 Verdict = Literal["keep", "emulate", "reject"]
 
@@ -78,6 +78,14 @@ HINTS = frozenset({
 noted."""
 
 
+QUIRKS = frozenset({
+    "capabilities", "ignore", "auth", "exact", "tools", "max_tokens_field", "seed_field", "grammar", "top_k",
+    "developer_role", "stream_options", "reasoning_field", "reasoning_details", "prefill_field", "longest_call_id",
+    "call_id_length", "encrypted_reasoning", "default_max_tokens", "thinking", "schema_dialect", "sign_calls",
+    "call_ids", "count_form",
+})  # fmt: skip
+"""Every quirk that some format or engine understands; a host that speaks several has those of all."""
+
 _PLAIN: dict[str, Any] = {"modalities": ["text"]}
 """Fields of clients with the value that says what every format means."""
 
@@ -92,6 +100,34 @@ class Rule(NamedTuple):
 
     verdict: Verdict
     why: str = ""
+
+
+def check_quirks(quirks: Mapping[str, Any], own: Iterable[str] = ()) -> None:
+    """Whether a deployment's quirks can be understood, so that a mistake is told to its owner and to no client.
+
+    Args:
+        quirks: of the deployment, its host's included.
+        own: names that its format, a plug-in's, has besides `QUIRKS`.
+
+    Raises:
+        ConfigError: an unknown quirk, feature or verdict; names the nearest known one.
+    """
+    for name in quirks:
+        if name not in (known := QUIRKS.union(own)):
+            raise ConfigError(f"quirks: unknown {name!r}; {did_you_mean(name, known)}")
+    capabilities, ignored = quirks.get("capabilities", {}), quirks.get("ignore", ())
+    if not isinstance(capabilities, Mapping):
+        raise ConfigError(f"quirks.capabilities: must be a table of features, not {capabilities!r}")
+    if not isinstance(ignored, list | tuple):
+        raise ConfigError(f"quirks.ignore: must be a list of features, not {ignored!r}")
+    for feature, verdict in capabilities.items():
+        if feature not in FEATURES:
+            raise ConfigError(f"quirks.capabilities: unknown feature {feature!r}; {did_you_mean(feature, FEATURES)}")
+        if verdict not in get_args(Verdict):
+            raise ConfigError(f"quirks.capabilities.{feature}: must be keep, emulate or reject, not {verdict!r}")
+    for feature in ignored:
+        if feature not in FEATURES:
+            raise ConfigError(f"quirks.ignore: unknown feature {feature!r}; {did_you_mean(str(feature), FEATURES)}")
 
 
 class Fit:

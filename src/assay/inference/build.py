@@ -15,6 +15,7 @@ from assay.catalog.reach import reached
 from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.config.schema import Config, Deployment, Local, Route
+from assay.dialects.capability import check_quirks
 from assay.dialects.dialect import Outbound
 from assay.errors import ConfigError, WeightsError, did_you_mean
 from assay.inference.deployment import LiveDeployment
@@ -96,6 +97,10 @@ class Builder:
             provider = litellm_provider(deployment)
         else:
             deployment, dialect, provider = self._hosted(name, deployment, model)
+        try:
+            check_quirks(deployment.quirks, getattr(dialect, "quirks", ()))
+        except ConfigError as error:
+            raise ConfigError(f"deployments.{name}: {error}") from error
         live = LiveDeployment(
             name=name,
             config=deployment,

@@ -46,6 +46,23 @@ def test_a_host_is_all_that_a_deployment_needs(tmp_path: Path) -> None:
         ('host = "groq"\ndialect = "opnai"', "deployments.d: unknown dialect 'opnai'; did you mean 'openai'"),
         ('host = "groq"\ndialect = "embeddings"', "deployments.d: the dialect 'embeddings' is one that clients speak"),
         ("", "deployments.d: missing key `dialect`, or `host`"),
+        (
+            'host = "groq"\nquirks = { max_token_field = "max_tokens" }',
+            "deployments.d: quirks: unknown 'max_token_field'; did you mean 'max_tokens_field'?",
+        ),
+        (
+            'host = "groq"\nquirks = { capabilities = { jsonschema = "reject" } }',
+            "deployments.d: quirks.capabilities: unknown feature 'jsonschema'; did you mean 'json_schema'?",
+        ),
+        (
+            'host = "groq"\nquirks = { capabilities = { json_schema = "no" } }',
+            "deployments.d: quirks.capabilities.json_schema: must be keep, emulate or reject, not 'no'",
+        ),
+        (
+            'host = "groq"\nquirks = { ignore = ["sed"] }',
+            "deployments.d: quirks.ignore: unknown feature 'sed'; did you mean 'seed'?",
+        ),
+        ('host = "groq"\nquirks = { ignore = "seed" }', "deployments.d: quirks.ignore: must be a list of features"),
     ],
 )
 def test_a_host_that_cannot_be_used_is_told(tmp_path: Path, keys: str, message: str) -> None:

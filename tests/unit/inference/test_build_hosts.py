@@ -9,7 +9,8 @@ import pytest
 
 from assay.catalog.load import builtin
 from assay.config.schema import Deployment
-from assay.errors import RequestError
+from assay.dialects.capability import check_quirks
+from assay.errors import ConfigError, RequestError
 from assay.inference.build import Builder
 from assay.inference.deployment import LiveDeployment
 from assay.providers.provider import Attempted
@@ -76,3 +77,16 @@ def test_the_limit_that_messages_demand_is_the_models() -> None:
     sent = body(built(**known))
     assert (sent["url"], sent["max_tokens"]) == ("https://api.anthropic.com/v1/messages", 64000)
     assert body(built(**known, quirks={"default_max_tokens": 500}))["max_tokens"] == 500
+
+
+def test_every_quirk_in_the_table_of_hosts_is_understood() -> None:
+    """A host's own quirks pass the check that a deployment's have to pass."""
+    for host in builtin().hosts.values():
+        check_quirks(host.quirks)
+
+
+def test_a_plugins_format_has_quirks_of_its_own() -> None:
+    """Only names that nobody announced are mistakes."""
+    check_quirks({"flavour": "odd"}, own=("flavour",))
+    with pytest.raises(ConfigError, match="unknown 'flavour'"):
+        check_quirks({"flavour": "odd"})
