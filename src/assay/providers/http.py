@@ -62,7 +62,7 @@ class HttpProvider:
                 (reply.headers[name] for name in _REQUEST_ID_HEADERS if name in reply.headers), None
             )
             if reply.status >= 400:
-                raise self._dialect.read_error(reply.status, reply.headers, await _error_body(reply))
+                raise self._dialect.read_error(reply.status, reply.headers, self._keyless(await _error_body(reply)))
             if reply.status >= 300:
                 error = MalformedReply(
                     f"the host answered with a redirect ({reply.status}); correct base_url", status=reply.status
@@ -106,6 +106,11 @@ class HttpProvider:
         if how is None:
             return self._dialect.auth(key)
         return {"authorization": f"Bearer {key}"} if how == "bearer" else {str(how): key}
+
+    def _keyless(self, body: bytes) -> bytes:
+        """An error's body without our key, which some hosts repeat; their words go to clients and into the ledger."""
+        key = os.environ.get(self._deployment.api_key_env or "", "").strip().encode()
+        return body.replace(key, b"...") if key else body
 
     async def _whole(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
         body = await reply.read(MAX_REPLY_BYTES)

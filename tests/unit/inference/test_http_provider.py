@@ -412,6 +412,19 @@ class TestFaults:
         first = rows(ledger.path)[0]
         assert (first["error"], first["sent_bytes"], first["cost_basis"]) == ("AuthFailed", 0, "none")
 
+    @pytest.mark.parametrize("status", [400, 429, 500])
+    async def test_a_key_that_a_host_repeats_goes_no_further(
+        self, make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, status: int
+    ) -> None:
+        """Neither the client nor the ledger is told the key in the words of the host's error."""
+        monkeypatch.setenv("SOME_KEY", "sk-very-secret")
+        body = b'{"error": {"message": "no use for sk-very-secret here"}}'
+        async with host(lambda seen: seen.answer(body, status=status)) as up:
+            error = await fails(make_spine(toml(up.url, api_key_env="SOME_KEY")), ask())
+        [row] = rows(ledger.path)
+        assert "no use for ... here" in str(error)
+        assert "sk-very-secret" not in repr((vars(error), error.args, dict(row)))
+
 
 class TestMoney:
     """What a call costs is known, bounded, or said to be unknown."""
