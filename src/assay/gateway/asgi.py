@@ -156,7 +156,7 @@ class Gateway:
     async def _page(self, visit: Visit) -> Page:
         page = self._pages.get(visit.path)
         if page is None and not visit.path.startswith("/models/"):
-            raise RequestError(f"there is nothing at {visit.path}", status=404)
+            raise RequestError(f"there is nothing at {visit.path}; /docs lists what there is", status=404)
         visit.require("GET", "HEAD")
         if page is None:
             name = visit.path.removeprefix("/models/")

@@ -155,6 +155,8 @@ async def test_methods_and_paths(served: Served, method: str, path: str, status:
         body = await answer.json()
         if status >= 400:
             message_of(body)
+        if (path, status) == ("/v1/nothing", 404):
+            assert "/docs lists what there is" in message_of(body)
 
 
 async def test_health_shows_what_local_engines_do(served: Served, make_spine: Callable[..., Any]) -> None:
