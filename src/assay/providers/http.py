@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound, WireRequest
 from assay.dialects.event_borders import Borders, apart
-from assay.errors import AuthFailed, ConnectionFailed, MalformedReply, Timeout
+from assay.errors import ConnectionFailed, MalformedReply, Timeout
+from assay.providers.api_key import api_key
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply, Transport
 from assay.types import Event, Raw
@@ -94,14 +95,9 @@ class HttpProvider:
         )
 
     def _key(self) -> dict[str, str]:
-        name = self._deployment.api_key_env
-        if name is None:
+        key = api_key(self._deployment)
+        if key is None:
             return {}
-        key = os.environ.get(name, "").strip()
-        if not key:
-            raise AuthFailed(f"the environment variable {name} holds no key")
-        if not key.isprintable():
-            raise AuthFailed(f"the environment variable {name} holds a key with line breaks or control characters")
         how = self._deployment.quirks.get("auth")
         if how is None:
             return self._dialect.auth(key)

@@ -36,6 +36,7 @@ from assay.errors import (
     RequestError,
     Timeout,
 )  # fmt: skip
+from assay.providers.api_key import api_key
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.unavailable import Unavailable
 from assay.types import Event, UsageReport
@@ -107,7 +108,7 @@ class LiteLLMProvider:
         wire = self._write(attempt)
         meter.send(self._shown(wire))
         meter.emulated = wire.emulated
-        key = self._key()
+        key = api_key(self._deployment)
         litellm = await asyncio.to_thread(_library)  # its import takes seconds
         meter.sent_bytes = len(wire.body)
         try:
@@ -184,15 +185,6 @@ class LiteLLMProvider:
             if value is not None:
                 arguments[name] = value
         return arguments
-
-    def _key(self) -> str | None:
-        name = self._deployment.api_key_env
-        if name is None:
-            return None
-        key = os.environ.get(name, "").strip()
-        if not key:
-            raise AuthFailed(f"the environment variable {name} holds no key")
-        return key
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """LiteLLM's version: it decides what a provider is told."""

@@ -152,10 +152,13 @@ async def test_the_library_is_told_to_keep_quiet(answering: Any) -> None:
 
 
 async def test_without_a_key_nothing_is_asked(answering: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty variable is told before the library is even imported."""
+    """An empty variable, or a key that fits no header, is told before the library is even imported."""
     monkeypatch.delenv("ACME_KEY", raising=False)
     calls = answering(Stream)
     with pytest.raises(AuthFailed, match="ACME_KEY holds no key"):
+        await ask(provider(api_key_env="ACME_KEY"))
+    monkeypatch.setenv("ACME_KEY", "one\ntwo")
+    with pytest.raises(AuthFailed, match="ACME_KEY holds a key with line breaks"):
         await ask(provider(api_key_env="ACME_KEY"))
     assert calls == []
 
