@@ -74,7 +74,7 @@ def _missing(deployment: LiveDeployment) -> str | None:
     variable = deployment.config.api_key_env
     if deployment.missing is not None:
         return str(deployment.missing)
-    if variable is not None and not os.environ.get(variable):
+    if variable is not None and not os.environ.get(variable, "").strip():
         return f"the variable {variable}, which should hold its key, is empty"
     return None
 

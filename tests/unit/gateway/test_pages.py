@@ -146,6 +146,12 @@ async def test_ready_says_of_each_deployment_whether_it_can_be_asked(served: Ser
     assert "desk" not in ready["deployments"]
 
 
+async def test_a_blank_variable_holds_no_key(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """White space is no key, as it is none when the deployment is called."""
+    monkeypatch.setenv("ASSAY_TEST_NO_SUCH_KEY", " ")
+    assert (await fetch_json(served, "/readyz"))["deployments"]["keyless"]["ready"] is False
+
+
 async def test_not_ready_when_nothing_can_be_asked(served: Served) -> None:
     """503 with the reasons, each deployment's and the whole."""
     for name in ("small", "other", "abroad"):
