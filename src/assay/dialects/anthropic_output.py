@@ -52,6 +52,8 @@ def put_output(body: dict[str, Any], output: OutputFormat | None, fit: Fit, *, f
             raise RequestError(f"{path}: Anthropic has no words for it", field=path)
         return
     schema = output.schema if output.schema is not None else {}
+    if foreign and output.description is not None:
+        schema = {"description": output.description} | schema
     if not fit.takes("json_schema", "response_format"):
         _prompt(body, schema)
         return

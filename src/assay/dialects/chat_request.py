@@ -12,7 +12,7 @@ from assay.dialects.chat_history import History
 from assay.dialects.chat_messages import read_message
 from assay.dialects.chat_parts import DIALECT
 from assay.dialects.fields import MARK, Fields, merge, parse_object
-from assay.dialects.foreign import is_foreign, translated
+from assay.dialects.foreign import is_foreign, note_thinking, translated
 from assay.dialects.sampling import read_sampling, read_stream, write_sampling, write_stream
 from assay.errors import RequestError
 from assay.types import Native, OutputFormat, Request, Tool, ToolChoice
@@ -166,6 +166,7 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
     """
     foreign = is_foreign(request, DIALECT)
     fit = Fit(_table(quirks, foreign=foreign), quirks, "the chat completion host")
+    note_thinking(request, fit)
     request = translated(request, DIALECT, fit)
     for key in ("prompt", "suffix"):
         if getattr(request, key) is not None:

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from assay.dialects.anthropic_request import THINKING
 from assay.dialects.capability import Fit
 from assay.dialects.fields import unmarked
+from assay.dialects.responses_marks import ITEM, marks_of
 from assay.types import Message, Part, Request, Text, Tool, ToolCall, ToolResult, Unknown
 
-__all__ = ["is_foreign", "translated"]
+__all__ = ["is_foreign", "note_thinking", "translated"]
 
 _OWN_NAMES = frozenset({"id", "status", "type", "caller", "phase", "index"})
 """What an item is called, or says of itself, in its own format: nothing for the model."""
@@ -52,10 +54,19 @@ def translated(request: Request, dialect: str, fit: Fit) -> Request:
     )
 
 
+def note_thinking(request: Request, fit: Fit) -> None:
+    """Note that a model is told to think not at all, for formats whose hosts can be told an effort only."""
+    thinking = request.extra.get(THINKING)
+    if isinstance(thinking, dict) and thinking.get("type") == "disabled":
+        fit.note("thinking")
+
+
 def _message(message: Message, dialect: str, fit: Fit) -> Message:
     assistant = message.role == "assistant"
     parts = (part for part in message.parts if not (assistant and _is_trace(part, dialect, fit)))
     _note(message.extra, fit)
+    for mark in marks_of(message.extra):
+        _note(mark.rest, fit)
     return msgspec.structs.replace(message, parts=tuple(_part(part, fit) for part in parts), extra={})
 
 
@@ -95,6 +106,7 @@ def _bare(value: _Value, fit: Fit) -> _Value:
 
 
 def _note(extra: Mapping[str, Any], fit: Fit) -> None:
-    for key, value in unmarked(extra).items():
+    left = extra.get(ITEM)
+    for key, value in (unmarked(extra) | (left if isinstance(left, dict) else {})).items():
         if value not in _SAYS_NOTHING and key not in _OWN_NAMES:
             fit.note(key)

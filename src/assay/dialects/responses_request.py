@@ -16,7 +16,7 @@ from assay.dialects.call_ids import CallIds
 from assay.dialects.capability import Fit, Rule
 from assay.dialects.chat_parts import DIALECT as CHAT
 from assay.dialects.fields import MARK, Fields, merge, parse_object
-from assay.dialects.foreign import is_foreign, translated
+from assay.dialects.foreign import is_foreign, note_thinking, translated
 from assay.dialects.responses_content import NAME
 from assay.dialects.responses_history import History
 from assay.dialects.responses_items import INSTRUCTIONS, read_items
@@ -200,6 +200,7 @@ def write_request(request: Request, *, model: str, stream: bool, fit: Fit, quirk
         if isinstance(part, ToolCall) and part.extra.get("type") == CUSTOM
     )  # fmt: skip
     shared = {} if own else _shared(request)
+    note_thinking(request, fit)
     request = translated(_without(request, shared), NAME, fit)
     request = msgspec.structs.replace(request, extra=request.extra | shared)
     ids = CallIds(None if own else _LONGEST_CALL_ID)
