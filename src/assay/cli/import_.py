@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from assay.cli.door import emit, finish, json_option, note, read_file
 from assay.errors import ConfigError
+
+if TYPE_CHECKING:
+    from assay.config.importers.draft import Draft
 
 PEERS = ("litellm", "portkey", "tensorzero")
 
@@ -35,6 +39,9 @@ def command(peer: str, file: str, output: str, force: bool, as_json: bool) -> No
 
     target = Path(output)
     draft = draft_of(peer, read_file(file), Path(file), target.parent)
+    if not draft.deployments:
+        _tell(draft)
+        raise ConfigError(f"{file} names no model that could be carried over: is it a configuration of {peer}?")
     text = _written(draft.tables(), f"# From {Path(file).name} ({peer}), by `assay import`.\n")
     _check(text, target, file)
     _save(text, target, force)
@@ -45,13 +52,17 @@ def command(peer: str, file: str, output: str, force: bool, as_json: bool) -> No
         "notes": draft.notes,
         "not_carried_over": [one._asdict() for one in draft.leftovers],
     }
+    _tell(draft)
+    left = f", {len(draft.leftovers)} things not carried over" if draft.leftovers else ""
+    emit(value, as_json, f"{target}: {len(draft.deployments)} deployments, {len(draft.routes)} routes{left}")
+    finish(1 if draft.leftovers else 0)
+
+
+def _tell(draft: Draft) -> None:
     for line in draft.notes:
         note(f"note: {line}")
     for one in draft.leftovers:
         note(f"not carried over: {one.path}{f' = {one.value}' if one.value != 'null' else ''}: {one.why}")
-    left = f", {len(draft.leftovers)} things not carried over" if draft.leftovers else ""
-    emit(value, as_json, f"{target}: {len(draft.deployments)} deployments, {len(draft.routes)} routes{left}")
-    finish(1 if draft.leftovers else 0)
 
 
 def _written(tables: dict[str, object], head: str) -> str:

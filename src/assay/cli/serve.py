@@ -57,6 +57,7 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
     from assay.app import open_app
     from assay.gateway import server
     from assay.gateway.asgi import Gateway
+    from assay.gateway.health import readiness
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
@@ -71,6 +72,10 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
         sys.stdout.flush()
         for line in _told(lock, broken):
             note(line)
+        ready = await readiness(app.spine, draining=False, detailed=True)
+        for name, state in ready.body["deployments"].items():
+            if not state["ready"]:
+                note(f"  {name} cannot be asked: {state['reason']}")
         await server.run(gateway, listener)
 
 

@@ -422,12 +422,18 @@ def test_serve_ends_a_stream_that_outlasts_it(project: Project) -> None:
 
 
 def test_serve_without_a_lock(project: Project) -> None:
-    """Deployments and routes are served by name, and it is said that nothing is pinned."""
+    """Deployments and routes are served by name; it is said that nothing is pinned, and who cannot be asked."""
+    with (project.folder / "assay.toml").open("a") as file:
+        file.write('[deployments.h]\nmodel = "anthropic/claude-sonnet-4-5"\ndialect = "openai"\n'
+                   'base_url = "http://127.0.0.1:9"\napi_key_env = "ASSAY_TEST_NO_SUCH_KEY"\n')  # fmt: skip
     serving = Serving(project)
     assert serving.ask(None, "good")[0] == 200
     assert serving.ask(None, "desk")[0] == 404
     serving.process.terminate()
-    assert "no assay.lock here" in serving.process.communicate(timeout=10)[1]
+    err = serving.process.communicate(timeout=10)[1]
+    assert "no assay.lock here" in err
+    assert "  h cannot be asked: the variable ASSAY_TEST_NO_SUCH_KEY, which should hold its key, is empty" in err
+    assert "  good cannot" not in err
 
 
 def test_serve_refuses_a_broken_pin(project: Project) -> None:

@@ -108,3 +108,15 @@ def test_paths_in_the_file_start_at_the_new_one(folder: Path) -> None:
     assert run("import", "tensorzero", "tz/tensorzero.toml", "-o", "out/assay.toml").exit_code == 0
     assert 'system_file = "../tz/system.txt"' in (folder / "out" / "assay.toml").read_text()
     assert run("config", "check", "-c", "out").exit_code == 0
+
+
+def test_a_file_of_another_peer_is_refused_and_nothing_is_written(folder: Path) -> None:
+    """What was found in it is listed; an empty configuration would only fail later."""
+    (folder / "portkey.json").write_text('{"targets": [{"provider": "openai"}], "cache": {"mode": "simple"}}')
+    result = run("import", "litellm", "portkey.json", "-o", "made.toml")
+    assert result.exit_code == 2
+    assert "portkey.json names no model that could be carried over: is it a configuration of litellm?" in str(
+        result.exception
+    )
+    assert 'not carried over: cache = {"mode": "simple"}' in result.stderr
+    assert not (folder / "made.toml").exists()
