@@ -50,7 +50,7 @@ def reached(deployment: Deployment, model: Model | None, catalog: Catalog) -> Re
     try:
         host = catalog.host(key)
     except CatalogError as error:
-        raise ConfigError(f"host: {error}; assay models --hosts lists them") from error
+        raise ConfigError(f"host: {error} (assay models --hosts lists them)") from error
     base_url = _base_url(deployment, key, host)
     at_host = msgspec.structs.replace(
         deployment,

@@ -99,6 +99,7 @@ class Builder:
             deployment, dialect, provider = self._hosted(name, deployment, model)
         try:
             check_quirks(deployment.quirks, getattr(dialect, "quirks", ()))
+            _check_variable(deployment.api_key_env)
         except ConfigError as error:
             raise ConfigError(f"deployments.{name}: {error}") from error
         live = LiveDeployment(
@@ -163,6 +164,12 @@ class Builder:
             return Unavailable(error)
         except ConfigError as error:
             raise ConfigError(f"deployments.{name}: {error}") from error
+
+
+def _check_variable(name: str | None) -> None:
+    """A key that was written where its variable belongs would be shown in many places."""
+    if name is not None and not name.replace("_", "a").isalnum():
+        raise ConfigError("api_key_env: must be the name of a variable; what stands there, not shown here, is none")
 
 
 def _upstream(name: str) -> Outbound:

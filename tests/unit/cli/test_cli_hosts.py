@@ -62,6 +62,10 @@ def test_a_host_is_all_that_a_deployment_needs(tmp_path: Path) -> None:
             'host = "groq"\nquirks = { ignore = ["sed"] }',
             "deployments.d: quirks.ignore: unknown feature 'sed'; did you mean 'seed'?",
         ),
+        (
+            'host = "groq"\napi_key_env = "sk-proj-1"',
+            "deployments.d: api_key_env: must be the name of a variable; what",
+        ),
         ('host = "groq"\nquirks = { ignore = "seed" }', "deployments.d: quirks.ignore: must be a list of features"),
     ],
 )
