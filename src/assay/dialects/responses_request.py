@@ -164,7 +164,9 @@ def _read_sampling(fields: Fields, notes: dict[str, Any]) -> Sampling:
         notes |= {f"reasoning.{key}": value for key, value in reasoning.rest().items()}
     top = fields.integer("top_logprobs", 0)
     include = fields.peek("include")
-    wanted = isinstance(include, list) and _LOGPROBS in include
+    if not isinstance(include, list | None):
+        raise fields.wrong("include", "a list of strings")
+    wanted = include is not None and _LOGPROBS in include
     return Sampling(
         max_tokens=fields.integer("max_output_tokens", 1),
         temperature=fields.number("temperature"),

@@ -249,3 +249,10 @@ def test_marks_that_do_not_fit_are_not_used() -> None:
     kinds = [item["type"] if "type" in item else item["role"] for item in written(
         Request(messages=(changed,), origin="openai-responses"))["input"]]  # fmt: skip
     assert kinds == ["assistant", "function_call", "function_call"]
+
+
+@pytest.mark.parametrize("include", [5, "logprobs", {}, True])
+def test_include_must_be_a_list(include: object) -> None:
+    """It is looked into when the request is written anew, and may hold anything but must be a list."""
+    with pytest.raises(RequestError, match="include must be a list"):
+        read(input="hi", include=include)
