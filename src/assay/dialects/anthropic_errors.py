@@ -41,7 +41,8 @@ def failed_wire(event: Failed) -> dict[str, Any]:
     """What ends a stream with an error; the provider's own object where it has this form."""
     said = told_failed(event)
     own = event.native if said.message == event.message else None  # not where we tell less than the provider
-    if own and own.get("type") in _KNOWN and isinstance(own.get("message"), str):
+    kind = own.get("type") if own else None
+    if own and isinstance(kind, str) and kind in _KNOWN and isinstance(own.get("message"), str):
         return {"error": own}
     return {"error": _error_object(said)}
 

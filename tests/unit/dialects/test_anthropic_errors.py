@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from assay.dialects.anthropic import Anthropic, AnthropicCount
+from assay.dialects.anthropic_errors import failed_wire
 from assay.dialects.dialect import WireError
 from assay.dialects.sse import Parser
 from assay.errors import (
@@ -106,3 +107,9 @@ def test_an_error_in_a_stream_is_an_event_of_the_format(failed: Failed, error: d
     (event,) = Parser().feed(Anthropic().encoder(Request()).encode(failed))
     assert event.name == "error"
     assert json.loads(event.data) == {"type": "error", "error": error}
+
+
+def test_an_error_event_whose_type_is_no_word_is_still_an_error() -> None:
+    """What a host calls its error may be anything; the client is told of it in the format's own words."""
+    event = Failed(error="ProviderFault", message="boom", native={"type": [[]], "message": "boom"})
+    assert failed_wire(event) == {"error": {"type": "api_error", "message": "boom"}}
