@@ -23,6 +23,7 @@ from assay.errors import (
     MalformedReply,
     ProviderError,
     ProviderFault,
+    RateLimited,
     RequestError,
     Timeout,
 )
@@ -211,7 +212,8 @@ class Attempt:
         """Wait for a place among the deployment's requests in flight, and for its breaker's leave to call.
 
         Raises:
-            Overloaded, RateLimited: it is left alone at the moment; a run, for which nobody waits, is patient instead.
+            Overloaded, RateLimited: it is left alone at the moment. A run asks all the same, for each of its samples
+                must be answered or fail by itself; it only waits where the host asked for a pause.
             Timeout: the deadline passed.
         """
         self._check_deadline("before anything was sent")
@@ -220,7 +222,7 @@ class Attempt:
                 while True:
                     self._check_rest()
                     await self._live.gate.acquire()
-                    leave = self._live.breaker.ask(time.monotonic())
+                    leave = self._leave()
                     if leave is not None:
                         return leave
                     self._live.gate.release()
@@ -228,6 +230,14 @@ class Attempt:
                         await asyncio.sleep(_PATIENCE_S)
         except TimeoutError:
             raise _late("the deadline passed while waiting for other requests to this deployment") from None
+
+    def _leave(self) -> Pass | None:
+        now = time.monotonic()
+        leave = self._live.breaker.ask(now)
+        if leave is None and self._place.trace.run_id is not None:
+            pause = isinstance(self._live.breaker.rest(now), RateLimited)
+            return None if pause else Pass(probe=False)
+        return leave
 
     def _check_rest(self) -> None:
         """Fail at once where the breaker gives no leave.

@@ -42,9 +42,13 @@ class Retrying:
         repeated = {attempt.call.retry_of for attempt in state.attempts}
         visible = tuple(attempt for attempt in state.attempts if attempt.index not in repeated)
         again = self._retries(state, visible)
-        if again:
+        if again is None:
+            return self.inner.decide(msgspec.structs.replace(state, attempts=visible))
+        if not any(_asked_to_wait(attempt) for attempt in visible if attempt.send == state.attempts[-1].send):
             return again
-        return self.inner.decide(msgspec.structs.replace(state, attempts=visible))
+        # A host that asks for a pause is waited for only where there is nobody else to ask.
+        elsewhere = self.inner.decide(msgspec.structs.replace(state, attempts=visible))
+        return elsewhere if isinstance(elsewhere, Send) else again
 
     def _retries(self, state: State, visible: tuple[Attempt, ...]) -> Send | None:
         if not state.attempts or state.snapshot.retries_left <= 0:
@@ -59,10 +63,8 @@ class Retrying:
             tries = self._tries(state.attempts, attempt)
             delay = self._delay_s(state, attempt, tries)
             late = state.deadline is not None and state.snapshot.now + delay >= state.deadline
-            # Whom its host's pause keeps from being called is waited for only where there is nobody else to ask.
-            elsewhere = attempt.failure.resting and len(state.candidates) > 1
             too_long = (attempt.failure.retry_after_s or 0.0) > LONGEST_ASKED_S
-            if tries > self.limits.get(attempt.call.target, 0) or late or too_long or elsewhere:
+            if tries > self.limits.get(attempt.call.target, 0) or late or too_long:
                 continue
             calls.append(
                 msgspec.structs.replace(
@@ -95,6 +97,12 @@ class Retrying:
         delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (tries - 1)) * (0.5 + jitter / 2)
         asked = attempt.failure.retry_after_s if attempt.failure else None
         return max(delay, (asked or 0.0) * (1 + jitter / 10))
+
+
+def _asked_to_wait(attempt: Attempt) -> bool:
+    """Whether the host wants more time than a first retry would give it, or is left alone for that reason."""
+    failure = attempt.failure
+    return failure is not None and (failure.resting or (failure.retry_after_s or 0.0) > FIRST_DELAY_S)
 
 
 def _again(calls: list[Call], before: Attempt) -> Send:

@@ -283,13 +283,16 @@ class TestCalls:
                 await spine.answer(ask(), "r")
             assert (len(pausing.received), len(good.received)) == (1, 2)
 
-    async def test_a_run_is_patient(self, make_spine: MakeSpine) -> None:
-        """No sample of an eval is lost to an open breaker: nobody waits for it, so it waits."""
-        async with FaultyHost(Answer(status=500), Answer(status=500), Answer(body=whole())) as host:
-            spine = make_spine(toml(host))
+    async def test_a_run_asks_all_the_same(self, make_spine: MakeSpine) -> None:
+        """No sample of an eval is lost to an open breaker, nor does the eval stand still: a dead host fails each at once."""
+        async with FaultyHost(Answer(status=500), Answer(status=500), Answer(status=500), Answer(body=whole())) as host:
+            spine = make_spine(toml(host).replace("open_s = 0.3", "open_s = 1000"))
             for _ in range(2):
                 with pytest.raises(ProviderFault):
                     await spine.answer(ask(), "h0")
+            assert spine.health()["h0"].state == "open"
+            with pytest.raises(ProviderFault):
+                await spine.answer(ask(), "h0", Trace(run_id="run"))
             assert (await spine.answer(ask(), "h0", Trace(run_id="run"))).text == "hello there"
 
     async def test_a_client_s_mistake_opens_nothing(self, make_spine: MakeSpine) -> None:

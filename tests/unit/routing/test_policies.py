@@ -394,13 +394,23 @@ class TestRetrying:
         policy = Retrying(Fallback(), {"a": 1})
         assert decided(policy, state(bad(0, "a", retry_after_s=LONGEST_ASKED_S + 1))).calls[0].target == "b"
 
+    @pytest.mark.parametrize("asked", [None, 0.2, 30.0])
+    def test_a_pause_is_waited_for_only_where_there_is_nobody_else(self, asked: float | None) -> None:
+        """A free candidate does not stand idle while another one's host wants rest; the last one is waited for."""
+        policy = Retrying(Fallback(), {"a": 1, "b": 1})
+        first = decided(policy, state(bad(0, "a", retry_after_s=asked))).calls[0]
+        assert (first.target, first.retry_of) == (("b", None) if asked == 30.0 else ("a", 0))
+        if asked == 30.0:
+            last = decided(policy, state(bad(0, "a", retry_after_s=asked), bad(1, "b", send=1, retry_after_s=asked)))
+            assert (last.calls[0].target, last.calls[0].retry_of) == ("b", 1)
+
     @pytest.mark.parametrize("asked", [None, 3.0])
     def test_never_past_the_deadline(self, asked: float | None) -> None:
         """A retry that would begin at or after the deadline is not made."""
-        policy = Retrying(Fallback(), {"a": 1})
+        policy = Retrying(Fixed(), {"a": 1})
         delay = decided(policy, state(bad(0, "a", retry_after_s=asked))).calls[0].start_after_s
         late = decided(policy, state(bad(0, "a", retry_after_s=asked), deadline=100.0 + delay))
-        assert late == Send(calls=(Call(target="b"),))
+        assert isinstance(late, Refuse)
         soon = decided(policy, state(bad(0, "a", retry_after_s=asked), deadline=100.001 + delay))
         assert soon.calls[0].retry_of == 0
 
