@@ -284,7 +284,7 @@ class TestCalls:
             assert (len(pausing.received), len(good.received)) == (1, 2)
 
     async def test_a_run_asks_all_the_same(self, make_spine: MakeSpine) -> None:
-        """No sample of an eval is lost to an open breaker, nor does the eval stand still: a dead host fails each at once."""
+        """No sample of an eval is lost to an open breaker, nor does it stand still: a dead host fails each at once."""
         async with FaultyHost(Answer(status=500), Answer(status=500), Answer(status=500), Answer(body=whole())) as host:
             spine = make_spine(toml(host).replace("open_s = 0.3", "open_s = 1000"))
             for _ in range(2):
