@@ -288,12 +288,19 @@ class ServerError(AssayError):
     """The gateway cannot listen on its address."""
 
 
+_MANY = 24
+"""Known names beyond which a message does not list them."""
+
+
 def did_you_mean(value: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest known one, or all of them if none is near."""
+    """The end of a message about an unknown name: the nearest known; if none is near, all, or of many the nearest."""
     import difflib
 
     names = sorted(known)
     near = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
+    if len(names) > _MANY:
+        near = difflib.get_close_matches(value, names, n=3, cutoff=0.0)
+        return f"nearest of {len(names)} known: {', '.join(near)}"
     return f"known: {', '.join(names)}" if names else "none is known"

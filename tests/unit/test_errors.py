@@ -92,9 +92,10 @@ def test_a_request_error_has_field_and_status() -> None:
         ("xyz", ["port", "host"], "known: host, port"),
         ("xyz", [], "none is known"),
         ("", ["port"], "known: port"),
+        ("xyz", [f"n{n}" for n in range(30)] + ["x-ray"], "nearest of 31 known: x-ray, n9, n8"),
     ],
 )
 def test_did_you_mean(value: str, known: list[str], said: str) -> None:
-    """The nearest name, else all of them sorted, else that there is none; also for names that come only once."""
+    """The nearest name, else all sorted (of many the nearest), else that there is none; names may come only once."""
     assert did_you_mean(value, known) == said
     assert did_you_mean(value, iter(known)) == said

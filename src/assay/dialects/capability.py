@@ -135,8 +135,8 @@ class Fit:
 
     Args:
         table: the dialect's rules; a feature that is not in it is kept.
-        quirks: of the host: `capabilities` and `ignore`; see the module.
-        upstream: its name for messages.
+        quirks: of the host: `capabilities` and `ignore`, see the module; `upstream`, which only our own providers set.
+        upstream: its name for messages, where the quirks give none.
         shared: fields of parts and tools that clients of other formats write as this one does.
 
     Raises:
@@ -154,7 +154,7 @@ class Fit:
         self.shared = shared
         self._overruled: Mapping[str, Any] = quirks.get("capabilities") or {}
         self._ignored = frozenset(quirks.get("ignore") or ())
-        self._upstream = upstream
+        self._upstream = upstream = str(quirks.get("upstream", upstream))
         self._noted: dict[str, None] = {}
         for feature in (*self._overruled, *self._ignored):
             if feature not in FEATURES:
@@ -218,15 +218,19 @@ class Fit:
                 self.note(key)
                 continue
             raise RequestError(
-                f"{key}: this field of the format {request.origin!r} cannot be sent in {dialect!r}{_meant(key)}",
+                f"{key}: {self._upstream} cannot be told this field of the format {request.origin!r}{_meant(key)}",
                 field=key,
             )
 
 
+_STATE = frozenset({"previous_response_id", "conversation"})
+"""Fields of Responses that name turns which the provider keeps."""
 _FIELDS = ("messages", "model", "stream", "tools", "tool_choice", "system", *HINTS, *FEATURES)
 
 
 def _meant(key: str) -> str:
-    """The end of the message about a field that no format has, if it looks like one that some have."""
+    """The end of the message about a field: what to do instead, or a known one that it looks like."""
+    if key in _STATE:
+        return "; send the whole conversation in `input`"
     near = difflib.get_close_matches(key, _FIELDS, n=1, cutoff=0.8)
     return f"; did you mean {near[0]!r}?" if near and near[0] != key else ""

@@ -38,3 +38,4 @@ def test_what_it_would_overlook_is_refused_by_name(field: str, words: str) -> No
         require_known(request(**{field: 1}))
     assert words in str(caught.value)
     assert caught.value.field == field
+    assert len(str(caught.value)) < 150  # its parameters are too many to be listed

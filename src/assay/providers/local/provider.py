@@ -16,7 +16,15 @@ from assay.dialects.completions import Completions
 from assay.dialects.dialect import Dialect
 from assay.dialects.foreign import is_foreign
 from assay.dialects.openai_chat import OpenAIChat
-from assay.errors import BadRequest, ConfigError, ConnectionFailed, MalformedReply, ProviderError, RequestError
+from assay.errors import (
+    BadRequest,
+    ConfigError,
+    ConnectionFailed,
+    ContextTooLong,
+    MalformedReply,
+    ProviderError,
+    RequestError,
+)
 from assay.providers.local.engine import Lease
 from assay.providers.local.engine_fields import require_known
 from assay.providers.local.pool import EnginePool
@@ -29,7 +37,12 @@ from assay.weights.digest import sha256_of
 from assay.weights.gguf import read_header
 
 ENGINE = "xllamacpp"
-QUIRKS = {"grammar": True, "top_k": True}
+QUIRKS = {
+    "grammar": True,
+    "top_k": True,
+    "upstream": "the local engine",
+    "capabilities": {"reasoning_effort": "emulate"},  # which it would overlook without a word
+}
 TOOLS = ("schema", "native", "none")
 MAX_TOLD_BYTES = 64 * 1024 * 1024
 
@@ -253,7 +266,14 @@ def _limits(output: OutputFormat | None) -> dict[str, Any]:
 
 
 def _worded(error: ProviderError) -> ProviderError:
-    """The engine's error; what is wrong with a JSON schema comes at the end of a sentence about something else."""
+    """The engine's error with what to do; a JSON schema's fault ends a sentence about something else."""
+    if isinstance(error, ContextTooLong):
+        said = str(error).removesuffix(", try increasing it")
+        return ContextTooLong(
+            f"{said}; shorten the request, or raise the deployment's engine.context_tokens",
+            status=error.status,
+            code=error.code,
+        )
     _, found, reason = str(error).partition("JSON schema error at ")
     if not found or type(error) is not BadRequest:
         return error

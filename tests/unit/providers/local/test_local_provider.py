@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -18,6 +19,9 @@ import pytest
 
 from assay.config.schema import Deployment, Local
 from assay.config.schema import Engine as Settings
+from assay.dialects.anthropic import Anthropic
+from assay.dialects.openai_chat import OpenAIChat
+from assay.dialects.responses import Responses
 from assay.errors import BadRequest, ConfigError, ContextTooLong, EngineCrashed, NoMemory, WeightsError
 from assay.providers.local.pool import EnginePool
 from assay.providers.local.provider import LocalProvider
@@ -39,6 +43,7 @@ EXAMPLES = tuple(
     for question, answer in (("The parcel is late.", "delivery"), ("I cannot log in.", "account")) * 3
     for message in (Message.of("user", question + " Which team?"), Message.of("assistant", answer))
 )
+TURNS = [{"role": "user", "content": "Hi"}]
 MakeProvider = Callable[..., LocalProvider]
 
 
@@ -216,7 +221,9 @@ async def test_requests_run_side_by_side_where_that_is_wanted(make: MakeProvider
 async def test_a_prompt_that_does_not_fit_is_named(make: MakeProvider) -> None:
     """The engine's refusal is our error, and the engine lives on."""
     provider = make(context_tokens=256)
-    with pytest.raises(ContextTooLong):
+    with pytest.raises(
+        ContextTooLong, match=r"\(256 tokens\); shorten .*, or raise the deployment's engine\.context_tokens$"
+    ):
         await ask(provider, chat("word " * 600, 4))
     await ask(provider, chat("Hi", 1))
     assert provider.engine.starts == 1
@@ -289,6 +296,38 @@ async def test_who_calls_tools_is_said_by_the_quirk(make: MakeProvider) -> None:
     assert ways == ["schema 1", "native", "none"]
     with pytest.raises(ConfigError, match=r"quirks\.tools = 'magic': expected one of schema, native, none"):
         make(tools="magic")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        (OpenAIChat(), {"messages": TURNS, "reasoning_effort": "high"}),
+        (Anthropic(), {"messages": TURNS, "max_tokens": 9, "thinking": {"type": "enabled", "budget_tokens": 2048}}),
+        (Responses(), {"input": TURNS, "reasoning": {"effort": "low"}}),
+    ],
+    ids=["chat", "messages", "responses"],
+)
+async def test_an_effort_of_thinking_is_left_out_with_a_word(
+    make: MakeProvider, dialect: OpenAIChat | Anthropic | Responses, body: dict[str, Any]
+) -> None:
+    """The engine would overlook it: whichever format says it, it is not sent, and noted."""
+    request = dialect.read_request(msgspec.json.encode({"model": "m", **body}))
+    request = msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, max_tokens=1))
+    provider, meter = make(), Meter()
+    await ask(provider, request, meter)
+    assert "reasoning_effort" in meter.emulated
+    assert not {"reasoning", "reasoning_effort"} & json.loads(provider.preview(Attempted(request)).body).keys()
+
+
+async def test_turns_that_a_provider_keeps_are_refused_by_the_engine(make: MakeProvider) -> None:
+    """The message names who cannot be told, and what to send instead."""
+    request = Responses().read_request(
+        msgspec.json.encode({"model": "m", "input": TURNS, "previous_response_id": "resp_1"})
+    )
+    with pytest.raises(
+        BadRequest, match=r"the local engine cannot be told .*; send the whole conversation in `input`$"
+    ):
+        await ask(make(), request)
 
 
 async def test_the_estimate_is_near_what_an_engine_takes(make: MakeProvider) -> None:
