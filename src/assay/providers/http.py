@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from urllib.parse import urlsplit
+
+import msgspec
 
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound, WireRequest
@@ -14,9 +17,11 @@ from assay.errors import ConnectionFailed, MalformedReply, Timeout
 from assay.providers.api_key import api_key
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply, Transport
-from assay.types import Event, Raw
+from assay.types import Event, Failed, Raw
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
+_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
+_SHORTEST_SECRET = 8  # a shorter one would be found in innocent words
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
 
 
@@ -46,6 +51,7 @@ class HttpProvider:
         meter.send(self._shown(wire))
         meter.emulated = wire.emulated
         headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
+        secrets = self._secrets()
 
         def sent(size: int) -> None:
             meter.sent_bytes += size
@@ -63,7 +69,7 @@ class HttpProvider:
                 (reply.headers[name] for name in _REQUEST_ID_HEADERS if name in reply.headers), None
             )
             if reply.status >= 400:
-                raise self._dialect.read_error(reply.status, reply.headers, self._keyless(await _error_body(reply)))
+                raise self._dialect.read_error(reply.status, reply.headers, _without(secrets, await _error_body(reply)))
             if reply.status >= 300:
                 error = MalformedReply(
                     f"the host answered with a redirect ({reply.status}); correct base_url", status=reply.status
@@ -73,7 +79,7 @@ class HttpProvider:
             streams = _is_stream(reply)
             read = self._streamed if streams else self._whole
             tap = attempt.raw is not None and streams == attempt.stream
-            async with aclosing(read(reply, meter, tap=tap)) as events:
+            async with aclosing(read(reply, meter, secrets, tap=tap)) as events:
                 async for event in events:
                     yield event
 
@@ -103,28 +109,34 @@ class HttpProvider:
             return self._dialect.auth(key)
         return {"authorization": f"Bearer {key}"} if how == "bearer" else {str(how): key}
 
-    def _keyless(self, body: bytes) -> bytes:
-        """An error's body without our key, which some hosts repeat; their words go to clients and into the ledger."""
-        key = os.environ.get(self._deployment.api_key_env or "", "").strip().encode()
-        return body.replace(key, b"...") if key else body
+    def _secrets(self) -> tuple[bytes, ...]:
+        """The key, and the configured headers that may hold one."""
+        found = [os.environ.get(self._deployment.api_key_env or "", "").strip()]
+        found += [value for name, value in self._deployment.headers.items() if _SECRET_NAME.search(name)]
+        return tuple(secret.encode() for secret in found if len(secret) >= _SHORTEST_SECRET)
 
-    async def _whole(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
-        body = await reply.read(MAX_REPLY_BYTES)
+    async def _whole(
+        self, reply: Reply, meter: Meter, secrets: tuple[bytes, ...], *, tap: bool
+    ) -> AsyncGenerator[Event, None]:
+        body = _without(secrets, await reply.read(MAX_REPLY_BYTES))
         meter.receive(body)
         if tap:
             yield Raw(data=body)
         for event in self._dialect.read_response(body):
             yield event
 
-    async def _streamed(self, reply: Reply, meter: Meter, *, tap: bool) -> AsyncGenerator[Event, None]:
+    async def _streamed(
+        self, reply: Reply, meter: Meter, secrets: tuple[bytes, ...], *, tap: bool
+    ) -> AsyncGenerator[Event, None]:
         decoder = self._dialect.decoder()
         async with aclosing(self._pieces(reply, meter, whole=tap)) as pieces:
             async for piece in pieces:
-                events = decoder.feed(piece)  # first: what cannot be read is not for the client
+                said = _without(secrets, piece) if tap else piece
+                events = decoder.feed(said)  # first: what cannot be read is not for the client
                 if tap:
-                    yield Raw(data=piece)
+                    yield Raw(data=said)
                 for event in events:
-                    yield event
+                    yield _told(secrets, event) if isinstance(event, Failed) else event
         for event in decoder.close():
             yield event
 
@@ -155,6 +167,18 @@ class HttpProvider:
     async def close(self) -> None:
         """Close the shared connections; the next call opens new ones."""
         await self._transport.close()
+
+
+def _without(secrets: tuple[bytes, ...], said: bytes) -> bytes:
+    """What a host said without our secrets, which some repeat: its words go to clients and into the ledger."""
+    for secret in secrets:
+        if secret in said:
+            said = said.replace(secret, b"...")
+    return said
+
+
+def _told(secrets: tuple[bytes, ...], event: Failed) -> Failed:
+    return msgspec.json.decode(_without(secrets, msgspec.json.encode(event)), type=Failed)
 
 
 def _too_large(limit_bytes: int) -> MalformedReply:

@@ -7,8 +7,10 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from upstreams import (
     Behave,
@@ -424,6 +426,30 @@ class TestFaults:
         [row] = rows(ledger.path)
         assert "no use for ... here" in str(error)
         assert "sk-very-secret" not in repr((vars(error), error.args, dict(row)))
+
+    @pytest.mark.parametrize("native", ["false", "true", None], ids=["raw whole", "raw stream", "read"])
+    async def test_nor_does_it_inside_an_answer(
+        self, make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, native: str | None
+    ) -> None:
+        """Also under status 200, read or passed through, whole or streamed; a configured header is a key as well."""
+        monkeypatch.setenv("SOME_KEY", "sk-very-secret")
+        error = b'{"error": {"message": "no use for sk-very-secret and cookie-1234 here"}}'
+
+        async def behave(seen: Seen) -> None:
+            await (stream(seen, [b"data: " + error + b"\n\n"]) if seen.json.get("stream") else seen.answer(error))
+
+        async with host(behave) as up:
+            config = toml(up.url, api_key_env="SOME_KEY") + '\nheaders = { x-session-token = "cookie-1234" }\n'
+            request = ask(native=TestPassThrough.RAW % native) if native else ask(stream=True)
+            seen: list[object] = []
+            request = msgspec.structs.replace(request, stream=native != "false")
+            with suppress(AssayError):
+                async for event in make_spine(config).generate(request, "up"):
+                    seen.append(event)
+        [row] = rows(ledger.path)
+        assert "no use for ... and ... here" in repr((seen, dict(row)))
+        assert "sk-very-secret" not in repr((seen, dict(row)))
+        assert "cookie-1234" not in repr((seen, dict(row)))
 
 
 class TestMoney:
