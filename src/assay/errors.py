@@ -82,19 +82,27 @@ class ConstraintError(AssayError):
 
 
 class NoCandidate(ConstraintError):
-    """Every candidate of a route was removed by a constraint.
+    """Every candidate of a route, or the one deployment that was called by its name, was removed by a constraint.
 
     Attributes:
         removed: `(candidate name, reason)` for each candidate, in the route's order.
         unable: it is the request that no candidate can handle (an image, tools), whatever is allowed.
+        keyless: nothing is wrong but that no candidate has its provider's key.
     """
 
-    def __init__(self, route: str, removed: tuple[tuple[str, str], ...], *, unable: bool = False) -> None:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in removed) or "it has no candidates"
-        super().__init__(f"no candidate of route {route!r} may serve this request: {reasons}")
+    def __init__(
+        self, route: str, removed: tuple[tuple[str, str], ...], *, unable: bool = False, keyless: bool = False
+    ) -> None:
+        if [name for name, _ in removed] == [route]:
+            said = f"deployment {route!r} cannot serve this request: {removed[0][1]}"
+        else:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in removed) or "it has no candidates"
+            said = f"no candidate of route {route!r} may serve this request: {reasons}"
+        super().__init__(said)
         self.route = route
         self.removed = removed
         self.unable = unable
+        self.keyless = keyless
 
 
 class PrivacyViolation(ConstraintError):

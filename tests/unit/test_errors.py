@@ -70,6 +70,8 @@ def test_no_candidate_names_each_with_its_reason() -> None:
     error = NoCandidate("support", (("small", "licence"), ("frontier", "not private")))
     assert str(error) == "no candidate of route 'support' may serve this request: small: licence; frontier: not private"
     assert "it has no candidates" in str(NoCandidate("support", ()))
+    alone = NoCandidate("small", (("small", "it takes no image input"),))
+    assert str(alone) == "deployment 'small' cannot serve this request: it takes no image input"
 
 
 def test_budget_exceeded_says_the_figures() -> None:

@@ -6,6 +6,7 @@ A client never sees a key, a stack trace or how the gateway logs in at its provi
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from assay.errors import (
@@ -81,6 +82,7 @@ _KINDS: dict[type[AssayError], _Kind] = {
 }
 _BY_NAME = {kind.__name__: kind for kind in _KINDS}
 _REQUEST_CODES = {401: "invalid_api_key", 404: "model_not_found", 413: "request_too_large"}
+_KEY_NAME = re.compile(r"no key in \$\w+")
 _NO_AUTH = "the gateway could not authenticate at its provider"
 
 
@@ -96,11 +98,14 @@ def told(error: AssayError) -> Told:
         return _INTERNAL
     if isinstance(error, AuthFailed):
         return Told(*kind, _NO_AUTH)
+    message = _unnamed(str(error))
     if isinstance(error, NoCandidate) and error.unable:
-        return Told(400, "unsupported", str(error))
+        return Told(400, "unsupported", message)
+    if isinstance(error, NoCandidate) and error.keyless:
+        return Told(503, "no_key", message)
     code = error.code if type(error) is BadRequest and error.code else kind.code
     field = error.field if isinstance(error, BadRequest) else None
-    return Told(_status(error, kind), code, str(error), field, _wait(error))
+    return Told(_status(error, kind), code, message, field, _wait(error))
 
 
 def told_failed(event: Failed) -> Told:
@@ -108,7 +113,12 @@ def told_failed(event: Failed) -> Told:
     kind = _BY_NAME.get(event.error)
     if kind is None:
         return _INTERNAL
-    return Told(*_KINDS[kind], _NO_AUTH if kind is AuthFailed else event.message)
+    return Told(*_KINDS[kind], _NO_AUTH if kind is AuthFailed else _unnamed(event.message))
+
+
+def _unnamed(message: str) -> str:
+    """The message without the variables that keys are missing in; logs and the ledger name them."""
+    return _KEY_NAME.sub("the gateway has no key for its provider", message)
 
 
 def _status(error: AssayError, kind: _Kind) -> int:

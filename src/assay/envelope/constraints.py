@@ -14,7 +14,7 @@ from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
 from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
 
-__all__ = ["Candidate", "Filtered", "filter_candidates", "inability", "removals"]
+__all__ = ["Candidate", "Filtered", "filter_candidates", "inability", "lacks_key", "removals"]
 
 _ENGINES = ("local", "scripted")
 _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
@@ -78,7 +78,7 @@ def removals(
         or _licence(deployment_name, deployment, model, constraints)
         or _work(deployment_name, deployment, request)
         or inability(deployment, model, request)
-        or _key(deployment, environ)
+        or (f"no key in ${deployment.api_key_env}" if lacks_key(deployment, environ) else None)
     )
 
 
@@ -147,8 +147,7 @@ def _needed(request: Request) -> list[str]:
     return [name for kind, name in _MODALITIES if any(isinstance(part, kind) for part in parts)]
 
 
-def _key(deployment: Deployment, environ: Mapping[str, str]) -> str | None:
+def lacks_key(deployment: Deployment, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the variable that should hold the key of the deployment's host is missing or blank."""
     name = deployment.api_key_env
-    if name is None or deployment.dialect in _ENGINES or environ.get(name, "").strip():
-        return None
-    return f"no key in ${name}"
+    return name is not None and deployment.dialect not in _ENGINES and not environ.get(name, "").strip()

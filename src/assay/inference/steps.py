@@ -113,7 +113,12 @@ class Steps:
         gone = {name for name, _ in removed}
         kept = tuple(name for name in self._route.candidates if name not in gone)
         if not kept and removed:  # of none at all, the policy says why: every pin is broken, say
-            raise NoCandidate(self._route.name, removed, unable=self._targets.unable(self._route, self._request))
+            raise NoCandidate(
+                self._route.name,
+                removed,
+                unable=self._targets.unable(self._route, self._request),
+                keyless=self._targets.keyless(self._route, self._request, self._place.label),
+            )
         return kept
 
     def _retries(self, candidates: tuple[str, ...]) -> dict[str, int]:

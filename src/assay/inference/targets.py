@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from assay.config.schema import Constraints
-from assay.envelope.constraints import inability, removals
+from assay.envelope.constraints import inability, lacks_key, removals
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
@@ -50,6 +50,20 @@ class Targets:
             else self.unable(target, request)
             for target in targets
         )
+
+    def keyless(self, route: LiveRoute, request: Request, label: Label) -> bool:
+        """Whether no candidate has its key, and each would be allowed with one."""
+        return all(
+            self._wants_only_a_key(target, request, label)
+            if isinstance(target, LiveDeployment)
+            else self.keyless(target, request, at_least(label, target.label))
+            for target in (self.by_name[name] for name in route.candidates)
+        )
+
+    def _wants_only_a_key(self, target: LiveDeployment, request: Request, label: Label) -> bool:
+        keyed = msgspec.structs.replace(target.config, api_key_env=None)
+        asked = msgspec.structs.replace(request, label=label)
+        return lacks_key(target.config) and removals(target.name, keyed, target.model, asked, self.constraints) is None
 
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]

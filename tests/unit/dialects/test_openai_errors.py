@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assay.dialects.openai_chat import OpenAIChat
 from assay.dialects.openai_errors import retry_after_s
+from assay.dialects.told import told, told_failed
 from assay.errors import (
     AssayError,
     AuthFailed,
@@ -32,6 +33,7 @@ from assay.errors import (
     RequestError,
     Timeout,
 )  # fmt: skip
+from assay.types import Failed
 
 CHAT = OpenAIChat()
 
@@ -158,6 +160,7 @@ def test_retry_after_stands_in_the_error() -> None:
         (RequestError("no such route", field="model", status=404), 404, "model_not_found"),
         (NoCandidate("r", (("a", "too dear"),)), 403, "no_candidate"),
         (NoCandidate("r", (("a", "takes no image"),), unable=True), 400, "unsupported"),
+        (NoCandidate("r", (("a", "no key in $A"),), keyless=True), 503, "no_key"),
         (ConstraintError("x"), 403, "constraint"),
         (PrivacyViolation("private"), 403, "privacy"),
         (BudgetExceeded("month", need_usd=1, spent_usd=1, held_usd=0, limit_usd=1), 429, "budget_exceeded"),
@@ -193,6 +196,17 @@ def test_what_a_client_is_told(error: AssayError, status: int, code: str) -> Non
     assert b"sk-" not in told.body
     assert b"secret" not in told.body
     assert told.headers["content-type"] == "application/json"
+
+
+def test_the_variable_of_a_key_is_not_told() -> None:
+    """Neither before an answer nor in a stream, whatever else keeps the candidates out; logs have the error's text."""
+    error = NoCandidate("r", (("a", "b: no key in $B_KEY; c: no key in $C_KEY"), ("d", "too dear")))
+    said = (told(error).message, told_failed(Failed(error="NoCandidate", message=str(error))).message)
+    assert "$B_KEY" in str(error)
+    for message in said:
+        assert "_KEY" not in message
+        assert "b: the gateway has no key for its provider; c: the gateway has no key" in message
+        assert message.endswith("d: too dear")
 
 
 def test_retry_after_is_passed_on() -> None:

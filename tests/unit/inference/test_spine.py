@@ -393,6 +393,27 @@ class TestConstraints:
             await spine.answer(ask(label=PRIVATE), "open")
         assert not forbidden.value.unable
 
+    @pytest.mark.parametrize("target", ["keyed", "r", "outer"])
+    async def test_missing_keys_alone_are_told_apart(
+        self, make_spine: MakeSpine, monkeypatch: pytest.MonkeyPatch, target: str
+    ) -> None:
+        """They are the gateway's trouble, also inside routes; not where a label forbids one of the candidates."""
+        monkeypatch.delenv("MISSING_KEY", raising=False)
+        spine = make_spine(
+            scripted("open", more="private = false")
+            + '[deployments.keyed]\nmodel = "x/k"\ndialect = "openai"\nbase_url = "http://127.0.0.1:1"\n'
+            + 'private = true\napi_key_env = "MISSING_KEY"\n'
+            + '[routes.r]\ncandidates = ["keyed"]\n[routes.outer]\ncandidates = ["r"]\n'
+            + '[routes.mixed]\ncandidates = ["r", "open"]\n',
+            {"open.json": said("x")},
+        )
+        with pytest.raises(NoCandidate, match=r"no key in \$MISSING_KEY") as caught:
+            await spine.answer(ask(label=PRIVATE), target)
+        assert caught.value.keyless
+        with pytest.raises(NoCandidate) as mixed:
+            await spine.answer(ask(label=PRIVATE), "mixed")
+        assert not mixed.value.keyless
+
     async def test_removed_candidates_are_traced_when_others_serve(self, make_spine: MakeSpine) -> None:
         """What was removed can be read from the trace of a request that was answered."""
         spine = make_spine(
