@@ -26,6 +26,7 @@ _SCALAR = re.compile(rb'[^\s,\]}"]+')
 _BLANK = re.compile(rb"[ \t\n\r]*")
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
+_MAY_REPEAT = frozenset({"model", "stream", "stream_options"})  # exchanged each, or seen in the form of the answer
 _ASK_USAGE = b'"include_usage":true'
 
 
@@ -66,7 +67,11 @@ def members(body: bytes, start: int = 0) -> Iterator[Member]:
 def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
     """`body` with the top-level `model` exchanged, and usage asked for if it is a stream and `usage` is true.
 
-    Every duplicate of `model` is exchanged, since readers differ in which one they take.
+    Every duplicate of `model` is exchanged, since readers differ in which one they take. For the same reason other
+    fields may be there only once: a host could take another limit than the one that was checked.
+
+    Raises:
+        RequestError: no JSON object, or it has a field twice.
     """
     edits: list[tuple[int, int, bytes]] = []
     name = msgspec.json.encode(model)
@@ -181,11 +186,24 @@ def _top_members(body: bytes) -> list[Member]:
         end = start + len(value)
         after = _blank(body, end)
         if not body.startswith(value, start) or body[after] not in b",}":
-            return list(members(body))  # another value of a key that is there twice
+            return _with_duplicates(body)  # another value of a key that is there twice
         found.append(Member(key, start, end))
         at = after + 1
     if body[_blank(body, at - 1 if found else at)] != b"}"[0]:
-        return list(members(body))
+        return _with_duplicates(body)
+    return found
+
+
+def _with_duplicates(body: bytes) -> list[Member]:
+    """The members of a body that has some key twice; only a few keys may be."""
+    found = list(members(body))
+    seen: set[str] = set()
+    for key, *_ in found:
+        if key in seen and key not in _MAY_REPEAT:
+            raise RequestError(
+                f"{key:.100}: the field is there twice and hosts differ in which one they take", field=key[:100]
+            )
+        seen.add(key)
     return found
 
 

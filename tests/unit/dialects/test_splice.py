@@ -21,6 +21,7 @@ LEAVES = (
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=12
 )
+MAY_REPEAT = {"model", "stream", "stream_options"}
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=6)
 NAMES = st.text(max_size=10)
 
@@ -111,16 +112,38 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
 
 @given(st.lists(st.tuples(KEYS, VALUES), max_size=6), NAMES)
 def test_duplicates_of_any_key(pairs: list[tuple[str, Any]], model: str) -> None:
-    """Bodies in which keys are there twice are spliced like any other; readers that take the last one agree."""
+    """A field that is there twice is named and refused; the few that may be are spliced like any other."""
     body = "{" + ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in pairs) + "}"
     found = list(members(body.encode()))
     assert [(member.key, json.loads(body.encode()[member.start : member.end])) for member in found] == pairs
-    assert json.loads(splice_model(body.encode(), model)) == replaced(dict(pairs), model)
+    keys = [key for key, _ in pairs]
+    twice = [key for number, key in enumerate(keys) if key in keys[:number] and key not in MAY_REPEAT]
+    if twice:
+        with pytest.raises(RequestError) as caught:
+            splice_model(body.encode(), model)
+        assert caught.value.field == twice[0]
+    else:
+        assert json.loads(splice_model(body.encode(), model)) == replaced(dict(pairs), model)
+
+
+@pytest.mark.parametrize("first", ["1", "9999"])
+@pytest.mark.parametrize("key", ["max_tokens", "max_\\u0074okens"])
+def test_a_limit_that_is_there_twice_is_refused(first: str, key: str) -> None:
+    """We check the last one and a host may take the first: no such body passes, whichever way the key is written."""
+    native = Native(dialect="openai", raw=f'{{"model":"a","{key}":{first},"max_tokens":1}}'.encode())
+    with pytest.raises(RequestError, match="max_tokens: the field is there twice") as caught:
+        OpenAIChat().pass_request(native, model="b", quirks={})
+    assert caught.value.field == "max_tokens"
+
+
+def test_a_field_that_is_twice_further_in_passes() -> None:
+    """Only the top level is looked at: equal keys of two messages, or inside one object, are not ours to judge."""
+    body = b'{"model":"a","messages":[{"x":1,"x":2},{"x":1}]}'
+    assert splice_model(body, "b") == body.replace(b'"a"', b'"b"')
 
 
 @pytest.mark.parametrize("value", ['"12"', "12", "1", "true", "[1]", '"a\\\\"', '"\\""', "-1.5e+3"])
 def test_prefixes_of_a_later_duplicate(value: str) -> None:
     """A first value that begins like the last one is not taken for it."""
-    body = f'{{"a":{value},"model":"x","a":1,"b":"}}"}}'.encode()
-    assert json.loads(splice_model(body, "new")) == {"a": 1, "model": "new", "b": "}"}
-    assert body.replace(b'"x"', b'"new"') == splice_model(body, "new")
+    body = f'{{"model":{value},"a":1,"model":1,"b":"}}"}}'.encode()
+    assert splice_model(body, "new") == b'{"model":"new","a":1,"model":"new","b":"}"}'

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import pytest
+from clients import CHAT, gateway, whole
 
 from faults import Answer, FaultyHost
 
@@ -78,6 +80,23 @@ async def refused(served: Served, path: str, body: Any, status: int = 400) -> st
         assert set(value) == {"error"}, told
         assert set(value["error"]) == {"message", "type", "param", "code"}, told
     return str(value["error"]["message"])
+
+
+async def test_a_limit_that_is_there_twice_does_not_pass(make_spine: Callable[..., Any]) -> None:
+    """A host could take the other one than the one that was checked: it gets neither."""
+    config = '[deployments.up]\nmodel = "openai/gpt-5"\ndialect = "openai"\nretries = 0\nbase_url = '
+    raw = b'{"model":"up","max_tokens":9999,"messages":[{"role":"user","content":"hi"}],"max_tokens":1}'
+    async with (
+        FaultyHost(Answer(body=whole())) as host,
+        gateway(make_spine(f'{config}"{host.url}"\n')) as url,
+        aiohttp.ClientSession() as session,
+        session.post(url + CHAT.path, data=raw, headers={"content-type": "application/json"}) as answer,
+    ):
+        error = (await answer.json())["error"]
+        assert answer.status == 400
+        assert not host.received
+    assert error["param"] == "max_tokens"
+    assert "twice" in error["message"]
 
 
 def tool(path: str, name: str) -> dict[str, Any]:
