@@ -18,7 +18,7 @@ import msgspec
 
 from assay.dialects.anthropic_blocks import DIALECT, REFUSAL
 from assay.dialects.anthropic_usage import read_usage
-from assay.dialects.chunk_stream import UNREADABLE, decoded
+from assay.dialects.chunk_stream import UNREADABLE, decoded, unreadable
 from assay.dialects.fields import MARK
 from assay.dialects.opaque import ANTHROPIC, encrypted, signed
 from assay.dialects.openai_errors import failed
@@ -75,7 +75,7 @@ def read_response(body: bytes) -> list[Event]:
             return [UsageReport(usage=read_usage(answer))]
         return _whole(answer)
     except UNREADABLE as error:
-        raise MalformedReply(f"the answer cannot be read: {error}", body=body[:2000]) from error
+        raise unreadable(body) from error
 
 
 def _whole(answer: dict[str, Any]) -> list[Event]:
@@ -86,7 +86,7 @@ def _whole(answer: dict[str, Any]) -> list[Event]:
         out += reader.chunk({"type": "content_block_stop", "index": index})
     end = {key: value for key, value in answer.items() if key not in _HEAD or key in _END}
     out += reader.chunk({"type": "message_delta", "delta": end, "usage": answer.get("usage")})
-    return out + reader.close()
+    return out + reader.chunk({"type": "message_stop"})
 
 
 class _Block:
@@ -111,12 +111,8 @@ class Reader:
         self._calls = 0
         self._usage: dict[str, Any] = {}
         self._told: dict[str, Any] = {}  # what has been told in `Begin.extra`
-        self._ended = False
-
-    @property
-    def finished(self) -> bool:
-        """Whether the end of the message was told."""
-        return self._ended
+        self._ended = False  # whether `Finished` was told
+        self.finished = False  # whether the host marked the end
 
     def chunk(self, body: dict[str, Any]) -> list[Event]:
         """The events of one event of the stream; of a kind that we do not know there are none."""
@@ -133,21 +129,23 @@ class Reader:
             case "message_delta":
                 self._end(body, out)
             case "message_stop":
-                out += self.close()
+                if not self._ended and not self.failed:
+                    self._finish({}, out)
+                self.finished = True
             case "error":
                 self.failed = True
                 out.append(failed(body.get("error")))
         return out
 
     def close(self) -> list[Event]:
-        """The events that only the end of the answer completes."""
-        out: list[Event] = []
-        if not self._ended and not self.failed:
-            try:
-                self._finish({}, out)
-            except UNREADABLE as error:
-                raise MalformedReply(f"a block that the stream ended in cannot be read: {error}") from error
-        return out
+        """Nothing is left to tell.
+
+        Raises:
+            MalformedReply: `message_stop` has not come. A client of this format waits for it, a reason or not.
+        """
+        if not (self.finished or self.failed):
+            raise MalformedReply("the stream ended before its end marker")
+        return []
 
     # ------------------------------------------------------------------------------- the whole message
 

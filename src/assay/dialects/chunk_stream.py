@@ -13,7 +13,7 @@ from assay.dialects.sse import Parser, ServerEvent
 from assay.errors import MalformedReply
 from assay.types import Event
 
-__all__ = ["UNREADABLE", "ChunkReader", "EventParser", "StreamDecoder", "decoded", "read_answer"]
+__all__ = ["UNREADABLE", "ChunkReader", "EventParser", "StreamDecoder", "decoded", "read_answer", "unreadable"]
 
 UNREADABLE = (TypeError, AttributeError, ValueError, LookupError)
 """What a reader raises where the JSON has another shape than the format says."""
@@ -63,7 +63,12 @@ def read_answer(body: bytes, reader: ChunkReader) -> list[Event]:
     try:
         return reader.chunk(answer) + reader.close()
     except UNREADABLE as error:
-        raise MalformedReply(f"the answer cannot be read: {error}", body=body[:2000]) from error
+        raise unreadable(body) from error
+
+
+def unreadable(body: bytes | None = None) -> MalformedReply:
+    """What one of `UNREADABLE` is told as. Raise it from that one, which has the detail in Python's words."""
+    return MalformedReply("the answer has an unexpected form", body=body and body[:2000])
 
 
 def decoded(data: bytes) -> Any:
@@ -131,7 +136,7 @@ class StreamDecoder:
         try:
             return out + self._reader.close()
         except UNREADABLE as error:
-            raise MalformedReply(f"the answer cannot be read: {error}") from error
+            raise unreadable() from error
 
     def _take(self, events: list[ServerEvent], out: list[Event]) -> None:
         for event in events:
@@ -145,4 +150,4 @@ class StreamDecoder:
                 try:
                     out += self._reader.chunk(chunk)
                 except UNREADABLE as error:
-                    raise MalformedReply(f"a chunk cannot be read: {error}", body=data[:2000]) from error
+                    raise unreadable(data) from error

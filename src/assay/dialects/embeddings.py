@@ -168,7 +168,7 @@ def read_response(body: bytes) -> list[Event]:
             return [openai_errors.failed(answer["error"])]
         found = [_vector(entry, place) for place, entry in enumerate(answer["data"])]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, TypeError, LookupError) as error:
-        raise MalformedReply(f"the vectors cannot be read: {error}", body=body[:2000]) from error
+        raise MalformedReply("the vectors have an unexpected form", body=body[:2000]) from error
     except AttributeError as error:
         raise MalformedReply("the answer is not a JSON object", body=body[:2000]) from error
     extra = {key: value for key, value in unmarked(answer).items() if key not in _KNOWN}

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assay.dialects.chunk_stream import UNREADABLE, decoded
+from assay.dialects.chunk_stream import UNREADABLE, decoded, unreadable
 from assay.dialects.gemini_candidate import Candidate
 from assay.dialects.gemini_errors import failed
 from assay.dialects.gemini_usage import read_usage
@@ -38,7 +38,7 @@ def read_response(body: bytes) -> list[Event]:
     try:
         return _read(chunks, is_stream=isinstance(value, list))
     except UNREADABLE as error:
-        raise MalformedReply(f"the answer cannot be read: {error}", body=body[:2000]) from error
+        raise unreadable(body) from error
     except MalformedReply as error:
         error.body = body[:2000]
         raise

@@ -20,6 +20,7 @@ from assay.dialects import opaque
 from assay.dialects.gemini_grounding import cited, grounded, merged
 from assay.dialects.gemini_logprobs import token_entries
 from assay.dialects.upstream_json import text_or_none
+from assay.errors import MalformedReply
 from assay.types import (
     Annotation,
     Audio,
@@ -187,7 +188,7 @@ class Candidate:
 
     def _call(self, call: dict[str, Any], signature: str | None, response_id: str | None, out: list[Event]) -> None:
         if call.get("partialArgs") or call.get("willContinue"):
-            raise ValueError("the arguments of a call come in pieces, which nobody asked for")
+            raise MalformedReply("the arguments of a call come in pieces, which nobody asked for")
         self._release(out)
         self._open = None
         arguments = call.get("args")

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from assay.dialects.chunk_stream import UNREADABLE, decoded
+from assay.dialects.chunk_stream import UNREADABLE, decoded, unreadable
 from assay.dialects.fields import MARK
 from assay.dialects.openai_errors import failed
 from assay.dialects.responses_item_reader import CALLS, ItemReader, Numbers
@@ -59,7 +59,7 @@ def read_response(body: bytes) -> list[Event]:
     try:
         return reader.chunk({"type": "response.completed", "response": answer}) + reader.close()
     except UNREADABLE as error:
-        raise MalformedReply(f"the answer cannot be read: {error}", body=body[:2000]) from error
+        raise unreadable(body) from error
 
 
 class Reader:

@@ -13,6 +13,7 @@ from typing import Any
 from assay.dialects.responses_content import NAME
 from assay.dialects.responses_marks import CUSTOM, ITEM, Mark, reasoning_mark
 from assay.dialects.responses_reasoning import read_blobs, texts
+from assay.dialects.upstream_json import need_text
 from assay.types import (
     Annotation,
     ContentDelta,
@@ -224,7 +225,8 @@ class ItemReader:
         if self._call is not None or wire.get("type") not in CALLS or not (wire.get("call_id") and wire.get("name")):
             return []
         self._extra = _call_extra(wire)
-        return [ToolCallDelta(index=self._number(), id=wire["call_id"], name=wire["name"], extra=self._extra)]
+        ident, name = need_text(wire["call_id"]), need_text(wire["name"])
+        return [ToolCallDelta(index=self._number(), id=ident, name=name, extra=self._extra)]
 
     def _number(self) -> int:
         if self._call is None:

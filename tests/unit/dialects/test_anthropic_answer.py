@@ -273,11 +273,20 @@ def test_a_cut_stream_is_no_answer() -> None:
 
 
 def test_a_block_that_the_end_finds_broken_is_an_error() -> None:
-    """A host that marks the end without a reason, in the middle of a tool's input, has sent no answer."""
+    """A host that marks the end in the middle of a tool's input has sent no answer."""
     begun = {"type": "content_block_start", "index": 0, "content_block": SEARCH}
     decoder = UPSTREAM.decoder()
-    decoder.feed(sse(start(), begun, delta(0, "input_json_delta", partial_json="{")) + b"data: [DONE]\n\n")
-    with pytest.raises(MalformedReply, match="a block that the stream ended in"):
+    decoder.feed(sse(start(), begun, delta(0, "input_json_delta", partial_json="{"), {"type": "message_stop"}))
+    with pytest.raises(MalformedReply, match="unexpected form"):
+        decoder.close()
+
+
+@pytest.mark.parametrize("tail", [b"", b"data: [DONE]\n\n"])
+def test_a_stream_without_its_end_marker_is_malformed(tail: bytes) -> None:
+    """A reason alone does not end the stream: a client of this format, who gets the bytes, waits for the marker."""
+    decoder = UPSTREAM.decoder()
+    assert Finished(finish=Finish(kind="stop", native="end_turn")) in decoder.feed(sse(start(), *ended()[:1]) + tail)
+    with pytest.raises(MalformedReply, match="end marker"):
         decoder.close()
 
 

@@ -334,5 +334,18 @@ def test_log_probabilities_that_are_no_list_are_malformed() -> None:
     """What cannot be told on is not handed on."""
     part = {"type": "output_text", "text": "x", "annotations": [], "logprobs": True}
     body = {"id": "resp_1", "output": [{"type": "message", "id": "msg_1", "content": [part]}]}
-    with pytest.raises(MalformedReply, match="logprobs"):
+    with pytest.raises(MalformedReply) as caught:
         RESPONSES_DIALECT.read_response(json.dumps(body).encode())
+    assert "logprobs" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("field", ["name", "call_id"])
+@pytest.mark.parametrize("value", [7, ["f"], {"a": 1}])
+def test_a_call_whose_name_is_no_text_is_malformed(field: str, value: object) -> None:
+    """A number or a list is not handed on to a client, whole or streamed, and Python's words are not told."""
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}", field: value}
+    with pytest.raises(MalformedReply, match=r"^the answer has an unexpected form$"):
+        read(call)
+    decoder = RESPONSES_DIALECT.decoder()
+    with pytest.raises(MalformedReply, match=r"^the answer has an unexpected form$"):
+        decoder.feed(stream({"type": "response.output_item.added", "output_index": 0, "item": call}))

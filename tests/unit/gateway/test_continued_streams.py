@@ -88,6 +88,20 @@ async def test_before_an_anthropic_host(client: Client, torn: bytes, make_spine:
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda one: one.name)
+async def test_a_message_without_its_end_marker_ends_with_an_error(client: Client, make_spine: MakeSpine) -> None:
+    """The reason has come and `message_stop` has not: nothing is asked again, and no stream just ends."""
+    async with (
+        FaultyHost(Answer(events=message("one")[:-1])) as host,
+        gateway(make_spine(toml(host.url, "anthropic"))) as url,
+    ):
+        seen = await client.ask(url, stream=True)
+        assert len(host.received) == 1
+    assert (seen.status, seen.text, seen.ended) == (200, "one", False)
+    assert seen.error is not None
+    assert "end marker" in seen.error[1]
+
+
 async def test_the_sdk_takes_it_for_one_answer(make_spine: MakeSpine) -> None:
     """Anthropic's own client accumulates one message out of raw bytes and what follows them."""
     import anthropic
