@@ -16,12 +16,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["OWN_TO_RESPONSES", "to_anthropic", "to_chat", "to_responses"]
+__all__ = ["is_of_responses", "to_anthropic", "to_chat", "to_responses"]
 
-OWN_TO_RESPONSES = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
-"""Types of notes that OpenAI's Responses know."""
+_OF_RESPONSES = ("url_citation", "file_citation", "container_file_citation", "file_path")
 _PAGE = "url_citation"
 _ANTHROPIC_PAGE = "web_search_result_location"
+
+
+def is_of_responses(note: Mapping[str, Any]) -> bool:
+    """Whether OpenAI's Responses know notes of this type; a client may have said any JSON value as the type."""
+    return note.get("type") in _OF_RESPONSES
 
 
 def to_chat(note: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from assay.dialects.capability import Fit
 from assay.dialects.chat_parts import feature, image_part
-from assay.dialects.citations import OWN_TO_RESPONSES, to_responses
+from assay.dialects.citations import is_of_responses, to_responses
 from assay.dialects.fields import MARK, Fields, merge
 from assay.errors import RequestError
 from assay.types import Audio, Document, Image, Part, Refusal, Text, Unknown
@@ -73,6 +73,7 @@ def _text(fields: Fields, notes: dict[str, Any]) -> Part:
             raise RequestError(
                 f"{fields.at('annotations')}[{number}] must be an object", field=fields.at("annotations")
             )
+        Fields(note, f"{fields.at('annotations')}[{number}]").text("type")
     return Text(text=text, annotations=tuple(annotations or ()), extra={**notes, **fields.rest()})
 
 
@@ -160,7 +161,7 @@ def write_part(part: Part, path: str, usual: str, fit: Fit) -> dict[str, Any]:
 def _text_wire(part: Text, usual: str, fit: Fit) -> dict[str, Any]:
     kind = part.extra.get(_FORM, usual)
     wire: dict[str, Any] = {"type": kind, "text": part.text}
-    notes = [own for note in part.annotations if (own := to_responses(note)).get("type") in OWN_TO_RESPONSES]
+    notes = [own for note in part.annotations if is_of_responses(own := to_responses(note))]
     if len(notes) < len(part.annotations) or (notes and kind != "output_text"):
         fit.note("citations")
     if kind == "output_text" and (notes or _NO_NOTES in part.extra):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from assay.dialects.citations import to_anthropic, to_chat, to_responses
+from assay.dialects.citations import is_of_responses, to_anthropic, to_chat, to_responses
 
 CHAT = {"type": "url_citation", "url_citation": {"url": "https://x", "title": "X", "start_index": 0, "end_index": 4}}
 FLAT = {"type": "url_citation", "url": "https://x", "title": "X", "start_index": 0, "end_index": 4}
@@ -21,6 +21,12 @@ OTHERS: list[dict[str, Any]] = [
     {"type": "of_tomorrow", "url": "https://x"},
     {"no": "type"},
 ]
+
+
+@pytest.mark.parametrize("kind", [["url_citation"], {"a": 1}, 7, None])
+def test_a_type_that_is_no_word_is_not_known(kind: object) -> None:
+    """What a client made up as a type is no note of the format, and no mistake of ours."""
+    assert not is_of_responses({"type": kind})
 
 
 def test_a_page_between_openais_formats_is_exact() -> None:

@@ -223,6 +223,8 @@ def test_a_tools_answer_is_a_message_of_role_tool() -> None:
                  "output": [{"type": "refusal", "refusal": "x"}]}]}, "input[0].output"),
     ({"input": [{"type": "reasoning", "summary": [{"type": "summary_text"}]}]}, "input[0].summary[0].text"),
     ({"input": [{"type": 7}]}, "input[0].type"),
+    ({"input": [{"role": "assistant", "content": [{"type": "output_text", "text": "x", "annotations": [
+        {}, {"type": ["url_citation"]}]}]}]}, "input[0].content[0].annotations[1].type"),
     ({"input": ["x"]}, "input[0]"),
     ({"input": "x", "tools": [{"type": "function"}]}, "tools[0].name"),
     ({"input": "x", "tool_choice": "maybe"}, "tool_choice"),
@@ -249,6 +251,17 @@ def test_marks_that_do_not_fit_are_not_used() -> None:
     kinds = [item["type"] if "type" in item else item["role"] for item in written(
         Request(messages=(changed,), origin="openai-responses"))["input"]]  # fmt: skip
     assert kinds == ["assistant", "function_call", "function_call"]
+
+
+@pytest.mark.parametrize("kind", [["url_citation"], {"a": []}, 7])
+def test_a_note_of_no_type_by_another_format_is_left_out_and_noted(kind: object) -> None:
+    """A client of chat completions may hand any JSON back as a note: it is no mistake of ours."""
+    said = Message(role="assistant", parts=(Text(text="x", annotations=({"type": kind, "url": [1]},)),))
+    wire = RESPONSES_DIALECT.write_request(
+        Request(messages=(said,), origin="openai"), model="m", stream=False, quirks={}
+    )
+    assert "citations" in wire.emulated
+    assert b"annotations" not in wire.body
 
 
 @pytest.mark.parametrize("include", [5, "logprobs", {}, True])
