@@ -79,6 +79,13 @@ class Catalog:
             )
         return model
 
+    def nearest(self, name: str) -> str | None:
+        """The id that looks most like this name, which is no model's; `None` if none does."""
+        import difflib
+
+        near = difflib.get_close_matches(name.strip().lower(), self._names, n=1, cutoff=0.8)
+        return self._names[near[0]] if near else None
+
     def host(self, key: str) -> Host:
         """The host with this key.
 

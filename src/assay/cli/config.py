@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from assay.cli.door import config_option, emit, json_option
+
+if TYPE_CHECKING:
+    from assay.catalog.load import Catalog
+    from assay.config.schema import Deployment
 
 
 @click.group()
@@ -29,7 +36,8 @@ def check(config: str | None, as_json: bool) -> None:
     from assay.inference.build import Builder, make_route
 
     loaded = load(config)
-    builder = Builder(load_catalog(loaded.config.catalog_files))
+    catalog = load_catalog(loaded.config.catalog_files)
+    builder = Builder(catalog)
     for name, deployment in loaded.config.deployments.items():
         builder.deployment(name, deployment)
     for name, route in loaded.config.routes.items():
@@ -37,8 +45,25 @@ def check(config: str | None, as_json: bool) -> None:
     if loaded.config.decide.suite is not None:
         check_graders(read_suite(loaded.config.decide.suite).samples)
     deployments, routes = len(loaded.config.deployments), len(loaded.config.routes)
+    notes = _unknown_models(loaded.config.deployments, catalog)
     value = {"path": str(loaded.path), "digest": loaded.digest, "deployments": deployments, "routes": routes}
-    emit(value, as_json, f"{loaded.path} is right: {deployments} deployments, {routes} routes")
+    text = f"{loaded.path} is right: {deployments} deployments, {routes} routes"
+    emit(value | {"notes": notes}, as_json, "\n".join([text, *(f"note: {note}" for note in notes)]))
+
+
+def _unknown_models(deployments: Mapping[str, Deployment], catalog: Catalog) -> list[str]:
+    """A word on each model that the catalogue does not know. That is no fault: it may be a team's own."""
+    unknown = {
+        name: one.model
+        for name, one in deployments.items()
+        if one.dialect != "scripted" and catalog.get(one.model) is None
+    }
+    nearest = {model: catalog.nearest(model) for model in unknown.values()}
+    return [
+        f"deployments.{name}.model: the catalogue does not know {model!r}, nor so its price and limits"
+        + (f"; did you mean {nearest[model]!r}?" if nearest[model] else "")
+        for name, model in unknown.items()
+    ]
 
 
 @command.command()

@@ -152,7 +152,8 @@ def _check_references(config: Config) -> None:
             raise ConfigError(f"routes.{name}.candidates is empty; name at least one deployment or route")
         for candidate in route.candidates:
             if candidate not in known:
-                raise ConfigError(f"routes.{name}.candidates: unknown {candidate!r}; {did_you_mean(candidate, known)}")
+                near = did_you_mean(candidate, known - {name})
+                raise ConfigError(f"routes.{name}.candidates: unknown {candidate!r}; {near}")
         if "kind" not in route.policy:
             raise ConfigError(f'routes.{name}.policy needs a kind, for example {{ kind = "fallback" }}')
     for candidate in config.decide.candidates or ():

@@ -17,7 +17,7 @@ from assay.checks.registry import make_check
 from assay.config.schema import Config, Deployment, Local, Route
 from assay.dialects.capability import check_quirks
 from assay.dialects.dialect import Outbound
-from assay.errors import ConfigError, WeightsError, did_you_mean
+from assay.errors import ConfigError, PluginError, WeightsError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
@@ -204,13 +204,19 @@ def make_route(name: str, route: Route) -> LiveRoute:
 
     Raises:
         ConfigError: an option of the policy or of a check is wrong.
+        PluginError: an unknown policy or check.
     """
-    policy = make_policy(route.policy, f"routes.{name}.policy", route.candidates)
+    where = f"routes.{name}.policy"
+    try:
+        policy = make_policy(route.policy, where, route.candidates)
+        checks = make_checks(policy.checks)
+    except PluginError as error:
+        raise PluginError(f"{where}: {error}") from error
     return LiveRoute(
         name=name,
         candidates=route.candidates,
         policy=policy,
-        checks=make_checks(policy.checks),
+        checks=checks,
         label=Label(route.label) if route.label is not None else None,
         kind=route.kind,
         deadline_s=route.deadline_s,

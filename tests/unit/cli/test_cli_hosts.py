@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from assay.cli.main import assay
-from assay.errors import ConfigError
+from assay.errors import ConfigError, PluginError
 
 
 def config(folder: Path, keys: str) -> str:
@@ -34,6 +34,40 @@ def test_the_table_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_host_is_all_that_a_deployment_needs(tmp_path: Path) -> None:
     """No format, no address, no name of a variable."""
     assert CliRunner().invoke(assay, ["config", "check", "-c", config(tmp_path, 'host = "groq"')]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "noted"),
+    [
+        (
+            "openai/gpt-4o-minni",
+            "'openai/gpt-4o-minni', nor so its price and limits; did you mean 'openai/gpt-4o-mini'?",
+        ),
+        ("acme/large", "'acme/large', nor so its price and limits\n"),
+        ("openai/gpt-4o-mini", None),
+    ],
+)
+def test_a_model_that_the_catalogue_does_not_know_is_noted(tmp_path: Path, model: str, noted: str | None) -> None:
+    """It may be a team's own, so that is no fault; a misspelt one is told the id that was probably meant."""
+    path = config(tmp_path, 'host = "groq"')
+    (tmp_path / "assay.toml").write_text((tmp_path / "assay.toml").read_text().replace("acme/large", model))
+    shown = CliRunner().invoke(assay, ["config", "check", "-c", path])
+    assert shown.exit_code == 0
+    assert ("note: deployments.d.model: the catalogue does not know" in shown.stdout) is (noted is not None)
+    assert (noted or "") in shown.stdout
+    told = json.loads(CliRunner().invoke(assay, ["config", "check", "--json", "-c", path]).stdout)
+    assert len(told["notes"]) == (noted is not None)
+
+
+def test_an_unknown_policy_or_check_is_told_with_its_route(tmp_path: Path) -> None:
+    """Of many routes, one has the misspelt word."""
+    for policy, word in (
+        ('kind = "splitt"', "policy 'splitt'"),
+        ('kind = "cascade", check = "exakt"', "check 'exakt'"),
+    ):
+        route = f'host = "groq"\n[routes.r]\ncandidates = ["d"]\npolicy = {{ {policy} }}'
+        with pytest.raises(PluginError, match=rf"^routes\.r\.policy: unknown {word}; did you mean"):
+            CliRunner().invoke(assay, ["config", "check", "-c", config(tmp_path, route)], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(

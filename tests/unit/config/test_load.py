@@ -193,6 +193,7 @@ def test_settings_that_contradict_each_other(settings: str, message: str, table:
     ("toml", "message"),
     [
         (SMALL + '[routes.r]\ncandidates = ["smal"]', "routes.r.candidates: unknown 'smal'; did you mean 'small'?"),
+        (SMALL + '[routes.abc]\ncandidates = ["abd"]', "routes.abc.candidates: unknown 'abd'; known: small"),
         (SMALL + '[decide]\ncandidates = ["smal"]', "decide.candidates: unknown 'smal'; did you mean 'small'?"),
         ("[routes.r]\ncandidates = []", "routes.r.candidates is empty; name at least one deployment or route"),
         ('[routes.r]\ncandidates = ["r"]', "routes lead back to themselves: r -> r"),
