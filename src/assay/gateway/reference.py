@@ -25,7 +25,7 @@ _OUTCOMES = (
     ("408", "The head or body of the request took too long."),
     ("413, 415, 431", "The body is too large, its encoding is not known, or the head is too large."),
     ("429", "The upstream's rate limit, with its <code>retry-after</code>; or the budget is used up."),
-    ("502, 503, 504", "No upstream answered: a fault, no capacity, out of time."),
+    ("502, 503, 504", "No upstream answered: a fault, no key for it, no capacity, out of time."),
 )
 
 

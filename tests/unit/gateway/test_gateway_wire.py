@@ -210,11 +210,12 @@ async def test_an_authentication_fault_upstream_shows_nothing(served: Served) ->
     assert "scripted" not in message_of(body)
 
 
-async def test_a_deployment_without_a_key_is_refused_by_name_of_the_variable(served: Served) -> None:
-    """What is missing is the variable; the client is not told more."""
+async def test_a_deployment_without_a_key_is_no_fault_of_the_client(served: Served) -> None:
+    """It is the gateway that lacks something: 503, and the variable is not named."""
     status, _, body = await served.ask("x", model="keyless")
-    assert status in (403, 502)
-    message_of(body)
+    assert status == 503
+    assert message_of(body).endswith("the gateway has no key for its provider")
+    assert "KEY" not in message_of(body)
 
 
 async def test_a_mistake_of_ours_shows_no_trace(served: Served, caplog: pytest.LogCaptureFixture) -> None:
