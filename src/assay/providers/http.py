@@ -173,7 +173,7 @@ def _without(secrets: tuple[bytes, ...], said: bytes) -> bytes:
     """What a host said without our secrets, which some repeat: its words go to clients and into the ledger."""
     for secret in secrets:
         if secret in said:
-            said = said.replace(secret, b"...")
+            said = said.replace(secret, b"[secret]")
     return said
 
 

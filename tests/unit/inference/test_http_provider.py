@@ -424,7 +424,7 @@ class TestFaults:
         async with host(lambda seen: seen.answer(body, status=status)) as up:
             error = await fails(make_spine(toml(up.url, api_key_env="SOME_KEY")), ask())
         [row] = rows(ledger.path)
-        assert "no use for ... here" in str(error)
+        assert "no use for [secret] here" in str(error)
         assert "sk-very-secret" not in repr((vars(error), error.args, dict(row)))
 
     @pytest.mark.parametrize("native", ["false", "true", None], ids=["raw whole", "raw stream", "read"])
@@ -447,7 +447,7 @@ class TestFaults:
                 async for event in make_spine(config).generate(request, "up"):
                     seen.append(event)
         [row] = rows(ledger.path)
-        assert "no use for ... and ... here" in repr((seen, dict(row)))
+        assert "no use for [secret] and [secret] here" in repr((seen, dict(row)))
         assert "sk-very-secret" not in repr((seen, dict(row)))
         assert "cookie-1234" not in repr((seen, dict(row)))
 
