@@ -131,7 +131,11 @@ def test_a_completion_from_standard_input_streamed(project: Project) -> None:
     ("body", "words", "said"),
     [
         ("no json", (), "the body is not JSON"),
-        ('{"model": "good"}', (), "completions: prompt is missing; embeddings: input is missing; openai: messages is missing"),
+        (
+            '{"model": "good"}',
+            (),
+            "completions: prompt is missing; embeddings: input is missing; openai: messages is missing",
+        ),
         ('{"model": "god", "prompt": "x"}', (), "--model names another"),
         ('{"prompt": "x"}', (), "give --model, one of bad, both, good"),
         ('{"prompt": "x"}', ("-m", "good", "--dialect", "openia"), "did you mean 'openai'?"),
