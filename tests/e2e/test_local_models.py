@@ -95,7 +95,8 @@ async def test_engines_that_do_not_fit_take_turns(make_spine: MakeSpine, other: 
 async def test_a_wait_for_memory_ends_and_is_told(make_spine: MakeSpine) -> None:
     """The memory is held by a long answer: a limit or a deadline cuts the wait, and each says what it waited for."""
     spine = make_spine(config(0.28, load_timeout_s=8))
-    story = Request(messages=(Message.of("user", "Write a long story."),), sampling=Sampling(max_tokens=600))
+    messages = (Message.of("user", "Write a long story."),)
+    story = Request(messages=messages, sampling=Sampling(max_tokens=600), stream=True)  # else it is held until whole
     async with aclosing(spine.generate(story, "other", Trace(), Options(use_cache=False))) as events:
         async for _ in events:
             break
