@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(not HERE, reason="no recordings beside the checkout (ASSAY_SHARED)"),
 ]
-EACH = 5  # recordings of a cell
+EACH = 3  # recordings of a cell
 
 
 class Play(NamedTuple):
