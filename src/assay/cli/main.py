@@ -62,7 +62,7 @@ def assay() -> None:
       assay choose                 who does which kind of work, measured here
       assay explain                why, candidate by candidate
       assay pin && assay check     freeze the choice; prove later that it still holds
-      assay serve                  one OpenAI-compatible endpoint for it all
+      assay serve                  one endpoint for it all, in the formats of OpenAI and Anthropic
 
     Exit codes: 0 yes or done, 1 no (below the bar, regressed), 2 usage or configuration, 3 environment or
     provider, 4 cannot be told with this evidence.
