@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
 import click
 
 from assay import __version__
 from assay.cli.door import guarded
+from assay.cli.group import Commands
 
 COMMANDS = {
     "bench": "bench",
@@ -33,26 +33,12 @@ COMMANDS = {
     "suite": "suite",
     "weights": "weights",
 }
-"""Command -> module in this package; the module's `command` is the click command."""
+"""Command -> module in this package."""
 
 
-class Commands(click.Group):
-    """Loads a command's module on demand."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, sorted."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None."""
-        module = COMMANDS.get(cmd_name)
-        if module is None:
-            return None
-        command: click.Command = import_module(f"assay.cli.{module}").command
-        return command
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="assay")
 def assay() -> None:
     """Choose a language model by evidence, pin it, serve it.

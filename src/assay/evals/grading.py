@@ -11,8 +11,9 @@ import msgspec
 from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.errors import AssayError, SuiteError
+from assay.evals.judges import Judges
 from assay.evals.suite import GraderSpec, Sample
-from assay.types import Refusal, Response, Text, Value
+from assay.types import Refusal, Request, Response, Text, Value
 
 _QUICK = ("exact", "normalised")
 _SHORT_CHARS = 10_000
@@ -31,10 +32,12 @@ class Grade(Value, frozen=True, kw_only=True):
 
     Attributes:
         value: 1.0 when every grader passed, 0.0 when one failed, None when none failed and one is unscored.
+        usd: what grading cost (judges); None = not known.
     """
 
     value: float | None
     scores: tuple[Score, ...]
+    usd: float | None = 0.0
 
     @property
     def unscored(self) -> str | None:
@@ -49,18 +52,27 @@ def failed(grader: str, explanation: str) -> Grade:
     return Grade(value=0.0, scores=(Score(grader=grader, value=0.0, explanation=explanation),))
 
 
-async def grade(sample: Sample, response: Response) -> Grade:
+async def grade(
+    sample: Sample, response: Response, *, request: Request | None = None, judges: Judges | None = None
+) -> Grade:
     """Run a sample's graders on an answer.
 
     A check that cannot decide (its database is gone, say) leaves the sample unscored; it is never counted as 0.
+
+    Args:
+        sample: what was asked.
+        response: the last answer.
+        request: what it answers, with earlier turns; default: the sample's own.
+        judges: the way to models that grade.
     """
-    scores = [await _score_aside(spec, sample, response) for spec in sample.graders]
+    asked = request if request is not None else sample.request()
+    scores = [await _score_aside(spec, sample, asked, response) for spec in sample.graders]
     values = [score.value for score in scores]
     if any(value == 0.0 for value in values):
         total: float | None = 0.0
     else:
         total = None if not values or None in values else 1.0
-    return Grade(value=total, scores=tuple(scores))
+    return Grade(value=total, scores=tuple(scores), usd=judges.usd if judges is not None else 0.0)
 
 
 def check_graders(samples: tuple[Sample, ...]) -> None:
@@ -77,11 +89,11 @@ def check_graders(samples: tuple[Sample, ...]) -> None:
                 raise SuiteError(f"{sample.where}: graders of sample {sample.id!r}: {error}") from error
 
 
-async def _score_aside(spec: GraderSpec, sample: Sample, response: Response) -> Score:
+async def _score_aside(spec: GraderSpec, sample: Sample, request: Request, response: Response) -> Score:
     """In a thread, unless the check is a plain one of ours and the answer short: that takes microseconds."""
     if spec.get("check") in _QUICK and sum(len(text) for text in _texts(response)) < _SHORT_CHARS:
-        return _score(spec, sample, response)
-    return await asyncio.to_thread(_score, spec, sample, response)
+        return _score(spec, sample, request, response)
+    return await asyncio.to_thread(_score, spec, sample, request, response)
 
 
 def _texts(response: Response) -> Iterator[str]:
@@ -90,10 +102,10 @@ def _texts(response: Response) -> Iterator[str]:
             yield part.text
 
 
-def _score(spec: GraderSpec, sample: Sample, response: Response) -> Score:
+def _score(spec: GraderSpec, sample: Sample, request: Request, response: Response) -> Score:
     name = str(spec.get("check", ""))
     try:
-        result = _check_of(_frozen(spec)).check(response, sample.target, sample.request())
+        result = _check_of(_frozen(spec)).check(response, sample.target, request)
     except AssayError as error:
         return Score(grader=name, value=None, explanation=f"{type(error).__name__}: {error}")
     except Exception as error:  # noqa: BLE001 - a plug-in's check may raise anything; the sample stays unscored

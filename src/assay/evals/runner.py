@@ -16,11 +16,12 @@ import msgspec
 
 from assay import __version__
 from assay.errors import AssayError, BudgetExceeded, ConfigError, ContextTooLong, WeightsError
+from assay.evals.conversation import Conversation
 from assay.evals.grading import Grade, failed, grade
+from assay.evals.judges import Judges
 from assay.evals.suite import Sample, Suite, shuffled
 from assay.inference.identity import target_digest
 from assay.inference.spine import Options, Spine
-from assay.inference.trace import Trace
 from assay.ledger.rows import ResultRow, RunRow, new_id
 from assay.ledger.store import Ledger
 from assay.types import Response
@@ -184,14 +185,14 @@ class Runner:
             await self._spine.ledger.close_run(run.row.id)
 
     async def _one(self, run: RunRow, sample: Sample) -> ResultRow:
-        trace = Trace(run_id=run.id, sample_id=sample.id)
+        conversation = Conversation(sample, self._deadline_s)
         options = Options(use_cache=self._use_cache, seed=self._seed)
-        response: Response | None = None
         result: Grade | None = None
         reason: str | None = None
         try:
-            response = await self._spine.answer(sample.request(self._deadline_s), run.target, trace, options)
-            result = await grade(sample, response)
+            response = await conversation.hold(self._spine, run.target, run.id, options)
+            judges = Judges(self._spine, options, run.id, sample.id)
+            result = await grade(sample, response, request=conversation.request, judges=judges)
             reason = result.unscored
         except (WeightsError, ConfigError, BudgetExceeded):
             raise  # not this sample's fault: no sample can be asked
@@ -201,36 +202,30 @@ class Runner:
             reason = f"{type(error).__name__}: {error}"
         except Exception as error:  # noqa: BLE001 - whatever breaks one sample leaves that one unscored
             reason = f"unexpected {type(error).__name__}: {error}"
-        row = self._row(run, sample, trace, response, result, reason)
+        row = _row(run, conversation, result, reason)
         await self._spine.ledger.add_result(row)
         return row
 
-    def _row(
-        self,
-        run: RunRow,
-        sample: Sample,
-        trace: Trace,
-        response: Response | None,
-        result: Grade | None,
-        unscored: str | None,
-    ) -> ResultRow:
-        usd, basis = trace.worth
-        return ResultRow(
-            run_id=run.id,
-            sample_id=sample.id,
-            kind=sample.kind,
-            request_id=trace.request_id,
-            value=result.value if result is not None else None,
-            unscored=unscored,
-            scores=msgspec.json.encode(result.scores if result is not None else ()),
-            answer=_shown(response) if response is not None else None,
-            latency_s=None if trace.cached else trace.warm_s,
-            engine_s=trace.engine_worth_s,
-            cost_usd=usd,
-            cost_basis=basis,
-            cached=trace.cached,
-            created_at=time.time(),
-        )
+
+def _row(run: RunRow, conversation: Conversation, result: Grade | None, unscored: str | None) -> ResultRow:
+    usd, basis = conversation.worth
+    return ResultRow(
+        run_id=run.id,
+        sample_id=conversation.sample.id,
+        kind=conversation.sample.kind,
+        request_id=conversation.request_id,
+        value=result.value if result is not None else None,
+        unscored=unscored,
+        scores=msgspec.json.encode(result.scores if result is not None else ()),
+        answer=_shown(conversation.response) if conversation.response is not None else None,
+        latency_s=conversation.latency_s,
+        engine_s=conversation.engine_s,
+        cost_usd=usd,
+        cost_basis=basis,
+        cached=conversation.cached,
+        created_at=time.time(),
+        grading_usd=result.usd if result is not None else 0.0,
+    )
 
 
 def _shown(response: Response) -> str:

@@ -42,8 +42,15 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     call_id: str | None = None
 
 
-class SampleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a JSONL file: either `input` or `messages`."""
+class SampleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One line of a JSONL file: either `input` or `messages`.
+
+    Attributes:
+        follow_ups: what the user says after each answer; the last answer is graded, with the conversation in view.
+        group: samples of one group (a document, a customer) depend on each other; intervals are made for groups.
+        synthetic: written by a model and not met in real work; figures are told apart.
+        origin: where it came from: a request, a file and line, a seed.
+    """
 
     id: Annotated[str, Meta(min_length=1)]
     input: str | None = None
@@ -53,6 +60,10 @@ class SampleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     graders: tuple[GraderSpec, ...] | None = None
     split: Split = "heldout"
     label: Label | None = None
+    follow_ups: tuple[str, ...] = ()
+    group: str | None = None
+    synthetic: bool = False
+    origin: JsonObject = {}
     meta: JsonObject = {}
 
 

@@ -10,7 +10,7 @@ import hashlib
 import random
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,8 @@ from assay.evals.samples import GraderSpec, SampleLine, Split, messages, read_do
 from assay.types import JsonObject, Label, Message, Request, Tool, Value
 
 __all__ = ["GraderSpec", "Kind", "Sample", "Split", "Suite", "read_suite", "shuffled"]
+
+Reducer = Literal["mean", "all", "any", "majority"]
 
 
 class KindTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +37,8 @@ class KindTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         label: privacy label of the kind's requests.
         tools_file: JSON list of the tools that every request offers: `{ name, description, parameters }` each.
         p95_latency_s: nothing slower is chosen; samples of the kind are then asked one at a time.
+        repeats: each sample is asked so often, which shows how steady an answer is.
+        reducer: what the values of the repeats come to: their mean, or 1 where `all`, `any` or the `majority` passed.
     """
 
     samples: str
@@ -46,6 +50,8 @@ class KindTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     label: Label = Label.UNLABELLED
     tools_file: str | None = None
     p95_latency_s: Annotated[float, Meta(gt=0)] | None = None
+    repeats: Annotated[int, Meta(ge=1, le=1000)] = 1
+    reducer: Reducer = "mean"
 
 
 class SuiteTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +74,10 @@ class Sample(Value, frozen=True, kw_only=True):
     split: Split
     label: Label
     tools: tuple[Tool, ...] = ()
+    follow_ups: tuple[str, ...] = ()
+    group: str | None = None
+    synthetic: bool = False
+    origin: JsonObject = {}
     meta: JsonObject = {}
     where: str = ""
 
@@ -88,6 +98,8 @@ class Kind(Value, frozen=True, kw_only=True):
     guards: tuple[str, ...] | None
     label: Label
     p95_latency_s: float | None = None
+    repeats: int = 1
+    reducer: Reducer = "mean"
 
 
 class Suite(Value, frozen=True, kw_only=True):
@@ -180,6 +192,8 @@ def read_suite(folder: Path | str) -> Suite:
                 guards=kind.guards,
                 label=kind.label,
                 p95_latency_s=kind.p95_latency_s,
+                repeats=kind.repeats,
+                reducer=kind.reducer,
             )
             for name, kind in table.kinds.items()
         },
@@ -229,6 +243,10 @@ class _Reader:
                     split=entry.split,
                     label=entry.label if entry.label is not None else kind.label,
                     tools=tools,
+                    follow_ups=entry.follow_ups,
+                    group=entry.group,
+                    synthetic=entry.synthetic,
+                    origin=entry.origin,
                     meta=entry.meta,
                     where=where,
                 )

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from assay.errors import LedgerError
 
-VERSION = 2
+VERSION = 3
 """What `pragma user_version` holds after migrating."""
 
 APPLICATION_ID = 0x61737379  # "assy": so that another program's database is not written into

@@ -108,7 +108,10 @@ class RequestRow(Row, frozen=True, kw_only=True):
 
 
 class RunRow(Row, frozen=True, kw_only=True):
-    """One execution of a suite against one target. `finished_at` is None while samples are missing."""
+    """One execution of a suite against one target. `finished_at` is None while samples are missing.
+
+    `harness` names what made it where it is a public benchmark.
+    """
 
     id: str
     suite: str
@@ -120,25 +123,37 @@ class RunRow(Row, frozen=True, kw_only=True):
     created_at: float
     version: str
     finished_at: float | None = None
+    harness: str | None = None
 
 
-class ResultRow(Row, frozen=True, kw_only=True):
-    """One sample of a run. `value` is None for an unscored sample and `unscored` says why."""
+class Outcome(Row, frozen=True, kw_only=True):
+    """What came of one answer to a sample, without the answer: what figures are made of.
+
+    `value` is None for an unscored sample and `unscored` says why. `repeat` numbers answers to the same sample.
+    `grading_usd` is what judges cost, apart from `cost_usd`; None = not known.
+    """
 
     run_id: str
     sample_id: str
     kind: str
     value: float | None
     unscored: str | None
-    scores: bytes
-    answer: str | None
     cost_basis: CostBasis
     cached: bool
     created_at: float
+    repeat: int = 0
     request_id: str | None = None
     latency_s: float | None = None
     engine_s: float | None = None
     cost_usd: float | None = None
+    grading_usd: float | None = 0.0
+
+
+class ResultRow(Outcome, frozen=True, kw_only=True):
+    """One answer to a sample of a run, whole. `scores` is JSON of what each grader says."""
+
+    scores: bytes
+    answer: str | None
 
 
 class DecisionRow(Row, frozen=True, kw_only=True):
@@ -147,6 +162,57 @@ class DecisionRow(Row, frozen=True, kw_only=True):
     id: str
     created_at: float
     suite: str
+    body: bytes
+
+
+class ExchangeRow(Row, frozen=True, kw_only=True):
+    """What was asked and answered. `request` is JSON of a `Request`, deflated; `redacted` counts what was taken out."""
+
+    request_id: str
+    created_at: float
+    target: str
+    kind: str | None
+    label: str
+    deployment: str | None
+    redacted: int
+    request: bytes
+    answer: str
+
+
+class FeedbackRow(Row, frozen=True, kw_only=True):
+    """What came of an answer: a verdict, a measured outcome, or both."""
+
+    id: str
+    request_id: str
+    created_at: float
+    verdict: Literal["accepted", "edited", "rejected", "preferred"] | None = None
+    over_request_id: str | None = None
+    metric: str | None = None
+    value: float | None = None
+    correction: str | None = None
+    comment: str | None = None
+
+
+class BatchRow(Row, frozen=True, kw_only=True):
+    """A job at a host that answers later. `body` is JSON that says which attempt each item is."""
+
+    id: str
+    created_at: float
+    deployment: str
+    dialect: str
+    state: Literal["sending", "waiting", "done", "failed", "cancelled"]
+    items: int
+    body: bytes
+    provider_batch_id: str | None = None
+
+
+class AuditRow(Row, frozen=True, kw_only=True):
+    """What an audit of a judge found; `body` is its JSON."""
+
+    id: str
+    created_at: float
+    judge: str
+    judge_digest: str
     body: bytes
 
 

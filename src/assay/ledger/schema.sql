@@ -1,4 +1,4 @@
--- The ledger, version 2. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
+-- The ledger, version 3. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
 -- NULL means not known, never 0.
 
 create table sessions (            -- one process that writes here
@@ -101,13 +101,15 @@ create table runs (                -- one execution of a suite against one targe
   seed integer not null,
   created_at real not null,
   finished_at real,
-  version text not null
+  version text not null,
+  harness text                      -- what made it where it is a public benchmark: lm-eval; NULL = a suite of ours
 ) strict;
 create index runs_by_identity on runs (suite_digest, target, target_digest, seed);
 
-create table results (             -- one sample of a run
+create table results (             -- one answer to a sample of a run
   run_id text not null,
   sample_id text not null,
+  repeat integer not null default 0, -- the same sample asked again: 1, 2 ...
   kind text not null,
   request_id text,
   value real,                       -- NULL = unscored, with the reason in `unscored`
@@ -120,7 +122,8 @@ create table results (             -- one sample of a run
   cost_basis text not null,
   cached integer not null,
   created_at real not null,
-  primary key (run_id, sample_id)
+  grading_usd real,                 -- what its graders cost (judges); NULL = not known; not part of cost_usd
+  primary key (run_id, sample_id, repeat)
 ) strict, without rowid;
 
 create table decisions (
@@ -129,3 +132,49 @@ create table decisions (
   suite text not null,
   body blob not null
 ) strict;
+
+create table exchanges (           -- what was asked and answered, where its route keeps bodies
+  request_id text primary key,
+  created_at real not null,
+  target text not null,
+  kind text,
+  label text not null,
+  deployment text,
+  redacted integer not null,        -- pieces of text that were taken out
+  request blob not null,            -- JSON of the request, deflated
+  answer text not null
+) strict, without rowid;
+create index exchanges_by_kind on exchanges (kind, created_at);
+
+create table feedback (            -- what came of an answer
+  id text primary key,
+  request_id text not null,
+  created_at real not null,
+  verdict text,                     -- accepted | edited | rejected | preferred
+  over_request_id text,             -- preferred: over this one
+  metric text,                      -- an outcome that was measured, with its value
+  value real,
+  correction text,                  -- edited: what it became
+  comment text
+) strict;
+create index feedback_by_request on feedback (request_id);
+
+create table batches (             -- a job at a host that answers later, for less
+  id text primary key,
+  created_at real not null,
+  deployment text not null,
+  dialect text not null,
+  provider_batch_id text,           -- NULL: the host has not acknowledged it
+  state text not null,              -- sending | waiting | done | failed | cancelled
+  items integer not null,
+  body blob not null                -- JSON: which attempt each item is
+) strict;
+
+create table audits (              -- a judge against people and against answers that say nothing
+  id text primary key,
+  created_at real not null,
+  judge text not null,
+  judge_digest text not null,
+  body blob not null                -- JSON
+) strict;
+create index audits_by_judge on audits (judge_digest, created_at);

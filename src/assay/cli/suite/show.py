@@ -1,4 +1,4 @@
-"""`assay suite`: look at a suite before money is spent on it."""
+"""`assay suite show`: look at a suite before money is spent on it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ import click
 from assay.cli.door import emit, json_option
 
 
-@click.group()
-def command() -> None:
-    """Look at suites."""
-
-
-@command.command()
+@click.command("show")
 @click.argument("folder", type=click.Path())
 @json_option
-def show(folder: str, as_json: bool) -> None:
+def command(folder: str, as_json: bool) -> None:
     """Read a suite, make its graders, and list its kinds.
 
     \b

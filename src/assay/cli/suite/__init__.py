@@ -1,0 +1,17 @@
+"""`assay suite`: make suites, and look at them before money is spent on them."""
+
+from __future__ import annotations
+
+import click
+
+from assay.cli.group import Commands
+
+COMMANDS = {
+    "show": "suite.show",
+}
+"""Command -> module under `assay.cli`."""
+
+
+@click.group(cls=Commands, modules=COMMANDS)
+def command() -> None:
+    """Make suites, and look at them before money is spent on them."""

@@ -1,0 +1,84 @@
+"""One sample asked of one target: the first turn, then what the user says after each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from assay.evals.suite import Sample
+from assay.inference.spine import Options, Spine
+from assay.inference.trace import Trace, total_cost
+from assay.ledger.rows import CostBasis
+from assay.types import Message, Request, Response
+
+__all__ = ["Conversation"]
+
+
+class Conversation:
+    """The turns of one sample.
+
+    Attributes:
+        sample: what is asked.
+        request: the last request that was sent, earlier answers in it.
+        response: the last answer, which is graded; None before the last turn has been answered.
+        traces: one per request; the figures below are over all of them.
+    """
+
+    def __init__(self, sample: Sample, deadline_s: float | None = None) -> None:
+        self.sample = sample
+        self.request: Request = sample.request(deadline_s)
+        self.response: Response | None = None
+        self.traces: list[Trace] = []
+
+    async def hold(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
+        """Ask every turn; each has the whole deadline.
+
+        Raises:
+            AssayError: there is no complete answer to a turn; what has been spent stands in the traces.
+        """
+        answer = await self._ask(spine, target, run_id, options)
+        for said in self.sample.follow_ups:
+            messages = (*self.request.messages, Message(role="assistant", parts=answer.parts), Message.of("user", said))
+            self.request = msgspec.structs.replace(self.request, messages=messages)
+            answer = await self._ask(spine, target, run_id, options)
+        self.response = answer
+        return answer
+
+    async def _ask(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
+        trace = Trace(run_id=run_id, sample_id=self.sample.id)
+        self.traces.append(trace)
+        return await spine.answer(self.request, target, trace, options)
+
+    @property
+    def request_id(self) -> str | None:
+        """Id of the last request."""
+        return self.traces[-1].request_id if self.traces else None
+
+    @property
+    def cached(self) -> bool:
+        """Whether no model was called for any turn."""
+        return bool(self.traces) and all(trace.cached for trace in self.traces)
+
+    @property
+    def latency_s(self) -> float | None:
+        """Seconds of all turns, without the start of a local engine; None when one came from the cache."""
+        if any(trace.cached for trace in self.traces):
+            return None
+        return _sum([trace.warm_s for trace in self.traces])
+
+    @property
+    def engine_s(self) -> float | None:
+        """Engine seconds of all turns, those of answers from the cache as they were when they were made."""
+        known = [trace.engine_worth_s for trace in self.traces if trace.engine_worth_s is not None]
+        return sum(known) if known else None
+
+    @property
+    def worth(self) -> tuple[float | None, CostBasis]:
+        """What all turns cost, or cost when their answers were made; unknown as soon as one is."""
+        return total_cost(trace.worth for trace in self.traces)
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
