@@ -16,7 +16,7 @@ import msgspec
 
 from assay import __version__
 from assay.errors import AssayError, BudgetExceeded, ConfigError, ContextTooLong, WeightsError
-from assay.evals.conversation import Conversation
+from assay.evals.asked import AskedSample
 from assay.evals.grading import Grade, failed, grade
 from assay.evals.judges import Judges
 from assay.evals.suite import Sample, Suite, shuffled
@@ -185,14 +185,14 @@ class Runner:
             await self._spine.ledger.close_run(run.row.id)
 
     async def _one(self, run: RunRow, sample: Sample) -> ResultRow:
-        conversation = Conversation(sample, self._deadline_s)
+        asked = AskedSample(sample, self._deadline_s)
         options = Options(use_cache=self._use_cache, seed=self._seed)
         result: Grade | None = None
         reason: str | None = None
         try:
-            response = await conversation.hold(self._spine, run.target, run.id, options)
+            response = await asked.ask(self._spine, run.target, run.id, options)
             judges = Judges(self._spine, options, run.id, sample.id)
-            result = await grade(sample, response, request=conversation.request, judges=judges)
+            result = await grade(sample, response, request=asked.request, judges=judges)
             reason = result.unscored
         except (WeightsError, ConfigError, BudgetExceeded):
             raise  # not this sample's fault: no sample can be asked
@@ -202,27 +202,27 @@ class Runner:
             reason = f"{type(error).__name__}: {error}"
         except Exception as error:  # noqa: BLE001 - whatever breaks one sample leaves that one unscored
             reason = f"unexpected {type(error).__name__}: {error}"
-        row = _row(run, conversation, result, reason)
+        row = _row(run, asked, result, reason)
         await self._spine.ledger.add_result(row)
         return row
 
 
-def _row(run: RunRow, conversation: Conversation, result: Grade | None, unscored: str | None) -> ResultRow:
-    usd, basis = conversation.worth
+def _row(run: RunRow, asked: AskedSample, result: Grade | None, unscored: str | None) -> ResultRow:
+    usd, basis = asked.worth
     return ResultRow(
         run_id=run.id,
-        sample_id=conversation.sample.id,
-        kind=conversation.sample.kind,
-        request_id=conversation.request_id,
+        sample_id=asked.sample.id,
+        kind=asked.sample.kind,
+        request_id=asked.request_id,
         value=result.value if result is not None else None,
         unscored=unscored,
         scores=msgspec.json.encode(result.scores if result is not None else ()),
-        answer=_shown(conversation.response) if conversation.response is not None else None,
-        latency_s=conversation.latency_s,
-        engine_s=conversation.engine_s,
+        answer=_shown(asked.response) if asked.response is not None else None,
+        latency_s=asked.latency_s,
+        engine_s=asked.engine_s,
         cost_usd=usd,
         cost_basis=basis,
-        cached=conversation.cached,
+        cached=asked.cached,
         created_at=time.time(),
         grading_usd=result.usd if result is not None else 0.0,
     )

@@ -17,9 +17,13 @@ import msgspec
 from msgspec import Meta
 
 from assay.errors import SuiteError
+from assay.evals.media import Content, files, parts, plain
 from assay.types import JsonObject, Label, Message, Part, Text, Tool, ToolCall, ToolResult
 
-__all__ = ["Document", "GraderSpec", "SampleLine", "Split", "messages", "read_document", "read_lines", "read_tools"]
+__all__ = [
+    "Document", "GraderSpec", "SampleLine", "Split", "follow_ups", "media_files", "messages", "read_document",
+    "read_lines", "read_tools",
+]  # fmt: skip
 
 Split = Literal["dev", "heldout"]
 GraderSpec = dict[str, Any]
@@ -37,7 +41,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One message of a multi-turn sample. A tool's answer names the call that it answers."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str = ""
+    content: Content = ""
     tool_calls: tuple[Call, ...] = ()
     call_id: str | None = None
 
@@ -53,14 +57,14 @@ class SampleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     id: Annotated[str, Meta(min_length=1)]
-    input: str | None = None
+    input: Content | None = None
     messages: tuple[Turn, ...] | None = None
     context_files: tuple[str, ...] = ()
     target: Any = None
     graders: tuple[GraderSpec, ...] | None = None
     split: Split = "heldout"
     label: Label | None = None
-    follow_ups: tuple[str, ...] = ()
+    follow_ups: tuple[Content, ...] = ()
     group: str | None = None
     synthetic: bool = False
     origin: JsonObject = {}
@@ -100,32 +104,54 @@ def read_lines(file: Path, kind: str) -> Iterator[tuple[str, SampleLine]]:
         yield where, entry
 
 
-def messages(entry: SampleLine, documents: Sequence[Document], where: str) -> tuple[Message, ...]:
-    """What a sample shows a model.
+def messages(entry: SampleLine, documents: Sequence[Document], where: str, folder: Path) -> tuple[Message, ...]:
+    """What a sample shows a model; images and other files are read from `folder`.
 
     Raises:
-        SuiteError: a turn's fields do not go with its role, or documents have no user's message to stand before.
+        SuiteError: a turn's fields do not go with its role, documents have no user's message to stand before, or a
+            file cannot be used.
     """
-    turns = list(entry.messages or (Turn(role="user", content=entry.input or ""),))
-    first = next((place for place, turn in enumerate(turns) if turn.role == "user"), None)
+    turns = entry.messages or (Turn(role="user", content=entry.input if entry.input is not None else ""),)
+    said = [_message(turn, where, folder) for turn in turns]
     if documents:
+        first = next((place for place, message in enumerate(said) if message.role == "user"), None)
         if first is None:
             raise SuiteError(f"{where}: context_files stand before a user's message, and sample {entry.id!r} has none")
-        shown = "".join(map(str, documents)) + "\n" + turns[first].content
-        turns[first] = msgspec.structs.replace(turns[first], content=shown)
-    return tuple(_message(turn, where) for turn in turns)
+        said[first] = _after("".join(map(str, documents)) + "\n", said[first])
+    return tuple(said)
 
 
-def _message(turn: Turn, where: str) -> Message:
+def follow_ups(entry: SampleLine, where: str, folder: Path) -> tuple[Message, ...]:
+    """What the user says after each answer; errors as in `messages`."""
+    return tuple(Message(role="user", parts=parts(content, folder, where)) for content in entry.follow_ups)
+
+
+def media_files(entry: SampleLine) -> list[str]:
+    """The images, sounds, videos and documents that a sample names, relative to its suite."""
+    contents = (entry.input, *(turn.content for turn in entry.messages or ()), *entry.follow_ups)
+    return [name for content in contents for name in files(content)]
+
+
+def _after(shown: str, message: Message) -> Message:
+    """A message with a text before it, within its first part where that is a text."""
+    first = message.parts[0] if message.parts else None
+    if isinstance(first, Text):
+        return Message(role=message.role, parts=(Text(text=shown + first.text), *message.parts[1:]))
+    return Message(role=message.role, parts=(Text(text=shown), *message.parts))
+
+
+def _message(turn: Turn, where: str, folder: Path) -> Message:
     if (turn.role == "tool") != (turn.call_id is not None):
         raise SuiteError(f"{where}: a turn of role 'tool', and no other, needs the call_id that it answers")
     if turn.tool_calls and turn.role != "assistant":
         raise SuiteError(f"{where}: only the assistant has tool_calls, not the {turn.role}")
+    if not isinstance(turn.content, str) and turn.role != "user":
+        raise SuiteError(f"{where}: only the user's content is a list of pieces, not that of the {turn.role}")
     if turn.call_id is not None:
-        return Message(role="tool", parts=(ToolResult(call_id=turn.call_id, parts=(Text(text=turn.content),)),))
+        return Message(role="tool", parts=(ToolResult(call_id=turn.call_id, parts=(Text(text=plain(turn.content)),)),))
     if not turn.tool_calls:
-        return Message.of(turn.role, turn.content)
-    said: tuple[Part, ...] = (Text(text=turn.content),) if turn.content else ()
+        return Message(role=turn.role, parts=parts(turn.content, folder, where))
+    said: tuple[Part, ...] = (Text(text=plain(turn.content)),) if turn.content else ()
     return Message(role="assistant", parts=(*said, *map(_call, turn.tool_calls)))
 
 

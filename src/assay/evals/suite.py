@@ -17,7 +17,17 @@ from msgspec import Meta
 
 from assay.config.table import Section, read_table
 from assay.errors import ConfigError, SuiteError, did_you_mean
-from assay.evals.samples import GraderSpec, SampleLine, Split, messages, read_document, read_lines, read_tools
+from assay.evals.samples import (
+    GraderSpec,
+    SampleLine,
+    Split,
+    follow_ups,
+    media_files,
+    messages,
+    read_document,
+    read_lines,
+    read_tools,
+)
 from assay.types import JsonObject, Label, Message, Request, Tool, Value
 
 __all__ = ["GraderSpec", "Kind", "Sample", "Split", "Suite", "read_suite", "shuffled"]
@@ -74,7 +84,7 @@ class Sample(Value, frozen=True, kw_only=True):
     split: Split
     label: Label
     tools: tuple[Tool, ...] = ()
-    follow_ups: tuple[str, ...] = ()
+    follow_ups: tuple[Message, ...] = ()
     group: str | None = None
     synthetic: bool = False
     origin: JsonObject = {}
@@ -243,7 +253,7 @@ class _Reader:
                     split=entry.split,
                     label=entry.label if entry.label is not None else kind.label,
                     tools=tools,
-                    follow_ups=entry.follow_ups,
+                    follow_ups=follow_ups(entry, where, self._folder),
                     group=entry.group,
                     synthetic=entry.synthetic,
                     origin=entry.origin,
@@ -256,8 +266,8 @@ class _Reader:
 
     def _messages(self, entry: SampleLine, where: str) -> tuple[Message, ...]:
         documents = [self._folder / name for name in entry.context_files]
-        self.files.update(documents)
-        return messages(entry, [read_document(path, where) for path in documents], where)
+        self.files.update(documents, (self._folder / name for name in media_files(entry)))
+        return messages(entry, [read_document(path, where) for path in documents], where, self._folder)
 
     def _tools(self, name: str | None) -> tuple[Tool, ...]:
         if name is None:

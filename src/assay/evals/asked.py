@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -10,12 +10,12 @@ from assay.evals.suite import Sample
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace, total_cost
 from assay.ledger.rows import CostBasis
-from assay.types import Message, Request, Response
+from assay.types import Message, Request, Response, Text, ToolResult
 
-__all__ = ["Conversation"]
+__all__ = ["AskedSample"]
 
 
-class Conversation:
+class AskedSample:
     """The turns of one sample.
 
     Attributes:
@@ -31,21 +31,21 @@ class Conversation:
         self.response: Response | None = None
         self.traces: list[Trace] = []
 
-    async def hold(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
+    async def ask(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
         """Ask every turn; each has the whole deadline.
 
         Raises:
             AssayError: there is no complete answer to a turn; what has been spent stands in the traces.
         """
-        answer = await self._ask(spine, target, run_id, options)
+        answer = await self._turn(spine, target, run_id, options)
         for said in self.sample.follow_ups:
-            messages = (*self.request.messages, Message(role="assistant", parts=answer.parts), Message.of("user", said))
-            self.request = msgspec.structs.replace(self.request, messages=messages)
-            answer = await self._ask(spine, target, run_id, options)
+            turns = (Message(role="assistant", parts=answer.parts), *_not_run(answer), said)
+            self.request = msgspec.structs.replace(self.request, messages=(*self.request.messages, *turns))
+            answer = await self._turn(spine, target, run_id, options)
         self.response = answer
         return answer
 
-    async def _ask(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
+    async def _turn(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
         trace = Trace(run_id=run_id, sample_id=self.sample.id)
         self.traces.append(trace)
         return await spine.answer(self.request, target, trace, options)
@@ -77,6 +77,13 @@ class Conversation:
     def worth(self) -> tuple[float | None, CostBasis]:
         """What all turns cost, or cost when their answers were made; unknown as soon as one is."""
         return total_cost(trace.worth for trace in self.traces)
+
+
+def _not_run(answer: Response) -> Iterator[Message]:
+    """Results for the calls of an answer that the user goes on after: hosts refuse a call that has none."""
+    for call in answer.tool_calls:
+        said = Text(text="This tool was not run.")
+        yield Message(role="tool", parts=(ToolResult(call_id=call.id, name=call.name, parts=(said,), is_error=True),))
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
