@@ -338,6 +338,24 @@ class SqliteLedger:
         statement = f"select * from attempts where {where} order by started_at desc, id desc limit ?"  # noqa: S608 - fixed names
         return await self._dicts(statement, (*filters.values(), since or 0.0, limit))
 
+    # ------------------------------------------------------- for tables that have a module of their own
+
+    def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> asyncio.Future[T]:
+        """Perform an operation in the next transaction; on its way when this returns, done when it is durable.
+
+        Raises:
+            LedgerError: the ledger is closed, or (from the future) cannot be written.
+        """
+        return awaitable(self._writer.submit(operation, size_bytes))
+
+    async def rows(self, kind: type[R], statement: str, values: Sequence[object] = ()) -> list[R]:
+        """What a query finds, as rows of a kind; columns that it has no field for are left out.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        return await self._rows(kind, statement, values)
+
     # -------------------------------------------------------------------------------------- plumbing
 
     def _send(self, operation: Callable[[sqlite3.Connection], Any], size_bytes: int = 0) -> asyncio.Future[None]:
