@@ -123,6 +123,14 @@ class Ledger(Protocol):
         """Record a decision."""
         ...
 
+    def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> asyncio.Future[T]:
+        """Perform an operation in the next transaction; on its way when this returns, done when it is durable."""
+        ...
+
+    async def rows(self, kind: type[R], statement: str, values: Sequence[object] = ()) -> list[R]:
+        """What a query finds, as rows of a kind."""
+        ...
+
     async def close(self) -> None:
         """Write what waits and let go of the file."""
         ...
@@ -341,19 +349,11 @@ class SqliteLedger:
     # ------------------------------------------------------- for tables that have a module of their own
 
     def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> asyncio.Future[T]:
-        """Perform an operation in the next transaction; on its way when this returns, done when it is durable.
-
-        Raises:
-            LedgerError: the ledger is closed, or (from the future) cannot be written.
-        """
+        """See `Ledger.write`."""
         return awaitable(self._writer.submit(operation, size_bytes))
 
     async def rows(self, kind: type[R], statement: str, values: Sequence[object] = ()) -> list[R]:
-        """What a query finds, as rows of a kind; columns that it has no field for are left out.
-
-        Raises:
-            LedgerError: the ledger cannot be read.
-        """
+        """See `Ledger.rows`. Columns that the kind has no field for are left out."""
         return await self._rows(kind, statement, values)
 
     # -------------------------------------------------------------------------------------- plumbing
