@@ -13,7 +13,7 @@ A script is a JSON file:
     }
 
 The first rule whose `match` (a regular expression) is found in the last user text answers; `{0}`, `{1}` are
-its groups. A rule with `times` is spent after so many uses.
+its groups. What is no text stands after it as `[image]`, `[audio]`, `[video]` or `[document]`. A rule with `times` is spent after so many uses.
 """
 
 from __future__ import annotations
@@ -32,19 +32,24 @@ from assay import errors
 from assay.errors import BadRequest, ConfigError, ProviderError, did_you_mean
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.types import (
+    Audio,
     Begin,
+    Document,
     Event,
     Finish,
     Finished,
     FinishKind,
+    Image,
     RefusalDelta,
     Request,
     TextDelta,
     ToolCallDelta,
     Usage,
     UsageReport,
+    Video,
 )
 
+_SHOWN = (Image, Audio, Video, Document)
 Delay = Annotated[float, Meta(ge=0)]
 
 _ERRORS: dict[str, type[ProviderError]] = {
@@ -191,7 +196,11 @@ def _error(rule: Rule) -> ProviderError:
 def _last_text(request: Request) -> str:
     if request.form == "completion":
         return request.prompt or ""
-    return next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+    last = next((message for message in reversed(request.messages) if message.role == "user"), None)
+    if last is None:
+        return ""
+    shown = [f"[{type(part).__name__.lower()}]" for part in last.parts if isinstance(part, _SHOWN)]
+    return " ".join((last.text, *shown)) if shown else last.text
 
 
 def _all_text(request: Request) -> str:

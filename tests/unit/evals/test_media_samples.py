@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from assay.errors import SuiteError
+from assay.evals.runner import Runner
 from assay.evals.suite import Suite, read_suite
+from assay.inference.spine import Spine
 from assay.types import Audio, Document, Image, Text, Video
 
 Write = Callable[..., Path]
@@ -95,6 +97,19 @@ def test_what_cannot_be_used_is_told_with_its_line(
     """The error names the file and line of the sample, what is wrong and what to do."""
     with pytest.raises(SuiteError, match=rf"k.jsonl, line 1: .*{message}"):
         read(write_suite, input=pieces)
+
+
+async def test_a_scripted_model_is_told_what_it_is_shown(
+    write_suite: Write, folder: Path, make_spine: Callable[..., Spine]
+) -> None:
+    """A rule can ask for an image; the answer is graded like any other."""
+    rules = [{"match": r"What is it\? \[image\] \[audio\]", "answer": "x"}]
+    config = '[deployments.m]\nmodel = "x/m"\ndialect = "scripted"\nscript = "m.json"\n'
+    spine = make_spine(config, {"m.json": {"rules": rules}})
+    suite = read(write_suite, input=[{"text": "What is it?"}, {"image": "a.png"}, {"audio": "a.WAV"}])
+    run = await Runner(spine, suite).open("m")
+    await Runner(spine, suite).evaluate(run, suite.samples)
+    assert [row.value for row in await spine.ledger.results(run.row.id)] == [1.0]
 
 
 def test_only_the_user_shows_images(write_suite: Write, folder: Path) -> None:
