@@ -13,7 +13,8 @@ A script is a JSON file:
     }
 
 The first rule whose `match` (a regular expression) is found in the last user text answers; `{0}`, `{1}` are
-its groups. What is no text stands after it as `[image]`, `[audio]`, `[video]` or `[document]`. A rule with `times` is spent after so many uses.
+its groups. What is no text stands after it as `[image]`, `[audio]`, `[video]` or `[document]`. A rule with `times` is
+spent after so many uses.
 """
 
 from __future__ import annotations
