@@ -18,7 +18,7 @@ from assay.envelope.estimate import Estimate, prior_cost_rank
 from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError
 from assay.evals.runner import Run, Runner
 from assay.evals.scorecard import Metrics, metrics
-from assay.evals.suite import Kind, Sample, Suite, shuffled
+from assay.evals.suite import Kind, Samples, Suite, shuffled
 from assay.inference.spine import Spine
 from assay.ledger.rows import ResultRow, new_id
 from assay.privacy.label import effective_label
@@ -37,7 +37,7 @@ class Group:
 
     name: str
     kinds: tuple[str, ...]
-    samples: tuple[Sample, ...]
+    samples: Samples
     bar: float
     gate: bool
     guards: tuple[str, ...] | None
@@ -137,7 +137,7 @@ class Choosing:
         together = Group(
             name="overall",
             kinds=tuple(kind for group in plain for kind in group.kinds),
-            samples=tuple(sample for group in plain for sample in group.samples),
+            samples=self.suite.samples.only({kind for group in plain for kind in group.kinds}),
             bar=self.force_bar or self.bar,
             gate=False,
             guards=None,
@@ -268,8 +268,8 @@ class Choosing:
         return self._result(group, name, status, reason, estimate)
 
     def _metrics(self, group: Group, run: Run) -> Metrics:
-        wanted = {sample.id for sample in group.samples}
-        return metrics((row for row in run.results.values() if row.sample_id in wanted), len(wanted))
+        rows = (row for row in run.results.values() if group.samples.has(row.sample_id))
+        return metrics(rows, len(group.samples))
 
     def _result(
         self, group: Group, name: str, status: Status, reason: str, estimate: Estimate | None
@@ -296,8 +296,8 @@ class Choosing:
     # ----------------------------------------------------------------------------------- the whole
 
     def _decision(self, kinds: tuple[KindDecision, ...]) -> Decision:
-        wanted = {sample.id for sample in self.suite.samples}
-        rows = [row for run in self._runs.values() for row in run.results.values() if row.sample_id in wanted]
+        has = self.suite.samples.has
+        rows = [row for run in self._runs.values() for row in run.results.values() if has(row.sample_id)]
         new = [row for row in rows if row.created_at >= self._started and not row.cached]
         return Decision(
             id=new_id(),

@@ -9,7 +9,7 @@ Documents go in front of the first message of the user, each in a block of its o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -22,7 +22,7 @@ from assay.types import JsonObject, Label, Message, Part, Text, Tool, ToolCall, 
 
 __all__ = [
     "Document", "GraderSpec", "SampleLine", "Split", "follow_ups", "media_files", "messages", "read_document",
-    "read_lines", "read_tools",
+    "read_line", "read_tools",
 ]  # fmt: skip
 
 Split = Literal["dev", "heldout"]
@@ -81,27 +81,19 @@ class Document(NamedTuple):
         return f'<document id="{self.id}">\n{self.text.rstrip()}\n</document>\n'
 
 
-def read_lines(file: Path, kind: str) -> Iterator[tuple[str, SampleLine]]:
-    """`(file and line, sample)` of each line that is not empty.
+def read_line(line: bytes, where: str) -> SampleLine:
+    """A sample from a line of a JSONL file.
 
     Raises:
-        SuiteError: the file cannot be read, or a line is no sample.
+        SuiteError: it is no sample.
     """
     try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise SuiteError(f"{file}: cannot read the samples of kind {kind!r}: {error.strerror}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{file}, line {number}"
-        try:
-            entry = msgspec.json.decode(line, type=SampleLine)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise SuiteError(f"{where}: {error}") from error
-        if (entry.input is None) == (not entry.messages):
-            raise SuiteError(f"{where}: sample {entry.id!r} needs either input or messages")
-        yield where, entry
+        entry = msgspec.json.decode(line, type=SampleLine)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{where}: {error}") from error
+    if (entry.input is None) == (not entry.messages):
+        raise SuiteError(f"{where}: sample {entry.id!r} needs either input or messages")
+    return entry
 
 
 def messages(entry: SampleLine, documents: Sequence[Document], where: str, folder: Path) -> tuple[Message, ...]:
