@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
 from assay.checks.check import MAX_CHARS, fenced_blocks
 
-__all__ = ["Parsed", "equal", "parse"]
+__all__ = ["Parsed", "equal", "objects_in", "parse"]
+
+_MOST_STARTS = 1000
+"""So many braces of a text are tried as the start of an object: each costs a parse."""
 
 
 class Parsed(NamedTuple):
@@ -34,6 +38,21 @@ def parse(text: str, *, fenced: bool = False) -> Parsed:
         return Parsed(None, "nested too deeply")
     except ValueError as error:
         return Parsed(None, str(error))
+
+
+def objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects in a text, from left to right; what stands within one is not told again."""
+    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
+    place = text.find("{") if len(text) <= MAX_CHARS else -1
+    for _ in range(_MOST_STARTS):
+        if place < 0:
+            return
+        try:
+            value, end = decoder.raw_decode(text, place)
+            yield value
+        except (ValueError, RecursionError):
+            end = place + 1
+        place = text.find("{", end)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from assay.checks.check import CheckResult, Options, options, shorten
-from assay.checks.json_text import parse
+from assay.checks.json_text import objects_in, parse
 from assay.errors import ConfigError, EvalError
 from assay.types import JsonObject, Request, Response
 
@@ -21,13 +21,15 @@ class _SchemaOptions(Options, frozen=True):
     schema: dict[str, Any] | None = None
     schema_file: str | None = None
     fenced: bool = False
+    within: bool = False
 
 
 class Schema:
     """The text is strict JSON and valid under a schema: option `schema`, `schema_file`, or else the request's own.
 
     A request that asks for JSON without a schema is met by any JSON object. Option `fenced` (false) accepts one
-    Markdown code block. References to other documents are not followed: nothing is fetched.
+    Markdown code block; `within` (false) any text around JSON objects, of which one must be valid. References to other
+    documents are not followed: nothing is fetched.
     """
 
     name: ClassVar[str] = "schema"
@@ -44,6 +46,8 @@ class Schema:
     def check(self, answer: Response, target: object | None, request: Request | None) -> CheckResult:
         """Parse the text and validate it; `detail.errors` lists the first ten violations."""
         validator = self._validator if self._validator is not None else _of_request(request)
+        if self._options.within:
+            return _within(validator, answer.text)
         parsed = parse(answer.text, fenced=self._options.fenced)
         if parsed.error is not None:
             return CheckResult(passed=False, explanation=f"not JSON: {shorten(parsed.error)}")
@@ -54,6 +58,21 @@ class Schema:
         if not errors:
             return CheckResult(passed=True, explanation="valid JSON under the schema")
         return CheckResult(passed=False, explanation=errors[0], detail={"errors": errors})
+
+
+def _within(validator: Validator, text: str) -> CheckResult:
+    """Whether one of the JSON objects in a text is valid."""
+    errors: list[str] = []
+    for value in objects_in(text):
+        try:
+            errors = _first_errors(validator, value)
+        except RecursionError:
+            errors = ["nested too deeply to be validated"]
+        if not errors:
+            return CheckResult(passed=True, explanation="holds a JSON object that is valid under the schema")
+    if not errors:
+        return CheckResult(passed=False, explanation=f"no JSON object in {shorten(text)!r}")
+    return CheckResult(passed=False, explanation=errors[0], detail={"errors": errors})
 
 
 def _read(path: str) -> JsonObject:

@@ -44,8 +44,12 @@ class _NormalisedOptions(Options, frozen=True):
     case: bool = True
     punctuation: bool = True
     articles: bool = False
+    drop: tuple[str, ...] = ()
+    extract: str | None = None
+    which: Literal["first", "last"] = "first"
 
 
+_SEARCHED_CHARS = 20_000
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
@@ -78,23 +82,51 @@ def _is_separator(text: str, place: int) -> bool:
 
 
 class Normalised:
-    """The text equals the target after `normalise`; options `case`, `punctuation`, `articles` say what is ignored."""
+    """The text equals the target after `normalise`; options `case`, `punctuation`, `articles` say what is ignored.
+
+    `extract` is a pattern: its first group (else all of it) stands for the answer, at the `first` or `last` place that
+    matches; an answer without one does not pass. `drop` lists patterns whose matches are taken out of both sides first.
+    They are searched in answers of at most 20,000 characters; see `regex` on patterns that take long.
+    """
 
     name: ClassVar[str] = "normalised"
 
     def __init__(self, **given: Any) -> None:
         self._options = options(self.name, _NormalisedOptions, given)
+        self._drop = [_compiled(self.name, one) for one in self._options.drop]
+        self._extract = None if self._options.extract is None else _compiled(self.name, self._options.extract)
 
     def check(self, answer: Response, target: object | None, request: Request | None) -> CheckResult:
         """Compare the normalised forms."""
         accepted = [self._normalise(one) for one in alternatives(self.name, target)]
         if len(answer.text) > MAX_CHARS:
             return CheckResult(passed=False, explanation=f"the answer is longer than {MAX_CHARS:,} characters")
-        return _compare(self._normalise(answer.text), accepted, answer.text)
+        said = self._extracted(answer.text)
+        if said is None:
+            return CheckResult(passed=False, explanation=f"no {self._options.extract!r} in {shorten(answer.text)!r}")
+        return _compare(self._normalise(said), accepted, answer.text)
+
+    def _extracted(self, text: str) -> str | None:
+        if self._extract is None:
+            return text
+        found = [*self._extract.finditer(text[:_SEARCHED_CHARS])]
+        if not found:
+            return None
+        match = found[0 if self._options.which == "first" else -1]
+        return next((group for group in match.groups() if group), match[0])
 
     def _normalise(self, text: str) -> str:
         o = self._options
+        for pattern in self._drop:
+            text = pattern.sub("", text) if len(text) <= _SEARCHED_CHARS else text
         return normalise(text, case=o.case, punctuation=o.punctuation, articles=o.articles)
+
+
+def _compiled(check: str, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, flags)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ConfigError(f"check {check!r}: {pattern!r} is no pattern: {error}") from None
 
 
 class _RegexOptions(Options, frozen=True):
@@ -119,10 +151,8 @@ class Regex:
         self._options = options(self.name, _RegexOptions, given)
         flags = re.IGNORECASE if self._options.ignore_case else re.NOFLAG
         self._flags = flags | re.MULTILINE if self._options.multiline else flags
-        try:
-            self._pattern = None if self._options.pattern is None else re.compile(self._options.pattern, self._flags)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise ConfigError(f"check 'regex': {self._options.pattern!r} is no pattern: {error}") from None
+        pattern = self._options.pattern
+        self._pattern = None if pattern is None else _compiled(self.name, pattern, self._flags)
 
     def check(self, answer: Response, target: object | None, request: Request | None) -> CheckResult:
         """Search the text, or match the whole of it."""
