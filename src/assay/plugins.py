@@ -38,6 +38,12 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(sorted(_registered(group)))
 
 
+def distribution(group: str, name: str) -> str:
+    """The distribution that registers `name`, for messages; what nobody registers is of none that is known."""
+    point = _registered(group).get(name)
+    return _distribution(point) if point is not None else "an unknown distribution"
+
+
 @cache
 def load(group: str, name: str) -> Any:
     """The object registered as `name`.

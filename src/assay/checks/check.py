@@ -32,7 +32,12 @@ class CheckResult(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Check(Protocol):
-    """A verifier of one answer, made from keyword options (`ConfigError` if they are wrong)."""
+    """A verifier of one answer, made from keyword options (`ConfigError` if they are wrong).
+
+    Targets are verified before an answer is paid for: a check that looks at its target first is tried on an empty
+    answer. One that finds a wrong target only with an answer at hand has a method `verify(target, request)` besides,
+    which raises what `check` would raise; `prepare(targets)`, called before with all that come, may save it work.
+    """
 
     name: ClassVar[str]
 

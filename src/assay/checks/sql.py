@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
@@ -20,6 +22,7 @@ from assay.types import Request, Response
 __all__ = ["Sql"]
 
 _MAX_CACHED = 1000
+_AT_ONCE = 50
 
 
 class _SqlOptions(Options, frozen=True):
@@ -90,6 +93,36 @@ class Sql:
             explanation = f"the question cannot be answered from the data, got {shorten(sql)!r}"
             return CheckResult(passed=False, explanation=explanation)
         return self._compared(*self._run([gold for gold in golds if gold not in refusals], sql), sql)
+
+    def prepare(self, targets: Sequence[object | None]) -> None:
+        """Run the queries of many targets in a few boxes and keep their rows; what is wrong shows in `verify`.
+
+        Raises:
+            SandboxError: the room, not a target, is at fault.
+        """
+        queries: list[str] = []
+        for target in targets if self._options.match != "runs" else ():
+            with suppress(EvalError):
+                queries += [query for gold in self._queries(target) for query in expand(gold)]
+        new = [query for query in dict.fromkeys(queries) if (self._room.snapshot, query) not in self._gold]
+        for start in range(0, min(len(new), _MAX_CACHED), _AT_ONCE):
+            some = new[start : start + _AT_ONCE]
+            for query, rows in zip(some, self._room.run_each(some), strict=True):
+                self._gold[self._room.snapshot, query] = rows
+
+    def verify(self, target: object | None, request: Request | None) -> None:
+        """Run the target's queries, if that was not done; errors as in `check`."""
+        for gold in self._queries(target) if self._options.match != "runs" else ():
+            known = [self._gold.get((self._room.snapshot, query)) for query in expand(gold)]
+            if None in known:
+                self._run([gold], "select 1")
+            else:
+                self._must_run(gold, [rows for rows in known if rows is not None])
+
+    def _queries(self, target: object | None) -> list[str]:
+        """The alternatives of a target that are to be run."""
+        golds = alternatives(self.name, target)
+        return [gold for gold in golds if not self._abstains(extract_sql(gold), gold)]
 
     def _abstains(self, sql: str | None, text: str) -> bool:
         """In words, or in a query that reads nothing and only says them."""

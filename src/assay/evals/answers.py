@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from assay.evals.grading import Score
+from assay.evals.graders.grader import Score
+from assay.evals.readable import said
 from assay.evals.runner import Run
 from assay.evals.suite import Sample
 from assay.ledger.rows import ResultRow
-from assay.types import Part, Text, ToolCall, ToolResult, Value
+from assay.types import Value
 
 
 class Reply(Value, frozen=True, kw_only=True):
@@ -70,24 +71,3 @@ def _reply(name: str, row: ResultRow) -> Reply:
         engine_s=row.engine_s,
         cached=row.cached,
     )
-
-
-def said(sample: Sample) -> str:
-    """A sample's input as a person reads it: the text, or the turns with their roles where there are several."""
-    if len(sample.messages) == 1 and sample.messages[0].role == "user":
-        return sample.messages[0].text
-    return "\n".join(f"{message.role}: {' '.join(readable(message.parts))}" for message in sample.messages)
-
-
-def readable(parts: Iterable[Part]) -> Iterator[str]:
-    """Parts of a message as a person reads them: texts, calls, their results; `[image]` for what is no text."""
-    for part in parts:
-        match part:
-            case Text():
-                yield part.text
-            case ToolCall():
-                yield f"{part.name}({part.arguments})"
-            case ToolResult():
-                yield from readable(part.parts)
-            case _:
-                yield f"[{type(part).__name__.lower()}]"

@@ -1,37 +1,31 @@
-"""Graders: checks and their options applied to a sample's answer. All graders of a sample must pass."""
+"""Grading: a sample's graders applied to its answer. All graders of a sample must pass."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import msgspec
 
-from assay.checks.check import Check
-from assay.checks.registry import make_check
-from assay.errors import AssayError, SuiteError
+from assay.errors import AssayError, BudgetExceeded, SandboxError, SuiteError, WeightsError
+from assay.evals.graders.grader import Grader, Score
+from assay.evals.graders.registry import make_grader, name_of, origin_of
 from assay.evals.judges import Judges
 from assay.evals.suite import GraderSpec, Sample
-from assay.types import Refusal, Request, Response, Text, Value
+from assay.types import Request, Response, Value
 
-_QUICK = ("exact", "normalised")
-_SHORT_CHARS = 10_000
-
-
-class Score(Value, frozen=True, kw_only=True):
-    """What one grader says of one answer. `value` is None for *unscored*, and `explanation` says why."""
-
-    grader: str
-    value: float | None
-    explanation: str = ""
+__all__ = [
+    "Grade", "Score", "check_graders", "failed", "grade", "grader_of", "graders_of", "mistakes", "models_of",
+    "score_of",
+]  # fmt: skip
 
 
 class Grade(Value, frozen=True, kw_only=True):
     """All scores of one answer, and what they come to.
 
     Attributes:
-        value: 1.0 when every grader passed, 0.0 when one failed, None when none failed and one is unscored.
+        value: the least of the scores: 1.0 when every grader passed; None when one is unscored and none failed.
         usd: what grading cost (judges); None = not known.
     """
 
@@ -57,60 +51,117 @@ async def grade(
 ) -> Grade:
     """Run a sample's graders on an answer.
 
-    A check that cannot decide (its database is gone, say) leaves the sample unscored; it is never counted as 0.
+    A grader that cannot decide (its database is gone, its judge does not answer) leaves the sample unscored; it is
+    never counted as 0. Models are asked last, and not at all for an answer that has failed already.
 
     Args:
         sample: what was asked.
         response: the last answer.
         request: what it answers, with earlier turns; default: the sample's own.
-        judges: the way to models that grade.
-    """
-    asked = request if request is not None else sample.request()
-    scores = [await _score_aside(spec, sample, asked, response) for spec in sample.graders]
-    values = [score.value for score in scores]
-    if any(value == 0.0 for value in values):
-        total: float | None = 0.0
-    else:
-        total = None if not values or None in values else 1.0
-    return Grade(value=total, scores=tuple(scores), usd=judges.usd if judges is not None else 0.0)
-
-
-def check_graders(samples: tuple[Sample, ...]) -> None:
-    """Make every grader once, so that a mistake in a suite shows before money is spent.
+        judges: the way to models that grade; default: none can be asked.
 
     Raises:
-        SuiteError: an option is wrong or a check unknown; names the first sample that it concerns.
+        BudgetExceeded, WeightsError: no model can be asked for a verdict, on this answer or another.
     """
+    asked = request if request is not None else sample.request()
+    way = judges if judges is not None else Judges()
+    scores: dict[int, Score] = {}
+    for place, spec in sorted(enumerate(sample.graders), key=lambda one: "grader" in one[1]):
+        lost = any(score.value == 0.0 for score in scores.values())
+        if lost and "grader" in spec:
+            scores[place] = Score(grader=name_of(spec), value=None, explanation="not asked: the answer failed already")
+        else:
+            scores[place] = await score_of(spec, sample, asked, response, way)
+    found = tuple(scores[place] for place in range(len(sample.graders)))
+    return Grade(value=_least([score.value for score in found]), scores=found, usd=way.usd)
+
+
+def _least(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    if known and (min(known) == 0.0 or len(known) == len(values)):
+        return min(known)
+    return None
+
+
+async def score_of(spec: GraderSpec, sample: Sample, request: Request, response: Response, judges: Judges) -> Score:
+    """What one grader says; whatever goes wrong in it leaves the answer unscored.
+
+    Raises:
+        BudgetExceeded, WeightsError: as in `grade`.
+    """
+    try:
+        return await grader_of(spec).grade(sample, request, response, judges)
+    except (BudgetExceeded, WeightsError):
+        raise
+    except AssayError as error:
+        return Score(grader=name_of(spec), value=None, explanation=f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; the sample stays unscored
+        said = f"{origin_of(spec)} failed: {type(error).__name__}: {error}"
+        return Score(grader=name_of(spec), value=None, explanation=said)
+
+
+# -------------------------------------------------------------------------------- before money is spent
+
+
+def check_graders(samples: Iterable[Sample]) -> None:
+    """Make every grader and show it every sample, so that a mistake in a suite shows before money is spent.
+
+    Raises:
+        SuiteError: an option is wrong, a check or grader unknown, or a target of no use; names the first such sample.
+    """
+    found = next(mistakes(samples), None)
+    if found is not None:
+        sample, error = found
+        raise SuiteError(f"{sample.where}: graders of sample {sample.id!r}: {error}") from error
+
+
+def mistakes(samples: Iterable[Sample]) -> Iterator[tuple[Sample, AssayError]]:
+    """Each sample that cannot be graded, with the first reason.
+
+    That this machine has no sandbox, or that a query was cut there, is no mistake of the suite.
+    """
+    wanted = list(samples)
+    for spec, some in _by_spec(wanted):
+        with suppress(Exception):  # each sample's own error comes from `accepts`, and a plug-in may raise anything
+            grader_of(spec).prepare(some)
+    for sample in wanted:
+        try:
+            for spec in sample.graders:
+                grader_of(spec).accepts(sample)
+        except SandboxError:
+            continue
+        except AssayError as error:
+            yield sample, error
+        except Exception:  # noqa: BLE001, S112 - a plug-in that breaks leaves samples unscored; the suite is not to blame
+            continue
+
+
+def _by_spec(samples: Sequence[Sample]) -> list[tuple[GraderSpec, list[Sample]]]:
+    found: dict[bytes, tuple[GraderSpec, list[Sample]]] = {}
     for sample in samples:
         for spec in sample.graders:
-            try:
-                _check_of(_frozen(spec))
-            except AssayError as error:
-                raise SuiteError(f"{sample.where}: graders of sample {sample.id!r}: {error}") from error
+            found.setdefault(_frozen(spec), (spec, []))[1].append(sample)
+    return list(found.values())
 
 
-async def _score_aside(spec: GraderSpec, sample: Sample, request: Request, response: Response) -> Score:
-    """In a thread, unless the check is a plain one of ours and the answer short: that takes microseconds."""
-    if spec.get("check") in _QUICK and sum(len(text) for text in _texts(response)) < _SHORT_CHARS:
-        return _score(spec, sample, request, response)
-    return await asyncio.to_thread(_score, spec, sample, request, response)
+def models_of(samples: Iterable[Sample]) -> tuple[str, ...]:
+    """The deployments and routes that the graders of some samples ask, sorted."""
+    return tuple(sorted({model for _, grader in graders_of(samples) for model in grader.models}))
 
 
-def _texts(response: Response) -> Iterator[str]:
-    for part in response.parts:
-        if isinstance(part, Text | Refusal):
-            yield part.text
+def graders_of(samples: Iterable[Sample]) -> list[tuple[GraderSpec, Grader]]:
+    """Each different grader of some samples that asks models, in order of appearance."""
+    made = [(spec, grader_of(spec)) for spec, _ in _by_spec(list(samples)) if "grader" in spec]
+    return [(spec, grader) for spec, grader in made if grader.models]
 
 
-def _score(spec: GraderSpec, sample: Sample, request: Request, response: Response) -> Score:
-    name = str(spec.get("check", ""))
-    try:
-        result = _check_of(_frozen(spec)).check(response, sample.target, request)
-    except AssayError as error:
-        return Score(grader=name, value=None, explanation=f"{type(error).__name__}: {error}")
-    except Exception as error:  # noqa: BLE001 - a plug-in's check may raise anything; the sample stays unscored
-        return Score(grader=name, value=None, explanation=f"check {name!r} failed: {type(error).__name__}: {error}")
-    return Score(grader=name, value=1.0 if result.passed else 0.0, explanation=result.explanation)
+def grader_of(spec: GraderSpec) -> Grader:
+    """The grader that a table of a suite names; made once.
+
+    Raises:
+        ConfigError, PluginError: it cannot be made.
+    """
+    return _grader_of(_frozen(spec))
 
 
 def _frozen(spec: GraderSpec) -> bytes:
@@ -118,5 +169,5 @@ def _frozen(spec: GraderSpec) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _check_of(spec: bytes) -> Check:
-    return make_check(msgspec.json.decode(spec))
+def _grader_of(spec: bytes) -> Grader:
+    return make_grader(msgspec.json.decode(spec))

@@ -2,41 +2,125 @@
 
 from __future__ import annotations
 
-from assay.inference.spine import Options, Spine
-from assay.inference.trace import Trace, total_cost
-from assay.types import Request, Response
+from collections.abc import Iterator
 
-__all__ = ["Judges"]
+import msgspec
+
+from assay.errors import EvalError
+from assay.inference.deployment import LiveDeployment
+from assay.inference.spine import DEFAULT, Options, Spine
+from assay.inference.trace import Trace, total_cost
+from assay.ledger.rows import ResultRow
+from assay.ledger.store import SqliteLedger
+from assay.types import Label, Request, Response
+
+__all__ = ["KIND", "Judges", "same_models"]
+
+KIND = "judge"
+"""The kind of requests that ask for a verdict: a deployment may have a prompt and settings of its own for it."""
 
 
 class Judges:
     """Asks models for verdicts on one answer, and adds up what that costs.
 
     Args:
-        spine: what can be called.
+        spine: what can be called; None = nothing, so that graders which ask models leave their samples unscored.
         options: seed, and whether identical calls are answered from the ledger.
         run_id: of the run whose answer is graded.
         sample_id: of the sample.
+        judged: the deployment or route whose answer is graded. What its routes declare private stays private here.
     """
 
-    def __init__(self, spine: Spine, options: Options, run_id: str | None = None, sample_id: str | None = None) -> None:
+    def __init__(
+        self,
+        spine: Spine | None = None,
+        options: Options = DEFAULT,
+        run_id: str | None = None,
+        sample_id: str | None = None,
+        judged: str | None = None,
+    ) -> None:
         self._spine = spine
         self._options = options
         self._run_id = run_id
         self._sample_id = sample_id
+        self._judged = judged
         self._traces: list[Trace] = []
 
-    async def ask(self, request: Request, target: str) -> Response:
+    async def ask(self, request: Request, target: str, *, draw: int = 0) -> Response:
         """The answer of a deployment or route.
+
+        Args:
+            request: what it is asked.
+            target: its name.
+            draw: repeats of one request differ in it, so that none is answered with another's answer.
 
         Raises:
             AssayError: there is none.
         """
+        spine = self._open()
         trace = Trace(run_id=self._run_id, sample_id=self._sample_id)
         self._traces.append(trace)
-        return await self._spine.answer(request, target, trace, self._options)
+        options = self._options if not draw else self._options._replace(seed=(self._options.seed or 0) + draw)
+        return await spine.answer(self._labelled(request, spine), target, trace, options)
+
+    async def answer_of(self, run_id: str, sample_id: str) -> ResultRow | None:
+        """What another run, named by its id or the beginning of it, has for a sample; None if it has no answer.
+
+        Raises:
+            EvalError: there is no such run.
+            LedgerError: the ledger cannot be read.
+        """
+        ledger = self._open().ledger
+        assert isinstance(ledger, SqliteLedger)  # noqa: S101 - there is no other one
+        run = await ledger.run(run_id)
+        if run is None:
+            raise EvalError(f"there is no run whose id begins with {run_id!r}; `assay compare` names runs by their ids")
+        found = await ledger.rows(
+            ResultRow,
+            "select * from results where run_id = ? and sample_id = ? and answer is not null order by repeat limit 1",
+            (run.id, sample_id),
+        )
+        return found[0] if found else None
 
     @property
     def usd(self) -> float | None:
         """What has been spent; None = not known."""
         return total_cost(trace.worth for trace in self._traces)[0]
+
+    def same_model(self, target: str) -> str | None:
+        """The model that would judge itself if `target` judged; None if there is none, or it is not known."""
+        if self._spine is None or self._judged is None:
+            return None
+        return next(iter(sorted(same_models(self._spine, self._judged, target))), None)
+
+    def _open(self) -> Spine:
+        if self._spine is None:
+            raise EvalError("this grader asks a model, and none can be called from here")
+        return self._spine
+
+    def _labelled(self, request: Request, spine: Spine) -> Request:
+        if self._judged is None or not _private(spine, self._judged):
+            return request
+        return msgspec.structs.replace(request, label=Label.PRIVATE_ONLY)
+
+
+def same_models(spine: Spine, one: str, other: str) -> frozenset[str]:
+    """The models, by catalogue id, that both targets call."""
+    return frozenset(_models(spine, one)) & frozenset(_models(spine, other))
+
+
+def _models(spine: Spine, name: str) -> Iterator[str]:
+    target = spine.targets.get(name)
+    if isinstance(target, LiveDeployment):
+        yield target.config.model
+        return
+    for candidate in spine.route(name).candidates:
+        yield from _models(spine, candidate)
+
+
+def _private(spine: Spine, name: str) -> bool:
+    """Whether this route, or one below it, declares its requests private."""
+    if isinstance(spine.targets.get(name), LiveDeployment):
+        return False
+    route = spine.route(name)
+    return route.label == Label.PRIVATE_ONLY or any(_private(spine, candidate) for candidate in route.candidates)

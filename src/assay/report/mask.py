@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.checks.leak import Leak
 from assay.errors import ConfigError
-from assay.evals.grading import Score
+from assay.evals.graders.grader import Score
 from assay.evals.suite import Sample
 from assay.report.shown import Passage, passage
 from assay.types import Response, Text

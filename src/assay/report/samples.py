@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from assay.evals.answers import readable
-from assay.evals.grading import Score
+from assay.evals.graders.grader import Score
+from assay.evals.readable import readable
 from assay.evals.suite import Sample, Suite
 from assay.ledger.rows import ResultRow
 from assay.report.mask import LEAK, WITHHELD, Mask
