@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound, WireRequest
 from assay.dialects.event_borders import Borders, apart
-from assay.errors import ConnectionFailed, MalformedReply, Timeout
+from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
 from assay.providers.api_key import api_key
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import MAX_ERROR_BYTES, Reply, Transport
@@ -47,7 +47,7 @@ class HttpProvider:
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`."""
-        wire = self._write(attempt)
+        wire = self.write(attempt)
         meter.send(self._shown(wire))
         meter.emulated = wire.emulated
         headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
@@ -68,14 +68,8 @@ class HttpProvider:
             meter.request_id = next(
                 (reply.headers[name] for name in _REQUEST_ID_HEADERS if name in reply.headers), None
             )
-            if reply.status >= 400:
-                raise self._dialect.read_error(reply.status, reply.headers, _without(secrets, await _error_body(reply)))
             if reply.status >= 300:
-                error = MalformedReply(
-                    f"the host answered with a redirect ({reply.status}); correct base_url", status=reply.status
-                )
-                error.retryable = False  # it would answer so again
-                raise error
+                raise await self._refusal(reply, secrets)
             streams = _is_stream(reply)
             read = self._streamed if streams else self._whole
             tap = attempt.raw is not None and streams == attempt.stream
@@ -83,16 +77,56 @@ class HttpProvider:
                 async for event in events:
                     yield event
 
+    async def _refusal(self, reply: Reply, secrets: tuple[bytes, ...]) -> ProviderError:
+        """What an answer with a status of 300 or more means."""
+        if reply.status >= 400:
+            return self._dialect.read_error(reply.status, reply.headers, _without(secrets, await _error_body(reply)))
+        error = MalformedReply(
+            f"the host answered with a redirect ({reply.status}); correct base_url", status=reply.status
+        )
+        error.retryable = False  # it would answer so again
+        return error
+
+    @asynccontextmanager
+    async def call(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncGenerator[Reply, None]:
+        """Another endpoint of the host than that of answers, with the deployment's key, headers and limits.
+
+        Raises:
+            ProviderError: there is no answer, or one with a status of 300 or more.
+        """
+        async with self._transport.request(
+            method,
+            self._base_url + path,
+            headers={**headers, **self._deployment.headers, **self._key()},
+            body=body,
+            connect_timeout_s=self._deployment.connect_timeout_s,
+            idle_timeout_s=self._deployment.idle_timeout_s,
+        ) as reply:
+            if reply.status >= 300:
+                raise await self._refusal(reply, self._secrets())
+            yield reply
+
+    def told(self, said: bytes) -> bytes:
+        """What the host said, without our secrets, which some repeat."""
+        return _without(self._secrets(), said)
+
     def preview(self, attempt: Attempted) -> Wire:
         """See `Provider.preview`."""
-        return self._shown(self._write(attempt))
+        return self._shown(self.write(attempt))
 
     def _shown(self, wire: WireRequest) -> Wire:
         """The request without a user and password that the address may hold."""
         url = urlsplit(self._base_url + wire.path)
         return Wire(url._replace(netloc=url.netloc.rpartition("@")[2]).geturl(), wire.body)
 
-    def _write(self, attempt: Attempted) -> WireRequest:
+    def write(self, attempt: Attempted) -> WireRequest:
+        """A request as it is sent.
+
+        Raises:
+            RequestError: this upstream cannot be told what it says.
+        """
         quirks = self._deployment.quirks
         if attempt.raw is not None:
             return self._dialect.pass_request(attempt.raw, model=self._upstream_model, quirks=quirks)
