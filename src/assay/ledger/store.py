@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from assay.errors import BudgetExceeded, LedgerError
 from assay.ledger import session
@@ -36,7 +37,7 @@ from assay.ledger.rows import (
     Spent,
     new_id,
 )
-from assay.ledger.writer import Writer, awaitable
+from assay.ledger.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
@@ -45,8 +46,25 @@ EVERYTHING = "everything"
 
 _BUSY_S = 30.0
 _REPLY = (
-    "select response, cost_usd, coalesce(cost_basis, 'unknown'), engine_s "
+    "select response, cost_usd, coalesce(cost_basis, 'unknown'), engine_s, batch_id is not null "
     "from replies left join attempts on attempts.id = replies.attempt_id where key = ?"
+)
+
+
+def _insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -> str:
+    """The statement that inserts a row's fields in their order (`astuple`), and columns that have a value in it."""
+    columns = ", ".join((*kind.__struct_fields__, *more))
+    values = ", ".join((*("?" for _ in kind.__struct_fields__), *more.values()))
+    return f"{verb} into {table} ({columns}) values ({values})"
+
+
+_OPEN = _insertion("attempts", Intent, session_id="?", outcome="'running'", cost_basis="'held'")
+_CLOSE = _insertion("requests", RequestRow, session_id="?")
+_RESULT = _insertion("results", ResultRow, "insert or replace")
+_CHANGES = ", ".join(f"{name} = ?{n}" for n, name in enumerate(Settlement.__struct_fields__, 1) if name != "id")
+_SETTLE = (
+    f"update attempts set {_CHANGES} where id = ?1 and outcome = 'running' "  # noqa: S608 - names of fields
+    "returning started_at, reserved_usd"
 )
 
 
@@ -189,17 +207,15 @@ class SqliteLedger:
 
     async def hold(self, intent: Intent, limit_usd: float | None) -> None:
         """See `Ledger.hold`."""
-        values = self._open_row(intent)
         bound = intent.reserved_usd or 0.0
 
         def operation(connection: sqlite3.Connection) -> None:
             if bound or limit_usd is not None:
                 _hold(connection, month_of(intent.started_at), bound, limit_usd)
-            _insert(connection, "attempts", values)
+            connection.execute(_OPEN, (*astuple(intent), self._session))
 
-        written = self._writer.submit(operation)
         try:
-            await awaitable(written)
+            await self._writer.write(operation)
         except asyncio.CancelledError:
             # The caller has left before sending anything, so nobody else would ever let go of the money.
             unsent = Settlement(id=intent.id, outcome="cancelled", total_s=0.0, cost_usd=0.0, cost_basis="none")
@@ -207,15 +223,11 @@ class SqliteLedger:
                 self._writer.submit(lambda connection: _settle(connection, unsent))
             raise
 
-    def _open_row(self, intent: Intent) -> dict[str, Any]:
-        return {**_columns(intent), "session_id": self._session, "outcome": "running", "cost_basis": "held"}
-
     def record(self, intent: Intent, settlement: Settlement) -> asyncio.Future[None]:
         """See `Ledger.record`."""
-        values = self._open_row(intent)
 
         def operation(connection: sqlite3.Connection) -> None:
-            _insert(connection, "attempts", values)
+            connection.execute(_OPEN, (*astuple(intent), self._session))
             _settle(connection, settlement)
 
         return self._send(operation)
@@ -235,8 +247,7 @@ class SqliteLedger:
 
     def close_request(self, row: RequestRow) -> asyncio.Future[None]:
         """See `Ledger.close_request`."""
-        values = {**msgspec.to_builtins(row), "session_id": self._session}
-        return self._send(lambda connection: _insert(connection, "requests", values))
+        return self._send(_performing(_CLOSE, *astuple(row), self._session))
 
     async def cached_reply(self, key: str) -> Replayed | None:
         """See `Ledger.cached_reply`. One row by its key, read at once: a thread would cost ten times as much."""
@@ -245,7 +256,9 @@ class SqliteLedger:
             row = self._lookup.execute(_REPLY, (key,)).fetchone()
         except sqlite3.Error as error:
             raise LedgerError(f"cannot read the ledger {self.path}: {error}") from error
-        return Replayed(response=row[0], cost_usd=row[1], cost_basis=row[2], engine_s=row[3]) if row else None
+        if row is None:
+            return None
+        return Replayed(response=row[0], cost_usd=row[1], cost_basis=row[2], engine_s=row[3], batched=bool(row[4]))
 
     async def clear_replies(self) -> int:
         """Delete the spine's cache; returns how many answers it held."""
@@ -275,7 +288,7 @@ class SqliteLedger:
 
     async def open_run(self, row: RunRow) -> None:
         """See `Ledger.open_run`."""
-        await self._writer.write(lambda connection: _insert(connection, "runs", msgspec.to_builtins(row)))
+        await self._writer.write(_performing(_insertion("runs", RunRow), *astuple(row)))
 
     async def find_run(self, *, suite_digest: str, target: str, target_digest: str, seed: int) -> RunRow | None:
         """See `Ledger.find_run`."""
@@ -302,9 +315,8 @@ class SqliteLedger:
 
     def add_result(self, row: ResultRow) -> asyncio.Future[None]:
         """See `Ledger.add_result`."""
-        values = _columns(row)
         size = len(row.scores) + len(row.answer or "")
-        return self._send(lambda connection: _insert(connection, "results", values, "insert or replace"), size)
+        return self._send(_performing(_RESULT, *astuple(row)), size)
 
     async def close_run(self, run_id: str) -> None:
         """See `Ledger.close_run`."""
@@ -318,7 +330,7 @@ class SqliteLedger:
 
     async def add_decision(self, row: DecisionRow) -> None:
         """See `Ledger.add_decision`."""
-        await self._writer.write(lambda connection: _insert(connection, "decisions", _columns(row)))
+        await self._writer.write(_performing(_insertion("decisions", DecisionRow), *astuple(row)))
 
     async def decision(self, decision_id: str | None = None) -> DecisionRow | None:
         """The decision whose id begins so; default: the newest."""
@@ -350,7 +362,7 @@ class SqliteLedger:
 
     def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> asyncio.Future[T]:
         """See `Ledger.write`."""
-        return awaitable(self._writer.submit(operation, size_bytes))
+        return self._writer.write(operation, size_bytes)
 
     async def rows(self, kind: type[R], statement: str, values: Sequence[object] = ()) -> list[R]:
         """See `Ledger.rows`. Columns that the kind has no field for are left out."""
@@ -360,14 +372,12 @@ class SqliteLedger:
 
     def _send(self, operation: Callable[[sqlite3.Connection], Any], size_bytes: int = 0) -> asyncio.Future[None]:
         """Hand a write over. Relaxed callers get a future that is done at once."""
-        relaxed = self._durability == "relaxed"
-        written = self._writer.submit(operation, 256 + size_bytes, urgent=not relaxed)
-        if relaxed:
-            written.add_done_callback(_report)
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            done.set_result(None)
-            return done
-        return awaitable(written)
+        if self._durability != "relaxed":
+            return self._writer.write(operation, 256 + size_bytes)
+        self._writer.submit(operation, 256 + size_bytes, urgent=False).add_done_callback(_report)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     async def _flush(self) -> None:
         """Let reading see what has been written: relaxed writes may still be waiting."""
@@ -450,18 +460,10 @@ def _hold(connection: sqlite3.Connection, period: str, bound_usd: float, limit_u
 
 
 def _settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
-    found = connection.execute(
-        "select started_at, reserved_usd, outcome from attempts where id = ?", (settlement.id,)
-    ).fetchone()
-    if found is None or found[2] != "running":
+    found = connection.execute(_SETTLE, astuple(settlement)).fetchall()
+    if not found:
         raise LedgerError(f"attempt {settlement.id} is not open; it can be settled once")
-    started_at, reserved, _ = found
-    values = {name: value for name, value in _columns(settlement).items() if name != "id"}
-    assignments = ", ".join(f"{column} = ?" for column in values)
-    connection.execute(
-        f"update attempts set {assignments} where id = ?",  # noqa: S608 - column names are fields of Settlement
-        (*values.values(), settlement.id),
-    )
+    ((started_at, reserved),) = found
     if reserved or settlement.cost_usd:
         connection.execute(
             "insert into spend (scope, period, settled_usd) values (?1, ?2, ?3) on conflict (scope, period) "
@@ -470,15 +472,13 @@ def _settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
         )
 
 
-def _insert(connection: sqlite3.Connection, table: str, values: dict[str, Any], verb: str = "insert") -> None:
-    columns = ", ".join(values)
-    marks = ", ".join("?" for _ in values)
-    connection.execute(f"{verb} into {table} ({columns}) values ({marks})", tuple(values.values()))
+def _performing(statement: str, *values: object) -> Callable[[sqlite3.Connection], None]:
+    """The operation that performs one statement."""
 
+    def operation(connection: sqlite3.Connection) -> None:
+        connection.execute(statement, values)
 
-def _columns(row: Row) -> dict[str, Any]:
-    """A row's fields as they are: bytes stay bytes."""
-    return {name: getattr(row, name) for name in row.__struct_fields__}
+    return operation
 
 
 def _as_row(kind: type[R], values: dict[str, Any]) -> R:

@@ -1,7 +1,11 @@
 """Group commit: one thread writes, many wait for the same commit.
 
 Operations that arrive while a transaction is being written share the next one. An operation is a function of
-the connection; it runs inside a savepoint, so that one that raises takes nothing else with it.
+the connection. One that raises takes nothing else with it: where it had written something before, the transaction
+is begun anew and each operation gets a savepoint, so that operations may be performed twice, but count once.
+
+What one turn of an event loop hands over wakes the thread once, and what a transaction has written is told to a
+loop in one call: with many requests in flight the hops between the threads cost more than the rows.
 """
 
 from __future__ import annotations
@@ -9,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,9 +22,37 @@ from assay.errors import AssayError, LedgerError
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
+Loop = asyncio.AbstractEventLoop
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 RELAXED_FLUSH_S = 0.1
+
+
+class _Write:
+    """An operation on its way, what came of it, and whom to tell: a loop's future, or one of threads."""
+
+    __slots__ = ("_future", "error", "loop", "operation", "result")
+
+    def __init__(self, operation: Operation, future: asyncio.Future[Any] | Future[Any], loop: Loop | None) -> None:
+        self.operation = operation
+        self.loop = loop
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._future = future
+
+    def perform(self, connection: sqlite3.Connection) -> None:
+        self.error = None
+        self.result = self.operation(connection)
+
+    def tell(self) -> None:
+        """In the thread of the loop. Who has cancelled his future is not told; the row is written all the same."""
+        future = self._future
+        if future.cancelled() or (isinstance(future, Future) and not future.set_running_or_notify_cancel()):
+            return
+        if self.error is None:
+            future.set_result(self.result)
+        else:
+            future.set_exception(self.error)
 
 
 class Writer:
@@ -35,11 +66,13 @@ class Writer:
     def __init__(self, connect: Callable[[], sqlite3.Connection], *, relaxed: bool = False) -> None:
         self._connect = connect
         self._relaxed = relaxed
-        self._wake = threading.Condition()
-        self._waiting: deque[tuple[Operation, Future[Any], int]] = deque()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting: list[_Write] = []
         self._waiting_bytes = 0
         self._stopping = False
         self._urgent = False  # somebody waits for what was handed over
+        self._waking: Loop | None = None  # that will wake the thread at the end of its turn
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
@@ -48,7 +81,7 @@ class Writer:
     def submit(
         self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256, *, urgent: bool = True
     ) -> Future[T]:
-        """Hand an operation over; the future is done when its transaction is committed.
+        """Hand an operation over from any thread; the future is done when its transaction is committed.
 
         Blocks while more than `MAX_WAITING_BYTES` wait (the disk does not keep up).
 
@@ -61,22 +94,22 @@ class Writer:
             LedgerError: the ledger is closed.
         """
         future: Future[T] = Future()
-        with self._wake:
-            while not self._stopping and self._waiting and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES:
-                self._urgent = True
-                self._wake.notify_all()
-                self._wake.wait()
-            if self._stopping:
-                raise LedgerError("the ledger is closed")
-            self._waiting.append((operation, future, size_bytes))
-            self._waiting_bytes += size_bytes
-            self._urgent = self._urgent or urgent
-            self._wake.notify_all()
+        self._put(_Write(operation, future, None), size_bytes, urgent=urgent)
+        self._wake()
         return future
 
-    async def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> T:
-        """As `submit`, awaited. Cancelling the wait does not take the operation back."""
-        return await awaitable(self.submit(operation, size_bytes))
+    def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> asyncio.Future[T]:
+        """As `submit`, with a future of the running loop. Cancelling it does not take the operation back.
+
+        A loop that ends before is not missed: the operation is performed.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(_Write(operation, future, loop), size_bytes, urgent=True)
+        if self._waking is not loop:
+            self._waking = loop
+            loop.call_soon(self._wake)
+        return future
 
     @property
     def waiting(self) -> int:
@@ -85,10 +118,27 @@ class Writer:
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
-        with self._wake:
+        with self._lock:
             self._stopping = True
-            self._wake.notify_all()
+            self._changed.notify_all()
         self._thread.join()
+
+    def _put(self, write: _Write, size_bytes: int, *, urgent: bool) -> None:
+        with self._lock:
+            while not self._stopping and self._waiting and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES:
+                self._urgent = True
+                self._changed.notify_all()
+                self._changed.wait()
+            if self._stopping:
+                raise LedgerError("the ledger is closed")
+            self._waiting.append(write)
+            self._waiting_bytes += size_bytes
+            self._urgent = self._urgent or urgent
+
+    def _wake(self) -> None:
+        self._waking = None
+        with self._lock:
+            self._changed.notify_all()
 
     # ------------------------------------------------------------------------------- in the thread
 
@@ -101,73 +151,85 @@ class Writer:
         self._opened.set_result(None)
         try:
             while batch := self._next_batch():
-                self._commit(connection, batch)
+                _commit(connection, batch)
+                _tell(batch)
         finally:
             connection.close()
 
-    def _next_batch(self) -> list[tuple[Operation, Future[Any], int]]:
-        with self._wake:
+    def _next_batch(self) -> list[_Write]:
+        with self._lock:
             while not self._waiting and not self._stopping:
-                self._wake.wait()
+                self._changed.wait()
             if self._relaxed and not self._stopping:
-                self._wake.wait_for(lambda: self._stopping or self._urgent, timeout=RELAXED_FLUSH_S)
-            batch = list(self._waiting)
-            self._waiting.clear()
+                self._changed.wait_for(lambda: self._stopping or self._urgent, timeout=RELAXED_FLUSH_S)
+            batch, self._waiting = self._waiting, []
             self._waiting_bytes = 0
             self._urgent = False
-            self._wake.notify_all()
+            self._changed.notify_all()  # there is room again
         return batch
 
-    @staticmethod
-    def _commit(connection: sqlite3.Connection, batch: list[tuple[Operation, Future[Any], int]]) -> None:
-        done: list[tuple[Future[Any], Any, BaseException | None]] = []
-        try:
+
+def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
+    """Perform all in one transaction."""
+    try:
+        connection.execute("begin immediate")
+        if not _perform_together(connection, batch):
+            connection.execute("rollback")
             connection.execute("begin immediate")
-            for operation, future, _ in batch:
-                connection.execute("savepoint one")
-                try:
-                    done.append((future, operation(connection), None))
-                except Exception as error:  # whatever one operation raises is its caller's alone
-                    if not connection.in_transaction:  # SQLite has undone everything: the disk is full, say
-                        raise
-                    connection.execute("rollback to one")
-                    done.append((future, None, _as_ledger_error(error)))
-                connection.execute("release one")
-            connection.execute("commit")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("rollback")
-            failure = _as_ledger_error(error)
-            done = [(future, None, failure) for _, future, _ in batch]
-        for future, result, problem in done:
-            if not future.set_running_or_notify_cancel():
-                continue  # written all the same; only its caller has left
-            if problem is None:
-                future.set_result(result)
-            else:
-                future.set_exception(problem)
+            _perform_apart(connection, batch)
+        connection.execute("commit")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        for write in batch:
+            write.error = _as_ledger_error(error)
 
 
-def awaitable(written: Future[T]) -> asyncio.Future[T]:
-    """A write's result for the running loop. Cancelling it takes nothing back; a loop that ends first is not missed."""
-    loop = asyncio.get_running_loop()
-    here: asyncio.Future[T] = loop.create_future()
+def _perform_together(connection: sqlite3.Connection, batch: list[_Write]) -> bool:
+    """Perform one after the other; False = one has failed half-way, so that all must be undone."""
+    for write in batch:
+        changes = connection.total_changes
+        try:
+            write.perform(connection)
+        except Exception as error:  # whatever one operation raises is its caller's alone
+            if not connection.in_transaction:  # SQLite has undone everything: the disk is full, say
+                raise
+            if connection.total_changes != changes:
+                return False
+            write.error = _as_ledger_error(error)
+    return True
 
-    def tell() -> None:
-        if here.cancelled():
-            return
-        error = written.exception()
-        if error is not None:
-            here.set_exception(error)
+
+def _perform_apart(connection: sqlite3.Connection, batch: list[_Write]) -> None:
+    """Perform each within a savepoint, so that what a failed one has written is undone, and nothing else."""
+    for write in batch:
+        connection.execute("savepoint one")
+        try:
+            write.perform(connection)
+        except Exception as error:  # whatever one operation raises is its caller's alone
+            if not connection.in_transaction:
+                raise
+            connection.execute("rollback to one")
+            write.error = _as_ledger_error(error)
+        connection.execute("release one")
+
+
+def _tell(batch: list[_Write]) -> None:
+    """Tell each loop once of all its writes that have been committed, or have failed."""
+    by_loop: dict[Loop, list[_Write]] = {}
+    for write in batch:
+        if write.loop is None:
+            write.tell()
         else:
-            here.set_result(written.result())
-
-    def when_written(_: Future[T]) -> None:
+            by_loop.setdefault(write.loop, []).append(write)
+    for loop, writes in by_loop.items():
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell)
+            loop.call_soon_threadsafe(_tell_here, writes)
 
-    written.add_done_callback(when_written)
-    return here
+
+def _tell_here(writes: list[_Write]) -> None:
+    for write in writes:
+        write.tell()
 
 
 def _as_ledger_error(error: BaseException) -> BaseException:

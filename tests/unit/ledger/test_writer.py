@@ -48,6 +48,11 @@ def put(n: Any) -> Any:
     return lambda connection: connection.execute("insert into numbers values (?)", (n,)).lastrowid
 
 
+async def written(bench: Bench, n: int) -> None:
+    """Insert `n` and wait until it is there."""
+    await bench.writer.write(put(n))
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A writer in commit mode."""
@@ -155,10 +160,33 @@ def test_a_cancelled_future_does_not_stop_the_thread(bench: Bench) -> None:
     assert bench.numbers == [1, 2, 3]
 
 
+async def test_what_a_turn_of_the_loop_writes_shares_a_commit(bench: Bench) -> None:
+    """Writes that tasks hand over in one turn of their loop wake the thread once, and are one transaction."""
+    await asyncio.gather(*(bench.writer.write(put(n)) for n in range(50)))
+    assert bench.numbers == list(range(50))
+    assert bench.commits == 1
+
+
+def test_who_fails_before_writing_costs_nobody_a_second_try(bench: Bench) -> None:
+    """A write that is refused before it changed anything (a budget, say) leaves the others' transaction as it is."""
+    go_on = stopped(bench)
+
+    def refused(connection: sqlite3.Connection) -> None:
+        raise LedgerError("no money")
+
+    first, bad, last = (bench.writer.submit(one) for one in (put(1), refused, put(2)))
+    go_on.set()
+    assert (first.result(5), last.result(5)) == (1, 2)
+    with pytest.raises(LedgerError, match="no money"):
+        bad.result(5)
+    assert "rollback" not in bench.statements
+    assert bench.numbers == [1, 2]
+
+
 async def test_cancelling_the_wait_keeps_the_write(bench: Bench) -> None:
     """A task cancelled while it awaits its write leaves the row in the file."""
     go_on = stopped(bench)
-    task = asyncio.create_task(bench.writer.write(put(4)))
+    task = asyncio.create_task(written(bench, 4))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -174,7 +202,7 @@ def test_a_loop_closed_while_writes_wait_loses_none(bench: Bench, caplog: pytest
 
     async def leave() -> None:
         for n in range(10):
-            asyncio.get_running_loop().create_task(bench.writer.write(put(n)))
+            asyncio.get_running_loop().create_task(written(bench, n))
         await asyncio.sleep(0.01)
 
     asyncio.run(leave())
