@@ -22,7 +22,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intent(Row, frozen=True, kw_only=True):
-    """An attempt about to be made; written before the first byte is sent."""
+    """An attempt about to be made; written before the first byte is sent.
+
+    `batch_id` is empty while its answer shall come with a batch that has not been sent.
+    """
 
     id: str
     request_id: str
@@ -41,14 +44,15 @@ class Intent(Row, frozen=True, kw_only=True):
     why: str | None = None
     shadow: bool = False
     continued_from: str | None = None
+    batch_id: str | None = None
 
 
 class Settlement(Row, frozen=True, kw_only=True):
-    """What came of an attempt."""
+    """What came of an attempt. `total_s` is None where its answer came with a batch."""
 
     id: str
     outcome: Literal["ok", "error", "cancelled", "cached"]
-    total_s: float
+    total_s: float | None
     cost_usd: float | None
     cost_basis: CostBasis
     first_event_s: float | None = None
@@ -76,12 +80,13 @@ class Reply(Row, frozen=True, kw_only=True):
 
 
 class Replayed(Row, frozen=True, kw_only=True):
-    """An answer from the cache, with what the call that made it cost."""
+    """An answer from the cache, with what the call that made it cost, and whether it came with a batch."""
 
     response: bytes
     cost_usd: float | None
     cost_basis: CostBasis
     engine_s: float | None
+    batched: bool = False
 
 
 class RequestRow(Row, frozen=True, kw_only=True):
@@ -93,7 +98,7 @@ class RequestRow(Row, frozen=True, kw_only=True):
     label: str
     started_at: float
     total_s: float
-    outcome: Literal["answered", "refused", "failed", "cancelled"]
+    outcome: Literal["answered", "refused", "failed", "cancelled", "waiting"]
     attempts: int
     cached: bool
     cost_usd: float | None
@@ -130,7 +135,7 @@ class Outcome(Row, frozen=True, kw_only=True):
     """What came of one answer to a sample, without the answer: what figures are made of.
 
     `value` is None for an unscored sample and `unscored` says why. `repeat` numbers answers to the same sample.
-    `grading_usd` is what judges cost, apart from `cost_usd`; None = not known.
+    `grading_usd` is what judges cost, apart from `cost_usd`; None = not known. `batched`: it came with a batch.
     """
 
     run_id: str
@@ -147,6 +152,7 @@ class Outcome(Row, frozen=True, kw_only=True):
     engine_s: float | None = None
     cost_usd: float | None = None
     grading_usd: float | None = 0.0
+    batched: bool = False
 
 
 class ResultRow(Outcome, frozen=True, kw_only=True):
@@ -194,7 +200,10 @@ class FeedbackRow(Row, frozen=True, kw_only=True):
 
 
 class BatchRow(Row, frozen=True, kw_only=True):
-    """A job at a host that answers later. `body` is JSON that says which attempt each item is."""
+    """A job at a host that answers later. `body` is JSON that says which attempt each item is.
+
+    `sending`: whether its host has it is not known; `failed`: it came to nothing, or its host lost it.
+    """
 
     id: str
     created_at: float
@@ -203,7 +212,10 @@ class BatchRow(Row, frozen=True, kw_only=True):
     state: Literal["sending", "waiting", "done", "failed", "cancelled"]
     items: int
     body: bytes
+    session_id: str
     provider_batch_id: str | None = None
+    ended_at: float | None = None
+    message: str | None = None
 
 
 class AuditRow(Row, frozen=True, kw_only=True):

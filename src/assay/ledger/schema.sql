@@ -21,7 +21,7 @@ create table requests (            -- one call of inference.generate
   sample_id text,
   started_at real not null,
   total_s real,
-  outcome text not null,            -- answered | refused | failed | cancelled
+  outcome text not null,            -- answered | refused | failed | cancelled | waiting (for a batch)
   reason text,
   answered_by text,                 -- attempts.id
   deployment text,
@@ -70,11 +70,13 @@ create table attempts (            -- one try at one deployment; the intent row 
   why text,                         -- the reasons for this call, the outermost route's first
   emulated text,                    -- what its upstream was not told as the client said it, by commas
   shadow integer not null default 0, -- 1: for comparison only, its answer was shown to nobody
-  continued_from text               -- attempts.id: the one that broke off, whose answer this one goes on with
+  continued_from text,              -- attempts.id: the one that broke off, whose answer this one goes on with
+  batch_id text                     -- batches.id: its answer comes with that one; '' = it has not been sent yet
 ) strict;
 create index attempts_by_request on attempts (request_id);
 create index attempts_open on attempts (session_id) where outcome = 'running';
 create index attempts_by_time on attempts (started_at);
+create index attempts_by_batch on attempts (batch_id) where batch_id is not null;
 
 create table spend (               -- what budgets are checked against
   scope text not null,
@@ -123,6 +125,7 @@ create table results (             -- one answer to a sample of a run
   cached integer not null,
   created_at real not null,
   grading_usd real,                 -- what its graders cost (judges); NULL = not known; not part of cost_usd
+  batched integer not null default 0, -- 1: a model's answer came with a batch
   primary key (run_id, sample_id, repeat)
 ) strict, without rowid;
 
@@ -167,7 +170,10 @@ create table batches (             -- a job at a host that answers later, for le
   provider_batch_id text,           -- NULL: the host has not acknowledged it
   state text not null,              -- sending | waiting | done | failed | cancelled
   items integer not null,
-  body blob not null                -- JSON: which attempt each item is
+  body blob not null,               -- JSON: which attempt each item is
+  session_id text not null,         -- who sent it
+  ended_at real,
+  message text                      -- why it came to nothing, or what was odd about it
 ) strict;
 
 create table audits (              -- a judge against people and against answers that say nothing

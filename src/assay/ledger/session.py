@@ -11,6 +11,8 @@ import psutil
 
 from assay.ledger.rows import Recovered, new_id
 
+_OPEN = "session_id = ? and outcome = 'running' and (batch_id is null or batch_id = '')"
+"""Attempts of a session that nobody will settle any more."""
 _SAME_PROCESS_S = 1.0  # start times of one process, read twice, differ by less than this
 
 
@@ -50,24 +52,30 @@ def recover(connection: sqlite3.Connection) -> Recovered:
 
 
 def _charge(connection: sqlite3.Connection, session: str) -> Recovered:
-    """Mark a session's open attempts as lost and charge their bounds."""
+    """Mark a session's open attempts as lost and charge their bounds.
+
+    What a batch was to bring costs nothing where that was never sent, and stays held where it was: another process
+    will fetch it.
+    """
     attempts, unknown, charged = 0, 0, 0.0
-    for period, bound, count, without_bound in connection.execute(
-        "select strftime('%Y-%m', started_at, 'unixepoch'), sum(reserved_usd), count(*), "
-        "sum(reserved_usd is null) from attempts where session_id = ? and outcome = 'running' group by 1",
+    for period, unsent, bound, count, without_bound in connection.execute(
+        "select strftime('%Y-%m', started_at, 'unixepoch'), batch_id is not null, sum(reserved_usd), count(*), "
+        f"sum(reserved_usd is null) from attempts where {_OPEN} group by 1, 2",  # noqa: S608 - a constant
         (session,),
     ).fetchall():
-        attempts += count
-        charged += bound or 0.0
-        unknown += without_bound
+        cost_usd = 0.0 if unsent else bound or 0.0
+        attempts += 0 if unsent else count
+        charged += cost_usd
+        unknown += 0 if unsent else without_bound
         connection.execute(
-            "update spend set held_usd = max(0, held_usd - ?1), settled_usd = settled_usd + ?1 where period = ?2",
-            (bound or 0.0, period),
+            "update spend set held_usd = max(0, held_usd - ?1), settled_usd = settled_usd + ?2 where period = ?3",
+            (bound or 0.0, cost_usd, period),
         )
     connection.execute(
-        "update attempts set outcome = 'lost', cost_usd = reserved_usd, "
-        "cost_basis = case when reserved_usd is null then 'unknown' else 'bound' end "
-        "where session_id = ? and outcome = 'running'",
+        "update attempts set outcome = 'lost', "
+        "cost_usd = case when batch_id is null then reserved_usd else 0 end, "
+        "cost_basis = case when batch_id is not null then 'none' when reserved_usd is null then 'unknown' "
+        f"else 'bound' end where {_OPEN}",  # noqa: S608 - a constant
         (session,),
     )
     return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown)

@@ -1,5 +1,7 @@
 -- From version 2 to 3: repeats, public benchmarks, bodies, feedback, batches, audits of judges.
 alter table runs add column harness text;
+alter table attempts add column batch_id text;
+create index attempts_by_batch on attempts (batch_id) where batch_id is not null;
 create table repeated_results (
   run_id text not null,
   sample_id text not null,
@@ -17,11 +19,12 @@ create table repeated_results (
   cached integer not null,
   created_at real not null,
   grading_usd real,
+  batched integer not null default 0,
   primary key (run_id, sample_id, repeat)
 ) strict, without rowid;
 insert into repeated_results
   select run_id, sample_id, 0, kind, request_id, value, unscored, scores, answer, latency_s, engine_s, cost_usd,
-    cost_basis, cached, created_at, 0 from results;
+    cost_basis, cached, created_at, 0, 0 from results;
 drop table results;
 alter table repeated_results rename to results;
 create table exchanges (
@@ -58,7 +61,10 @@ create table batches (
   provider_batch_id text,
   state text not null,
   items integer not null,
-  body blob not null
+  body blob not null,
+  session_id text not null,
+  ended_at real,
+  message text
 ) strict;
 
 create table audits (
