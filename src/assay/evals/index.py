@@ -19,7 +19,7 @@ _SPLITS: tuple[Split, ...] = ("dev", "heldout")
 
 
 class Index:
-    """What is known of each sample without reading it: id, kind, split, and whether it has graders of its own.
+    """What is known of each sample without reading it: id, kind, split, group, and what figures are told apart by.
 
     Args:
         read: the sample at a place.
@@ -35,8 +35,20 @@ class Index:
         self._kind = array("H")
         self._split = bytearray()
         self._own_graders = bytearray()
+        self._synthetic = bytearray()
+        self._groups = Ids()
+        self._group = array("I")  # number + 1; 0 = none
 
-    def add(self, sample_id: str, kind: str, split: Split, *, own_graders: bool = False) -> int | None:
+    def add(
+        self,
+        sample_id: str,
+        kind: str,
+        split: Split,
+        *,
+        own_graders: bool = False,
+        group: str | None = None,
+        synthetic: bool = False,
+    ) -> int | None:
         """Note the next sample. A number: the id is that sample's already, and nothing has been noted."""
         before = len(self.ids)
         place = self.ids.add(sample_id)
@@ -45,7 +57,18 @@ class Index:
         self._kind.append(self._kinds.setdefault(kind, len(self._kinds)))
         self._split.append(_SPLITS.index(split))
         self._own_graders.append(own_graders)
+        self._synthetic.append(synthetic)
+        self._group.append(0 if group is None else self._groups.add(group) + 1)
         return None
+
+    def group(self, place: int) -> str | None:
+        """The group of the sample at a place."""
+        number = self._group[place]
+        return self._groups[number - 1] if number else None
+
+    def synthetic(self, place: int) -> bool:
+        """Whether the sample at a place was made up."""
+        return bool(self._synthetic[place])
 
     def chosen(self, places: Iterable[int], kinds: Collection[str], split: Split | None) -> array[int]:
         """Those of the places that are of one of these kinds and of this split."""
@@ -84,7 +107,15 @@ class Samples(Sequence[Sample]):
         kept = tuple(samples)
         index = Index(kept.__getitem__)
         for sample in kept:
-            if index.add(sample.id, sample.kind, sample.split, own_graders=True) is not None:
+            known = index.add(
+                sample.id,
+                sample.kind,
+                sample.split,
+                own_graders=True,
+                group=sample.group,
+                synthetic=sample.synthetic,
+            )
+            if known is not None:
                 raise SuiteError(f"{sample.where or 'samples'}: id {sample.id!r} is there twice")
         return cls(index, range(len(kept)))
 
@@ -122,6 +153,15 @@ class Samples(Sequence[Sample]):
     def only(self, kinds: Collection[str], split: Split | None = None) -> Samples:
         """Those of these kinds and this split, in the same order."""
         return Samples(self._index, self._index.chosen(self._places, kinds, split))
+
+    def group_of(self, sample_id: str) -> str | None:
+        """The group of a sample of the suite; none is read for it."""
+        place = self._index.ids.find(sample_id)
+        return self._index.group(place) if place is not None else None
+
+    def made_up(self, synthetic: bool) -> Samples:
+        """Those that are synthetic, or those that are not."""
+        return Samples(self._index, array("I", (at for at in self._places if self._index.synthetic(at) == synthetic)))
 
     def named(self, ids: Iterable[str]) -> Samples:
         """Those with these ids, in the same order; an id that is not there is passed over."""

@@ -80,8 +80,16 @@ class SuiteReader:
         for number, offset, data in file.scan():
             where = f"{path}, line {number}"
             entry = read_line(data, where)
-            self._check(entry, where)
-            known = self._index.add(entry.id, name, entry.split, own_graders=entry.graders is not None)
+            if not _is_plain(entry):
+                self._check(entry, where)
+            known = self._index.add(
+                entry.id,
+                name,
+                entry.split,
+                own_graders=entry.graders is not None,
+                group=entry.group,
+                synthetic=entry.synthetic,
+            )
             if known is not None:
                 raise SuiteError(f"{where}: id {entry.id!r} was used already, in {self._where(known)}")
             self._kind.append(len(self._kinds) - 1)
@@ -160,6 +168,12 @@ class SuiteReader:
         path = (self._folder / value).resolve()
         self._note(path)
         return str(path)
+
+
+def _is_plain(entry: SampleLine) -> bool:
+    """Whether it is one text that is asked, in which nothing else can be wrong."""
+    plain = isinstance(entry.input, str) and entry.graders is None
+    return plain and not entry.context_files and not entry.follow_ups
 
 
 def _file_digest(path: Path) -> bytes:

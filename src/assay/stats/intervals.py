@@ -34,18 +34,18 @@ def _check_confidence(confidence: float) -> None:
         raise EvalError(f"confidence must lie strictly between 0 and 1, not {confidence!r}")
 
 
-def _check_counts(successes: float, n: int) -> None:
+def _check_counts(successes: float, n: float) -> None:
     if n < 0 or not 0 <= successes <= n:
         raise EvalError(f"{successes!r} successes of {n!r}: both must be >= 0 and successes at most n")
 
 
-def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
     """The score interval of Wilson (1927, JASA 22:209), without continuity correction.
 
     Args:
         successes: sum of the scores. It may be fractional when a score is any value in [0, 1]: the variance of
             such a score is at most p(1 - p), that of right or wrong with the same mean, so it errs to the wide side.
-        n: number of scores; with 0 nothing is known and the interval is [0, 1].
+        n: number of scores, or what they are worth (`assay.stats.shares`); with 0 nothing is known: [0, 1].
         confidence: nominal two-sided coverage. The real coverage swings around it and may fall below.
     """
     z = z_score(confidence)

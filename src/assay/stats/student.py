@@ -1,0 +1,30 @@
+"""Student's t distribution, for figures whose spread is itself estimated from a few groups."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from assay.errors import EvalError
+from assay.stats.beta import beta_quantile, regularised_beta
+
+__all__ = ["t_cdf", "t_score"]
+
+
+def t_cdf(t: float, df: float) -> float:
+    """P(T <= t) with `df` > 0 degrees of freedom (Abramowitz and Stegun 26.7.1: an incomplete beta function)."""
+    tail = regularised_beta(df / (df + t * t), df / 2, 0.5) / 2
+    return 1.0 - tail if t > 0 else tail
+
+
+@lru_cache(maxsize=1024)
+def t_score(confidence: float, df: float) -> float:
+    """The two-sided quantile of Student's t: 2.26 for 0.95 and 9 degrees of freedom; normal in the limit.
+
+    Raises:
+        EvalError: `confidence` is no proportion, or `df` not positive.
+    """
+    if not 0.0 < confidence < 1.0 or not df > 0:
+        raise EvalError(f"confidence {confidence!r} must lie between 0 and 1, degrees of freedom {df!r} above 0")
+    x = beta_quantile(1.0 - confidence, df / 2, 0.5)
+    return math.sqrt(df * (1.0 - x) / x) if x > 0 else math.inf
