@@ -6,18 +6,17 @@ the TOML, the samples, the documents and tools that they show, and what graders 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from assay.config.table import read_table
-from assay.errors import ConfigError, SuiteError, did_you_mean
+from assay.errors import SuiteError, did_you_mean
 from assay.evals.index import Samples, shuffled
 from assay.evals.reading import SuiteReader
 from assay.evals.sample import Sample
 from assay.evals.samples import GraderSpec, Split
+from assay.evals.suite_files import read_suite_files
 from assay.evals.suite_table import KindTable, Reducer, SuiteTable
 from assay.types import Label, Value
 
@@ -47,7 +46,8 @@ class Kind(Value, frozen=True, kw_only=True):
 class Suite(Value, frozen=True, kw_only=True):
     """A suite as read. `digest` is sha256 (hex) of everything that decides a score.
 
-    Any sequence may be given as `samples`; it becomes one that reads each sample when it is looked at.
+    Any sequence may be given as `samples`; it becomes one that reads each sample when it is looked at. `profiles` are
+    names of kinds that belong together.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Suite(Value, frozen=True, kw_only=True):
     digest: str
     kinds: dict[str, Kind]
     samples: Samples
+    profiles: dict[str, tuple[str, ...]] = {}
 
     def __post_init__(self) -> None:
         given: Sequence[Sample] = self.samples
@@ -106,6 +107,18 @@ class Suite(Value, frozen=True, kw_only=True):
         kinds = {name: kind for name, kind in self.kinds.items() if samples.only((name,))}
         return msgspec.structs.replace(self, kinds=kinds, samples=samples)
 
+    def kinds_of(self, profiles: tuple[str, ...], kinds: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Some kinds and those of some profiles; () for none and none: all kinds.
+
+        Raises:
+            SuiteError: there is no such profile.
+        """
+        for name in profiles:
+            if name not in self.profiles:
+                known = did_you_mean(name, self.profiles) if self.profiles else f"add a table [profiles.{name}]"
+                raise SuiteError(f"suite {self.name!r} has no profile {name!r}; {known}")
+        return tuple(dict.fromkeys((*kinds, *(kind for name in profiles for kind in self.profiles[name]))))
+
     def with_gates(self, kinds: tuple[str, ...]) -> tuple[str, ...]:
         """These kinds and the gates that stand before them; () stays (): all kinds."""
         gates = (
@@ -116,25 +129,26 @@ class Suite(Value, frozen=True, kw_only=True):
         return tuple(dict.fromkeys((*kinds, *gates))) if kinds else ()
 
 
+def _check_profiles(table: SuiteTable, file: Path) -> None:
+    for name, profile in table.profiles.items():
+        for kind in profile.kinds:
+            if kind not in table.kinds:
+                known = did_you_mean(kind, table.kinds)
+                raise SuiteError(f"{file}: profiles.{name}.kinds: no kind {kind!r}; {known}")
+
+
 def read_suite(folder: Path | str) -> Suite:
     """Read and check a suite.
 
     Raises:
         SuiteError: something cannot be used; the message names the file and the line.
     """
-    place = Path(folder).resolve()
-    file = place / "suite.toml" if place.is_dir() else place
-    place = file.parent
-    try:
-        data = file.read_bytes()
-        table = read_table(tomllib.loads(data.decode("utf-8-sig")), SuiteTable)
-    except OSError as error:
-        raise SuiteError(f"cannot read {file}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ConfigError) as error:
-        raise SuiteError(f"{file}: {error}") from error
+    files = read_suite_files(folder)
+    table, file, place = files.table, files.file, files.folder
     if not table.kinds:
         raise SuiteError(f'{file}: no kinds; add a table [kinds."NAME"]')
     _check_guards(table, file)
+    _check_profiles(table, file)
     reader = SuiteReader(place)
     for name, kind in table.kinds.items():
         reader.read(name, kind)
@@ -143,7 +157,7 @@ def read_suite(folder: Path | str) -> Suite:
         version=table.version,
         description=table.description,
         folder=str(place),
-        digest=reader.digest(data),
+        digest=reader.digest(files.toml),
         kinds={
             name: Kind(
                 name=name,
@@ -159,6 +173,7 @@ def read_suite(folder: Path | str) -> Suite:
             for name, kind in table.kinds.items()
         },
         samples=reader.samples,
+        profiles={name: profile.kinds for name, profile in table.profiles.items()},
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from assay.config.table import read_table
 from assay.errors import ConfigError, SuiteError, did_you_mean
-from assay.evals.suite import SuiteTable
+from assay.evals.suite_table import SuiteTable
 
 __all__ = ["RawLine", "SuiteFiles", "read_raw_lines", "read_suite_files"]
 
@@ -28,10 +28,16 @@ class RawLine(NamedTuple):
 
 
 class SuiteFiles(NamedTuple):
-    """A folder with a `suite.toml`, of which nothing but the table was read."""
+    """A folder with a `suite.toml`, of which nothing but the table was read. `toml` is that file as it stands."""
 
     folder: Path
     table: SuiteTable
+    toml: bytes
+
+    @property
+    def file(self) -> Path:
+        """`suite.toml`."""
+        return self.folder / "suite.toml"
 
     def samples(self, kind: str) -> Path:
         """The JSONL file of a kind.
@@ -54,12 +60,13 @@ def read_suite_files(folder: Path | str) -> SuiteFiles:
     place = Path(folder).resolve()
     file = place / "suite.toml" if place.is_dir() else place
     try:
-        table = read_table(tomllib.loads(file.read_bytes().decode("utf-8-sig")), SuiteTable)
+        data = file.read_bytes()
+        table = read_table(tomllib.loads(data.decode("utf-8-sig")), SuiteTable)
     except OSError as error:
         raise SuiteError(f"cannot read {file}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ConfigError) as error:
         raise SuiteError(f"{file}: {error}") from error
-    return SuiteFiles(file.parent, table)
+    return SuiteFiles(file.parent, table, data)
 
 
 def read_raw_lines(file: Path) -> Iterator[RawLine]:

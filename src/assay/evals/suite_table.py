@@ -10,7 +10,7 @@ from assay.config.table import Section
 from assay.evals.samples import GraderSpec
 from assay.types import Label
 
-__all__ = ["KindTable", "Reducer", "SuiteTable"]
+__all__ = ["KindTable", "ProfileTable", "Reducer", "SuiteTable"]
 
 Reducer = Literal["mean", "all", "any", "majority"]
 
@@ -44,6 +44,13 @@ class KindTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reducer: Reducer = "mean"
 
 
+class ProfileTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[profiles.NAME]`: the kinds that watch for one failure that the team cannot afford."""
+
+    kinds: Annotated[tuple[str, ...], Meta(min_length=1)]
+    description: str = ""
+
+
 class SuiteTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`suite.toml`."""
 
@@ -51,3 +58,4 @@ class SuiteTable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     version: str
     description: str = ""
     kinds: dict[str, KindTable]
+    profiles: dict[str, ProfileTable] = {}

@@ -16,8 +16,8 @@ import tomli_w
 from assay.config.table import read_table
 from assay.errors import ConfigError, SuiteError
 from assay.evals.samples import SampleLine
-from assay.evals.suite import SuiteTable
 from assay.evals.suite_files import SuiteFiles, read_raw_lines, read_suite_files
+from assay.evals.suite_table import SuiteTable
 from assay.types import JsonObject
 
 __all__ = ["NewKind", "append_samples", "replaced", "write_suite"]

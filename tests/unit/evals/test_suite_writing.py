@@ -166,3 +166,21 @@ def test_suite_files_name_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text("name = 3")
     with pytest.raises(SuiteError, match=r"suite\.toml: "):
         read_suite_files(tmp_path)
+
+
+def test_profiles_name_kinds(tmp_path: Path) -> None:
+    """A profile stands for its kinds; one that names none there is is refused, and so is an unknown profile."""
+    folder = two(tmp_path / "suite")
+    file = folder / "suite.toml"
+    plain = file.read_text()
+    with pytest.raises(SuiteError, match="no profile .* add a table"):
+        read_suite(folder).kinds_of(("leakage",))
+    file.write_text(plain + '\n[profiles.leakage]\nkinds = ["b"]\n')
+    suite = read_suite(folder)
+    assert suite.kinds_of(("leakage",), ("a.words", "b")) == ("a.words", "b")
+    assert suite.kinds_of(()) == ()
+    with pytest.raises(SuiteError, match="no profile 'leak'"):
+        suite.kinds_of(("leak",))
+    file.write_text(plain + '\n[profiles.leakage]\nkinds = ["c"]\n')
+    with pytest.raises(SuiteError, match=r"profiles\.leakage\.kinds: no kind 'c'"):
+        read_suite(folder)
