@@ -10,6 +10,7 @@
     │   ├── NoCandidate             every candidate was removed; names each with its reason
     │   ├── PrivacyViolation        the last check before the send: private data, non-private deployment
     │   └── BudgetExceeded          the reservation does not fit into what is left of a budget
+    ├── BatchWaiting                the answer comes with a batch that its host has not finished
     ├── RequestError                the request itself cannot be understood (a client's fault)
     ├── Refused                     a policy ended with Refuse
     ├── ProviderError               one attempt at one deployment failed
@@ -126,6 +127,20 @@ class BudgetExceeded(ConstraintError):
         self.spent_usd = spent_usd
         self.held_usd = held_usd
         self.limit_usd = limit_usd
+
+
+class BatchWaiting(AssayError):
+    """There is no answer yet: it comes with a batch. The same request finds it once the batch has been fetched.
+
+    Attributes:
+        batch_id: ours.
+    """
+
+    exit_code = 4
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"the answer comes with batch {batch_id[:12]}; `assay batch list` says how it stands")
+        self.batch_id = batch_id
 
 
 class RequestError(AssayError):

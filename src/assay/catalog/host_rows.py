@@ -28,6 +28,7 @@ class HostRow(TypedDict):
     self_hosted: bool
     maker_in_names: bool
     quirks: dict[str, Any]
+    batch_discount: float | None
     docs: str | None
     note: str | None
     as_of: str | None
@@ -53,6 +54,7 @@ def _row(key: str, host: Host, environ: Mapping[str, str]) -> HostRow:
         self_hosted=host.self_hosted,
         maker_in_names=host.maker_in_names,
         quirks=host.quirks,
+        batch_discount=host.batch_discount,
         docs=host.docs,
         note=host.note,
         as_of=host.provenance("base_url").as_of,

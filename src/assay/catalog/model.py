@@ -156,6 +156,7 @@ class Host(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
         self_hosted: a server that a team runs itself; its address is the usual one on the same machine.
         maker_in_names: its names of models have the maker in front (`meta-llama/...`), as ids of the catalogue do.
         quirks: what it does differently: see the module of its dialect.
+        batch_discount: share of the price that is saved by its batch endpoints; None = not known, or it has none.
         note: what must be said beside it.
     """
 
@@ -169,6 +170,7 @@ class Host(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     self_hosted: bool = False
     maker_in_names: bool = False
     quirks: dict[str, Any] = {}
+    batch_discount: Annotated[float, Meta(ge=0, le=1)] | None = None
     note: str | None = None
     evidence_for: dict[str, str] = {}
     sources: dict[str, Source] = {}
@@ -199,7 +201,9 @@ class Host(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
         return tuple(fact for fact in self.facts if not self.provenance(fact).verified)
 
 
-HOST_FACTS = ("dialect", "base_url", "dialects", "api_key_env", "docs", "maker_in_names", "quirks", "note")
+HOST_FACTS = (
+    "dialect", "base_url", "dialects", "api_key_env", "docs", "maker_in_names", "quirks", "batch_discount", "note",
+)  # fmt: skip
 """The fields of a host that have a source."""
 
 

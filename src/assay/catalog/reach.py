@@ -59,6 +59,7 @@ def reached(deployment: Deployment, model: Model | None, catalog: Catalog) -> Re
         base_url=base_url,
         api_key_env=deployment.api_key_env or host.api_key_env,
         quirks=_merged(host.quirks, deployment.quirks),
+        batch_discount=deployment.batch_discount if deployment.batch_discount is not None else host.batch_discount,
     )
     return Reached(at_host, base_url, known or (deployment.model if host.maker_in_names else last))
 

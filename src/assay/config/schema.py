@@ -17,6 +17,7 @@ Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[float, Meta(ge=0, le=_HUGE)]
 Seconds = Annotated[float, Meta(gt=0, le=_HUGE)]
 Usd = Annotated[float, Meta(ge=0, le=_HUGE)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Price(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -154,6 +155,8 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
             it where the host's names have the maker in front.
         private: data sent here stays under the team's control. Default: true for `local` and `scripted`.
         price_usd_per_mtok: what its tokens cost; default: from the catalogue.
+        batch_discount: share of the price that is saved where answers may come later, in batches: 0.5 is half; default:
+            the host's. Where nobody knows it, such answers count at the full price, as a bound.
         usd_per_hour: what the device of a local engine costs; without it USD is unknown and seconds count.
         weights: file of a local model; default: where the catalogue says.
         script: file of rules of a `scripted` model.
@@ -187,6 +190,7 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     upstream_model: str | None = None
     private: bool | None = None
     price_usd_per_mtok: Price | None = None
+    batch_discount: Share | None = None
     usd_per_hour: Usd | None = None
     weights: str | None = None
     script: str | None = None

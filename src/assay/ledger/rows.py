@@ -202,7 +202,8 @@ class FeedbackRow(Row, frozen=True, kw_only=True):
 class BatchRow(Row, frozen=True, kw_only=True):
     """A job at a host that answers later. `body` is JSON that says which attempt each item is.
 
-    `sending`: whether its host has it is not known; `failed`: it came to nothing, or its host lost it.
+    `sending`: whether its host has it is not known; `failed`: it came to nothing, or its host lost it. `session_id` is
+    filled in when it is written.
     """
 
     id: str
@@ -212,7 +213,7 @@ class BatchRow(Row, frozen=True, kw_only=True):
     state: Literal["sending", "waiting", "done", "failed", "cancelled"]
     items: int
     body: bytes
-    session_id: str
+    session_id: str = ""
     provider_batch_id: str | None = None
     ended_at: float | None = None
     message: str | None = None

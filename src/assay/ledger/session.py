@@ -13,6 +13,15 @@ from assay.ledger.rows import Recovered, new_id
 
 _OPEN = "session_id = ? and outcome = 'running' and (batch_id is null or batch_id = '')"
 """Attempts of a session that nobody will settle any more."""
+_BOUNDS = (
+    "select strftime('%Y-%m', started_at, 'unixepoch'), batch_id is not null, sum(reserved_usd), count(*), "  # noqa: S608 - a constant
+    f"sum(reserved_usd is null) from attempts where {_OPEN} group by 1, 2"
+)
+_LOSE = (
+    "update attempts set outcome = 'lost', cost_usd = case when batch_id is null then reserved_usd else 0 end, "  # noqa: S608 - a constant
+    "cost_basis = case when batch_id is not null then 'none' when reserved_usd is null then 'unknown' else 'bound' end "
+    f"where {_OPEN}"
+)
 _SAME_PROCESS_S = 1.0  # start times of one process, read twice, differ by less than this
 
 
@@ -58,11 +67,7 @@ def _charge(connection: sqlite3.Connection, session: str) -> Recovered:
     will fetch it.
     """
     attempts, unknown, charged = 0, 0, 0.0
-    for period, unsent, bound, count, without_bound in connection.execute(
-        "select strftime('%Y-%m', started_at, 'unixepoch'), batch_id is not null, sum(reserved_usd), count(*), "
-        f"sum(reserved_usd is null) from attempts where {_OPEN} group by 1, 2",  # noqa: S608 - a constant
-        (session,),
-    ).fetchall():
+    for period, unsent, bound, count, without_bound in connection.execute(_BOUNDS, (session,)).fetchall():
         cost_usd = 0.0 if unsent else bound or 0.0
         attempts += 0 if unsent else count
         charged += cost_usd
@@ -71,13 +76,7 @@ def _charge(connection: sqlite3.Connection, session: str) -> Recovered:
             "update spend set held_usd = max(0, held_usd - ?1), settled_usd = settled_usd + ?2 where period = ?3",
             (bound or 0.0, cost_usd, period),
         )
-    connection.execute(
-        "update attempts set outcome = 'lost', "
-        "cost_usd = case when batch_id is null then reserved_usd else 0 end, "
-        "cost_basis = case when batch_id is not null then 'none' when reserved_usd is null then 'unknown' "
-        f"else 'bound' end where {_OPEN}",  # noqa: S608 - a constant
-        (session,),
-    )
+    connection.execute(_LOSE, (session,))
     return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown)
 
 
