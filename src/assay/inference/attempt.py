@@ -34,6 +34,7 @@ from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
 from assay.inference.held import Held
 from assay.inference.limits import Limits
+from assay.inference.purse import Purse
 from assay.inference.recall import Recall
 from assay.inference.shadows import Shadows
 from assay.inference.stops import StopCut
@@ -64,6 +65,7 @@ class Place:
         continues: the attempt that broke off, whose answer this one goes on with.
         untouched: the request is still the client's own, so raw bytes may pass.
         recall: what clients could not keep of earlier answers.
+        purse: what the work that this belongs to may still spend, apart from the month's budget.
     """
 
     trace: Trace
@@ -79,6 +81,7 @@ class Place:
     shadow: bool = False
     continues: Record | None = None
     shadows: Shadows = field(default_factory=Shadows)
+    purse: Purse | None = None
 
 
 class Attempt:
@@ -177,9 +180,9 @@ class Attempt:
         leave = await self._enter()
         breaker = self._live.breaker
         try:
-            self._reserved_usd = bound(self._live, self._constraints, attempted)
+            self._reserved_usd = bound(self._live, self._constraints, attempted, self._place.purse)
             self.record.passed_through = passing = attempted.raw is not None
-            await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
+            await self._hold(passing=passing)
             try:
                 held = Held()
                 async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
@@ -207,6 +210,22 @@ class Attempt:
         finally:
             breaker.left(leave)
             self._live.gate.release()
+
+    async def _hold(self, *, passing: bool) -> None:
+        """Set the bound of the cost aside, where there is a budget, and write the intent.
+
+        Raises:
+            BudgetExceeded: it does not fit.
+        """
+        purse = self._place.purse
+        if purse is not None:
+            await purse.hold(self.record.id, self._reserved_usd)
+        try:
+            await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
+        except BaseException:  # nothing has been sent
+            if purse is not None:
+                purse.settle(self.record.id, 0.0)
+            raise
 
     async def _enter(self) -> Pass:
         """Wait for a place among the deployment's requests in flight, and for its breaker's leave to call.
@@ -374,6 +393,8 @@ class Attempt:
             usage=usage,
             reserved_usd=self._reserved_usd,
         )
+        if self._place.purse is not None:
+            self._place.purse.settle(record.id, record.cost_usd)
         return Settlement(
             id=record.id,
             outcome=outcome,

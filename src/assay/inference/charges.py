@@ -10,6 +10,7 @@ from assay.config.schema import Constraints
 from assay.envelope.cost import bound_usd, cost_usd, engine_cost_usd
 from assay.errors import AssayError, ConstraintError, ProviderError
 from assay.inference.deployment import LiveDeployment
+from assay.inference.purse import Purse
 from assay.ledger.rows import CostBasis
 from assay.providers.provider import Attempted, Meter
 from assay.types import Document, Form, Image, Part, Request, ToolResult, Unknown, Usage, Video
@@ -24,8 +25,10 @@ _NAMED = ("item_reference", "container_upload", "image", "input_image", "input_f
 """Parts that name what a host has; those that bring it are no `Unknown`."""
 
 
-def bound(live: LiveDeployment, constraints: Constraints, attempted: Attempted) -> float | None:
-    """Upper bound of the cost in USD; None = unknown, which a budget does not accept.
+def bound(
+    live: LiveDeployment, constraints: Constraints, attempted: Attempted, purse: Purse | None = None
+) -> float | None:
+    """Upper bound of the cost in USD; None = unknown, which a budget does not accept, neither the month's nor a purse.
 
     Raises:
         ConstraintError: a budget is set and nothing bounds what this call may cost.
@@ -45,7 +48,7 @@ def bound(live: LiveDeployment, constraints: Constraints, attempted: Attempted) 
         unseen = _unseen_tokens(asked, live)
         if unseen is not None:
             return bound_usd(price, size, tokens * _answers(asked), unseen)
-    budget = constraints.usd_per_month
+    budget = purse.limit_usd if purse is not None else constraints.usd_per_month
     if budget is not None and constraints.unknown_price == "refuse" and live.config.dialect != "scripted":
         missing = (
             "price" if price is None else "max_tokens" if tokens is None else "context of the model, and so the input"

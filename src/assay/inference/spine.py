@@ -21,6 +21,7 @@ from assay.errors import AssayError, ConstraintError, ProviderFault, Refused
 from assay.inference.attempt import Place
 from assay.inference.deployment import LiveDeployment
 from assay.inference.preview import Preview, previews
+from assay.inference.purse import Purse
 from assay.inference.recall import Recall
 from assay.inference.route import LiveRoute
 from assay.inference.shadows import Shadows
@@ -43,10 +44,12 @@ class Options(NamedTuple):
     Attributes:
         use_cache: answer identical calls from the ledger, marked (evals; a gateway only where a route opts in).
         seed: the request's random number; None = from the request's own seed, else from its id.
+        purse: what the work that the request belongs to may still spend, apart from the month's budget.
     """
 
     use_cache: bool = False
     seed: int | None = None
+    purse: Purse | None = None
 
 
 DEFAULT = Options()
@@ -215,6 +218,7 @@ class Spine:
             untouched=True,
             recall=self._recall,
             shadows=self.shadows,
+            purse=options.purse,
         )
 
 
