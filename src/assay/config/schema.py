@@ -17,6 +17,8 @@ Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[float, Meta(ge=0, le=_HUGE)]
 Seconds = Annotated[float, Meta(gt=0, le=_HUGE)]
 Usd = Annotated[float, Meta(ge=0, le=_HUGE)]
+Keep = Literal["off", "hashed", "full"]
+"""What is kept of a request and its answer: nothing, a digest of the request, or both whole without credentials."""
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -244,6 +246,8 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         label: the privacy label of every request; a request may raise it, never lower it.
         deadline_s: default deadline of a request.
         continue_cut: an answer that breaks off in mid-stream is continued by a model that is known to do so.
+        bodies: what the ledger keeps of its requests and answers; default: as `serve.bodies` says.
+        redact_personal_data: take personal data out of what is kept; default: as `serve.redact_personal_data` says.
     """
 
     candidates: tuple[str, ...]
@@ -252,6 +256,8 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     label: Literal["public", "unlabelled", "private-only"] | None = None
     deadline_s: Seconds | None = None
     continue_cut: bool = True
+    bodies: Keep | None = None
+    redact_personal_data: bool | None = None
 
 
 class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -308,6 +314,10 @@ class Serve(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
             the limit on open files allows.
         drain_s: how long new requests are still taken after a signal to stop, while `/readyz` says 503.
         grace_s: how long requests in flight may take after that; streams then end with an error event.
+        bodies: what the ledger keeps of what clients ask and get: `off`, `hashed` (a digest of the request, to count
+            equal ones), or `full`, from which suites can be made. Keys, tokens and passwords are taken out always.
+        redact_personal_data: take out personal data too, as far as it has a form: mail addresses, telephone, card,
+            account and identity numbers. A filter, and no promise.
     """
 
     host: str = "127.0.0.1"
@@ -323,6 +333,25 @@ class Serve(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     max_connections: Positive = 10_000
     drain_s: NonNegative = 0.0
     grace_s: NonNegative = 5.0
+    bodies: Keep = "off"
+    redact_personal_data: bool = False
+
+
+class Bodies(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is kept of requests and answers where `serve.bodies` or a route says so.
+
+    Attributes:
+        keep_days: what is older is deleted, and the words of feedback on it.
+        max_bytes: a longer request or answer is not kept, only that there was one.
+        secrets_env: names of environment variables whose values are taken out wherever they stand, beside those of all
+            keys that this file names.
+        canaries: texts that were planted to see where data goes; they are taken out too.
+    """
+
+    keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 30.0
+    max_bytes: Positive = 256 * 1024
+    secrets_env: tuple[str, ...] = ()
+    canaries: tuple[Annotated[str, Meta(min_length=6)], ...] = ()
 
 
 class Decide(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -352,6 +381,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         constraints: the envelope.
         ledger: where records are kept.
         serve: the gateway.
+        bodies: what is kept of requests and answers.
         local: the engines on this machine, together.
         decide: defaults of the decision's commands.
         catalog_files: further files of the catalogue, with models of your own.
@@ -362,6 +392,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     constraints: Constraints = Constraints()
     ledger: Ledger = Ledger()
     serve: Serve = Serve()
+    bodies: Bodies = Bodies()
     local: Local = Local()
     decide: Decide = Decide()
     catalog_files: tuple[str, ...] = ()
