@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,20 +9,19 @@ import msgspec
 from msgspec import Meta
 
 from assay.checks.check import MAX_CHARS, CheckResult, Options, options, shorten
+from assay.checks.citations import CITED, citation_pattern, cited_ids, documents
 from assay.checks.numeric import Tolerance, close, numbers
 from assay.checks.text import normalise
-from assay.errors import ConfigError, EvalError
+from assay.errors import EvalError
 from assay.types import Request, Response
 
 __all__ = ["Sources"]
 
-_CITED = r"[\[【]([^\[\]【】\n]+?)\\?[\]】](?!\()"
-_DOCUMENT = re.compile(r"<document\b[^>]*?\bid\s*=\s*[\"']([^\"'>]+)[\"']", re.IGNORECASE)
 _MAX_CITED = 100
 
 
 class _SourcesOptions(Options, frozen=True):
-    pattern: str = _CITED
+    pattern: str = CITED
     match: Literal["exact", "at_least"] = "exact"
     abs_tol: Tolerance = 0.0
     rel_tol: Tolerance = 0.0
@@ -59,12 +57,7 @@ class Sources:
 
     def __init__(self, **given: Any) -> None:
         self._options = options(self.name, _SourcesOptions, given)
-        try:
-            self._pattern = re.compile(self._options.pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise ConfigError(f"check 'sources': {self._options.pattern!r} is no pattern: {error}") from None
-        if not self._pattern.groups:
-            raise ConfigError(f"check 'sources': {self._options.pattern!r} has no group for the document's id")
+        self._pattern = citation_pattern(self.name, self._options.pattern)
 
     def check(self, answer: Response, target: object | None, request: Request | None) -> CheckResult:
         """Look at the citations first, then for the answer; `detail.cited` lists the documents."""
@@ -72,17 +65,11 @@ class Sources:
         text = answer.text
         if len(text) > MAX_CHARS:
             return CheckResult(passed=False, explanation=f"the answer is longer than {MAX_CHARS:,} characters")
-        cited = self._cited(text)
-        wrong = self._wrong_sources(cited, wanted, _documents(request))
+        cited = cited_ids(self._pattern, text)
+        wrong = self._wrong_sources(cited, wanted, list(documents(request)))
         wrong = wrong or self._wrong_answer(self._pattern.sub(" ", text), wanted)
         detail = {"cited": [shorten(one, 60) for one in cited[:20]]}
         return CheckResult(passed=wrong is None, explanation=wrong or _said(cited), detail=detail)
-
-    def _cited(self, text: str) -> list[str]:
-        """The ids that the text cites, folded, each once."""
-        groups = (match[1] or "" for match in self._pattern.finditer(text))
-        ids = (one.strip().strip("\"'`*").casefold() for group in groups for one in re.split("[,;]", group))
-        return list(dict.fromkeys(one for one in ids if one))
 
     def _wrong_sources(self, cited: list[str], wanted: _Target | None, known: list[str]) -> str | None:
         if len(cited) > _MAX_CITED:
@@ -127,14 +114,6 @@ def _target(target: object | None) -> _Target | None:
     if wanted.answer is None and wanted.numeric is None and wanted.sources is None:
         raise EvalError("check 'sources': the target is empty; give `answer` or `numeric`, and `sources`")
     return wanted
-
-
-def _documents(request: Request | None) -> list[str]:
-    """The ids of the documents in a request, folded, in order."""
-    if request is None:
-        return []
-    texts = [*(message.text for message in request.messages), request.prompt or ""]
-    return list(dict.fromkeys(one.strip().casefold() for text in texts for one in _DOCUMENT.findall(text)))
 
 
 def _listed(ids: list[str]) -> str:

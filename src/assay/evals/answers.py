@@ -11,8 +11,10 @@ from assay.evals.graders.grader import Score
 from assay.evals.readable import said
 from assay.evals.runner import Run
 from assay.evals.suite import Sample
-from assay.ledger.rows import ResultRow
+from assay.ledger.rows import Outcome, ResultRow
 from assay.types import Value
+
+__all__ = ["Reply", "Row", "row_of", "said"]
 
 
 class Reply(Value, frozen=True, kw_only=True):
@@ -59,13 +61,15 @@ def row_of(sample: Sample, named: Mapping[str, Run]) -> Row:
     )
 
 
-def _reply(name: str, row: ResultRow) -> Reply:
+def _reply(name: str, row: Outcome) -> Reply:
+    """What a run has; its answer and the graders' words where it was read whole (`read_run`)."""
+    whole = row if isinstance(row, ResultRow) else None
     return Reply(
         name=name,
         value=row.value,
-        answer=row.answer,
+        answer=whole.answer if whole is not None else None,
         unscored=row.unscored,
-        scores=msgspec.json.decode(row.scores, type=tuple[Score, ...]),
+        scores=msgspec.json.decode(whole.scores, type=tuple[Score, ...]) if whole is not None else (),
         latency_s=row.latency_s,
         usd=row.cost_usd,
         engine_s=row.engine_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import islice
 
 import msgspec
 
@@ -19,6 +20,8 @@ __all__ = [
     "Grade", "Score", "check_graders", "failed", "grade", "grader_of", "graders_of", "mistakes", "models_of",
     "score_of",
 ]  # fmt: skip
+
+_AT_ONCE = 500
 
 
 class Grade(Value, frozen=True, kw_only=True):
@@ -120,20 +123,28 @@ def mistakes(samples: Iterable[Sample]) -> Iterator[tuple[Sample, AssayError]]:
 
     That this machine has no sandbox, or that a query was cut there, is no mistake of the suite.
     """
-    wanted = list(samples)
-    for spec, some in _by_spec(wanted):
-        with suppress(Exception):  # each sample's own error comes from `accepts`, and a plug-in may raise anything
-            grader_of(spec).prepare(some)
-    for sample in wanted:
-        try:
-            for spec in sample.graders:
-                grader_of(spec).accepts(sample)
-        except SandboxError:
-            continue
-        except AssayError as error:
-            yield sample, error
-        except Exception:  # noqa: BLE001, S112 - a plug-in that breaks leaves samples unscored; the suite is not to blame
-            continue
+    waiting = iter(samples)
+    while some := list(islice(waiting, _AT_ONCE)):  # a large suite is read as it goes
+        for spec, members in _by_spec(some):
+            with suppress(Exception):  # each sample's own error comes from `accepts`, and a plug-in may raise anything
+                grader_of(spec).prepare(members)
+        for sample in some:
+            error = _mistake(sample)
+            if error is not None:
+                yield sample, error
+
+
+def _mistake(sample: Sample) -> AssayError | None:
+    try:
+        for spec in sample.graders:
+            grader_of(spec).accepts(sample)
+    except SandboxError:
+        return None
+    except AssayError as error:
+        return error
+    except Exception:  # noqa: BLE001 - a plug-in that breaks leaves samples unscored; the suite is not to blame
+        return None
+    return None
 
 
 def _by_spec(samples: Sequence[Sample]) -> list[tuple[GraderSpec, list[Sample]]]:
@@ -145,13 +156,19 @@ def _by_spec(samples: Sequence[Sample]) -> list[tuple[GraderSpec, list[Sample]]]
 
 
 def models_of(samples: Iterable[Sample]) -> tuple[str, ...]:
-    """The deployments and routes that the graders of some samples ask, sorted."""
-    return tuple(sorted({model for _, grader in graders_of(samples) for model in grader.models}))
+    """The deployments and routes that the graders of some samples ask, opponents included, sorted."""
+    found = graders_of(samples)
+    return tuple(sorted({name for _, grader in found for name in (*grader.models, *grader.opponents)}))
 
 
 def graders_of(samples: Iterable[Sample]) -> list[tuple[GraderSpec, Grader]]:
     """Each different grader of some samples that asks models, in order of appearance."""
-    made = [(spec, grader_of(spec)) for spec, _ in _by_spec(list(samples)) if "grader" in spec]
+    seen: dict[bytes, GraderSpec] = {}
+    for sample in samples:
+        for spec in sample.graders:
+            if "grader" in spec:
+                seen.setdefault(_frozen(spec), spec)
+    made = [(spec, grader_of(spec)) for spec in seen.values()]
     return [(spec, grader) for spec, grader in made if grader.models]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -18,6 +19,10 @@ __all__ = ["KIND", "Judges", "same_models"]
 
 KIND = "judge"
 """The kind of requests that ask for a verdict: a deployment may have a prompt and settings of its own for it."""
+
+_DRAWS_APART = 1_000_003
+_in_words: WeakKeyDictionary[Spine, set[str]] = WeakKeyDictionary()
+"""Targets that refused a JSON schema and took the same request without one."""
 
 
 class Judges:
@@ -60,7 +65,9 @@ class Judges:
         spine = self._open()
         trace = Trace(run_id=self._run_id, sample_id=self._sample_id)
         self._traces.append(trace)
-        options = self._options if not draw else self._options._replace(seed=(self._options.seed or 0) + draw)
+        options = (
+            self._options if not draw else self._options._replace(seed=(self._options.seed or 0) + draw * _DRAWS_APART)
+        )
         return await spine.answer(self._labelled(request, spine), target, trace, options)
 
     async def answer_of(self, run_id: str, sample_id: str) -> ResultRow | None:
@@ -81,6 +88,14 @@ class Judges:
             (run.id, sample_id),
         )
         return found[0] if found else None
+
+    def takes_schema(self, target: str) -> bool:
+        """Whether a target is not known to refuse JSON schemas."""
+        return target not in _in_words.get(self._open(), ())
+
+    def refuses_schema(self, target: str) -> None:
+        """Remember that it does: it is not asked with one again."""
+        _in_words.setdefault(self._open(), set()).add(target)
 
     @property
     def usd(self) -> float | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assay.checks import registry
 from assay.checks.check import CheckResult
+from assay.errors import SuiteError
 from assay.evals import grading
-from assay.evals.grading import grade
+from assay.evals.graders import registry
+from assay.evals.grading import check_graders, grade, mistakes
 from assay.evals.suite import Sample
 from assay.types import Finish, Label, Message, Response, Text
 
@@ -45,8 +48,8 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(spec: dict[str, Any]) -> object:
         return Crashing() if spec["check"] == "crashing" else real(spec)
 
-    monkeypatch.setattr(grading, "make_check", make)
-    grading._check_of.cache_clear()
+    monkeypatch.setattr(registry, "make_check", make)
+    grading._grader_of.cache_clear()
 
 
 EXACT = {"check": "exact"}
@@ -100,3 +103,55 @@ async def test_no_grader_is_unscored() -> None:
 async def test_an_answer_without_text_is_wrong() -> None:
     """An empty answer is an answer: it is graded."""
     assert (await grade(sample(EXACT), Response(finish=Finish(kind="stop", native="stop")))).value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "target"),
+    [
+        ({"check": "tool-calls"}, [{"nome": "f"}]),
+        ({"check": "sources"}, {"answers": "x"}),
+        ({"check": "numeric"}, "two or three"),
+        ({"check": "tests"}, {"test": "assert f()"}),
+        ({"check": "tests"}, "def ("),
+        ({"check": "script"}, {"cases": 3}),
+        ({"check": "exact"}, None),
+        ({"check": "fields"}, {}),
+        ({"check": "regex"}, "("),
+    ],
+)
+def test_a_wrong_target_shows_before_money_is_spent(spec: dict[str, Any], target: object) -> None:
+    """Each check is shown each target: one of no use names its sample, and no answer is needed for that."""
+    wrong = sample(spec, target=target)
+    with pytest.raises(SuiteError, match=r"graders of sample 's': EvalError|graders of sample 's': check"):
+        check_graders((wrong,))
+    assert [one for one, _ in mistakes([wrong, wrong])] == [wrong, wrong]
+
+
+def test_a_gold_query_that_does_not_run_shows_before_money_is_spent(tmp_path: Path) -> None:
+    """The queries of all targets are run, many in one box, and the wrong one is named."""
+    sqlite3.connect(database := tmp_path / "shop.db").execute("create table orders (n int)")
+    spec = {"check": "sql", "database": str(database), "tables": {"orders": ["n"]}, "isolation": "process"}
+    right = sample(spec, target=["select n from orders", "select count(*) from orders"])
+    refusal = sample(spec, target="UNANSWERABLE")
+    wrong = sample(spec, target="select m from orders")
+    check_graders((right, refusal))
+    found = list(mistakes((right, wrong, refusal)))
+    assert [one.target for one, _ in found] == ["select m from orders"]
+    assert "the target does not run" in str(found[0][1])
+
+
+def test_a_plugin_that_breaks_on_an_empty_answer_is_no_mistake_of_the_suite(crashing: None) -> None:
+    """It leaves samples unscored when they are graded; the suite is not refused for it."""
+    check_graders((sample(CRASHING),))
+
+
+def test_a_grader_that_is_none_is_refused() -> None:
+    """A table names a check or a grader, by a name that is known."""
+    for spec, said in (
+        ({"grader": "juge"}, "unknown grader 'juge'; did you mean 'judge'"),
+        ({"grader": "judge", "check": "exact"}, "not both"),
+        ({"grader": 7}, "is a name"),
+        ({"chek": "exact"}, "needs a check"),
+    ):
+        with pytest.raises(SuiteError, match=said):
+            check_graders((sample(spec),))

@@ -72,7 +72,12 @@ class Grader(Protocol):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Deployments and routes that it asks. By default none."""
+        """Deployments and routes that it asks for verdicts. By default none."""
+        return ()
+
+    @property
+    def opponents(self) -> tuple[str, ...]:
+        """Deployments and routes whose answers it compares with. By default none."""
         return ()
 
     @property
