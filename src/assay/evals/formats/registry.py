@@ -1,0 +1,117 @@
+"""The formats by name: what reads and writes each, and which one a file is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from assay.errors import SuiteError, did_you_mean
+from assay.evals.formats.intake import Intake
+from assay.evals.formats.outgoing import Outgoing
+from assay.evals.formats.rows import endings
+from assay.evals.formats.sources import json_lines, json_value, yaml_value
+
+__all__ = ["FORMATS", "Format", "format_named", "guessed"]
+
+
+class Format(NamedTuple):
+    """A format: the modules, under this package, that read and write it; None where it cannot be written."""
+
+    name: str
+    reader: str
+    writer: str | None
+
+    def read(self, paths: Sequence[Path], intake: Intake) -> None:
+        """Take all items of these files.
+
+        Raises:
+            SuiteError: a file is none of this format.
+        """
+        module = import_module(f"assay.evals.formats.{self.reader}")
+        read: Callable[[Sequence[Path], Intake], None] = module.read
+        read(paths, intake)
+
+    def write(self, outgoing: Outgoing, out: Path) -> None:
+        """Write a suite.
+
+        Raises:
+            SuiteError: this format is only read, or `out` cannot be written.
+        """
+        if self.writer is None:
+            written = ", ".join(name for name, one in FORMATS.items() if one.writer)
+            raise SuiteError(f"{self.name} is only read; write one of {written}")
+        write: Callable[[Outgoing, Path], None] = import_module(f"assay.evals.formats.{self.writer}").write
+        write(outgoing, out)
+
+
+FORMATS: dict[str, Format] = {
+    one.name: one
+    for one in (
+        Format("promptfoo", "promptfoo", "promptfoo_writer"),
+        Format("openai-evals", "openai_evals", "openai_evals_writer"),
+        Format("lm-eval", "lm_eval", "lm_eval_writer"),
+        Format("inspect", "inspect_dataset", "inspect_writer"),
+        Format("inspect-log", "inspect_log", None),
+        Format("table", "tables", "tables"),
+    )
+}
+"""Name -> format."""
+
+
+def format_named(name: str) -> Format:
+    """A format.
+
+    Raises:
+        SuiteError: there is none of this name.
+    """
+    if name not in FORMATS:
+        raise SuiteError(f"there is no format {name!r}; {did_you_mean(name, FORMATS)}")
+    return FORMATS[name]
+
+
+def guessed(paths: Sequence[Path]) -> Format:
+    """The format of a file, by what is in it.
+
+    Raises:
+        SuiteError: it is none that is known.
+    """
+    path = paths[0]
+    ending = path.suffix.lower()
+    if ending == ".eval":
+        return FORMATS["inspect-log"]
+    if ending in (".yaml", ".yml", ""):
+        return _by_keys(path, yaml_value(path))
+    if ending == ".json":
+        return _by_keys(path, json_value(path))
+    if ending == ".jsonl":
+        first = next((value for _, value in json_lines(path)), None)
+        return FORMATS["openai-evals" if _has(first, "input", "ideal") else "table"]
+    if ending in endings():
+        return FORMATS["table"]
+    raise _unknown(path)
+
+
+def _by_keys(path: Path, value: Any) -> Format:
+    if _has(value, "prompts") or _has(value, "tests"):
+        return FORMATS["promptfoo"]
+    if _has(value, "testing_criteria"):
+        return FORMATS["openai-evals"]
+    if _has(value, "task") or _has(value, "group") or _has(value, "doc_to_text"):
+        return FORMATS["lm-eval"]
+    if _has(value, "eval", "samples"):
+        return FORMATS["inspect-log"]
+    if isinstance(value, dict) and any(_has(one, "class") for one in value.values()):
+        return FORMATS["openai-evals"]
+    if path.suffix.lower() == ".json":
+        return FORMATS["table"]
+    raise _unknown(path)
+
+
+def _has(value: Any, *keys: str) -> bool:
+    return isinstance(value, dict) and all(key in value for key in keys)
+
+
+def _unknown(path: Path) -> SuiteError:
+    return SuiteError(f"{path}: what format it has cannot be seen; name one of {', '.join(FORMATS)} before it")

@@ -1,0 +1,134 @@
+"""Other tools' files as text and as values: encodings, YAML, JSON, and paths that must not leave their folder."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from assay.errors import SuiteError
+
+__all__ = ["Code", "encoding_of", "inside", "json_lines", "json_value", "text", "yaml_value"]
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class Code(NamedTuple):
+    """`!function NAME` or another tag of a YAML file that stands for code."""
+
+    name: str
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML, in which tags that stand for code are kept as `Code` and never run."""
+
+
+_Loader.add_multi_constructor(
+    "!",
+    lambda loader, suffix, node: Code(f"!{suffix} {getattr(node, 'value', '')}".strip()),
+)
+
+
+def encoding_of(path: Path, wanted: str = "utf-8") -> str:
+    """What the mark at the start of a file says, else what is wanted.
+
+    Raises:
+        SuiteError: the file cannot be read, or there is no such encoding.
+    """
+    try:
+        codecs.lookup(wanted)
+        with path.open("rb") as file:
+            start = file.read(4)
+    except LookupError as error:
+        raise SuiteError(f"there is no encoding {wanted!r}; try utf-8, utf-16, cp1252 or latin-1") from error
+    except OSError as error:
+        raise SuiteError(f"cannot read {path}: {error.strerror}") from error
+    return next((name for mark, name in _MARKS if start.startswith(mark)), wanted)
+
+
+def text(path: Path, encoding: str = "utf-8") -> str:
+    """The whole of a file.
+
+    Raises:
+        SuiteError: it cannot be read in its encoding.
+    """
+    named = encoding_of(path, encoding)
+    try:
+        return path.read_text(named)
+    except OSError as error:
+        raise SuiteError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise not_encoded(path, named, error) from error
+
+
+def not_encoded(path: Path, encoding: str, error: UnicodeDecodeError) -> SuiteError:
+    """What to do about bytes that are no text in this encoding."""
+    hint = "name the file's own with --encoding, cp1252 for example"
+    return SuiteError(f"{path} is not {encoding} (byte {error.start + 1}); {hint}")
+
+
+def yaml_value(path: Path, encoding: str = "utf-8") -> Any:
+    """What a YAML or JSON file holds.
+
+    Raises:
+        SuiteError: it cannot be read.
+    """
+    try:
+        return yaml.load(text(path, encoding), _Loader)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SuiteError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+
+
+def json_value(path: Path, encoding: str = "utf-8") -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        SuiteError: it cannot be read.
+    """
+    try:
+        return json.loads(text(path, encoding))
+    except (ValueError, RecursionError) as error:
+        raise SuiteError(f"{path} is no JSON: {error}") from error
+
+
+def json_lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, Any]]:
+    """`(line number, value)` of each line of a JSONL file that is not empty; a line that is no JSON gives its error.
+
+    Raises:
+        SuiteError: the file cannot be read.
+    """
+    named = encoding_of(path, encoding)
+    try:
+        with path.open(encoding=named, newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield number, _line(line)
+    except OSError as error:
+        raise SuiteError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise not_encoded(path, named, error) from error
+
+
+def _line(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return SuiteError(f"is no JSON: {error}")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A file that another file names, which must be in its folder.
+
+    Raises:
+        SuiteError: it would be elsewhere, or is not there.
+    """
+    path = (folder / name.removeprefix("file://")).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise SuiteError(f"{name!r} stands outside of {folder}; only files within that folder are read")
+    if not path.is_file():
+        raise SuiteError(f"there is no file {name!r} in {folder}")
+    return path
