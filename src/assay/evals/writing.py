@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from assay.evals.suite_files import SuiteFiles, read_raw_lines, read_suite_files
 from assay.evals.suite_table import SuiteTable
 from assay.types import JsonObject
 
-__all__ = ["NewKind", "append_samples", "replaced", "write_suite"]
+__all__ = ["NewKind", "add_kind", "append_samples", "replaced", "write_suite"]
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -95,6 +96,30 @@ def append_samples(folder: Path | str, kind: str, lines: Iterable[SampleLine]) -
         new.write(b"\n" if end not in (b"", b"\n") else b"")
         for entry in lines:
             new.write(encoded(entry, kind, seen))
+    return file
+
+
+def add_kind(folder: Path | str, kind: NewKind) -> Path:
+    """Add a kind to a suite and give its file back. The table is put at the end of `suite.toml`, which stays as it is.
+
+    Raises:
+        SuiteError: there is such a kind, its file or table is wrong, or an id is in the suite already.
+    """
+    files = read_suite_files(folder)
+    if kind.name in files.table.kinds:
+        raise SuiteError(f"suite {files.table.name!r} has a kind {kind.name!r} already")
+    table = _tables([kind])[kind.name]
+    file, toml = files.folder / table["samples"], files.folder / "suite.toml"
+    if file.exists():
+        raise SuiteError(f"{file} is there already; name another file with the key `samples` of the kind's table")
+    text = toml.read_text("utf-8-sig").rstrip("\n") + "\n\n" + tomli_w.dumps({"kinds": {kind.name: table}})
+    checked_table(tomllib.loads(text))
+    seen = _ids(files)
+    with replaced(file) as new:
+        for entry in kind.samples:
+            new.write(encoded(entry, kind.name, seen))
+    with replaced(toml) as new:
+        new.write(text.encode())
     return file
 
 

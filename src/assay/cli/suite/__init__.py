@@ -7,6 +7,10 @@ import click
 from assay.cli.group import Commands
 
 COMMANDS = {
+    "draft": "suite.draft",
+    "export": "suite.export",
+    "import": "suite.import_",
+    "review": "suite.review",
     "show": "suite.show",
 }
 """Command -> module under `assay.cli`."""
