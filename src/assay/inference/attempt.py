@@ -10,16 +10,16 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import msgspec
 
-from assay import errors
 from assay.config.schema import Constraints
 from assay.dialects.unfold import events_of
 from assay.errors import (
     AssayError,
     BadRequest,
+    BatchWaiting,
     MalformedReply,
     ProviderError,
     ProviderFault,
@@ -36,14 +36,19 @@ from assay.inference.held import Held
 from assay.inference.limits import Limits
 from assay.inference.purse import Purse
 from assay.inference.recall import Recall
+from assay.inference.settling import error_of, tokens_of
 from assay.inference.shadows import Shadows
 from assay.inference.stops import StopCut
 from assay.inference.trace import Record, Trace
+from assay.ledger.batches import UNSENT
 from assay.ledger.rows import Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Exchange, Meter
-from assay.types import Event, Failed, Finish, Folder, Label, Raw, Request, Response, TextDelta, Usage
+from assay.types import Event, Failed, Finish, Folder, Label, Raw, Request, Response, TextDelta
+
+if TYPE_CHECKING:
+    from assay.inference.batch_desk import BatchDesk
 
 _PATIENCE_S = 0.25  # between two looks at a breaker
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
@@ -66,6 +71,7 @@ class Place:
         untouched: the request is still the client's own, so raw bytes may pass.
         recall: what clients could not keep of earlier answers.
         purse: what the work that this belongs to may still spend, apart from the month's budget.
+        desk: where requests are left whose answers may come with a batch; None = they are sent.
     """
 
     trace: Trace
@@ -82,6 +88,7 @@ class Place:
     continues: Record | None = None
     shadows: Shadows = field(default_factory=Shadows)
     purse: Purse | None = None
+    desk: BatchDesk | None = None
 
 
 class Attempt:
@@ -149,6 +156,8 @@ class Attempt:
         if place.use_cache and attempted.raw is None and place.continues is None:
             key = cache_key(await live.fingerprint(), attempted.request, place.seed)
             known = await self._ledger.cached_reply(key)
+        if place.desk is not None and key is not None and known is None:
+            await self._enlist(place.desk, attempted, key)
         async with aclosing(self._replay(known) if known is not None else self._ask(attempted, key)) as stream:
             async for event in stream:
                 yield event
@@ -211,7 +220,27 @@ class Attempt:
             breaker.left(leave)
             self._live.gate.release()
 
-    async def _hold(self, *, passing: bool) -> None:
+    async def _enlist(self, desk: BatchDesk, attempted: Attempted, key: str) -> NoReturn:
+        """Leave the request for a batch, with all that is done for one that is sent.
+
+        Raises:
+            BatchWaiting: it is on its way; asked again when it is there, it is found in the cache.
+            AssayError: it cannot be left; or it was, and this is what came of it.
+        """
+        live, purse = self._live, self._place.purse
+        desk.claim(live, key)
+        try:
+            written = desk.write(live, attempted, self.record.id, key, self._place.label)
+            self.record.emulated = written.item.emulated
+            usd = bound(live, self._constraints, attempted, purse)
+            self._reserved_usd = usd * (1.0 - (live.config.batch_discount or 0.0)) if usd is not None else None
+            await self._hold(batch_id=UNSENT)
+        except BaseException:
+            desk.release(key)
+            raise
+        raise BatchWaiting(await desk.enlist(live, written, purse))
+
+    async def _hold(self, *, passing: bool = False, batch_id: str | None = None) -> None:
         """Set the bound of the cost aside, where there is a budget, and write the intent.
 
         Raises:
@@ -219,9 +248,10 @@ class Attempt:
         """
         purse = self._place.purse
         if purse is not None:
-            await purse.hold(self.record.id, self._reserved_usd)
+            await purse.hold(self.record.id, self._reserved_usd, patient=batch_id is None)
         try:
-            await self._ledger.hold(self._intent(passing=passing), self._constraints.usd_per_month)
+            intent = self._intent(passing=passing, batch_id=batch_id)
+            await self._ledger.hold(intent, self._constraints.usd_per_month)
         except BaseException:  # nothing has been sent
             if purse is not None:
                 purse.settle(self.record.id, 0.0)
@@ -312,7 +342,7 @@ class Attempt:
         """
         self._folder.add(event)
         if isinstance(event, Failed):
-            raise _error_of(event)
+            raise error_of(event)
         if self.record.first_event_s is None:
             self.record.first_event_s = time.monotonic() - self._started
             self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
@@ -345,7 +375,7 @@ class Attempt:
 
     # --------------------------------------------------------------------------------------- ledger
 
-    def _intent(self, *, passing: bool) -> Intent:
+    def _intent(self, *, passing: bool, batch_id: str | None = None) -> Intent:
         live, place = self._live, self._place
         return Intent(
             id=self.record.id,
@@ -365,6 +395,7 @@ class Attempt:
             why=self.record.why or None,
             shadow=place.shadow,
             continued_from=place.continues.id if place.continues is not None else None,
+            batch_id=batch_id,
         )
 
     def _settle(
@@ -411,7 +442,7 @@ class Attempt:
             received_bytes=meter.received_bytes,
             provider_request_id=meter.request_id,
             emulated=", ".join(meter.emulated) or None,
-            **_tokens(usage),
+            **tokens_of(usage),
         )
 
 
@@ -419,23 +450,3 @@ def _late(message: str) -> Timeout:
     error = Timeout(message)
     error.of_deadline = True
     return error
-
-
-def _tokens(usage: Usage | None) -> dict[str, int | None]:
-    if usage is None:
-        return {}
-    return {
-        "input_tokens": usage.input,
-        "cached_tokens": usage.cached,
-        "cache_write_tokens": usage.cache_write,
-        "output_tokens": usage.output,
-        "reasoning_tokens": usage.reasoning,
-    }
-
-
-def _error_of(event: Failed) -> ProviderError:
-    """The error that a `Failed` event names."""
-    kind = getattr(errors, event.error, ProviderFault)
-    if not (isinstance(kind, type) and issubclass(kind, ProviderError)):
-        kind = ProviderFault
-    return kind(event.message, body=msgspec.json.encode(event.native) if event.native else None)

@@ -12,10 +12,13 @@ import msgspec
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, price_of
 from assay.config.schema import Deployment
+from assay.dialects.batches.forms import form_of
 from assay.dialects.dialect import Outbound
 from assay.errors import AssayError
 from assay.inference.breaker import Breaker
 from assay.inference.prompt import Prompt, compile_prompt, merge
+from assay.providers.batch_host import BatchHost
+from assay.providers.http import HttpProvider
 from assay.providers.provider import Attempted, Provider
 from assay.types import Request
 
@@ -116,6 +119,14 @@ class LiveDeployment:
             raw=passing,
             stream=request.stream,
         )
+
+    @property
+    def batches(self) -> BatchHost | None:
+        """The batch endpoints of its host; None = its format has none."""
+        form = form_of(self.config.dialect)
+        if form is None or not isinstance(self.provider, HttpProvider):
+            return None
+        return BatchHost(self.provider, form)
 
     @property
     def one_at_a_time(self) -> bool:

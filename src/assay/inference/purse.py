@@ -40,8 +40,13 @@ class Purse:
         """The bounds of what is in flight."""
         return sum(self._held.values())
 
-    async def hold(self, attempt_id: str, bound_usd: float | None) -> None:
+    async def hold(self, attempt_id: str, bound_usd: float | None, *, patient: bool = True) -> None:
         """Set an attempt's bound aside; None or 0, of what nobody bills, is let through.
+
+        Args:
+            attempt_id: its id.
+            bound_usd: what it costs at most.
+            patient: wait for what is in flight; not for what comes with a batch, which may take a day.
 
         Raises:
             BudgetExceeded: it does not fit into what is left.
@@ -49,7 +54,7 @@ class Purse:
         if not bound_usd:
             return
         while not self._fits(bound_usd + self.held_usd):
-            if not self._fits(bound_usd):
+            if not patient or not self._fits(bound_usd):
                 self.refused += 1
                 raise BudgetExceeded(
                     self._name, need_usd=bound_usd, spent_usd=self.spent_usd, held_usd=self.held_usd,

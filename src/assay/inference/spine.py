@@ -17,7 +17,7 @@ import msgspec
 
 from assay import errors
 from assay.config.schema import Constraints
-from assay.errors import AssayError, ConstraintError, ProviderFault, Refused
+from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
 from assay.inference.attempt import Place
 from assay.inference.deployment import LiveDeployment
 from assay.inference.preview import Preview, previews
@@ -35,7 +35,11 @@ from assay.routing.protocol import Health
 from assay.types import Event, Failed, Folder, Label, Request, Response
 
 if TYPE_CHECKING:
+    from assay.inference.batch_desk import BatchDesk
+    from assay.inference.bodies import Keeper
     from assay.providers.local.places import EngineState
+
+_Outcome = Literal["answered", "refused", "failed", "cancelled", "waiting"]
 
 
 class Options(NamedTuple):
@@ -45,11 +49,15 @@ class Options(NamedTuple):
         use_cache: answer identical calls from the ledger, marked (evals; a gateway only where a route opts in).
         seed: the request's random number; None = from the request's own seed, else from its id.
         purse: what the work that the request belongs to may still spend, apart from the month's budget.
+        bodies: what keeps the request and its answer; None = nothing is kept of them.
+        desk: where requests are left whose answers may come with a batch; they need the cache, and have no deadline.
     """
 
     use_cache: bool = False
     seed: int | None = None
     purse: Purse | None = None
+    bodies: Keeper | None = None
+    desk: BatchDesk | None = None
 
 
 DEFAULT = Options()
@@ -162,7 +170,7 @@ class Spine:
         steps = Steps(self._targets, self.ledger, route, request, place)
         begun = False
         problem: Exception | None = None
-        outcome: Literal["answered", "refused", "failed", "cancelled"] = "cancelled"
+        outcome: _Outcome = "cancelled"
         try:
             async with aclosing(steps.events()) as stream:
                 async for event in stream:
@@ -172,7 +180,7 @@ class Spine:
             outcome = "answered"
         except AssayError as error:
             problem = error
-            outcome = "refused" if isinstance(error, ConstraintError | Refused) else "failed"
+            outcome = _outcome_of(error)
         except Exception as error:  # noqa: BLE001 - raised again below, when what happened is on record
             problem = error
             outcome = "failed"
@@ -180,6 +188,8 @@ class Spine:
             trace.answering = steps.answering
             trace.total_s = time.monotonic() - trace.started
             closed = self.ledger.close_request(_row(target, request, place.label, trace, outcome, problem))
+        if options.bodies is not None and outcome == "answered":
+            trace.pending.append(options.bodies.keep(request, place.label, trace))
         # A request is complete for the client when its rows are durable.
         await asyncio.gather(closed, *trace.pending)
         if problem is not None and not (begun and isinstance(problem, AssayError)):
@@ -205,7 +215,11 @@ class Spine:
         return folder.response()
 
     def _place(self, route: LiveRoute, request: Request, trace: Trace, options: Options) -> Place:
+        if options.desk is not None and not options.use_cache:
+            raise ConfigError("answers of batches are found in the cache; ask without it, or without batches")
         seconds = request.deadline_s if request.deadline_s is not None else route.deadline_s
+        if options.desk is not None:  # a day is nothing to a batch
+            seconds = None
         seed = options.seed if options.seed is not None else request.sampling.seed
         return Place(
             trace=trace,
@@ -219,6 +233,7 @@ class Spine:
             recall=self._recall,
             shadows=self.shadows,
             purse=options.purse,
+            desk=options.desk,
         )
 
 
@@ -233,6 +248,12 @@ def failure_of(event: Failed, trace: Trace) -> AssayError:
     return ConstraintError(event.message) if issubclass(kind, ConstraintError) else kind(event.message)
 
 
+def _outcome_of(error: AssayError) -> _Outcome:
+    if isinstance(error, BatchWaiting):
+        return "waiting"
+    return "refused" if isinstance(error, ConstraintError | Refused) else "failed"
+
+
 def _with_kind(request: Request, route: LiveRoute) -> Request:
     """The request with the route's kind, where it names none."""
     return msgspec.structs.replace(request, kind=request.kind if request.kind is not None else route.kind)
@@ -243,7 +264,7 @@ def _row(
     request: Request,
     label: Label,
     trace: Trace,
-    outcome: Literal["answered", "refused", "failed", "cancelled"],
+    outcome: _Outcome,
     problem: Exception | None,
 ) -> RequestRow:
     usd, basis = trace.cost

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import msgspec
 
-from assay.errors import AssayError, ConfigError, NoCandidate, ProviderError, Refused, Timeout
+from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, ProviderError, Refused, Timeout
 from assay.inference.attempt import Attempt, Place
 from assay.inference.deployment import LiveDeployment
 from assay.inference.prompt import over
@@ -85,6 +85,7 @@ class Steps:
                         self._commit(sending)
                         yield event
                 self._note(step, sending)
+                self._check_waiting(sending)
                 if (broken := self._broken_off()) is not None:
                     async with aclosing(self._continued(broken, candidates)) as rest:
                         async for event in rest:
@@ -122,6 +123,8 @@ class Steps:
         return kept
 
     def _retries(self, candidates: tuple[str, ...]) -> dict[str, int]:
+        if self._place.desk is not None:  # a batch has failed for good; its request is asked again by whoever runs it
+            return {}
         targets = self._targets.by_name
         return {
             name: target.config.retries for name in candidates if isinstance(target := targets[name], LiveDeployment)
@@ -186,9 +189,27 @@ class Steps:
             raise self._broken("sends nothing")
         if step.until != FIRST_EVENT and int(step.until) < 1:
             raise self._broken(f"sends until {step.until}: it must be at least 1")
+        if self._place.desk is not None and (len(step.calls) != 1 or step.calls[0].start_after_s > 0):
+            raise ConfigError(
+                f"route {self._route.name!r} cannot be asked in batches: its policy {self._route.policy.kind!r} asks "
+                "several at once, or waits; name one of its candidates, or ask it without --batch"
+            )
         streams = not step.hold and (len(step.calls) == 1 or step.until == FIRST_EVENT)
         if streams and self._committed is not None:
             raise self._broken("answers twice: it must hold what it may exchange")
+
+    def _check_waiting(self, sending: Sending) -> None:
+        """End the request where an answer comes with a batch: asked again, it gets here with the answer at hand.
+
+        Raises:
+            BatchWaiting: it does.
+            ConfigError: this deployment has no batches.
+        """
+        if self._place.desk is None:
+            return
+        for outcome in sending.outcomes:
+            if isinstance(outcome.error, BatchWaiting | ConfigError):
+                raise outcome.error
 
     def _broken(self, what: str) -> ConfigError:
         """The error for a policy that does what it may not."""

@@ -103,6 +103,11 @@ class Trace:
         return bool(self.records) and all(record.cached for record in self.records)
 
     @property
+    def batched(self) -> bool:
+        """Whether an answer came with a batch, now or when it was made."""
+        return any(record.replayed is not None and record.replayed.batched for record in self.records)
+
+    @property
     def tried(self) -> str:
         """Each attempt with what came of it, in order: `small=Overloaded (529), frontier=ok`."""
         return ", ".join(f"{record.deployment}={record.outcome}" for record in self.records)

@@ -39,7 +39,7 @@ class OpenAttempt(Row, frozen=True, kw_only=True):
     reserved_usd: float | None
 
 
-class _Session(Row, frozen=True, kw_only=True):
+class _Named(Row, frozen=True, kw_only=True):
     id: str
 
 
@@ -103,10 +103,17 @@ class Batches:
             BatchRow, "select * from batches where substr(id, 1, length(?1)) = ?1 order by id desc limit 2", (batch_id,)
         )
 
+    async def known_to_hosts(self) -> frozenset[str]:
+        """The names that hosts have given to batches of ours."""
+        found = await self._ledger.rows(
+            _Named, "select provider_batch_id as id from batches where provider_batch_id is not null"
+        )
+        return frozenset(one.id for one in found)
+
     async def is_being_sent(self, row: BatchRow) -> bool:
         """Whether the process that began to send it still lives, as far as the ledger knows."""
         found = await self._ledger.rows(
-            _Session, "select id from sessions where id = ? and closed_at is null", (row.session_id,)
+            _Named, "select id from sessions where id = ? and closed_at is null", (row.session_id,)
         )
         return bool(found)
 

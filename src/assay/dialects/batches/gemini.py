@@ -165,16 +165,16 @@ def _job(operation: _Operation) -> Job:
         ended=ended,
         done=stats.request_count - (pending or 0) if stats is not None and (ended or pending is not None) else None,
         total=stats.request_count if stats is not None else None,
-        problem=_problem(operation, state) if ended and output is None else None,
+        problem=_problem(operation) if state == "FAILED" or operation.error is not None else None,
         results=(operation.name,) if ended and output is not None else (),
         tag=told.display_name,
         created_at=told.create_time.timestamp() if told.create_time is not None else None,
     )
 
 
-def _problem(operation: _Operation, state: str) -> str:
+def _problem(operation: _Operation) -> str:
     said = operation.error.message if operation.error is not None else None
-    return said or f"it ended as {state.lower() or 'done'} without results"
+    return said or "the host does not say why"
 
 
 def _result(key: str, one: _Inlined) -> Result:
