@@ -8,7 +8,8 @@ from fractions import Fraction
 
 __all__ = ["sign_flip_test"]
 
-_EXACT_BITS = 40_000_000
+_MOST_WORK = 10**10
+"""Bits that are added in all, which take about half a second."""
 _LARGEST_DENOMINATOR = 1000
 
 
@@ -19,7 +20,7 @@ def sign_flip_test(differences: Sequence[float]) -> float:
     difference has either sign with chance 1/2. Source: Fisher (1935, The Design of Experiments, 21). For differences
     of -1, 0 and 1 it is McNemar's exact test; with totals of groups its large-sample form is the test of clustered
     matched pairs of Yang, Sun and Hardin (2010, Biometrical Journal 52:638), which is used where counting all choices
-    would take too long: for thousands of groups.
+    would take too long: for more than about a thousand.
 
     Args:
         differences: total of A minus total of B, per group.
@@ -29,7 +30,7 @@ def sign_flip_test(differences: Sequence[float]) -> float:
     if not moved or seen <= 1e-12:
         return 1.0
     whole = _whole(moved)
-    if whole is None or (sum(whole) + 1) * (len(whole) + 1) > _EXACT_BITS:
+    if whole is None or (sum(whole) + 1) * len(whole) ** 2 > _MOST_WORK:
         return math.erfc(seen / math.sqrt(2 * math.fsum(one * one for one in moved)))
     total = sum(whole)
     scale = total / math.fsum(moved)

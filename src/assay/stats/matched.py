@@ -1,0 +1,92 @@
+"""Two candidates on the same samples, whatever their scores: right or wrong, fractions, in groups or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from assay.stats.bootstrap import bootstrap_t
+from assay.stats.clusters import Cluster, clusters, mean_variance, weighted_mean
+from assay.stats.intervals import Interval
+from assay.stats.paired import mcnemar_exact, paired_difference
+from assay.stats.sign_flips import sign_flip_test
+from assay.stats.student import t_score
+
+__all__ = ["Matched", "clustered_difference", "matched"]
+
+
+class Matched(NamedTuple):
+    """Mean score of A minus mean score of B.
+
+    Attributes:
+        value: the difference.
+        interval: its confidence interval.
+        p_value: of the hypothesis that neither is better.
+        n: number of samples.
+        groups: number of groups, those of one sample counted.
+    """
+
+    value: float
+    interval: Interval
+    p_value: float
+    n: int
+    groups: int
+
+
+def matched(
+    pairs: Sequence[tuple[float, float]], groups: Sequence[Hashable | None] | None = None, confidence: float = 0.95
+) -> Matched | None:
+    """Compare paired scores in [0, 1].
+
+    Right or wrong without groups: McNemar's exact test and Newcombe's interval (`assay.stats.paired`). Otherwise the
+    test is `sign_flip_test` on the groups' totals, which is McNemar's for such scores. The interval of right or wrong in
+    groups is then `clustered_difference`, that of fractions the bootstrap (`bootstrap_t`). Both have one win added on
+    each side, as by Bonett and Price (2012, Journal of Educational and Behavioral Statistics 37:479), so that few
+    differences do not look like none. In groups a win is added with others of its group, (mean size - 1) /
+    (1 + differences seen) of them, since few differences do not show either whether they come together. Simulated
+    coverage: `python -m benchmarks.coverage`, docs/decisions/033-intervals.md.
+
+    Returns:
+        None without pairs.
+    """
+    if not pairs:
+        return None
+    parts = clusters([a - b for a, b in pairs], groups)
+    whole = all(a in (0.0, 1.0) and b in (0.0, 1.0) for a, b in pairs)
+    if whole and len(parts) == len(pairs):
+        return _plain(pairs)
+    padded = [*parts, *_either_way(parts, math.fsum(abs(a - b) for a, b in pairs))]
+    interval = clustered_difference(padded, confidence) if whole else bootstrap_t(padded, confidence)
+    value = weighted_mean(parts)
+    p_value = sign_flip_test([total for total, _ in parts])
+    return Matched(value, _inside(interval, value), p_value, len(pairs), len(parts))
+
+
+def clustered_difference(parts: Sequence[Cluster], confidence: float = 0.95) -> Interval:
+    """The mean of all values +- t * its cluster-robust standard error, for at least two groups.
+
+    Student's t with one degree of freedom less than there are groups: Cameron and Miller (2015, Journal of Human
+    Resources 50:317, VI.D).
+    """
+    mean, half = weighted_mean(parts), t_score(confidence, len(parts) - 1) * math.sqrt(mean_variance(parts))
+    return Interval(mean - half, mean + half)
+
+
+def _either_way(parts: Sequence[Cluster], seen: float) -> tuple[Cluster, Cluster]:
+    mean_size = sum(size for _, size in parts) / len(parts)
+    size = 1.0 + (mean_size - 1.0) / (1.0 + seen)
+    return Cluster(size, size), Cluster(-size, size)
+
+
+def _plain(pairs: Sequence[tuple[float, float]]) -> Matched:
+    only_a, only_b = sum(a > b for a, b in pairs), sum(b > a for a, b in pairs)
+    both = sum(a == b == 1.0 for a, b in pairs)
+    found = paired_difference(both, only_a, only_b, len(pairs) - both - only_a - only_b)
+    assert found is not None  # noqa: S101 - there are pairs
+    return Matched(found.value, found.interval, mcnemar_exact(only_a, only_b), len(pairs), len(pairs))
+
+
+def _inside(interval: Interval, value: float) -> Interval:
+    """Within [-1, 1], and around the value itself, from which what was added may have moved it."""
+    return Interval(max(-1.0, min(interval.low, value)), min(1.0, max(interval.high, value)))
