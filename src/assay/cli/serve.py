@@ -58,13 +58,16 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
     from assay.gateway import server
     from assay.gateway.asgi import Gateway
     from assay.gateway.health import readiness
+    from assay.inference.bodies import Bodies
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
         lock, broken = await app.serve_pins()
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         serve = msgspec.structs.replace(app.loaded.config.serve, **given)
-        gateway = Gateway(app.spine, serve)  # first: it refuses to stand open
+        bodies = Bodies(app.ledger, app.loaded.config, app.spine.targets)
+        gateway = Gateway(app.spine, serve, bodies)  # first: it refuses to stand open
+        await bodies.tidy()
         listener = server.listen(serve)
         host = f"[{serve.host}]" if ":" in serve.host else serve.host
         url = f"http://{host}:{listener.getsockname()[1]}/v1"

@@ -10,10 +10,10 @@ from typing import NamedTuple, cast
 import msgspec
 
 from assay import plugins
-from assay.config.schema import Serve
+from assay.config.schema import Config, Serve
 from assay.dialects.dialect import Inbound
 from assay.errors import AssayError, Overloaded, RequestError
-from assay.gateway import health, openapi, reference, soundness
+from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, is_loopback
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
@@ -21,6 +21,7 @@ from assay.gateway.headers import answer_headers, read_headers
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.visit import Disconnected, Field, Receive, Scope, Send, Visit, WrongMethod
+from assay.inference.bodies import Bodies
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 
@@ -42,8 +43,10 @@ class Gateway:
     Args:
         spine: what answers.
         serve: limits, and the key that clients must show.
+        bodies: what is kept of requests and answers; default: as `serve` says.
 
     Attributes:
+        bodies: see above.
         draining: it is about to stop, and `/readyz` says so.
         crowd: the connections of the server that runs it.
 
@@ -51,8 +54,9 @@ class Gateway:
         ConfigError: the key's variable is empty, or other machines could come in without a key.
     """
 
-    def __init__(self, spine: Spine, serve: Serve) -> None:
+    def __init__(self, spine: Spine, serve: Serve, bodies: Bodies | None = None) -> None:
         self.serve = serve
+        self.bodies = bodies if bodies is not None else Bodies(spine.ledger, Config(serve=serve), spine.targets)
         self.draining = False
         self.crowd: Sized = ()
         self._spine = spine
@@ -90,7 +94,7 @@ class Gateway:
                 visit.require("POST")
                 await self._call(visit.dialect, visit, receive, send)
             else:
-                page = await self._page(visit)
+                page = await self._feedback(visit, receive) if visit.path == feedback.PATH else await self._page(visit)
                 kind = (b"content-type", page.content_type.encode())
                 await visit.answer(send, page.status, [kind, *page.headers], page.body)
         except (Disconnected, AssayError) as error:
@@ -113,7 +117,7 @@ class Gateway:
         body = await read_body(visit, receive, self.serve)
         request = read_headers(visit, dialect.read_request(body), dialect)
         soundness.check(request)
-        call = Call(self._spine, dialect, request, visit, send)
+        call = Call(self._spine, self.bodies, dialect, request, visit, send)
         work = asyncio.create_task(call.serve())
         gone = asyncio.create_task(_gone(receive))
         stopping = False
@@ -152,6 +156,9 @@ class Gateway:
         return anthropic if anthropic is not None and speaks_anthropic(visit) else self._dialects["openai"]
 
     # --------------------------------------------------------------------------------------- pages
+
+    async def _feedback(self, visit: Visit, receive: Receive) -> Page:
+        return _json(await feedback.take(visit, receive, self.serve, self._spine.ledger, self.bodies))
 
     async def _page(self, visit: Visit) -> Page:
         page = self._pages.get(visit.path)

@@ -10,7 +10,8 @@ from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
 from assay.gateway.visit import Field, Send, Visit
-from assay.inference.spine import Spine, failure_of
+from assay.inference.bodies import Bodies
+from assay.inference.spine import Options, Spine, failure_of
 from assay.types import Event, Failed, Folder, Raw, Request
 
 log = logging.getLogger("assay.gateway")
@@ -19,8 +20,11 @@ log = logging.getLogger("assay.gateway")
 class Call:
     """Serves one request."""
 
-    def __init__(self, spine: Spine, dialect: Inbound, request: Request, visit: Visit, send: Send) -> None:
+    def __init__(
+        self, spine: Spine, bodies: Bodies, dialect: Inbound, request: Request, visit: Visit, send: Send
+    ) -> None:
         self._spine = spine
+        self._bodies = bodies
         self._dialect = dialect
         self._request = request
         self._visit = visit
@@ -43,7 +47,8 @@ class Call:
         except ConfigError as error:
             raise RequestError(str(error), field="model", status=404) from error
         self._visit.target = self._request.model
-        async with aclosing(self._spine.generate(self._request, self._request.model, self._trace)) as events:
+        options = Options(bodies=self._bodies.keeper(self._request.model))
+        async with aclosing(self._spine.generate(self._request, self._request.model, self._trace, options)) as events:
             await (self._streamed(events) if self._request.stream else self._whole(events))
 
     async def cut(self, error: AssayError) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from assay import __version__
 from assay.dialects.dialect import Inbound
 from assay.errors import RequestError
-from assay.gateway import headers, request_schemas
+from assay.gateway import feedback, headers, request_schemas
 from assay.gateway.request_schemas import Schema
 
 Document = dict[str, Any]
@@ -62,7 +62,8 @@ def describe(dialects: Iterable[Inbound], targets: tuple[str, ...], *, asks_key:
     paths |= {path: {"get": _get(*told)} for path, told in _GET.items()}
     paths["/v1/models/{name}"] = {"get": _get("Models", "One model", "404 for a name that nothing has.", named=True)}
     paths["/readyz"] = {"get": _get("Operation", "Whether requests can be answered", "503 with reasons.", busy=True)}
-    components: Document = {"schemas": {}}
+    paths[f"/v1{feedback.PATH}"] = {"post": _feedback()}
+    components: Document = {"schemas": {"feedback-request": feedback.SCHEMA}}
     for one in known:
         components["schemas"] |= {_request(one): request_schemas.schema(one.name), _error(one): _error_schema(one)}
     document: Document = {
@@ -125,6 +126,25 @@ def _call(dialect: Inbound, targets: tuple[str, ...]) -> Document:
             "content": {_JSON: {"schema": _ref(_request(dialect)), "example": example}},
         },
         "responses": {"200": answer, "4XX": error, "5XX": error},
+    }
+
+
+def _feedback() -> Document:
+    error = {
+        "description": "An error; 404: there is no such request.",
+        "content": {_JSON: {"schema": {"type": "object"}}},
+    }
+    told = {"description": "What was recorded, with its id.", "content": {_JSON: {"schema": {"type": "object"}}}}
+    return {
+        "tags": ["Feedback"],
+        "operationId": "feedback",
+        "summary": "What came of an answer",
+        "description": "It is kept beside the request; `assay suite from-ledger` makes samples of it.",
+        "requestBody": {
+            "required": True,
+            "content": {_JSON: {"schema": _ref("feedback-request"), "example": feedback.EXAMPLE}},
+        },
+        "responses": {"200": told, "4XX": error, "5XX": error},
     }
 
 

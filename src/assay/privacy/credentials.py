@@ -88,6 +88,10 @@ def _looks_drawn(text: str) -> bool:
     return any(map(str.isdigit, text)) and any(map(str.isalpha, text)) and _bits(text) >= 3.0
 
 
+def _is_no_word(found: str) -> bool:
+    return any(map(str.isdigit, found)) and len(set(found)) > 6
+
+
 def _is_password(found: str) -> bool:
     said = found.rstrip(".,!?:")
     if found.startswith(_MARKED) or _WORDS.fullmatch(said):
@@ -111,7 +115,7 @@ CREDENTIALS = (
     Detector(
         "secret",
         re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_KEYS.values())})"),
-        whole(_looks_drawn),
+        whole(_is_no_word),
         words=tuple(_KEYS),
     ),
     Detector("secret", re.compile(r"://(?P<it>[^\s/\"'<>@:]{0,256}:[^\s/\"'<>]{1,256})@"), words=("://",)),

@@ -245,7 +245,7 @@ async def test_the_description_has_every_path_that_is_served(served: Served) -> 
     told = await fetch_json(served, "/openapi.json")
     assert told["openapi"] == "3.1.0"
     wanted = {f"/v1{path}" for dialect in inbound_dialects().values() for path in dialect.paths}
-    pages = {"/v1/models", "/v1/models/{name}", "/healthz", "/readyz", "/metrics", "/openapi.json"}
+    pages = {"/v1/models", "/v1/models/{name}", "/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/feedback"}
     assert set(told["paths"]) == wanted | pages
     call = told["paths"]["/v1/chat/completions"]["post"]
     assert {one["name"] for one in call["parameters"]} >= {"x-assay-kind", "x-assay-label", "x-assay-deadline-s"}
@@ -271,7 +271,7 @@ async def test_examples_of_the_description_are_valid_requests(served: Served) ->
         if "post" in methods:
             example = methods["post"]["requestBody"]["content"]["application/json"]["example"]
             status, _, data = await served.post(path.removeprefix("/v1"), example)
-            assert status == 200 or b"embeddings" in data, (path, data)
+            assert status == 200 or b"embeddings" in data or b"no request has this id" in data, (path, data)
 
 
 async def test_the_page_for_people_loads_nothing(served: Served) -> None:

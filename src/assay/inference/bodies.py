@@ -1,0 +1,229 @@
+"""Bodies: what was asked and answered, kept beside a request's row where its route says so.
+
+Credentials are taken out always, personal data where the route wants it. What is kept stays in this ledger, with the
+privacy label that its request had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from assay.config.schema import Config, Keep
+from assay.inference.deployment import LiveDeployment
+from assay.inference.route import LiveRoute
+from assay.inference.trace import Record, Trace
+from assay.ledger.exchanges import Exchanges
+from assay.ledger.rows import ExchangeRow
+from assay.ledger.store import Ledger
+from assay.privacy.redaction import Redaction, Redactor
+from assay.types import Label, Part, Reasoning, Request, Response, Text, text_of
+
+__all__ = ["Bodies", "Keeper", "Kept", "Rule", "keeping", "read"]
+
+log = logging.getLogger("assay.bodies")
+
+_AT_ONCE_BYTES = 16 * 1024
+"""Longer bodies are redacted in a thread, so that other requests need not wait."""
+_TIDY_S = 3600.0
+_DIGEST, _TOO_LARGE = b"sha256:", b"too-large:"
+_WORDS = ("messages", "prompt", "suffix", "tools", "tags", "session")
+"""The fields of a request that hold what somebody said."""
+_DAY_S = 86_400.0
+
+
+class Rule(NamedTuple):
+    """What is kept of the requests to one target."""
+
+    keep: Keep
+    personal: bool
+
+
+class Kept(NamedTuple):
+    """A request and its answer as they were kept."""
+
+    request: Request
+    answer: tuple[Part, ...]
+
+
+class Bodies:
+    """What the ledger keeps of requests and answers.
+
+    Args:
+        ledger: where.
+        config: which routes want it, how much and for how long.
+        targets: what can be called; the keys of deployments are taken out wherever they stand.
+    """
+
+    def __init__(
+        self, ledger: Ledger, config: Config, targets: Mapping[str, LiveDeployment | LiveRoute] | None = None
+    ) -> None:
+        self._exchanges = Exchanges(ledger)
+        self._config = config
+        known = {*config.bodies.canaries, *map(_value, _variables(config, targets or {}))}
+        self._redactors = {personal: Redactor(personal=personal, secrets=known) for personal in (False, True)}
+        self._keepers: dict[str, Keeper | None] = {}
+        self._tidied_s = float("-inf")
+        self._tidying: asyncio.Task[None] | None = None
+
+    def rule(self, target: str) -> Rule:
+        """What is kept of the requests to a route or deployment."""
+        serve, route = self._config.serve, self._config.routes.get(target)
+        keep = route.bodies if route is not None else None
+        personal = route.redact_personal_data if route is not None else None
+        return Rule(
+            keep if keep is not None else serve.bodies,
+            personal if personal is not None else serve.redact_personal_data,
+        )
+
+    def redactor(self, target: str) -> Redactor:
+        """What takes out of texts on a target's requests that which must not be kept."""
+        return self._redactors[self.rule(target).personal]
+
+    def keeper(self, target: str) -> Keeper | None:
+        """What keeps the requests to a target; None = nothing is kept of them."""
+        if target not in self._keepers:
+            rule = self.rule(target)
+            keeps = Keeper(self._exchanges, rule.keep, self.redactor(target), self._config.bodies.max_bytes)
+            self._keepers[target] = keeps if rule.keep != "off" else None
+        keeper = self._keepers[target]
+        if keeper is not None and time.monotonic() - self._tidied_s > _TIDY_S and self._tidying is None:
+            self._tidying = asyncio.create_task(self._tidy_aside())
+        return keeper
+
+    async def tidy(self) -> int:
+        """Delete what is older than `bodies.keep_days`; returns how many exchanges went."""
+        self._tidied_s = time.monotonic()
+        return await self._exchanges.forget(time.time() - self._config.bodies.keep_days * _DAY_S)
+
+    async def _tidy_aside(self) -> None:
+        try:
+            await self.tidy()
+        except Exception:  # an answer must not fail for it; it is tried again in an hour
+            log.exception("old bodies could not be deleted")
+        finally:
+            self._tidying = None
+
+
+class Keeper:
+    """Keeps the requests to one target.
+
+    Args:
+        exchanges: where.
+        keep: a digest of the request, or all.
+        redactor: what is taken out.
+        max_bytes: longest request, and longest answer, as JSON.
+    """
+
+    def __init__(self, exchanges: Exchanges, keep: Keep, redactor: Redactor, max_bytes: int) -> None:
+        self._exchanges = exchanges
+        self._keep = keep
+        self._redactor = redactor
+        self._max_bytes = max_bytes
+
+    def keep(self, request: Request, label: Label, trace: Trace) -> asyncio.Future[None]:
+        """Keep a request that was answered, and the answer; it is durable when the future is done."""
+        asked = msgspec.json.encode(_plain(request))
+        answered = msgspec.json.encode(_answer(trace.answering))
+        if len(asked) + len(answered) > _AT_ONCE_BYTES and max(len(asked), len(answered)) <= self._max_bytes:
+            return asyncio.ensure_future(self._keep_aside(asked, answered, request, label, trace))
+        return self._exchanges.add(self._row(asked, answered, request, label, trace))
+
+    async def _keep_aside(self, asked: bytes, answered: bytes, request: Request, label: Label, trace: Trace) -> None:
+        await self._exchanges.add(await asyncio.to_thread(self._row, asked, answered, request, label, trace))
+
+    def _row(self, asked: bytes, answered: bytes, request: Request, label: Label, trace: Trace) -> ExchangeRow:
+        redaction, answer = self._redactor.begin(), ""
+        if max(len(asked), len(answered)) > self._max_bytes:
+            body = _TOO_LARGE + str(len(asked) + len(answered)).encode()
+        else:
+            plain = _redacted(asked, redaction)
+            if self._keep == "hashed":
+                body = _DIGEST + digest(plain).encode()
+            else:
+                body = zlib.compress(msgspec.json.encode(plain), 1)
+                answer = msgspec.json.encode(redaction.value(msgspec.json.decode(answered))).decode()
+        return ExchangeRow(
+            request_id=trace.request_id,
+            created_at=trace.started_at,
+            target=trace.target,
+            kind=request.kind,
+            label=label.value,
+            deployment=trace.answering.deployment if trace.answering is not None else None,
+            redacted=redaction.taken.total(),
+            request=body,
+            answer=answer,
+        )
+
+
+def keeping(row: ExchangeRow) -> Keep | None:
+    """How an exchange was kept; None = not at all, for it was too large."""
+    if row.request.startswith(_TOO_LARGE):
+        return None
+    return "hashed" if row.request.startswith(_DIGEST) else "full"
+
+
+def read(row: ExchangeRow) -> Kept | None:
+    """What an exchange holds; None where it was not kept whole, or by a version that this one cannot read."""
+    if keeping(row) != "full":
+        return None
+    try:
+        request = msgspec.json.decode(zlib.decompress(row.request), type=Request)
+        return Kept(request, msgspec.json.decode(row.answer, type=tuple[Part, ...]))
+    except (zlib.error, msgspec.DecodeError):
+        return None
+
+
+def digest(asked: dict[str, Any]) -> str:
+    """sha256 (hex) of what was said in a request: equal for equal words, tools and settings of the conversation."""
+    said = {name: asked[name] for name in ("messages", "prompt", "tools") if name in asked}
+    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
+
+
+def _plain(request: Request) -> Request:
+    """Without raw bytes, what only one wire format knows, and the reasoning of models."""
+    messages = tuple(
+        msgspec.structs.replace(message, parts=_without_reasoning(message.parts)) for message in request.messages
+    )
+    return msgspec.structs.replace(request, messages=messages, native=None, extra={})
+
+
+def _answer(record: Record | None) -> tuple[Part, ...]:
+    """The whole answer that the client had; of one that was continued, its beginning in front."""
+    response = record.response if record is not None else None
+    parts = _without_reasoning((response or Response()).parts)
+    begun = record.continues.so_far if record is not None and record.continues is not None else None
+    if begun is None:
+        return parts
+    rest = text_of(parts)
+    return (Text(text=begun.text + (rest if begun.text == begun.text.rstrip() else rest.lstrip())),)
+
+
+def _without_reasoning(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if not isinstance(part, Reasoning))
+
+
+def _redacted(asked: bytes, redaction: Redaction) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.json.decode(asked)
+    return plain | redaction.value({name: plain[name] for name in _WORDS if name in plain})
+
+
+def _variables(config: Config, targets: Mapping[str, LiveDeployment | LiveRoute]) -> Iterator[str]:
+    """The variables that hold keys: those that the configuration names, and those that hosts have."""
+    live = (target.config for target in targets.values() if isinstance(target, LiveDeployment))
+    for one in (config.serve, *config.deployments.values(), *live):
+        if one.api_key_env is not None:
+            yield one.api_key_env
+    yield from config.bodies.secrets_env
+
+
+def _value(variable: str) -> str:
+    return os.environ.get(variable, "").strip()
