@@ -11,8 +11,7 @@ from assay.errors import EvalError
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import DEFAULT, Options, Spine
 from assay.inference.trace import Trace, total_cost
-from assay.ledger.rows import ResultRow
-from assay.ledger.store import SqliteLedger
+from assay.ledger.rows import ResultRow, RunRow
 from assay.types import Label, Request, Response
 
 __all__ = ["KIND", "Judges", "same_models"]
@@ -78,14 +77,15 @@ class Judges:
             LedgerError: the ledger cannot be read.
         """
         ledger = self._open().ledger
-        assert isinstance(ledger, SqliteLedger)  # noqa: S101 - there is no other one
-        run = await ledger.run(run_id)
-        if run is None:
+        runs = await ledger.rows(
+            RunRow, "select * from runs where substr(id, 1, length(?1)) = ?1 order by id desc limit 1", (run_id,)
+        )
+        if not runs:
             raise EvalError(f"there is no run whose id begins with {run_id!r}; `assay compare` names runs by their ids")
         found = await ledger.rows(
             ResultRow,
             "select * from results where run_id = ? and sample_id = ? and answer is not null order by repeat limit 1",
-            (run.id, sample_id),
+            (runs[0].id, sample_id),
         )
         return found[0] if found else None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from assay.ledger.rows import AuditRow
-from assay.ledger.store import SqliteLedger
+from assay.ledger.store import Ledger
 
 __all__ = ["add_audit", "newest_audits"]
 
 
-async def add_audit(ledger: SqliteLedger, row: AuditRow) -> None:
+async def add_audit(ledger: Ledger, row: AuditRow) -> None:
     """Record an audit; returns when it is durable.
 
     Raises:
@@ -25,7 +25,7 @@ async def add_audit(ledger: SqliteLedger, row: AuditRow) -> None:
     )
 
 
-async def newest_audits(ledger: SqliteLedger, digests: Iterable[str]) -> dict[str, AuditRow]:
+async def newest_audits(ledger: Ledger, digests: Iterable[str]) -> dict[str, AuditRow]:
     """The newest audit of each judge, by its digest; one that was never audited is not in it.
 
     Raises:
@@ -36,5 +36,6 @@ async def newest_audits(ledger: SqliteLedger, digests: Iterable[str]) -> dict[st
         rows = await ledger.rows(
             AuditRow, "select * from audits where judge_digest = ? order by created_at desc, id desc limit 1", (digest,)
         )
-        found |= {digest: row for row in rows}
+        if rows:
+            found[digest] = rows[0]
     return found

@@ -22,6 +22,7 @@ Fact = Literal["quotes", "numbers", "names"]
 _ABBREVIATION = r"(?<!\b(?:Mr|Ms|Dr|St|No|vs)\.)(?<!\b(?:Mrs|e\.g|i\.e)\.)(?<!Prof\.)"
 _END = re.compile(rf"(?<=[.!?…]){_ABBREVIATION}\s+(?=[^\sa-z\d])")
 _BULLET = re.compile(r"^\s*(?:[-*+•#>]+|\d{1,3}[.)])\s+")
+_GAP = re.compile(r" (?=[.,;:!?])")
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|«([^»\n]+)»|„([^“\n]+)“")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
@@ -57,7 +58,7 @@ def statements(answer: str, pattern: re.Pattern[str]) -> list[Statement]:
             if found and (not begins or words is None):  # what stands after a sentence's end belongs to that sentence
                 found[-1] = _citing(found[-1], cited_ids(pattern, piece[:place]))
                 piece = piece[place:]
-            text = " ".join(_BULLET.sub("", pattern.sub(" ", piece)).split()).strip("*_ ")
+            text = _GAP.sub("", " ".join(_BULLET.sub("", pattern.sub(" ", piece)).split())).strip("*_ ")
             if words is not None:
                 found.append(Statement(text, tuple(cited_ids(pattern, piece))))
             begins = False
