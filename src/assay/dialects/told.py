@@ -90,8 +90,8 @@ def told(error: AssayError) -> Told:
     """What a client is told of an error before its answer began."""
     if isinstance(error, RequestError):
         code = _REQUEST_CODES.get(error.status, "invalid_request")
-        if code == "model_not_found" and error.field is None:
-            code = "not_found"  # no model is meant: there is nothing at the path
+        if code == "model_not_found" and error.field != "model":
+            code = "not_found"  # no model is meant: there is nothing at the path, or no such request
         return Told(error.status, code, str(error), error.field)
     kind = next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), None)
     if kind is None:

@@ -13,7 +13,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,7 +25,7 @@ from assay.ledger.exchanges import Exchanges
 from assay.ledger.rows import ExchangeRow
 from assay.ledger.store import Ledger
 from assay.privacy.redaction import Redaction, Redactor
-from assay.types import Label, Part, Reasoning, Request, Response, Text, text_of
+from assay.types import JsonObject, Label, Part, Reasoning, Request, Response, Text, text_of
 
 __all__ = ["Bodies", "Keeper", "Kept", "Rule", "keeping", "read"]
 
@@ -182,7 +182,7 @@ def read(row: ExchangeRow) -> Kept | None:
         return None
 
 
-def digest(asked: dict[str, Any]) -> str:
+def digest(asked: JsonObject) -> str:
     """sha256 (hex) of what was said in a request: equal for equal words, tools and settings of the conversation."""
     said = {name: asked[name] for name in ("messages", "prompt", "tools") if name in asked}
     return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
@@ -211,17 +211,18 @@ def _without_reasoning(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(part for part in parts if not isinstance(part, Reasoning))
 
 
-def _redacted(asked: bytes, redaction: Redaction) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.json.decode(asked)
-    return plain | redaction.value({name: plain[name] for name in _WORDS if name in plain})
+def _redacted(asked: bytes, redaction: Redaction) -> JsonObject:
+    plain = msgspec.json.decode(asked, type=JsonObject)
+    said: JsonObject = redaction.value({name: plain[name] for name in _WORDS if name in plain})
+    return plain | said
 
 
 def _variables(config: Config, targets: Mapping[str, LiveDeployment | LiveRoute]) -> Iterator[str]:
     """The variables that hold keys: those that the configuration names, and those that hosts have."""
     live = (target.config for target in targets.values() if isinstance(target, LiveDeployment))
-    for one in (config.serve, *config.deployments.values(), *live):
-        if one.api_key_env is not None:
-            yield one.api_key_env
+    deployments = (*config.deployments.values(), *live)
+    named = (config.serve.api_key_env, *(deployment.api_key_env for deployment in deployments))
+    yield from (name for name in named if name is not None)
     yield from config.bodies.secrets_env
 
 

@@ -82,6 +82,7 @@ async def test_an_unknown_request_is_not_found(served: Served) -> None:
     status, body = await tell(served, request_id="f" * 32, verdict="accepted")
     assert status == 404
     assert "x-assay-request-id" in body["error"]["message"]
+    assert body["error"]["code"] == "not_found"
     first, second = await asked(served), await asked(served)
     common = next(n for n in range(32) if first[n] != second[n])
     if common:
