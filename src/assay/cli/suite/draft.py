@@ -59,6 +59,8 @@ def command(
           --document policies/ --show-documents
       assay suite draft suite -m frontier -k tickets.classify --vary --manner typos --manner boundary -n 20
       assay suite draft suite -m frontier -k support --from-ledger --label private-only
+
+    Exit code 1: all that was written is there already; 3: the model brought nothing that can be read.
     """
     material = (documents, show_documents, code, from_ledger, vary)
     told, drafts = run(
@@ -66,7 +68,7 @@ def command(
     )
     result = {**told._asdict(), "folder": folder, "kind": kind, "drafts": drafts}
     emit(result, as_json, "" if as_json else _text(told, drafts, folder, kind))
-    finish(0 if drafts else 3 if told.faults else 1)
+    finish(0 if drafts else 1 if told.repeated else 3)
 
 
 async def _draft(
