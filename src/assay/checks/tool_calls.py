@@ -6,9 +6,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 
+from assay.checks.argument_types import schema_fault
 from assay.checks.arguments import Expected, difference
 from assay.checks.check import CheckResult, Options, options, shorten
 from assay.checks.json_text import parse
+from assay.checks.python_calls import python_calls
 from assay.checks.written_calls import written_calls
 from assay.errors import ConfigError, EvalError
 from assay.types import JsonObject, Request, Response
@@ -26,6 +28,7 @@ class _ToolCallsOptions(Options, frozen=True):
     forbid: tuple[str, ...] = ()
     expect: Literal["calls", "none", "any"] | None = None
     from_text: bool = False
+    types: Literal["target", "schema"] = "target"
 
 
 class _Call(NamedTuple):
@@ -45,9 +48,12 @@ class ToolCalls:
 
     Options: `order` = `any` or `same`; `extra_arguments` = `forbid` or `allow` those that the target has not; `forbid`
     = names of tools of which any call fails; `expect` = `calls`, `none` or `any`; `from_text`: where there is no call,
-    JSON calls written into the text count. Without `expect`, a target with calls expects them; an empty or missing one
-    expects nothing where something is forbidden, and else an empty one (`[]`) expects no call. `expect = "calls"`
-    without a target is any call of a tool that the request offers; `any` with one permits no call, or exactly those.
+    those written into the text count, as JSON or as Python (`f(a=1)`, of tools that the request offers or the target
+    names); `types` = `schema`: arguments must also be what the tool's schema says, required ones there.
+
+    Without `expect`, a target with calls expects them; an empty or missing one expects nothing where something is
+    forbidden, and else an empty one (`[]`) expects no call. `expect = "calls"` without a target is any call of a tool
+    that the request offers; `any` with one permits no call, or exactly those.
     """
 
     name: ClassVar[str] = "tool-calls"
@@ -61,7 +67,7 @@ class ToolCalls:
         """Compare; the explanation names the first difference."""
         wanted = _target(target)
         expect = self._expect(target, wanted)
-        calls = self._calls(answer)
+        calls = self._calls(answer, wanted, request)
         wrong = self._wrong(calls, wanted, expect, request)
         detail = {"calls": [shorten(call.name, 60) for call in calls[:20]]}
         if wrong is not None:
@@ -83,11 +89,17 @@ class ToolCalls:
             raise EvalError("check 'tool-calls' has no target: give a list of calls, or set `expect` or `forbid`")
         return "none"
 
-    def _calls(self, answer: Response) -> list[_Call]:
+    def _calls(self, answer: Response, wanted: tuple[Expected, ...], request: Request | None) -> list[_Call]:
         calls = [_read(call.name, call.arguments) for call in answer.tool_calls]
-        if not calls and self._options.from_text:
-            calls = [_read(name, arguments) for name, arguments in written_calls(answer.text)]
-        return calls
+        if calls or not self._options.from_text:
+            return calls
+        written = written_calls(answer.text)
+        if not written:
+            tools = request.tools if request is not None else ()
+            names = {*(tool.name for tool in tools), *(one.name for one in wanted), *self._options.forbid}
+            places = {tool.name: tuple((tool.parameters or {}).get("properties", ())) for tool in tools}
+            written = python_calls(answer.text, names, places)
+        return [_read(name, arguments) for name, arguments in written]
 
     def _wrong(
         self, calls: list[_Call], wanted: tuple[Expected, ...], expect: str, request: Request | None
@@ -105,7 +117,10 @@ class ToolCalls:
         unknown = _unknown(calls, request)
         if unknown is not None:
             return f"calls {shorten(unknown, 60)!r}, which the request does not offer"
-        return self._mismatch(calls, wanted) if wanted else None
+        mismatch = self._mismatch(calls, wanted) if wanted else None
+        if mismatch is not None or self._options.types == "target":
+            return mismatch
+        return _ill_typed(calls, request)
 
     def _mismatch(self, calls: list[_Call], wanted: tuple[Expected, ...]) -> str | None:
         faults = [[self._fault(call, one) for call in calls] for one in wanted]
@@ -161,6 +176,19 @@ def _unknown(calls: list[_Call], request: Request | None) -> str | None:
     """A called name that the request has no tool for."""
     offered = {tool.name for tool in request.tools} if request is not None else set()
     return next((call.name for call in calls if call.name not in offered), None) if offered else None
+
+
+def _ill_typed(calls: list[_Call], request: Request | None) -> str | None:
+    """The first call whose arguments its tool's schema does not permit."""
+    schemas = {tool.name: tool.parameters for tool in (request.tools if request is not None else ())}
+    for call in calls:
+        schema = schemas.get(call.name)
+        if schema is None:
+            continue
+        fault = call.fault if call.arguments is None else schema_fault(call.arguments, schema)
+        if fault is not None:
+            return f"{shorten(call.name, 60)}: {fault}"
+    return None
 
 
 def _count(wanted: int, found: int) -> str | None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.checks.arguments import squeeze
+from assay.checks.python_calls import python_calls
 from assay.checks.tool_calls import ToolCalls
 from assay.checks.written_calls import written_calls
 from assay.errors import ConfigError, EvalError
@@ -32,6 +33,7 @@ def wrong(answer: Response, target: object, request: Request | None = None, **op
     return None if result.passed else result.explanation
 
 
+BOOKED = ("book", {"nights": 2})
 BOOK = [{"name": "book", "arguments": {"city": ["Oslo", "Oslo, Norway"], "nights": 2, "pets": ["", False]}}]
 
 
@@ -220,3 +222,102 @@ def test_any_object_is_its_own_match(arguments: dict[str, Any]) -> None:
 
     target = [{"name": "f", "arguments": wrapped(arguments)}]
     assert wrong(calls(("f", arguments)), target) is None
+
+
+WEATHER = Request(
+    tools=(
+        Tool(
+            name="geo.weather",
+            parameters={
+                "type": "dict",
+                "properties": {
+                    "city": {"type": "string"},
+                    "days": {"type": "integer"},
+                    "exact": {"type": "boolean"},
+                    "at": {"type": "tuple", "items": {"type": "float"}},
+                },
+                "required": ["city"],
+            },
+        ),
+        Tool(name="book", parameters={"type": "object", "properties": {"nights": {"type": "Integer"}}}),
+        Tool(name="free"),
+    )
+)
+
+
+def python(text: str) -> list[tuple[str, Any]]:
+    """The calls that are found in a text."""
+    parameters = {"geo.weather": ("city", "days"), "book": ("nights",)}
+    return [(name, json.loads(given)) for name, given in python_calls(text, parameters, parameters)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('[geo.weather(city="Oslo", days=3), book(nights=2)]', [("geo.weather", {"city": "Oslo", "days": 3}), BOOKED]),
+        ("I call `book(nights=2)` now.", [BOOKED]),
+        ("```python\nr = book(\n  nights=2,\n)\nprint(r)\n```", [BOOKED]),
+        ("book(2)", [BOOKED]),
+        ('geo.weather("a) b(", 1)', [("geo.weather", {"city": "a) b(", "days": 1})]),
+        ("book(nights={'a': [1, -2.5, None, True, (3,)]})", [("book", {"nights": {"a": [1, -2.5, None, True, [3]]}})]),
+        ("book(nights=true)", [("book", {"nights": True})]),
+        ("book()", [("book", {})]),
+        ("book(nights=two)", []),
+        ("book(nights=__import__('os').system('true'))", []),
+        ("book(nights=1, nights=2)", []),
+        ("book(1, nights=2)", []),
+        ("book(1, 2)", []),
+        ("book(**{'nights': 2})", []),
+        ("book(nights={1, 2})", []),
+        ("book(nights=1j)", []),
+        ("book(nights=9e999)", []),
+        ("rebook(nights=2) my.book(nights=2)", []),
+        ("other(nights=2)", []),
+        ("book(" * 3000, []),
+        ("book(nights=" + "[" * 5000 + "]" * 5000 + ")", []),
+    ],
+)
+def test_calls_written_as_python(text: str, found: list[tuple[str, Any]]) -> None:
+    """Literals only, parsed and never run; what is no call of a known function is passed over."""
+    assert python(text) == found
+
+
+def test_python_calls_count_where_they_are_asked_for() -> None:
+    """Of tools that are offered or wanted, and only where no call was made otherwise."""
+    target = [{"name": "book", "arguments": {"nights": 2}}]
+    said = calls(text="[book(nights=2)]")
+    assert wrong(said, target, WEATHER) == "makes no tool call"
+    assert wrong(said, target, WEATHER, from_text=True) is None
+    assert wrong(said, target, from_text=True) is None
+    assert "argument 'nights'" in str(wrong(calls(text="book(nights=3)"), target, WEATHER, from_text=True))
+    assert "forbidden" in str(wrong(calls(text="free()"), None, from_text=True, forbid=["free"]))
+    both = calls(("book", {"nights": 3}), text="book(nights=2)")
+    assert "argument 'nights'" in str(wrong(both, target, WEATHER, from_text=True))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (("geo.weather", {"city": "Oslo", "days": 3, "exact": True, "at": [1, 2.5]}), None),
+        (("geo.weather", {"days": 3}), "'city' is a required property"),
+        (("geo.weather", {"city": 7}), "argument 'city': 7 is not of type 'string'"),
+        (("geo.weather", {"city": "x", "days": 1.5}), "argument 'days'"),
+        (("geo.weather", {"city": "x", "exact": "true"}), "argument 'exact'"),
+        (("geo.weather", {"city": "x", "at": ["here"]}), "argument 'at.0'"),
+        (("geo.weather", "{city}"), "not JSON"),
+        (("book", {"nights": "2"}), "argument 'nights'"),
+        (("free", {"anything": 1}), None),
+    ],
+)
+def test_arguments_follow_the_schema_where_asked(made: tuple[str, Any], said: str | None) -> None:
+    """Types by the names of several languages, required arguments, and a tool without a schema takes everything."""
+    found = wrong(calls(made), None, WEATHER, expect="calls", types="schema")
+    assert found is None if said is None else said in str(found)
+    assert wrong(calls(made), None, WEATHER, expect="calls") is None
+
+
+def test_a_tool_whose_schema_is_none_is_no_fault_of_the_answer() -> None:
+    """The sample cannot be graded; that is said, and is no 0."""
+    broken = Request(tools=(Tool(name="f", parameters={"type": "object", "required": 3}),))
+    with pytest.raises(EvalError, match="no JSON schema"):
+        wrong(calls(("f", {})), None, broken, expect="calls", types="schema")
