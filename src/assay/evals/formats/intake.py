@@ -131,11 +131,13 @@ class Intake:
         kept = carried(item.carried) or Carried()
         graders = (*item.graders, *kept.graders) or self.reading.graders
         meta = kept.meta if kept.id is not None else self._meta(item)
-        target = item.target if item.target is not None else kept.target
+        target = kept.target if kept.target is not None else item.target
         _check_graders(graders, target)
         fields: JsonObject = {"target": target, "meta": meta, "origin": kept.origin or self._origin(file, place)}
         fields |= {"group": item.group if item.group is not None else kept.group, "graders": graders}
         fields |= {"synthetic": kept.synthetic, "label": kept.label, **self._shown(item.shown), **item.more}
+        if names := _names(item.shown):
+            fields["meta"] = {**meta, "names": names}
         wanted = kept.id or item.id
         fields["id"] = self._unique(wanted or _made_id(fields), given=wanted is not None)
         if "split" not in item.more:
@@ -199,6 +201,12 @@ class Intake:
         usual: tuple[GraderSpec, ...] = tuple(msgspec.json.decode(most))
         lines = (msgspec.structs.replace(one, graders=None) if one.graders == usual else one for one in spool)
         return NewKind(name, lines, {"graders": list(usual), **self._tables.get(name, {})})
+
+
+def _names(shown: object) -> list[Any]:
+    """Who speaks each message, where a file says so beside the role: a turn has no place for it."""
+    names = [one.get("name") for one in shown if isinstance(one, Mapping)] if isinstance(shown, list) else []
+    return names if any(names) else []
 
 
 def _made_id(fields: JsonObject) -> str:

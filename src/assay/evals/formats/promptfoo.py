@@ -43,7 +43,7 @@ def read(paths: Sequence[Path], intake: Intake) -> None:
         SuiteError: a file is no configuration of promptfoo, or one that it names cannot be used.
     """
     for path in paths:
-        config = yaml_value(path, intake.reading.encoding)
+        config = yaml_value(path, intake.reading.encoding, core=True)
         if not isinstance(config, dict) or not ("tests" in config or "scenarios" in config):
             raise SuiteError(f"{path} holds no tests or scenarios; is it a configuration of promptfoo?")
         _Config(path, config, intake).read()

@@ -137,7 +137,7 @@ class Asserts:
         if isinstance(value, str) and value.startswith("file://"):
             if Path(value).suffix.lower() not in (".json", ".yaml", ".yml", ".txt", ".md"):
                 raise SuiteError(f"the value {value!r} is a file of code, which is not run here")
-            return yaml_value(inside(self._folder, value))
+            return yaml_value(inside(self._folder, value), core=True)
         if isinstance(value, str):
             return rendered(value, values, text_of) if has_marks(value) else value
         return [self._value(one, values) for one in value] if isinstance(value, list) else value

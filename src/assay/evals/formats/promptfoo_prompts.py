@@ -67,7 +67,7 @@ def _of_file(name: str, folder: Path) -> Iterator[tuple[str, Any]]:
         raise SuiteError(f"the prompt {name!r} is code, which is not run here; write out what it gives as a text")
     file = inside(folder, name)
     if suffix in _VALUES:
-        value = yaml_value(file)
+        value = yaml_value(file, core=True)
         yield file.stem, value if are_messages(value) else text(file)
     elif suffix == ".csv":
         for row in csv.DictReader(text(file).splitlines()):

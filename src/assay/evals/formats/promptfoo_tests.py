@@ -58,7 +58,7 @@ class Case(NamedTuple):
             SuiteError: it cannot be read.
         """
         if isinstance(raw, str):
-            raw = yaml_value(inside(folder, raw))
+            raw = yaml_value(inside(folder, raw), core=True)
         return cls.read(raw or {}, folder)
 
     @classmethod
@@ -121,7 +121,7 @@ def expanded(test: Case) -> Iterator[Case]:
 
 def _vars(given: object, folder: Path) -> JsonObject:
     if isinstance(given, str):
-        given = yaml_value(inside(folder, given))
+        given = yaml_value(inside(folder, given), core=True)
     if given is None:
         return {}
     if not isinstance(given, Mapping):
@@ -138,7 +138,7 @@ def _var(name: str, value: Any, folder: Path) -> Any:
         return value if isinstance(value, dict | str | int | float | None) else str(value)
     suffix = Path(value).suffix.lower()
     if suffix in (".yaml", ".yml", ".json"):
-        return yaml_value(inside(folder, value))
+        return yaml_value(inside(folder, value), core=True)
     if suffix in (".txt", ".md", ".csv", ".html", ".xml", ""):
         return text(inside(folder, value)).strip()
     raise SuiteError(f"the variable {name!r} is the file {value!r}, which is code or no text")
@@ -154,7 +154,7 @@ def tests_of(config: Mapping[str, Any], folder: Path, intake: Intake, path: Path
     for place, scenario in enumerate(config.get("scenarios") or (), start=1):
         with intake.place(path, f"scenario {place}"):
             if isinstance(scenario, str):
-                scenario = yaml_value(inside(folder, scenario))
+                scenario = yaml_value(inside(folder, scenario), core=True)
             pairs = itertools.product(
                 scenario.get("config") or ({},), _listed(scenario.get("tests"), folder, intake, path)
             )
@@ -194,7 +194,7 @@ def _of_file(name: str, folder: Path) -> Iterator[Any]:
                 raise SuiteError(f"{file.name}, line {number}: {value}")
             yield value
     elif suffix in (".yaml", ".yml", ".json"):
-        found = yaml_value(file)
+        found = yaml_value(file, core=True)
         yield from found if isinstance(found, list) else [found]
     else:
         raise SuiteError(f"tests are read from .yaml, .json, .jsonl and .csv, not from {name!r}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from assay.evals.samples import GraderSpec
 
-__all__ = ["FACTS", "criterion", "criterion_of", "judged"]
+__all__ = ["FACTS", "RIGHT", "criterion", "criterion_of", "judged"]
 
 FACTS = (
     "The answer agrees with the reference in its facts. It may say less, more, or the same in other words; it fails "
     "when anything in it contradicts the reference."
 )
+
+RIGHT = "The answer is right by what the reference says, which is the right answer or a criterion for one."
 
 _CRITERION = "The answer meets this criterion: "
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,9 +28,28 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML, in which tags that stand for code are kept as `Code` and never run."""
 
 
-_Loader.add_multi_constructor(
-    "!",
-    lambda loader, suffix, node: Code(f"!{suffix} {getattr(node, 'value', '')}".strip()),
+class _CoreLoader(_Loader):
+    """YAML as JavaScript reads it: `yes`, `no`, `on`, `off` and `12:30` are texts."""
+
+
+def _code(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Code:
+    return Code(f"!{suffix} {getattr(node, 'value', '')}".strip())
+
+
+_Loader.add_multi_constructor("!", _code)
+_CORE = {
+    "bool": (re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), "tTfF"),
+    "int": (re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"), "-+0123456789"),
+    "float": (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"), "-+0123456789."),
+}
+_CoreLoader.yaml_implicit_resolvers = {
+    sign: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in _CORE]
+    for sign, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+for _name, (_pattern, _signs) in _CORE.items():
+    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, list(_signs))
+_CoreLoader.add_constructor(
+    "tag:yaml.org,2002:int", lambda _, node: int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
 )
 
 
@@ -71,14 +91,19 @@ def not_encoded(path: Path, encoding: str, error: UnicodeDecodeError) -> SuiteEr
     return SuiteError(f"{path} is not {encoding} (byte {error.start + 1}); {hint}")
 
 
-def yaml_value(path: Path, encoding: str = "utf-8") -> Any:
+def yaml_value(path: Path, encoding: str = "utf-8", *, core: bool = False) -> Any:
     """What a YAML or JSON file holds.
+
+    Args:
+        path: the file.
+        encoding: of a file without a mark.
+        core: as JavaScript reads it, by the core schema of YAML 1.2.
 
     Raises:
         SuiteError: it cannot be read.
     """
     try:
-        return yaml.load(text(path, encoding), _Loader)  # noqa: S506 - a safe loader
+        return yaml.load(text(path, encoding), _CoreLoader if core else _Loader)  # noqa: S506 - both are safe
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SuiteError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
 
