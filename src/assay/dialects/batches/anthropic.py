@@ -42,6 +42,7 @@ class _Batch(Value, frozen=True, kw_only=True):
     id: str
     processing_status: str
     created_at: datetime | None = None
+    cancel_initiated_at: datetime | None = None
     request_counts: _Counts | None = None
 
 
@@ -148,7 +149,7 @@ def _job(batch: _Batch) -> Job:
     ended = batch.processing_status == "ended"
     return Job(
         id=batch.id,
-        state=batch.processing_status,
+        state="cancelled" if ended and batch.cancel_initiated_at is not None else batch.processing_status,
         ended=ended,
         done=done,
         total=counts.processing + done if counts is not None and done is not None else None,

@@ -45,8 +45,8 @@ class _Told(Value, frozen=True, kw_only=True):
 
 class _Inlined(Value, frozen=True, kw_only=True):
     metadata: _Key = _Key()
-    response: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    response: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _InlinedList(Value, frozen=True, kw_only=True, rename="camel"):
@@ -178,9 +178,9 @@ def _problem(operation: _Operation) -> str:
 
 
 def _result(key: str, one: _Inlined) -> Result:
-    if one.response is not None:
-        return Result(key, "answered", 200, bytes(one.response))
-    body = bytes(one.error) if one.error is not None else b"{}"
+    response, body = bytes(one.response), bytes(one.error)
+    if response != b"null":
+        return Result(key, "answered", 200, response)
     code = decoded(body, _Told, "an error in a batch's results").code
     if code == _CANCELLED:
         return Result(key, "cancelled")
