@@ -1,23 +1,27 @@
 """Runs side by side on the same samples: is one better, by how much, and where do they differ.
 
-A difference counts as established when McNemar's exact test says so after Holm's adjustment for all pairs that were
-compared; Newcombe's interval beside it tells its size. Kinds are looked at one by one in the same way, as a family
-of their own.
+A difference counts as established when the test of `assay.stats.matched` says so (McNemar's exact one, where samples
+pass or fail and stand alone) after Holm's adjustment for all pairs that were compared; the interval beside it tells its
+size. Kinds are looked at one by one in the same way, as a family of their own, and so are synthetic samples, which
+never count with those of real work.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import msgspec
 
 from assay.errors import SuiteError
 from assay.evals.answers import Row, row_of
+from assay.evals.correction import Correction, corrected_lead
+from assay.evals.labels import Verdicts
 from assay.evals.runner import Run
 from assay.evals.scorecard import Comparison, Metrics, compare, metrics
-from assay.evals.suite import Sample, Suite
+from assay.evals.suite import Samples, Suite
 from assay.stats.multiple import holm
 from assay.stats.power import detectable_difference, pairs_needed
 from assay.types import Value
@@ -31,7 +35,10 @@ class Side(Value, frozen=True, kw_only=True):
 
     Attributes:
         name: its target's, with the run's id where two have the same.
+        figures: of samples of real work.
         unscored: why samples have no score, and how many.
+        synthetic: figures of samples that were made up; None without any.
+        public: the harness that asked, of a public benchmark.
     """
 
     name: str
@@ -40,6 +47,8 @@ class Side(Value, frozen=True, kw_only=True):
     seed: int
     figures: Metrics
     unscored: dict[str, int]
+    synthetic: Metrics | None = None
+    public: str | None = None
 
 
 class Tested(Comparison, frozen=True, kw_only=True):
@@ -62,11 +71,15 @@ class Pair(Tested, frozen=True, kw_only=True):
             80 %; None where it is established or nothing was seen.
         detectable: the least difference that the shared samples show with a chance of 80 %; None where none would.
         kinds: the same per kind; adjusted for all pairs and kinds.
+        synthetic: the same on samples that were made up, adjusted for all pairs; None without any.
+        corrected: the difference as people see it, where they have read answers.
     """
 
     more_samples: int | None
     detectable: float | None
     kinds: dict[str, Tested]
+    synthetic: Tested | None = None
+    corrected: Correction | None = None
 
 
 class Compared(Value, frozen=True, kw_only=True):
@@ -87,15 +100,20 @@ class Compared(Value, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
 
 
-def compare_runs(runs: Sequence[Run], suite: Suite) -> Compared:
+def compare_runs(runs: Sequence[Run], suite: Suite, verdicts: Mapping[str, Verdicts] | None = None) -> Compared:
     """Compare runs on the samples of `suite`, which may be cut to some kinds or a split.
+
+    Args:
+        runs: what to compare.
+        suite: what they are of.
+        verdicts: what people say of answers, by run.
 
     Raises:
         SuiteError: a run is of another suite, or of the same before it was changed; or it is there twice.
     """
     check_suite(runs, suite)
     named = dict(zip(_names(runs), runs, strict=True))
-    pairs = _pairs(named, suite)
+    pairs = _pairs(named, suite, verdicts or {})
     return Compared(
         suite=suite.name,
         suite_digest=suite.digest,
@@ -132,40 +150,71 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _side(name: str, run: Run, suite: Suite) -> Side:
-    rows = list(_only(run, {sample.id for sample in suite.samples}).results.values())
+    real, made_up = suite.samples.made_up(False), suite.samples.made_up(True)
+    reasons = Counter(
+        row.unscored or "unknown"
+        for row in run.results.values()
+        if row.value is None and suite.samples.has(row.sample_id)
+    )
     return Side(
         name=name,
         target=run.row.target,
         run=run.row.id,
         seed=run.row.seed,
-        figures=metrics(rows, len(suite.samples)),
-        unscored=dict(Counter(row.unscored or "unknown" for row in rows if row.value is None).most_common()),
+        figures=_figures(run, real),
+        unscored=dict(reasons.most_common()),
+        synthetic=_figures(run, made_up) if made_up else None,
+        public=run.row.harness,
     )
+
+
+def _figures(run: Run, samples: Samples) -> Metrics:
+    rows = (row for row in run.results.values() if samples.has(row.sample_id))
+    return metrics(rows, len(samples), samples.group_of)
 
 
 # ------------------------------------------------------------------------------------------- pairs
 
 
-def _pairs(named: dict[str, Run], suite: Suite) -> tuple[Pair, ...]:
+def _pairs(named: dict[str, Run], suite: Suite, verdicts: Mapping[str, Verdicts]) -> tuple[Pair, ...]:
     couples = list(combinations(named, 2))
-    overall = [_compare(named, couple, suite.samples) for couple in couples]
-    kinds = [(couple, kind, _compare(named, couple, suite.of(kind))) for couple in couples for kind in suite.kinds]
-    per_kind: dict[tuple[str, str], dict[str, Tested]] = {couple: {} for couple in couples}
-    for (couple, kind, _), tested in zip(kinds, _tested([found for *_, found in kinds]), strict=True):
-        per_kind[couple][kind] = tested
+    real, made_up = suite.samples.made_up(False), suite.samples.made_up(True)
+    per_kind = [
+        (couple, kind, _compare(named, couple, real.only((kind,)))) for couple in couples for kind in suite.kinds
+    ]
+    kinds: dict[tuple[str, str], dict[str, Tested]] = {couple: {} for couple in couples}
+    for (couple, kind, _), tested in zip(per_kind, _tested([found for *_, found in per_kind]), strict=True):
+        kinds[couple][kind] = tested
+    overall = _tested([_compare(named, couple, real) for couple in couples])
+    synthetic = _tested([_compare(named, couple, made_up) for couple in couples]) if made_up else [None] * len(couples)
     return tuple(
-        _pair(tested, per_kind[couple], len(couples)) for couple, tested in zip(couples, _tested(overall), strict=True)
+        msgspec.structs.replace(
+            _pair(tested, kinds[couple], len(couples)),
+            synthetic=other,
+            corrected=_corrected(named, couple, real, verdicts),
+        )
+        for couple, tested, other in zip(couples, overall, synthetic, strict=True)
     )
 
 
-def _compare(named: dict[str, Run], couple: tuple[str, str], samples: Iterable[Sample]) -> Comparison:
+def _compare(named: dict[str, Run], couple: tuple[str, str], samples: Samples) -> Comparison:
     a, b = couple
-    wanted = {sample.id for sample in samples}
-    return msgspec.structs.replace(compare(_only(named[a], wanted), _only(named[b], wanted)), a=a, b=b)
+    found = compare(_only(named[a], samples), _only(named[b], samples), samples.group_of)
+    return msgspec.structs.replace(found, a=a, b=b)
 
 
-def _only(run: Run, wanted: set[str]) -> Run:
-    return Run(run.row, {sample: row for sample, row in run.results.items() if sample in wanted})
+def _corrected(
+    named: dict[str, Run], couple: tuple[str, str], samples: Samples, verdicts: Mapping[str, Verdicts]
+) -> Correction | None:
+    a, b = (named[name] for name in couple)
+    said = verdicts.get(a.row.id), verdicts.get(b.row.id)
+    if said[0] is None or said[1] is None:
+        return None
+    return corrected_lead(a, b, samples.ids, (said[0], said[1]), samples.group_of)
+
+
+def _only(run: Run, samples: Samples) -> Run:
+    return Run(run.row, {sample: row for sample, row in run.results.items() if samples.has(sample)})
 
 
 def _tested(comparisons: Sequence[Comparison]) -> list[Tested]:
@@ -176,7 +225,7 @@ def _tested(comparisons: Sequence[Comparison]) -> list[Tested]:
         p_adjusted = next(adjusted) if found.p_value is not None else None
         better = None
         if p_adjusted is not None and p_adjusted <= ALPHA:
-            better = found.a if found.only_a > found.only_b else found.b
+            better = found.a if (found.difference or 0.0) > 0 else found.b
         tested.append(Tested(**msgspec.structs.asdict(found), p_adjusted=p_adjusted, better=better))
     return tested
 
@@ -184,12 +233,14 @@ def _tested(comparisons: Sequence[Comparison]) -> list[Tested]:
 def _pair(tested: Tested, kinds: dict[str, Tested], pairs: int) -> Pair:
     more = detectable = None
     if tested.samples:
-        discordant = (tested.only_a + tested.only_b) / tested.samples
+        difference = tested.difference or 0.0
+        discordant = max(tested.discordant or 0.0, abs(difference))
         level = ALPHA / pairs  # the strictest that Holm's adjustment may ask for
-        detectable = detectable_difference(tested.samples, discordant, alpha=level, power=POWER)
-        need = pairs_needed(tested.difference or 0.0, discordant, alpha=level, power=POWER)
+        independent = int(tested.samples / tested.design_effect)
+        detectable = detectable_difference(independent, discordant, alpha=level, power=POWER)
+        need = pairs_needed(difference, discordant, alpha=level, power=POWER)
         if tested.better is None and need is not None:
-            more = max(1, need - tested.samples)
+            more = max(1, math.ceil(need * tested.design_effect) - tested.samples)
     return Pair(**msgspec.structs.asdict(tested), more_samples=more, detectable=detectable, kinds=kinds)
 
 
@@ -210,14 +261,28 @@ def verdict(compared: Compared) -> str:
 
 def _sentence(pair: Pair) -> str:
     if pair.difference is None or pair.interval is None or pair.p_adjusted is None:
-        return f"{pair.a} and {pair.b} cannot be compared: there is no sample that both have a score for."
-    test = f"on {pair.samples} samples, p = {pair.p_adjusted:.2g}"
+        return _no_sentence(pair)
+    test = f"on {_size(pair)}, p = {pair.p_adjusted:.2g}"
     if pair.better is not None:
         flip = pair.better != pair.a
         worse = pair.a if flip else pair.b
         return f"{pair.better} is better than {worse} by {_points(pair.difference, pair.interval, flip)} {test}."
     size = _points(pair.difference, pair.interval)
     return f"This suite cannot tell {pair.a} and {pair.b} apart: {size} {test} > {ALPHA}; {_what_would(pair)}."
+
+
+def _no_sentence(pair: Pair) -> str:
+    made_up = pair.synthetic
+    if made_up is None or made_up.difference is None or made_up.interval is None:
+        return f"{pair.a} and {pair.b} cannot be compared: there is no sample that both have a score for."
+    size = f"{_points(made_up.difference, made_up.interval)} on {made_up.samples} samples that were made up"
+    return (
+        f"{pair.a} and {pair.b} cannot be compared: there is no sample of real work that both have a score for; {size}."
+    )
+
+
+def _size(one: Comparison) -> str:
+    return f"{one.samples} samples" + (f" in {one.groups} groups" if one.groups is not None else "")
 
 
 def _points(difference: float, interval: tuple[float, float], flip: bool = False) -> str:

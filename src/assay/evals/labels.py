@@ -9,7 +9,7 @@ answer with these words (`answer_digest`). A line that names neither is of the o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,8 +18,16 @@ import msgspec
 from assay.errors import SuiteError, did_you_mean
 from assay.evals.suite import Suite
 from assay.ledger.rows import ResultRow
+from assay.ledger.store import Ledger
 
-__all__ = ["HumanLabel", "Labels", "answer_digest", "check_labels", "read_labels"]
+__all__ = [
+    "HumanLabel", "Labels", "Verdicts", "answer_digest", "check_labels", "labelled", "read_labels", "verdicts_of",
+]  # fmt: skip
+
+Verdicts = Mapping[tuple[str, int], float]
+"""What people say of a run's answers: by sample and repeat, 1 = right, 0 = wrong."""
+
+_PAGE = 500
 
 
 class HumanLabel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -64,6 +72,12 @@ class Labels:
 
     def __len__(self) -> int:
         return sum(map(len, self.by_sample.values()))
+
+    @property
+    def runs(self) -> list[str]:
+        """Ids of the runs that are named."""
+        named = (label.run for found in self.by_sample.values() for label in found)
+        return list(dict.fromkeys(run for run in named if run is not None))
 
     def of(self, row: ResultRow) -> int | None:
         """What a person says of this answer; None where nobody read it."""
@@ -127,3 +141,30 @@ def check_labels(labels: Labels, suite: Suite, runs: int) -> None:
                 f"{labels.file}: the label of sample {sample!r} does not say which of {runs} runs' answers was read; "
                 "name its run or answer_sha256"
             )
+
+
+async def verdicts_of(labels: Labels, ledger: Ledger, run_id: str) -> Verdicts:
+    """What people say of a run's answers; only those of labelled samples are read."""
+    return {place: human for place, (_, human) in (await labelled(labels, ledger, run_id)).items()}
+
+
+async def labelled(labels: Labels, ledger: Ledger, run_id: str) -> dict[tuple[str, int], tuple[float | None, float]]:
+    """By sample and repeat, graders' value and people's of each labelled answer of a run.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    found: dict[tuple[str, int], tuple[float | None, float]] = {}
+    ids = list(labels.by_sample)
+    for start in range(0, len(ids), _PAGE):
+        some = ids[start : start + _PAGE]
+        marks = ", ".join("?" * len(some))
+        for row in await ledger.rows(
+            ResultRow,
+            f"select * from results where run_id = ? and sample_id in ({marks})",  # noqa: S608 - only question marks
+            (run_id, *some),
+        ):
+            human = labels.of(row)
+            if human is not None:
+                found[row.sample_id, row.repeat] = (row.value, float(human))
+    return found

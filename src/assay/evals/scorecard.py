@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
 
+from assay.evals.correction import Correction
+from assay.evals.metrics import GroupOf, Metrics, Tally, metrics
 from assay.evals.runner import Run
+from assay.evals.steadiness import Steadiness, steadiness
 from assay.evals.suite import Suite
-from assay.ledger.rows import ResultRow
-from assay.stats.certainty import bounds
-from assay.stats.intervals import wilson
-from assay.stats.latency import quantile
-from assay.stats.paired import mcnemar_exact, paired_difference
+from assay.ledger.rows import Outcome
+from assay.stats.matched import matched
 from assay.types import Value
 
-
-class Metrics(Value, frozen=True, kw_only=True):
-    """Counts and figures of some samples.
-
-    Attributes:
-        total: samples asked for; passed + failed + unscored may be less when an evaluation stopped early.
-        share: passed / (passed + failed); None when nothing is scored.
-        interval: Wilson, 95 %: for new work of the same kind.
-        bounds: share of all samples if everything open is wrong, and if it is right.
-        p50_s, p95_s: latency of answers that did not come from the cache, without the start of a local engine; None
-            when there are none.
-        usd: mean cost of one answer; None = not known.
-        engine_s: mean CPU seconds of one answer on a local engine.
-    """
-
-    total: int
-    passed: int
-    failed: int
-    unscored: int
-    cached: int
-    share: float | None
-    interval: tuple[float, float] | None
-    bounds: tuple[float, float] | None
-    p50_s: float | None
-    p95_s: float | None
-    usd: float | None
-    engine_s: float | None
+__all__ = ["Comparison", "Metrics", "Scorecard", "compare", "metrics", "scorecard"]
 
 
 class Scorecard(Value, frozen=True, kw_only=True):
-    """One run."""
+    """One run.
+
+    Attributes:
+        overall, kinds: of samples that were met in real work.
+        unscored: why samples have no score, and how many.
+        synthetic: the same figures of samples that were made up, by kind; `synthetic_overall` of all of them.
+        steadiness: of kinds whose samples were asked several times.
+        public: the harness that asked, of a public benchmark; None for a team's own work.
+        corrected: the overall share as people see it, where they have read some answers.
+    """
 
     run: str
     suite: str
@@ -54,14 +37,23 @@ class Scorecard(Value, frozen=True, kw_only=True):
     overall: Metrics
     kinds: dict[str, Metrics]
     unscored: dict[str, int]
+    synthetic_overall: Metrics | None = None
+    synthetic: dict[str, Metrics] = {}
+    steadiness: dict[str, Steadiness] = {}
+    public: str | None = None
+    corrected: Correction | None = None
 
 
 class Comparison(Value, frozen=True, kw_only=True):
     """Two runs on the samples that both have scored.
 
     Attributes:
-        difference: share of `a` minus share of `b`, with Newcombe's 95 % interval.
-        p_value: McNemar's exact test.
+        only_a, only_b: samples that one passed and the other did not.
+        difference: share of `a` minus share of `b`, with its 95 % interval (`assay.stats.matched`).
+        p_value: McNemar's exact test, or for groups and fractions the one that it is a case of.
+        groups: number of groups that the samples come in; None = each stands alone.
+        discordant: mean square of a sample's difference: the share that only one passed, where each passed or failed.
+        design_effect: so many times as many samples are needed as if each stood alone.
     """
 
     a: str
@@ -72,48 +64,30 @@ class Comparison(Value, frozen=True, kw_only=True):
     difference: float | None
     interval: tuple[float, float] | None
     p_value: float | None
+    groups: int | None = None
+    discordant: float | None = None
+    design_effect: float = 1.0
 
 
-def metrics(rows: Iterable[ResultRow], total: int) -> Metrics:
-    """The figures of some results, of which there could be `total`."""
-    known = list(rows)
-    values = [row.value for row in known if row.value is not None]
-    passed = sum(value >= 1.0 for value in values)
-    failed = len(values) - passed
-    unscored = len(known) - len(values)
-    latencies = [row.latency_s for row in known if row.latency_s is not None]
-    span = wilson(passed, len(values)) if values else None
-    limits = bounds(passed, failed, unscored, total) if total else None
-    return Metrics(
-        total=total,
-        passed=passed,
-        failed=failed,
-        unscored=unscored,
-        cached=sum(row.cached for row in known),
-        share=passed / len(values) if values else None,
-        interval=(span.low, span.high) if span else None,
-        bounds=(limits.low, limits.high) if limits else None,
-        p50_s=quantile(latencies, 0.5).value,
-        p95_s=quantile(latencies, 0.95).value,
-        usd=_mean([row.cost_usd for row in known]),
-        engine_s=_mean([row.engine_s for row in known]),
-    )
+def scorecard(run: Run, suite: Suite, corrected: Correction | None = None) -> Scorecard:
+    """The figures of a run over the samples of `suite`.
 
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean; not known as soon as one value is not."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
-
-
-def scorecard(run: Run, suite: Suite) -> Scorecard:
-    """The figures of a run over the samples of `suite`."""
-    wanted = {sample.id for sample in suite.samples}
-    rows = [row for row in run.results.values() if row.sample_id in wanted]
-    reasons: dict[str, int] = {}
-    for row in rows:
+    Args:
+        run: its results.
+        suite: may be cut to some kinds or a split.
+        corrected: see `Scorecard`.
+    """
+    made_up = suite.samples.made_up(True)
+    real, other = _Tallies(suite.samples.group_of), _Tallies(suite.samples.group_of)
+    reasons: Counter[str] = Counter()
+    for row in run.results.values():
+        if not suite.samples.has(row.sample_id):
+            continue
+        (other if made_up.has(row.sample_id) else real).add(row)
         if row.value is None:
-            reasons[row.unscored or "unknown"] = reasons.get(row.unscored or "unknown", 0) + 1
+            reasons[row.unscored or "unknown"] += 1
+    synthetic = {kind: len(made_up.only((kind,))) for kind in suite.kinds} if made_up else {}
+    steady = {kind: steadiness(run, suite.of(kind)) for kind in suite.kinds}
     return Scorecard(
         run=run.row.id,
         suite=suite.name,
@@ -121,30 +95,54 @@ def scorecard(run: Run, suite: Suite) -> Scorecard:
         target=run.row.target,
         target_digest=run.row.target_digest,
         seed=run.row.seed,
-        overall=metrics(rows, len(wanted)),
-        kinds={kind: metrics((row for row in rows if row.kind == kind), len(suite.of(kind))) for kind in suite.kinds},
-        unscored=reasons,
+        overall=real.all.metrics(len(suite.samples) - len(made_up)),
+        kinds={kind: real.of(kind).metrics(len(suite.of(kind)) - synthetic.get(kind, 0)) for kind in suite.kinds},
+        unscored=dict(reasons),
+        synthetic_overall=other.all.metrics(len(made_up)) if made_up else None,
+        synthetic={kind: other.of(kind).metrics(count) for kind, count in synthetic.items() if count},
+        steadiness={kind: found for kind, found in steady.items() if found is not None},
+        public=run.row.harness,
+        corrected=corrected,
     )
 
 
-def compare(a: Run, b: Run) -> Comparison:
-    """Paired comparison of two runs of one suite."""
-    pairs = [
-        (row.value, other.value)
-        for sample, row in a.results.items()
-        if row.value is not None and (other := b.results.get(sample)) is not None and other.value is not None
-    ]
-    both = sum(x >= 1 and y >= 1 for x, y in pairs)
-    only_a = sum(x >= 1 > y for x, y in pairs)
-    only_b = sum(y >= 1 > x for x, y in pairs)
-    found = paired_difference(both, only_a, only_b, len(pairs) - both - only_a - only_b)
+class _Tallies:
+    """Outcomes added up, all together and by kind."""
+
+    def __init__(self, group_of: GroupOf) -> None:
+        self._group_of = group_of
+        self.all = Tally(group_of)
+        self._kinds: dict[str, Tally] = {}
+
+    def add(self, row: Outcome) -> None:
+        self.all.add(row)
+        self.of(row.kind).add(row)
+
+    def of(self, kind: str) -> Tally:
+        return self._kinds.setdefault(kind, Tally(self._group_of))
+
+
+def compare(a: Run, b: Run, group_of: GroupOf | None = None) -> Comparison:
+    """Paired comparison of two runs of one suite, on the samples that both have scored."""
+    pairs: list[tuple[float, float]] = []
+    groups: list[str | None] = []
+    for sample, row in a.results.items():
+        other = b.results.get(sample)
+        if row.value is not None and other is not None and other.value is not None:
+            pairs.append((row.value, other.value))
+            groups.append(group_of(sample) if group_of is not None else None)
+    grouped = any(group is not None for group in groups)
+    found = matched(pairs, groups if grouped else None)
     return Comparison(
         a=a.row.target,
         b=b.row.target,
         samples=len(pairs),
-        only_a=only_a,
-        only_b=only_b,
+        only_a=sum(x >= 1 > y for x, y in pairs),
+        only_b=sum(y >= 1 > x for x, y in pairs),
         difference=found.value if found else None,
         interval=(found.interval.low, found.interval.high) if found else None,
-        p_value=mcnemar_exact(only_a, only_b) if pairs else None,
+        p_value=found.p_value if found else None,
+        groups=found.groups if found and grouped else None,
+        discordant=found.discordant if found else None,
+        design_effect=found.design_effect if found else 1.0,
     )

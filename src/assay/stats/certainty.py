@@ -34,8 +34,8 @@ def needed(total: int, bar: float) -> int:
     return math.ceil(Fraction(str(bar)) * total)
 
 
-def _check(passed: int, failed: int, unscored: int, total: int) -> None:
-    if min(passed, failed, unscored) < 0 or passed + failed + unscored > total:
+def _check(passed: float, failed: float, unscored: int, total: int) -> None:
+    if min(passed, failed, unscored) < 0 or passed + failed + unscored > total + 1e-9:
         raise EvalError(
             f"{passed!r} passed, {failed!r} failed, {unscored!r} unscored of {total!r}: "
             "counts must be >= 0 and at most the total"
@@ -59,8 +59,11 @@ def certain(passed: int, failed: int, unscored: int, total: int, bar: float) -> 
     return Verdict.FAIL if total - failed < need else Verdict.OPEN
 
 
-def bounds(passed: int, failed: int, unscored: int, total: int) -> Interval:
-    """The least and the greatest proportion of passes that the full suite can still have."""
+def bounds(passed: float, failed: float, unscored: int, total: int) -> Interval:
+    """The least and the greatest mean score that the full suite can still have.
+
+    `passed` is the sum of all scores so far, and `failed` what they lack of 1 each; for right or wrong, counts.
+    """
     _check(passed, failed, unscored, total)
     if total <= 0:
         raise EvalError("a suite without samples has no proportion of passes")

@@ -25,6 +25,8 @@ class Matched(NamedTuple):
         p_value: of the hypothesis that neither is better.
         n: number of samples.
         groups: number of groups, those of one sample counted.
+        discordant: mean square of a sample's difference; for right or wrong, the share that only one got right.
+        design_effect: so many times as many samples are needed as without groups, as these data show it; 1 or more.
     """
 
     value: float
@@ -32,6 +34,8 @@ class Matched(NamedTuple):
     p_value: float
     n: int
     groups: int
+    discordant: float
+    design_effect: float
 
 
 def matched(
@@ -40,9 +44,9 @@ def matched(
     """Compare paired scores in [0, 1].
 
     Right or wrong without groups: McNemar's exact test and Newcombe's interval (`assay.stats.paired`). Otherwise the
-    test is `sign_flip_test` on the groups' totals, which is McNemar's for such scores. The interval of right or wrong in
-    groups is then `clustered_difference`, that of fractions the bootstrap (`bootstrap_t`). Both have one win added on
-    each side, as by Bonett and Price (2012, Journal of Educational and Behavioral Statistics 37:479), so that few
+    test is `sign_flip_test` on the groups' totals, which is McNemar's for such scores. The interval is then, for right
+    or wrong in groups, `clustered_difference`, and for fractions the bootstrap (`bootstrap_t`). Both have one win added
+    on each side, as by Bonett and Price (2012, Journal of Educational and Behavioral Statistics 37:479), so that few
     differences do not look like none. In groups a win is added with others of its group, (mean size - 1) /
     (1 + differences seen) of them, since few differences do not show either whether they come together. Simulated
     coverage: `python -m benchmarks.coverage`, docs/decisions/033-intervals.md.
@@ -60,7 +64,9 @@ def matched(
     interval = clustered_difference(padded, confidence) if whole else bootstrap_t(padded, confidence)
     value = weighted_mean(parts)
     p_value = sign_flip_test([total for total, _ in parts])
-    return Matched(value, _inside(interval, value), p_value, len(pairs), len(parts))
+    squares = math.fsum((a - b) ** 2 for a, b in pairs)
+    effect = max(1.0, math.fsum(total * total for total, _ in parts) / squares) if squares else 1.0
+    return Matched(value, _inside(interval, value), p_value, len(pairs), len(parts), squares / len(pairs), effect)
 
 
 def clustered_difference(parts: Sequence[Cluster], confidence: float = 0.95) -> Interval:
@@ -84,7 +90,8 @@ def _plain(pairs: Sequence[tuple[float, float]]) -> Matched:
     both = sum(a == b == 1.0 for a, b in pairs)
     found = paired_difference(both, only_a, only_b, len(pairs) - both - only_a - only_b)
     assert found is not None  # noqa: S101 - there are pairs
-    return Matched(found.value, found.interval, mcnemar_exact(only_a, only_b), len(pairs), len(pairs))
+    n, p_value = len(pairs), mcnemar_exact(only_a, only_b)
+    return Matched(found.value, found.interval, p_value, n, n, (only_a + only_b) / n, 1.0)
 
 
 def _inside(interval: Interval, value: float) -> Interval:

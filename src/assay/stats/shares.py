@@ -56,11 +56,13 @@ def share(
         return None
     if not all(0.0 <= value <= 1.0 for value in values):
         raise EvalError(f"scores lie between 0 and 1, not {next(v for v in values if not 0 <= v <= 1)!r}")
+    n, whole = len(values), all(value in (0.0, 1.0) for value in values)
+    if whole and groups is None:
+        return Share(sum(values) / n, wilson(sum(values), n, confidence), n, n, float(n))
     parts = clusters(values, groups)
-    plain = len(parts) == len(values) and all(value in (0.0, 1.0) for value in values)
-    effective = float(len(values)) if plain else _effective_n(values, parts, confidence)
+    effective = float(n) if whole and len(parts) == n else _effective_n(values, parts, confidence)
     value = min(1.0, weighted_mean(parts))
-    return Share(value, wilson(value * effective, effective, confidence), len(values), len(parts), effective)
+    return Share(value, wilson(value * effective, effective, confidence), n, len(parts), effective)
 
 
 def _effective_n(values: Sequence[float], parts: Sequence[Cluster], confidence: float) -> float:
