@@ -20,7 +20,7 @@ from zlib import crc32
 
 from assay.errors import EvalError
 
-__all__ = ["clusters", "duplicates", "fingerprint"]
+__all__ = ["clusters", "duplicates", "fingerprint", "plain"]
 
 SKETCH = 512
 """Shingles that are looked at in a long text."""
@@ -37,8 +37,13 @@ _BUCKETS = 1 << 20
 
 def fingerprint(text: str) -> str:
     """A digest (hex) that is equal for texts which differ in case, white space, punctuation or Unicode form only."""
-    said = " ".join(_words(text)) or " ".join(text.split())
+    said = plain(text) or " ".join(text.split())
     return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def plain(text: str) -> str:
+    """The words of a text with one space between them, without case and punctuation: what is compared."""
+    return " ".join(_words(text))
 
 
 def duplicates(texts: Sequence[str], *, at_least: float = 0.85) -> list[tuple[int, int, float]]:

@@ -173,7 +173,7 @@ def test_profiles_name_kinds(tmp_path: Path) -> None:
     folder = two(tmp_path / "suite")
     file = folder / "suite.toml"
     plain = file.read_text()
-    with pytest.raises(SuiteError, match="no profile .* add a table"):
+    with pytest.raises(SuiteError, match=r"no profile .* add a table"):
         read_suite(folder).kinds_of(("leakage",))
     file.write_text(plain + '\n[profiles.leakage]\nkinds = ["b"]\n')
     suite = read_suite(folder)

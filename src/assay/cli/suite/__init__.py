@@ -10,6 +10,7 @@ COMMANDS = {
     "draft": "suite.draft",
     "export": "suite.export",
     "import": "suite.import_",
+    "lint": "suite.lint",
     "review": "suite.review",
     "show": "suite.show",
 }

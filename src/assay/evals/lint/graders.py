@@ -1,0 +1,103 @@
+"""Graders that nobody should trust yet: judges without an audit, patterns that can run for ever, loose texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from assay.checks.check import shorten
+from assay.evals.grading import graders_of
+from assay.evals.lint.finding import Finding, Level
+from assay.evals.lint.material import Material
+from assay.evals.lint.patterns import is_explosive
+from assay.evals.sample import Sample
+
+__all__ = ["find_explosive_patterns", "find_loose_texts", "find_unaudited_judges"]
+
+_SHORT = 2
+
+
+def find_unaudited_judges(material: Material) -> Iterator[Finding]:
+    """Models that grade and were never compared with what people say."""
+    seen: set[tuple[str, str]] = set()
+    for sample in material.suite.samples.specimens():
+        for _, grader in graders_of([sample]):
+            for model in grader.models:
+                if (sample.kind, model) in seen or model in (material.audited or ()):
+                    continue
+                seen.add((sample.kind, model))
+                yield _finding(
+                    "unaudited-judge", "warning" if material.audited is not None else "note", sample,
+                    f"{model!r} grades answers, and no audit against people's labels is known of it",
+                    "label some answers and run `assay judge audit`: its errors then go into the figures",
+                )  # fmt: skip
+
+
+def find_explosive_patterns(material: Material) -> Iterator[Finding]:
+    """Patterns that can take exponential time on some answer."""
+    seen: set[str] = set()
+    for sample, pattern in _patterns(material):
+        if pattern not in seen and is_explosive(pattern):
+            seen.add(pattern)
+            yield _finding(
+                "explosive-pattern", "error", sample,
+                f"{sample.id}: the pattern {shorten(pattern, 60)!r} has a repeat within a repeat: it can run for ever",
+                "write repeats that cannot overlap, or possessive ones (`a++`)",
+            )  # fmt: skip
+
+
+def _patterns(material: Material) -> Iterator[tuple[Sample, str]]:
+    specimens = material.suite.samples.specimens()
+    for sample in specimens:
+        for spec in _nested(sample.graders):
+            if isinstance(spec.get("pattern"), str):
+                yield sample, spec["pattern"]
+    of_target = {sample.kind for sample in specimens for spec in sample.graders if _is_pattern_of_target(spec)}
+    for sample in material.suite.samples.only(of_target) if of_target else ():
+        if any(map(_is_pattern_of_target, sample.graders)):
+            targets = sample.target if isinstance(sample.target, list) else [sample.target]
+            yield from ((sample, one) for one in targets if isinstance(one, str))
+
+
+def _is_pattern_of_target(spec: dict[str, Any]) -> bool:
+    return spec.get("check") == "regex" and spec.get("pattern") is None
+
+
+def _nested(specs: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The tables of graders, and those within them."""
+    for spec in specs:
+        yield spec
+        for value in spec.values():
+            inner = value if isinstance(value, list) else [value]
+            yield from _nested(one for one in inner if isinstance(one, dict))
+
+
+def find_loose_texts(material: Material) -> Iterator[Finding]:
+    """Checks that look for a text of one or two signs anywhere in an answer: most answers hold it."""
+    loose = {sample.kind for sample in material.suite.samples.specimens() if any(map(_is_loose, sample.graders))}
+    for kind in loose:
+        short = [one for one in material.of[kind] if one.target and min(map(len, one.target)) <= _SHORT]
+        if short:
+            yield Finding(
+                rule="loose-text", level="warning", kind=kind, samples=tuple(one.id for one in short),
+                where=short[0].where,
+                message=f"{len(short)} samples accept any answer that holds a text like {min(short[0].target)!r}",
+                advice="compare the whole answer (`exact`, `normalised`, `choice`, `numeric`)",
+            )  # fmt: skip
+
+
+def _is_loose(spec: dict[str, Any]) -> bool:
+    named = any(spec.get(key) for key in ("any", "all", "none"))
+    return spec.get("check") == "contains" and spec.get("at", "anywhere") == "anywhere" and not named
+
+
+def _finding(rule: str, level: Level, sample: Sample, message: str, advice: str) -> Finding:
+    return Finding(
+        rule=rule,
+        level=level,
+        kind=sample.kind,
+        samples=(sample.id,),
+        where=sample.where,
+        message=message,
+        advice=advice,
+    )

@@ -1,0 +1,41 @@
+"""What looks like personal data or a credential in samples that may leave the house."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from assay.evals.lint.finding import Finding
+from assay.evals.lint.material import Material
+from assay.privacy.redaction import Redactor
+from assay.types import Label
+
+__all__ = ["find_personal_data"]
+
+
+def find_personal_data(material: Material) -> Iterator[Finding]:
+    """Kinds whose samples hold what a detector takes for personal, and that are not labelled `private-only`."""
+    redactor = Redactor(personal=True)
+    for kind, members in material.of.items():
+        found: dict[str, str] = {}
+        taken: Counter[str] = Counter()
+        for one in members:
+            if one.label == Label.PRIVATE_ONLY:
+                continue
+            redaction = redactor.begin()
+            redaction.text(one.text)
+            if redaction.taken:
+                taken.update(redaction.taken.keys())
+                found[one.id] = one.where
+        if found:
+            what = ", ".join(f"{name} in {count}" for name, count in taken.most_common())
+            yield Finding(
+                rule="personal-data",
+                level="warning",
+                kind=kind,
+                samples=tuple(found),
+                where=next(iter(found.values())),
+                message=f"{len(found)} of {len(members)} samples hold what looks like personal data ({what}), "
+                "and may be sent to any deployment",
+                advice='set label = "private-only" in the kind; what was made up needs none',
+            )

@@ -1,0 +1,86 @@
+"""Kinds that are too small to tell anything, lack a side, or were mostly made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from assay.evals.lint.finding import Finding, Level
+from assay.evals.lint.material import Glance, Material
+from assay.stats.intervals import upper_bound, wilson
+
+__all__ = ["find_missing_sides", "find_small_kinds", "find_synthetic"]
+
+_WIDE = 0.15
+_MOSTLY = 0.5
+
+
+def find_small_kinds(material: Material) -> Iterator[Finding]:
+    """Kinds in which not even a candidate that passes everything is surely above the bar."""
+    for kind, members in material.of.items():
+        heldout = [one for one in members if one.split == "heldout"]
+        n, bar = len(heldout), material.bar_of(kind)
+        if not n:
+            continue
+        if bar == 1.0:
+            left = upper_bound(0, n)
+            message = f"with {n} heldout samples, passing all still leaves failures in up to {left:.0%} of new work"
+            if left > _WIDE:
+                yield _finding("too-few", "note", members, message, "add samples: about 300 leave 1 %")
+            continue
+        low, _ = wilson(n, n)
+        if bar is not None and low < bar:
+            message = (
+                f"with {n} heldout samples, passing all of them means {low:.0%} or more of new work (95 %), "
+                f"below the bar of {bar:.0%}"
+            )
+            yield _finding(
+                "too-few", "warning", members, message, f"add heldout samples: {_needed(bar)} would do, if all pass"
+            )
+            continue
+        half = (wilson(n / 2, n).high - wilson(n / 2, n).low) / 2
+        if half > _WIDE:
+            message = f"with {n} heldout samples a share is known to {half * 100:.0f} points either way at worst"
+            yield _finding("few", "note", members, message, "`assay suite power` says what they can separate")
+
+
+def _needed(bar: float) -> int:
+    """The least number of samples with which passing all of them is above the bar."""
+    n = 1
+    while wilson(n, n).low < bar:
+        n += 1
+    return n
+
+
+def find_missing_sides(material: Material) -> Iterator[Finding]:
+    """Kinds without held-out samples, on which is decided, or without any to write prompts on."""
+    for members in material.of.values():
+        sides = {one.split for one in members}
+        if "heldout" not in sides:
+            yield _finding(
+                "no-heldout", "warning", members, "no sample is heldout: nothing can be decided on unseen ones",
+                "assay suite split FOLDER --heldout 0.5",
+            )  # fmt: skip
+        elif "dev" not in sides:
+            yield _finding(
+                "no-dev", "note", members, "no sample is dev: prompts written on heldout ones would be flattered",
+                "assay suite split FOLDER --heldout 0.5",
+            )  # fmt: skip
+
+
+def find_synthetic(material: Material) -> Iterator[Finding]:
+    """Kinds of which a share was written by a model and not met in real work."""
+    for members in material.of.values():
+        made = [one for one in members if one.synthetic]
+        if made:
+            share = len(made) / len(members)
+            yield _finding(
+                "synthetic", "warning" if share > _MOSTLY else "note", members,
+                f"{len(made)} of {len(members)} samples are synthetic ({share:.0%})",
+                "replace them by real ones as they come (`assay suite from-ledger`); figures are told apart",
+            )  # fmt: skip
+
+
+def _finding(rule: str, level: Level, members: Sequence[Glance], message: str, advice: str) -> Finding:
+    return Finding(
+        rule=rule, level=level, kind=members[0].kind, samples=(), where=members[0].where, message=message, advice=advice
+    )
