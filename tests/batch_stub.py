@@ -343,10 +343,12 @@ class AnthropicStub(Stub):
 
     def said(self, body: Any, fate: str) -> dict[str, Any]:
         """A message."""
-        content = [] if fate == "empty" else [{"type": "text", "text": self.text(body).upper()}]
+        if fate == "empty":
+            return {"id": "m"}
+        content = [{"type": "text", "text": self.text(body).upper()}]
         return {
             "id": "m", "type": "message", "role": "assistant", "model": body["model"], "content": content,
-            "stop_reason": None if fate == "empty" else "end_turn", "stop_sequence": None,
+            "stop_reason": "end_turn", "stop_sequence": None,
             "usage": {"input_tokens": 10, "output_tokens": 5},
         }  # fmt: skip
 
