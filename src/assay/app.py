@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 
@@ -78,6 +79,12 @@ class App:
             await self.serve_pins()
         for name in names:
             self.spine.route(name)
+
+    def endpoint(self, spine: Spine) -> AbstractAsyncContextManager[str]:
+        """A gateway before a spine, on a free port of this machine; see `gateway.server.endpoint`."""
+        from assay.gateway.server import endpoint
+
+        return endpoint(spine)
 
     async def serve_pins(self) -> tuple[Lock | None, dict[str, str]]:
         """Make the pinned route callable. Returns the lock, and why some of its pins are broken."""

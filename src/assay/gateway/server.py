@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from assay.errors import ServerError
 from assay.gateway.asgi import Gateway
 from assay.gateway.connection import Connection
 from assay.gateway.crowd import Crowd
+from assay.inference.spine import Spine
 
 _LAST_WORDS_S = 2.0
 """For what was cut: the error at the end of its stream, and its rows in the ledger."""
@@ -79,6 +81,28 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
         with contextlib.suppress(NotImplementedError):
             for one in caught:
                 loop.remove_signal_handler(one)
+
+
+@contextlib.asynccontextmanager
+async def endpoint(spine: Spine) -> AsyncIterator[str]:
+    """A gateway before a spine, on a free port of this machine, for as long as the block runs.
+
+    Yields:
+        Its address, up to `/v1`.
+
+    Raises:
+        ServerError: no port can be listened on.
+    """
+    serve = Serve(port=0, grace_s=1.0)
+    with contextlib.closing(listen(serve)) as listener:
+        port = listener.getsockname()[1]
+        work = asyncio.create_task(run(Gateway(spine, serve), listener, signals=False))
+        try:
+            yield f"http://{serve.host}:{port}/v1"
+        finally:
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
 
 
 class _Server(uvicorn.Server):
