@@ -1,17 +1,20 @@
-"""How many samples a paired comparison needs, told before they are paid for.
+"""What a number of samples can show, and how many are needed, told before they are paid for.
 
-Two candidates answer the same samples. Only those count where one is right and the other wrong: their share is
-`discordant`, and the difference of the two shares of right answers is at most that.
+In a paired comparison two candidates answer the same samples. Only those count where one is right and the other wrong:
+their share is `discordant`, and the difference of the two shares of right answers is at most that.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 from assay.errors import EvalError
+from assay.stats.beta import binomial_cdf
+from assay.stats.intervals import wilson
 
-__all__ = ["detectable_difference", "pairs_needed"]
+__all__ = ["chance_told", "detectable_difference", "half_width", "pairs_needed"]
 
 
 def pairs_needed(difference: float, discordant: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
@@ -71,3 +74,37 @@ def _check(discordant: float, alpha: float, power: float) -> None:
         raise EvalError(
             f"discordant {discordant!r}, alpha {alpha!r} and power {power!r} must be shares between 0 and 1"
         )
+
+
+def half_width(n: float, share: float = 0.5, confidence: float = 0.95) -> float:
+    """Half the width of Wilson's interval of a share that so many scores give; 0.5 is the share with the widest."""
+    low, high = wilson(share * n, n, confidence)
+    return (high - low) / 2
+
+
+def chance_told(n: int, share: float, bar: float, confidence: float = 0.95) -> float:
+    """The chance that the interval of a candidate lies wholly on the right side of a bar.
+
+    Exact: the binomial chance of all counts of passes whose Wilson interval is above the bar, for a candidate whose
+    true share is above it, or below.
+
+    Args:
+        n: samples.
+        share: true share of passes.
+        bar: another share.
+        confidence: of the interval.
+    """
+    if share >= bar:
+        least = _first(n + 1, lambda k: k > n or wilson(k, n, confidence).low > bar)
+        return 1.0 - binomial_cdf(least - 1, n, share)
+    most = _first(n + 1, lambda k: k > n or wilson(k, n, confidence).high >= bar) - 1
+    return binomial_cdf(most, n, share)
+
+
+def _first(end: int, holds: Callable[[int], bool]) -> int:
+    """The smallest k in 0..end for which a monotone condition holds."""
+    low, high = 0, end
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low

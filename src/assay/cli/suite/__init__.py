@@ -9,10 +9,13 @@ from assay.cli.group import Commands
 COMMANDS = {
     "draft": "suite.draft",
     "export": "suite.export",
+    "from-ledger": "suite.from_ledger",
     "import": "suite.import_",
     "lint": "suite.lint",
+    "power": "suite.power",
     "review": "suite.review",
     "show": "suite.show",
+    "split": "suite.split",
 }
 """Command -> module under `assay.cli`."""
 
