@@ -11,6 +11,7 @@ from assay.cli.door import guarded
 from assay.cli.group import Commands
 
 COMMANDS = {
+    "batch": "batch",
     "bench": "bench",
     "cache": "cache",
     "call": "call",

@@ -292,7 +292,7 @@ class BatchDesk:
             ConfigError: it is not known whether its host has it.
         """
         if row.provider_batch_id is None:
-            raise ConfigError(f"batch {row.id} has not been acknowledged by its host; `assay batch list` looks for it")
+            raise ConfigError(f"batch {row.id} has not been acknowledged by its host; `assay batch fetch` looks for it")
         await self.host(self._live(row)).cancel(row.provider_batch_id)
 
     def _live(self, row: BatchRow) -> LiveDeployment:
