@@ -20,7 +20,7 @@ from assay.evals.runner import Run, Runner
 from assay.evals.scorecard import Metrics, metrics
 from assay.evals.suite import Kind, Samples, Suite, shuffled
 from assay.inference.spine import Spine
-from assay.ledger.rows import ResultRow, new_id
+from assay.ledger.rows import Outcome, new_id
 from assay.privacy.label import effective_label
 from assay.stats.certainty import Verdict, certain, needed
 from assay.stats.intervals import upper_bound
@@ -324,7 +324,7 @@ class Choosing:
         )
 
 
-def _total(rows: Sequence[ResultRow], value: Callable[[ResultRow], float | None]) -> float | None:
+def _total(rows: Sequence[Outcome], value: Callable[[Outcome], float | None]) -> float | None:
     """The sum; None when one is not known."""
     values = [value(row) for row in rows]
     known = [one for one in values if one is not None]

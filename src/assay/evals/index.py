@@ -6,16 +6,24 @@ import random
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import eq
-from typing import overload
+from typing import NamedTuple, overload
 
 from assay.errors import SuiteError
 from assay.evals.ids import Ids
 from assay.evals.sample import Sample
 from assay.evals.samples import Split
 
-__all__ = ["Index", "Samples", "shuffled"]
+__all__ = ["Head", "Index", "Samples", "shuffled"]
 
 _SPLITS: tuple[Split, ...] = ("dev", "heldout")
+
+
+class Head(NamedTuple):
+    """A sample that has not been read: its number in a sequence, id and kind."""
+
+    number: int
+    id: str
+    kind: str
 
 
 class Index:
@@ -32,6 +40,7 @@ class Index:
         self.read = read
         self.ids = Ids()
         self._kinds: dict[str, int] = {}
+        self._kind_names: list[str] = []
         self._kind = array("H")
         self._split = bytearray()
         self._own_graders = bytearray()
@@ -54,7 +63,10 @@ class Index:
         place = self.ids.add(sample_id)
         if place < before:
             return place
-        self._kind.append(self._kinds.setdefault(kind, len(self._kinds)))
+        if kind not in self._kinds:
+            self._kinds[kind] = len(self._kinds)
+            self._kind_names.append(kind)
+        self._kind.append(self._kinds[kind])
         self._split.append(_SPLITS.index(split))
         self._own_graders.append(own_graders)
         self._synthetic.append(synthetic)
@@ -69,6 +81,10 @@ class Index:
     def synthetic(self, place: int) -> bool:
         """Whether the sample at a place was made up."""
         return bool(self._synthetic[place])
+
+    def kind(self, place: int) -> str:
+        """The kind of the sample at a place."""
+        return self._kind_names[self._kind[place]]
 
     def chosen(self, places: Iterable[int], kinds: Collection[str], split: Split | None) -> array[int]:
         """Those of the places that are of one of these kinds and of this split."""
@@ -140,6 +156,12 @@ class Samples(Sequence[Sample]):
     def ids(self) -> Iterator[str]:
         """Their ids, in order; no sample is read for it."""
         return (self._index.ids[at] for at in self._places)
+
+    @property
+    def heads(self) -> Iterator[Head]:
+        """What is known of each without reading it, in order."""
+        index = self._index
+        return (Head(number, index.ids[at], index.kind(at)) for number, at in enumerate(self._places))
 
     def has(self, sample_id: str) -> bool:
         """Whether a sample is among them; none is read for it."""

@@ -1,7 +1,7 @@
 """Running a suite against a target, sample by sample, through the same spine that serves.
 
 A run is named by suite, target and seed, and by what decides their answers; asking for the same run again
-continues it: samples that have a score are not asked again, and answers that came before a crash are in the
+continues it: answers that have a score are not asked for again, and those that came before a crash are in the
 spine's cache. A sample without a score (a provider's fault) is asked again.
 """
 
@@ -9,45 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-
-import msgspec
+from collections.abc import Callable, Iterable, Iterator
 
 from assay import __version__
-from assay.errors import AssayError, BudgetExceeded, ConfigError, ContextTooLong, WeightsError
-from assay.evals.asked import AskedSample
-from assay.evals.grading import Grade, failed, grade
-from assay.evals.judges import Judges
-from assay.evals.suite import Sample, Suite, shuffled
+from assay.errors import AssayError, BudgetExceeded, ConfigError, WeightsError
+from assay.evals.backlog import Backlog, Item
+from assay.evals.outcomes import Outcomes, read_outcomes
+from assay.evals.pace import Pace
+from assay.evals.repeats import ONCE, Repeats
+from assay.evals.run import Run, read_run
+from assay.evals.suite import Sample, Samples, Suite, shuffled
+from assay.evals.trial import Trial
 from assay.inference.identity import target_digest
+from assay.inference.purse import Purse
 from assay.inference.spine import Options, Spine
 from assay.ledger.rows import ResultRow, RunRow, new_id
-from assay.ledger.store import Ledger
-from assay.types import Response
+
+__all__ = ["SAMPLE_DEADLINE_S", "Progress", "Run", "Runner", "read_run"]
 
 SAMPLE_DEADLINE_S = 300.0
 """A sample that takes longer is cut and stays unscored."""
 
 Progress = Callable[[str, ResultRow], None]
-
-
-@dataclass(slots=True)
-class Run:
-    """One suite against one target. `results` grows; rows are in the ledger before they stand here."""
-
-    row: RunRow
-    results: dict[str, ResultRow] = field(default_factory=dict)
-
-    def scored(self, sample: Sample) -> bool:
-        """Whether this sample needs no further call."""
-        row = self.results.get(sample.id)
-        return row is not None and row.value is not None
-
-
-async def read_run(ledger: Ledger, row: RunRow) -> Run:
-    """A run with the results that the ledger has of it."""
-    return Run(row, {result.sample_id: result for result in await ledger.results(row.id)})
 
 
 class Runner:
@@ -58,8 +41,11 @@ class Runner:
         suite: what they belong to.
         seed: of the order and of each request; part of the run's name.
         config_digest: kept with the run.
-        concurrency: samples in flight at the same time.
+        concurrency: samples of one target in flight at the same time.
         use_cache: answer identical calls from the ledger. `assay check` says no.
+        deadline_s: cuts one request.
+        repeats: how often each sample is asked; default: as its kind says.
+        purse: what all of it may cost, judges included.
         on_result: called with the target and each new row.
     """
 
@@ -73,6 +59,8 @@ class Runner:
         concurrency: int = 8,
         use_cache: bool = True,
         deadline_s: float = SAMPLE_DEADLINE_S,
+        repeats: int | None = None,
+        purse: Purse | None = None,
         on_result: Progress | None = None,
     ) -> None:
         self._spine = spine
@@ -80,9 +68,17 @@ class Runner:
         self._seed = seed
         self._config_digest = config_digest
         self._concurrency = concurrency
-        self._use_cache = use_cache
+        self._options = Options(use_cache=use_cache, seed=seed, purse=purse)
         self._deadline_s = deadline_s
+        self._repeats = repeats
         self._on_result = on_result
+
+    def repeats(self, kind: str) -> Repeats:
+        """How often samples of a kind are asked, and what that comes to."""
+        known = self._suite.kinds.get(kind)
+        if known is None:
+            return ONCE if self._repeats is None else Repeats(self._repeats)
+        return Repeats(self._repeats if self._repeats is not None else known.repeats, known.reducer)
 
     async def open(self, target: str, *, fresh: bool = False, purpose: str = "") -> Run:
         """The run of this suite against a target: continued, or new.
@@ -113,7 +109,7 @@ class Runner:
             version=__version__,
         )
         await self._spine.ledger.open_run(row)
-        return Run(row)
+        return Run(row, Outcomes(row.id, self.repeats))
 
     async def known(self, target: str) -> Run | None:
         """The newest run of this suite against a target as it is now; None if there is none.
@@ -128,7 +124,20 @@ class Runner:
         row = await self._spine.ledger.find_run(
             suite_digest=self._suite.digest, target=target, target_digest=digest, seed=self._seed
         )
-        return await read_run(self._spine.ledger, row) if row is not None else None
+        if row is None:
+            return None
+        outcomes = Outcomes(row.id, self.repeats)
+        await read_outcomes(self._spine.ledger, row.id, outcomes)
+        return Run(row, outcomes)
+
+    def missing(self, run: Run, samples: Samples) -> Iterator[tuple[int, int]]:
+        """`(number of the sample, repeat)` of each answer without a score: every sample once, then each again."""
+        outcomes = _growing(run)
+        rounds = max((self.repeats(kind).times for kind in self._suite.kinds), default=1)
+        for repeat in range(rounds):
+            for number, sample_id, kind in samples.heads:
+                if repeat < self.repeats(kind).times and not outcomes.has_value(sample_id, repeat):
+                    yield number, repeat
 
     async def evaluate(
         self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None, *, one_by_one: bool = False
@@ -136,41 +145,32 @@ class Runner:
         """Ask and grade those of the samples that have no score yet.
 
         Args:
-            run: grows by them.
+            run: grows by them; of `open` or `known`.
             samples: in the order to ask them in.
             stop: asked before each sample; true ends the evaluation, what is in flight is awaited.
             one_by_one: never two in flight, so that none waits for another: for latency that counts. Local engines
                 that answer one at a time are asked so anyway; they would not be faster, and `stop` would come late.
 
         Returns:
-            How many were asked.
+            How many answers were asked for.
 
         Raises:
-            WeightsError, ConfigError, BudgetExceeded: no sample can be asked; what was done is kept.
+            WeightsError, ConfigError, BudgetExceeded: no further sample can be asked; what was in flight was awaited,
+                and what was done is kept.
         """
-        waiting = [sample for sample in samples if not run.scored(sample)]
-        queue = iter(waiting)
-        asked = 0
-
-        async def work() -> None:
-            nonlocal asked
-            for sample in queue:
-                if stop is not None and stop():
-                    return
-                asked += 1
-                run.results[sample.id] = row = await self._one(run.row, sample)
-                if self._on_result is not None:
-                    self._on_result(run.row.target, row)
-
+        order = samples if isinstance(samples, Samples) else Samples.held(tuple(samples))
+        items = (Item(order[number], repeat) for number, repeat in self.missing(run, order))
         alone = one_by_one or self._spine.one_at_a_time(run.row.target)
-        workers = min(1 if alone else self._concurrency, len(waiting))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work())
-        except* AssayError as problems:
-            raise _first(problems) from None
-        return asked
+        shift = _Shift(Backlog(items, stop), Pace(1 if alone else self._concurrency))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(1 if alone else min(self._concurrency, len(order))):
+                group.create_task(self._work(run, shift))
+        for item in shift.backlog.left():
+            if item.row is not None:
+                await self._keep(run, item.row)
+        if shift.problem is not None:
+            raise shift.problem
+        return shift.asked
 
     async def complete(self, run: Run, part: Suite) -> None:
         """Evaluate all samples of `part`, which may be cut to some kinds or a split; errors as in `evaluate`."""
@@ -181,63 +181,60 @@ class Runner:
 
     async def finish(self, run: Run) -> None:
         """Mark the run as complete when every sample of the suite has a score."""
-        if run.row.finished_at is None and all(run.scored(sample) for sample in self._suite.samples):
+        if run.row.finished_at is None and all(map(run.has_value, self._suite.samples.ids)):
             await self._spine.ledger.close_run(run.row.id)
 
-    async def _one(self, run: RunRow, sample: Sample) -> ResultRow:
-        asked = AskedSample(sample, self._deadline_s)
-        options = Options(use_cache=self._use_cache, seed=self._seed)
-        result: Grade | None = None
-        reason: str | None = None
-        try:
-            response = await asked.ask(self._spine, run.target, run.id, options)
-            judges = Judges(self._spine, options, run.id, sample.id)
-            result = await grade(sample, response, request=asked.request, judges=judges)
-            reason = result.unscored
-        except (WeightsError, ConfigError, BudgetExceeded):
-            raise  # not this sample's fault: no sample can be asked
-        except ContextTooLong as error:  # no fault that heals: this model cannot do this sample
-            result = failed("context", str(error))
-        except AssayError as error:
-            reason = f"{type(error).__name__}: {error}"
-        except Exception as error:  # noqa: BLE001 - whatever breaks one sample leaves that one unscored
-            reason = f"unexpected {type(error).__name__}: {error}"
-        row = _row(run, asked, result, reason)
+    async def _work(self, run: Run, shift: _Shift) -> None:
+        """Ask one item after another."""
+        while True:
+            number = await shift.pace.enter()
+            try:
+                item = await shift.backlog.next()
+                if item is None:
+                    return
+                await self._try(run, shift, item, number)
+            except (WeightsError, ConfigError, BudgetExceeded) as error:  # not this sample's fault: none can be asked
+                shift.halt(error)
+                return
+            finally:
+                shift.pace.leave()
+
+    async def _try(self, run: Run, shift: _Shift, item: Item, number: int) -> None:
+        trial = Trial(self._spine, run.row, item.sample, item.repeat, self._options, self._deadline_s)
+        shift.asked += item.tries == 1
+        row = await trial.row()
+        if trial.turned_away:
+            shift.pace.limited(number)
+        elif trial.answered:
+            shift.pace.answered()
+        if trial.answered:
+            shift.backlog.answered()
+        if trial.comes_again and shift.backlog.again(item, row, trial.told_s, alone=shift.pace.alone):
+            return
+        await self._keep(run, row)
+
+    async def _keep(self, run: Run, row: ResultRow) -> None:
         await self._spine.ledger.add_result(row)
-        return row
+        _growing(run).add(row)
+        if self._on_result is not None:
+            self._on_result(run.row.target, row)
 
 
-def _row(run: RunRow, asked: AskedSample, result: Grade | None, unscored: str | None) -> ResultRow:
-    usd, basis = asked.worth
-    return ResultRow(
-        run_id=run.id,
-        sample_id=asked.sample.id,
-        kind=asked.sample.kind,
-        request_id=asked.request_id,
-        value=result.value if result is not None else None,
-        unscored=unscored,
-        scores=msgspec.json.encode(result.scores if result is not None else ()),
-        answer=_shown(asked.response) if asked.response is not None else None,
-        latency_s=asked.latency_s,
-        engine_s=asked.engine_s,
-        cost_usd=usd,
-        cost_basis=basis,
-        cached=asked.cached,
-        created_at=time.time(),
-        grading_usd=result.usd if result is not None else 0.0,
-    )
+class _Shift:
+    """What the workers of one evaluation share."""
+
+    def __init__(self, backlog: Backlog, pace: Pace) -> None:
+        self.backlog = backlog
+        self.pace = pace
+        self.asked = 0
+        self.problem: AssayError | None = None
+
+    def halt(self, problem: AssayError) -> None:
+        """No further sample can be asked."""
+        self.problem = self.problem or problem
+        self.backlog.halt()
 
 
-def _shown(response: Response) -> str:
-    """What a person is shown of an answer."""
-    calls = [f"{call.name}({call.arguments})" for call in response.tool_calls]
-    return "\n".join([response.text, *calls]) if calls else response.text
-
-
-def _first(problems: BaseExceptionGroup[AssayError]) -> AssayError:
-    found: Sequence[BaseException] = problems.exceptions
-    while isinstance(found[0], BaseExceptionGroup):
-        found = found[0].exceptions
-    error = found[0]
-    assert isinstance(error, AssayError)  # noqa: S101 - `except* AssayError` holds nothing else
-    return error
+def _growing(run: Run) -> Outcomes:
+    assert isinstance(run.results, Outcomes), "a run that is evaluated comes from Runner.open or Runner.known"  # noqa: S101
+    return run.results

@@ -123,12 +123,14 @@ async def test_the_start_of_an_engine_is_no_latency(
     assert run.results["w000"].latency_s < -900  # no clock waited so long: it was taken off
 
 
-async def test_a_prompt_that_does_not_fit_is_a_failed_sample(make_spine: MakeSpine, tiny: Tiny) -> None:
+async def test_a_prompt_that_does_not_fit_is_a_failed_sample(
+    make_spine: MakeSpine, tiny: Tiny, ledger: SqliteLedger
+) -> None:
     """A context too small is no fault that heals: the sample is scored 0, with the host's words."""
     spine = spine_of(make_spine, {"match": r"ask 1\.", "error": "ContextTooLong"})
     run, _ = await run_all(spine, tiny(3))
-    row = run.results["w001"]
-    assert (row.value, row.unscored) == (0.0, None)
+    row = (await ledger.results(run.row.id))[1]
+    assert (row.sample_id, row.value, row.unscored) == ("w001", 0.0, None)
     assert b"context" in row.scores
     assert run.row.finished_at is not None or all(one.value is not None for one in run.results.values())
 

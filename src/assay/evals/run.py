@@ -1,0 +1,53 @@
+"""One suite against one target: its row in the ledger, and what it has come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import msgspec
+
+from assay.evals.repeats import Repeats, reduced
+from assay.evals.sample import Sample
+from assay.ledger.rows import Outcome, ResultRow, RunRow
+from assay.ledger.store import Ledger
+
+__all__ = ["Run", "read_run"]
+
+
+@dataclass(slots=True)
+class Run:
+    """One suite against one target. Rows are in the ledger before they stand here.
+
+    Attributes:
+        results: by sample, what all its answers come to; `Outcomes` while it is being evaluated, without the answers.
+    """
+
+    row: RunRow
+    results: Mapping[str, Outcome] = field(default_factory=dict)
+
+    def scored(self, sample: Sample) -> bool:
+        """Whether this sample has a value that further answers would not change."""
+        return self.has_value(sample.id)
+
+    def has_value(self, sample_id: str) -> bool:
+        """As `scored`, by id."""
+        row = self.results.get(sample_id)
+        return row is not None and row.value is not None
+
+
+async def read_run(ledger: Ledger, row: RunRow) -> Run:
+    """A run with the whole rows that the ledger has of it, answers included.
+
+    Of a sample with several answers it is the first one, with what all of them come to on the average.
+    """
+    rows = sorted(await ledger.results(row.id), key=lambda one: (one.sample_id, one.repeat))
+    return Run(row, {sample: _whole(list(found)) for sample, found in groupby(rows, key=lambda one: one.sample_id)})
+
+
+def _whole(rows: list[ResultRow]) -> ResultRow:
+    if len(rows) == 1:
+        return rows[0]
+    outcome = reduced(rows, Repeats(len(rows)))
+    return msgspec.structs.replace(rows[0], **msgspec.structs.asdict(outcome))
