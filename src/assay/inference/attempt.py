@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -129,7 +129,12 @@ class Attempt:
         """
         self._place.trace.records.append(self.record)
         try:
-            async with aclosing(self._source()) as source:
+            attempted = self._attempted()
+            key, known = await self._looked_up(attempted)
+            if self._place.desk is not None and key is not None and known is None:
+                await self._enlist(self._place.desk, attempted, key)
+            source = self._replay(known) if known is not None else self._ask(attempted, key)
+            async with aclosing(source):
                 async for event in source:
                     yield event
         except AssayError as error:
@@ -143,7 +148,8 @@ class Attempt:
         finally:
             self.record.total_s = time.monotonic() - self._started
 
-    async def _source(self) -> AsyncGenerator[Event, None]:
+    def _attempted(self) -> Attempted:
+        """What its provider gets."""
         live, place = self._live, self._place
         # Filters have seen to this before; the look at the moment of sending fails closed.
         assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
@@ -152,15 +158,15 @@ class Attempt:
             self.record.leading = place.continues.leading
             begun = self.record.leading + so_far.text
             attempted = attempted._replace(request=continued(attempted.request, begun), raw=None)
-        key, known = None, None
-        if place.use_cache and attempted.raw is None and place.continues is None:
-            key = cache_key(await live.fingerprint(), attempted.request, place.seed)
-            known = await self._ledger.cached_reply(key)
-        if place.desk is not None and key is not None and known is None:
-            await self._enlist(place.desk, attempted, key)
-        async with aclosing(self._replay(known) if known is not None else self._ask(attempted, key)) as stream:
-            async for event in stream:
-                yield event
+        return attempted
+
+    async def _looked_up(self, attempted: Attempted) -> tuple[str | None, Replayed | None]:
+        """The call's name in the cache, where that is wanted, and what the cache knows of it."""
+        place = self._place
+        if not place.use_cache or attempted.raw is not None or place.continues is not None:
+            return None, None
+        key = cache_key(await self._live.fingerprint(), attempted.request, place.seed)
+        return key, await self._ledger.cached_reply(key)
 
     def _whole_request(self) -> Request:
         """The request with the reasoning of earlier turns that its client had no place for."""
@@ -181,7 +187,7 @@ class Attempt:
         self.record.response = response
         written = self._ledger.record(self._intent(passing=False), self._settlement("cached"))
         self._place.trace.pending.append(written)
-        await asyncio.shield(written)
+        await self._durable(written)
         for event in events_of(response):
             yield event
 
@@ -201,7 +207,7 @@ class Attempt:
                 self.record.response = response = self._complete()
                 self._remember(response)
                 reply = Reply(key=key, response=pack(response)) if key is not None else None
-                await asyncio.shield(self._settle("ok", reply))
+                await self._durable(self._settle("ok", reply))
                 breaker.succeeded()
                 for event in held.rest():
                     yield event
@@ -266,15 +272,29 @@ class Attempt:
             Timeout: the deadline passed.
         """
         self._check_deadline("before anything was sent")
+        gate = self._live.gate
+        if gate.locked():
+            return await self._queue()
+        self._check_rest()
+        await gate.acquire()  # at once
+        leave = self._leave()
+        if leave is not None:
+            return leave
+        gate.release()
+        return await self._queue()
+
+    async def _queue(self) -> Pass:
+        """As `_enter`, with patience."""
+        gate = self._live.gate
         try:
             async with asyncio.timeout_at(self._place.deadline):
                 while True:
                     self._check_rest()
-                    await self._live.gate.acquire()
+                    await gate.acquire()
                     leave = self._leave()
                     if leave is not None:
                         return leave
-                    self._live.gate.release()
+                    gate.release()
                     if self._place.trace.run_id is not None:
                         await asyncio.sleep(_PATIENCE_S)
         except TimeoutError:
@@ -308,31 +328,54 @@ class Attempt:
             raise _late(f"the deadline passed {when}")
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
-        """The provider's events, cut at the attempt's limits."""
+        """The provider's events, cut at the attempt's limits, and at a stop text where its format has none."""
         self._check_deadline("before anything was sent")
-        # A continued text begins with the space that the prompt left off.
-        leading = attempted.request.form == "completion" and self._request.form == "chat"
-        leading = leading and self._place.continues is None
-        limits = Limits(self._live.config, self._place.deadline, self._meter)
-        async with aclosing(self._cut(attempted)) as stream:
-            with closing(limits):
-                while True:
-                    try:
-                        async with limits.around():
-                            event = await anext(stream)
-                    except StopAsyncIteration:
-                        return
-                    except TimeoutError:
-                        raise limits.error() from None
-                    except RequestError as error:  # this format cannot express the request: another candidate may
-                        raise BadRequest(str(error), code="unsupported", field=error.field) from error
-                    if leading and isinstance(event, TextDelta):
-                        text = event.text.lstrip()
-                        self.record.leading += event.text[: len(event.text) - len(text)]
-                        event, leading = msgspec.structs.replace(event, text=text), not text
-                    limits.told(event)
-                    self._note(event)
-                    yield event
+        cut: StopCut | None = None
+        trim = self._trim(attempted)
+        async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
+            with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
+                while (event := await self._next(stream, limits)) is not None:
+                    if cut is None and attempted.raw is None and "stop" in self._meter.emulated:
+                        cut = StopCut(attempted.request.sampling.stop)
+                    for told in cut.take(event) if cut is not None else (event,):
+                        said = trim(told)
+                        limits.told(said)
+                        self._note(said)
+                        yield said
+        for told in cut.close() if cut is not None else ():
+            said = trim(told)
+            self._note(said)
+            yield said
+
+    @staticmethod
+    async def _next(stream: AsyncGenerator[Event, None], limits: Limits) -> Event | None:
+        """The provider's next event; None at its end.
+
+        Raises:
+            Timeout: a limit was reached.
+            BadRequest: its format cannot express the request: another candidate's may.
+        """
+        try:
+            with limits:
+                return await anext(stream, None)
+        except RequestError as error:
+            raise BadRequest(str(error), code="unsupported", field=error.field) from error
+
+    def _trim(self, attempted: Attempted) -> Callable[[Event], Event]:
+        """Takes off the space that a continued text begins with, since the prompt left it off."""
+        trims = attempted.request.form == "completion" and self._request.form == "chat"
+        trims = trims and self._place.continues is None
+
+        def trim(event: Event) -> Event:
+            nonlocal trims
+            if not trims or not isinstance(event, TextDelta):
+                return event
+            text = event.text.lstrip()
+            self.record.leading += event.text[: len(event.text) - len(text)]
+            trims = not text
+            return msgspec.structs.replace(event, text=text)
+
+        return trim
 
     def _note(self, event: Event) -> None:
         """Keep what an event says.
@@ -347,18 +390,6 @@ class Attempt:
             self.record.first_event_s = time.monotonic() - self._started
             self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
             self.record.passed_through = isinstance(event, Raw)  # a host may answer otherwise than it was asked to
-
-    async def _cut(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
-        """The provider's events, cut at a stop text where its format has none."""
-        cut: StopCut | None = None
-        async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
-            async for event in stream:
-                if cut is None and attempted.raw is None and "stop" in self._meter.emulated:
-                    cut = StopCut(attempted.request.sampling.stop)
-                for told in cut.take(event) if cut is not None else (event,):
-                    yield told
-        for told in cut.close() if cut is not None else ():
-            yield told
 
     def _complete(self) -> Response:
         response = self._folder.response()
@@ -398,6 +429,15 @@ class Attempt:
             batch_id=batch_id,
         )
 
+    async def _durable(self, written: asyncio.Future[None]) -> None:
+        """Wait for a write before the end of an answer is handed on.
+
+        Who gets no stream gets his answer when the whole request is on record: one wait for both, in `Spine.generate`.
+        Shielded: the request waits for the write too, and must not be cancelled together with a loser.
+        """
+        if self._request.stream:
+            await asyncio.shield(written)
+
     def _settle(
         self, outcome: _Outcome, reply: Reply | None = None, error: AssayError | None = None
     ) -> asyncio.Future[None]:
@@ -412,7 +452,7 @@ class Attempt:
     def _settlement(self, outcome: _Outcome, error: AssayError | None = None) -> Settlement:
         record, meter = self.record, self._meter
         # Of a cached answer nothing was used now; its tokens stand in the row of the call that was made.
-        response = self._folder.response()
+        response = record.response if record.response is not None and outcome == "ok" else self._folder.response()
         usage = response.usage if outcome != "cached" else None
         record.engine_s, record.load_s = meter.engine_s, meter.load_s
         record.cost_usd, record.cost_basis = charge(

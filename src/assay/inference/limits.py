@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from assay.config.schema import Deployment
 from assay.errors import Timeout
@@ -14,13 +15,21 @@ _LOOK_S = 0.05  # how often to look whether a local engine has loaded
 
 
 class Limits:
-    """Cuts an attempt in time: `async with limits.around():` around each wait, then `told` for each event.
+    """Cuts an attempt in time: `with limits:` around each wait, then `told` for each event.
+
+    Timers are set once and not for each wait: when one rings, the wait that goes on is cut, or else the next one.
+    `with` raises the `Timeout` of the limit that was reached.
 
     Args:
         config: the deployment's limits.
         deadline: of the request, on the event loop's clock; None = never.
         meter: says whether the attempt still waits for an engine to load, which is no waiting for a token.
     """
+
+    __slots__ = (
+        "_asked", "_began", "_config", "_cutting", "_deadline", "_first_at", "_looking", "_loop", "_meter", "_over",
+        "_timer", "_total_at", "_waits",
+    )  # fmt: skip
 
     def __init__(self, config: Deployment, deadline: float | None, meter: Meter) -> None:
         self._loop = asyncio.get_running_loop()
@@ -31,33 +40,52 @@ class Limits:
         total_s, first_s = config.total_timeout_s, config.first_token_timeout_s
         self._total_at = self._began + total_s if total_s is not None else None
         self._first_at = self._began + first_s if first_s is not None else None
-        self._timer: asyncio.Timeout | None = None  # of the wait that is going on
+        self._waits: asyncio.Task[Any] | None = None  # the task whose wait goes on
+        self._asked = 0  # how often others have asked it to end
         self._over = False
-        self._looking: asyncio.TimerHandle | None = None
-        if self._first_at is not None:
-            self._looking = self._loop.call_at(self._first_at, self._look)
+        self._cutting = False
+        ends = [when for when in (deadline, self._total_at) if when is not None]
+        self._timer = self._loop.call_at(min(ends), self._cut) if ends else None
+        self._looking = self._loop.call_at(self._first_at, self._look) if self._first_at is not None else None
 
-    def around(self) -> asyncio.Timeout:
-        """The limit on the next wait; a context manager that raises TimeoutError."""
-        whens = [when for when in (self._deadline, self._total_at) if when is not None]
-        if self._over:
-            whens.append(self._began)
-        self._timer = asyncio.timeout_at(min(whens, default=None))
-        return self._timer
+    def __enter__(self) -> None:
+        task = self._waits = asyncio.current_task()
+        self._asked = task.cancelling() if task is not None else 0
+        if self._over:  # what has come already is still to be had
+            self._loop.call_soon(self._cut)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        task, self._waits = self._waits, None
+        if not self._cutting:
+            return
+        self._cutting = False
+        if task is not None and task.uncancel() <= self._asked and kind is asyncio.CancelledError:
+            raise self._error() from None
 
     def told(self, event: Event) -> None:
         """Note an event: the wait for the first token is over when it is a piece of the answer."""
-        self._timer = None
         if self._looking is not None and not isinstance(event, Raw | Begin):
-            self.close()
+            self._look_away()
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop both timers."""
+        self._look_away()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_away(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
             self._looking = self._first_at = None
 
-    def error(self) -> Timeout:
+    def _cut(self) -> None:
+        """A limit is reached: end the wait that goes on."""
+        self._over = True
+        if self._waits is not None and not self._cutting:
+            self._cutting = True
+            self._waits.cancel()
+
+    def _error(self) -> Timeout:
         """What to raise for the limit that was reached."""
         now = self._loop.time() + _RESOLUTION_S
         if self._deadline is not None and now >= self._deadline:
@@ -80,6 +108,4 @@ class Limits:
         elif self._first_at is not None and now < self._first_at:
             self._looking = self._loop.call_at(self._first_at, self._look)
         else:
-            self._over = True
-            if self._timer is not None:
-                self._timer.reschedule(now)
+            self._cut()

@@ -53,11 +53,9 @@ class Sending:
         self._open = open_stream
         self._deadline = deadline
 
-    async def live(self) -> AsyncGenerator[Event, None]:
+    def live(self) -> AsyncGenerator[Event, None]:
         """Perform the calls."""
-        async with aclosing(self._one() if len(self._send.calls) == 1 else self._many()) as source:
-            async for event in source:
-                yield event
+        return self._one() if len(self._send.calls) == 1 else self._many()
 
     # ------------------------------------------------------------------------------------- one call
 

@@ -32,7 +32,7 @@ from assay.ledger.rows import RequestRow
 from assay.ledger.store import Ledger
 from assay.privacy.label import effective_label
 from assay.routing.protocol import Health
-from assay.types import Event, Failed, Folder, Label, Request, Response
+from assay.types import Event, Failed, Label, Request, Response, fold
 
 if TYPE_CHECKING:
     from assay.inference.batch_desk import BatchDesk
@@ -169,14 +169,18 @@ class Spine:
         place = self._place(route, request, trace, options)
         steps = Steps(self._targets, self.ledger, route, request, place)
         begun = False
+        whole: list[Event] = []  # what waits for the rows
         problem: Exception | None = None
         outcome: _Outcome = "cancelled"
         try:
             async with aclosing(steps.events()) as stream:
                 async for event in stream:
                     trace.answering = steps.answering
-                    begun = True
-                    yield event
+                    if request.stream:
+                        begun = True
+                        yield event
+                    else:
+                        whole.append(event)
             outcome = "answered"
         except AssayError as error:
             problem = error
@@ -191,11 +195,14 @@ class Spine:
         if options.bodies is not None and outcome == "answered":
             trace.pending.append(options.bodies.keep(request, place.label, trace))
         # A request is complete for the client when its rows are durable.
-        await asyncio.gather(closed, *trace.pending)
+        for written in (closed, *trace.pending):
+            await written
         if problem is not None and not (begun and isinstance(problem, AssayError)):
             raise problem  # a mistake of ours is never told to a client as an answer's end
         if problem is not None:
             yield Failed(error=type(problem).__name__, message=str(problem))
+        for event in whole:
+            yield event
 
     async def answer(
         self, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
@@ -206,13 +213,14 @@ class Spine:
             AssayError: there is no complete answer.
         """
         trace = trace if trace is not None else Trace()
-        folder = Folder()
         async with aclosing(self.generate(request, target, trace, options)) as stream:
-            async for event in stream:
-                folder.add(event)
-        if folder.failed is not None:
-            raise failure_of(folder.failed, trace)
-        return folder.response()
+            events = [event async for event in stream]
+        if events and isinstance(events[-1], Failed):
+            raise failure_of(events[-1], trace)
+        record = trace.answering
+        if record is not None and record.response is not None and record.continues is None:
+            return record.response
+        return fold(events)  # several have answered
 
     def _place(self, route: LiveRoute, request: Request, trace: Trace, options: Options) -> Place:
         if options.desk is not None and not options.use_cache:

@@ -279,7 +279,7 @@ class Steps:
                     index=len(self._attempts),
                     send=self._sends,
                     call=call,
-                    response=fold(outcome.events) if outcome.done else None,
+                    response=_response_of(self._opened[len(self._attempts)], outcome) if outcome.done else None,
                     until=step.until,
                     hold=step.hold,
                     failure=_failure_of(outcome.error) if outcome.error is not None else None,
@@ -381,6 +381,12 @@ class Steps:
 
 def _record_of(opened: Attempt | Steps) -> Record | None:
     return opened.record if isinstance(opened, Attempt) else opened.answering
+
+
+def _response_of(opened: Attempt | Steps, outcome: Outcome) -> Response:
+    """The whole answer of a call: an attempt has it already, of a route inside this one there are the events."""
+    whole = opened.record.response if isinstance(opened, Attempt) else None
+    return whole if whole is not None else fold(outcome.events)
 
 
 def _failure_of(error: AssayError) -> Failure:

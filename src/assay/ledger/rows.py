@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from typing import Literal
 
@@ -14,7 +14,17 @@ CostBasis = Literal["held", "measured", "bound", "unknown", "none"]
 
 def new_id() -> str:
     """A new id that sorts by time: 12 hex digits of milliseconds, then 20 random ones."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    while True:
+        try:
+            return f"{time.time_ns() // 1_000_000:012x}{_noise.pop()}"
+        except IndexError:
+            drawn = os.urandom(10 * _NOISE_AHEAD).hex()
+            _noise.extend(drawn[at : at + 20] for at in range(0, len(drawn), 20))
+
+
+_NOISE_AHEAD = 256
+_noise: list[str] = []  # random digits that no id has yet: drawn together, for a system call each would cost more
+os.register_at_fork(after_in_child=_noise.clear)  # or a child would give the ids of its parent
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

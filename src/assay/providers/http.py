@@ -48,7 +48,8 @@ class HttpProvider:
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`."""
         wire = self.write(attempt)
-        meter.send(self._shown(wire))
+        if meter.exchange is not None:
+            meter.exchange.sent = self._shown(wire)
         meter.emulated = wire.emulated
         headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
         secrets = self._secrets()

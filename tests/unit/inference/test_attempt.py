@@ -102,8 +102,10 @@ def attempt(make_spine: MakeSpine, ledger: SqliteLedger) -> Make:
 
 
 async def run(attempt: Attempt) -> list[Event]:
-    """All its events."""
-    return [event async for event in attempt.events()]
+    """All its events, when its rows are written."""
+    events = [event async for event in attempt.events()]
+    await asyncio.gather(*attempt._place.trace.pending)
+    return events
 
 
 class TestGuard:
@@ -180,7 +182,7 @@ class TestSettlement:
         """Text goes on at once; the finish and what follows it only when the row says `ok`."""
         outcomes = {}
         stub = Stub(TextDelta(text="x"), DONE, UsageReport(usage=Usage(input=1, output=1)))
-        async for event in attempt(stub).events():
+        async for event in attempt(stub, request=ask(stream=True)).events():
             outcomes[type(event)] = rows(ledger.path)[0]["outcome"]
         assert outcomes == {TextDelta: "running", Finished: "ok", UsageReport: "ok"}
 

@@ -475,12 +475,20 @@ class TestRows:
 
     async def test_closed_early_still_has_a_row(self, ab: Spine, ledger: SqliteLedger) -> None:
         """A reader that stops after one event leaves a cancelled request and a settled attempt."""
-        stream = ab.generate(ask(), "a")
+        stream = ab.generate(ask(stream=True), "a")
         await anext(stream)
         await stream.aclose()
         [request] = await settled(ledger.path, 1, table="requests")
         assert request["outcome"] == "cancelled"
         await settled(ledger.path, 1)
+
+    async def test_a_whole_answer_comes_when_all_is_on_record(self, ab: Spine, ledger: SqliteLedger) -> None:
+        """Who gets no stream gets the first event when attempt and request are in the file."""
+        stream = ab.generate(ask(), "a")
+        await anext(stream)
+        assert [row["outcome"] for row in rows(ledger.path)] == ["ok"]
+        assert [row["outcome"] for row in rows(ledger.path, "select * from requests")] == ["answered"]
+        await stream.aclose()
 
 
 def test_who_answers_one_request_after_another(make_spine: MakeSpine, tmp_path: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from upstreams import PRIVATE, Seen, ask, hang, held_usd, host, rows, settled, sse, strangers, text_of_events
 
-from assay.errors import AssayError, NoCandidate, PrivacyViolation, Refused
+from assay.errors import AssayError, ConnectionFailed, NoCandidate, PrivacyViolation, Refused
 from assay.inference.spine import Spine
 from assay.inference.steps import MAX_RETRIES
 from assay.inference.trace import Trace
@@ -320,13 +320,15 @@ class TestHedge:
                 "b.json": rule("other other", delay_s=0.06, chunk_delay_s=0.01),
             },
         )
-        events = [event async for event in spine.generate(ask(), "r")]
+        events = [event async for event in spine.generate(ask(stream=True), "r")]
         assert text_of_events(events) == "one two"
         assert isinstance(events[-1], Failed)
         assert events[-1].error == "ConnectionFailed"
         assert {row["deployment"]: row["outcome"] for row in rows(ledger.path)} == {"a": "error", "b": "cancelled"}
         [request] = rows(ledger.path, "select * from requests")
         assert request["outcome"] == "failed"
+        with pytest.raises(ConnectionFailed):  # who gets no stream has had nothing of it
+            await anext(spine.generate(ask(), "r"))
 
     async def test_a_crash_that_is_not_ours_does_not_hang(
         self, make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
