@@ -86,7 +86,11 @@ class Bodies:
 
     def redactor(self, target: str) -> Redactor:
         """What takes out of texts on a target's requests that which must not be kept."""
-        return self._redactors[self.rule(target).personal]
+        return self.redactor_for(personal=self.rule(target).personal)
+
+    def redactor_for(self, *, personal: bool) -> Redactor:
+        """What takes out credentials and what is known to be secret, and personal data where that is wanted."""
+        return self._redactors[personal]
 
     def keeper(self, target: str) -> Keeper | None:
         """What keeps the requests to a target; None = nothing is kept of them."""

@@ -1,0 +1,167 @@
+"""`assay suite from-ledger`: a suite of real requests, where routes keep bodies."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.cli.door import config_option, emit, finish, json_option, note, run
+
+if TYPE_CHECKING:
+    from assay.evals.traffic.harvest import Gathered, Harvest
+    from assay.evals.traffic.suite import Written
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DIMENSIONS = ("feedback", "answer", "deployment", "length", "script", "turns", "day")
+_USUAL = ("feedback", "answer", "deployment", "length", "script")
+
+
+def _since(context: click.Context, option: click.Parameter, given: str | None) -> float:
+    """`7d`, `12h` back from now, or `2026-11-01` (UTC), as seconds since 1970."""
+    if given is None:
+        return 0.0
+    span = re.fullmatch(r"(\d{1,9})([smhdw])", given)
+    if span is not None:
+        return time.time() - int(span[1]) * _UNITS_S[span[2]]
+    try:
+        day = datetime.fromisoformat(given)
+    except ValueError:
+        problem = f"{given!r} is neither a span (30m, 12h, 7d, 4w) nor a day (2026-11-01)"
+        raise click.BadParameter(problem, context, option) from None
+    return (day if day.tzinfo is not None else day.replace(tzinfo=UTC)).timestamp()
+
+
+@click.command("from-ledger")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder to write; absent or empty.")
+@click.option("-k", "--kind", help="Only this kind.")
+@click.option("--route", help="Only requests to this route or deployment.")
+@click.option("--since", callback=_since, help="Not older: 30m, 12h, 7d, 4w, or a day, 2026-11-01 (UTC).")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Samples of each kind.")
+@click.option("--with-feedback-only", is_flag=True, help="Only requests that somebody has said something of.")
+@click.option(
+    "--by", multiple=True, type=click.Choice(_DIMENSIONS),
+    help=f"What divides the requests of a kind; may be repeated.  [default: {', '.join(_USUAL)}]",
+)  # fmt: skip
+@click.option("--redact/--no-redact", default=True, help="Take out personal data, too; credentials go in any case.")
+@click.option("--judge", help="Deployment or route that judges what no check can.")
+@click.option("--name", help="The suite's name [default: the folder's].")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Another one draws other requests.")
+@config_option
+@json_option
+def command(
+    out: Path, kind: str | None, route: str | None, since: float, limit: int, with_feedback_only: bool,
+    by: tuple[str, ...], redact: bool, judge: str | None, name: str | None, seed: int, config: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Make a suite of real requests, with what people said of the answers as targets.
+
+    Routes keep requests and answers where assay.toml says bodies = "full" (under [serve], or a route); feedback comes
+    from `assay feedback` or POST /v1/feedback. The draw has no text twice, nor near-duplicates; each kind is divided
+    into strata, and rare ones give at least one sample. What each sample stands for is its origin.weight.
+
+    A correction becomes the target, so does an accepted or preferred answer, marked as such. What nobody has said
+    what is right of, and long texts without a --judge, wait in FOLDER/drafts: `assay suite review` goes through them.
+    Graders are a suggestion. Private-only requests stay private-only samples. Redaction is a filter that misses
+    things: read what you publish.
+
+    \b
+    Examples:
+      assay suite from-ledger --out suite --since 7d
+      assay suite from-ledger --out sql-suite -k sql --with-feedback-only --limit 50
+      assay suite from-ledger --out suite --judge frontier --by feedback --by day
+    """
+    from assay.evals.traffic.harvest import Wish
+
+    wish = Wish(
+        limit=limit, since_s=since, target=route, kind=kind, with_feedback_only=with_feedback_only,
+        by=by or _USUAL, seed=seed,
+    )  # fmt: skip
+    found, written = run(_make(out, wish, redact, judge, name, config))
+    value = {
+        "folder": out, "unread": found.unread, "redacted": dict(found.redacted),
+        "kinds": [_kind(one, written[one.kind]) for one in found.kinds if one.kind in written],
+        "left_out": {one.kind: one.left_out for one in found.kinds},
+    }  # fmt: skip
+    emit(value, as_json, "" if as_json else "\n".join(_lines(out, found, written)))
+    finish(0)
+
+
+async def _make(
+    out: Path, wish: Any, redact: bool, judge: str | None, name: str | None, config: str | None
+) -> tuple[Harvest, dict[str, Written]]:
+    from assay.app import open_ledger
+    from assay.config.load import load
+    from assay.errors import SuiteError
+    from assay.evals.traffic.harvest import harvest
+    from assay.evals.traffic.suite import write_harvest
+    from assay.evals.writing import check_free
+    from assay.inference.bodies import Bodies
+
+    check_free(out)
+    loaded = load(config)
+    ledger = open_ledger(loaded)
+    try:
+        bodies = Bodies(ledger, loaded.config)
+        oldest = time.time() - loaded.config.bodies.keep_days * _UNITS_S["d"]
+        wish = wish._replace(since_s=max(wish.since_s, oldest))
+        note("reading the ledger ...")
+        found = await harvest(ledger, wish, bodies.redactor_for(personal=redact))
+    finally:
+        await ledger.close()
+    if not found.kinds:
+        kept = f"{found.unread} are kept without their text" if found.unread else "none is kept"
+        raise SuiteError(
+            f'the ledger has no such requests to make samples of: {kept}; say bodies = "full" under [serve] or a route '
+            "in assay.toml, and serve"
+        )
+    return found, write_harvest(out, found, name=name or _name(out), judge=judge)
+
+
+def _name(folder: Path) -> str:
+    fit = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("._-")
+    return fit or "traffic"
+
+
+def _kind(one: Gathered, written: Written) -> dict[str, Any]:
+    return {
+        "kind": one.kind, "requests": one.requests, "samples": written.samples, "waiting": written.waiting,
+        "graders": written.graders, "targets": written.targets, "strata": one.strata,
+    }  # fmt: skip
+
+
+def _lines(out: Path, found: Harvest, written: dict[str, Written]) -> Iterator[str]:
+    from assay.decision.explain import table
+
+    rows = [
+        (
+            one.kind, str(one.requests), str(written[one.kind].samples), str(written[one.kind].waiting),
+            f"{sum(stratum.samples > 0 for stratum in one.strata)} of {len(one.strata)}",
+            ", ".join(f"{count} {how}" for how, count in sorted(written[one.kind].targets.items())),
+            ", ".join(str(grader.get("check", grader.get("grader"))) for grader in written[one.kind].graders),
+        )
+        for one in found.kinds if one.kind in written
+    ]  # fmt: skip
+    yield from table(("kind", "requests", "samples", "waiting", "strata", "targets", "graders"), rows)
+    yield ""
+    left_out = sum((Counter(one.left_out) for one in found.kinds), Counter[str]())
+    if left_out:
+        yield "left out of the draw: " + ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
+    if found.unread:
+        yield f"{found.unread} requests are kept without their text"
+    taken = ", ".join(f"{count} {what}" for what, count in found.redacted.most_common()) or "nothing was found"
+    yield f"taken out: {taken}; detectors miss things, so read what leaves your hands"
+    yield from _next(out, written)
+
+
+def _next(out: Path, written: dict[str, Written]) -> Iterator[str]:
+    if any(one.samples for one in written.values()):
+        yield f"next: assay suite lint {out}; assay eval --suite {out} -m NAME"
+    if any(one.waiting for one in written.values()):
+        yield f"what waits for a target or a judge: assay suite review {out}"
