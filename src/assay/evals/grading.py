@@ -13,7 +13,7 @@ from assay.errors import AssayError, BudgetExceeded, SandboxError, SuiteError, W
 from assay.evals.graders.grader import Grader, Score
 from assay.evals.graders.registry import make_grader, name_of, origin_of
 from assay.evals.judges import Judges
-from assay.evals.suite import GraderSpec, Sample
+from assay.evals.suite import GraderSpec, Sample, Samples
 from assay.types import Request, Response, Value
 
 __all__ = [
@@ -164,7 +164,7 @@ def models_of(samples: Iterable[Sample]) -> tuple[str, ...]:
 def graders_of(samples: Iterable[Sample]) -> list[tuple[GraderSpec, Grader]]:
     """Each different grader of some samples that asks models, in order of appearance."""
     seen: dict[bytes, GraderSpec] = {}
-    for sample in samples:
+    for sample in samples.specimens() if isinstance(samples, Samples) else samples:
         for spec in sample.graders:
             if "grader" in spec:
                 seen.setdefault(_frozen(spec), spec)

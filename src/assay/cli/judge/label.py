@@ -1,0 +1,152 @@
+"""`assay judge label`: a person says which answers are right."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.door import config_option, emit, json_option, note, run, say
+
+if TYPE_CHECKING:
+    from assay.app import App
+    from assay.evals.labels import HumanLabel, Labels
+    from assay.evals.suite import Sample, Suite
+    from assay.ledger.rows import ResultRow, RunRow
+
+RUNS = 10_000  # newest ones, among which the run is looked for
+
+
+@click.command("label")
+@click.argument("name", metavar="RUN")
+@click.option(
+    "-o", "--out", "file", type=click.Path(), required=True, help="JSONL file of the labels; it grows, line by line."
+)
+@click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
+@click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many answers.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which answers come first.")
+@click.option("--by", help="Who reads them; kept with each label.")
+@config_option
+@json_option
+def command(
+    name: str, file: str, folder: str | None, kinds: tuple[str, ...], limit: int | None, seed: int, by: str | None,
+    config: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Show the answers of RUN one by one, and write down which are right.
+
+    RUN is the id of a run, its beginning, or a deployment or route, whose newest run it is. Answers come in a random
+    order, so that the first few speak for all; what graders say of them is not shown. Answer r (right), w (wrong),
+    s (skip) or q (quit). Each label is in the file before the next answer is shown: the same command goes on where it
+    was left.
+
+    \b
+    Examples:
+      assay judge label small -o labels.jsonl -k reply.tone -n 60
+      assay judge audit frontier --labels labels.jsonl
+    """
+    made, known, left = run(_label(name, Path(file), folder, kinds, limit, seed, by, config))
+    value = {"labels": made, "known": known, "left": left, "file": file}
+    emit(value, as_json, f"{made} labelled now, {known} before, {left} left: {file}")
+
+
+async def _label(
+    name: str, file: Path, folder: str | None, kinds: tuple[str, ...], limit: int | None, seed: int, by: str | None,
+    config: str | None,
+) -> tuple[int, int, int]:  # fmt: skip
+    """How many were labelled now, how many before, and how many are left."""
+    from assay.app import open_app
+    from assay.evals.labels import HumanLabel, answer_digest
+    from assay.evals.suite import read_suite, shuffled
+
+    async with open_app(config) as app:
+        suite = read_suite(folder or app.suite_path).only(kinds)
+        row = await _run_of(app, name, suite)
+        rows = {result.sample_id: result for result in await app.ledger.results(row.id) if result.answer is not None}
+    known = _known(file)
+    order = [sample for sample in shuffled(suite.samples, seed) if sample.id in rows]
+    before = sum(known is not None and known.of(rows[sample.id]) is not None for sample in order)
+    waiting = [sample for sample in order if known is None or known.of(rows[sample.id]) is None]
+    waiting = waiting if limit is None else waiting[: max(0, limit - before)]
+    made = 0
+    for place, sample in enumerate(waiting, 1):
+        answer = rows[sample.id].answer or ""
+        say(_shown(sample, rows[sample.id], place, len(waiting)))
+        verdict = _asked()
+        if verdict is None:
+            break
+        if verdict == "s":
+            continue
+        digest = answer_digest(answer)
+        right = verdict == "r"
+        _append(file, HumanLabel(sample=sample.id, value=1 if right else 0, run=row.id, answer_sha256=digest, by=by))
+        made += 1
+    return made, before, len(waiting) - made
+
+
+async def _run_of(app: App, name: str, suite: Suite) -> RunRow:
+    """The run that a name stands for.
+
+    Raises:
+        DecisionError: there is none of this suite.
+    """
+    from assay.errors import DecisionError
+
+    runs = [row for row in await app.ledger.runs(RUNS) if row.suite_digest == suite.digest]
+    found = next((row for row in runs if row.target == name), None)
+    found = found or next((row for row in runs if row.id.startswith(name)), None)
+    if found is None:
+        known = ", ".join(dict.fromkeys(row.target for row in runs)) or "none"
+        raise DecisionError(
+            f"no run of suite {suite.name!r} as it is now is {name!r}; runs are of: {known}; make one with `assay eval`"
+        )
+    return found
+
+
+def _known(file: Path) -> Labels | None:
+    """The labels of earlier; None before the first one."""
+    from assay.evals.labels import read_labels
+
+    return read_labels(file) if file.exists() and file.stat().st_size else None
+
+
+def _shown(sample: Sample, row: ResultRow, place: int, of: int) -> str:
+    """One answer, with what a person needs to say whether it is right, and nothing that a grader said."""
+    import msgspec
+
+    from assay.cli.figures import block, printable
+    from assay.evals.readable import said
+
+    lines = [f"\n--- {place} of {of}: {sample.kind} / {sample.id}"]
+    lines += block("input", printable(said(sample)))
+    if sample.target is not None:
+        target = sample.target if isinstance(sample.target, str) else msgspec.json.encode(sample.target).decode()
+        lines += block("target", printable(target))
+    return "\n".join([*lines, *block("answer", printable(row.answer or "")), ""])
+
+
+def _asked() -> str | None:
+    """`r`, `w` or `s`; None for the end."""
+    while True:
+        try:
+            said = click.prompt("right, wrong, skip or quit [r/w/s/q]", prompt_suffix=" ", err=True, type=str)
+        except click.Abort:
+            return None
+        letter = said.strip().lower()[:1]
+        if letter in ("r", "w", "s"):
+            return str(letter)
+        if letter == "q":
+            return None
+        note(f"  {said!r} is none of r, w, s, q")
+
+
+def _append(file: Path, label: HumanLabel) -> None:
+    """Write a label so that it stays, whatever happens next."""
+    import msgspec
+
+    with file.open("ab") as lines:
+        lines.write(msgspec.json.encode(label) + b"\n")
+        lines.flush()
+        os.fsync(lines.fileno())
