@@ -61,6 +61,11 @@ class AskedSample:
         return bool(self.traces) and all(trace.cached for trace in self.traces)
 
     @property
+    def batched(self) -> bool:
+        """Whether the answer to a turn came with a batch, now or when it was made."""
+        return any(trace.batched for trace in self.traces)
+
+    @property
     def latency_s(self) -> float | None:
         """Seconds of all turns, without the start of a local engine; None when one came from the cache."""
         if any(trace.cached for trace in self.traces):

@@ -22,10 +22,12 @@ class Run:
 
     Attributes:
         results: by sample, what all its answers come to; `Outcomes` while it is being evaluated, without the answers.
+        waiting: `(sample, repeat)` of each answer that comes with a batch, and which.
     """
 
     row: RunRow
     results: Mapping[str, Outcome] = field(default_factory=dict)
+    waiting: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def scored(self, sample: Sample) -> bool:
         """Whether this sample has a value that further answers would not change."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from assay import __version__
-from assay.errors import AssayError, BudgetExceeded, ConfigError, WeightsError
+from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, WeightsError
 from assay.evals.backlog import Backlog, Item
 from assay.evals.outcomes import Outcomes, read_outcomes
 from assay.evals.pace import Pace
@@ -20,6 +20,7 @@ from assay.evals.repeats import ONCE, Repeats
 from assay.evals.run import Run, read_run
 from assay.evals.suite import Sample, Samples, Suite, shuffled
 from assay.evals.trial import Trial
+from assay.inference.batch_desk import BatchDesk
 from assay.inference.identity import target_digest
 from assay.inference.purse import Purse
 from assay.inference.spine import Options, Spine
@@ -46,6 +47,7 @@ class Runner:
         deadline_s: cuts one request.
         repeats: how often each sample is asked; default: as its kind says.
         purse: what all of it may cost, judges included.
+        desk: where requests are left for batches; `batching` does the rest. Judges are asked live.
         on_result: called with the target and each new row.
     """
 
@@ -61,6 +63,7 @@ class Runner:
         deadline_s: float = SAMPLE_DEADLINE_S,
         repeats: int | None = None,
         purse: Purse | None = None,
+        desk: BatchDesk | None = None,
         on_result: Progress | None = None,
     ) -> None:
         self._spine = spine
@@ -68,7 +71,7 @@ class Runner:
         self._seed = seed
         self._config_digest = config_digest
         self._concurrency = concurrency
-        self._options = Options(use_cache=use_cache, seed=seed, purse=purse)
+        self._options = Options(use_cache=use_cache, seed=seed, purse=purse, desk=desk)
         self._deadline_s = deadline_s
         self._repeats = repeats
         self._on_result = on_result
@@ -130,18 +133,25 @@ class Runner:
         await read_outcomes(self._spine.ledger, row.id, outcomes)
         return Run(row, outcomes)
 
-    def missing(self, run: Run, samples: Samples) -> Iterator[tuple[int, int]]:
-        """`(number of the sample, repeat)` of each answer without a score: every sample once, then each again."""
+    def missing(
+        self, run: Run, samples: Samples, due: Collection[tuple[str, int]] | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """`(number of the sample, repeat)` of each answer without a score: every sample once, then each again.
+
+        `due`: only these `(sample, repeat)`.
+        """
         outcomes = _growing(run)
         rounds = max((self.repeats(kind).times for kind in self._suite.kinds), default=1)
         for repeat in range(rounds):
             for number, sample_id, kind in samples.heads:
-                if repeat < self.repeats(kind).times and not outcomes.has_value(sample_id, repeat):
+                wanted = due is None or (sample_id, repeat) in due
+                if wanted and repeat < self.repeats(kind).times and not outcomes.has_value(sample_id, repeat):
                     yield number, repeat
 
     async def evaluate(
-        self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None, *, one_by_one: bool = False
-    ) -> int:
+        self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None, *, one_by_one: bool = False,
+        due: Collection[tuple[str, int]] | None = None,
+    ) -> int:  # fmt: skip
         """Ask and grade those of the samples that have no score yet.
 
         Args:
@@ -150,6 +160,7 @@ class Runner:
             stop: asked before each sample; true ends the evaluation, what is in flight is awaited.
             one_by_one: never two in flight, so that none waits for another: for latency that counts. Local engines
                 that answer one at a time are asked so anyway; they would not be faster, and `stop` would come late.
+            due: only these `(sample, repeat)`; None = all that have no score.
 
         Returns:
             How many answers were asked for.
@@ -159,8 +170,8 @@ class Runner:
                 and what was done is kept.
         """
         order = samples if isinstance(samples, Samples) else Samples.held(tuple(samples))
-        items = (Item(order[number], repeat) for number, repeat in self.missing(run, order))
-        alone = one_by_one or self._spine.one_at_a_time(run.row.target)
+        items = (Item(order[number], repeat) for number, repeat in self.missing(run, order, due))
+        alone = self._options.desk is None and (one_by_one or self._spine.one_at_a_time(run.row.target))
         shift = _Shift(Backlog(items, stop), Pace(1 if alone else self._concurrency))
         async with asyncio.TaskGroup() as group:
             for _ in range(1 if alone else min(self._concurrency, len(order))):
@@ -172,11 +183,11 @@ class Runner:
             raise shift.problem
         return shift.asked
 
-    async def complete(self, run: Run, part: Suite) -> None:
-        """Evaluate all samples of `part`, which may be cut to some kinds or a split; errors as in `evaluate`."""
+    async def complete(self, run: Run, part: Suite, due: Collection[tuple[str, int]] | None = None) -> None:
+        """Evaluate all samples of `part`, which may be cut to some kinds or a split; `due`, errors as in `evaluate`."""
         for name, kind in part.kinds.items():
             samples = shuffled(part.of(name), self._seed)
-            await self.evaluate(run, samples, one_by_one=kind.p95_latency_s is not None)
+            await self.evaluate(run, samples, one_by_one=kind.p95_latency_s is not None, due=due)
         await self.finish(run)
 
     async def finish(self, run: Run) -> None:
@@ -202,7 +213,11 @@ class Runner:
     async def _try(self, run: Run, shift: _Shift, item: Item, number: int) -> None:
         trial = Trial(self._spine, run.row, item.sample, item.repeat, self._options, self._deadline_s)
         shift.asked += item.tries == 1
-        row = await trial.row()
+        try:
+            row = await trial.row()
+        except BatchWaiting as error:
+            run.waiting[item.sample.id, item.repeat] = error.batch_id
+            return
         if trial.turned_away:
             shift.pace.limited(number)
         elif trial.answered:
@@ -216,6 +231,7 @@ class Runner:
     async def _keep(self, run: Run, row: ResultRow) -> None:
         await self._spine.ledger.add_result(row)
         _growing(run).add(row)
+        run.waiting.pop((row.sample_id, row.repeat), None)
         if self._on_result is not None:
             self._on_result(run.row.target, row)
 

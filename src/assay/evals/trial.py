@@ -8,6 +8,7 @@ import msgspec
 
 from assay.errors import (
     AssayError,
+    BatchWaiting,
     BudgetExceeded,
     ConfigError,
     ContextTooLong,
@@ -55,6 +56,7 @@ class Trial:
 
         Raises:
             WeightsError, ConfigError, BudgetExceeded: no sample can be asked.
+            BatchWaiting: it comes with a batch.
         """
         result: Grade | None = None
         reason: str | None = None
@@ -62,8 +64,8 @@ class Trial:
             response = await self._asked.ask(self._spine, self._run.target, self._run.id, self._options)
             result = _marked(await self._graded(response), response)
             reason = result.unscored
-        except (WeightsError, ConfigError, BudgetExceeded):
-            raise  # not this sample's fault: no sample can be asked
+        except (WeightsError, ConfigError, BudgetExceeded, BatchWaiting):
+            raise  # not this sample's fault: no sample can be asked, or its answer is not there yet
         except ContextTooLong as error:  # no fault that heals: this model cannot do this sample
             result = failed("context", str(error))
         except AssayError as error:
@@ -74,7 +76,8 @@ class Trial:
         return self._row(result, reason)
 
     async def _graded(self, response: Response) -> Grade:
-        judges = Judges(self._spine, self._options, self._run.id, self._sample.id, judged=self._run.target)
+        options = self._options._replace(desk=None)  # a verdict is not worth another day
+        judges = Judges(self._spine, options, self._run.id, self._sample.id, judged=self._run.target)
         return await grade(self._sample, response, request=self._asked.request, judges=judges)
 
     @property
@@ -90,7 +93,12 @@ class Trial:
 
     @property
     def comes_again(self) -> bool:
-        """Whether it is a rate limit alone that left it without an answer, so that a later try may get one."""
+        """Whether it is a rate limit alone that left it without an answer, so that a later try may get one.
+
+        What a batch has brought stays as it is.
+        """
+        if self._options.desk is not None:
+            return False
         if isinstance(self._error, Timeout):
             return self._error.of_deadline and self.turned_away
         return isinstance(self._error, RateLimited)
@@ -118,6 +126,7 @@ class Trial:
             cost_usd=usd,
             cost_basis=basis,
             cached=asked.cached,
+            batched=asked.batched,
             created_at=time.time(),
             grading_usd=result.usd if result is not None else 0.0,
         )
