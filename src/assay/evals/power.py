@@ -160,7 +160,7 @@ def _ability(
 
 
 def _detectable(samples: int, discordant: float) -> float | None:
-    """The least difference that shows. One above `discordant` means that candidates differ as often as that at least."""
+    """The least difference that shows; with one above `discordant`, candidates differ as often as that at least."""
     found = detectable_difference(samples, discordant, power=POWER)
     if found is not None:
         return found

@@ -60,8 +60,11 @@ def matched(
     whole = all(a in (0.0, 1.0) and b in (0.0, 1.0) for a, b in pairs)
     if whole and len(parts) == len(pairs):
         return _plain(pairs)
-    padded = [*parts, *_either_way(parts, math.fsum(abs(a - b) for a, b in pairs))]
-    interval = clustered_difference(padded, confidence) if whole else bootstrap_t(padded, confidence)
+    added = _either_way(parts, math.fsum(abs(a - b) for a, b in pairs))
+    if whole:
+        interval = clustered_difference(parts, added, confidence)
+    else:
+        interval = bootstrap_t([*parts, *added], confidence)
     value = weighted_mean(parts)
     p_value = sign_flip_test([total for total, _ in parts])
     squares = math.fsum((a - b) ** 2 for a, b in pairs)
@@ -69,13 +72,20 @@ def matched(
     return Matched(value, _inside(interval, value), p_value, len(pairs), len(parts), squares / len(pairs), effect)
 
 
-def clustered_difference(parts: Sequence[Cluster], confidence: float = 0.95) -> Interval:
-    """The mean of all values +- t * its cluster-robust standard error, for at least two groups.
+def clustered_difference(parts: Sequence[Cluster], added: Sequence[Cluster] = (), confidence: float = 0.95) -> Interval:
+    """The mean of all values +- t * its cluster-robust standard error.
 
-    Student's t with one degree of freedom less than there are groups: Cameron and Miller (2015, Journal of Human
+    Student's t has one degree of freedom less than there are groups: Cameron and Miller (2015, Journal of Human
     Resources 50:317, VI.D).
+
+    Args:
+        parts: at least two groups, with `added`.
+        added: groups that count in the mean and its error, not in the degrees of freedom.
+        confidence: nominal two-sided coverage.
     """
-    mean, half = weighted_mean(parts), t_score(confidence, len(parts) - 1) * math.sqrt(mean_variance(parts))
+    every = [*parts, *added]
+    mean, error = weighted_mean(every), math.sqrt(mean_variance(every))
+    half = t_score(confidence, max(1, len(parts) - 1)) * error
     return Interval(mean - half, mean + half)
 
 
