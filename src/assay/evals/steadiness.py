@@ -45,7 +45,7 @@ class Steadiness(Value, frozen=True, kw_only=True):
 
 def steadiness(run: Run, samples: Samples) -> Steadiness | None:
     """The steadiness of some samples in a run; None where none has several answers."""
-    if not isinstance(run.results, Outcomes):
+    if not isinstance(run.results, Outcomes) or not run.results.repeated:
         return None
     answers = {one: run.results.answers(one) for one in samples.ids}
     repeats = max(map(len, answers.values()), default=0)
