@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.scorecards import COLUMNS, cells, render
 
 if TYPE_CHECKING:
-    from assay.evals.comparison import Compared
-    from assay.evals.scorecard import Metrics, Scorecard
+    from assay.app import App
+    from assay.evals.forecast import Forecast
+    from assay.evals.runner import Runner
+    from assay.evals.suite import Suite
+    from assay.inference.purse import Purse
 
-COLUMNS = ("passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "cost each", "cached")
+__all__ = ["COLUMNS", "cells", "command", "render", "show_recovered"]
+
+
+class Given(NamedTuple):
+    """What was asked for on the command line, besides a harness."""
+
+    targets: tuple[str, ...]
+    folder: str | None
+    kinds: tuple[str, ...]
+    split: str | None
+    samples: tuple[str, ...]
+    limit: int | None
+    repeats: int | None
+    seed: int
+    concurrency: int
+    deadline_s: float
+    max_usd: float | None
+    fresh: bool
+    dry_run: bool
+    config: str | None
+    as_json: bool
 
 
 @click.command("eval")
@@ -22,6 +46,13 @@ COLUMNS = ("passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
 @click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part of the samples.")
+@click.option("--sample", "samples", multiple=True, metavar="ID", help="Only this sample; may be repeated.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="Only so many samples of each kind, the same ones for a seed; or documents of each task.",
+)
+@click.option("--repeats", type=click.IntRange(1, 1000), help="Ask each sample so often [default: as its kind says].")
 @click.option(
     "--seed",
     default=0,
@@ -29,63 +60,187 @@ COLUMNS = ("passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "
     type=click.IntRange(0, 2**32 - 1),
     help="Order of the samples and seed of each request.",
 )
-@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@click.option(
+    "--concurrency", default=8, show_default=True, type=click.IntRange(1),
+    help="Samples of one target in flight at once; fewer while its host limits the rate.",
+)  # fmt: skip
 @click.option("--deadline-s", default=300.0, show_default=True, type=click.FloatRange(0.01), help="Cuts one sample.")
+@click.option("--max-usd", type=click.FloatRange(0), help="Spend at most so much in this call, judges included.")
 @click.option("--fresh", is_flag=True, help="A new run without the cache, instead of continuing the known one.")
+@click.option("--dry-run", is_flag=True, help="Ask nothing; say what would be asked, and what it costs at most.")
+@click.option("--harness", type=click.Choice(["lm-eval"]), help="Ask a public benchmark instead of a suite.")
+@click.option("--tasks", help="Of the harness: names of tasks, by commas.")
+@click.option("--include", type=click.Path(), help="Of the harness: a folder with tasks of one's own.")
+@click.option("--fewshot", type=click.IntRange(0), help="Of the harness: examples in the prompt.")
+@click.option("--harness-python", help="Interpreter that has the harness [default: this one].")
 @config_option
 @json_option
 def command(
-    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, seed: int,
-    concurrency: int,
-    deadline_s: float, fresh: bool, config: str | None, as_json: bool,
+    harness: str | None, tasks: str | None, include: str | None, fewshot: int | None, harness_python: str | None,
+    **given: Any,
 ) -> None:  # fmt: skip
     """Run a suite against deployments or routes and print scorecards with intervals.
 
     A run that was interrupted continues: answers that came are not asked for again. Samples that got no score
-    (a provider's fault) are a third state: they are shown, never dropped, and asked again next time.
+    (a provider's fault) are a third state: they are shown, never dropped, and asked again next time. Several
+    targets are asked side by side; those on this machine take turns.
+
+    With --max-usd the bound of every call is set aside before it is sent, so that no more can be spent; what
+    was done is kept. A rate limit slows the evaluation down and loses no sample, unless it does not heal.
 
     \b
     Examples:
       assay eval -m small -m frontier
       assay eval -m small -k sql --split heldout --json
+      assay eval -m frontier --dry-run
+      assay eval -m frontier --limit 20 --repeats 5 --max-usd 0.50
+      assay eval -m small --harness lm-eval --tasks ifeval,gsm8k
+
+    Exit code 3: some answers have no score, or were not asked for; a line on stderr says how many and why.
     """
-    finish(run(_eval(targets, folder, kinds, split, seed, concurrency, deadline_s, fresh, config, as_json)))
+    asked = Given(**given)
+    if harness is None:
+        finish(run(_eval(asked)))
+    from assay.cli.harness import Asking, evaluate
+
+    if not tasks:
+        raise click.UsageError("--harness needs --tasks: names of tasks, by commas")
+    asking = Asking(tuple(tasks.split(",")), include, asked.limit, fewshot, harness_python)
+    finish(
+        run(
+            evaluate(
+                asking, asked.targets, seed=asked.seed, concurrency=asked.concurrency, deadline_s=asked.deadline_s,
+                fresh=asked.fresh, config=asked.config, as_json=asked.as_json,
+            )
+        )
+    )  # fmt: skip
 
 
-async def _eval(
-    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, seed: int,
-    concurrency: int, deadline_s: float, fresh: bool, config: str | None, as_json: bool,
-) -> int:  # fmt: skip
+async def _eval(given: Given) -> int:
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
     from assay.evals.comparison import compare_runs
+    from assay.evals.ending import ending
     from assay.evals.grading import check_graders
+    from assay.evals.lanes import complete_all
     from assay.evals.runner import Runner
     from assay.evals.scorecard import scorecard
+    from assay.evals.standing import standing_of
     from assay.evals.suite import read_suite
+    from assay.inference.purse import Purse
 
-    async with open_app(config) as app:
+    async with open_app(given.config) as app:
         show_recovered(app.ledger.recovered)
-        whole = read_suite(folder or app.suite_path)
-        suite = whole.only(kinds, split)  # type: ignore[arg-type]  # click checked it
+        whole = read_suite(given.folder or app.suite_path)
+        suite = _part(whole, given)
         check_graders(suite.samples)
-        names = tuple(dict.fromkeys(targets or app.candidates))
-        for name in names:
-            app.spine.route(name)
-        with EvalProgress(len(suite.samples) * len(names)) as progress:
-            runner = Runner(
-                app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
-                use_cache=not fresh, deadline_s=deadline_s, on_result=progress.result,
-            )  # fmt: skip
-            runs = []
-            for name in names:
-                evaluated = await runner.open(name, fresh=fresh)
-                await runner.complete(evaluated, suite)
-                runs.append(evaluated)
-        cards = [scorecard(one, suite) for one in runs]
-        compared = compare_runs(runs, suite)
-    emit({"scorecards": cards, "comparisons": compared.pairs}, as_json, render(cards, compared))
-    return 3 if any(card.overall.unscored for card in cards) else 0
+        names = tuple(dict.fromkeys(given.targets or app.candidates))
+        purse = Purse(given.max_usd, "--max-usd") if given.max_usd is not None else None
+        _check_targets(app, names, suite, purse)
+        progress = EvalProgress(0, quiet=given.dry_run)
+        runner = Runner(
+            app.spine, whole, seed=given.seed, config_digest=app.loaded.digest, concurrency=given.concurrency,
+            use_cache=not given.fresh, deadline_s=given.deadline_s, repeats=given.repeats, purse=purse,
+            on_result=progress.result,
+        )  # fmt: skip
+        if given.dry_run:
+            return await _forecast(app, runner, names, suite, given)
+        runs = {name: await runner.open(name, fresh=given.fresh) for name in names}
+        progress.total = sum(1 for one in runs.values() for _ in runner.missing(one, suite.samples))
+        with progress:
+            problem = await complete_all(runner, app.spine, runs, suite)
+        cards = [scorecard(one, suite) for one in runs.values()]
+        compared = compare_runs(list(runs.values()), suite)
+        ended = ending(runner, list(runs.values()), suite, problem, purse)
+        judges = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
+    result = {"scorecards": cards, "comparisons": compared.pairs, "ending": ended, "judges": judges}
+    emit(result, given.as_json, "" if given.as_json else render(cards, compared, judges))
+    if not ended.whole:
+        note(f"assay: {ended.told()}")
+    if problem is not None and (purse is None or not purse.refused):
+        raise problem
+    return 0 if ended.whole else 3
+
+
+def _part(whole: Suite, given: Given) -> Suite:
+    """What of the suite is asked.
+
+    Raises:
+        SuiteError: there is no such kind or sample.
+    """
+    part = whole.only(given.kinds, given.split)  # type: ignore[arg-type]  # click checked it
+    if given.samples:
+        part = part.named(given.samples)
+    return part.limited(given.limit, given.seed) if given.limit is not None else part
+
+
+def _check_targets(app: App, names: tuple[str, ...], suite: Suite, purse: Purse | None) -> None:
+    """Make sure, before anything is asked, that all targets are there, and can be paid for from a purse.
+
+    Raises:
+        ConfigError: there is no such target, or nobody knows what its calls cost at most.
+    """
+    from assay.errors import ConfigError, ConstraintError
+    from assay.evals.lanes import below
+    from assay.inference.charges import bound
+
+    for name in names:
+        for live in below(app.spine, name):
+            for sample in suite.samples.specimens()[:1] if purse is not None else ():
+                try:
+                    bound(live, app.spine.constraints, live.attempted(sample.request(), untouched=True), purse)
+                except ConstraintError as error:
+                    raise ConfigError(str(error)) from error
+
+
+async def _forecast(app: App, runner: Runner, names: tuple[str, ...], suite: Suite, given: Given) -> int:
+    from assay.evals.forecast import forecast
+    from assay.evals.power import plan
+
+    found = []
+    for name in names:
+        would, known = await runner.would_open(name, fresh=given.fresh)
+        found.append(forecast(app.spine, runner, would, suite, known=known))
+    power = plan(suite, bar=app.loaded.config.decide.bar)
+    emit({"forecasts": found, "power": power}, given.as_json, "" if given.as_json else _foretold(found, power))
+    return 0
+
+
+def _foretold(found: list[Forecast], power: Any) -> str:
+    """Forecasts as text."""
+    from assay.decision.explain import table
+
+    lines: list[str] = []
+    for one in found:
+        lines.append(f"{one.target}  ({f'continues run {one.run}' if one.run else 'a new run'})")
+        rows = [
+            (name, str(kind.samples), str(kind.repeats), str(kind.missing), _usd(kind.bound_usd))
+            for name, kind in one.kinds.items()
+        ]
+        rows.append(
+            (
+                "overall",
+                str(sum(kind.samples for kind in one.kinds.values())),
+                "",
+                str(one.missing),
+                _usd(one.bound_usd),
+            )
+        )
+        lines += table(("kind", "samples", "times", "to ask", "costs at most"), rows, indent="  ")
+        lines += [f"  graders ask {', '.join(one.judges)}, which comes on top"] if one.judges else []
+        lines += [f"  the bound is not known: {one.problem}"] if one.problem else []
+        lines.append("")
+    shown = [f"{share * 100:.0f}" if share is not None else "-" for share in power.overall.detectable]
+    basis = "as earlier runs differed" if power.overall.basis == "measured" else "where they differ seldom, or often"
+    lines.append(
+        f"{power.overall.samples} samples tell two candidates apart that are {' to '.join(shown)} points from each "
+        f"other ({basis}; 80 % power); the share of one is known within {power.overall.half_width * 100:.0f} points."
+    )
+    return "\n".join(lines)
+
+
+def _usd(bound_usd: float | None) -> str:
+    return f"{bound_usd:.6f} USD" if bound_usd is not None else "not known in USD"
 
 
 def show_recovered(recovered: object) -> None:
@@ -98,36 +253,3 @@ def show_recovered(recovered: object) -> None:
             f"assay: an earlier process died with {recovered.attempts} calls in flight; "
             f"they are charged at their bound, {recovered.charged_usd:.6f} USD{unknown}"
         )
-
-
-def render(cards: list[Scorecard], compared: Compared) -> str:
-    """Scorecards and comparisons as text."""
-    from assay.decision.explain import table
-    from assay.evals.comparison import verdict
-
-    head = ("kind", *COLUMNS)
-    lines: list[str] = []
-    for card in cards:
-        lines += [f"{card.target}  (run {card.run}, suite {card.suite}, seed {card.seed})"]
-        rows = [(name, *cells(one)) for name, one in card.kinds.items()]
-        lines += table(head, [*rows, ("overall", *cells(card.overall))], indent="  ")
-        for reason, count in sorted(card.unscored.items(), key=lambda item: -item[1])[:3]:
-            lines.append(f"  {count} unscored: {reason}")
-        if card.overall.unscored and card.overall.bounds:
-            low, high = card.overall.bounds
-            lines.append(f"  overall between {low:.1%} (all unscored wrong) and {high:.1%} (all right)")
-        lines.append("")
-    if compared.pairs:
-        lines += [verdict(compared), f"Where: assay compare {' '.join(side.name for side in compared.sides)}"]
-    return "\n".join(lines)
-
-
-def cells(one: Metrics) -> tuple[str, ...]:
-    """A row under `COLUMNS`."""
-    from assay.cli.figures import cost, seconds
-
-    interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval else "-"
-    share = f"{one.share:.0%}" if one.share is not None else "-"
-    times = (seconds(one.p50_s), seconds(one.p95_s))
-    spent = cost(one.usd, one.engine_s)
-    return (str(one.passed), str(one.total), share, interval, str(one.unscored), *times, spent, str(one.cached))

@@ -83,6 +83,11 @@ class Outcomes(Mapping[str, Outcome]):
         counted = [answer for answer in answers if answer.repeat < repeats.times] or answers[:1]
         return reduced(counted, repeats)
 
+    @property
+    def repeated(self) -> bool:
+        """Whether a sample has more than one answer."""
+        return len(self._sample) > len(self._ids)
+
     def answers(self, sample_id: str) -> list[Outcome]:
         """Every answer to a sample, by repeat."""
         sample = self._ids.find(sample_id)

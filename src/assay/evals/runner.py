@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from assay import __version__
 from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, WeightsError
 from assay.evals.backlog import Backlog, Item
+from assay.evals.graders.identity import run_digest
 from assay.evals.outcomes import Outcomes, read_outcomes
 from assay.evals.pace import Pace
 from assay.evals.repeats import ONCE, Repeats
@@ -21,7 +22,6 @@ from assay.evals.run import Run, read_run
 from assay.evals.suite import Sample, Samples, Suite, shuffled
 from assay.evals.trial import Trial
 from assay.inference.batch_desk import BatchDesk
-from assay.inference.identity import target_digest
 from assay.inference.purse import Purse
 from assay.inference.spine import Options, Spine
 from assay.ledger.rows import ResultRow, RunRow, new_id
@@ -95,11 +95,18 @@ class Runner:
             ConfigError: there is no such target.
             AssayError: the target cannot be identified (its weights are missing, say).
         """
-        digest = await target_digest(self._spine, target, self._suite.kinds)
+        run, known = await self.would_open(target, fresh=fresh, purpose=purpose)
+        if not known:
+            await self._spine.ledger.open_run(run.row)
+        return run
+
+    async def would_open(self, target: str, *, fresh: bool = False, purpose: str = "") -> tuple[Run, bool]:
+        """As `open`, but a new run is not written; and whether the run is a known one."""
+        digest = await run_digest(self._spine, target, self._suite)
         digest = f"{purpose}:{digest}" if purpose else digest
         known = None if fresh else await self._known(target, digest)
         if known is not None:
-            return known
+            return known, True
         row = RunRow(
             id=new_id(),
             suite=self._suite.name,
@@ -111,8 +118,7 @@ class Runner:
             created_at=time.time(),
             version=__version__,
         )
-        await self._spine.ledger.open_run(row)
-        return Run(row, Outcomes(row.id, self.repeats))
+        return Run(row, Outcomes(row.id, self.repeats)), False
 
     async def known(self, target: str) -> Run | None:
         """The newest run of this suite against a target as it is now; None if there is none.
@@ -121,7 +127,7 @@ class Runner:
             ConfigError: there is no such target.
             AssayError: the target cannot be identified.
         """
-        return await self._known(target, await target_digest(self._spine, target, self._suite.kinds))
+        return await self._known(target, await run_digest(self._spine, target, self._suite))
 
     async def _known(self, target: str, digest: str) -> Run | None:
         row = await self._spine.ledger.find_run(

@@ -1,0 +1,68 @@
+"""Scorecards as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assay.evals.comparison import Compared
+    from assay.evals.scorecard import Metrics, Scorecard
+    from assay.evals.steadiness import Figure, Steadiness
+
+__all__ = ["COLUMNS", "cells", "render"]
+
+COLUMNS = ("passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "cost each", "cached")
+_REASONS = 3
+_REASON_CHARS = 200
+
+
+def render(cards: list[Scorecard], compared: Compared) -> str:
+    """Scorecards and comparisons as text."""
+    from assay.evals.comparison import verdict
+
+    lines = [line for card in cards for line in (*_card(card), "")]
+    if compared.pairs:
+        lines += [verdict(compared), f"Where: assay compare {' '.join(side.name for side in compared.sides)}"]
+    return "\n".join(lines)
+
+
+def _card(card: Scorecard) -> Iterator[str]:
+    from assay.cli.figures import cut
+    from assay.decision.explain import table
+
+    public = f", public benchmark by {card.public}" if card.public is not None else ""
+    yield f"{card.target}  (run {card.run}, suite {card.suite}, seed {card.seed}{public})"
+    rows = [(name, *cells(one)) for name, one in card.kinds.items() if one.total]
+    rows.append(("overall", *cells(card.overall)))
+    rows += [(f"{name}, made up", *cells(one)) for name, one in card.synthetic.items()]
+    yield from table(("kind", *COLUMNS), rows, indent="  ")
+    for name, steady in card.steadiness.items():
+        yield from _steadiness(name, steady)
+    for reason, count in sorted(card.unscored.items(), key=lambda item: -item[1])[:_REASONS]:
+        yield f"  {count} unscored: {cut(reason, _REASON_CHARS)}"
+    if card.overall.unscored and card.overall.bounds:
+        low, high = card.overall.bounds
+        yield f"  overall between {low:.1%} (all unscored wrong) and {high:.1%} (all right)"
+
+
+def _steadiness(kind: str, found: Steadiness) -> Iterator[str]:
+    tries = found.repeats
+    any_of, all_of = _share(found.any_of[tries]), _share(found.all_of[tries])
+    yield f"  {kind}: {found.samples} samples {tries} times each, {found.steady.share:.0%} of them always the same;"
+    yield f"    at least one of {tries} passes {any_of}, all of {tries} {all_of}"
+
+
+def _share(one: Figure) -> str:
+    return f"{one.share:.0%} [{one.interval[0]:.0%}, {one.interval[1]:.0%}]"
+
+
+def cells(one: Metrics) -> tuple[str, ...]:
+    """A row under `COLUMNS`."""
+    from assay.cli.figures import cost, seconds
+
+    interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval else "-"
+    share = f"{one.share:.0%}" if one.share is not None else "-"
+    times = (seconds(one.p50_s), seconds(one.p95_s))
+    spent = cost(one.usd, one.engine_s)
+    return (str(one.passed), str(one.total), share, interval, str(one.unscored), *times, spent, str(one.cached))
