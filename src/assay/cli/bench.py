@@ -93,7 +93,7 @@ async def _bench(
     config: str | None,
 ) -> None:  # fmt: skip
     from assay.app import open_app
-    from assay.cli.evaluate import show_recovered
+    from assay.cli.recovery import show_recovered
     from assay.evals.bench import bench
 
     async with open_app(config) as app:

@@ -75,7 +75,7 @@ async def _call(
 ) -> int:  # fmt: skip
     """Fill `shown`; returns the exit code."""
     from assay.app import open_app
-    from assay.cli.evaluate import show_recovered
+    from assay.cli.recovery import show_recovered
     from assay.inference.asking import Asking
     from assay.inference.trace import Trace
 

@@ -61,7 +61,7 @@ def command(
       assay chat -m support -p "My brake squeaks." -p "It is new." -k tickets.classify --json
     """
     from assay.app import open_app
-    from assay.cli.evaluate import show_recovered
+    from assay.cli.recovery import show_recovered
     from assay.inference.conversation import Conversation
     from assay.types import Label
 

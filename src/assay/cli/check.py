@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
-from assay.cli.evaluate import show_recovered
+from assay.cli.recovery import show_recovered
 
 
 @click.command("check")

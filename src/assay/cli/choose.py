@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
-from assay.cli.evaluate import show_recovered
+from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
     from assay.app import App

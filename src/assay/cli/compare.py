@@ -80,11 +80,11 @@ async def _compare(
     concurrency: int, config: str | None,
 ) -> Compared:  # fmt: skip
     from assay.app import open_app
-    from assay.cli.evaluate import show_recovered
+    from assay.cli.recovery import show_recovered
     from assay.cli.progress import EvalProgress
     from assay.evals.comparison import check_suite, compare_runs
     from assay.evals.grading import check_graders
-    from assay.evals.runner import Runner
+    from assay.evals.runner import Runner, read_run
     from assay.evals.suite import read_suite
 
     different = tuple(dict.fromkeys(names))
@@ -106,6 +106,7 @@ async def _compare(
                 for name, known in zip(different, runs, strict=True):
                     if name in app.spine.targets:
                         await runner.complete(known, part)
+            runs = [await read_run(app.ledger, one.row) for one in runs]  # with the answers, which are shown
     return compare_runs(runs, part)
 
 
@@ -150,7 +151,7 @@ def _ids(rows: Sequence[RunRow]) -> str:
 
 def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, full: bool) -> str:
     """The verdict, figures side by side, and the samples."""
-    from assay.cli.evaluate import COLUMNS, cells
+    from assay.cli.scorecards import COLUMNS, cells
     from assay.cli.figures import cut
     from assay.decision.explain import table
     from assay.evals.comparison import verdict

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
-from assay.cli.scorecards import COLUMNS, cells, render
+from assay.cli.recovery import show_recovered
+from assay.cli.scorecards import render
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from assay.evals.suite import Suite
     from assay.inference.purse import Purse
 
-__all__ = ["COLUMNS", "cells", "command", "render", "show_recovered"]
+__all__ = ["command"]
 
 
 class Given(NamedTuple):
@@ -125,7 +126,7 @@ async def _eval(given: Given) -> int:
     from assay.evals.lanes import complete_all
     from assay.evals.runner import Runner
     from assay.evals.scorecard import scorecard
-    from assay.evals.standing import standing_of
+    from assay.evals.standing import standing_of, told
     from assay.evals.suite import read_suite
     from assay.inference.purse import Purse
 
@@ -150,11 +151,12 @@ async def _eval(given: Given) -> int:
         with progress:
             problem = await complete_all(runner, app.spine, runs, suite)
         cards = [scorecard(one, suite) for one in runs.values()]
-        compared = compare_runs(list(runs.values()), suite)
+        compared = compare_runs(list(runs.values()), suite, rows=False)
         ended = ending(runner, list(runs.values()), suite, problem, purse)
         judges = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
     result = {"scorecards": cards, "comparisons": compared.pairs, "ending": ended, "judges": judges}
-    emit(result, given.as_json, "" if given.as_json else render(cards, compared, judges))
+    text = "" if given.as_json else "\n".join([render(cards, compared), *(f"  {told(one)}" for one in judges)])
+    emit(result, given.as_json, text)
     if not ended.whole:
         note(f"assay: {ended.told()}")
     if problem is not None and (purse is None or not purse.refused):
@@ -241,15 +243,3 @@ def _foretold(found: list[Forecast], power: Any) -> str:
 
 def _usd(bound_usd: float | None) -> str:
     return f"{bound_usd:.6f} USD" if bound_usd is not None else "not known in USD"
-
-
-def show_recovered(recovered: object) -> None:
-    """Say what a crashed process had left open."""
-    from assay.ledger.rows import Recovered
-
-    if isinstance(recovered, Recovered) and recovered.attempts:
-        unknown = f" ({recovered.unknown} without a known price)" if recovered.unknown else ""
-        note(
-            f"assay: an earlier process died with {recovered.attempts} calls in flight; "
-            f"they are charged at their bound, {recovered.charged_usd:.6f} USD{unknown}"
-        )

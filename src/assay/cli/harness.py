@@ -37,7 +37,7 @@ async def evaluate(
         AssayError: the harness cannot be run.
     """
     from assay.app import open_app
-    from assay.cli.evaluate import show_recovered
+    from assay.cli.recovery import show_recovered
     from assay.evals.harness.benchmark import evaluate as run
     from assay.evals.harness.lm_eval import Job
     from assay.evals.scorecard import compare
@@ -83,7 +83,7 @@ class _Progress:
 
 
 def _text(done: list[Benchmark], compared: list[Comparison]) -> str:
-    from assay.cli.evaluate import COLUMNS, cells
+    from assay.cli.scorecards import COLUMNS, cells
     from assay.decision.explain import table
 
     lines = ["Public benchmarks say what range a model is in; only your own suite says whether it will do.", ""]

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from assay.cli.door import config_option, emit, json_option, run
-from assay.cli.evaluate import show_recovered
+from assay.cli.recovery import show_recovered
 
 
 @click.command("logs")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option, note, run
-from assay.cli.evaluate import show_recovered
+from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
     from assay.decision.lock import Lock

@@ -100,13 +100,16 @@ class Compared(Value, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
 
 
-def compare_runs(runs: Sequence[Run], suite: Suite, verdicts: Mapping[str, Verdicts] | None = None) -> Compared:
+def compare_runs(
+    runs: Sequence[Run], suite: Suite, verdicts: Mapping[str, Verdicts] | None = None, *, rows: bool = True
+) -> Compared:
     """Compare runs on the samples of `suite`, which may be cut to some kinds or a split.
 
     Args:
         runs: what to compare.
         suite: what they are of.
         verdicts: what people say of answers, by run.
+        rows: with every sample, for which the runs must have been read whole (`read_run`).
 
     Raises:
         SuiteError: a run is of another suite, or of the same before it was changed; or it is there twice.
@@ -121,7 +124,7 @@ def compare_runs(runs: Sequence[Run], suite: Suite, verdicts: Mapping[str, Verdi
         sides=tuple(_side(name, run, suite) for name, run in named.items()),
         pairs=pairs,
         best=next((name for name in named if pairs and _leads(name, pairs)), None),
-        rows=tuple(row for sample in suite.samples if (row := row_of(sample, named)).replies),
+        rows=tuple(row for sample in suite.samples if (row := row_of(sample, named)).replies) if rows else (),
     )
 
 

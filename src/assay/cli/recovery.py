@@ -1,0 +1,19 @@
+"""What a crashed process had left open, said once by whichever command opens the ledger next."""
+
+from __future__ import annotations
+
+from assay.cli.door import note
+
+__all__ = ["show_recovered"]
+
+
+def show_recovered(recovered: object) -> None:
+    """Say what a crashed process had left open."""
+    from assay.ledger.rows import Recovered
+
+    if isinstance(recovered, Recovered) and recovered.attempts:
+        unknown = f" ({recovered.unknown} without a known price)" if recovered.unknown else ""
+        note(
+            f"assay: an earlier process died with {recovered.attempts} calls in flight; "
+            f"they are charged at their bound, {recovered.charged_usd:.6f} USD{unknown}"
+        )
