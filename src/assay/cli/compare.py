@@ -80,8 +80,8 @@ async def _compare(
     concurrency: int, config: str | None,
 ) -> Compared:  # fmt: skip
     from assay.app import open_app
-    from assay.cli.recovery import show_recovered
     from assay.cli.progress import EvalProgress
+    from assay.cli.recovery import show_recovered
     from assay.evals.comparison import check_suite, compare_runs
     from assay.evals.grading import check_graders
     from assay.evals.runner import Runner, read_run
@@ -151,8 +151,8 @@ def _ids(rows: Sequence[RunRow]) -> str:
 
 def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, full: bool) -> str:
     """The verdict, figures side by side, and the samples."""
-    from assay.cli.scorecards import COLUMNS, cells
     from assay.cli.figures import cut
+    from assay.cli.scorecards import COLUMNS, cells
     from assay.decision.explain import table
     from assay.evals.comparison import verdict
 
