@@ -72,20 +72,18 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(600)
 def test_a_task_of_lm_eval_lands_in_a_scorecard(folder: Path, python: str) -> None:
-    """Both models, one fault: counted as unscored, marked as public, exit status 3; twice the same is from the ledger."""
+    """Both models, one fault: unscored, marked as public, exit status 3."""
     command = [
         sys.executable, "-m", "assay", "eval", "--harness", "lm-eval", "--tasks", "own_capitals", "--include", "tasks",
         "--harness-python", python, "-m", "good", "-m", "bad", "--json",
     ]  # fmt: skip
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hf")}
-    for cached in (0, 4):
-        ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
-        assert ended.returncode == 3, ended.stderr
-        good, bad = json.loads(ended.stdout)["scorecards"]
-        assert good["public"] == bad["public"] == "lm-eval"
-        assert [good["overall"][key] for key in ("passed", "failed", "unscored")] == [3, 1, 0]
-        assert [bad["overall"][key] for key in ("passed", "failed", "unscored")] == [3, 0, 1]
-        assert good["overall"]["cached"] == cached
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
+    assert ended.returncode == 3, ended.stderr
+    good, bad = json.loads(ended.stdout)["scorecards"]
+    assert good["public"] == bad["public"] == "lm-eval"
+    assert [good["overall"][key] for key in ("passed", "failed", "unscored")] == [3, 1, 0]
+    assert [bad["overall"][key] for key in ("passed", "failed", "unscored")] == [3, 0, 1]
 
 
 @pytest.mark.timeout(300)
