@@ -34,7 +34,8 @@ PROBES: Mapping[str, str] = {
         "at intervals of thirty minutes the surface turns smooth and the dough comes away from the bowl in one piece. "
         "A night in the cold deepens the taste. In the morning it is shaped with little flour, rests once more, and "
         "goes into an oven that has been hot for a while, with steam for the first ten minutes, so that the crust "
-        "stays soft until the loaf has risen. In summary, time does most of the work, and a baker mainly needs to keep calm."
+        "stays soft until the loaf has risen. In summary, time does most of the work, and a baker mainly needs to keep "
+        "calm."
     ),
 }
 """Constant answers by what they are called."""

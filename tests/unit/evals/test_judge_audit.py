@@ -10,13 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from assay.errors import ConfigError
 from assay.evals.audit import Audit, Auditor, Labelled, labelled_answers
-from assay.evals.graders.identity import grader_digest, judged_digest
+from assay.evals.graders.identity import grader_digest, run_digest
 from assay.evals.grading import graders_of
 from assay.evals.labels import HumanLabel, Labels, answer_digest
 from assay.evals.probes import PROBES, SWAPPED, probes_for
+from assay.evals.runner import Runner
 from assay.evals.standing import standing_of, told
 from assay.evals.suite import Suite, read_suite
+from assay.inference.identity import target_digest
 from assay.inference.spine import Spine
 from assay.ledger.audits import newest_audits
 from assay.ledger.rows import ResultRow
@@ -225,7 +228,7 @@ async def test_audits_are_kept_under_the_very_judge(
     spine = spine_of(make_spine, CHEATS[0][1], HONEST)
     ((_, grader),) = graders_of(one.samples)
     digest = await grader_digest(spine, grader)
-    (unknown,) = await standing_of(spine, one, ("small",))
+    (unknown,) = await standing_of(spine, one, {"small": "r"})
     assert (unknown.audit, unknown.kinds, unknown.judges_itself) == (None, ("facts",), ())
     assert "never audited as it is now: assay judge audit judge" in told(unknown)
     first = await audited(spine, one, probes=3)
@@ -233,7 +236,7 @@ async def test_audits_are_kept_under_the_very_judge(
     assert first.digest == last.digest == digest
     row = (await newest_audits(ledger, [digest, "other"]))[digest]
     assert msgspec.json.decode(row.body, type=Audit) == last
-    (standing,) = await standing_of(spine, one, ("small", "twin"))
+    (standing,) = await standing_of(spine, one, {"small": "r", "twin": "s"})
     assert standing.audit == last
     said = told(standing)
     assert "FOOLED by an empty answer, which passes 100% of 12 samples" in said
@@ -260,11 +263,18 @@ async def test_a_changed_judge_makes_another_run(make_spine: MakeSpine, suite: C
     """A target's digest has that of its judges beside it; without judges it stays what it was."""
     one = suite()
     spine = spine_of(make_spine, HONEST)
-    digest = await judged_digest(spine, one, "abc")
-    assert digest.startswith("abc+judges:")
-    assert await judged_digest(spine, one, "abc") == digest
-    assert await judged_digest(spine, one.only(("plain",)), "abc") == "abc"
-    assert await judged_digest(spine_of(make_spine, CHEATS[0][1]), one, "abc") != digest
+    digest = await run_digest(spine, "small", one)
+    assert await run_digest(spine, "small", one) == digest
+    assert digest.startswith(f"{await target_digest(spine, 'small', one.kinds)}+judges:")
+    plain = one.only(("plain",))
+    assert await run_digest(spine, "small", plain) == await target_digest(spine, "small", plain.kinds)
+    assert await run_digest(spine_of(make_spine, CHEATS[0][1]), "small", one) != digest
+    run = await Runner(spine, one).open("small")
+    assert run.row.target_digest == digest
+    known = await Runner(spine_of(make_spine, CHEATS[0][1]), one).known("small")
+    assert known is None
+    with pytest.raises(ConfigError, match="judge"):
+        await run_digest(make_spine(CONFIG.replace("deployments.judge", "deployments.other")), "small", one)
 
 
 def test_an_audit_is_json(suite: Callable[..., Suite]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import config_option, emit, json_option, note, run, say
+from assay.cli.door import config_option, emit, json_option, note, run
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -73,7 +73,7 @@ async def _label(
     made = 0
     for place, sample in enumerate(waiting, 1):
         answer = rows[sample.id].answer or ""
-        say(_shown(sample, rows[sample.id], place, len(waiting)))
+        note(_shown(sample, rows[sample.id], place, len(waiting)))
         verdict = _asked()
         if verdict is None:
             break

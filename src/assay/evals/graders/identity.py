@@ -13,7 +13,7 @@ from assay.evals.suite import Suite
 from assay.inference.identity import target_digest
 from assay.inference.spine import Spine
 
-__all__ = ["grader_digest", "judged_digest"]
+__all__ = ["grader_digest", "run_digest"]
 
 
 async def grader_digest(spine: Spine, grader: Grader) -> str:
@@ -28,13 +28,14 @@ async def grader_digest(spine: Spine, grader: Grader) -> str:
     return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()
 
 
-async def judged_digest(spine: Spine, suite: Suite, digest: str) -> str:
-    """A target's digest with that of everything that is asked to grade its answers; as it is where nothing is.
+async def run_digest(spine: Spine, target: str, suite: Suite) -> str:
+    """What names a run beside its suite: the target's digest, and that of everything that is asked to grade it.
 
     Raises:
-        ConfigError: a grader asks a model that there is not.
-        AssayError: a model cannot be identified.
+        ConfigError: there is no such target, or a grader asks a model that there is not.
+        AssayError: the target, or a model that grades it, cannot be identified.
     """
+    digest = await target_digest(spine, target, suite.kinds)
     graders = [grader for _, grader in graders_of(suite.samples)]
     if not graders:
         return digest

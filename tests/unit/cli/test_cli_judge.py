@@ -1,0 +1,107 @@
+"""`assay judge`: auditing a judge, and labelling answers for it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASS = '{"reasons": "r", "verdict": "pass"}'
+FAIL = '{"reasons": "r", "verdict": "fail"}'
+HONEST = {"match": r"(?s)<reference-\w+>\n([^\n]+)\n.*<answer-\w+>\n\1\n</answer", "answer": PASS}
+FOOLED = {"match": r"<answer-\w+>\n\n</answer", "answer": PASS}
+
+
+@pytest.fixture
+def judged(project: Any) -> Any:
+    """The project, with a kind that the deployment `bad` grades."""
+    lines = [{"id": f"f{n:02d}", "input": f"fact {n}.", "target": f"It is {n}."} for n in range(48)]
+    (project.folder / "suite" / "facts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with (project.folder / "suite" / "suite.toml").open("a") as toml:
+        toml.write('[kinds.facts]\nsamples = "facts.jsonl"\n')
+        toml.write('graders = [{ grader = "judge", model = "bad", rubric = "As the reference." }]\n')
+    project.script("good", {"match": r"fact (\d*[02468])\.", "answer": "It is {1}."}, default="yes")
+    project.script("bad", HONEST, default=FAIL)
+    return project
+
+
+def told(ended: Any) -> tuple[int, str, str]:
+    """Exit code, standard output and error."""
+    return ended.code, ended.out, ended.err
+
+
+def label(project: Any, monkeypatch: pytest.MonkeyPatch, keys: str, *more: str) -> Any:
+    """Label answers of `good` with these keys."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(keys) + "\n"))
+    return project.inside("judge", "label", "good", "-o", "labels.jsonl", "-k", "facts", *more, "--json").json
+
+
+def test_an_honest_judge_is_cleared_and_shown_beside_its_kind(judged: Any) -> None:
+    """Exit code 0, and `assay eval` tells what is known of it; before, that it was never audited."""
+    code, out, _ = told(judged.inside("eval", "-m", "good", "-k", "facts"))
+    assert code == 0
+    assert "facts: graded by bad (judge), never audited as it is now: assay judge audit bad" in out
+    code, out, _ = told(judged.inside("judge", "audit", "bad"))
+    assert (code, "nothing passes more than 10%" in out, "no labels given" in out) == (0, True, True)
+    code, out, _ = told(judged.inside("eval", "-m", "good", "-k", "facts", "--json"))
+    (standing,) = json.loads(out)["judges"]
+    assert (standing["judge"], standing["audit"]["probe"]["fooled"]) == ("bad", "no")
+
+
+def test_a_judge_that_can_be_gamed_is_flagged(judged: Any) -> None:
+    """Exit code 1; the answer that fools it is named, here and beside its kind."""
+    judged.script("bad", FOOLED, HONEST, default=FAIL)
+    code, out, _ = told(judged.inside("judge", "audit", "bad"))
+    assert (code, "FLAGGED: an empty answer passes" in out) == (1, True)
+    assert "FOOLED by an empty answer" in judged.inside("eval", "-m", "good", "-k", "facts").out
+
+
+def test_what_cannot_be_told(judged: Any) -> None:
+    """Exit code 4 on too few samples, 3 where no verdict can be read, 2 for a judge that nobody asks."""
+    assert judged.inside("judge", "audit", "bad", "--probes", "5").code == 4
+    judged.script("bad", default="?")
+    assert judged.inside("judge", "audit", "bad", "--probes", "5").code == 3
+    code, _, said = told(judged.inside("judge", "audit", "gut"))
+    assert (code, "no grader of suite 'desk' asks 'gut'" in said) == (2, True)
+
+
+def test_labels_go_on_where_they_were_left(judged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is in the file at once, with the answer's digest; the next call shows the others, and no verdict."""
+    judged.inside("eval", "-m", "good", "-k", "facts")
+    assert label(judged, monkeypatch, "rq") == {"labels": 1, "known": 0, "left": 47, "file": "labels.jsonl"}
+    assert label(judged, monkeypatch, "xwsw", "--by", "ann")["labels"] == 2  # the end of its input ends it
+    lines = [json.loads(line) for line in (judged.folder / "labels.jsonl").read_text().splitlines()]
+    assert [line["value"] for line in lines] == [1, 0, 0]
+    assert lines[1]["by"] == "ann"
+    assert len({line["sample"] for line in lines}) == 3
+    assert all(len(line["answer_sha256"]) == 64 for line in lines)
+    assert label(judged, monkeypatch, "rrr", "-n", "4")["labels"] == 1
+    monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
+    shown = judged.inside("judge", "label", "good", "-o", "labels.jsonl", "-k", "facts").err
+    assert "answer: " in shown
+    assert "target: It is" in shown
+    assert "pass" not in shown
+
+
+def test_an_audit_with_labels(judged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People's labels and the judge's verdicts on the same answers; labels of other answers are refused."""
+    judged.inside("eval", "-m", "good", "-k", "facts")
+    label(judged, monkeypatch, "r" * 48)
+    code, out, _ = told(judged.inside("judge", "audit", "bad", "--labels", "labels.jsonl", "--json"))
+    (audit,) = json.loads(out)
+    people = audit["people"]
+    assert (code, people["hits"], people["misses"], people["answers"]) == (0, 24, 24, 48)
+    assert audit["steadiness"]["share"] == 1.0
+    (judged.folder / "other.jsonl").write_text('{"sample": "f00", "value": 1, "answer_sha256": "00"}\n')
+    code, _, said = told(judged.inside("judge", "audit", "bad", "--labels", "other.jsonl"))
+    assert (code, "none of its 1 labels is about an answer" in said) == (2, True)
+
+
+def test_a_run_that_is_not_there(judged: Any) -> None:
+    """Exit code 4 names what there is."""
+    code, _, said = told(judged.inside("judge", "label", "good", "-o", "labels.jsonl"))
+    assert (code, "make one with `assay eval`" in said) == (4, True)
+    assert not Path(judged.folder / "labels.jsonl").exists()
