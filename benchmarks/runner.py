@@ -1,8 +1,13 @@
-"""CPU that the runner and the spine add to each call: `python -m benchmarks.runner [--json]`.
+"""What `assay eval` costs and survives, as a whole process: `python -m benchmarks.runner [--json]`.
 
-A suite of N samples is run against an endpoint in another process (50 ms latency by default), with the ledger
-durable as in production. Counted is the CPU time of this process over the run, per call; the same calls made
-by a bare aiohttp loop in the same process stand beside it.
+The command runs as a child against an endpoint in another process (`benchmarks.endpoint`, or any that speaks its
+`/stats` and `/reset`: --server URL), with the ledger durable as in production. Counted are wall time, CPU seconds and
+peak memory of the child, its start included; the same calls by a bare aiohttp loop stand beside it.
+
+    python -m benchmarks.runner                  500 samples x 2 models, 50 ms, 20 in flight
+    python -m benchmarks.runner --kill           kill -9 at half, then the same command again: calls asked twice
+    python -m benchmarks.runner --faults         one item in ten fails: does it end, how, and do the bounds hold?
+    python -m benchmarks.runner --many 100000    memory at 1000 samples and at so many
 """
 
 from __future__ import annotations
@@ -10,161 +15,277 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from benchmarks.endpoint import answer, fault_of, knows
 
 SUITE = """
 name = "bench"
 version = "1"
-[kinds."echo"]
-samples = "echo.jsonl"
+[kinds."items"]
+samples = "items.jsonl"
 graders = [{ check = "exact" }]
 """
 CONFIG = """
 [deployments.{name}]
 model = "bench/{name}"
+upstream_model = "{name}"
 dialect = "openai"
-base_url = "http://127.0.0.1:{port}/v1"
-concurrency = {concurrency}
+base_url = "{url}/v1"
+concurrency = 64
+price_usd_per_mtok = {{ input = 1.0, output = 2.0 }}
+settings = {{ max_tokens = 16 }}
 """
+MODELS = ("mock-a", "mock-b")
+FAULTS = ("hard429", "hard500", "hardmalformed", "hardtimeout", "mix", "empty")
 
 
-async def endpoint(latency_s: float) -> None:
-    """A chat endpoint that says its last message back; prints its port."""
-    from aiohttp import web
+class Cost(NamedTuple):
+    """What a child took."""
 
-    async def chat(request: web.Request) -> web.Response:
-        body = json.loads(await request.read())
-        await asyncio.sleep(latency_s)
-        message = {"role": "assistant", "content": body["messages"][-1]["content"]}
-        usage = {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return web.json_response(
-            {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
-        )
-
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", chat)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.Event().wait()
+    wall_s: float
+    cpu_s: float
+    rss_mb: float
+    exit_code: int
+    out: str
 
 
-def run(work: Coroutine[Any, Any, tuple[float, float]]) -> tuple[float, float]:
-    """On the loop that the command line uses."""
-    from assay.cli.door import run as run_as_command
+class Bench(NamedTuple):
+    """Where and how is measured."""
 
-    return run_as_command(work)
+    url: str
+    samples: int
+    models: tuple[str, ...]
+    concurrency: int
+    latency_s: float
+
+    @property
+    def calls(self) -> int:
+        """Calls of one whole evaluation."""
+        return self.samples * len(self.models)
+
+    def reset(self, **changes: Any) -> None:
+        """Let the endpoint forget what came, and answer so from now on."""
+        body = json.dumps({"latency": self.latency_s, "faults": "none", **changes}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/reset", body, method="POST")).read()  # noqa: S310
+
+    def stats(self) -> dict[str, Any]:
+        """What has come to the endpoint."""
+        found: dict[str, Any] = json.load(urllib.request.urlopen(f"{self.url}/stats"))  # noqa: S310
+        return found
+
+    def eval(self, *more: str) -> list[str]:
+        """The command; the models run side by side and share what may be in flight."""
+        each = max(1, self.concurrency // len(self.models))
+        named = [word for model in self.models for word in ("-m", model)]
+        return [sys.executable, "-m", "assay", "eval", "-s", ".", "--json", "--concurrency", str(each), *named, *more]
+
+    @contextmanager
+    def project(self, samples: int | None = None) -> Iterator[Path]:
+        """A folder with configuration and suite, and no ledger yet."""
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            (folder / "suite.toml").write_text(SUITE)
+            with (folder / "items.jsonl").open("w") as lines:
+                for n in range(samples or self.samples):
+                    line = {"id": f"s{n}", "input": f"What is the answer to item={n}?", "target": answer(n)}
+                    lines.write(json.dumps(line) + "\n")
+            config = "".join(CONFIG.format(name=model, url=self.url) for model in self.models)
+            (folder / "assay.toml").write_text(config)
+            yield folder
 
 
-def cpu_s() -> float:
-    """CPU seconds of this process, all threads."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def measured(command: Sequence[str], folder: Path) -> Cost:
+    """Run a child to its end."""
+    with tempfile.TemporaryFile() as out:
+        began = time.perf_counter()
+        child = subprocess.Popen(command, cwd=folder, stdout=out, env={**os.environ, "PYTHONPATH": os.getcwd()})
+        _, status, used = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        text = out.read().decode()
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, child.returncode, text)
 
 
-async def bare(port: int, samples: int, concurrency: int) -> tuple[float, float]:
-    """The calls alone: wall and CPU seconds."""
+# ------------------------------------------------------------------------------------------- plain
+
+
+def plain(bench: Bench) -> dict[str, Any]:
+    """One whole evaluation, and the bare loop."""
+    bench.reset()
+    with bench.project() as folder:
+        ours = measured(bench.eval(), folder)
+        seen = bench.stats()
+        bench.reset()
+        command = [sys.executable, "-m", "benchmarks.runner", "--bare", bench.url, "--samples", str(bench.calls),
+                   "--concurrency", str(bench.concurrency)]  # fmt: skip
+        alone = measured(command, folder)
+    if ours.exit_code:
+        raise SystemExit(f"assay eval ended with {ours.exit_code}")
+    return {
+        "calls": bench.calls, "concurrency": bench.concurrency, "latency_s": bench.latency_s,
+        "ideal_wall_s": bench.calls / bench.concurrency * bench.latency_s, "most_in_flight": seen["peak_inflight"],
+        "calls_that_came": seen["total"], "assay": _figures(ours, bench.calls), "bare": _figures(alone, bench.calls),
+    }  # fmt: skip
+
+
+def _figures(cost: Cost, calls: int) -> dict[str, float]:
+    return {
+        "wall_s": cost.wall_s,
+        "cpu_s": cost.cpu_s,
+        "rss_mb": cost.rss_mb,
+        "cpu_ms_a_call": cost.cpu_s / calls * 1e3,
+    }
+
+
+async def bare(url: str, calls: int, concurrency: int) -> None:
+    """The calls alone."""
     import aiohttp
 
-    queue = iter(range(samples))
+    queue = iter(range(calls))
 
     async with aiohttp.ClientSession() as session:
 
         async def work() -> None:
             for number in queue:
-                body = {"model": "m", "messages": [{"role": "user", "content": f"say {number}"}]}
-                async with session.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=body) as reply:
+                body = {"model": "mock-a", "messages": [{"role": "user", "content": f"item={number}"}]}
+                async with session.post(f"{url}/v1/chat/completions", json=body) as reply:
                     await reply.json()
 
-        wall, cpu = time.perf_counter(), cpu_s()
         await asyncio.gather(*(work() for _ in range(concurrency)))
-        return time.perf_counter() - wall, cpu_s() - cpu
 
 
-async def assay(folder: Path, models: list[str], concurrency: int) -> tuple[float, float]:
-    """The same calls as an eval: wall and CPU seconds, grading and ledger included."""
-    from assay.app import open_app
-    from assay.evals.runner import Runner
-    from assay.evals.suite import read_suite
+# ------------------------------------------------------------------------------------------- kill, faults, many
 
-    async with open_app(folder) as app:
-        suite = read_suite(folder)
-        wall, cpu = time.perf_counter(), cpu_s()
-        runner = Runner(app.spine, suite, concurrency=concurrency)
-        for model in models:
-            run = await runner.open(model)
-            await runner.evaluate(run, suite.samples)
-            await runner.finish(run)
-            assert all(row.value == 1.0 for row in run.results.values())
-        return time.perf_counter() - wall, cpu_s() - cpu
+
+def kill(bench: Bench) -> dict[str, Any]:
+    """Kill -9 at half of the calls, then the same command: what came twice to the endpoint."""
+    bench.reset()
+    with bench.project() as folder:
+        child = subprocess.Popen(bench.eval(), cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True)
+        while bench.stats()["total"] < bench.calls // 2 and child.poll() is None:
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        at_kill = bench.stats()["total"]
+        again = measured(bench.eval(), folder)
+        seen = bench.stats()
+    scored = sum(card["overall"]["passed"] + card["overall"]["failed"] for card in json.loads(again.out)["scorecards"])
+    return {
+        "calls": bench.calls, "in_flight_at_most": bench.concurrency, "killed_after": at_kill,
+        "asked_twice": seen["total"] - seen["distinct"], "distinct": seen["distinct"], "scored": scored,
+        "exit_code": again.exit_code,
+    }  # fmt: skip
+
+
+def faults(bench: Bench) -> dict[str, Any]:
+    """Each kind of fault: does the evaluation end, with what status, and do the bounds hold the true score?"""
+    found: dict[str, Any] = {}
+    for fault in FAULTS:
+        bench.reset(faults=fault)
+        with bench.project() as folder:
+            cost = measured(bench.eval("--deadline-s", "3"), folder)
+        cards = json.loads(cost.out)["scorecards"] if cost.out else []
+        found[fault] = {
+            "wall_s": cost.wall_s, "cpu_s": cost.cpu_s, "exit_code": cost.exit_code, "calls": bench.stats()["total"],
+            "models": {card["target"]: _bounds(bench, fault, card["target"], card["overall"]) for card in cards},
+        }  # fmt: skip
+    return found
+
+
+def _bounds(bench: Bench, fault: str, model: str, overall: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a model beside its true score. An empty answer is a wrong one, not a fault."""
+    right = sum(knows(model, n) and fault_of(fault, n) != "empty" for n in range(bench.samples))
+    truth = right / bench.samples
+    low, high = overall["bounds"]
+    return {
+        "truth": truth, "share": overall["share"], "bounds": [low, high], "unscored": overall["unscored"],
+        "bounds_hold": low - 1e-9 <= truth <= high + 1e-9,
+    }  # fmt: skip
+
+
+def many(bench: Bench, most: int) -> dict[str, Any]:
+    """Memory at 1000 samples and at `most`, one model."""
+    one = bench._replace(models=bench.models[:1], latency_s=0.0)
+    found: dict[str, Any] = {}
+    for samples in (1000, most):
+        one.reset()
+        with one.project(samples) as folder:
+            cost = measured(one.eval(), folder)
+            again = measured(one.eval(), folder)
+        found[str(samples)] = {
+            "exit_code": cost.exit_code, **_figures(cost, samples), "again_wall_s": again.wall_s,
+            "again_cpu_s": again.cpu_s, "again_rss_mb": again.rss_mb,
+        }  # fmt: skip
+    found["grown_mb"] = found[str(most)]["rss_mb"] - found["1000"]["rss_mb"]
+    return found
+
+
+# ------------------------------------------------------------------------------------------- command
+
+
+@contextmanager
+def served(url: str | None, latency_s: float) -> Iterator[str]:
+    """An endpoint: the one that was named, or one of our own."""
+    if url is not None:
+        yield url.rstrip("/")
+        return
+    command = [sys.executable, "-m", "benchmarks.endpoint", "--latency-s", str(latency_s)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=500)
-    parser.add_argument("--models", type=int, default=2)
-    parser.add_argument("--concurrency", type=int, default=20)
+    parser.add_argument("--models", type=int, default=2, choices=(1, 2))
+    parser.add_argument("--concurrency", type=int, default=20, help="calls in flight, over all models")
     parser.add_argument("--latency-s", type=float, default=0.05)
+    parser.add_argument("--server", help="URL of an endpoint that runs already")
+    parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--many", type=int)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--endpoint", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--bare", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.endpoint:
-        asyncio.run(endpoint(given.latency_s))
+    if given.bare:
+        asyncio.run(bare(given.bare, given.samples, given.concurrency))
         return
-    server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.runner", "--endpoint", "--latency-s", str(given.latency_s)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        models = [f"model-{number}" for number in range(given.models)]
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-            (folder / "suite.toml").write_text(SUITE)
-            lines = (
-                json.dumps({"id": f"s{n}", "input": f"say {n}", "target": f"say {n}"}) for n in range(given.samples)
-            )
-            (folder / "echo.jsonl").write_text("\n".join(lines))
-            config = "".join(CONFIG.format(name=m, port=port, concurrency=given.concurrency) for m in models)
-            (folder / "assay.toml").write_text(config)
-            ours = run(assay(folder, models, given.concurrency))
-        calls = given.samples * given.models
-        alone = run(bare(port, calls, given.concurrency))
-    finally:
-        server.terminate()
-        server.wait()
-    result = {
-        "calls": calls,
-        "concurrency": given.concurrency,
-        "latency_s": given.latency_s,
-        "ideal_wall_s": calls / given.concurrency * given.latency_s,
-        "assay": {"wall_s": ours[0], "cpu_s": ours[1], "cpu_ms_per_call": ours[1] / calls * 1000},
-        "bare_aiohttp": {"wall_s": alone[0], "cpu_s": alone[1], "cpu_ms_per_call": alone[1] / calls * 1000},
-        "overhead_cpu_ms_per_call": (ours[1] - alone[1]) / calls * 1000,
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-    if given.json:
-        print(json.dumps(result, indent=2))
-        return
-    ideal = result["ideal_wall_s"]
-    print(f"{calls} calls, {given.latency_s * 1000:.0f} ms, concurrency {given.concurrency}: ideal {ideal:.1f} s wall")
-    for name in ("assay", "bare_aiohttp"):
-        wall, cpu, each = result[name].values()
-        print(f"  {name:<13} {wall:6.2f} s wall  {cpu:6.2f} s CPU  {each:.2f} ms CPU a call")
-    print(f"  overhead {result['overhead_cpu_ms_per_call']:.2f} ms CPU a call, peak RSS {result['peak_rss_mb']:.0f} MB")
+    with served(given.server, given.latency_s) as url:
+        bench = Bench(url, given.samples, MODELS[: given.models], given.concurrency, given.latency_s)
+        if given.kill:
+            result = kill(bench)
+        elif given.faults:
+            result = faults(bench)
+        else:
+            result = many(bench, given.many) if given.many else plain(bench)
+    print(json.dumps(result, indent=2) if given.json else "\n".join(_told(result)))
+
+
+def _told(result: dict[str, Any], indent: str = "") -> Iterator[str]:
+    for name, value in result.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}"
+            yield from _told(value, indent + "  ")
+        else:
+            yield f"{indent}{name:<18} {value:.3f}" if isinstance(value, float) else f"{indent}{name:<18} {value}"
 
 
 if __name__ == "__main__":
