@@ -229,7 +229,7 @@ class _Gathering:
 
 
 def _with_weight(one: Candidate, weight: float) -> Candidate:
-    origin: dict[str, Any] = {**one.line.origin, "weight": round(weight, 4), "stratum": dict(one.stratum)}
+    origin: dict[str, Any] = {**one.line.origin, "weight": round(weight, 6), "stratum": dict(one.stratum)}
     return msgspec.structs.replace(one, line=msgspec.structs.replace(one.line, origin=origin))
 
 

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ Stratum = tuple[tuple[str, str], ...]
 
 K = TypeVar("K")
 _LENGTHS = ((200, "short"), (2_000, "medium"), (20_000, "long"))
-_LETTERS = 400
+_LETTERS = 200
 
 
 def _feedback(exchange: Exchange) -> str:
@@ -50,9 +51,14 @@ def _length(exchange: Exchange) -> str:
 def _script(exchange: Exchange) -> str:
     """What most of the last message's letters are of: `latin`, `cyrillic`, `cjk`; it stands for the language."""
     text = exchange.request.messages[-1].text if exchange.request.messages else ""
-    letters = islice((char for char in text if char.isalpha()), _LETTERS)
-    names = Counter(unicodedata.name(char, "other").partition(" ")[0].lower() for char in letters)
+    names = Counter(map(_script_of, islice(filter(str.isalpha, text), _LETTERS)))
     return max(names, key=lambda name: (names[name], name)) if names else "none"
+
+
+@lru_cache(maxsize=4096)
+def _script_of(letter: str) -> str:
+    """The first word of a letter's name in Unicode, which is its script."""
+    return unicodedata.name(letter, "other").partition(" ")[0].lower()
 
 
 def _turns(exchange: Exchange) -> str:
