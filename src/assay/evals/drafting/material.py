@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from assay.errors import SuiteError
 from assay.evals.readable import said, told
 from assay.evals.samples import Document
 from assay.evals.suite import Sample
+from assay.inference.bodies import read as read_body
 from assay.ledger.exchanges import Exchanges
 from assay.ledger.rows import ExchangeRow
 from assay.ledger.store import Ledger
 from assay.privacy.redaction import Redactor
-from assay.types import JsonObject, Request
+from assay.types import JsonObject
 
 __all__ = ["Passage", "copy", "from_code", "from_documents", "from_ledger", "from_seeds"]
 
@@ -88,9 +86,10 @@ async def from_ledger(ledger: Ledger, kind: str) -> AsyncIterator[Passage]:
     async for page in Exchanges(ledger).pages(kind=kind):
         newest.extend(page)
     redactor = Redactor(personal=True)
-    for row in newest:
-        request = msgspec.json.decode(zlib.decompress(row.request), type=Request)
-        text = redactor.begin().text(told(request.messages)[:CHUNK_CHARS])
+    for row, kept in ((row, read_body(row)) for row in newest):
+        if kept is None:  # a digest only
+            continue
+        text = redactor.begin().text(told(kept.request.messages)[:CHUNK_CHARS])
         yield Passage("log", text, {"from": "log", "request_id": row.request_id})
 
 
