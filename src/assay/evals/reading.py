@@ -157,12 +157,16 @@ class SuiteReader:
             self._files.setdefault(path, None)
 
     def _resolve(self, graders: tuple[GraderSpec, ...]) -> tuple[GraderSpec, ...]:
-        """Graders with the files that they name made absolute."""
+        """Graders, and those within them, with the files that they name made absolute."""
         return tuple({key: self._absolute(key, value) for key, value in spec.items()} for spec in graders)
 
     def _absolute(self, key: str, value: object) -> object:
         if key == "files" and isinstance(value, dict):
             return {name: self._absolute("file", path) for name, path in value.items()}
+        if key == "graders" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            return list(self._resolve(tuple(value)))
+        if key == "of" and isinstance(value, dict):
+            return self._resolve((value,))[0]
         if not isinstance(value, str) or not (key in ("database", "file") or key.endswith("_file")):
             return value
         path = (self._folder / value).resolve()

@@ -8,11 +8,13 @@ from typing import Any
 from assay.checks.leak import Leak
 from assay.errors import ConfigError
 from assay.evals.graders.grader import Score
+from assay.evals.graders.registry import with_inner
 from assay.evals.suite import Sample
 from assay.report.shown import Passage, passage
 from assay.types import Response, Text
 
 LEAK = Leak.name
+_LOOKS = (LEAK, "ensemble")  # which may have a leak check within
 WITHHELD = "withheld: the leak check finds a secret in it"
 
 
@@ -31,7 +33,7 @@ class Mask:
 
     def passage(self, text: str, scores: Sequence[Score] = ()) -> Passage:
         """The text, cut; withheld where a canary occurs, or where that cannot be told any more."""
-        doubted = self._changed and any(score.grader == LEAK and score.value != 1.0 for score in scores)
+        doubted = self._changed and any(score.grader in _LOOKS and score.value != 1.0 for score in scores)
         if doubted or self.hides(text):
             return Passage(head="", withheld=WITHHELD)
         return passage(text)
@@ -56,7 +58,7 @@ def _leak_of(canaries: set[str]) -> Leak | None:
 
 
 def _canaries(sample: Sample) -> Iterator[str]:
-    for spec in sample.graders:
+    for spec in (inner for outer in sample.graders for inner in with_inner(outer)):
         if spec.get("check") != LEAK:
             continue
         given = spec.get("canaries")

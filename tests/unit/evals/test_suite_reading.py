@@ -277,3 +277,22 @@ def test_a_file_of_one_samples_own_grader_is_in_the_digest(write_suite: Write) -
     before = read_suite(folder).digest
     (folder / "own.json").write_text("[]")
     assert read_suite(folder).digest != before
+
+
+def test_files_of_graders_within_graders_are_in_the_digest(write_suite: Write) -> None:
+    """A rubric of an ensemble's member stands beside the suite, and decides its scores like any other file."""
+    toml = TWO.replace(
+        '[{ check = "exact" }]\nlabel',
+        '[{ grader = "ensemble", graders = [{ grader = "judge", model = "m", rubric_file = "r.md" }, '
+        '{ check = "not", of = { check = "schema", schema_file = "s.json" } }] }]\nlabel',
+    )
+    folder = write_suite(toml, a=GOOD, b='{"id": "h", "input": "x"}\n')
+    (folder / "r.md").write_text("Kind?")
+    (folder / "s.json").write_text('{"type": "object"}')
+    suite = read_suite(folder)
+    check_graders(suite.samples)
+    assert suite.of("b")[0].graders[0]["graders"][0]["rubric_file"] == str(folder / "r.md")
+    for name, text in (("r.md", "Brief?"), ("s.json", '{"type": "array"}')):
+        before = read_suite(folder).digest
+        (folder / name).write_text(text)
+        assert read_suite(folder).digest != before

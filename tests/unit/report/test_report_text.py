@@ -85,6 +85,13 @@ def test_canaries_of_targets_are_known(target: Any) -> None:
     assert Mask([sample(target, {"check": "leak"})]).hides(f"it is {CANARY}")
 
 
+def test_canaries_of_graders_within_graders_are_known() -> None:
+    """Also where the leak check is a member of an ensemble, or turned round."""
+    inner = {"check": "leak", "canaries": [CANARY]}
+    for spec in ({"grader": "ensemble", "graders": [inner]}, {"check": "not", "of": inner}):
+        assert Mask([sample("ok", spec)]).hides(f"it is {CANARY}")
+
+
 def test_a_changed_suite_withholds_what_failed_the_leak_check() -> None:
     """Its canaries may be others than those of the time: then the check's own verdict counts."""
     grader = {"check": "leak", "canaries": [CANARY]}

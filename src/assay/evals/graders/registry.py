@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from assay import plugins
 from assay.checks.registry import make_check
-from assay.errors import ConfigError, PluginError
+from assay.errors import AssayError, ConfigError, PluginError
 from assay.evals.graders.checked import Checked
 from assay.evals.graders.grader import Grader
 from assay.types import JsonObject
 
-__all__ = ["GROUP", "make_grader", "name_of", "origin_of"]
+__all__ = ["GROUP", "make_grader", "name_of", "origin_of", "with_inner"]
 
 GROUP = "assay.graders"
 
@@ -21,6 +23,15 @@ def make_grader(spec: JsonObject) -> Grader:
         ConfigError: it names no check and no grader, or both, or an option is wrong.
         PluginError: an unknown check or grader, or one of a plug-in that is none.
     """
+    try:
+        return _made(spec)
+    except AssayError:
+        raise
+    except Exception as error:  # a plug-in's own, for options that it does not know, say
+        raise PluginError(f"{origin_of(spec)} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _made(spec: JsonObject) -> Grader:
     if "grader" not in spec:
         return Checked(name_of(spec), make_check(spec))
     if "check" in spec:
@@ -38,6 +49,15 @@ def make_grader(spec: JsonObject) -> Grader:
             "derive it from assay.evals.graders.grader.Grader"
         )
     return made
+
+
+def with_inner(spec: JsonObject) -> Iterator[JsonObject]:
+    """A grader's table, and those of the graders and checks within it."""
+    yield spec
+    inner = spec.get("graders")
+    for one in [*(inner if isinstance(inner, list | tuple) else ()), spec.get("of")]:
+        if isinstance(one, dict):
+            yield from with_inner(one)
 
 
 def name_of(spec: JsonObject) -> str:
