@@ -12,9 +12,11 @@ from assay.cli.scorecards import render
 
 if TYPE_CHECKING:
     from assay.app import App
+    from assay.cli.progress import EvalProgress
     from assay.evals.forecast import Forecast
     from assay.evals.runner import Runner
     from assay.evals.suite import Suite
+    from assay.inference.batch_desk import BatchDesk
     from assay.inference.purse import Purse
 
 __all__ = ["command"]
@@ -36,6 +38,9 @@ class Given(NamedTuple):
     max_usd: float | None
     fresh: bool
     dry_run: bool
+    batch: bool
+    batch_wait_s: float
+    no_wait: bool
     config: str | None
     as_json: bool
 
@@ -69,6 +74,11 @@ class Given(NamedTuple):
 @click.option("--max-usd", type=click.FloatRange(0), help="Spend at most so much in this call, judges included.")
 @click.option("--fresh", is_flag=True, help="A new run without the cache, instead of continuing the known one.")
 @click.option("--dry-run", is_flag=True, help="Ask nothing; say what would be asked, and what it costs at most.")
+@click.option("--batch", is_flag=True, help="Leave all requests with hosts that answer within a day, for less.")
+@click.option(
+    "--batch-wait-s", default=90_000.0, show_default=True, type=click.FloatRange(0), help="For batches, at most."
+)
+@click.option("--no-wait", is_flag=True, help="Do not wait for batches: the same command picks them up.")
 @click.option("--harness", type=click.Choice(["lm-eval"]), help="Ask a public benchmark instead of a suite.")
 @click.option("--tasks", help="Of the harness: names of tasks, by commas.")
 @click.option("--include", type=click.Path(), help="Of the harness: a folder with tasks of one's own.")
@@ -89,17 +99,27 @@ def command(
     With --max-usd the bound of every call is set aside before it is sent, so that no more can be spent; what
     was done is kept. A rate limit slows the evaluation down and loses no sample, unless it does not heal.
 
+    With --batch all requests go to their hosts' batch endpoints (OpenAI, Anthropic, Gemini): half the price, no
+    latencies, an answer within a day. Kill it, or leave with --no-wait: the same command picks the answers up.
+
     \b
     Examples:
       assay eval -m small -m frontier
       assay eval -m small -k sql --split heldout --json
       assay eval -m frontier --dry-run
       assay eval -m frontier --limit 20 --repeats 5 --max-usd 0.50
+      assay eval -m frontier --batch --no-wait
       assay eval -m small --harness lm-eval --tasks ifeval,gsm8k
 
-    Exit code 3: some answers have no score, or were not asked for; a line on stderr says how many and why.
+    Exit code 3: some answers have no score, or were not asked for; 4: all of those come with batches. A line on stderr
+    says how many and why.
     """
     asked = Given(**given)
+    if asked.batch and (asked.fresh or harness is not None):
+        raise click.UsageError(
+            "--batch goes with neither --fresh nor --harness: its answers are found in the cache; "
+            "another --seed makes a new run"
+        )
     if harness is None:
         finish(run(_eval(asked)))
     from assay.cli.harness import Asking, evaluate
@@ -120,6 +140,7 @@ def command(
 async def _eval(given: Given) -> int:
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
+    from assay.evals.batching import complete_in_batches
     from assay.evals.comparison import compare_runs
     from assay.evals.ending import ending
     from assay.evals.grading import check_graders
@@ -139,17 +160,22 @@ async def _eval(given: Given) -> int:
         purse = Purse(given.max_usd, "--max-usd") if given.max_usd is not None else None
         _check_targets(app, names, suite, purse)
         progress = EvalProgress(0, quiet=given.dry_run)
+        desk = await _desk(app, names, progress) if given.batch and not given.dry_run else None
         runner = Runner(
             app.spine, whole, seed=given.seed, config_digest=app.loaded.digest, concurrency=given.concurrency,
             use_cache=not given.fresh, deadline_s=given.deadline_s, repeats=given.repeats, purse=purse,
-            on_result=progress.result,
+            desk=desk, on_result=progress.result,
         )  # fmt: skip
         if given.dry_run:
             return await _forecast(app, runner, names, suite, given)
         runs = {name: await runner.open(name, fresh=given.fresh) for name in names}
         progress.total = sum(1 for one in runs.values() for _ in runner.missing(one, suite.samples))
         with progress:
-            problem = await complete_all(runner, app.spine, runs, suite)
+            if desk is None:
+                problem = await complete_all(runner, app.spine, runs, suite)
+            else:
+                wait_s = 0.0 if given.no_wait else given.batch_wait_s
+                problem = await complete_in_batches(runner, list(runs.values()), suite, desk, wait_s)
         cards = [scorecard(one, suite) for one in runs.values()]
         compared = compare_runs(list(runs.values()), suite, rows=False)
         ended = ending(runner, list(runs.values()), suite, problem, purse)
@@ -161,7 +187,26 @@ async def _eval(given: Given) -> int:
         note(f"assay: {ended.told()}")
     if problem is not None and (purse is None or not purse.refused):
         raise problem
+    if ended.waiting and not ended.left and not ended.unscored:
+        return 4
     return 0 if ended.whole else 3
+
+
+async def _desk(app: App, names: tuple[str, ...], progress: EvalProgress) -> BatchDesk:
+    """Where requests are left for batches, with what earlier processes have left there.
+
+    Raises:
+        ConfigError: a target has no batch endpoints.
+    """
+    from assay.evals.lanes import below
+    from assay.inference.batch_desk import BatchDesk
+
+    desk = BatchDesk(app.spine.targets, app.spine.constraints, app.ledger, news=progress.say)
+    for name in names:
+        for live in below(app.spine, name):
+            desk.host(live)
+    await desk.open()
+    return desk
 
 
 def _part(whole: Suite, given: Given) -> Suite:

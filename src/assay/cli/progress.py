@@ -85,13 +85,14 @@ class EvalProgress:
 
     def verdict(self, kind: str, candidate: str, verdict: str) -> None:
         """One candidate is decided for one kind."""
-        if self._quiet:
-            return
-        line = f"  {kind}: {candidate} {verdict}"
+        self.say(f"{kind}: {candidate} {verdict}")
+
+    def say(self, text: str) -> None:
+        """A sentence about how it goes."""
         if self._bar is not None:
-            self._bar.console.print(line, highlight=False)
-        else:
-            note(line)
+            self._bar.console.print(f"  {text}", highlight=False, markup=False)
+        elif not self._quiet:
+            note(f"  {text}")
 
 
 def _span(seconds: float) -> str:

@@ -7,8 +7,9 @@ come. So a conversation, or a route that asks one model after another, takes as 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from assay.errors import AssayError
 from assay.evals.run import Run
 from assay.evals.runner import Runner
 from assay.evals.suite import Suite
@@ -19,33 +20,44 @@ __all__ = ["complete_in_batches"]
 
 async def complete_in_batches(
     runner: Runner, runs: Sequence[Run], part: Suite, desk: BatchDesk, within_s: float | None = None
-) -> int:
+) -> AssayError | None:
     """Evaluate all samples of `part` in all runs; what others have left open is picked up.
 
     Args:
         runner: made with this desk.
-        runs: of `Runner.open`; they grow by what comes.
+        runs: of `Runner.open`; they grow by what comes. `Run.waiting` is then what still waits: asked again later, it
+            is picked up.
         part: the suite, or a part of it.
         desk: opened.
         within_s: how long to wait for batches, from now on; None = as long as it takes, 0 = not at all.
 
     Returns:
-        How many answers still wait; asked again later, they are picked up.
-
-    Raises:
-        WeightsError, ConfigError, BudgetExceeded: no further sample can be asked. What was left has been sent.
+        What kept samples from being asked; what had been left by then is sent and waited for all the same.
     """
     until = None if within_s is None else time.monotonic() + within_s
-    due: dict[str, set[tuple[str, int]] | None] = {run.row.id: None for run in runs}
+    problem: AssayError | None = None
+    ended: set[str] | None = None
     while True:
-        try:
-            for run in runs:
-                await runner.complete(run, part, due[run.row.id])
-        finally:
-            await desk.flush()
+        for run in runs:
+            error = await _ask(runner, run, part, ended)
+            problem = problem or error
+        await desk.flush()
         wanted = {batch for run in runs for batch in run.waiting.values()}
         left_s = None if until is None else max(0.0, until - time.monotonic())
         ended = await desk.wait(wanted, left_s) if wanted else set()
         if not ended:
-            return sum(len(run.waiting) for run in runs)
-        due = {run.row.id: {one for one, batch in run.waiting.items() if batch in ended} for run in runs}
+            return problem
+
+
+async def _ask(runner: Runner, run: Run, part: Suite, ended: Collection[str] | None) -> AssayError | None:
+    """Ask for what has no score and does not wait, or for what has waited for batches that have ended."""
+    due = None if ended is None else {one: batch for one, batch in run.waiting.items() if batch in ended}
+    problem: AssayError | None = None
+    try:
+        await runner.complete(run, part, due)
+    except AssayError as error:
+        problem = error
+    for one, batch in (due or {}).items():
+        if run.waiting.get(one) == batch:  # it was not asked any more
+            del run.waiting[one]
+    return problem

@@ -22,6 +22,7 @@ class Ending(Value, frozen=True, kw_only=True):
     Attributes:
         answers: that the suite asks for.
         unscored: answers that were asked for and have no score, by class of error.
+        waiting: answers that come with batches which have not ended.
         left: answers that were not asked for, since the evaluation was stopped.
         stopped: by what; None = it came to its end.
         spent_usd, limit_usd: under `--max-usd`; what was spent in this call.
@@ -29,6 +30,7 @@ class Ending(Value, frozen=True, kw_only=True):
 
     answers: int
     unscored: dict[str, int]
+    waiting: int
     left: int
     stopped: str | None
     spent_usd: float | None
@@ -37,7 +39,7 @@ class Ending(Value, frozen=True, kw_only=True):
     @property
     def whole(self) -> bool:
         """Whether every answer has a score."""
-        return not self.unscored and not self.left
+        return not self.unscored and not self.left and not self.waiting
 
     def told(self) -> str:
         """In a sentence or two."""
@@ -47,6 +49,8 @@ class Ending(Value, frozen=True, kw_only=True):
         if self.unscored:
             why = ", ".join(f"{count} {name}" for name, count in sorted(self.unscored.items(), key=lambda one: -one[1]))
             said.append(f"{sum(self.unscored.values())} of {self.answers} answers have no score: {why}.")
+        if self.waiting:
+            said.append(f"{self.waiting} of {self.answers} answers come with batches that have not ended.")
         if said:
             said.append("What was done is kept; the same command asks for the rest.")
         return " ".join(said)
@@ -72,12 +76,15 @@ def ending(
         reasons = _unscored(run, part)
         left -= reasons.total()
         unscored += reasons
+    waiting = sum(len(run.waiting) for run in runs)
+    left -= waiting
     stopped = str(problem) if problem is not None else None
     if left and stopped is None:
         stopped = "a host took nothing more: its rate limit did not heal"
     return Ending(
         answers=answers,
         unscored=dict(unscored),
+        waiting=waiting,
         left=left,
         stopped=stopped,
         spent_usd=purse.spent_usd if purse is not None else None,

@@ -47,7 +47,10 @@ async def evaluate(
     await desk.open()
     runner = Runner(spine, suite, desk=desk, **more)
     runs = [await runner.open(target) for target in targets or ("up",)]
-    return runs, await complete_in_batches(runner, runs, suite, desk, within_s)
+    problem = await complete_in_batches(runner, runs, suite, desk, within_s)
+    if problem is not None:
+        raise problem
+    return runs, sum(len(run.waiting) for run in runs)
 
 
 async def rows_of(ledger: SqliteLedger, run: Run) -> dict[str, Any]:
@@ -65,9 +68,8 @@ async def test_a_run_in_batches_is_scored_like_any_other(
         assert list(map(sorted, up.texts)) == [["word 0", "word 1", "word 2", "word 3"]]
     found = await rows_of(ledger, run)
     assert {sample: row.value for sample, row in found.items()} == {"w0": 1.0, "w1": 1.0, "w2": 1.0, "w3": 0.0}
-    assert {(row.batched, row.latency_s, row.cost_usd, row.cost_basis) for row in found.values()} == {
-        (True, None, pytest.approx(FULL_USD / 2), "measured")
-    }
+    assert {(row.batched, row.latency_s, row.cost_basis) for row in found.values()} == {(True, None, "measured")}
+    assert [row.cost_usd for row in found.values()] == [pytest.approx(FULL_USD / 2)] * 4
     assert waiting == 0
     [kept] = await ledger.runs()
     assert kept.finished_at is not None
@@ -137,9 +139,9 @@ async def test_repeats_are_requests_of_their_own(
 
 
 async def test_a_purse_ends_the_asking_and_what_was_left_is_sent(
-    make_spine: MakeSpine, write_suite: WriteSuite
+    make_spine: MakeSpine, write_suite: WriteSuite, ledger: SqliteLedger
 ) -> None:
-    """What fits is with the host when the run ends for want of money, and is picked up later."""
+    """What fits is sent, waited for and scored, and then the run ends for want of money."""
     async with stub("openai") as up:
         toml = up.toml("up", "price_usd_per_mtok = { input = 1.0, output = 2.0 }\nsettings = { max_tokens = 50 }")
         spine, suite = make_spine(toml), a_suite(write_suite)
@@ -147,5 +149,6 @@ async def test_a_purse_ends_the_asking_and_what_was_left_is_sent(
             await evaluate(spine, suite, purse=Purse(0.0003, "this eval"))
         sent = len(up.texts[0])
         assert 0 < sent < 4
+        assert len(await ledger.results((await ledger.runs())[0].id)) == sent
         _, waiting = await evaluate(spine, suite)
         assert (waiting, sum(map(len, up.texts))) == (0, 4)
