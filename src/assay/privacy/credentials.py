@@ -92,11 +92,13 @@ def _is_no_word(found: str) -> bool:
     return any(map(str.isdigit, found)) and len(set(found)) > 6
 
 
-def _is_password(found: str) -> bool:
-    said = found.rstrip(".,!?:")
-    if found.startswith(_MARKED) or _WORDS.fullmatch(said):
-        return False
-    return any(map(str.isalpha, said)) and any(not char.isalpha() for char in said)
+def _password(found: str) -> str:
+    """Without the full stop of the sentence that it ends."""
+    said = found.rstrip(".,:")
+    word = said.rstrip("!?")
+    if found.startswith(_MARKED) or _WORDS.fullmatch(word):
+        return ""
+    return said if any(map(str.isalpha, word)) and any(not char.isalpha() for char in word) else ""
 
 
 def _is_key(found: str) -> bool:
@@ -139,7 +141,7 @@ CREDENTIALS = (
     Detector(
         "secret",
         re.compile(_BESIDE_PASSWORDS + _IS + _VALUE),
-        whole(_is_password),
+        _password,
         words=("passw", "passphrase", "passcode", "pwd", "contraseña", "mot de passe"),
     ),
     Detector(

@@ -105,7 +105,8 @@ def _switzerland(found: str) -> bool:
 
 def _belgium(found: str) -> bool:
     digits = digits_of(found)
-    return any(97 - int(century + digits[:9]) % 97 == int(digits[9:]) for century in ("", "2"))
+    born = int(digits[2:4]) % 20 <= 12 and int(digits[4:6]) <= 31
+    return born and any(97 - int(century + digits[:9]) % 97 == int(digits[9:]) for century in ("", "2"))
 
 
 def _brazil(found: str) -> bool:
@@ -150,9 +151,11 @@ _FORMS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (r"\d\d ?\d{3} ?\d{3} ?\d{3}", _germany),
     (r"\d{11}", _poland),
     (r"\d{11}", _norway),
+    (r"\d{11}", _brazil),
+    (r"\d{11}", _belgium),
     (r"(?:\d\d)?\d{6}[-+]\d{4}", _sweden),
     (r"\d{6}-\d{4}", _denmark),
-    (r"\d{6}-[1-4]\d{6}", _korea),
+    (r"\d{6}-[1-8]\d{6}", _korea),
     (r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", _finland),
     (r"\d{3} \d{3} \d{4}", _nhs),
     (r"\d{3}[ -]\d{3}[ -]\d{3}", _canada),

@@ -17,11 +17,12 @@ __all__ = ["PERSONAL"]
 # Lengths of cards by how they begin: ISO/IEC 7812 and what the networks say.
 _CARDS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
-    r"|3(?:0[0-5]|[68]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}|6(?:011|4[4-9]\d|5\d\d)\d{12}|62\d{14,17}"
+    r"|3(?:0[0-5]|[68]\d)\d{11}|(?:2131|1800)\d{11}|35(?:2[89]|[3-8]\d)\d{12}|6(?:011|4[4-9]\d|5\d\d)\d{12}|62\d{14,17}"
     r"|(?:5[06-9]|6\d)\d{10,17}"
 )
 _NORTH_AMERICA = re.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-. ]\d{4}")
-_TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?(?:[ /-]+\d+){1,5}")
+_TRUNK = re.compile(r"(?:0[1-9]\d{0,4}[ /-]+|\(0[1-9]\d{0,4}\) ?)\d+(?:[ /-]+\d+){0,4}")
+_EXTENSION = re.compile(r" ?(?:x|ext\.?) ?\d{1,6}$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}")
 _CALLED = (
     r"(?i:\b(?:tel|telephone|phone|mobile|cell|cellphone|fax|whatsapp|call(?: (?:me|us|him|her|them|back))?|ring|text|"
@@ -41,6 +42,7 @@ def _is_account(found: str) -> bool:
 
 
 def _is_telephone(found: str) -> bool:
+    found = _EXTENSION.sub("", found)
     count = len(digits_of(found))
     if _DATE.match(found) or not 7 <= count <= 15:
         return False
@@ -69,7 +71,9 @@ def _is_machine(found: str) -> bool:
 
 PERSONAL = (
     Detector(
-        "email", re.compile(r"(?<![\w.+%-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])"), words=("@",)
+        "email",
+        re.compile(r"(?<![\w.+%-])\w[\w.+%'-]{0,63}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])"),
+        words=("@",),
     ),
     Detector(
         "email",
@@ -92,7 +96,7 @@ PERSONAL = (
     *IDENTIFIERS,
     Detector(
         "phone",
-        re.compile(r"(?<![\w.+=/-])(?:\(?\+|\()?\d(?:[ .\-/()]{0,2}\d){6,16}(?![\w])"),
+        re.compile(r"(?<![\w.+=/-])(?:\(?\+|\()?\d(?:[ .\-/()]{0,2}\d){6,16}(?:(?i: ?(?:x|ext\.?) ?)\d{1,6})?(?!\w)"),
         longest(_is_telephone, " "),
     ),
     Detector("phone", re.compile(_CALLED + r"(?P<it>\+?\(?\d(?:[ .\-/()]{0,2}\d){5,16})(?!\w)"), whole(_is_called)),
