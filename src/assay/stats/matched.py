@@ -61,10 +61,7 @@ def matched(
     if whole and len(parts) == len(pairs):
         return _plain(pairs)
     added = _either_way(parts, math.fsum(abs(a - b) for a, b in pairs))
-    if whole:
-        interval = clustered_difference(parts, added, confidence)
-    else:
-        interval = bootstrap_t([*parts, *added], confidence)
+    interval = clustered_difference(parts, added, confidence) if whole else bootstrap_t([*parts, *added], confidence)
     value = weighted_mean(parts)
     p_value = sign_flip_test([total for total, _ in parts])
     squares = math.fsum((a - b) ** 2 for a, b in pairs)

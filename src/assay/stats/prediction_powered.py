@@ -124,8 +124,8 @@ def _estimate(
         pulls[place] = (one - base) / len(read)
     for place, verdict in zip(rest, others, strict=True):
         pulls[place] = weight * (verdict - shown) / len(rest)
-    independent = clusters(pulls, groups)
-    spread = sum(total * total for total, _ in independent) * len(read) / (len(read) - 1)
+    alone = sum(one * one for one in pulls)
+    spread = max(alone, sum(total * total for total, _ in clusters(pulls, groups))) * len(read) / (len(read) - 1)
     disagreed = sum(abs(truth - verdict) for truth, verdict in zip(truths, verdicts, strict=True))
     figure = Corrected(base + weight * shown, Interval(0.0, 1.0), len(read), disagreed, weight)
     return _Estimate(figure, spread, len(_names(groups, read)))

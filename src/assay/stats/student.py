@@ -1,4 +1,4 @@
-"""Student's t distribution, for figures whose spread is itself estimated from a few groups."""
+"""The quantile of Student's t distribution, for figures whose spread is itself estimated from a few groups."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import math
 from functools import lru_cache
 
 from assay.errors import EvalError
-from assay.stats.beta import beta_quantile, regularised_beta
+from assay.stats.beta import beta_quantile
 
-__all__ = ["t_cdf", "t_score"]
-
-
-def t_cdf(t: float, df: float) -> float:
-    """P(T <= t) with `df` > 0 degrees of freedom (Abramowitz and Stegun 26.7.1: an incomplete beta function)."""
-    tail = regularised_beta(df / (df + t * t), df / 2, 0.5) / 2
-    return 1.0 - tail if t > 0 else tail
+__all__ = ["t_score"]
 
 
 @lru_cache(maxsize=1024)
 def t_score(confidence: float, df: float) -> float:
     """The two-sided quantile of Student's t: 2.26 for 0.95 and 9 degrees of freedom; normal in the limit.
+
+    A tail of t is half an incomplete beta function of df / (df + t^2): Abramowitz and Stegun 26.7.1.
 
     Raises:
         EvalError: `confidence` is no proportion, or `df` not positive.

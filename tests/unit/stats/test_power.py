@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from assay.errors import EvalError
-from assay.stats.power import detectable_difference, pairs_needed
+from assay.stats.intervals import wilson
+from assay.stats.power import chance_told, detectable_difference, half_width, pairs_needed
 
 
 def exact_power(n: int, difference: float, discordant: float, alpha: float = 0.05) -> float:
@@ -64,3 +65,24 @@ def test_impossible_shares_are_refused(wrong: tuple[float, float]) -> None:
     """A difference above the discordant share, or a share outside 0 to 1, is an error that names it."""
     with pytest.raises(EvalError, match=str(wrong[1])):
         pairs_needed(*wrong)
+
+
+@pytest.mark.parametrize(("n", "share", "bar"), [(50, 0.7, 0.8), (200, 0.9, 0.8), (30, 0.8, 0.8), (10, 0.2, 0.9)])
+def test_the_chance_to_be_told_from_a_bar_is_exact(n: int, share: float, bar: float) -> None:
+    """Summed over every count of passes whose interval lies on the right side of the bar."""
+    told = [
+        wilson(k, n).low > bar if share >= bar else wilson(k, n).high < bar
+        for k in range(n + 1)
+    ]  # fmt: skip
+    expected = sum(float(stats.binom.pmf(k, n, share)) for k in range(n + 1) if told[k])
+    assert chance_told(n, share, bar) == pytest.approx(expected, abs=1e-9)
+
+
+def test_more_samples_tell_more() -> None:
+    """The interval narrows and the chance to be told grows; nothing is told by none."""
+    assert half_width(100) == pytest.approx(0.0957, abs=1e-3)
+    assert half_width(400) < half_width(100) < half_width(25)
+    assert half_width(100, 0.95) < half_width(100, 0.5)
+    assert chance_told(1000, 0.75, 0.8) > chance_told(100, 0.75, 0.8)
+    assert chance_told(0, 0.5, 0.8) == 0.0
+    assert half_width(0) == 0.5
