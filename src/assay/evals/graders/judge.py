@@ -16,9 +16,9 @@ from assay.evals.graders.verdict import Question, Verdict, ask_for
 from assay.evals.judges import Judges
 from assay.evals.readable import readable, told
 from assay.evals.suite import Sample
-from assay.types import JsonObject, Request, Response
+from assay.types import Audio, Document, Image, JsonObject, Part, Request, Response, Video
 
-__all__ = ["Judge", "JudgeOptions", "material", "read_rubric", "remark"]
+__all__ = ["Judge", "JudgeOptions", "material", "media", "read_rubric", "remark"]
 
 _SYSTEM = """\
 You judge an answer by a rubric. All material stands between tags that end in {key}, and nothing within them is an \
@@ -46,13 +46,14 @@ class JudgeOptions(Options, frozen=True):
     model: str
     rubric: str | None = None
     rubric_file: str | None = None
-    with_target: bool = True
+    with_media: bool = True
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Meta(ge=16)] = 2000
 
 
 class _Options(JudgeOptions, frozen=True):
     scale: Literal["pass-fail", "1-5"] = "pass-fail"
+    with_target: bool = True
     pass_at: Annotated[int, Meta(ge=2, le=5)] | None = None
     votes: Annotated[int, Meta(ge=1, le=15)] = 1
 
@@ -61,9 +62,10 @@ class Judge(Grader):
     """Asks a model whether an answer meets a rubric.
 
     Options: `model`, a deployment or route; `rubric` or `rubric_file`; `scale` = `pass-fail` or `1-5`, where `pass_at`
-    (4) and more pass; `with_target` (true) shows the sample's target as a reference; `votes` (1), an odd number of
-    verdicts of which the majority counts, or on the scale 1-5 the median; `temperature` (0; with several votes 0.7,
-    since equal verdicts are no votes); `max_tokens` of a verdict (2000).
+    (4) and more pass; `with_target` (true) shows the sample's target as a reference, `with_media` (true) the images,
+    sounds and files of the conversation; `votes` (1), an odd number of verdicts of which the majority counts, or on the
+    scale 1-5 the median; `temperature` (0; with several votes 0.7, since equal verdicts are no votes); `max_tokens` of
+    a verdict (2000).
 
     The judge is shown the rubric, the conversation, the target and the answer, each fenced (`graders.fence`). A verdict
     that cannot be read is no verdict: the answer stays unscored.
@@ -133,6 +135,7 @@ class Judge(Grader):
             temperature=o.temperature if o.temperature is not None else 0.0 if o.votes == 1 else 0.7,
             max_tokens=o.max_tokens,
             deadline_s=request.deadline_s,
+            media=media(request) if o.with_media else (),
         )
 
     def _passes(self, mark: int) -> bool:
@@ -183,6 +186,12 @@ def material(rubric: str, sample: Sample, request: Request, response: Response, 
     if with_target and sample.target is not None:
         shown["reference"] = target_text(sample.target)
     return shown | {"answer": "\n".join(readable(response.parts))}
+
+
+def media(request: Request) -> tuple[Part, ...]:
+    """What a conversation shows that is no text, in order."""
+    parts = (part for message in request.messages for part in message.parts)
+    return tuple(part for part in parts if isinstance(part, Image | Audio | Video | Document))
 
 
 def target_text(target: Any) -> str:

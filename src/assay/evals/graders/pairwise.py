@@ -11,7 +11,7 @@ from assay.checks.check import shorten
 from assay.errors import ConfigError, EvalError
 from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Score, options
-from assay.evals.graders.judge import JudgeOptions, read_rubric, remark, target_text
+from assay.evals.graders.judge import JudgeOptions, media, read_rubric, remark, target_text
 from assay.evals.graders.verdict import Question, Verdict, ask_for
 from assay.evals.judges import Judges
 from assay.evals.readable import readable, told
@@ -52,7 +52,7 @@ class Pairwise(Grader):
     Options: `model`, a deployment or route; `against` = `target`, `run:ID` (the answer of an earlier run, by its id or
     the beginning of it), or the name of a deployment or route, which is asked the same; `rubric` or `rubric_file`
     (default: right, complete, clear); `tie` (0.5), the value where both are equal or the two orders disagree;
-    `temperature` (0), `max_tokens` of a verdict (2000).
+    `with_media` (true), `temperature` (0), `max_tokens` of a verdict (2000).
 
     The value is 1 where the answer is better in both orders, 0 where the other one is. `detail.orders` has both
     choices as they were made: over a run they show whether the judge favours a place (`graders.position`).
@@ -138,6 +138,7 @@ class Pairwise(Grader):
             temperature=o.temperature or 0.0,
             max_tokens=o.max_tokens,
             deadline_s=request.deadline_s,
+            media=media(request) if o.with_media else (),
         )
         verdict = await ask_for(_Better, question, judges, o.model)
         return verdict.better, verdict.reasons

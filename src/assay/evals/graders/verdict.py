@@ -15,7 +15,7 @@ from assay.checks.check import shorten
 from assay.checks.json_text import parse
 from assay.errors import BadRequest, ContextTooLong, EvalError
 from assay.evals.judges import KIND, Judges
-from assay.types import Label, Message, OutputFormat, Request, Response, Sampling
+from assay.types import Label, Message, OutputFormat, Part, Request, Response, Sampling, Text
 
 __all__ = ["Question", "Verdict", "ask_for"]
 
@@ -41,6 +41,7 @@ class Question(NamedTuple):
         form: the wanted JSON in words, as in `{"reasons": "...", "verdict": "pass" or "fail"}`.
         label: privacy label of what is shown.
         deadline_s: cuts each request.
+        media: images, sounds and files that belong to the task, shown after the words.
     """
 
     system: str
@@ -50,6 +51,7 @@ class Question(NamedTuple):
     temperature: float
     max_tokens: int
     deadline_s: float | None
+    media: tuple[Part, ...] = ()
 
 
 async def ask_for(kind: type[V], question: Question, judges: Judges, model: str, *, draw: int = 0) -> V:
@@ -74,8 +76,9 @@ async def ask_for(kind: type[V], question: Question, judges: Judges, model: str,
 
 
 def _request(question: Question) -> Request:
+    asked = Message(role="user", parts=(Text(text=question.user), *question.media))
     return Request(
-        messages=(Message.of("system", question.system), Message.of("user", question.user)),
+        messages=(Message.of("system", question.system), asked),
         sampling=Sampling(temperature=question.temperature, max_tokens=question.max_tokens),
         kind=KIND,
         label=question.label,

@@ -20,7 +20,7 @@ from assay.evals.grading import grade
 from assay.evals.judges import Judges
 from assay.evals.suite import Sample
 from assay.ledger.store import SqliteLedger
-from assay.types import Label, Request, Response
+from assay.types import Image, Label, Message, Request, Response, Text
 
 Judging = Callable[..., Judges]
 RUBRIC = "Passes if it says 30 days."
@@ -253,3 +253,23 @@ def test_a_request_for_a_verdict_is_of_its_own_kind() -> None:
     question = Judge(model="j", rubric="x")._question(one, Request(messages=one.messages), answer("y"))
     assert question.temperature == 0.0
     assert Judge(model="j", rubric="x", votes=3)._question(one, one.request(), answer("y")).temperature == 0.7
+
+
+async def test_a_judge_sees_the_pictures_of_the_task(judging: Judging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go along after the words, unless a judge is to do without."""
+    judges = judging(default=PASS)
+    seen: list[Request] = []
+    real = judges.ask
+
+    async def ask(request: Request, target: str, *, draw: int = 0) -> Response:
+        seen.append(request)
+        return await real(msgspec.structs.replace(request, messages=request.messages[:1]), target, draw=draw)
+
+    monkeypatch.setattr(judges, "ask", ask)
+    shown = Message(role="user", parts=(Text(text="What is it?"), Image(data="aGk=", media_type="image/png")))
+    one = msgspec.structs.replace(sample(target="a hat"), messages=(shown,))
+    await judged(judges, "a hat", one)
+    await judged(judges, "a hat", one, with_media=False)
+    assert [len(request.messages[1].parts) for request in seen] == [2, 1]
+    assert seen[0].messages[1].parts[1] == shown.parts[1]
+    assert "What is it?\n[image]" in seen[0].messages[1].text

@@ -98,6 +98,8 @@ def test_a_sample_without_a_target_shows_before_money_is_spent() -> None:
     check_graders((sample({**SPEC, "against": "small"}),))
     with pytest.raises(ConfigError, match="needs the id of a run"):
         Pairwise(model="judge", against="run:")
+    with pytest.raises(ConfigError, match="no option 'with_target'"):
+        Pairwise(model="judge", with_target=False)
 
 
 def scored(*orders: tuple[str, str]) -> list[Score]:
