@@ -18,9 +18,9 @@ def t_score(confidence: float, df: float) -> float:
     A tail of t is half an incomplete beta function of df / (df + t^2): Abramowitz and Stegun 26.7.1.
 
     Raises:
-        EvalError: `confidence` is no proportion, or `df` not positive.
+        EvalError: `confidence` is no proportion, or `df` below 1.
     """
-    if not 0.0 < confidence < 1.0 or not df > 0:
-        raise EvalError(f"confidence {confidence!r} must lie between 0 and 1, degrees of freedom {df!r} above 0")
+    if not 0.0 < confidence < 1.0 or not df >= 1:
+        raise EvalError(f"confidence {confidence!r} must lie between 0 and 1, degrees of freedom {df!r} be at least 1")
     x = beta_quantile(1.0 - confidence, df / 2, 0.5)
     return math.sqrt(df * (1.0 - x) / x) if x > 0 else math.inf
