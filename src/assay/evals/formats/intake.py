@@ -132,10 +132,11 @@ class Intake:
         graders = (*item.graders, *kept.graders) or self.reading.graders
         meta = kept.meta if kept.id is not None else self._meta(item)
         target = kept.target if kept.target is not None else item.target
+        shown = self._shown(item.shown)
         _check_graders(graders, target)
         fields: JsonObject = {"target": target, "meta": meta, "origin": kept.origin or self._origin(file, place)}
         fields |= {"group": item.group if item.group is not None else kept.group, "graders": graders}
-        fields |= {"synthetic": kept.synthetic, "label": kept.label, **self._shown(item.shown), **item.more}
+        fields |= {"synthetic": kept.synthetic, "label": kept.label, **shown, **item.more}
         if names := _names(item.shown):
             fields["meta"] = {**meta, "names": names}
         wanted = kept.id or item.id
@@ -159,6 +160,8 @@ class Intake:
         return {"format": self.form, "file": file.name, "place": place}
 
     def _shown(self, shown: object) -> JsonObject:
+        if shown is None:
+            raise SuiteError("it has no input; name the field that is asked with --input")
         if isinstance(shown, str):
             if not shown.strip():
                 raise SuiteError("it asks nothing: its input is empty")
@@ -188,11 +191,13 @@ class Intake:
     def _append(self, kind: str, fields: JsonObject) -> None:
         try:
             entry = msgspec.convert(fields, SampleLine, strict=True)
-            spool = self._spools.setdefault(kind, Spool())
-            spool.append(entry)
+            data = msgspec.json.encode(entry)
         except (msgspec.ValidationError, UnicodeEncodeError, TypeError) as error:
             self._ids.discard(fields["id"])
             raise SuiteError(f"it is no sample: {error}") from error
+        if kind not in self._spools:
+            self._spools[kind] = Spool()
+        self._spools[kind].append(data)
         self._graders.setdefault(kind, Counter())[msgspec.json.encode(fields["graders"])] += 1
         self.count += 1
 

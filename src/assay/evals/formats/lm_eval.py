@@ -83,20 +83,28 @@ def _tasks(path: Path, intake: Intake, depth: int = 0) -> Iterator[JsonObject]:
             if isinstance(member, Mapping) and "doc_to_text" in member:
                 yield {**member}
                 continue
-            file = _file_of(name, path)
             if depth > _DEEPEST:
                 raise SuiteError("its group holds itself")
-            for one in _tasks(file, intake, depth + 1):
-                yield {**one, **member} if isinstance(member, Mapping) else one
+            for file in _files_of(name, path):
+                for one in _tasks(file, intake, depth + 1):
+                    yield {**one, **member} if isinstance(member, Mapping) else one
 
 
-def _file_of(name: str, group: Path) -> Path:
+def _files_of(name: str, group: Path) -> list[Path]:
+    """The file of a task or group beside another group's; else those that have this tag."""
+    tagged = []
     for path in sorted(group.parent.glob("*.y*ml")):
-        if path != group:
-            config = yaml_value(path)
-            if isinstance(config, dict) and name in (config.get("task"), config.get("group")):
-                return path
-    raise SuiteError(f"no YAML file in {group.parent} is the task {name!r}")
+        config = yaml_value(path) if path != group else None
+        if not isinstance(config, dict):
+            continue
+        if name in (config.get("task"), config.get("group")):
+            return [path]
+        tags = config.get("tag")
+        if name in (tags if isinstance(tags, list) else [tags]):
+            tagged.append(path)
+    if not tagged:
+        raise SuiteError(f"no YAML file in {group.parent} is the task {name!r}, or has this tag")
+    return tagged
 
 
 class _Task:

@@ -129,8 +129,10 @@ def _parquet(path: Path) -> Iterator[Row]:
     if not path.is_file():
         raise SuiteError(f"cannot read {path}: no such file")
     place = str(path.resolve())
-    with duckdb.connect(config={"allowed_paths": [place], "enable_external_access": "false"}) as connection:
+    with duckdb.connect() as connection:
         try:
+            connection.execute("SET allowed_paths = ?", [[place]])
+            connection.execute("SET enable_external_access = false")
             found = connection.execute("SELECT * FROM read_parquet(?)", [place])
             names = [str(column[0]) for column in found.description or ()]
             number = 0

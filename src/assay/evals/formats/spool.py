@@ -33,14 +33,8 @@ class Spool:
     def __len__(self) -> int:
         return self._count
 
-    def append(self, entry: SampleLine) -> None:
-        """Keep one more.
-
-        Raises:
-            UnicodeEncodeError: a text has half a character, which no file can hold.
-            TypeError: a value is no JSON.
-        """
-        data = msgspec.json.encode(entry)
+    def append(self, data: bytes) -> None:
+        """Keep one more: a sample as JSON in one line."""
         self._file.seek(0, 2)
         self._file.write(data + b"\n")
         self._count += 1

@@ -68,6 +68,7 @@ class _Table:
     def __init__(self, path: Path, names: list[str], intake: Intake) -> None:
         self._kind = intake.reading.kind or path.stem
         self._ours = _OURS if "graders" in names else ()
+        self._cells = path.suffix.lower() in (".csv", ".tsv")
         self._columns = _columns(path, names, intake)
         self._usual: tuple[GraderSpec, ...] = intake.reading.graders
         if not self._usual and not self._ours:
@@ -82,11 +83,13 @@ class _Table:
         """A row; what is in no column that is known goes into `meta`."""
         known = {*self._columns.values(), *self._ours}
         rest = {name: value for name, value in values.items() if name not in known and _filled(value) is not None}
-        ours = {name: _decoded(values[name]) for name in self._ours if _filled(values.get(name)) is not None}
-        shown = _messages(values.get(self._columns["input"]))
+        ours = {name: self._value(values[name]) for name in self._ours if _filled(values.get(name)) is not None}
+        shown = values.get(self._columns["input"])
+        if are_messages(messages := self._value(shown)):
+            shown = messages
         target = self._part("target", values)
         if self._ours:
-            target = _decoded(target)
+            target = self._value(target)
         elif target is None and are_messages(shown) and shown[-1]["role"] == "assistant":
             shown, target = shown[:-1], shown[-1].get("content")
         if "privacy" in ours:
@@ -101,6 +104,10 @@ class _Table:
             meta=rest,
             more=ours,
         )
+
+    def _value(self, value: Any) -> Any:
+        """What a cell holds as JSON; a file of JSON has its values already."""
+        return _decoded(value) if self._cells else value
 
     def _part(self, part: str, values: Mapping[str, Any]) -> Any:
         return _filled(values.get(self._columns[part])) if part in self._columns else None
@@ -144,12 +151,6 @@ def _decoded(value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         return value
-
-
-def _messages(value: Any) -> Any:
-    """A cell may hold messages as JSON; every other text is what is asked, whatever it looks like."""
-    found = _decoded(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
-    return found if are_messages(found) else value
 
 
 # ---------------------------------------------------------------------------------------------- writing
