@@ -21,7 +21,9 @@ from assay.evals.suite_files import SuiteFiles, read_raw_lines, read_suite_files
 from assay.evals.suite_table import SuiteTable
 from assay.types import JsonObject
 
-__all__ = ["NewKind", "add_kind", "append_samples", "replaced", "write_suite"]
+__all__ = [
+    "NewKind", "add_kind", "append_samples", "check_free", "file_name", "replaced", "write_suite", "written_beside",
+]  # fmt: skip
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -109,7 +111,7 @@ def add_kind(folder: Path | str, kind: NewKind) -> Path:
     if kind.name in files.table.kinds:
         raise SuiteError(f"suite {files.table.name!r} has a kind {kind.name!r} already")
     table = _tables([kind])[kind.name]
-    file, toml = files.folder / table["samples"], files.folder / "suite.toml"
+    file, toml = files.folder / str(table["samples"]), files.folder / "suite.toml"
     if file.exists():
         raise SuiteError(f"{file} is there already; name another file with the key `samples` of the kind's table")
     text = toml.read_text("utf-8-sig").rstrip("\n") + "\n\n" + tomli_w.dumps({"kinds": {kind.name: table}})
@@ -136,6 +138,11 @@ def checked_table(table: JsonObject) -> JsonObject:
     if not read.kinds:
         raise SuiteError("a suite cannot be written: it has no kinds")
     return table
+
+
+def file_name(name: str) -> str:
+    """A name cut down to what every file system takes."""
+    return _UNFIT.sub("-", name).strip(".-") or "kind"
 
 
 def check_free(place: Path) -> None:
@@ -193,7 +200,7 @@ def _tables(kinds: Sequence[NewKind]) -> dict[str, JsonObject]:
     for kind in kinds:
         if kind.name in tables:
             raise SuiteError(f"kind {kind.name!r} is there twice; give each kind a name of its own")
-        wanted = str(kind.table.get("samples") or f"{_UNFIT.sub('-', kind.name).strip('.-') or 'kind'}.jsonl")
+        wanted = str(kind.table.get("samples") or f"{file_name(kind.name)}.jsonl")
         file, number = wanted, 2
         while file.casefold() in taken:
             file, number = f"{wanted.removesuffix('.jsonl')}-{number}.jsonl", number + 1

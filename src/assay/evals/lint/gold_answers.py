@@ -44,6 +44,9 @@ def _from_target(sample: Sample) -> Iterator[Response]:
         yield from _cited(target)
     elif isinstance(target, dict) and isinstance(target.get("expect"), str | list) and "leak" in specs:
         yield from _alternatives(target["expect"])
+    elif "json" in specs and not specs["json"].get("text"):
+        for one in target if specs["json"].get("any") else [target]:
+            yield spoken(msgspec.json.encode(one).decode())
     elif not _hidden(specs, target):
         yield from _alternatives(target)
 

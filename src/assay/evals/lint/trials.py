@@ -25,9 +25,9 @@ COMMONPLACES = ("", "I don't know.", "I cannot help with that.", "yes", "no", "0
 
 ECHO = "the question itself"
 _SLOW = {"sql", "tests", "script"}
-_QUICK_SAMPLES, _SLOW_SAMPLES = 200, 8
+_QUICK_SAMPLES, _SLOW_SAMPLES = 100, 8
 _SLOW_GOLD_SAMPLES = 40
-_LABELS = 5
+_LABELS = 3
 
 
 class Baseline(NamedTuple):
