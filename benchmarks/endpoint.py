@@ -6,8 +6,8 @@ items one, N % 10 == 3, meets the fault that `POST /reset {"faults": ...}` names
     none | 429 | 500 | timeout | malformed | empty | mix          the first call of an item and model, then it heals
     hard429 | hard500 | hardtimeout | hardmalformed               every call
 
-`mix` is each of the five in turn. `GET /stats` says how many calls came, of how many items and models, and how many were
-in flight at most. It prints its port.
+`mix` is each of the five in turn. `GET /stats` says how many calls came, of how many items and models, and how many
+were in flight at most. It prints its port.
 """
 
 from __future__ import annotations

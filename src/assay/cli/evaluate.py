@@ -140,6 +140,7 @@ def command(
 async def _eval(given: Given) -> int:
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
+    from assay.errors import ProviderError
     from assay.evals.batching import complete_in_batches
     from assay.evals.comparison import compare_runs
     from assay.evals.ending import ending
@@ -185,7 +186,7 @@ async def _eval(given: Given) -> int:
     emit(result, given.as_json, text)
     if not ended.whole:
         note(f"assay: {ended.told()}")
-    if problem is not None and (purse is None or not purse.refused):
+    if problem is not None and not isinstance(problem, ProviderError) and (purse is None or not purse.refused):
         raise problem
     if ended.waiting and not ended.left and not ended.unscored:
         return 4
@@ -198,7 +199,7 @@ async def _desk(app: App, names: tuple[str, ...], progress: EvalProgress) -> Bat
     Raises:
         ConfigError: a target has no batch endpoints.
     """
-    from assay.evals.lanes import below
+    from assay.evals.reach import below
     from assay.inference.batch_desk import BatchDesk
 
     desk = BatchDesk(app.spine.targets, app.spine.constraints, app.ledger, news=progress.say)
@@ -228,7 +229,7 @@ def _check_targets(app: App, names: tuple[str, ...], suite: Suite, purse: Purse 
         ConfigError: there is no such target, or nobody knows what its calls cost at most.
     """
     from assay.errors import ConfigError, ConstraintError
-    from assay.evals.lanes import below
+    from assay.evals.reach import below
     from assay.inference.charges import bound
 
     for name in names:

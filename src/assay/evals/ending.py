@@ -79,8 +79,6 @@ def ending(
     waiting = sum(len(run.waiting) for run in runs)
     left -= waiting
     stopped = str(problem) if problem is not None else None
-    if left and stopped is None:
-        stopped = "a host took nothing more: its rate limit did not heal"
     return Ending(
         answers=answers,
         unscored=dict(unscored),

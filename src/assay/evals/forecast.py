@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from assay.errors import AssayError
 from assay.evals.grading import models_of
-from assay.evals.lanes import below
+from assay.evals.reach import below
 from assay.evals.runner import Run, Runner
 from assay.evals.suite import Sample, Suite
 from assay.inference.charges import bound

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from assay.errors import AssayError
+from assay.evals.reach import any_local
 from assay.evals.runner import Run, Runner
 from assay.evals.suite import Suite
-from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine
 
-__all__ = ["below", "complete_all", "lanes"]
-
-
-def below(spine: Spine, name: str) -> Iterator[LiveDeployment]:
-    """Every deployment that a target may call.
-
-    Raises:
-        ConfigError: there is no such target.
-    """
-    target = spine.targets.get(name)
-    if isinstance(target, LiveDeployment):
-        yield target
-        return
-    for candidate in spine.route(name).candidates:
-        yield from below(spine, candidate)
+__all__ = ["complete_all", "lanes"]
 
 
 def lanes(spine: Spine, names: Sequence[str]) -> list[list[str]]:
     """Targets that may run at the same time, each list one after another: those with a local engine share a lane."""
-    local = [name for name in names if any(one.config.dialect == "local" for one in below(spine, name))]
+    local = [name for name in names if any_local(spine, name)]
     return [*([local] if local else []), *([name] for name in names if name not in local)]
 
 

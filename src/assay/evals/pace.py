@@ -25,11 +25,6 @@ class Pace:
         self._cut_at = 0  # what was begun before this one had a part in the last refusal
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @property
-    def alone(self) -> bool:
-        """Whether one sample at a time is asked."""
-        return self._limit < 2
-
     async def enter(self) -> int:
         """Wait for a place; gives the number of this one."""
         while self._in_flight >= int(self._limit):

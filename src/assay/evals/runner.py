@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from assay import __version__
-from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, WeightsError
+from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, RateLimited, WeightsError
 from assay.evals.backlog import Backlog, Item
 from assay.evals.graders.identity import run_digest
 from assay.evals.outcomes import Outcomes, read_outcomes
@@ -174,19 +174,22 @@ class Runner:
         Raises:
             WeightsError, ConfigError, BudgetExceeded: no further sample can be asked; what was in flight was awaited,
                 and what was done is kept.
+            RateLimited: as these, since the host takes nothing more.
         """
         order = samples if isinstance(samples, Samples) else Samples.held(tuple(samples))
-        items = (Item(order[number], repeat) for number, repeat in self.missing(run, order, due))
+        items = (Item(number, repeat) for number, repeat in self.missing(run, order, due))
         alone = self._options.desk is None and (one_by_one or self._spine.one_at_a_time(run.row.target))
         shift = _Shift(Backlog(items, stop), Pace(1 if alone else self._concurrency))
         async with asyncio.TaskGroup() as group:
             for _ in range(1 if alone else min(self._concurrency, len(order))):
-                group.create_task(self._work(run, shift))
+                group.create_task(self._work(run, order, shift))
         for item in shift.backlog.left():
             if item.row is not None:
                 await self._keep(run, item.row)
         if shift.problem is not None:
             raise shift.problem
+        if shift.backlog.cut_short:
+            raise RateLimited(f"{run.row.target}: its host refuses every call, and has done so for too long")
         return shift.asked
 
     async def complete(self, run: Run, part: Suite, due: Collection[tuple[str, int]] | None = None) -> None:
@@ -201,7 +204,7 @@ class Runner:
         if run.row.finished_at is None and all(map(run.has_value, self._suite.samples.ids)):
             await self._spine.ledger.close_run(run.row.id)
 
-    async def _work(self, run: Run, shift: _Shift) -> None:
+    async def _work(self, run: Run, order: Samples, shift: _Shift) -> None:
         """Ask one item after another."""
         while True:
             number = await shift.pace.enter()
@@ -209,20 +212,20 @@ class Runner:
                 item = await shift.backlog.next()
                 if item is None:
                     return
-                await self._try(run, shift, item, number)
+                await self._try(run, shift, order[item.number], item, number)
             except (WeightsError, ConfigError, BudgetExceeded) as error:  # not this sample's fault: none can be asked
                 shift.halt(error)
                 return
             finally:
                 shift.pace.leave()
 
-    async def _try(self, run: Run, shift: _Shift, item: Item, number: int) -> None:
-        trial = Trial(self._spine, run.row, item.sample, item.repeat, self._options, self._deadline_s)
+    async def _try(self, run: Run, shift: _Shift, sample: Sample, item: Item, number: int) -> None:
+        trial = Trial(self._spine, run.row, sample, item.repeat, self._options, self._deadline_s)
         shift.asked += item.tries == 1
         try:
             row = await trial.row()
         except BatchWaiting as error:
-            run.waiting[item.sample.id, item.repeat] = error.batch_id
+            run.waiting[sample.id, item.repeat] = error.batch_id
             return
         if trial.turned_away:
             shift.pace.limited(number)
@@ -230,7 +233,7 @@ class Runner:
             shift.pace.answered()
         if trial.answered:
             shift.backlog.answered()
-        if trial.comes_again and shift.backlog.again(item, row, trial.told_s, alone=shift.pace.alone):
+        if trial.comes_again and shift.backlog.again(item, row, trial.told_s):
             return
         await self._keep(run, row)
 

@@ -19,6 +19,7 @@ from assay.errors import (
 from assay.evals.asked import AskedSample
 from assay.evals.grading import Grade, failed, grade
 from assay.evals.judges import Judges
+from assay.evals.reach import all_local
 from assay.evals.repeats import seed_of
 from assay.evals.suite import Sample
 from assay.inference.spine import Options, Spine
@@ -49,6 +50,9 @@ class Trial:
         self._repeat = repeat
         self._options = options._replace(seed=seed_of(options.seed or 0, repeat)) if repeat else options
         self._asked = AskedSample(sample, deadline_s)
+        if repeat and all_local(spine, run.target):  # an engine that is told no seed draws the same each time
+            sampling = msgspec.structs.replace(self._asked.request.sampling, seed=self._options.seed)
+            self._asked.request = msgspec.structs.replace(self._asked.request, sampling=sampling)
         self._error: AssayError | None = None
 
     async def row(self) -> ResultRow:
@@ -93,15 +97,21 @@ class Trial:
 
     @property
     def comes_again(self) -> bool:
-        """Whether it is a rate limit alone that left it without an answer, so that a later try may get one.
+        """Whether a rate limit, or waiting for others, left it without an answer, so that a later try may get one.
 
         What a batch has brought stays as it is.
         """
         if self._options.desk is not None:
             return False
         if isinstance(self._error, Timeout):
-            return self._error.of_deadline and self.turned_away
+            return self._error.of_deadline and (self.turned_away or not self._sent)
         return isinstance(self._error, RateLimited)
+
+    @property
+    def _sent(self) -> bool:
+        """Whether the last call was sent: what was not is settled with nothing."""
+        records = self._asked.traces[-1].records if self._asked.traces else []
+        return bool(records) and records[-1].cost_basis != "none"
 
     @property
     def told_s(self) -> float | None:
