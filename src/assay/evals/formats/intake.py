@@ -122,8 +122,8 @@ class Intake:
         except SuiteError as error:
             self.refused.refuse(where, str(error))
 
-    def take(self, kind: str, file: Path, place: str, item: Item) -> None:
-        """Make a sample of an item.
+    def take(self, kind: str, file: Path, place: str, item: Item) -> str:
+        """Make a sample of an item, and give the name of its kind back: its own block may name another.
 
         Raises:
             SuiteError: it is none; the message says why.
@@ -144,6 +144,7 @@ class Intake:
         if "split" not in item.more:
             fields["split"] = kept.split if kept.id is not None else self._split(fields["group"] or fields["id"])
         self._append(kept.kind or kind, fields)
+        return kept.kind or kind
 
     def kinds(self) -> list[NewKind]:
         """What was taken, ready to be written; the graders that most samples of a kind have stand in its table."""

@@ -75,19 +75,21 @@ class _Config:
             self._intake.note(f"{len(prompts)} prompts became as many kinds; ask one kind to compare models alone")
         for prompt in prompts:
             kind = self._name if len(prompts) == 1 else f"{self._name}.{prompt.label}"
-            self._intake.describe(kind, description=str(self._config.get("description") or ""))
+            kinds = {kind}
             for place, test in self._tests():
                 with self._intake.place(self._path, place):
                     for number, one in enumerate(expanded(test), start=1):
-                        self._take(kind, place if number == 1 else f"{place}, variant {number}", prompt, one)
-            self._intake.describe(kind, p95_latency_s=self._asserts.latency_s(self._default.asserts))
+                        kinds.add(self._take(kind, place if number == 1 else f"{place}, variant {number}", prompt, one))
+            for name in kinds:
+                limit = self._asserts.latency_s(self._default.asserts)
+                self._intake.describe(name, description=self._config.get("description"), p95_latency_s=limit)
 
     def _tests(self) -> Iterator[tuple[str, Case]]:
         for place, raw in tests_of(self._config, self._folder, self._intake, self._path):
             with self._intake.place(self._path, place):
                 yield place, self._default.with_test(Case.read(raw, self._folder))
 
-    def _take(self, kind: str, place: str, prompt: Prompt, test: Case) -> None:
+    def _take(self, kind: str, place: str, prompt: Prompt, test: Case) -> str:
         block = test.metadata.get(KEY)
         meta = {key: value for key, value in test.metadata.items() if key != KEY}
         if test.description:
@@ -103,7 +105,7 @@ class _Config:
             meta={**meta, "vars": test.vars},
             carried=block,
         )
-        self._intake.take(kind, self._path, place, item)
+        return self._intake.take(kind, self._path, place, item)
 
     def _tell(self) -> None:
         for provider in _providers(self._config):
