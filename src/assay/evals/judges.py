@@ -32,7 +32,8 @@ class Judges:
         options: seed, and whether identical calls are answered from the ledger.
         run_id: of the run whose answer is graded.
         sample_id: of the sample.
-        judged: the deployment or route whose answer is graded. What its routes declare private stays private here.
+        judged: the deployments or routes whose answers are graded. What their routes declare private stays private
+            here, and so does the answer of one that is not there any more.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class Judges:
         options: Options = DEFAULT,
         run_id: str | None = None,
         sample_id: str | None = None,
-        judged: str | None = None,
+        judged: str | tuple[str, ...] = (),
     ) -> None:
         self._spine = spine
         self._options = options
         self._run_id = run_id
         self._sample_id = sample_id
-        self._judged = judged
+        self._judged = (judged,) if isinstance(judged, str) else judged
         self._traces: list[Trace] = []
 
     async def ask(self, request: Request, target: str, *, draw: int = 0) -> Response:
@@ -104,9 +105,11 @@ class Judges:
 
     def same_model(self, target: str) -> str | None:
         """The model that would judge itself if `target` judged; None if there is none, or it is not known."""
-        if self._spine is None or self._judged is None:
+        if self._spine is None:
             return None
-        return next(iter(sorted(same_models(self._spine, self._judged, target))), None)
+        known = [name for name in self._judged if name in self._spine.targets]
+        same = {model for name in known for model in same_models(self._spine, name, target)}
+        return min(same, default=None)
 
     def _open(self) -> Spine:
         if self._spine is None:
@@ -114,7 +117,7 @@ class Judges:
         return self._spine
 
     def _labelled(self, request: Request, spine: Spine) -> Request:
-        if self._judged is None or not _private(spine, self._judged):
+        if not any(_private(spine, name) for name in self._judged):
             return request
         return msgspec.structs.replace(request, label=Label.PRIVATE_ONLY)
 
@@ -134,8 +137,10 @@ def _models(spine: Spine, name: str) -> Iterator[str]:
 
 
 def _private(spine: Spine, name: str) -> bool:
-    """Whether this route, or one below it, declares its requests private."""
-    if isinstance(spine.targets.get(name), LiveDeployment):
+    """Whether this route, or one below it, declares its requests private; what is not there any more may have."""
+    if name not in spine.targets:
+        return True
+    if isinstance(spine.targets[name], LiveDeployment):
         return False
     route = spine.route(name)
     return route.label == Label.PRIVATE_ONLY or any(_private(spine, candidate) for candidate in route.candidates)

@@ -105,3 +105,34 @@ def test_a_run_that_is_not_there(judged: Any) -> None:
     code, _, said = told(judged.inside("judge", "label", "good", "-o", "labels.jsonl"))
     assert (code, "make one with `assay eval`" in said) == (4, True)
     assert not Path(judged.folder / "labels.jsonl").exists()
+
+
+def test_two_runs_before_a_judge(judged: Any) -> None:
+    """Wins, ties and a sign test; exit code 0 where one is better, 4 where it cannot be told, 3 without verdicts."""
+    first, second = '{"reasons": "r", "better": "first"}', '{"reasons": "r", "better": "second"}'
+    known = {"match": r"(?s)<first-\w+>\nIt is", "answer": first}
+    swapped = {"match": r"(?s)<second-\w+>\nIt is", "answer": second}
+    judged.script("judge", known, swapped, default='{"reasons": "r", "better": "first"}')
+    with (judged.folder / "assay.toml").open("a") as toml:
+        toml.write('[deployments.judge]\nmodel = "x/judge"\ndialect = "scripted"\nscript = "judge.json"\n')
+    judged.script("bad", default="no")
+    suite = judged.folder / "suite" / "suite.toml"
+    suite.write_text(
+        suite.read_text().replace('grader = "judge", model = "bad", rubric = "As the reference."', 'check = "exact"')
+    )
+    judged.inside("eval", "-k", "facts")
+    found = judged.inside("judge", "compare", "good", "bad", "--judge", "judge", "-k", "facts", "--json")
+    duel = found.json
+    assert (found.code, duel["better"], duel["wins_a"], duel["wins_b"], duel["ties"]) == (0, "good", 24, 0, 24)
+    assert duel["win_rate"] == 0.75
+    assert duel["position"]["favours"] == "first"
+    text = judged.inside("judge", "compare", "bad", "good", "--judge", "judge", "-k", "facts").out
+    assert "good is better: bad wins 0, good wins 24, 24 ties" in text
+    judged.script("judge", default=first)
+    biased = judged.inside("judge", "compare", "good", "bad", "--judge", "judge", "-k", "facts", "--json")
+    assert (biased.code, biased.json["ties"]) == (4, 48)
+    judged.script("judge", default="hm")
+    assert judged.inside("judge", "compare", "good", "bad", "--judge", "judge", "-k", "facts").code == 3
+    assert judged.inside("judge", "compare", "good", "good", "--judge", "judge").code == 2
+    assert judged.inside("judge", "compare", "good", "bad", "--judge", "gut").code == 2
+    assert judged.inside("judge", "compare", "good", "zzz", "--judge", "judge").code == 4

@@ -8,6 +8,7 @@ from assay.cli.group import Commands
 
 COMMANDS = {
     "audit": "judge.audit",
+    "compare": "judge.compare",
     "label": "judge.label",
 }
 """Command -> module under `assay.cli`."""

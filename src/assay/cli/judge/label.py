@@ -11,12 +11,9 @@ import click
 from assay.cli.door import config_option, emit, json_option, note, run
 
 if TYPE_CHECKING:
-    from assay.app import App
     from assay.evals.labels import HumanLabel, Labels
-    from assay.evals.suite import Sample, Suite
-    from assay.ledger.rows import ResultRow, RunRow
-
-RUNS = 10_000  # newest ones, among which the run is looked for
+    from assay.evals.suite import Sample
+    from assay.ledger.rows import ResultRow
 
 
 @click.command("label")
@@ -58,12 +55,13 @@ async def _label(
 ) -> tuple[int, int, int]:  # fmt: skip
     """How many were labelled now, how many before, and how many are left."""
     from assay.app import open_app
+    from assay.cli.judge.finding import run_of
     from assay.evals.labels import HumanLabel, answer_digest
     from assay.evals.suite import read_suite, shuffled
 
     async with open_app(config) as app:
         suite = read_suite(folder or app.suite_path).only(kinds)
-        row = await _run_of(app, name, suite)
+        row = await run_of(app, name, suite)
         rows = {result.sample_id: result for result in await app.ledger.results(row.id) if result.answer is not None}
     known = _known(file)
     order = [sample for sample in shuffled(suite.samples, seed) if sample.id in rows]
@@ -84,25 +82,6 @@ async def _label(
         _append(file, HumanLabel(sample=sample.id, value=1 if right else 0, run=row.id, answer_sha256=digest, by=by))
         made += 1
     return made, before, len(waiting) - made
-
-
-async def _run_of(app: App, name: str, suite: Suite) -> RunRow:
-    """The run that a name stands for.
-
-    Raises:
-        DecisionError: there is none of this suite.
-    """
-    from assay.errors import DecisionError
-
-    runs = [row for row in await app.ledger.runs(RUNS) if row.suite_digest == suite.digest]
-    found = next((row for row in runs if row.target == name), None)
-    found = found or next((row for row in runs if row.id.startswith(name)), None)
-    if found is None:
-        known = ", ".join(dict.fromkeys(row.target for row in runs)) or "none"
-        raise DecisionError(
-            f"no run of suite {suite.name!r} as it is now is {name!r}; runs are of: {known}; make one with `assay eval`"
-        )
-    return found
 
 
 def _known(file: Path) -> Labels | None:

@@ -39,7 +39,9 @@ label = "private-only"
 def judging(make_spine: Callable[..., Spine]) -> Callable[..., Judges]:
     """The way to a judge that answers by rules, first match first; `judged` names whose answer is graded."""
 
-    def make(*rules: dict[str, Any], default: str = "", judged: str | None = None, seed: int | None = 0) -> Judges:
+    def make(
+        *rules: dict[str, Any], default: str = "", judged: str | tuple[str, ...] = (), seed: int | None = 0
+    ) -> Judges:
         small = {"rules": [], "default": "14 days."}
         spine = make_spine(TOML, {"judge.json": {"rules": list(rules), "default": default}, "small.json": small})
         return Judges(spine, Options(use_cache=True, seed=seed), "run", "s", judged)

@@ -166,7 +166,7 @@ async def test_private_answers_go_to_private_judges_only(judging: Judging) -> No
     """A sample's label, and that of the route whose answer is judged, hold for the judge: else it is unscored."""
     one = msgspec.structs.replace(sample(target="x"), label=Label.PRIVATE_ONLY)
     assert (await judged(judging(default=PASS), "30 days.", one)).value == 1.0
-    for asked, of in ((one, None), (sample(target="x"), "secret")):
+    for asked, of in ((one, ()), (sample(target="x"), "secret"), (sample(target="x"), ("small", "gone"))):
         found = await judged(judging(default=PASS, judged=of), "30 days.", asked, model="twin")
         assert found.value is None
         assert "private" in found.explanation
