@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.labels import labels_option, told, usable_labels
 
 if TYPE_CHECKING:
     from assay.app import App
     from assay.evals.answers import Reply, Row
-    from assay.evals.comparison import Compared, Pair
+    from assay.evals.comparison import Compared, Pair, Tested
     from assay.evals.runner import Run, Runner
     from assay.ledger.rows import RunRow
 
@@ -38,29 +39,32 @@ CUT_CHARS = 240
     help="Of the runs that names stand for, and of what is asked.",
 )
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@labels_option
 @config_option
 @json_option
 def command(
     names: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, no_run: bool, every: bool,
-    limit: int | None, full: bool, seed: int, concurrency: int, config: str | None, as_json: bool,
+    limit: int | None, full: bool, seed: int, concurrency: int, labels: str | None, config: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compare deployments, routes or runs, sample by sample, and show where they differ.
 
     A name stands for the newest run of that deployment or route as it is now; samples without a score are asked
     first. The id of a run (its beginning will do) stands for that run as it is: of a prompt before it was changed,
     say. Only samples that both have a score for count. A difference is established when McNemar's exact test
-    says so at 5 %, after Holm's adjustment for all pairs. p50 and p95 hold the wait for other samples in flight; for
-    a latency that counts, ask with --concurrency 1.
+    says so at 5 %, after Holm's adjustment for all pairs; where samples come in groups, or scores are fractions, it is
+    the test that exchanges names group by group. Samples that were made up are told apart. p50 and p95 hold the wait
+    for other samples in flight; for a latency that counts, ask with --concurrency 1.
 
     \b
     Examples:
       assay compare small frontier
       assay compare small 019a3f --no-run -k sql --all
       assay compare zero few grammar --json
+      assay compare 019a3f 019b07 --no-run --labels read.jsonl
 
     Exit code 0: one is better than every other; 4: these samples cannot tell.
     """
-    compared = run(_compare(names, folder, kinds, split, no_run, seed, concurrency, config))
+    compared = run(_compare(names, folder, kinds, split, no_run, seed, concurrency, labels, config))
     from assay.evals.comparison import verdict
 
     wanted = [row for row in compared.rows if every or row.differs]
@@ -77,12 +81,13 @@ def command(
 
 async def _compare(
     names: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, no_run: bool, seed: int,
-    concurrency: int, config: str | None,
+    concurrency: int, labels: str | None, config: str | None,
 ) -> Compared:  # fmt: skip
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
     from assay.cli.recovery import show_recovered
     from assay.evals.comparison import check_suite, compare_runs
+    from assay.evals.correction import read_people
     from assay.evals.grading import check_graders
     from assay.evals.runner import Runner, read_run
     from assay.evals.suite import read_suite
@@ -94,6 +99,7 @@ async def _compare(
         show_recovered(app.ledger.recovered)
         whole = read_suite(folder or app.suite_path)
         part = whole.only(kinds, split)  # type: ignore[arg-type]  # click checked it
+        known_labels = usable_labels(labels, whole, different)
         with EvalProgress(len(part.samples) * len(different)) as progress:
             runner = Runner(
                 app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
@@ -106,8 +112,10 @@ async def _compare(
                 for name, known in zip(different, runs, strict=True):
                     if name in app.spine.targets:
                         await runner.complete(known, part)
-            runs = [await read_run(app.ledger, one.row) for one in runs]  # with the answers, which are shown
-    return compare_runs(runs, part)
+            people = await read_people(known_labels, app.ledger, runs) if known_labels is not None else None
+            # with the answers, which are shown
+            runs = [await read_run(app.ledger, one.row, runner.repeats) for one in runs]
+    return compare_runs(runs, part, people.verdicts if people is not None else None)
 
 
 async def _known(app: App, runner: Runner, name: str, no_run: bool) -> Run:
@@ -158,11 +166,14 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
 
     lines = [verdict(compared), ""]
     rows = [(side.name, *cells(side.figures)) for side in compared.sides]
+    rows += [(f"{side.name}, made up", *cells(side.synthetic)) for side in compared.sides if side.synthetic is not None]
     lines += table(("", *COLUMNS), rows, indent="  ")
     for side in compared.sides:
         lines += [f"  {side.name}: {count} unscored: {cut(why, CUT_CHARS)}" for why, count in side.unscored.items()][:3]
+        lines += [f"  {side.name}: public benchmark by {side.public}"] if side.public is not None else []
     for pair in compared.pairs:
         lines += ["", *_per_kind(pair)]
+        lines += [f"  {pair.a} less {pair.b}, {told(pair.corrected)}"] if pair.corrected is not None else []
     lines += ["", f"Samples {'that were answered' if every else 'where they differ'}: {wanted}"]
     if len(shown) < wanted:
         lines[-1] += f"; the first {len(shown)} (--limit):"
@@ -175,15 +186,19 @@ def _per_kind(pair: Pair) -> list[str]:
     from assay.decision.explain import table
 
     head = ("kind", "samples", f"only {pair.a}", f"only {pair.b}", "difference", "95 % interval", "p (Holm)", "better")
-    rows = []
-    for kind, one in pair.kinds.items():
-        size, span, p_value = "-", "-", "-"
-        if one.difference is not None and one.interval is not None:
-            size = f"{one.difference * 100:+.0f} points"
-            span = f"{one.interval[0] * 100:+.0f} to {one.interval[1] * 100:+.0f}"
-            p_value = f"{one.p_adjusted:.2g}"
-        rows.append((kind, str(one.samples), str(one.only_a), str(one.only_b), size, span, p_value, one.better or "-"))
+    rows = [_tested(kind, one) for kind, one in pair.kinds.items()]
+    rows += [_tested("made up", pair.synthetic)] if pair.synthetic is not None else []
     return table(head, rows, indent="  ")
+
+
+def _tested(name: str, one: Tested) -> tuple[str, ...]:
+    size, span, p_value = "-", "-", "-"
+    if one.difference is not None and one.interval is not None:
+        size = f"{one.difference * 100:+.0f} points"
+        span = f"{one.interval[0] * 100:+.0f} to {one.interval[1] * 100:+.0f}"
+        p_value = f"{one.p_adjusted:.2g}"
+    samples = f"{one.samples} ({one.groups} groups)" if one.groups is not None else str(one.samples)
+    return (name, samples, str(one.only_a), str(one.only_b), size, span, p_value, one.better or "-")
 
 
 def _sample(row: Row, full: bool) -> list[str]:

@@ -28,7 +28,8 @@ def render(cards: list[Scorecard], compared: Compared) -> str:
 
 
 def _card(card: Scorecard) -> Iterator[str]:
-    from assay.cli.figures import cut
+    from assay.cli.figures import cost, cut
+    from assay.cli.labels import told
     from assay.decision.explain import table
 
     public = f", public benchmark by {card.public}" if card.public is not None else ""
@@ -39,8 +40,14 @@ def _card(card: Scorecard) -> Iterator[str]:
     yield from table(("kind", *COLUMNS), rows, indent="  ")
     for name, steady in card.steadiness.items():
         yield from _steadiness(name, steady)
+    if card.corrected is not None:
+        yield f"  overall {told(card.corrected, card.overall.share)}"
+    if card.overall.grading_usd:
+        yield f"  grading costs {cost(card.overall.grading_usd, None)} an answer, on top"
     for reason, count in sorted(card.unscored.items(), key=lambda item: -item[1])[:_REASONS]:
         yield f"  {count} unscored: {cut(reason, _REASON_CHARS)}"
+    if card.overall.batched:
+        yield f"  {card.overall.batched} answers came with batches: at a batch's price, without latencies"
     if card.overall.unscored and card.overall.bounds:
         low, high = card.overall.bounds
         yield f"  overall between {low:.1%} (all unscored wrong) and {high:.1%} (all right)"
@@ -62,6 +69,7 @@ def cells(one: Metrics) -> tuple[str, ...]:
     from assay.cli.figures import cost, seconds
 
     interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval else "-"
+    interval += f" ({one.groups} groups)" if one.groups is not None else ""
     share = f"{one.share:.0%}" if one.share is not None else "-"
     times = (seconds(one.p50_s), seconds(one.p95_s))
     spent = cost(one.usd, one.engine_s)

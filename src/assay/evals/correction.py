@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from assay.evals.labels import Verdicts
+from assay.evals.labels import Labels, Verdicts, labelled, verdicts_of
 from assay.evals.metrics import GroupOf
 from assay.evals.outcomes import Outcomes
 from assay.evals.runner import Run
 from assay.ledger.rows import Outcome
+from assay.ledger.store import Ledger
 from assay.stats.intervals import Interval
 from assay.stats.misjudged import Confusion, true_share
 from assay.stats.prediction_powered import FEWEST_LABELS, corrected_difference, corrected_share
 from assay.types import Value
 
-__all__ = ["Correction", "GraderErrors", "corrected", "corrected_lead"]
+__all__ = ["Correction", "GraderErrors", "People", "corrected", "corrected_lead", "read_people"]
 
 Span = tuple[float, float]
 
@@ -56,6 +57,36 @@ class Correction(Value, frozen=True, kw_only=True):
     disagreed: float
     errors: GraderErrors | None = None
     reason: str | None = None
+
+
+class People(NamedTuple):
+    """What people say of some runs' answers.
+
+    Attributes:
+        verdicts: by run.
+        others: (graders' value, people's) of labelled answers of runs that are not among them.
+    """
+
+    verdicts: dict[str, Verdicts]
+    others: list[tuple[float, float]]
+
+
+async def read_people(labels: Labels, ledger: Ledger, runs: Sequence[Run]) -> People:
+    """Match labels to the answers that the ledger has.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    own = {run.row.id for run in runs}
+    verdicts = {run: await verdicts_of(labels, ledger, run) for run in own}
+    others = [
+        (value, human)
+        for run in labels.runs
+        if run not in own
+        for value, human in (await labelled(labels, ledger, run)).values()
+        if value is not None
+    ]
+    return People(verdicts, others)
 
 
 def corrected(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -39,17 +39,20 @@ class Run:
         return row is not None and row.value is not None
 
 
-async def read_run(ledger: Ledger, row: RunRow) -> Run:
+async def read_run(ledger: Ledger, row: RunRow, repeats: Callable[[str], Repeats] | None = None) -> Run:
     """A run with the whole rows that the ledger has of it, answers included.
 
-    Of a sample with several answers it is the first one, with what all of them come to on the average.
+    Of a sample with several answers it is the first one, with what all that are there come to: by the reducer of its
+    kind in `repeats`, or on the average.
     """
     rows = sorted(await ledger.results(row.id), key=lambda one: (one.sample_id, one.repeat))
-    return Run(row, {sample: _whole(list(found)) for sample, found in groupby(rows, key=lambda one: one.sample_id)})
+    found = {sample: list(answers) for sample, answers in groupby(rows, key=lambda one: one.sample_id)}
+    return Run(row, {sample: _whole(answers, repeats) for sample, answers in found.items()})
 
 
-def _whole(rows: list[ResultRow]) -> ResultRow:
+def _whole(rows: list[ResultRow], repeats: Callable[[str], Repeats] | None) -> ResultRow:
     if len(rows) == 1:
         return rows[0]
-    outcome = reduced(rows, Repeats(len(rows)))
+    reducer = repeats(rows[0].kind).reducer if repeats is not None else "mean"
+    outcome = reduced(rows, Repeats(len(rows), reducer))
     return msgspec.structs.replace(rows[0], **msgspec.structs.asdict(outcome))
