@@ -149,6 +149,7 @@ def _notes(row: dict[str, Any]) -> str:
     told = (
         row["message"],
         row["emulated"] and f"emulated: {row['emulated']}",
+        row.get("batch_id") and f"in batch {row['batch_id'][:12]}",
         row["continued_from"] and f"continues {row['continued_from'][:12]}",
         row["why"],
     )

@@ -33,6 +33,7 @@ class Metrics(Value, frozen=True, kw_only=True):
         usd: mean cost of one answer; None = not known.
         engine_s: mean CPU seconds of one answer on a local engine.
         grading_usd: mean cost of grading one answer; None = not known.
+        batched: answers that came with a batch; they stand in the cache, and have no latency.
     """
 
     total: int
@@ -49,6 +50,7 @@ class Metrics(Value, frozen=True, kw_only=True):
     engine_s: float | None
     groups: int | None = None
     grading_usd: float | None = 0.0
+    batched: int = 0
 
 
 class _Mean:
@@ -79,7 +81,7 @@ class Tally:
         self._values, self._latencies = array("d"), array("d")
         self._groups: list[str | None] = []
         self._grouped = False
-        self._unscored = self._cached = 0
+        self._unscored = self._cached = self._batched = 0
         self._usd, self._engine_s, self._grading_usd = _Mean(), _Mean(), _Mean()
 
     def add(self, row: Outcome) -> None:
@@ -92,6 +94,7 @@ class Tally:
         if row.latency_s is not None:
             self._latencies.append(row.latency_s)
         self._cached += row.cached
+        self._batched += row.batched
         self._usd.add(row.cost_usd)
         self._engine_s.add(row.engine_s)
         self._grading_usd.add(row.grading_usd)
@@ -127,6 +130,7 @@ class Tally:
             usd=self._usd.value,
             engine_s=self._engine_s.value,
             grading_usd=self._grading_usd.value if values or self._unscored else 0.0,
+            batched=self._batched,
         )
 
 

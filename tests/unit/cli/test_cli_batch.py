@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from batch_stub import PRICED, STUBS, Stub, stub
-from conftest import Ended, Project
 from faults import Answer, Received
 
+Project = Ended = Any  # of this folder's conftest
 EVAL = ("eval", "-m", "up", "--batch")
 SAMPLES = 20
 
@@ -49,8 +49,13 @@ async def test_a_suite_is_evaluated_in_batches(project: Project, name: str) -> N
         prepare(project, up)
         ended = await run(project, *EVAL, "--json")
         assert (ended.code, [len(job.asked) for job in up.jobs]) == (0, [SAMPLES])
+        logged = await run(project, "logs", "--outcome", "ok")
+        shown = await run(project, *EVAL)
     [card] = ended.json["scorecards"]
-    assert (card["overall"]["passed"], card["overall"].get("p50_s")) == (SAMPLES, None)
+    figures = card["overall"]
+    assert (figures["passed"], figures["batched"], figures.get("p50_s")) == (SAMPLES, SAMPLES, None)
+    assert "20 answers came with batches" in shown.out
+    assert "in batch " in logged.out
     assert "20 requests are with up" in ended.err
     [batch] = (await run(project, "batch", "list", "--json")).json["batches"]
     assert (batch["state"], batch["items"], batch["answered"], batch["failed"]) == ("done", SAMPLES, SAMPLES, 0)
