@@ -47,7 +47,7 @@ class Call:
         except ConfigError as error:
             raise RequestError(str(error), field="model", status=404) from error
         self._visit.target = self._request.model
-        options = Options(bodies=self._bodies.keeper(self._request.model))
+        options = Options(bodies=self._bodies.keeper(self._request.model, self._request.form))
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace, options)) as events:
             await (self._streamed(events) if self._request.stream else self._whole(events))
 

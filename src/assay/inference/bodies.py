@@ -25,7 +25,7 @@ from assay.ledger.exchanges import Exchanges
 from assay.ledger.rows import ExchangeRow
 from assay.ledger.store import Ledger
 from assay.privacy.redaction import Redaction, Redactor
-from assay.types import JsonObject, Label, Part, Reasoning, Request, Response, Text, text_of
+from assay.types import Form, JsonObject, Label, Part, Reasoning, Request, Response, Text, text_of
 
 __all__ = ["Bodies", "Keeper", "Kept", "Rule", "keeping", "read"]
 
@@ -35,8 +35,9 @@ _AT_ONCE_BYTES = 16 * 1024
 """Longer bodies are redacted in a thread, so that other requests need not wait."""
 _TIDY_S = 3600.0
 _DIGEST, _TOO_LARGE = b"sha256:", b"too-large:"
-_WORDS = ("messages", "prompt", "suffix", "tools", "tags", "session")
-"""The fields of a request that hold what somebody said."""
+_SETTINGS = frozenset({"model", "form", "kind", "label", "sampling", "dimensions", "parallel_tool_calls", "deadline_s"})
+"""The fields of a request that hold nothing of what somebody said; all others are redacted."""
+_KEPT_FORMS = ("chat", "completion")
 _DAY_S = 86_400.0
 
 
@@ -92,8 +93,10 @@ class Bodies:
         """What takes out credentials and what is known to be secret, and personal data where that is wanted."""
         return self._redactors[personal]
 
-    def keeper(self, target: str) -> Keeper | None:
-        """What keeps the requests to a target; None = nothing is kept of them."""
+    def keeper(self, target: str, form: Form = "chat") -> Keeper | None:
+        """What keeps the requests to a target; None = nothing is kept of them, or of this form."""
+        if form not in _KEPT_FORMS:
+            return None
         if target not in self._keepers:
             rule = self.rule(target)
             keeps = Keeper(self._exchanges, rule.keep, self.redactor(target), self._config.bodies.max_bytes)
@@ -217,7 +220,7 @@ def _without_reasoning(parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 def _redacted(asked: bytes, redaction: Redaction) -> JsonObject:
     plain = msgspec.json.decode(asked, type=JsonObject)
-    said: JsonObject = redaction.value({name: plain[name] for name in _WORDS if name in plain})
+    said: JsonObject = redaction.value({name: value for name, value in plain.items() if name not in _SETTINGS})
     return plain | said
 
 

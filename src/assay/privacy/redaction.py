@@ -89,7 +89,7 @@ class Redaction:
     def _walk(self, value: Any) -> Any:
         match value:
             case str():
-                return self.text(value)
+                return self.json(value) if value[:1] in ("{", "[") else self.text(value)
             case dict():
                 return {self.text(key): self._walk(one) for key, one in value.items()}
             case list() | tuple():

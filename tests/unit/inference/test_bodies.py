@@ -26,6 +26,7 @@ from assay.types import (
     Label,
     Message,
     Native,
+    OutputFormat,
     Reasoning,
     Request,
     Response,
@@ -134,6 +135,8 @@ async def test_routes_say_what_is_kept(bodies: Bodies) -> None:
     assert bodies.rule("careful") == ("full", True)
     assert bodies.rule("small") == ("full", False)
     assert bodies.keeper("silent") is None
+    assert bodies.keeper("small", "embedding") is None
+    assert bodies.keeper("small", "completion") is not None
 
 
 async def test_everything_that_was_said_comes_back(bodies: Bodies, ledger: SqliteLedger) -> None:
@@ -192,7 +195,8 @@ async def test_no_secret_reaches_the_file(
             Message(role="tool", parts=(ToolResult(call_id="c", parts=(Text(text=text),)),)),
         ),
         tools=(Tool(name="f", description=text, parameters={"description": text}),),
-        session=secrets[1], tags={"t": secrets[0]}, extra={"user": text},
+        session=secrets[1], tags={"t": secrets[0]}, extra={"user": text}, prompt=text, suffix=text, inputs=(text,),
+        output=OutputFormat(kind="json_schema", schema={"description": text}),
         native=Native(dialect="openai", raw=text.encode()),
     )  # fmt: skip
     said = Response(parts=(Text(text=text), ToolCall(id="d", name="f", arguments=json.dumps({"b": text}))))

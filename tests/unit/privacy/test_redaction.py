@@ -216,6 +216,7 @@ def test_json_text_stays_json() -> None:
     assert json.loads(EVERYTHING.begin().json(text)) == {"card": "<card-1>", "to": "<email-1>", "n": 1}
     assert EVERYTHING.begin().json('{"n":   1}') == '{"n":   1}'
     assert EVERYTHING.begin().json('{"to": "a@x.org"') == '{"to": "<email-1>"'
+    assert EVERYTHING.begin().value({"arguments": text}) == {"arguments": '{"card":"<card-1>","to":"<email-1>","n":1}'}
     assert EVERYTHING.begin().json("[" * 100_000) == "[" * 100_000
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -83,8 +84,10 @@ class Drafts(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def draft_path(folder: Path, kind: str) -> Path:
-    """Where the drafts of a kind are kept."""
-    return folder / FOLDER / f"{_UNFIT.sub('-', kind).strip('.-') or 'kind'}.json"
+    """Where the drafts of a kind are kept; a name that no file may have is told from others by a digest."""
+    fit = _UNFIT.sub("-", kind).strip(".-")
+    name = fit if fit == kind else f"{fit[:60]}-{sha256(kind.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return folder / FOLDER / f"{name}.json"
 
 
 def all_drafts(folder: Path) -> list[Drafts]:

@@ -14,6 +14,7 @@ from assay.evals.traffic.exchange import Exchange
 from assay.evals.traffic.strata import Stratum
 from assay.evals.traffic.targets import Shape, Target, shape_of, target_of
 from assay.evals.traffic.turns import turns_of
+from assay.privacy.label import at_least
 from assay.privacy.redaction import Redaction
 from assay.types import JsonObject, Label, Value
 
@@ -84,13 +85,14 @@ def candidate_of(
 
 def _line(exchange: Exchange, target: Target, plain: JsonObject) -> SampleLine:
     row = exchange.row
+    label = at_least(Label.PUBLIC, row.label)  # one that nobody knows is the strictest
     one = isinstance(plain["asked"], str)
     return SampleLine(
         id=row.request_id,
         input=plain["asked"] if one else None,
         messages=None if one else msgspec.convert(plain["asked"], tuple[Turn, ...]),
         target=plain["target"],
-        label=Label(row.label) if row.label != Label.UNLABELLED else None,
+        label=label if label is not Label.UNLABELLED else None,
         group=_group(exchange.request.session),
         origin={
             "request_id": row.request_id,

@@ -14,6 +14,9 @@ from assay.types import Part, Refusal, Request, Text, ToolCall
 
 __all__ = ["Exchange", "Verdict", "exchanges_of", "read_exchanges", "some_exchanges"]
 
+_KIND_CHARS = 100
+"""Clients may call a kind what they like, and files of a suite are named after it."""
+
 Verdict = Literal["accepted", "edited", "rejected", "preferred"]
 
 
@@ -32,7 +35,7 @@ class Exchange(NamedTuple):
     @property
     def kind(self) -> str:
         """The kind of work; a request that named none counts as of its target's name."""
-        return self.row.kind or self.row.target
+        return (self.row.kind or self.row.target)[:_KIND_CHARS]
 
     @property
     def said(self) -> str:

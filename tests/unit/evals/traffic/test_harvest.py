@@ -265,16 +265,29 @@ async def test_labels_go_with_the_samples(ledger: SqliteLedger, tmp_path: Path) 
     }
 
 
-@pytest.mark.parametrize("kind", ["../../outside", "a/b", "Ünïcode kind", "x" * 200, 'quo"ted', "con\ntrol"])
+@pytest.mark.parametrize("kind", ["../../outside", "a/b", "Ünïcode kind", "x" * 5000, 'quo"ted', "con\ntrol", "日本"])
 async def test_a_hostile_kind_stays_in_the_folder(ledger: SqliteLedger, tmp_path: Path, kind: str) -> None:
     """Clients name kinds as they like; files are written into the suite's folder and nowhere else."""
-    tools = (Tool(name="f"),)
-    await keep(ledger, [Asked("hello", kind=kind, said=ACCEPTED, request={"tools": tools}), Asked("bye", kind=kind)])
+    request = {"tools": (Tool(name="f"),)}
+    await keep(
+        ledger, [Asked("hi", kind=kind, said=ACCEPTED, request=request), Asked("bye", kind=kind, request=request)]
+    )
     await made(ledger, tmp_path / "below" / "suite")
     assert [path.name for path in tmp_path.iterdir() if path.name != "ledger.db" and "ledger.db-" not in path.name] == [
         "below"
     ]
-    assert set(checked(tmp_path / "below" / "suite").kinds) == {kind}
+    assert set(checked(tmp_path / "below" / "suite").kinds) == {kind[:100]}
+    assert len(all_drafts(tmp_path / "below" / "suite")) == 1
+
+
+async def test_drafts_of_different_kinds_stay_apart(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """Also where no letter of their names may stand in a file's name."""
+    await keep(
+        ledger,
+        [Asked("hello", kind="日本"), Asked("bye", kind="中国"), Asked("so", kind="a b"), Asked("a", kind="a-b")],
+    )
+    await made(ledger, tmp_path / "suite")
+    assert {one.kind for one in all_drafts(tmp_path / "suite")} == {"日本", "中国", "a b", "a-b"}
 
 
 async def test_bodies_that_are_not_there_are_counted(ledger: SqliteLedger) -> None:
