@@ -18,7 +18,7 @@ from assay.evals.sample import Sample
 from assay.evals.suite import Suite
 from assay.types import Response
 
-__all__ = ["COMMONPLACES", "Baseline", "GoldFailure", "Trials", "try_answers"]
+__all__ = ["COMMONPLACES", "ECHO", "Baseline", "GoldFailure", "Trials", "baseline_of", "try_answers"]
 
 COMMONPLACES = ("", "I don't know.", "I cannot help with that.", "yes", "no", "0", "1", "{}", "[]", "UNANSWERABLE")
 """What a model says that has not looked at the question."""
@@ -86,6 +86,14 @@ async def try_answers(suite: Suite) -> Trials:
         gold += tried
         failures += wrong
     return Trials(baselines, tuple(failures), gold)
+
+
+async def baseline_of(samples: Sequence[Sample]) -> Baseline | None:
+    """The best constant answer to the first samples of a kind; None where grading takes long, or asks a model."""
+    if not samples or _is_slow(samples[0]):
+        return None
+    found = await _baselines(_quickly(samples))
+    return found[0] if found and found[0].tried else None
 
 
 def _quickly(samples: Sequence[Sample]) -> list[Sample]:
