@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.labels import labels_option, usable_labels
 from assay.cli.recovery import show_recovered
 from assay.cli.scorecards import render
 
@@ -41,6 +42,7 @@ class Given(NamedTuple):
     batch: bool
     batch_wait_s: float
     no_wait: bool
+    labels: str | None
     config: str | None
     as_json: bool
 
@@ -79,6 +81,7 @@ class Given(NamedTuple):
     "--batch-wait-s", default=90_000.0, show_default=True, type=click.FloatRange(0), help="For batches, at most."
 )
 @click.option("--no-wait", is_flag=True, help="Do not wait for batches: the same command picks them up.")
+@labels_option
 @click.option("--harness", type=click.Choice(["lm-eval"]), help="Ask a public benchmark instead of a suite.")
 @click.option("--tasks", help="Of the harness: names of tasks, by commas.")
 @click.option("--include", type=click.Path(), help="Of the harness: a folder with tasks of one's own.")
@@ -109,6 +112,7 @@ def command(
       assay eval -m frontier --dry-run
       assay eval -m frontier --limit 20 --repeats 5 --max-usd 0.50
       assay eval -m frontier --batch --no-wait
+      assay eval -m small --labels read.jsonl
       assay eval -m small --harness lm-eval --tasks ifeval,gsm8k
 
     Exit code 3: some answers have no score, or were not asked for; 4: all of those come with batches. A line on stderr
@@ -143,6 +147,7 @@ async def _eval(given: Given) -> int:
     from assay.errors import ProviderError
     from assay.evals.batching import complete_in_batches
     from assay.evals.comparison import compare_runs
+    from assay.evals.correction import NOBODY, corrections, read_people
     from assay.evals.ending import ending
     from assay.evals.grading import check_graders
     from assay.evals.lanes import complete_all
@@ -159,6 +164,7 @@ async def _eval(given: Given) -> int:
         check_graders(suite.samples)
         names = tuple(dict.fromkeys(given.targets or app.candidates))
         purse = Purse(given.max_usd, "--max-usd") if given.max_usd is not None else None
+        labels = usable_labels(given.labels, whole, names)
         _check_targets(app, names, suite, purse)
         progress = EvalProgress(0, quiet=given.dry_run)
         desk = await _desk(app, names, progress) if given.batch and not given.dry_run else None
@@ -177,8 +183,10 @@ async def _eval(given: Given) -> int:
             else:
                 wait_s = 0.0 if given.no_wait else given.batch_wait_s
                 problem = await complete_in_batches(runner, list(runs.values()), suite, desk, wait_s)
-        cards = [scorecard(one, suite) for one in runs.values()]
-        compared = compare_runs(list(runs.values()), suite, rows=False)
+        people = await read_people(labels, app.ledger, list(runs.values())) if labels is not None else NOBODY
+        seen = corrections(list(runs.values()), suite, people)
+        cards = [scorecard(one, suite, seen.get(one.row.id)) for one in runs.values()]
+        compared = compare_runs(list(runs.values()), suite, people.verdicts, rows=False)
         ended = ending(runner, list(runs.values()), suite, problem, purse)
         judges = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
     result = {"scorecards": cards, "comparisons": compared.pairs, "ending": ended, "judges": judges}

@@ -11,6 +11,7 @@ from assay.evals.labels import Labels, Verdicts, labelled, verdicts_of
 from assay.evals.metrics import GroupOf
 from assay.evals.outcomes import Outcomes
 from assay.evals.runner import Run
+from assay.evals.suite import Suite
 from assay.ledger.rows import Outcome
 from assay.ledger.store import Ledger
 from assay.stats.intervals import Interval
@@ -18,7 +19,9 @@ from assay.stats.misjudged import Confusion, true_share
 from assay.stats.prediction_powered import FEWEST_LABELS, corrected_difference, corrected_share
 from assay.types import Value
 
-__all__ = ["Correction", "GraderErrors", "People", "corrected", "corrected_lead", "read_people"]
+__all__ = [
+    "NOBODY", "Correction", "GraderErrors", "People", "corrected", "corrected_lead", "corrections", "read_people",
+]  # fmt: skip
 
 Span = tuple[float, float]
 
@@ -71,6 +74,9 @@ class People(NamedTuple):
     others: list[tuple[float, float]]
 
 
+NOBODY = People({}, [])
+
+
 async def read_people(labels: Labels, ledger: Ledger, runs: Sequence[Run]) -> People:
     """Match labels to the answers that the ledger has.
 
@@ -87,6 +93,16 @@ async def read_people(labels: Labels, ledger: Ledger, runs: Sequence[Run]) -> Pe
         if value is not None
     ]
     return People(verdicts, others)
+
+
+def corrections(runs: Iterable[Run], suite: Suite, people: People) -> dict[str, Correction]:
+    """By run, its share over the samples of real work as people see it; of runs that people have looked at."""
+    real = suite.samples.made_up(False)
+    return {
+        run.row.id: corrected(run, real.ids, people.verdicts[run.row.id], real.group_of, people.others)
+        for run in runs
+        if run.row.id in people.verdicts
+    }
 
 
 def corrected(
