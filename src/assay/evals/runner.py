@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from assay import __version__
 from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, RateLimited, WeightsError
 from assay.evals.backlog import Backlog, Item
-from assay.evals.graders.identity import run_digest
+from assay.evals.identity import run_digest
 from assay.evals.outcomes import Outcomes, read_outcomes
 from assay.evals.pace import Pace
 from assay.evals.repeats import ONCE, Repeats

@@ -9,12 +9,12 @@ from types import MappingProxyType
 import msgspec
 
 from assay.errors import AssayError
-from assay.evals.audit import Audit
+from assay.evals.audited import Audit
 from assay.evals.graders.grader import Grader, Score
-from assay.evals.graders.identity import grader_digest
 from assay.evals.graders.pairwise import Pairwise
 from assay.evals.graders.position import PositionBias, position_bias
 from assay.evals.grading import graders_of
+from assay.evals.identity import grader_digest
 from assay.evals.judges import same_models
 from assay.evals.suite import Suite
 from assay.inference.spine import Spine

@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from assay.errors import ConfigError
-from assay.evals.audit import Audit, Auditor, Labelled, labelled_answers
-from assay.evals.graders.identity import grader_digest, run_digest
+from assay.evals.audit import Auditor, labelled_answers
+from assay.evals.audited import Audit, Labelled
 from assay.evals.grading import graders_of
+from assay.evals.identity import grader_digest, run_digest
 from assay.evals.labels import HumanLabel, Labels, answer_digest
 from assay.evals.probes import PROBES, SWAPPED, probes_for
 from assay.evals.runner import Runner

@@ -10,7 +10,7 @@ from assay.cli.door import config_option, emit, finish, json_option, run
 
 if TYPE_CHECKING:
     from assay.app import App
-    from assay.evals.audit import Agreement, Audit, Labelled, Probe
+    from assay.evals.audited import Agreement, Audit, Labelled, Probe
     from assay.evals.suite import Suite
 
 

@@ -91,7 +91,7 @@ def render(duel: Duel) -> str:
     head = f"{duel.better} is better" if duel.better is not None else "It cannot be told whose answers are better"
     lines = [
         f"{head}: {duel.a} wins {duel.wins_a}, {duel.b} wins {duel.wins_b}, {duel.ties} ties (p = {duel.p_value:.2g}).",
-        f"  {duel.a} wins {duel.win_rate:.0%} of {duel.samples} [{low:.0%}, {high:.0%}], ties half; {duel.judge} judged",
+        f"  {duel.a} wins {duel.win_rate:.0%} of {duel.samples} [{low:.0%}, {high:.0%}], ties half, by {duel.judge}",
     ]
     place = duel.position
     if place.pairs:
