@@ -9,10 +9,10 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 import msgspec
+from msgspec import field
 
 from assay.config.schema import Constraints
 from assay.dialects.unfold import events_of
@@ -54,8 +54,7 @@ _PATIENCE_S = 0.25  # between two looks at a breaker
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where an attempt stands.
 
     Attributes:

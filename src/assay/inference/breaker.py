@@ -27,7 +27,10 @@ from assay.errors import (
 )
 from assay.routing.protocol import Health
 
-__all__ = ["Breaker", "Pass", "speaks_of_host"]
+__all__ = ["WELL", "Breaker", "Pass", "speaks_of_host"]
+
+WELL = Health("closed")
+"""Nothing is noted against it."""
 
 LONGEST_PAUSE_S = 300.0
 """A host that asks for a longer pause is tried again after this one."""
@@ -64,6 +67,8 @@ class Breaker:
 
     def health(self, now: float) -> Health:
         """How it stands."""
+        if not self._faults and self._open_until is None and now >= self._paused_until:
+            return WELL
         wait_s = self._wait_s(now)
         if wait_s > 0:
             return Health("open", len(self._faults), self._reason, wait_s)

@@ -43,6 +43,7 @@ class LiveDeployment:
     _prompts: dict[str | None, Prompt] = field(default_factory=dict)
     _gate: asyncio.Semaphore | None = None
     _identity: dict[str, str] | None = None
+    _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = None
     _price: CatalogPrice | None = None
 
     @property
@@ -171,4 +172,9 @@ class LiveDeployment:
 
     async def fingerprint(self) -> str:
         """sha256 (hex) of `facts`."""
-        return hashlib.sha256(msgspec.json.encode(await self.facts(), order="sorted")).hexdigest()
+        known = self._fingerprint
+        if known is not None and known[0] is self._identity and known[1] is self.config:
+            return known[2]
+        digest = hashlib.sha256(msgspec.json.encode(await self.facts(), order="sorted")).hexdigest()
+        self._fingerprint = (self._identity, self.config, digest)
+        return digest

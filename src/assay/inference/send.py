@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import field
 
 from assay.errors import AssayError
 from assay.routing.protocol import FIRST_EVENT, Call, Send
@@ -15,8 +17,7 @@ from assay.types import Begin, Event, Raw
 _WAITING_EVENTS = 1024  # of one Send; a slow reader slows the upstream down
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """One call of a Send: its events so far, and how it ended (`done`, `error`, or cancelled)."""
 
     call: Call

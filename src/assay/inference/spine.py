@@ -264,7 +264,9 @@ def _outcome_of(error: AssayError) -> _Outcome:
 
 def _with_kind(request: Request, route: LiveRoute) -> Request:
     """The request with the route's kind, where it names none."""
-    return msgspec.structs.replace(request, kind=request.kind if request.kind is not None else route.kind)
+    if request.kind is not None or route.kind is None:
+        return request
+    return msgspec.structs.replace(request, kind=route.kind)
 
 
 def _row(

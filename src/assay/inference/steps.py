@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, ProviderError, Refused, Timeout
 from assay.inference.attempt import Attempt, Place
+from assay.inference.breaker import WELL
 from assay.inference.deployment import LiveDeployment
 from assay.inference.prompt import over
 from assay.inference.resumption import Resumption
@@ -20,7 +21,7 @@ from assay.inference.send import Outcome, Sending
 from assay.inference.targets import Targets
 from assay.inference.trace import Record, Trace
 from assay.ledger.store import Ledger
-from assay.privacy.label import at_least
+from assay.privacy.label import at_least, labelled
 from assay.routing import protocol
 from assay.routing.protocol import (
     FIRST_EVENT,
@@ -29,6 +30,7 @@ from assay.routing.protocol import (
     Check,
     CheckOutcome,
     Failure,
+    Health,
     Refuse,
     Send,
     Snapshot,
@@ -57,6 +59,7 @@ class Steps:
         self._ledger = ledger
         self._route = route
         self._request = request
+        self._labelled = labelled(request, place.label)
         self._place = place
         self._attempts: list[protocol.Attempt] = []
         self._outcomes: list[Outcome] = []
@@ -138,22 +141,28 @@ class Steps:
         return budget - spent.settled_usd - spent.held_usd
 
     def _state(self, candidates: tuple[str, ...], money_left_usd: float | None) -> State:
-        known = ((name, self._targets.by_name[name]) for name in candidates)
-        now = time.monotonic()
-        health = {name: one.breaker.health(now) for name, one in known if isinstance(one, LiveDeployment)}
         return State(
-            request=msgspec.structs.replace(self._request, label=self._place.label),
+            request=self._labelled,
             candidates=candidates,
             attempts=tuple(self._attempts),
             deadline=self._place.deadline,
             snapshot=Snapshot(
                 now=asyncio.get_running_loop().time(),
                 seed=self._place.seed,
-                health={name: one for name, one in health.items() if one.failures or one.state != "closed"},
+                health=self._health(candidates),
                 retries_left=MAX_RETRIES - self._place.trace.retries,
                 money_left_usd=money_left_usd,
             ),
         )
+
+    def _health(self, candidates: tuple[str, ...]) -> dict[str, Health]:
+        """How those of the candidates stand that are not simply well."""
+        now, found = time.monotonic(), {}
+        for name in candidates:
+            target = self._targets.by_name[name]
+            if isinstance(target, LiveDeployment) and (health := target.breaker.health(now)) is not WELL:
+                found[name] = health
+        return found
 
     def _check_deadline(self) -> None:
         deadline = self._place.deadline

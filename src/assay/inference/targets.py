@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -11,7 +12,7 @@ from assay.envelope.constraints import inability, lacks_key, removals
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
-from assay.privacy.label import at_least
+from assay.privacy.label import at_least, labelled
 from assay.routing.fallback import Fixed
 from assay.types import Label, Request
 
@@ -34,7 +35,7 @@ class Targets:
             raise ConfigError(f"unknown model {name!r}; {did_you_mean(name, self.by_name)}")
         if isinstance(target, LiveRoute):
             return target
-        return LiveRoute(name=name, candidates=(name,), policy=Fixed())
+        return _alone(name)
 
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
@@ -62,15 +63,19 @@ class Targets:
 
     def _wants_only_a_key(self, target: LiveDeployment, request: Request, label: Label) -> bool:
         keyed = msgspec.structs.replace(target.config, api_key_env=None)
-        asked = msgspec.structs.replace(request, label=label)
+        asked = labelled(request, label)
         return lacks_key(target.config) and removals(target.name, keyed, target.model, asked, self.constraints) is None
 
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]
         if isinstance(target, LiveDeployment):
-            asked = msgspec.structs.replace(request, label=label)
-            return removals(name, target.config, target.model, asked, self.constraints)
+            return removals(name, target.config, target.model, labelled(request, label), self.constraints)
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None
         return "; ".join(f"{candidate}: {reason}" for candidate, reason in inside)
+
+
+@lru_cache(maxsize=1024)  # asked for with each request
+def _alone(name: str) -> LiveRoute:
+    return LiveRoute(name=name, candidates=(name,), policy=Fixed())

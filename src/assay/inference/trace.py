@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
+from msgspec import field
 
 from assay.errors import AssayError
 from assay.ledger.rows import CostBasis, Replayed, new_id
@@ -14,8 +16,7 @@ from assay.providers.provider import Exchange
 from assay.types import Event, Response
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct, kw_only=True):
     """One attempt at one deployment, filled in while it goes on.
 
     Attributes:
@@ -70,8 +71,7 @@ class Record:
         return "answering" if self.response is None else "cached" if self.cached else "ok"
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(msgspec.Struct, kw_only=True):
     """One request on its way through the spine.
 
     Attributes:

@@ -7,9 +7,11 @@ is stricter than `public`, and a request cannot talk it down. Nothing lowers `pr
 
 from __future__ import annotations
 
+import msgspec
+
 from assay.types import Label, Request
 
-__all__ = ["at_least", "effective_label"]
+__all__ = ["at_least", "effective_label", "labelled"]
 
 
 def effective_label(request: Request, route_label: str | None = None, kind_label: str | None = None) -> Label:
@@ -38,6 +40,11 @@ def at_least(label: Label, floor: str | None) -> Label:
     """
     known = _parse(label)
     return known if floor is None else max(known, _parse(floor), key=_STRICTNESS.__getitem__)
+
+
+def labelled(request: Request, label: Label) -> Request:
+    """The request with its effective label."""
+    return request if request.label is label else msgspec.structs.replace(request, label=label)
 
 
 _STRICTNESS = {Label.PUBLIC: 0, Label.UNLABELLED: 1, Label.PRIVATE_ONLY: 2}

@@ -44,6 +44,11 @@ class HttpProvider:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._upstream_model = upstream_model
+        self._secret_headers = tuple(
+            value.encode()
+            for name, value in deployment.headers.items()
+            if _is_secret(value) and _SECRET_NAME.search(name)
+        )
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`."""
@@ -72,9 +77,12 @@ class HttpProvider:
             if reply.status >= 300:
                 raise await self._refusal(reply, secrets)
             streams = _is_stream(reply)
-            read = self._streamed if streams else self._whole
             tap = attempt.raw is not None and streams == attempt.stream
-            async with aclosing(read(reply, meter, secrets, tap=tap)) as events:
+            if not streams:
+                for event in await self._whole(reply, meter, secrets, tap=tap):
+                    yield event
+                return
+            async with aclosing(self._streamed(reply, meter, secrets, tap=tap)) as events:
                 async for event in events:
                     yield event
 
@@ -146,19 +154,15 @@ class HttpProvider:
 
     def _secrets(self) -> tuple[bytes, ...]:
         """The key, and the configured headers that may hold one."""
-        found = [os.environ.get(self._deployment.api_key_env or "", "").strip()]
-        found += [value for name, value in self._deployment.headers.items() if _SECRET_NAME.search(name)]
-        return tuple(secret.encode() for secret in found if len(secret) >= _SHORTEST_SECRET)
+        name = self._deployment.api_key_env
+        key = os.environ.get(name, "").strip() if name is not None else ""
+        return (key.encode(), *self._secret_headers) if _is_secret(key) else self._secret_headers
 
-    async def _whole(
-        self, reply: Reply, meter: Meter, secrets: tuple[bytes, ...], *, tap: bool
-    ) -> AsyncGenerator[Event, None]:
+    async def _whole(self, reply: Reply, meter: Meter, secrets: tuple[bytes, ...], *, tap: bool) -> list[Event]:
         body = _without(secrets, await reply.read(MAX_REPLY_BYTES))
         meter.receive(body)
-        if tap:
-            yield Raw(data=body)
-        for event in self._dialect.read_response(body):
-            yield event
+        events = self._dialect.read_response(body)
+        return [Raw(data=body), *events] if tap else events
 
     async def _streamed(
         self, reply: Reply, meter: Meter, secrets: tuple[bytes, ...], *, tap: bool
@@ -202,6 +206,10 @@ class HttpProvider:
     async def close(self) -> None:
         """Close the shared connections; the next call opens new ones."""
         await self._transport.close()
+
+
+def _is_secret(value: str) -> bool:
+    return len(value) >= _SHORTEST_SECRET
 
 
 def _without(secrets: tuple[bytes, ...], said: bytes) -> bytes:

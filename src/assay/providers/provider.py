@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+import msgspec
+from msgspec import field
 
 from assay.types import Event, Native, Request
 
@@ -31,8 +33,7 @@ class Wire(NamedTuple):
     body: bytes
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, kw_only=True):
     """What went over the wire in one attempt, verbatim; kept for a person who asked to see it.
 
     Attributes:
@@ -44,8 +45,7 @@ class Exchange:
     received: bytearray = field(default_factory=bytearray)
 
 
-@dataclass(slots=True)
-class Meter:
+class Meter(msgspec.Struct, kw_only=True):
     """What an attempt measured on its way; a provider fills it in while it streams.
 
     Attributes:

@@ -39,6 +39,8 @@ class Retrying:
 
     def decide(self, state: State) -> Step:
         """Try again what may heal, else ask the inner policy."""
+        if not state.attempts:
+            return self.inner.decide(state)
         repeated = {attempt.call.retry_of for attempt in state.attempts}
         visible = tuple(attempt for attempt in state.attempts if attempt.index not in repeated)
         again = self._retries(state, visible)
