@@ -55,7 +55,7 @@ async def runs_of(ledger: SqliteLedger, suite: Suite, run_ids: Sequence[str] = (
             raise SuiteError(f"the ledger has no run {begin!r} of suite {suite.name!r} as it is now")
         for row in rows:
             found.setdefault(row.target, row)
-    return {target: await _read(ledger, row) for target, row in found.items()}
+    return {target: await _read(ledger, row) for target, row in sorted(found.items())}
 
 
 async def _read(ledger: SqliteLedger, row: RunRow) -> Run:
