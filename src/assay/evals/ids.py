@@ -15,7 +15,7 @@ class Ids:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
-        self._ends = array("Q")
+        self._ends = array("I")
         self._slots = array("I", bytes(4 * _FIRST_SLOTS))  # number + 1; 0 is free
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ __all__ = ["Outcomes", "read_outcomes"]
 _BASES: tuple[CostBasis, ...] = ("held", "measured", "bound", "unknown", "none")
 _KEPT_REASONS = 1000
 """Different reasons for no score that are kept word by word; of others only the class."""
-_PAGE = 2000
+_PAGE = 500
 
 
 class _Column:
