@@ -52,7 +52,7 @@ class Auditor:
     Args:
         spine: what can be called.
         suite: whose graders and samples they are.
-        repeats: verdicts on each labelled answer (or, without labels, on each target).
+        repeats: verdicts on each labelled answer.
         probes: samples on which constant answers are tried; 0 = none.
         concurrency: verdicts asked for at the same time.
         use_cache: take verdicts from the ledger that an interrupted audit has paid for.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 import msgspec
 
-from assay.errors import EvalError
+from assay.errors import EvalError, RateLimited
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import DEFAULT, Options, Spine
 from assay.inference.trace import Trace, total_cost
@@ -19,6 +20,9 @@ __all__ = ["KIND", "Judges", "same_models"]
 KIND = "judge"
 """The kind of requests that ask for a verdict: a deployment may have a prompt and settings of its own for it."""
 
+_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0)
+"""Before each further try of a judge that is asked too often: the answer is paid for, and waits for its verdict."""
+_LONGEST_TOLD_S = 60.0
 _DRAWS_APART = 1_000_003
 _in_words: WeakKeyDictionary[Spine, set[str]] = WeakKeyDictionary()
 """Targets that refused a JSON schema and took the same request without one."""
@@ -60,8 +64,16 @@ class Judges:
             draw: repeats of one request differ in it, so that none is answered with another's answer.
 
         Raises:
-            AssayError: there is none.
+            AssayError: there is none; of a rate limit that does not heal after a minute, `RateLimited`.
         """
+        for wait_s in _WAITS_S:
+            try:
+                return await self._once(request, target, draw)
+            except RateLimited as error:
+                await asyncio.sleep(max(wait_s, min(error.retry_after_s or 0.0, _LONGEST_TOLD_S)))
+        return await self._once(request, target, draw)
+
+    async def _once(self, request: Request, target: str, draw: int) -> Response:
         spine = self._open()
         trace = Trace(run_id=self._run_id, sample_id=self._sample_id)
         self._traces.append(trace)

@@ -123,6 +123,18 @@ async def test_a_judge_that_does_not_answer_leaves_the_sample_unscored(judging: 
     assert "Overloaded" in found.explanation
 
 
+async def test_a_judge_that_is_asked_too_often_is_waited_for(
+    judging: Judging, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is paid for: a rate limit that heals loses no verdict, and one that does not ends."""
+    monkeypatch.setattr("assay.evals.judges._WAITS_S", (0.0, 0.0))
+    limited = {"match": "", "error": "RateLimited", "times": 2}
+    assert (await judged(judging(limited, HONEST), "30 days.")).value == 1.0
+    assert len(await ledger.attempts()) == 3
+    found = await judged(judging({"match": "", "error": "RateLimited"}), "30 days.")
+    assert (found.value, "RateLimited" in found.explanation) == (None, True)
+
+
 async def test_a_schema_that_is_refused_is_said_in_words(judging: Judging, ledger: SqliteLedger) -> None:
     """A deployment that cannot be told a schema is asked in words, and from then on at once."""
     judges = judging({"match": "", "error": "BadRequest", "times": 1}, HONEST, default=FAIL)
