@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from assay.evals.runner import Run
 from assay.evals.scorecard import compare, metrics, scorecard
-from assay.evals.suite import Suite
+from assay.evals.suite import Suite, read_suite
 from assay.ledger.rows import ResultRow, RunRow
 from assay.stats.intervals import wilson
+from assay.stats.matched import matched
+from assay.stats.shares import share
 
 
 def row(sample: str, value: float | None, **more: Any) -> ResultRow:
@@ -133,3 +136,61 @@ def test_equal_runs_do_not_differ() -> None:
     assert (found.difference, found.p_value) == (0.0, 1.0)
     assert found.interval is not None
     assert found.interval[0] <= 0 <= found.interval[1]
+
+
+def test_groups_widen_intervals_and_are_counted() -> None:
+    """Scores in groups: the interval is that of the statistics, and the number of groups is told."""
+    rows = [row(f"s{n}", float(n // 5 % 2)) for n in range(20)]
+    grouped = metrics(rows, 20, lambda sample: str(int(sample[1:]) // 5))
+    found = share([float(n // 5 % 2) for n in range(20)], [n // 5 for n in range(20)])
+    assert found is not None
+    assert (grouped.groups, grouped.interval) == (4, tuple(found.interval))
+    assert metrics(rows, 20).groups is None
+    late = metrics(rows, 20, lambda sample: "last" if int(sample[1:]) >= 15 else None)
+    assert late.groups == 16
+
+
+def test_fractions_are_averaged_and_bounded() -> None:
+    """The share is the mean of the scores, passed those that are 1, and what is open counts as 0 or as 1."""
+    found = metrics([row("a", 1.0), row("b", 0.4), row("c", None)], 4)
+    assert (found.passed, found.failed, found.unscored, found.share) == (1, 1, 1, pytest.approx(0.7))
+    assert found.bounds == (pytest.approx(1.4 / 4), pytest.approx(3.4 / 4))
+
+
+def test_grading_has_a_cost_of_its_own() -> None:
+    """What judges cost stands beside what answers cost; unknown stays unknown."""
+    rows = [row("a", 1.0, grading_usd=0.004), row("b", 1.0, grading_usd=0.0)]
+    assert metrics(rows, 2).grading_usd == pytest.approx(0.002)
+    assert metrics([*rows, row("c", 1.0, grading_usd=None)], 3).grading_usd is None
+    assert metrics(rows, 2).usd == pytest.approx(0.001)
+
+
+def test_made_up_samples_stand_apart(write_suite: Callable[..., Any]) -> None:
+    """They are in no headline figure, and have lines of their own; a benchmark's run is marked public."""
+    lines = [
+        {"id": f"w{n}", "input": "ask.", "target": "yes", **({"synthetic": True} if n > 1 else {})} for n in range(5)
+    ]
+    suite = read_suite(write_suite(words=lines))
+    run = run_of("m", {"w0": 1.0, "w1": 0.0, "w2": 1.0, "w3": 1.0})
+    card = scorecard(run, suite)
+    assert (card.overall.total, card.overall.share, card.kinds["words"].total) == (2, 0.5, 2)
+    assert card.synthetic_overall is not None
+    assert (card.synthetic_overall.total, card.synthetic_overall.share) == (3, 1.0)
+    assert card.synthetic == {"words": card.synthetic_overall}
+    assert (card.public, scorecard(Run(replace(run.row, harness="lm-eval"), run.results), suite).public) == (
+        None,
+        "lm-eval",
+    )
+
+
+def test_comparisons_know_groups_and_fractions() -> None:
+    """In groups and for fractions the comparison is that of the statistics; the lead is the difference's."""
+    a, b = run_of("a", {f"s{n}": 1.0 for n in range(20)}), run_of("b", {f"s{n}": float(n // 5 > 0) for n in range(20)})
+    found = compare(a, b, lambda sample: str(int(sample[1:]) // 5))
+    theirs = matched([(1.0, float(n // 5 > 0)) for n in range(20)], [n // 5 for n in range(20)])
+    assert theirs is not None
+    assert (found.groups, found.p_value, found.interval) == (4, theirs.p_value, tuple(theirs.interval))
+    assert (found.design_effect, found.discordant) == (5.0, 0.25)
+    assert (found.p_value or 0) > (compare(a, b).p_value or 0)
+    halves = compare(run_of("a", {"s": 0.6, "t": 0.4}), run_of("b", {"s": 0.2, "t": 0.4}))
+    assert (halves.difference, halves.only_a, halves.only_b) == (pytest.approx(0.2), 0, 0)
