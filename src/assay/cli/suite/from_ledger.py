@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.progress import LINE_EVERY_S
 
 if TYPE_CHECKING:
     from assay.evals.traffic.harvest import Gathered, Harvest
@@ -111,8 +112,7 @@ async def _make(
         bodies = Bodies(ledger, loaded.config)
         oldest = time.time() - loaded.config.bodies.keep_days * _UNITS_S["d"]
         wish = wish._replace(since_s=max(wish.since_s, oldest))
-        note("reading the ledger ...")
-        found = await harvest(ledger, wish, bodies.redactor_for(personal=redact))
+        found = await harvest(ledger, wish, bodies.redactor_for(personal=redact), _Reading().told)
     finally:
         await ledger.close()
     if not found.kinds:
@@ -122,6 +122,18 @@ async def _make(
             "in assay.toml, and serve"
         )
     return found, write_harvest(out, found, name=name or _name(out), judge=judge)
+
+
+class _Reading:
+    """Says now and then how far a large ledger has been read."""
+
+    def __init__(self) -> None:
+        self._last_s = time.monotonic()
+
+    def told(self, read: int) -> None:
+        if time.monotonic() - self._last_s > LINE_EVERY_S:
+            self._last_s = time.monotonic()
+            note(f"{read:,} requests read ...")
 
 
 def _name(folder: Path) -> str:

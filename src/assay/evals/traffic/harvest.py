@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -92,16 +92,26 @@ class Harvest(NamedTuple):
     redacted: Counter[str]
 
 
-async def harvest(ledger: Ledger, wish: Wish, redactor: Redactor) -> Harvest:
-    """Draw samples of every kind from what the ledger holds; memory is bounded by what is wanted."""
+async def harvest(ledger: Ledger, wish: Wish, redactor: Redactor, told: Callable[[int], None] | None = None) -> Harvest:
+    """Draw samples of every kind from what the ledger holds; memory is bounded by what is wanted.
+
+    Args:
+        ledger: where requests and feedback are.
+        wish: what is wanted.
+        redactor: takes out of samples what must not be in a suite.
+        told: hears how many exchanges have been read so far.
+    """
     exchanges, feedback = Exchanges(ledger), Feedback(ledger)
-    draw, unread = Draw(2 * wish.limit + _SPARE, wish.seed), 0
+    draw, seen, unread = Draw(2 * wish.limit + _SPARE, wish.seed), 0, 0
     pages = read_exchanges(
         exchanges, feedback, since_s=wish.since_s, target=wish.target, kind=wish.kind,
         with_feedback_only=wish.with_feedback_only,
     )  # fmt: skip
     async for page, missing in pages:
         unread += missing
+        seen += len(page) + missing
+        if told is not None:
+            told(seen)
         for one in page:
             said = fingerprint(one.said)
             draw.add(one.kind, stratum_of(one, wish.by), said, one.row.request_id, _rank(one))

@@ -343,8 +343,11 @@ async def test_rare_requests_are_there(ledger: SqliteLedger) -> None:
 
 
 async def test_the_same_seed_draws_the_same(ledger: SqliteLedger) -> None:
-    """Twice alike; another seed draws others."""
+    """Twice alike; another seed draws others. How far the ledger was read is told."""
     await keep(ledger, [Asked(f"question {n * n * 31} about {n * 17} and {n}") for n in range(200)])
+    read: list[int] = []
+    await harvest(ledger, Wish(limit=10), REDACTOR, read.append)
+    assert read == [100, 200]
     ids = [
         [one.line.id for one in (await harvest(ledger, Wish(limit=10, seed=seed), REDACTOR)).kinds[0].candidates]
         for seed in (1, 1, 2)
