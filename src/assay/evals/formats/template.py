@@ -68,6 +68,8 @@ def _value(node: ast.expr, values: Mapping[str, Any], said: str) -> Any:
     match node:
         case ast.Constant(value=str() | int() | float() as value):
             return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+            return -value
         case ast.Name(id=name):
             return _member(values, name, said)
         case ast.Attribute(value=owner, attr=name):
