@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 )
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--profile", "profiles", multiple=True, help="Only the kinds of this profile; may be repeated.")
 @click.option(
     "--split", type=click.Choice(["dev", "heldout", "all"]), help="Part to decide on [default: decide.split]."
 )
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 def command(
-    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, bar: float | None,
-    overall: bool, seed: int, concurrency: int, config: str | None, as_json: bool,
+    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], profiles: tuple[str, ...],
+    split: str | None, bar: float | None, overall: bool, seed: int, concurrency: int, config: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find, per kind of work, the cheapest candidate that certainly meets the bar.
 
@@ -56,7 +57,7 @@ def command(
 
     Exit code 0: every kind has a candidate; 1: none passes some kind; 4: cannot be told.
     """
-    decision = run(_choose(targets, folder, kinds, split, bar, overall, seed, concurrency, config))
+    decision = run(_choose(targets, folder, kinds, profiles, split, bar, overall, seed, concurrency, config))
     from assay.decision.explain import explain
 
     emit(decision, as_json, explain(decision))
@@ -64,22 +65,23 @@ def command(
 
 
 async def _choose(
-    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], split: str | None, bar: float | None,
-    overall: bool, seed: int, concurrency: int, config: str | None,
+    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], profiles: tuple[str, ...],
+    split: str | None, bar: float | None, overall: bool, seed: int, concurrency: int, config: str | None,
 ) -> Decision:  # fmt: skip
     from assay.app import open_app
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
         return await decide(
-            app, targets=targets, folder=folder, kinds=kinds, split=split, bar=bar, overall=overall, seed=seed,
-            concurrency=concurrency,
+            app, targets=targets, folder=folder, kinds=kinds, profiles=profiles, split=split, bar=bar,
+            overall=overall, seed=seed, concurrency=concurrency,
         )  # fmt: skip
 
 
 async def decide(
     app: App, *, targets: tuple[str, ...] = (), folder: str | None = None, kinds: tuple[str, ...] = (),
-    split: str | None = None, bar: float | None = None, overall: bool = False, seed: int = 0, concurrency: int = 8,
+    profiles: tuple[str, ...] = (), split: str | None = None, bar: float | None = None, overall: bool = False,
+    seed: int = 0, concurrency: int = 8,
 ) -> Decision:  # fmt: skip
     """Choose and record the decision."""
     import msgspec
@@ -94,7 +96,8 @@ async def decide(
     settings = app.loaded.config
     split = settings.decide.split if split is None else None if split == "all" else split
     whole = read_suite(folder or app.suite_path)
-    suite = whole.only(whole.with_gates(kinds), split)  # type: ignore[arg-type]  # click checked it
+    wanted = whole.with_gates(whole.kinds_of(profiles, kinds))
+    suite = whole.only(wanted, split)  # type: ignore[arg-type]  # click checked it
     check_graders(suite.samples)
     names = tuple(dict.fromkeys(targets or app.candidates))
     for name in names:

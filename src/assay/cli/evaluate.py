@@ -29,6 +29,7 @@ class Given(NamedTuple):
     targets: tuple[str, ...]
     folder: str | None
     kinds: tuple[str, ...]
+    profiles: tuple[str, ...]
     split: str | None
     samples: tuple[str, ...]
     limit: int | None
@@ -53,6 +54,7 @@ class Given(NamedTuple):
 )
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--profile", "profiles", multiple=True, help="Only the kinds of this profile; may be repeated.")
 @click.option("--split", type=click.Choice(["dev", "heldout"]), help="Only this part of the samples.")
 @click.option("--sample", "samples", multiple=True, metavar="ID", help="Only this sample; may be repeated.")
 @click.option(
@@ -224,7 +226,8 @@ def _part(whole: Suite, given: Given) -> Suite:
     Raises:
         SuiteError: there is no such kind or sample.
     """
-    part = whole.only(given.kinds, given.split)  # type: ignore[arg-type]  # click checked it
+    kinds = whole.kinds_of(given.profiles, given.kinds)
+    part = whole.only(kinds, given.split)  # type: ignore[arg-type]  # click checked it
     if given.samples:
         part = part.named(given.samples)
     return part.limited(given.limit, given.seed) if given.limit is not None else part

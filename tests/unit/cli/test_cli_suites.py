@@ -149,3 +149,15 @@ def test_show_tells_kinds_and_samples(project: Project) -> None:
 def test_help_has_examples(project: Project, command: str) -> None:
     """Every command shows how it is used."""
     assert f"assay suite {command}" in project.inside("suite", command, "--help").out.split("Example")[1]
+
+
+def test_a_profile_selects_its_kinds(project: Project) -> None:
+    """`--profile` of eval and choose stands for the kinds that the suite names."""
+    file = project.folder / "suite" / "suite.toml"
+    file.write_text(file.read_text() + '\n[profiles.calm]\nkinds = ["names"]\n')
+    ended = project.inside("eval", "--profile", "calm", "-m", "good", "--json")
+    assert list(ended.json["scorecards"][0]["kinds"]) == ["names"]
+    ended = project.inside("choose", "--profile", "calm", "--json")
+    assert [kind["name"] for kind in ended.json["kinds"]] == ["names"]
+    ended = project.inside("choose", "--profile", "clam")
+    assert (ended.code, "did you mean 'calm'" in ended.err) == (2, True)
