@@ -131,7 +131,7 @@ class Trial:
             unscored=unscored,
             scores=msgspec.json.encode(result.scores if result is not None else ()),
             answer=_shown(asked.response) if asked.response is not None else None,
-            latency_s=asked.latency_s,
+            latency_s=asked.latency_s if self._options.desk is None else None,
             engine_s=asked.engine_s,
             cost_usd=usd,
             cost_basis=basis,

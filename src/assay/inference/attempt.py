@@ -233,6 +233,12 @@ class Attempt:
             AssayError: it cannot be left; or it was, and this is what came of it.
         """
         live, purse = self._live, self._place.purse
+        if (failure := desk.failure(key)) is not None:
+            if (settled := failure.settled) is not None:  # it was paid by its own attempt
+                self.record.replayed = Replayed(
+                    response=b"", cost_usd=settled.cost_usd, cost_basis=settled.cost_basis, engine_s=None, batched=True
+                )
+            raise failure.error
         desk.claim(live, key)
         try:
             written = desk.write(live, attempted, self.record.id, key, self._place.label)

@@ -27,14 +27,14 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.purse import Purse
 from assay.inference.route import LiveRoute
 from assay.ledger.batches import Batches, OpenAttempt
-from assay.ledger.rows import BatchRow, new_id
+from assay.ledger.rows import BatchRow, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.batch_host import BatchHost
 from assay.providers.provider import Attempted
 from assay.types import Label
 
-__all__ = ["BatchDesk", "Patience"]
+__all__ = ["BatchDesk", "Failure", "Patience"]
 
 MAX_JOB_BYTES = 64 * 1024 * 1024
 """Our own limit on one job: it is in memory while it is sent."""
@@ -56,6 +56,13 @@ class Patience(NamedTuple):
     most_s: float = 60.0
     tries: int = 4
     listed_s: float = 30.0
+
+
+class Failure(NamedTuple):
+    """Why a request has no answer, and what that cost; `settled` is None where its own attempt told nothing."""
+
+    error: AssayError
+    settled: Settlement | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +104,7 @@ class BatchDesk:
         self._open: dict[str, BatchRow] = {}  # by our id
         self._inherited: set[str] = set()  # of these, the ones that another process began to send
         self._keys: dict[str, str] = {}  # of each request that waits: its batch
-        self._failed: dict[str, AssayError] = {}  # by key: what came here of requests without an answer
+        self._failed: dict[str, Failure] = {}  # by key
         self._purses: dict[str, Purse] = {}  # by attempt
         self._told: dict[str, str] = {}  # by batch: the last news of it
 
@@ -132,17 +139,18 @@ class BatchDesk:
             )
         return live.batches
 
+    def failure(self, key: str) -> Failure | None:
+        """What came of a request instead of an answer, as far as it came here; None = nothing is known."""
+        return self._failed.get(key)
+
     def claim(self, live: LiveDeployment, key: str) -> None:
-        """Make sure that nothing is known of a request, and keep others from leaving the same.
+        """Make sure that a request is not on its way, and keep others from leaving the same.
 
         Raises:
-            BatchWaiting: it is on its way.
+            BatchWaiting: it is.
             ConfigError: its deployment has no batch endpoints.
-            AssayError: what came of it instead of an answer.
         """
         self.host(live)
-        if key in self._failed:
-            raise self._failed[key]
         if key in self._keys:
             raise BatchWaiting(self._keys[key])
         self._keys[key] = self._gathering.setdefault(live.name, _Gathering()).id
@@ -307,6 +315,8 @@ class BatchDesk:
         try:
             live = self._live(row)
             host = self.host(live)
+            if row.provider_batch_id is None and await self._is_elsewhere(row):
+                return
             if row.provider_batch_id is None:
                 await self._find(row, live, host)
                 return
@@ -323,18 +333,28 @@ class BatchDesk:
         except (ProviderError, ConfigError) as error:
             self._say(row, str(error))
 
+    async def _is_elsewhere(self, row: BatchRow) -> bool:
+        """Whether another process is sending a batch, or has got further with it, which is then noted."""
+        if row.id not in self._inherited:
+            return False
+        [known] = await self._batches.begin_with(row.id)
+        if known.state == "sending":
+            return await self._batches.is_being_sent(known)
+        if known.state == "waiting":
+            self._open[row.id] = known
+        else:
+            self._forget(row, items_of(row))
+        return True
+
     async def _find(self, row: BatchRow, live: LiveDeployment, host: BatchHost) -> None:
         """Whether the host has a batch whose acknowledgement was lost."""
-        inherited = row.id in self._inherited
-        if inherited and await self._batches.is_being_sent(row):
-            return
         job = await host.find(row.id, row.items, row.created_at, await self._batches.known_to_hosts())
         if job is not None:
             await self._acknowledge(row, job)
         elif time.time() - row.created_at >= self._patience.listed_s:
             error = MalformedReply("the host does not have this batch: it was not taken on", deployment=live.name)
             self._say(row, f"its host does not have it; its {row.items} requests can be sent again")
-            await self._give_up(row, live, error, again=inherited)
+            await self._give_up(row, live, error, again=row.id in self._inherited)
 
     async def _lose(self, row: BatchRow, live: LiveDeployment, error: AssayError) -> None:
         """The host has forgotten a batch that it had: what it cost nobody knows."""
@@ -402,23 +422,27 @@ class BatchDesk:
                 raise problems[0]
         for one in settled:
             if one.error is not None:
-                self._failed[one.key] = one.error
+                self._failed[one.key] = Failure(one.error, one.settlement)
             purse = self._purses.pop(one.settlement.id, None)
             if purse is not None:
                 purse.settle(one.settlement.id, one.settlement.cost_usd)
 
     async def _close(
         self, row: BatchRow, state: Literal["done", "failed", "cancelled"], message: str | None,
-        items: Iterable[BatchItem], error: AssayError | None,
+        items: Collection[BatchItem], error: AssayError | None,
     ) -> None:  # fmt: skip
         """Nothing more comes of a batch; `error`: what its requests are told, unless they know better."""
         await self._batches.ended(row.id, state, message)
+        self._forget(row, items)
+        if error is not None:
+            for item in items:
+                self._failed.setdefault(item.key, Failure(error))
+        self._say(row, f"{state}" + (f": {message}" if message and state == "failed" else ""))
+
+    def _forget(self, row: BatchRow, items: Iterable[BatchItem]) -> None:
         self._open.pop(row.id, None)
         for item in items:
             self._keys.pop(item.key, None)
-            if error is not None:
-                self._failed.setdefault(item.key, error)
-        self._say(row, f"{state}" + (f": {message}" if message and state == "failed" else ""))
 
     def _say(self, row: BatchRow, what: str) -> None:
         if self._told.get(row.id) != what:

@@ -103,16 +103,20 @@ async def test_without_waiting_the_next_run_picks_up(
 async def test_an_error_is_a_third_state_and_is_asked_again_next_time(
     make_spine: MakeSpine, write_suite: WriteSuite, ledger: SqliteLedger
 ) -> None:
-    """What expired is unscored with its reason, once; the next run in batches asks for that alone."""
-    async with stub("openai", fate=lambda text: "expired" if text == "word 1" else "ok") as up:
+    """What failed is unscored with its reason and its cost; the next run in batches asks for that alone."""
+    fates = {"word 1": "expired", "word 2": "missing"}
+    async with stub("openai", fate=lambda text: fates.get(text, "ok")) as up:
         spine, suite = make_spine(up.toml("up")), a_suite(write_suite)
         [run], _ = await evaluate(spine, suite)
-        row = (await rows_of(ledger, run))["w1"]
-        assert (row.value, "expired" in row.unscored) == (None, True)
+        found = await rows_of(ledger, run)
+        assert [("expired" in found["w1"].unscored), ("leave this request out" in found["w2"].unscored)] == [True, True]
+        assert [(found[one].cost_basis, found[one].batched, found[one].latency_s) for one in ("w1", "w2")] == [
+            ("none", True, None), ("unknown", True, None),
+        ]  # fmt: skip
         up.fate = lambda text: "ok"
         [run], _ = await evaluate(spine, suite)
         assert (await rows_of(ledger, run))["w1"].value == 1.0
-        assert up.texts[1:] == [["word 1"]]
+        assert list(map(sorted, up.texts[1:])) == [["word 1", "word 2"]]
 
 
 async def test_a_conversation_takes_a_batch_for_each_turn(

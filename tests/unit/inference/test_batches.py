@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -443,7 +444,7 @@ class TestLimits:
             live.config = msgspec.structs.replace(live.config, private=False)  # type: ignore[union-attr]
             await desk.flush()
             assert up.calls == []
-            assert any(isinstance(error, PrivacyViolation) for error in desk._failed.values())
+            assert any(isinstance(failure.error, PrivacyViolation) for failure in desk._failed.values())
         assert held_usd(ledger.path) == NOTHING
 
     async def test_a_budget_holds_before_anything_is_sent(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
@@ -543,6 +544,34 @@ class TestLater:
         [row] = rows(first.path)
         assert (row["outcome"], row["cost_usd"], row["cost_basis"]) == ("lost", 0.0, "none")
         assert held_usd(first.path) == NOTHING
+
+    async def test_a_job_that_another_process_is_sending_is_left_to_it(
+        self, make_spine: MakeSpine, ledger: SqliteLedger
+    ) -> None:
+        """Who comes while it is being sent waits, and learns from the ledger how it went on."""
+        async with stub("openai") as up:
+            spine = make_spine(up.toml("up"))
+            sender, other = desk_of(spine), desk_of(spine)
+            batches = await leave(spine, sender, "one")
+            sending, go = asyncio.Event(), asyncio.Event()
+            hand_over = sender._hand_over
+
+            async def slowly(*given: Any) -> Any:
+                sending.set()
+                await go.wait()
+                return await hand_over(*given)
+
+            sender._hand_over = slowly  # type: ignore[method-assign]
+            flushing = asyncio.create_task(sender.flush())
+            await sending.wait()
+            await other.open()
+            assert await leave(spine, other, "one") == batches
+            assert await other.wait(batches, within_s=0.02) == set()
+            go.set()
+            await flushing
+            assert await other.wait(batches, within_s=5.0) == batches
+            assert (await again(spine, other, "one")).text == "ONE"
+            assert len(up.jobs) == 1
 
     @EVERY
     async def test_two_processes_that_fetch_the_same_job_settle_it_once(
