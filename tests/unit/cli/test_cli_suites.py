@@ -161,3 +161,17 @@ def test_a_profile_selects_its_kinds(project: Project) -> None:
     assert [kind["name"] for kind in ended.json["kinds"]] == ["names"]
     ended = project.inside("choose", "--profile", "clam")
     assert (ended.code, "did you mean 'calm'" in ended.err) == (2, True)
+
+
+def test_lint_looks_for_audits_of_judges(project: Project) -> None:
+    """A model that grades and was never audited is a warning where the ledger is known, and a note elsewhere."""
+    file = project.folder / "suite" / "suite.toml"
+    judge = '{ grader = "judge", model = "good", rubric = "Is it polite?" }'
+    file.write_text(file.read_text().replace('[{ check = "exact" }]', f"[{judge}]", 1))
+    found = project.inside("suite", "lint", "suite", "--json").json["findings"]
+    assert [(one["level"], one["kind"]) for one in found if one["rule"] == "unaudited-judge"] == [("warning", "words")]
+    (project.folder / "assay.toml").rename(project.folder / "elsewhere.toml")
+    found = project.inside("suite", "lint", "suite", "--json").json["findings"]
+    assert [(one["level"], one["kind"]) for one in found if one["rule"] == "unaudited-judge"] == [("note", "words")]
+    found = project.inside("suite", "lint", "suite", "-c", "elsewhere.toml", "--json").json["findings"]
+    assert [one["level"] for one in found if one["rule"] == "unaudited-judge"] == ["warning"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assay.evals.lint.finding import Finding
     from assay.evals.lint.linter import Baselined, Linted
     from assay.evals.run import Run
+    from assay.evals.standing import Standing
     from assay.evals.suite import Suite
 
 MARKS = {"error": "✗", "warning": "!", "note": "·"}
@@ -38,9 +39,9 @@ def command(
 
     Errors: samples that are in dev and heldout, one input with two targets, right answers that fail their own
     graders, targets that no grader takes, inputs that name their answer, prompts that hold samples, constant answers
-    that pass the bar, patterns that can run for ever. Warnings and notes: duplicates, rare labels, small kinds,
-    personal data without a label, judges without an audit, and, with --runs, samples that all candidates pass or fail
-    and those that the better ones fail.
+    that pass the bar, judges that a constant fools, patterns that can run for ever. Warnings and notes: duplicates,
+    rare labels, small kinds, personal data without a label, judges without an audit, and, with --runs, samples that
+    all candidates pass or fail and those that the better ones fail.
 
     Prompts are those of the nearest assay.toml if it decides on this suite, or of --config. A sample's `meta.gold` may
     hold an answer that must pass, where the target is none (hidden tests).
@@ -64,16 +65,13 @@ async def _lint(folder: str, with_runs: bool, run_ids: tuple[str, ...], config: 
 
     suite = read_suite(folder)
     loaded = _config(suite, config, needed=with_runs or bool(run_ids))
-    runs: dict[str, Run] = {}
-    audited: frozenset[str] | None = None
-    if loaded is not None and (with_runs or run_ids):
-        runs, audited = await _ledger(loaded, suite, run_ids)
+    runs, standings = await _known(loaded, suite, run_ids, with_runs=with_runs) if loaded is not None else ({}, None)
     return await lint(
         suite,
         bar=loaded.config.decide.bar if loaded is not None else None,
         prompts=tuple(prompts_of(loaded.config, suite)) if loaded is not None else (),
         runs=runs,
-        audited=audited,
+        standings=standings,
         on_step=(lambda step: None) if quiet else _step(len(suite.samples)),
     )
 
@@ -97,18 +95,21 @@ def _config(suite: Suite, config: str | None, *, needed: bool) -> Loaded | None:
     return None
 
 
-async def _ledger(
-    loaded: Loaded, suite: Suite, run_ids: tuple[str, ...]
-) -> tuple[dict[str, Run], frozenset[str] | None]:
-    """The runs of the suite, and the judges that were audited."""
-    from assay.app import open_ledger
+async def _known(
+    loaded: Loaded, suite: Suite, run_ids: tuple[str, ...], *, with_runs: bool
+) -> tuple[dict[str, Run], list[Standing] | None]:
+    """The runs of the suite that were asked for, and how its judges stand."""
+    from assay.app import App
+    from assay.evals.grading import models_of
     from assay.evals.lint.around import runs_of
+    from assay.evals.standing import standing_of
 
-    ledger = open_ledger(loaded)
-    try:
-        return dict(await runs_of(ledger, suite, run_ids)), None
-    finally:
-        await ledger.close()
+    wanted, judged = with_runs or bool(run_ids), bool(models_of(suite.samples.specimens()))
+    if not wanted and not judged:
+        return {}, []
+    async with App(loaded) as app:
+        runs = dict(await runs_of(app.ledger, suite, run_ids)) if wanted else {}
+        return runs, await standing_of(app.spine, suite)
 
 
 def _step(samples: int) -> Callable[[str], object]:

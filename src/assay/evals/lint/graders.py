@@ -1,4 +1,4 @@
-"""Graders that nobody should trust yet: judges without an audit, patterns that can run for ever, loose texts."""
+"""Graders that nobody should trust yet: untried judges, patterns that can run for ever, loose texts."""
 
 from __future__ import annotations
 
@@ -11,26 +11,40 @@ from assay.evals.lint.finding import Finding, Level
 from assay.evals.lint.material import Material
 from assay.evals.lint.patterns import is_explosive
 from assay.evals.sample import Sample
+from assay.evals.standing import told
 
-__all__ = ["find_explosive_patterns", "find_loose_texts", "find_unaudited_judges"]
+__all__ = ["find_explosive_patterns", "find_loose_texts", "find_untried_judges"]
 
 _SHORT = 2
 
 
-def find_unaudited_judges(material: Material) -> Iterator[Finding]:
-    """Models that grade and were never compared with what people say."""
-    seen: set[tuple[str, str]] = set()
+def find_untried_judges(material: Material) -> Iterator[Finding]:
+    """Models that grade and were not compared with what people say, or that a constant answer fools."""
+    if material.standings is None:
+        yield from _judges_unknown(material)
+    for standing in material.standings or ():
+        judged = next(sample for sample in material.suite.samples.specimens() if sample.kind in standing.kinds)
+        audit = standing.audit
+        if audit is not None and audit.flagged:
+            yield _finding(
+                "fooled-judge", "error", judged, told(standing),
+                "sharpen its rubric or take another judge, and audit it again",
+            )  # fmt: skip
+        elif audit is None or audit.people is None:
+            yield _finding(
+                "unaudited-judge", "warning", judged, told(standing),
+                "label some answers and run `assay judge audit`: its errors then stand beside the figures",
+            )  # fmt: skip
+
+
+def _judges_unknown(material: Material) -> Iterator[Finding]:
     for sample in material.suite.samples.specimens():
-        for _, grader in graders_of([sample]):
-            for model in grader.models:
-                if (sample.kind, model) in seen or model in (material.audited or ()):
-                    continue
-                seen.add((sample.kind, model))
-                yield _finding(
-                    "unaudited-judge", "warning" if material.audited is not None else "note", sample,
-                    f"{model!r} grades answers, and no audit against people's labels is known of it",
-                    "label some answers and run `assay judge audit`: its errors then go into the figures",
-                )  # fmt: skip
+        models = sorted({model for _, grader in graders_of([sample]) for model in grader.models})
+        if models:
+            yield _finding(
+                "unaudited-judge", "note", sample, f"graded by {', '.join(models)}; audits were not looked at",
+                "name the configuration, whose ledger has them: --config assay.toml",
+            )  # fmt: skip
 
 
 def find_explosive_patterns(material: Material) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from assay.evals.lint.gold import (
     find_two_targets,
     find_ungradable,
 )
-from assay.evals.lint.graders import find_explosive_patterns, find_loose_texts, find_unaudited_judges
+from assay.evals.lint.graders import find_explosive_patterns, find_loose_texts, find_untried_judges
 from assay.evals.lint.leaks import (
     find_answers_in_input,
     find_answers_marked,
@@ -27,6 +27,7 @@ from assay.evals.lint.results import find_failed_by_all, find_passed_by_all, fin
 from assay.evals.lint.size import find_missing_sides, find_small_kinds, find_synthetic
 from assay.evals.lint.trials import try_answers
 from assay.evals.run import Run
+from assay.evals.standing import Standing
 from assay.evals.suite import Suite
 from assay.types import Value
 
@@ -39,7 +40,7 @@ FINDERS: tuple[Finder, ...] = (
     find_two_targets, find_failing_gold, find_ungradable, find_equal_alternatives, find_near_contrasts,
     find_answers_marked, find_answers_in_input, find_samples_in_prompts, find_telling_ids,
     find_constant_answers, find_one_label, find_keyword_labels,
-    find_explosive_patterns, find_unaudited_judges, find_loose_texts,
+    find_explosive_patterns, find_untried_judges, find_loose_texts,
     find_small_kinds, find_missing_sides, find_synthetic, find_personal_data,
     find_turned_round, find_failed_by_all, find_passed_by_all,
 )  # fmt: skip
@@ -90,7 +91,7 @@ class Linted(Value, frozen=True, kw_only=True):
 
 async def lint(
     suite: Suite, *, bar: float | None = None, prompts: Sequence[ShownPrompt] = (),
-    runs: Mapping[str, Run] | None = None, audited: frozenset[str] | None = None,
+    runs: Mapping[str, Run] | None = None, standings: Sequence[Standing] | None = None,
     on_step: Callable[[str], object] = lambda step: None,
 ) -> Linted:  # fmt: skip
     """Look for what is wrong with a suite. No model is asked; model-written code does not run, right answers may.
@@ -100,7 +101,7 @@ async def lint(
         bar: of kinds that have none.
         prompts: what deployments put around requests.
         runs: target -> its newest run of this suite.
-        audited: judges that were compared with people; None = not known.
+        standings: what is known of the judges; None = nobody has looked.
         on_step: told what is being done.
 
     Raises:
@@ -112,7 +113,7 @@ async def lint(
     on_step("trying constants and right answers")
     trials = await try_answers(suite)
     material = Material(
-        suite=suite, glances=glances, trials=trials, bar=bar, prompts=prompts, runs=runs or {}, audited=audited
+        suite=suite, glances=glances, trials=trials, bar=bar, prompts=prompts, runs=runs or {}, standings=standings
     )
     found: list[Finding] = []
     for finder in FINDERS:

@@ -17,6 +17,7 @@ from assay.evals.readable import told
 from assay.evals.run import Run
 from assay.evals.sample import Sample
 from assay.evals.samples import Split
+from assay.evals.standing import Standing
 from assay.evals.suite import Suite
 from assay.types import Label
 
@@ -84,7 +85,7 @@ class Material:
         bar: of kinds that have none.
         prompts: of the deployments that may be asked.
         runs: of this very suite, the newest of each target.
-        audited: judges whose verdicts were compared with people's; None = not known.
+        standings: what is known of the judges; None = nobody has looked.
     """
 
     suite: Suite
@@ -93,7 +94,7 @@ class Material:
     bar: float | None = None
     prompts: Sequence[ShownPrompt] = ()
     runs: Mapping[str, Run] = field(default_factory=dict)
-    audited: frozenset[str] | None = None
+    standings: Sequence[Standing] | None = None
 
     @cached_property
     def of(self) -> dict[str, list[Glance]]:
