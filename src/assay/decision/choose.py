@@ -269,7 +269,7 @@ class Choosing:
 
     def _metrics(self, group: Group, run: Run) -> Metrics:
         rows = (row for row in run.results.values() if group.samples.has(row.sample_id))
-        return metrics(rows, len(group.samples))
+        return metrics(rows, len(group.samples), group.samples.group_of)
 
     def _result(
         self, group: Group, name: str, status: Status, reason: str, estimate: Estimate | None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from assay.decision.decision import Decision
 from assay.decision.lock import VERSION, Lock, Pin
 from assay.errors import AssayError, DecisionError
+from assay.evals.run import joined
 from assay.inference.identity import target_facts
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
@@ -27,7 +28,7 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) 
             if one.chosen is None:
                 unproven[kind] = one.reason
                 continue
-            rows = await spine.ledger.results(decision.runs[one.chosen])
+            rows = joined(await spine.ledger.results(decision.runs[one.chosen])).values()
             scored = [row for row in rows if row.sample_id in one.evidence and row.value is not None]
             if not scored:
                 run = decision.runs[one.chosen]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -13,7 +13,10 @@ from assay.evals.sample import Sample
 from assay.ledger.rows import Outcome, ResultRow, RunRow
 from assay.ledger.store import Ledger
 
-__all__ = ["Run", "read_run"]
+__all__ = ["RepeatsOf", "Run", "joined", "read_run"]
+
+RepeatsOf = Callable[[str], Repeats]
+"""How often samples of a kind are asked, and what their values come to."""
 
 
 @dataclass(slots=True)
@@ -39,18 +42,23 @@ class Run:
         return row is not None and row.value is not None
 
 
-async def read_run(ledger: Ledger, row: RunRow, repeats: Callable[[str], Repeats] | None = None) -> Run:
-    """A run with the whole rows that the ledger has of it, answers included.
+async def read_run(ledger: Ledger, row: RunRow, repeats: RepeatsOf | None = None) -> Run:
+    """A run with the whole rows that the ledger has of it, answers included, joined as in `joined`."""
+    return Run(row, joined(await ledger.results(row.id), repeats))
+
+
+def joined(rows: Iterable[ResultRow], repeats: RepeatsOf | None = None) -> dict[str, ResultRow]:
+    """The rows of a run, one per sample.
 
     Of a sample with several answers it is the first one, with what all that are there come to: by the reducer of its
     kind in `repeats`, or on the average.
     """
-    rows = sorted(await ledger.results(row.id), key=lambda one: (one.sample_id, one.repeat))
-    found = {sample: list(answers) for sample, answers in groupby(rows, key=lambda one: one.sample_id)}
-    return Run(row, {sample: _whole(answers, repeats) for sample, answers in found.items()})
+    ordered = sorted(rows, key=lambda one: (one.sample_id, one.repeat))
+    found = ((sample, list(answers)) for sample, answers in groupby(ordered, key=lambda one: one.sample_id))
+    return {sample: _whole(answers, repeats) for sample, answers in found}
 
 
-def _whole(rows: list[ResultRow], repeats: Callable[[str], Repeats] | None) -> ResultRow:
+def _whole(rows: list[ResultRow], repeats: RepeatsOf | None) -> ResultRow:
     if len(rows) == 1:
         return rows[0]
     reducer = repeats(rows[0].kind).reducer if repeats is not None else "mean"

@@ -205,7 +205,7 @@ def _run_row(kind: RunKind) -> tuple[str, ...]:
         bar,
         numbers.count(found),
         f"{found.total}",
-        numbers.span(found.interval),
+        numbers.measured_span(found),
         meets(kind),
         numbers.cost(found.cost) if found.asked else numbers.DASH,
         numbers.duration(found.p50_s),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from assay.config.schema import Config
 from assay.evals.scorecard import Metrics, metrics
 from assay.evals.suite import Kind, Suite
 from assay.ledger.rows import ResultRow, RunRow
 from assay.report.mask import WITHHELD, Mask
+from assay.report.numbers import money, percent, plural
 from assay.report.places import place_of
 from assay.report.shown import visible
 from assay.report.verdict import run_details, run_verdict
@@ -48,18 +51,22 @@ def run_view(
         source: where the figures come from.
         samples: the samples to show.
     """
+    made_up, every = None, rows
     if suite is not None:
-        wanted = {sample.id for sample in suite.samples}
-        rows = [row for row in rows if row.sample_id in wanted]
+        every = _within(rows, suite)
+        made_up = replace(suite, samples=suite.samples.made_up(True))
+        suite = replace(suite, samples=suite.samples.made_up(False))
+        rows = _within(rows, suite)
     place = place_of(config, run.target)
     kinds = _kinds(rows, config, suite)
-    overall = _measure(metrics(rows, sum(kind.measure.total for kind in kinds)))
+    group_of = suite.samples.group_of if suite is not None else None
+    overall = _measure(metrics(rows, sum(kind.measure.total for kind in kinds), group_of))
     usd, engine_s = _sum([row.cost_usd for row in rows]), _sum([row.engine_s for row in rows])
     unscored = Counter(_reason(row.unscored or "unknown", mask) for row in rows if row.value is None)
     return RunView(
         source=source,
         verdict=run_verdict(run.target, overall, kinds),
-        details=run_details(overall, usd, engine_s),
+        details=(*run_details(overall, usd, engine_s), *_apart(run, every, made_up)),
         target=run.target,
         target_digest=run.target_digest,
         place=place.words,
@@ -73,6 +80,21 @@ def run_view(
         unscored=tuple(unscored.most_common(8)),
         samples=samples,
     )
+
+
+def _apart(run: RunRow, rows: Sequence[ResultRow], made_up: Suite | None) -> list[str]:
+    """What must not be read like the rest: a public benchmark, samples that were made up, what judges cost."""
+    lines = [f"A public benchmark, asked by {run.harness}: no work of one's own"] if run.harness is not None else []
+    if made_up is not None and made_up.samples:
+        found = metrics(_within(rows, made_up), len(made_up.samples), made_up.samples.group_of)
+        counted = f"passes {found.passed:,} of {found.passed + found.failed:,} scored ones: {percent(found.share)}"
+        lines.append(f"{plural(found.total, 'sample')} that were made up count in no other figure: {counted}")
+    grading_usd = _sum([row.grading_usd for row in rows])
+    return [*lines, f"Grading its answers cost {money(grading_usd)} more"] if grading_usd else lines
+
+
+def _within(rows: Sequence[ResultRow], suite: Suite) -> list[ResultRow]:
+    return [row for row in rows if suite.samples.has(row.sample_id)]
 
 
 def _reason(text: str, mask: Mask | None) -> str:
@@ -89,7 +111,7 @@ def _kinds(rows: Sequence[ResultRow], config: Config, suite: Suite | None) -> tu
         return tuple(RunKind(name=name, description="", label=None, gate=False, bar=None, needed=None, meets=None,
                              measure=_measure(metrics(mine, len(mine)))) for name, mine in found)  # fmt: skip
     return tuple(
-        _kind(kind, metrics((row for row in rows if row.kind == kind.name), total), config)
+        _kind(kind, metrics((row for row in rows if row.kind == kind.name), total, suite.samples.group_of), config)
         for kind in suite.kinds.values()
         if (total := len(suite.of(kind.name)))
     )
@@ -120,6 +142,7 @@ def _measure(found: Metrics) -> Measure:
         unscored=found.unscored,
         share=found.share,
         interval=found.interval,
+        groups=found.groups,
         bounds=found.bounds,
         cost=Cost.measured(found.usd, found.engine_s),
         p50_s=found.p50_s,

@@ -28,6 +28,11 @@ def span(interval: Span | None) -> str:
     return low if interval[0] == interval[1] else f"{low} to {high}"
 
 
+def measured_span(measure: Measure) -> str:
+    """The interval of a share, with the number of groups that its samples come in."""
+    return span(measure.interval) + (f" ({plural(measure.groups, 'group')})" if measure.groups is not None else "")
+
+
 def cost(one: Cost | None) -> str:
     """Cost of an answer: `0.54 CPU s`, `0.123 USD/1k`; `~` marks what is not wholly measured."""
     if one is None:

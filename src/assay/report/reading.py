@@ -13,6 +13,8 @@ import msgspec
 from assay.config.load import Loaded, load
 from assay.decision.decision import Decision
 from assay.errors import AssayError, DecisionError
+from assay.evals.repeats import ONCE, Repeats
+from assay.evals.run import joined
 from assay.evals.suite import Split, Suite, read_suite
 from assay.ledger.rows import DecisionRow, ResultRow, RunRow
 from assay.ledger.store import SqliteLedger
@@ -78,9 +80,9 @@ async def read_report(
 
 async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, per_kind: int) -> Report:
     decision = msgspec.json.decode(row.body, type=Decision)
-    results = {name: await ledger.results(run) for name, run in decision.runs.items()}
     runs = [found for run in decision.runs.values() if (found := await ledger.run(run)) is not None]
     state = _suite(loaded, decision.suite_digest)
+    results = {name: await _rows(ledger, run, state.suite) for name, run in decision.runs.items()}
     chosen = {inner: kind.chosen for kind in decision.kinds for inner in kind.kinds}
     asked = _cut(state.suite, tuple(chosen), decision.split)
     return Report(
@@ -109,8 +111,8 @@ async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, p
 
 
 async def _of_run(loaded: Loaded, ledger: SqliteLedger, run: RunRow, per_kind: int) -> Report:
-    rows = await ledger.results(run.id)
     state = _suite(loaded, run.suite_digest)
+    rows = await _rows(ledger, run.id, state.suite)
     asked = asked_part(state.suite, rows) if state.suite is not None else None
     splits = {sample.split for sample in asked.samples} if asked is not None else set()
     shown = Samples(note=state.note)
@@ -150,6 +152,16 @@ async def _of_run(loaded: Loaded, ledger: SqliteLedger, run: RunRow, per_kind: i
             shown,
         )
     )
+
+
+async def _rows(ledger: SqliteLedger, run_id: str, suite: Suite | None) -> list[ResultRow]:
+    """What a run has of each sample; of several answers, what they come to by the reducer of their kind."""
+
+    def repeats(kind: str) -> Repeats:
+        known = suite.kinds.get(kind) if suite is not None else None
+        return Repeats(known.repeats, known.reducer) if known is not None else ONCE
+
+    return list(joined(await ledger.results(run_id), repeats).values())
 
 
 class _State(NamedTuple):

@@ -41,8 +41,9 @@ class Measure(Value, frozen=True, kw_only=True):
 
     Attributes:
         total: samples there are; those neither passed, failed nor unscored were not asked.
-        share: passed / (passed + failed).
+        share: mean of the scores: passed / (passed + failed) where each is right or wrong.
         interval: 95 %, for new work of the same kind.
+        groups: number of groups that the scored samples come in; None = each stands alone.
         bounds: share of all `total` samples if everything open is wrong, and if it is right.
     """
 
@@ -52,6 +53,7 @@ class Measure(Value, frozen=True, kw_only=True):
     unscored: int = 0
     share: float | None = None
     interval: Span | None = None
+    groups: int | None = None
     bounds: Span | None = None
     cost: Cost | None = None
     p50_s: float | None = None
