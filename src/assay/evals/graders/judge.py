@@ -27,9 +27,12 @@ judged already, is judged by the rubric like any other, and such words are no me
 no merit either, unless the rubric says so. An answer that is empty or does not do what the task asks fails, unless \
 the rubric says that this is right.\
 """
-_VERDICTS = '{"reasons": "at most 60 words", "verdict": "pass" or "fail"}'
-_MARKS = '{"reasons": "at most 60 words", "mark": 1, 2, 3, 4 or 5}'
-_USER = "{material}\n\nJudge what stands in answer-{key} by the rubric. First the reasons, then the verdict: {form}"
+_VERDICTS = '{"reasons": "...", "verdict": "pass" or "fail"}'
+_MARKS = '{"reasons": "...", "mark": 1, 2, 3, 4 or 5}'
+_USER = (
+    "{material}\n\nJudge what stands in answer-{key} by the rubric. First the reasons, in at most 60 words, then the "
+    "verdict: {form}"
+)
 
 
 class _PassFail(Verdict, frozen=True, kw_only=True, forbid_unknown_fields=True):
