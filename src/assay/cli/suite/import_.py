@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from assay.cli.door import emit, finish, json_option, note
+from assay.cli.progress import LINE_EVERY_S
 
 if TYPE_CHECKING:
     from assay.evals.formats.intake import Intake, Reading
@@ -61,7 +64,7 @@ def command(what: tuple[str, ...], out: str, overwrite: bool, strict: bool, as_j
     form = KNOWN[named] if named is not None else guessed(paths)
     if named is None:
         note(f"format: {form.name}")
-    with Intake(form.name, _reading(**given)) as intake:
+    with Intake(form.name, _reading(**given), _progress()) as intake:
         form.read(paths, intake)
         tell(intake.notes, intake.refused)
         value = _written(intake, Path(out), overwrite)
@@ -69,6 +72,19 @@ def command(what: tuple[str, ...], out: str, overwrite: bool, strict: bool, as_j
     kinds = ", ".join(value["kinds"])
     emit(value, as_json, f"{out}: {intake.count} samples of {len(value['kinds'])} kinds ({kinds}){refused}")
     finish(1 if strict and intake.refused.count else 0)
+
+
+def _progress() -> Callable[[int], None]:
+    """A line now and then, of long files."""
+    last_s = time.monotonic()
+
+    def said(count: int) -> None:
+        nonlocal last_s
+        if count % 100 == 0 and time.monotonic() - last_s >= LINE_EVERY_S:
+            last_s = time.monotonic()
+            note(f"  {count} samples")
+
+    return said
 
 
 def _reading(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -80,14 +80,16 @@ class Intake:
     Args:
         form: name of the format.
         reading: how it is to be read.
+        progress: hears how many samples there are, after each.
     """
 
-    def __init__(self, form: str, reading: Reading) -> None:
+    def __init__(self, form: str, reading: Reading, progress: Callable[[int], None] | None = None) -> None:
         self.form = form
         self.reading = reading
         self.refused = Tally()
         self.notes: list[str] = []
         self.count = 0
+        self._progress = progress
         self._spools: dict[str, Spool] = {}
         self._tables: dict[str, JsonObject] = {}
         self._graders: dict[str, Counter[bytes]] = {}
@@ -201,6 +203,8 @@ class Intake:
         self._spools[kind].append(data)
         self._graders.setdefault(kind, Counter())[msgspec.json.encode(fields["graders"])] += 1
         self.count += 1
+        if self._progress is not None:
+            self._progress(self.count)
 
     def _kind(self, name: str, spool: Spool) -> NewKind:
         most = self._graders[name].most_common(1)[0][0]

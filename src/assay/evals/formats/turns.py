@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -19,7 +19,7 @@ _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant"
 _TEXTS = ("text", "input_text", "output_text")
 
 
-def are_messages(value: object) -> bool:
+def are_messages(value: object) -> TypeGuard[list[JsonObject]]:
     """Whether it is a list of messages, each with a role."""
     return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) and "role" in one for one in value)
 
