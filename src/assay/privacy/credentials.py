@@ -57,7 +57,6 @@ _KEYS = {
     "dapi": r"dapi[0-9a-f]{32}",
     "age-secret": r"AGE-SECRET-KEY-1[0-9A-Z]{58}",
     ":aa": r"\d{8,10}:AA[A-Za-z0-9_-]{33}",  # Telegram's bots
-    "eaa": r"EAA[A-Za-z0-9]{60,250}",
     "eyj": r"eyJ[A-Za-z0-9_-]{8,4000}\.eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{0,2000}",  # a JSON web token
 }
 """The forms of keys, by what each of them holds in lower case."""
