@@ -272,3 +272,19 @@ def test_a_reply_that_was_not_settled_is_lost_and_charged(project: Path, endpoin
     assert "died with 1 calls in flight" in said
     assert Counter(endpoint.asked)[f"sample {first}"] == 2
     assert sum(Counter(endpoint.asked).values()) == SAMPLES + 1
+
+
+def test_a_killed_run_of_repeats_asks_only_for_what_was_in_flight(project: Path, endpoint: Endpoint) -> None:
+    """Killed at a third and at two thirds of three repeats: what came is not asked for again, and has one row each."""
+    words = ("eval", "-m", "m", "--concurrency", "4", "--repeats", "3", "--json")
+    killer = Killer(endpoint, random.Random(3))  # noqa: S311 - moments, not secrets
+    for _ in range(2):
+        killer.run(begin(project, *words), SAMPLES, told=True)
+    last = begin(project, *words)
+    out, said = last.communicate(timeout=120)
+    assert last.returncode == 0, said
+    card = json.loads(out)["scorecards"][0]
+    assert (card["overall"]["passed"], card["steadiness"]["k"]["samples"]) == (SAMPLES, SAMPLES)
+    assert 3 * SAMPLES <= len(endpoint.asked) <= 3 * SAMPLES + 2 * 4
+    ((answers,),) = rows(project, "select count(*) from results where value = 1")
+    assert answers == 3 * SAMPLES
