@@ -8,7 +8,6 @@ out with leave, is noted: the names go into a header of the answer and into the 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -232,5 +231,7 @@ def _meant(key: str) -> str:
     """The end of the message about a field: what to do instead, or a known one that it looks like."""
     if key in _STATE:
         return "; send the whole conversation in `input`"
+    import difflib  # only mistakes need it
+
     near = difflib.get_close_matches(key, _FIELDS, n=1, cutoff=0.8)
     return f"; did you mean {near[0]!r}?" if near and near[0] != key else ""

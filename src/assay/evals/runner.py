@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from assay import __version__
 from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, RateLimited, WeightsError
@@ -21,10 +22,12 @@ from assay.evals.repeats import ONCE, Repeats
 from assay.evals.run import Run, read_run
 from assay.evals.suite import Sample, Samples, Suite, shuffled
 from assay.evals.trial import Trial
-from assay.inference.batch_desk import BatchDesk
 from assay.inference.purse import Purse
 from assay.inference.spine import Options, Spine
 from assay.ledger.rows import ResultRow, RunRow, new_id
+
+if TYPE_CHECKING:
+    from assay.inference.batch_desk import BatchDesk
 
 __all__ = ["SAMPLE_DEADLINE_S", "Progress", "Run", "Runner", "read_run"]
 

@@ -6,21 +6,23 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, price_of
 from assay.config.schema import Deployment
-from assay.dialects.batches.forms import form_of
 from assay.dialects.dialect import Outbound
 from assay.errors import AssayError
 from assay.inference.breaker import Breaker
 from assay.inference.prompt import Prompt, compile_prompt, merge
-from assay.providers.batch_host import BatchHost
 from assay.providers.http import HttpProvider
 from assay.providers.provider import Attempted, Provider
 from assay.types import Request
+
+if TYPE_CHECKING:
+    from assay.providers.batch_host import BatchHost
 
 
 @dataclass(slots=True)
@@ -124,6 +126,9 @@ class LiveDeployment:
     @property
     def batches(self) -> BatchHost | None:
         """The batch endpoints of its host; None = its format has none."""
+        from assay.dialects.batches.forms import form_of  # here: most runs have no batches
+        from assay.providers.batch_host import BatchHost
+
         form = form_of(self.config.dialect)
         if form is None or not isinstance(self.provider, HttpProvider):
             return None

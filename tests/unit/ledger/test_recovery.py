@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from ledger_rows import a_settlement, an_intent, change, look
 
@@ -236,3 +237,9 @@ def test_many_that_open_after_a_crash_charge_once(tmp_path: Path) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 0
     assert books(path) == [(3.5, 0.0)]
+
+
+def test_a_process_is_told_by_its_start_as_others_see_it(ledger: SqliteLedger) -> None:
+    """What the session's row says of this process is what psutil says of it from outside."""
+    [(pid, started_at)] = look(ledger.path, "select pid, process_started_at from sessions")
+    assert abs(psutil.Process(pid).create_time() - started_at) < 0.05
