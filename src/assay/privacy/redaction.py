@@ -17,13 +17,18 @@ from assay.privacy.credentials import CREDENTIALS, known
 from assay.privacy.detector import Detector
 from assay.privacy.personal import PERSONAL
 
-__all__ = ["Redaction", "Redactor"]
+__all__ = ["Redaction", "Redactor", "holds_placeholder"]
 
 _PLACEHOLDER = re.compile(r"<([a-z-]{1,20})-(\d{1,6})>")
 _SEPARATORS = str.maketrans("", "", " -().\t")
 _TELLING = re.compile(r"@|[(\[]at[)\]]|\d(?:[^\d]{0,12}\d){3}", re.IGNORECASE)
 """A line without it holds no personal data that a detector finds."""
 _NUMBERS_FROM = 10**8  # no card, account or telephone is smaller
+
+
+def holds_placeholder(text: str) -> bool:
+    """Whether something was taken out of a text before, to all appearances."""
+    return _PLACEHOLDER.search(text) is not None
 
 
 class Redactor:

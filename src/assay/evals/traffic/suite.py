@@ -29,6 +29,7 @@ _WHY = {
     "rejected": "the answer was rejected (meta.rejected), and nobody has said what is right",
     "edited": "the answer was changed (meta.before), and nobody has said to what",
 }
+_DOUBT = "request and correction were redacted apart: see that equal placeholders mean the same"
 
 
 class Written(NamedTuple):
@@ -124,12 +125,13 @@ class _Sorted:
         graders, line = self._graders(one), one.line
         if graders and graders != usual:
             line = msgspec.structs.replace(line, graders=tuple(graders))
-        if _told(one) and graders:
+        if _told(one) and graders and not one.doubtful:
             self.lines.append(line)
-        elif graders and self._judge is not None:
+        elif graders and self._judge is not None and not _told(one):
             self.lines.append(msgspec.structs.replace(line, target=None))
         else:
             problems: tuple[str, ...] = () if _told(one) else (_WHY[one.how],)
+            problems += (_DOUBT,) if one.doubtful else ()
             if not graders and line.target is not None:
                 judged = _judged(JUDGE)
                 line = msgspec.structs.replace(line, graders=None if judged == usual else tuple(judged))

@@ -256,6 +256,18 @@ async def test_nothing_secret_or_personal_is_in_the_folder(ledger: SqliteLedger,
         assert mail.encode() not in data
 
 
+async def test_corrections_that_were_redacted_apart_wait(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """Where request and correction hold placeholders of different redactions, a person looks whether they agree."""
+    said = [{"verdict": "edited", "correction": text} for text in ("write to <email-1>", "call them")]
+    asked = [Asked(f"{n} mail to b@x.org or a@x.org", said=one) for n, one in zip(("one", "two"), said, strict=True)]
+    ids = await keep(ledger, asked, redact_personal_data=True)
+    await made(ledger, tmp_path / "suite", near=1.0)
+    assert only(checked(tmp_path / "suite")).id == ids[1]
+    (drafts,) = all_drafts(tmp_path / "suite")
+    assert [draft.line.id for draft in drafts.drafts] == [ids[0]]
+    assert "placeholders" in drafts.drafts[0].problems[0]
+
+
 async def test_labels_go_with_the_samples(ledger: SqliteLedger, tmp_path: Path) -> None:
     """What was private-only stays private-only when it is asked again; other labels stay too."""
     await keep(ledger, [Asked(f"question {label}", label=label, said=ACCEPTED) for label in Label])
