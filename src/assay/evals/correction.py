@@ -185,7 +185,7 @@ def _span(interval: Interval) -> Span:
 def _reason(seen: Confusion) -> str:
     labels = sum(seen)
     if labels < FEWEST_LABELS:
-        return f"{labels} labels; {FEWEST_LABELS} of this run's answers are needed"
+        return f"{labels} label{'s' if labels != 1 else ''}; {FEWEST_LABELS} of this run's answers are needed"
     if seen.sensitivity is None or seen.specificity is None:
         which = "right" if seen.sensitivity is None else "wrong"
         return f"people called no answer {which}, so that nobody knows how graders err on such; label some more"

@@ -273,3 +273,63 @@ async def test_a_known_run_is_found_and_completed(
     assert set((await read_run(ledger, row)).results) == {sample.id for sample in suite.samples}
     other = Runner(spine, suite, seed=1)
     assert await other.known("m") is None
+
+
+# ------------------------------------------------------------------------------------------- groups, made-up samples
+
+
+def regrouped(suite: Suite, *, group: int = 0, synthetic: int = 0) -> Suite:
+    """The same suite in groups of so many samples, the first so many of them made up."""
+    samples = tuple(
+        msgspec.structs.replace(sample, group=f"g{n // group}" if group else None, synthetic=n < synthetic)
+        for n, sample in enumerate(suite.samples)
+    )
+    return msgspec.structs.replace(suite, samples=samples)
+
+
+def test_groups_decide_what_is_established() -> None:
+    """Eight differences of one sign in two groups establish nothing; alone they would. The number of groups is told."""
+    plain = suite_of(words=40)
+    values = passing(plain, 40) | {f"words{n}": 0.0 for n in range(8)}
+    assert compare_runs([run_of(plain, "a", passing(plain, 40)), run_of(plain, "b", values)], plain).best == "a"
+    grouped = regrouped(plain, group=4)
+    found = compare_runs([run_of(grouped, "a", passing(grouped, 40)), run_of(grouped, "b", values)], grouped)
+    pair = found.pairs[0]
+    assert (pair.better, pair.groups, pair.p_value, pair.design_effect) == (None, 10, 0.5, 4.0)
+    assert "on 40 samples in 10 groups, p = 0.5 > 0.05" in verdict(found)
+    assert found.sides[0].figures.groups == 10
+    assert (pair.more_samples or 0) > 4 * 20
+
+
+def test_made_up_samples_do_not_count() -> None:
+    """The verdict is on real work; made-up samples have a test of their own, and are told where nothing else is."""
+    suite = regrouped(suite_of(words=30), synthetic=15)
+    runs = [
+        run_of(suite, "a", passing(suite, 30)),
+        run_of(suite, "b", passing(suite, 0) | {f"words{n}": 1.0 for n in range(15, 30)}),
+    ]
+    found = compare_runs(runs, suite)
+    pair = found.pairs[0]
+    assert (found.best, pair.samples, pair.difference) == (None, 15, 0.0)
+    assert pair.synthetic is not None
+    assert (pair.synthetic.better, pair.synthetic.samples) == ("a", 15)
+    assert (found.sides[1].figures.share, found.sides[1].synthetic.share if found.sides[1].synthetic else None) == (
+        1.0,
+        0.0,
+    )
+    every = regrouped(suite_of(words=15), synthetic=15)
+    nothing = compare_runs([run_of(every, "a", passing(every, 15)), run_of(every, "b", passing(every, 0))], every)
+    assert "no sample of real work" in verdict(nothing)
+    assert "on 15 samples that were made up" in verdict(nothing)
+
+
+def test_people_correct_a_difference() -> None:
+    """Where people have read answers of both, the pair has the difference as they see it; else it has none."""
+    suite = suite_of(words=60)
+    runs = [run_of(suite, "a", passing(suite, 60)), run_of(suite, "b", passing(suite, 30))]
+    said = {run.row.id: {(f"words{n}", 0): 1.0 for n in range(20, 40)} for run in runs}
+    pair = compare_runs(runs, suite, said).pairs[0]
+    assert pair.corrected is not None
+    assert (pair.corrected.labels, pair.corrected.disagreed) == (20, 10.0)
+    assert (pair.corrected.share or 0) < (pair.difference or 0)
+    assert compare_runs(runs, suite, {runs[0].row.id: said[runs[0].row.id]}).pairs[0].corrected is None
