@@ -211,11 +211,12 @@ async def _desk(app: App, names: tuple[str, ...], progress: EvalProgress) -> Bat
     """
     from assay.evals.reach import below
     from assay.inference.batch_desk import BatchDesk
+    from assay.inference.batch_sender import host_of
 
     desk = BatchDesk(app.spine.targets, app.spine.constraints, app.ledger, news=progress.say)
     for name in names:
         for live in below(app.spine, name):
-            desk.host(live)
+            host_of(live)
     await desk.open()
     return desk
 

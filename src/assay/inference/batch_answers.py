@@ -48,6 +48,9 @@ def answered(live: LiveDeployment, item: BatchItem, attempt: OpenAttempt, result
         error.deployment = live.name
         cost = Cost(0.0, "measured") if error.status is not None else _bound(attempt)
         return failed(live, item, attempt, error, cost, len(result.body))
+    except Exception as error:  # noqa: BLE001 - one answer must not keep all others of its batch from being fetched
+        fault = ProviderFault(f"{type(error).__name__}: {error}", deployment=live.name)
+        return failed(live, item, attempt, fault, None, len(result.body))
     cost = _cost(live, response.usage, attempt)
     settlement = Settlement(
         id=attempt.id,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
 
 from assay.errors import LedgerError
-from assay.ledger.rows import BatchRow
+from assay.ledger.rows import BatchRow, new_id
 from assay.types import Label, Value
 
-__all__ = ["BatchItem", "Written", "items_of", "pack"]
+__all__ = ["BatchItem", "Gathering", "Written", "items_of", "pack"]
 
 
 class BatchItem(Value, frozen=True, kw_only=True):
@@ -38,6 +39,15 @@ class Written(NamedTuple):
     label: Label
     path: str
     line: bytes
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Requests that will be one job."""
+
+    id: str = field(default_factory=new_id)
+    written: list[Written] = field(default_factory=list)
+    size_bytes: int = 0
 
 
 def pack(items: tuple[BatchItem, ...]) -> bytes:

@@ -338,6 +338,29 @@ class TestFaults:
         [row] = [row for row in rows(ledger.path) if row["batch_id"]]
         assert (row["outcome"], row["cost_basis"], row["cost_usd"] == row["reserved_usd"]) == ("error", "bound", True)
 
+    async def test_an_answer_that_breaks_its_reader_keeps_no_other_from_coming(
+        self, make_spine: MakeSpine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A mistake of ours costs one request its answer, not the batch."""
+        async with stub("openai") as up:
+            spine = make_spine(up.toml("up"))
+            desk = desk_of(spine)
+            batches = await leave(spine, desk, "one", "two")
+            await desk.flush()
+            live = spine.targets["up"]
+            read = live.dialect.read_response  # type: ignore[union-attr]
+
+            def reading(body: bytes) -> Any:
+                if b"ONE" in body:
+                    raise KeyError("oh")
+                return read(body)
+
+            monkeypatch.setattr(live.dialect, "read_response", reading)  # type: ignore[union-attr]
+            assert await desk.wait(batches, within_s=5.0) == batches
+            with pytest.raises(ProviderFault, match="KeyError"):
+                await again(spine, desk, "one")
+            assert (await again(spine, desk, "two")).text == "TWO"
+
 
 class TestSending:
     """Handing a job over."""
@@ -444,7 +467,7 @@ class TestLimits:
             live.config = msgspec.structs.replace(live.config, private=False)  # type: ignore[union-attr]
             await desk.flush()
             assert up.calls == []
-            assert any(isinstance(failure.error, PrivacyViolation) for failure in desk._failed.values())
+            assert any(isinstance(failure.error, PrivacyViolation) for failure in desk._book.failures.values())
         assert held_usd(ledger.path) == NOTHING
 
     async def test_a_budget_holds_before_anything_is_sent(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
@@ -554,14 +577,14 @@ class TestLater:
             sender, other = desk_of(spine), desk_of(spine)
             batches = await leave(spine, sender, "one")
             sending, go = asyncio.Event(), asyncio.Event()
-            hand_over = sender._hand_over
+            hand_over = sender._sender._hand_over
 
             async def slowly(*given: Any) -> Any:
                 sending.set()
                 await go.wait()
                 return await hand_over(*given)
 
-            sender._hand_over = slowly  # type: ignore[method-assign]
+            sender._sender._hand_over = slowly  # type: ignore[method-assign]
             flushing = asyncio.create_task(sender.flush())
             await sending.wait()
             await other.open()
@@ -585,9 +608,10 @@ class TestLater:
             await desk.flush()
             other = desk_of(spine)
             await other.open()
-            assert await desk.wait(batches, within_s=5.0) == batches
-            assert await other.wait(batches, within_s=5.0) == batches
+            waits = (one.wait(batches, within_s=5.0) for one in (desk, other))
+            assert await asyncio.gather(*waits) == [batches, batches]
             assert (await again(spine, other, "one")).text == "ONE"
+        assert [row["outcome"] for row in rows(ledger.path) if row["batch_id"]] == ["ok"]
         assert held_usd(ledger.path) == NOTHING
 
 
