@@ -31,7 +31,8 @@ def check(config: str | None, as_json: bool) -> None:
     """
     from assay.catalog.load import load as load_catalog
     from assay.config.load import load
-    from assay.evals.grading import check_graders
+    from assay.errors import ConfigError, did_you_mean
+    from assay.evals.grading import check_graders, models_of
     from assay.evals.suite import read_suite
     from assay.inference.build import Builder, make_route
 
@@ -43,7 +44,12 @@ def check(config: str | None, as_json: bool) -> None:
     for name, route in loaded.config.routes.items():
         make_route(name, route)
     if loaded.config.decide.suite is not None:
-        check_graders(read_suite(loaded.config.decide.suite).samples)
+        suite = read_suite(loaded.config.decide.suite)
+        check_graders(suite.samples)
+        known = {*loaded.config.deployments, *loaded.config.routes}
+        for name in models_of(suite.samples):
+            if name not in known:
+                raise ConfigError(f"graders of suite {suite.name!r} ask {name!r}; {did_you_mean(name, known)}")
     deployments, routes = len(loaded.config.deployments), len(loaded.config.routes)
     notes = _unknown_models(loaded.config.deployments, catalog)
     value = {"path": str(loaded.path), "digest": loaded.digest, "deployments": deployments, "routes": routes}

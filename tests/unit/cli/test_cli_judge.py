@@ -136,3 +136,15 @@ def test_two_runs_before_a_judge(judged: Any) -> None:
     assert judged.inside("judge", "compare", "good", "good", "--judge", "judge").code == 2
     assert judged.inside("judge", "compare", "good", "bad", "--judge", "gut").code == 2
     assert judged.inside("judge", "compare", "good", "zzz", "--judge", "judge").code == 4
+
+
+def test_config_check_knows_the_judges(judged: Any) -> None:
+    """One that is not in assay.toml is told by `assay config check`, and by `assay eval` before anything is asked."""
+    assert judged.inside("config", "check").code == 0
+    suite = judged.folder / "suite" / "suite.toml"
+    suite.write_text(suite.read_text().replace('model = "bad"', 'model = "bat"'))
+    for arguments in (("config", "check"), ("eval", "-m", "good")):
+        found = judged.inside(*arguments)
+        assert found.code == 2
+        assert "'bat'" in found.err
+    assert judged.inside("logs", "--json").json["attempts"] == []
