@@ -132,7 +132,10 @@ def _written(intake: Intake, out: Path, overwrite: bool) -> dict[str, Any]:
     if not kinds:
         raise SuiteError(f"nothing could be carried over ({intake.refused.count} refused), so that nothing was written")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name).strip("-._") or "suite"
-    write_suite(out, name=name, version="1", description=f"From {intake.form}.", kinds=kinds, overwrite=overwrite)
+    about = f"From {intake.form}."
+    write_suite(
+        out, name=name, version="1", description=about, kinds=kinds, overwrite=overwrite, files=intake.files
+    )  # fmt: skip
     suite = read_suite(out)
     return {
         "folder": str(out),

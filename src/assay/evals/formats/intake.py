@@ -81,6 +81,12 @@ class Intake:
         form: name of the format.
         reading: how it is to be read.
         progress: hears how many samples there are, after each.
+
+    Attributes:
+        refused: items that are no samples.
+        notes: what must be known.
+        files: further ones that are put beside the suite's, by their name.
+        count: how many samples there are.
     """
 
     def __init__(self, form: str, reading: Reading, progress: Callable[[int], None] | None = None) -> None:
@@ -88,6 +94,7 @@ class Intake:
         self.reading = reading
         self.refused = Tally()
         self.notes: list[str] = []
+        self.files: dict[str, bytes] = {}
         self.count = 0
         self._progress = progress
         self._spools: dict[str, Spool] = {}

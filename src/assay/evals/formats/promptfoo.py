@@ -6,15 +6,15 @@ variables; several prompts become several kinds with the same tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from assay.errors import SuiteError
 from assay.evals.formats.carried import KEY
 from assay.evals.formats.intake import Intake, Item
 from assay.evals.formats.promptfoo_asserts import Asserts
 from assay.evals.formats.promptfoo_prompts import Prompt, filled, prompts_of
+from assay.evals.formats.promptfoo_providers import provider_names, suggested
 from assay.evals.formats.promptfoo_tests import Case, expanded, tests_of
 from assay.evals.formats.sources import yaml_value
 from assay.types import JsonObject
@@ -33,6 +33,7 @@ _ELSEWHERE = {
     "derivedMetrics": "figures made of several metrics",
     "writeLatestResults": "where results go",
 }
+_SUGGESTED = "suggested-assay.toml"
 _KNOWN = {"description", "tags", "prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "metadata"}
 
 
@@ -108,20 +109,14 @@ class _Config:
         return self._intake.take(kind, self._path, place, item)
 
     def _tell(self) -> None:
-        for provider in _providers(self._config):
-            self._intake.note(f"provider {provider}: a suite names none; put it under [deployments] of assay.toml")
+        if providers := provider_names(self._config):
+            self._intake.files[_SUGGESTED] = suggested(providers, self._path.name).encode()
+            self._intake.note(f"providers belong into assay.toml, see {_SUGGESTED}: {', '.join(providers)}")
         for key in self._config:
             if key in _ELSEWHERE:
                 self._intake.note(f"{self._path.name}: {key!r} is not carried over: {_ELSEWHERE[key]}")
             elif key not in _KNOWN and key not in ("assertionTemplates", "$schema"):
                 self._intake.note(f"{self._path.name}: the key {key!r} is not known here and not carried over")
-
-
-def _providers(config: Mapping[str, Any]) -> list[str]:
-    """Their names; what they are set to (keys might be there) is not told."""
-    found = config.get("providers", config.get("targets")) or []
-    listed = found if isinstance(found, list) else [found]
-    return [str(one.get("id") or next(iter(one), "?")) if isinstance(one, Mapping) else str(one) for one in listed]
 
 
 def _named(path: Path) -> str:

@@ -176,13 +176,25 @@ def _listed(given: object, folder: Path, intake: Intake, path: Path) -> Iterator
 
 
 def _of_file(name: str, folder: Path) -> Iterator[Any]:
-    if "://" in name and not name.startswith("file://"):
-        raise SuiteError(f"the tests at {name!r} are not fetched; put them into a file beside the configuration")
+    """The tests of a file in the folder, or of all that a pattern with `*` names there."""
     plain = name.removeprefix("file://")
-    suffix = Path(plain.partition(":")[0]).suffix.lower()
-    if suffix in (".js", ".ts", ".cjs", ".mjs", ".py"):
+    if "://" in plain:
+        raise SuiteError(f"the tests at {name!r} are not fetched; put them into a file beside the configuration")
+    if Path(plain.partition(":")[0]).suffix.lower() in (".js", ".ts", ".cjs", ".mjs", ".py"):
         raise SuiteError(f"the tests of {name!r} are made by code, which is not run here; write them into a file")
-    file = inside(folder, plain)
+    if "*" not in plain:
+        yield from _written_in(inside(folder, plain))
+        return
+    pattern = Path(plain)
+    found = [] if pattern.is_absolute() else sorted(folder.glob(plain))
+    if not found:
+        raise SuiteError(f"no file in {folder} is called {plain!r}")
+    for path in found:
+        yield from _written_in(inside(folder, str(path)))
+
+
+def _written_in(file: Path) -> Iterator[Any]:
+    suffix = file.suffix.lower()
     if suffix == ".csv":
         for row in rows_of(file):
             if row.wrong is not None:
@@ -197,7 +209,7 @@ def _of_file(name: str, folder: Path) -> Iterator[Any]:
         found = yaml_value(file, core=True)
         yield from found if isinstance(found, list) else [found]
     else:
-        raise SuiteError(f"tests are read from .yaml, .json, .jsonl and .csv, not from {name!r}")
+        raise SuiteError(f"tests are read from .yaml, .json, .jsonl and .csv, not from {file.name!r}")
 
 
 def _of_row(row: Mapping[str, str]) -> JsonObject:

@@ -11,6 +11,7 @@ import yaml
 from round_trip import Imported, comes_back, exported, imported, passes
 
 from assay.errors import SuiteError
+from assay.evals.formats.promptfoo_providers import suggested
 
 CONFIG = """
 description: Post of a workshop
@@ -100,8 +101,7 @@ def test_what_is_no_sample_is_told_by_its_name(config: Path, tmp_path: Path) -> 
     assert "weighted sum" in made.reasons
     assert "1: 'python' is code" in made.reasons
     told = "\n".join(made.notes)
-    assert "provider openai:gpt-4.1-mini" in told
-    assert "provider anthropic:messages:claude" in told
+    assert "see suggested-assay.toml: openai:gpt-4.1-mini, anthropic:messages:claude" in told
     assert "sk-never-shown" not in told
     assert "'outputPath' is not carried over" in told
 
@@ -221,6 +221,29 @@ def test_an_export_never_passes_what_the_suite_would_not(tmp_path: Path) -> None
     again = imported("promptfoo", tmp_path / "c.yaml", tmp_path / "again")
     assert passes(again.folder, "3", " a+b ")
     assert {"check": "normalised"} in again.only()["graders"]
+
+
+def test_tests_may_stand_in_many_files(tmp_path: Path) -> None:
+    """A pattern of names within the folder; one that nothing has is told."""
+    (tmp_path / "cases").mkdir()
+    for name in ("b", "a"):
+        (tmp_path / f"cases/{name}.yaml").write_text(
+            f"- assert: [{{type: contains, value: {name}}}]\n  vars: {{x: {name}}}"
+        )
+    path = tmp_path / "c.yaml"
+    path.write_text("prompts: ['ask {{x}}']\ntests: [file://cases/*.yaml, 'file://none/*.yaml']")
+    made = imported("promptfoo", path, tmp_path / "suite")
+    assert [one["input"] for one in made.samples.values()] == ["ask a", "ask b"]
+    assert "no file in" in made.reasons
+
+
+def test_providers_are_suggested_as_deployments() -> None:
+    """In comments, with their host where it is known here."""
+    said = suggested(["openai:chat:gpt-4.1", "anthropic:messages:claude-x", "exec: python x.py"], "c.yaml")
+    assert '# [deployments.gpt-4-1]   # openai:chat:gpt-4.1\n# model = "openai/gpt-4.1"\n# host = "openai"\n' in said
+    assert '# host = "anthropic"' in said
+    assert "# exec: python x.py: name its model" in said
+    assert all(line.startswith("#") or not line for line in said.splitlines())
 
 
 def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
