@@ -93,8 +93,4 @@ def ending(
 def _unscored(run: Run, part: Suite) -> Counter[str]:
     if not isinstance(run.results, Outcomes):
         return Counter()
-    return Counter(
-        (answer.unscored or "unknown").partition(":")[0]
-        for answer in run.results.all_answers()
-        if answer.value is None and part.samples.has(answer.sample_id)
-    )
+    return Counter(reason.partition(":")[0] for sample, reason in run.results.unscored() if part.samples.has(sample))

@@ -99,6 +99,13 @@ class Outcomes(Mapping[str, Outcome]):
         """Every answer to every sample, in the order in which they came first."""
         return (self._outcome(row, self._ids[sample]) for row, sample in enumerate(self._sample))
 
+    def unscored(self) -> Iterator[tuple[str, str]]:
+        """`(sample, reason)` of every answer without a score."""
+        for row, sample in enumerate(self._sample):
+            if self._value.get(row) is None:
+                reason = self._reasons[self._reason[row] - 1] if self._reason[row] else "unknown"
+                yield self._ids[sample], reason
+
     def has_value(self, sample_id: str, repeat: int) -> bool:
         """Whether this answer is there and has a score."""
         sample = self._ids.find(sample_id)

@@ -35,7 +35,7 @@ class _Kind(NamedTuple):
     """What the samples of one file have in common."""
 
     name: str
-    path: Path
+    path: str
     file: LinesFile
     graders: tuple[GraderSpec, ...]
     tools: tuple[Tool, ...]
@@ -75,7 +75,7 @@ class SuiteReader:
         except OSError as error:
             raise SuiteError(f"{path}: cannot read the samples of kind {name!r}: {error.strerror}") from error
         graders, tools = self._resolve(table.graders), self._tools(table.tools_file)
-        self._kinds.append(_Kind(name, path, file, graders, tools, table.label))
+        self._kinds.append(_Kind(name, str(path), file, graders, tools, table.label))
         before = len(self._line)
         for number, offset, data in file.scan():
             where = f"{path}, line {number}"
