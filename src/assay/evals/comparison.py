@@ -202,8 +202,7 @@ def _pairs(named: dict[str, Run], suite: Suite, verdicts: Mapping[str, Verdicts]
 
 def _compare(named: dict[str, Run], couple: tuple[str, str], samples: Samples) -> Comparison:
     a, b = couple
-    found = compare(_only(named[a], samples), _only(named[b], samples), samples.group_of)
-    return msgspec.structs.replace(found, a=a, b=b)
+    return msgspec.structs.replace(compare(named[a], named[b], samples), a=a, b=b)
 
 
 def _corrected(
@@ -214,10 +213,6 @@ def _corrected(
     if said[0] is None or said[1] is None:
         return None
     return corrected_lead(a, b, samples.ids, (said[0], said[1]), samples.group_of)
-
-
-def _only(run: Run, samples: Samples) -> Run:
-    return Run(run.row, {sample: row for sample, row in run.results.items() if samples.has(sample)})
 
 
 def _tested(comparisons: Sequence[Comparison]) -> list[Tested]:

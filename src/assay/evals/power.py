@@ -8,7 +8,7 @@ differed on 7 to 28 % of the items (docs/decisions/033-intervals.md).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
 from typing import Literal
@@ -197,17 +197,9 @@ def _design_effect(samples: Samples, groups: int, correlation: float, *, planned
     return 1.0 + (mean_size - 1.0) * correlation
 
 
-def _shared(runs: Iterable[Run], samples: Samples) -> list[Run]:
-    """The runs cut to some samples."""
-    return [
-        Run(run.row, {one: row for one in samples.ids if (row := run.results.get(one)) is not None}) for run in runs
-    ]
-
-
 def _discordant(runs: Sequence[Run], samples: Samples) -> tuple[float, ...]:
     """How often pairs of runs differed: the least and the most of them; empty when they share too few samples."""
-    cut = _shared(runs, samples)
-    found = [compare(a, b) for a, b in combinations(cut, 2)]
+    found = [compare(a, b, samples) for a, b in combinations(runs, 2)]
     seen = [one.discordant for one in found if one.discordant is not None and one.samples >= _FEWEST_SHARED]
     return tuple(dict.fromkeys((min(seen), max(seen)))) if seen else ()
 
@@ -218,6 +210,6 @@ def _correlation(runs: Sequence[Run], samples: Samples) -> float | None:
     if groups >= len(samples) or not len(samples):
         return None
     swell = _design_effect(samples, groups, 1.0, planned=False) - 1.0
-    found = [compare(a, b, samples.group_of) for a, b in combinations(_shared(runs, samples), 2)]
+    found = [compare(a, b, samples) for a, b in combinations(runs, 2)]
     effects = [one.design_effect for one in found if one.samples >= _FEWEST_SHARED]
     return min(1.0, max(0.0, (median(effects) - 1.0) / swell)) if effects and swell > 0 else None

@@ -8,7 +8,7 @@ from assay.evals.correction import Correction
 from assay.evals.metrics import GroupOf, Metrics, Tally, metrics
 from assay.evals.runner import Run
 from assay.evals.steadiness import Steadiness, steadiness
-from assay.evals.suite import Suite
+from assay.evals.suite import Samples, Suite
 from assay.ledger.rows import Outcome
 from assay.stats.matched import matched
 from assay.types import Value
@@ -122,15 +122,24 @@ class _Tallies:
         return self._kinds.setdefault(kind, Tally(self._group_of))
 
 
-def compare(a: Run, b: Run, group_of: GroupOf | None = None) -> Comparison:
-    """Paired comparison of two runs of one suite, on the samples that both have scored."""
+def compare(a: Run, b: Run, samples: Samples | None = None) -> Comparison:
+    """Paired comparison of two runs of one suite, on the samples that both have scored.
+
+    Args:
+        a: one run.
+        b: the other.
+        samples: those that count, with their groups; default: all, none of them in a group.
+    """
     pairs: list[tuple[float, float]] = []
     groups: list[str | None] = []
-    for sample, row in a.results.items():
-        other = b.results.get(sample)
-        if row.value is not None and other is not None and other.value is not None:
-            pairs.append((row.value, other.value))
-            groups.append(group_of(sample) if group_of is not None else None)
+    kept: dict[tuple[float, float], tuple[float, float]] = {}  # equal pairs are kept once: there may be very many
+    for one in samples.ids if samples is not None else a.results:
+        left, right = a.results.get(one), b.results.get(one)
+        if left is None or left.value is None or right is None or right.value is None:
+            continue
+        pair = (left.value, right.value)
+        pairs.append(kept.setdefault(pair, pair))
+        groups.append(samples.group_of(one) if samples is not None else None)
     grouped = any(group is not None for group in groups)
     found = matched(pairs, groups if grouped else None)
     return Comparison(

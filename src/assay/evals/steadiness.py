@@ -47,13 +47,9 @@ def steadiness(run: Run, samples: Samples) -> Steadiness | None:
     """The steadiness of some samples in a run; None where none has several answers."""
     if not isinstance(run.results, Outcomes) or not run.results.repeated:
         return None
-    answers = {one: run.results.answers(one) for one in samples.ids}
+    answers = {one: [answer.value for answer in run.results.answers(one)] for one in samples.ids}
     repeats = max(map(len, answers.values()), default=0)
-    scores = {
-        one: [answer.value for answer in found if answer.value is not None]
-        for one, found in answers.items()
-        if len(found) == repeats and all(answer.value is not None for answer in found)
-    }
+    scores = {one: known for one, values in answers.items() if len(known := _known(values)) == repeats}
     if repeats < 2 or not scores:
         return None
     counts = [(sum(value >= 1.0 for value in values), repeats) for values in scores.values()]
@@ -69,6 +65,10 @@ def steadiness(run: Run, samples: Samples) -> Steadiness | None:
         within=apart.within if apart else None,
         between=apart.between if apart else None,
     )
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _tries(repeats: int) -> Sequence[int]:

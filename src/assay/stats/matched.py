@@ -56,8 +56,10 @@ def matched(
     """
     if not pairs:
         return None
-    parts = clusters([a - b for a, b in pairs], groups)
     whole = all(a in (0.0, 1.0) and b in (0.0, 1.0) for a, b in pairs)
+    if whole and groups is None:
+        return _plain(pairs)
+    parts = clusters([a - b for a, b in pairs], groups)
     if whole and len(parts) == len(pairs):
         return _plain(pairs)
     added = _either_way(parts, math.fsum(abs(a - b) for a, b in pairs))

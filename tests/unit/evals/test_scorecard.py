@@ -183,14 +183,19 @@ def test_made_up_samples_stand_apart(write_suite: Callable[..., Any]) -> None:
     )
 
 
-def test_comparisons_know_groups_and_fractions() -> None:
-    """In groups and for fractions the comparison is that of the statistics; the lead is the difference's."""
-    a, b = run_of("a", {f"s{n}": 1.0 for n in range(20)}), run_of("b", {f"s{n}": float(n // 5 > 0) for n in range(20)})
-    found = compare(a, b, lambda sample: str(int(sample[1:]) // 5))
+def test_comparisons_know_groups_and_fractions(write_suite: Callable[..., Any]) -> None:
+    """In groups and for fractions the comparison is that of the statistics; samples that do not count are left out."""
+    lines = [{"id": f"s{n}", "input": "ask.", "target": "yes", "group": f"g{n // 5}"} for n in range(20)]
+    samples = read_suite(write_suite(words=lines)).samples
+    values = {f"s{n}": float(n // 5 > 0) for n in range(20)} | {"other": 0.0}
+    a, b = run_of("a", dict.fromkeys(values, 1.0)), run_of("b", {**values})
+    found = compare(a, b, samples)
     theirs = matched([(1.0, float(n // 5 > 0)) for n in range(20)], [n // 5 for n in range(20)])
     assert theirs is not None
-    assert (found.groups, found.p_value, found.interval) == (4, theirs.p_value, tuple(theirs.interval))
+    assert (found.samples, found.groups, found.only_a, found.only_b) == (20, 4, 5, 0)
+    assert (found.p_value, found.interval) == (theirs.p_value, tuple(theirs.interval))
     assert (found.design_effect, found.discordant) == (5.0, 0.25)
     assert (found.p_value or 0) > (compare(a, b).p_value or 0)
+    assert compare(a, b).samples == 21
     halves = compare(run_of("a", {"s": 0.6, "t": 0.4}), run_of("b", {"s": 0.2, "t": 0.4}))
     assert (halves.difference, halves.only_a, halves.only_b) == (pytest.approx(0.2), 0, 0)
