@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -18,6 +17,7 @@ from assay.evals.identity import grader_digest
 from assay.evals.judges import Judges
 from assay.evals.labels import Labels
 from assay.evals.probes import probes_for
+from assay.evals.side_by_side import side_by_side
 from assay.evals.suite import GraderSpec, Sample, Suite, shuffled
 from assay.inference.spine import Options, Spine
 from assay.ledger.audits import add_audit
@@ -25,6 +25,9 @@ from assay.ledger.rows import AuditRow, ResultRow, new_id
 from assay.types import Response, Text
 
 __all__ = ["Auditor", "labelled_answers"]
+
+VERDICT_DEADLINE_S = 300.0
+"""A verdict that takes longer is none."""
 
 
 def labelled_answers(suite: Suite, rows: Iterable[ResultRow], labels: Labels) -> list[Labelled]:
@@ -76,7 +79,7 @@ class Auditor:
         self._probes = probes
         self._use_cache = use_cache
         self._on_verdict = on_verdict
-        self._gate = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
 
     def graders(self, model: str) -> list[tuple[GraderSpec, Grader]]:
         """The suite's graders that ask a model."""
@@ -132,22 +135,17 @@ class Auditor:
         return list(islice(tried, self._probes))
 
     async def _ask(self, spec: GraderSpec, asked: Sequence[_Asked], usd: list[float | None]) -> Verdicts:
-        found: dict[tuple[str, str, int], Score] = {}
-
-        async def one(wanted: _Asked) -> None:
-            async with self._gate:
-                judges = Judges(self._spine, Options(use_cache=self._use_cache, seed=wanted.draw))
-                parts = (Text(text=wanted.answer),) if wanted.answer else ()
-                response = Response(parts=parts)
-                score = await score_of(spec, wanted.sample, wanted.sample.request(), response, judges)
-            found[wanted.sample.id, wanted.answer, wanted.draw] = score
+        async def one(wanted: _Asked) -> Score:
+            judges = Judges(self._spine, Options(use_cache=self._use_cache, seed=wanted.draw))
+            response = Response(parts=(Text(text=wanted.answer),) if wanted.answer else ())
+            request = wanted.sample.request(VERDICT_DEADLINE_S)
+            score = await score_of(spec, wanted.sample, request, response, judges)
             usd.append(judges.usd)
             self._on_verdict()
+            return score
 
-        async with asyncio.TaskGroup() as group:
-            for wanted in asked:
-                group.create_task(one(wanted))
-        return found
+        scores = await side_by_side(one, asked, self._concurrency)
+        return {(one.sample.id, one.answer, one.draw): score for one, score in zip(asked, scores, strict=True)}
 
 
 def _orders(score: Score) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from assay.evals.audit import VERDICT_DEADLINE_S
 from assay.evals.graders.grader import Score
 from assay.evals.graders.position import PositionBias, position_bias
 from assay.evals.grading import score_of
 from assay.evals.judges import Judges
+from assay.evals.side_by_side import side_by_side
 from assay.evals.suite import GraderSpec, Sample
 from assay.inference.spine import Options, Spine
 from assay.ledger.rows import RunRow
@@ -97,20 +98,16 @@ async def judge_pairs(
     Raises:
         BudgetExceeded, WeightsError: no further verdict can be paid for, or asked.
     """
-    gate = asyncio.Semaphore(concurrency)
 
     async def one(met: Met) -> tuple[Score, float | None]:
-        async with gate:
-            judges = Judges(spine, Options(use_cache=True, seed=0), judged=targets)
-            opposed = msgspec.structs.replace(met.sample, target=met.b)
-            response = Response(parts=(Text(text=met.a),) if met.a else ())
-            score = await score_of(spec, opposed, met.sample.request(), response, judges)
+        judges = Judges(spine, Options(use_cache=True, seed=0), judged=targets)
+        opposed = msgspec.structs.replace(met.sample, target=met.b)
+        response = Response(parts=(Text(text=met.a),) if met.a else ())
+        score = await score_of(spec, opposed, met.sample.request(VERDICT_DEADLINE_S), response, judges)
         on_verdict()
         return score, judges.usd
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(met)) for met in pairs]
-    found = [task.result() for task in tasks]
+    found = await side_by_side(one, pairs, concurrency)
     costs = [usd for _, usd in found]
     return [score for score, _ in found], None if None in costs else sum(usd or 0.0 for usd in costs)
 

@@ -95,6 +95,9 @@ def test_an_audit_with_labels(judged: Any, monkeypatch: pytest.MonkeyPatch) -> N
     people = audit["people"]
     assert (code, people["hits"], people["misses"], people["answers"]) == (0, 24, 24, 48)
     assert audit["steadiness"]["share"] == 1.0
+    with (judged.folder / "labels.jsonl").open("a") as labels:
+        labels.write('{"sample": "words1", "value": 1, "answer_sha256": "00"}\n')  # of a kind that is not audited
+    assert judged.inside("judge", "audit", "bad", "-k", "facts", "--labels", "labels.jsonl").code == 0
     (judged.folder / "other.jsonl").write_text('{"sample": "f00", "value": 1, "answer_sha256": "00"}\n')
     code, _, said = told(judged.inside("judge", "audit", "bad", "--labels", "other.jsonl"))
     assert (code, "none of its 1 labels is about an answer" in said) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.errors import ConfigError
+from assay.errors import BudgetExceeded, ConfigError
 from assay.evals.audit import Auditor, labelled_answers
 from assay.evals.audited import Audit, Labelled
 from assay.evals.grading import graders_of
@@ -18,6 +19,7 @@ from assay.evals.identity import grader_digest, run_digest
 from assay.evals.labels import HumanLabel, Labels, answer_digest
 from assay.evals.probes import PROBES, SWAPPED, probes_for
 from assay.evals.runner import Runner
+from assay.evals.side_by_side import side_by_side
 from assay.evals.standing import standing_of, told
 from assay.evals.suite import Suite, read_suite
 from assay.inference.identity import target_digest
@@ -25,6 +27,7 @@ from assay.inference.spine import Spine
 from assay.ledger.audits import newest_audits
 from assay.ledger.rows import ResultRow
 from assay.ledger.store import SqliteLedger
+from assay.types import Response
 
 SUITE = """
 name = "asked"
@@ -282,3 +285,34 @@ def test_an_audit_is_json(suite: Callable[..., Suite]) -> None:
     """Its keys are stable names; nothing in it is a secret or a path."""
     fields = set(json.loads(msgspec.json.encode(msgspec.json.schema(Audit)))["$defs"]["Audit"]["properties"])
     assert {"judge", "digest", "people", "steadiness", "probe", "position", "usd"} <= fields
+
+
+async def test_an_empty_budget_ends_an_audit(
+    make_spine: MakeSpine, suite: Callable[..., Suite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told as what it is, and nothing more is asked."""
+
+    async def ask(*_: object, **__: object) -> Response:
+        raise BudgetExceeded("2026-11", need_usd=1, spent_usd=0, held_usd=0, limit_usd=0)
+
+    monkeypatch.setattr("assay.evals.judges.Judges.ask", ask)
+    with pytest.raises(BudgetExceeded):
+        await audited(spine_of(make_spine, HONEST), suite(), probes=10)
+
+
+async def test_no_more_than_so_many_at_once() -> None:
+    """Results come in the order of their items, whatever takes how long."""
+    running, most = 0, 0
+
+    async def work(item: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(5 - item % 5):
+            await asyncio.sleep(0)
+        running -= 1
+        return item * item
+
+    assert await side_by_side(work, range(20), 3) == [item * item for item in range(20)]
+    assert most == 3
+    assert await side_by_side(work, [], 3) == []

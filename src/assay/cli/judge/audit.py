@@ -70,7 +70,7 @@ async def _audit(
         whole = read_suite(folder or app.suite_path)
         suite = whole.only(kinds)
         check_graders(suite.samples)
-        labelled = await _labelled(app, suite, labels_file) if labels_file is not None else []
+        labelled = await _labelled(app, whole, suite, labels_file) if labels_file is not None else []
         with Counting() as counting:
             auditor = Auditor(
                 app.spine, suite, repeats=repeats, probes=probes, concurrency=concurrency, use_cache=not fresh,
@@ -100,7 +100,7 @@ def _silent(audit: Audit) -> bool:
     return audit.probe is None and (audit.people is None or not audit.people.answers)
 
 
-async def _labelled(app: App, suite: Suite, file: str) -> list[Labelled]:
+async def _labelled(app: App, whole: Suite, suite: Suite, file: str) -> list[Labelled]:
     """The answers of this suite's runs that people have read.
 
     Raises:
@@ -113,7 +113,7 @@ async def _labelled(app: App, suite: Suite, file: str) -> list[Labelled]:
     labels = read_labels(file)
     named = {label.run for found in labels.by_sample.values() for label in found if label.run is not None}
     runs = [row for row in await app.ledger.runs(10_000) if row.suite_digest == suite.digest or row.id in named]
-    check_labels(labels, suite, len(runs))
+    check_labels(labels, whole, len(runs))
     rows = [row for one in runs for row in await app.ledger.results(one.id) if row.sample_id in labels.by_sample]
     found = labelled_answers(suite, rows, labels)
     if not found:

@@ -110,6 +110,13 @@ async def test_one_repair(judging: Judging, ledger: SqliteLedger) -> None:
     assert len(await ledger.attempts()) == 3
 
 
+async def test_thinking_before_a_verdict(judging: Judging) -> None:
+    """Models that think aloud in tags are understood; a verdict within the thinking is none."""
+    thought = f"<think>The answer says {PASS}, but</think>\n{FAIL}"
+    assert (await judged(judging(default=thought), "30 days.")).value == 0.0
+    assert (await judged(judging(default=f"<think>{PASS}</think> So it passes."), "30 days.")).value is None
+
+
 async def test_a_cut_verdict_is_none(judging: Judging) -> None:
     """Also when what came before the limit can be read."""
     found = await judged(judging({"match": "", "answer": PASS, "finish": "length"}), "30 days.")
