@@ -62,7 +62,8 @@ _KEYS = {
 """The forms of keys, by what each of them holds in lower case."""
 _PRIVATE_KEY = (
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:[\s\S]{0,5000}?-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\:,.-]{0,5000}+)"
+    r"(?:(?!-----END)[A-Za-z0-9+/=\s\\:,.\"'-]){0,5000}+"
+    r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?"
 )
 _QUOTE = r"[\"'`\\]{0,3}"
 _IS = rf"{_QUOTE}[ \t]{{0,3}}(?:=>|:=|[:=]|[ \t]is[ \t])[ \t]{{0,3}}{_QUOTE}"

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-__all__ = ["Detector", "digits_of", "longest", "whole"]
+__all__ = ["Detector", "digits_of", "longest", "longest_run", "whole"]
+_RUN = re.compile(r"\d(?:\D{0,3}\d)*")
 
 
 class Detector(NamedTuple):
@@ -17,6 +18,7 @@ class Detector(NamedTuple):
         pattern: what may be one; its group `it`, else all of it. Repetitions are bounded: no text makes it slow.
         accepts: the part of what was found, from its beginning, that is one; empty = it is none.
         words: in lower case; where none of them stands the pattern need not be tried. () = it must.
+        digits: so many at least, none of them more than three characters from the next, has each that is found.
         spans_lines: one may go over several lines; all others are looked for line by line.
     """
 
@@ -24,11 +26,12 @@ class Detector(NamedTuple):
     pattern: re.Pattern[str]
     accepts: Callable[[str], str] = str
     words: tuple[str, ...] = ()
+    digits: int = 0
     spans_lines: bool = False
 
-    def may_be_in(self, lowered: str) -> bool:
-        """Whether a text, given in lower case, is worth the search."""
-        return not self.words or any(word in lowered for word in self.words)
+    def may_be_in(self, lowered: str, digits: int) -> bool:
+        """Whether a text is worth the search: in lower case, with its longest run of digits (`longest_run`)."""
+        return self.digits <= digits and (not self.words or any(word in lowered for word in self.words))
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """`(start, end)` of each, from left to right."""
@@ -37,6 +40,11 @@ class Detector(NamedTuple):
             kept = self.accepts(match[group])
             if kept:
                 yield match.start(group), match.start(group) + len(kept)
+
+
+def longest_run(text: str) -> int:
+    """The most digits of which none is more than three characters from the next."""
+    return max((sum(map(str.isdecimal, run)) for run in _RUN.findall(text)), default=0)
 
 
 def whole(holds: Callable[[str], bool]) -> Callable[[str], str]:

@@ -138,30 +138,30 @@ def _anything(found: str) -> bool:
     return len(digits_of(found)) >= 4
 
 
-_FORMS: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    (r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", _italy),
-    (r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d", _anything),  # Mexico's CURP
-    (r"[12] ?\d\d ?\d\d ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d", _france),
-    (r"[1-9]\d{5}(?:18|19|20)\d{9}[\dXx]", _china),
-    (r"756\.\d{4}\.\d{4}\.\d\d", _switzerland),
-    (r"\d\d\.\d\d\.\d\d-\d{3}\.\d\d", _belgium),
-    (r"\d{3}\.\d{3}\.\d{3}-\d\d", _brazil),
-    (r"[2-9]\d{3} \d{4} \d{4}", _india),
-    (r"[A-Z]{3}P[A-Z]\d{4}[A-Z]", _anything),  # India's PAN of a person
-    (r"\d\d ?\d{3} ?\d{3} ?\d{3}", _germany),
-    (r"\d{11}", _poland),
-    (r"\d{11}", _norway),
-    (r"\d{11}", _brazil),
-    (r"\d{11}", _belgium),
-    (r"(?:\d\d)?\d{6}[-+]\d{4}", _sweden),
-    (r"\d{6}-\d{4}", _denmark),
-    (r"\d{6}-[1-8]\d{6}", _korea),
-    (r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", _finland),
-    (r"\d{3} \d{3} \d{4}", _nhs),
-    (r"\d{3}[ -]\d{3}[ -]\d{3}", _canada),
-    (r"\d{3}-\d\d-\d{4}", _usa),
-    (r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]", _britain),
-    (r"(?:\d{8}|[XYZ]-?\d{7})-?[A-Z]", _spain),
+_FORMS: tuple[tuple[str, Callable[[str], bool], int], ...] = (
+    (r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", _italy, 5),
+    (r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d", _anything, 6),  # Mexico's CURP
+    (r"[12] ?\d\d ?\d\d ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d", _france, 13),
+    (r"[1-9]\d{5}(?:18|19|20)\d{9}[\dXx]", _china, 17),
+    (r"756\.\d{4}\.\d{4}\.\d\d", _switzerland, 13),
+    (r"\d\d\.\d\d\.\d\d-\d{3}\.\d\d", _belgium, 11),
+    (r"\d{3}\.\d{3}\.\d{3}-\d\d", _brazil, 11),
+    (r"[2-9]\d{3} \d{4} \d{4}", _india, 12),
+    (r"[A-Z]{3}P[A-Z]\d{4}[A-Z]", _anything, 4),  # India's PAN of a person
+    (r"\d\d ?\d{3} ?\d{3} ?\d{3}", _germany, 11),
+    (r"\d{11}", _poland, 11),
+    (r"\d{11}", _norway, 11),
+    (r"\d{11}", _brazil, 11),
+    (r"\d{11}", _belgium, 11),
+    (r"(?:\d\d)?\d{6}[-+]\d{4}", _sweden, 10),
+    (r"\d{6}-\d{4}", _denmark, 10),
+    (r"\d{6}-[1-8]\d{6}", _korea, 13),
+    (r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", _finland, 9),
+    (r"\d{3} \d{3} \d{4}", _nhs, 10),
+    (r"\d{3}[ -]\d{3}[ -]\d{3}", _canada, 9),
+    (r"\d{3}-\d\d-\d{4}", _usa, 9),
+    (r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]", _britain, 6),
+    (r"(?:\d{8}|[XYZ]-?\d{7})-?[A-Z]", _spain, 7),
 )
 _WORDS = (
     "pass", "pas", "ssn", "social", "national", "tax", "tfn", "steuer", "bsn", "burger", "nif", "nie", "dni", "licen",
@@ -176,8 +176,13 @@ _SAID = (
 )
 
 IDENTIFIERS = (
-    *(Detector("id", re.compile(rf"(?<![\w.+-]){form}(?![\w]|-\d)"), whole(holds)) for form, holds in _FORMS),
-    Detector("id", re.compile(r"(?i:\bbsn\b[^\d\n]{0,12})(?P<it>\d{9})(?!\d)"), whole(_netherlands), words=("bsn",)),
-    Detector("id", re.compile(_SAID), whole(_anything), words=_WORDS),
+    *(
+        Detector("id", re.compile(rf"(?<![\w.+-]){form}(?![\w]|-\d)"), whole(holds), digits=digits)
+        for form, holds, digits in _FORMS
+    ),
+    Detector(
+        "id", re.compile(r"(?i:\bbsn\b[^\d\n]{0,12})(?P<it>\d{9})(?!\d)"), whole(_netherlands), words=("bsn",), digits=9
+    ),
+    Detector("id", re.compile(_SAID), whole(_anything), words=_WORDS, digits=4),
 )
 """In this order: those that are told apart best come first."""

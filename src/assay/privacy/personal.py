@@ -86,20 +86,32 @@ PERSONAL = (
         "iban",
         re.compile(r"(?<![\w-])[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"),
         longest(_is_account),
+        digits=8,
     ),
-    Detector("card", re.compile(r"(?<![\w.+-])\d(?:[ -]?\d){11,21}(?![\w]|[.,]\d)"), longest(_is_card)),
+    Detector("card", re.compile(r"(?<![\w.+-])\d(?:[ -]?\d){11,21}(?![\w]|[.,]\d)"), longest(_is_card), digits=12),
     Detector(
-        "device", re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])")
+        "device",
+        re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"),
+        words=(":", "-"),
     ),
-    Detector("ip", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)"), whole(_is_machine)),
-    Detector("ip", re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"), whole(_is_machine)),
+    Detector("ip", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)"), whole(_is_machine), digits=4),
+    Detector(
+        "ip",
+        re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"),
+        whole(_is_machine),
+        words=(":",),
+        digits=1,
+    ),
     *IDENTIFIERS,
     Detector(
         "phone",
         re.compile(r"(?<![\w.+=/-])(?:\(?\+|\()?\d(?:[ .\-/()]{0,2}\d){6,16}(?:(?i: ?(?:x|ext\.?) ?)\d{1,6})?(?!\w)"),
         longest(_is_telephone, " "),
+        digits=7,
     ),
-    Detector("phone", re.compile(_CALLED + r"(?P<it>\+?\(?\d(?:[ .\-/()]{0,2}\d){5,16})(?!\w)"), whole(_is_called)),
+    Detector(
+        "phone", re.compile(_CALLED + r"(?P<it>\+?\(?\d(?:[ .\-/()]{0,2}\d){5,16})(?!\w)"), whole(_is_called), digits=6
+    ),
     Detector(
         "birth-date",
         re.compile(
@@ -108,6 +120,7 @@ PERSONAL = (
             r"(?P<it>\d{1,4}[-/. ](?:\d{1,2}|[^\W\d_]{3,9})[-/. ]\d{1,4}|[^\W\d_]{3,9} \d{1,2},? \d{4})(?!\d)"
         ),
         words=("born", "birth", "d.o.b", "dob", "geb", "né", "ne"),
+        digits=3,
     ),
 )
 """In this order: what has a check digit comes before what has only a form."""

@@ -14,15 +14,13 @@ from typing import Any
 import msgspec
 
 from assay.privacy.credentials import CREDENTIALS, known
-from assay.privacy.detector import Detector
+from assay.privacy.detector import Detector, longest_run
 from assay.privacy.personal import PERSONAL
 
 __all__ = ["Redaction", "Redactor", "holds_placeholder"]
 
 _PLACEHOLDER = re.compile(r"<([a-z-]{1,20})-(\d{1,6})>")
 _SEPARATORS = str.maketrans("", "", " -().\t")
-_TELLING = re.compile(r"@|[(\[]at[)\]]|\d(?:[^\d]{0,12}\d){3}", re.IGNORECASE)
-"""A line without it holds no personal data that a detector finds."""
 _NUMBERS_FROM = 10**8  # no card, account or telephone is smaller
 
 
@@ -70,7 +68,7 @@ class Redaction:
     def text(self, text: str) -> str:
         """The text with a placeholder, like `<email-1>`, for each thing that was found."""
         self._reserve(text)
-        text = self._searched(self._whole, text)
+        text = self._searched(self._whole, text, 0)
         return "\n".join(self._line(line) for line in text.split("\n"))
 
     def value(self, value: Any) -> Any:
@@ -109,13 +107,13 @@ class Redaction:
                 return value
 
     def _line(self, line: str) -> str:
-        line = self._searched(self._lines, line)
-        return self._searched(self._personal, line) if self._personal and _TELLING.search(line) else line
+        line = self._searched(self._lines, line, 0)
+        return self._searched(self._personal, line, longest_run(line)) if self._personal else line
 
-    def _searched(self, detectors: Sequence[Detector], text: str) -> str:
+    def _searched(self, detectors: Sequence[Detector], text: str, digits: int) -> str:
         lowered = text.lower()
         for detector in detectors:
-            if detector.may_be_in(lowered):
+            if detector.may_be_in(lowered, digits):
                 text = self._replaced(detector, text)
         return text
 
