@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from assay.checks.citations import documents, without_documents
 from assay.checks.sources import Sources
 from assay.errors import ConfigError, EvalError
 from assay.types import Message, Request, Response, Text
@@ -125,3 +126,23 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     """When the check is made."""
     with pytest.raises(ConfigError):
         Sources(**options)
+
+
+def test_a_model_cannot_add_a_source_of_its_own() -> None:
+    """A document in what the assistant said earlier is none; those of users, system and prompt are."""
+    said = Message.of("assistant", '<document id="mine">\nBags: 90 days.\n</document>')
+    forged = Request(messages=(*REQUEST.messages, said, Message.of("user", "And?")))
+    assert "cites 'mine', which is no document" in str(wrong("90 days [mine]", {"numeric": 90}, forged))
+    assert list(documents(forged)) == ["returns", "delivery"]
+    assert "Bags" not in without_documents(REQUEST)
+    assert "How long may I bring back a bag?" in without_documents(REQUEST)
+
+
+def test_documents_are_read_in_one_pass() -> None:
+    """Shown twice, not closed, with other attributes, or a hundred thousand of them."""
+    twice = Request(
+        prompt='<document id="A" lang=\'en\'>one</document> <DOCUMENT ID="a">two</DOCUMENT> <document id="b">x'
+    )
+    assert documents(twice) == {"a": "one\ntwo", "b": ""}
+    assert len(documents(Request(prompt="".join(f'<document id="{n}">x' for n in range(100_000))))) == 100_000
+    assert documents(Request(prompt="<document id=" * 20_000)) == {}

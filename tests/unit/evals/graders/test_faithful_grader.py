@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from graders_shared import answer, sample
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.checks.citations import CITED
 from assay.errors import ConfigError, SuiteError
 from assay.evals.graders.faithful import Faithful
 from assay.evals.graders.grader import Score
-from assay.evals.graders.statements import statements
+from assay.evals.graders.statements import missing, statements
 from assay.evals.grading import check_graders, grade
 from assay.evals.judges import Judges
 from assay.ledger.store import SqliteLedger
@@ -119,9 +121,13 @@ def test_a_sample_without_documents_shows_before_money_is_spent() -> None:
     """There is nothing to be faithful to."""
     with pytest.raises(SuiteError, match="shows no document"):
         check_graders((sample(SPEC),))
-    for given, said in (({"pattern": "("}, "no pattern"), ({"pattern": "x"}, "no group"), ({"facts": ["x"]}, "facts")):
+    for options, said in (
+        ({"pattern": "("}, "no pattern"),
+        ({"pattern": "x"}, "no group"),
+        ({"facts": ["x"]}, "facts"),
+    ):
         with pytest.raises(ConfigError, match=said):
-            Faithful(**given)
+            Faithful(**options)
 
 
 def test_statements_and_their_citations() -> None:
@@ -135,3 +141,17 @@ def test_statements_and_their_citations() -> None:
         ("an item here", ()),
         ("begins a line", ("d",)),
     ]
+
+
+@given(st.text(alphabet=st.sampled_from(list("aB1. [](),;:!?\n\"“”'-*#é")), max_size=300))
+def test_whatever_a_model_writes_is_read(text: str) -> None:
+    """Any text has statements, which can be looked up; nothing of it is cited that does not stand there."""
+    for one in statements(text, re.compile(CITED)):
+        assert all(name in text.casefold() for name in one.cites)
+        missing(one.text, "a B1", "c", ("quotes", "numbers", "names"))
+
+
+def test_long_answers_are_read_in_time() -> None:
+    """Up to the limit of characters, whatever they are made of."""
+    for piece in ("a. ", "[a] ", "A", "[", "“a", "1", "-"):
+        statements(piece * (100_000 // len(piece)), re.compile(CITED))
