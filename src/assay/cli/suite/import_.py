@@ -29,7 +29,9 @@ FORMATS = ("promptfoo", "openai-evals", "lm-eval", "inspect", "inspect-log", "ta
 @click.option("--id", "id_", metavar="COLUMN", help="Column of the samples' ids.")
 @click.option("--kind-from", metavar="COLUMN", help="Column that names each sample's kind.")
 @click.option("--group", metavar="COLUMN", help="Column that says which samples belong together.")
-@click.option("--grader", "graders", multiple=True, help="Check for samples without graders: a name, or JSON.")
+@click.option(
+    "--grader", "graders", multiple=True, help="Check where the file has none that is known: a name, or JSON."
+)
 @click.option("--judge", default="judge", show_default=True, help="Deployment that judges where the file wants one.")
 @click.option("--heldout", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share that is held out.")
 @click.option("--partial", is_flag=True, help="Take samples of whose graders a part is lost, too.")

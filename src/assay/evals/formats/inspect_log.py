@@ -76,8 +76,6 @@ def _member(path: Path, name: str) -> JsonObject:
 
 def _graders(header: Mapping[str, Any], intake: Intake) -> tuple[tuple[GraderSpec, ...], tuple[str, ...]]:
     """`(graders, what is lost)` of the scorers that a log names."""
-    if intake.reading.graders:
-        return intake.reading.graders, ()
     graders: list[GraderSpec] = []
     lost: list[str] = []
     for name, options in _scorers(header):
@@ -88,6 +86,9 @@ def _graders(header: Mapping[str, Any], intake: Intake) -> tuple[tuple[GraderSpe
             continue
         if spec not in graders:
             graders.append(spec)
+    if lost and intake.reading.graders:
+        intake.note(f"graded by what --grader names, too, since {lost[0]}")
+        return (*graders, *intake.reading.graders), ()
     return tuple(graders), tuple(lost)
 
 

@@ -25,7 +25,10 @@ from assay.evals.samples import GraderSpec, SampleLine, Split
 from assay.evals.writing import NewKind
 from assay.types import JsonObject, Response
 
-__all__ = ["Intake", "Item", "Reading"]
+__all__ = ["PARTS", "Intake", "Item", "Reading"]
+
+PARTS = ("input", "target", "id", "kind", "group")
+"""Parts of a sample that a column of a table may hold."""
 
 _PURE = ("exact", "normalised", "contains", "choice", "json", "not", "numeric", "regex", "fields")
 """Checks that may be tried on an empty answer to see whether they can use a target: nothing is run for it."""
@@ -36,8 +39,8 @@ class Reading(NamedTuple):
 
     Attributes:
         kind: name of the kind; default: the file's own.
-        columns: part of a sample (`input`, `target`, `id`, `kind`, `group`) -> column of a table.
-        graders: for samples whose file names none.
+        columns: part of a sample (`PARTS`) -> column of a table.
+        graders: for samples whose file names none, or none that is known here.
         judge: deployment or route that judges, where a file asks for a model's verdict.
         partial: take samples of whose graders something was lost, with a note in `meta`.
         heldout: share of the samples that is held out; the others are for development.
@@ -115,6 +118,20 @@ class Intake:
         """Something that must be known; once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def graders(self, own: Callable[[], tuple[GraderSpec, ...]]) -> tuple[GraderSpec, ...]:
+        """What a file grades by, or what a person named where that has no grader here.
+
+        Raises:
+            SuiteError: it has none, and nobody named one.
+        """
+        try:
+            return own()
+        except SuiteError as error:
+            if not self.reading.graders:
+                raise
+            self.note(f"graded by what --grader names, since {error}")
+            return self.reading.graders
 
     def describe(self, kind: str, **table: Any) -> None:
         """Further keys of a kind's table; those that are None or empty are left out."""

@@ -136,7 +136,7 @@ class _Task:
         form = str(self._config.get("output_type", "generate_until"))
         if form not in ("generate_until", "multiple_choice"):
             raise SuiteError(f"its output_type {form!r} measures probabilities of tokens, and no answer is graded")
-        graders = self._intake.reading.graders or graders_of(self._config, form, self._note)
+        graders = self._intake.graders(lambda: graders_of(self._config, form, self._note))
         for key, why in _SETTINGS.items():
             if self._config.get(key):
                 self._note(f"{key!r} is not carried over: {why}")

@@ -68,7 +68,7 @@ def _registry(path: Path, data: Sequence[Path], intake: Intake) -> None:
 
 def _eval(name: str, value: Mapping[str, Any], path: Path, data: Sequence[Path], intake: Intake) -> _Eval:
     arguments = value.get("args") or {}
-    graders = intake.reading.graders or (_grader(str(value["class"]), arguments, intake),)
+    graders = intake.graders(lambda: (_grader(str(value["class"]), arguments, intake),))
     for key in arguments:
         if key not in _SETTINGS:
             intake.note(

@@ -7,28 +7,37 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from assay.errors import SuiteError, did_you_mean
-from assay.evals.formats.intake import Intake
+from assay.errors import SuiteError
+from assay.evals.formats.intake import PARTS, Intake
 from assay.evals.formats.outgoing import Outgoing
 from assay.evals.formats.rows import endings
 from assay.evals.formats.sources import json_lines, json_value, yaml_value
 
-__all__ = ["FORMATS", "Format", "format_named", "guessed"]
+__all__ = ["FORMATS", "Format", "guessed"]
 
 
 class Format(NamedTuple):
-    """A format: the modules, under this package, that read and write it; None where it cannot be written."""
+    """A format.
+
+    Attributes:
+        reader, writer: the modules, under this package, that read and write it; None where it cannot be written.
+        columns: parts of a sample that a person may name the column of.
+    """
 
     name: str
     reader: str
     writer: str | None
+    columns: tuple[str, ...] = ()
 
     def read(self, paths: Sequence[Path], intake: Intake) -> None:
         """Take all items of these files.
 
         Raises:
-            SuiteError: a file is none of this format.
+            SuiteError: a file is none of this format, or this format has no columns to be named.
         """
+        unused = [part for part in intake.reading.columns if part not in self.columns]
+        if unused:
+            raise SuiteError(f"{self.name} has no column that is the {unused[0]}; leave out its option")
         module = import_module(f"assay.evals.formats.{self.reader}")
         read: Callable[[Sequence[Path], Intake], None] = module.read
         read(paths, intake)
@@ -50,25 +59,14 @@ FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
         Format("promptfoo", "promptfoo", "promptfoo_writer"),
-        Format("openai-evals", "openai_evals", "openai_evals_writer"),
-        Format("lm-eval", "lm_eval", "lm_eval_writer"),
-        Format("inspect", "inspect_dataset", "inspect_writer"),
+        Format("openai-evals", "openai_evals", "openai_evals_writer", ("input",)),
+        Format("lm-eval", "lm_eval", "lm_eval_writer", ("id",)),
+        Format("inspect", "inspect_dataset", "inspect_writer", PARTS),
         Format("inspect-log", "inspect_log", None),
-        Format("table", "tables", "tables"),
+        Format("table", "tables", "tables", PARTS),
     )
 }
 """Name -> format."""
-
-
-def format_named(name: str) -> Format:
-    """A format.
-
-    Raises:
-        SuiteError: there is none of this name.
-    """
-    if name not in FORMATS:
-        raise SuiteError(f"there is no format {name!r}; {did_you_mean(name, FORMATS)}")
-    return FORMATS[name]
 
 
 def guessed(paths: Sequence[Path]) -> Format:

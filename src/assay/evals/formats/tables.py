@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from assay.errors import SuiteError, did_you_mean
-from assay.evals.formats.intake import Intake, Item
+from assay.evals.formats.intake import PARTS, Intake, Item
 from assay.evals.formats.outgoing import Outgoing, Parcel
 from assay.evals.formats.rows import rows_of
 from assay.evals.formats.turns import are_messages
@@ -20,9 +20,8 @@ from assay.evals.samples import GraderSpec
 from assay.evals.writing import replaced
 from assay.types import JsonObject
 
-__all__ = ["PARTS", "read", "write"]
+__all__ = ["read", "write"]
 
-PARTS = ("input", "target", "id", "kind", "group")
 _GUESSES = {
     "input": ("input", "messages", "question", "prompt", "query", "instruction", "problem", "text"),
     "target": (

@@ -138,6 +138,20 @@ def test_what_cannot_be_carried_over_is_told(config: dict[str, Any], why: str, t
     assert why in imported("lm-eval", path, tmp_path / "suite").reasons
 
 
+def test_a_metric_without_a_grader_may_be_given_one(tmp_path: Path) -> None:
+    """By a person; a metric that has its own keeps it; columns that a task has not are refused."""
+    path = task(tmp_path, [{"question": "q", "answer": "a"}], metric_list=[{"metric": "bleu"}])
+    made = imported("lm-eval", path, tmp_path / "one", graders=({"check": "contains"},))
+    assert made.only()["graders"] == [{"check": "contains"}]
+    assert "since its metrics bleu have no grader here" in made.notes[0]
+    path = task(tmp_path, [{"question": "q", "answer": "a"}])
+    assert imported("lm-eval", path, tmp_path / "two", graders=({"check": "contains"},)).only()["graders"] == [
+        {"check": "exact"}
+    ]
+    with pytest.raises(SuiteError, match="lm-eval has no column that is the group"):
+        imported("lm-eval", path, tmp_path / "three", columns={"group": "question"})
+
+
 def test_functions_are_named_and_not_run(tmp_path: Path) -> None:
     """`!function` is code of the task's."""
     path = task(tmp_path, [{"question": "q", "answer": "a"}])
