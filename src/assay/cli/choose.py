@@ -102,7 +102,7 @@ async def decide(
     names = tuple(dict.fromkeys(targets or app.candidates))
     for name in names:
         app.spine.route(name)
-    with EvalProgress(len(suite.samples) * len(names)) as progress:
+    with EvalProgress(suite.answers * len(names)) as progress:
         runner = Runner(
             app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
             on_result=progress.result,

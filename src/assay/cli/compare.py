@@ -100,7 +100,7 @@ async def _compare(
         whole = read_suite(folder or app.suite_path)
         part = whole.only(kinds, split)  # type: ignore[arg-type]  # click checked it
         known_labels = usable_labels(labels, whole, different)
-        with EvalProgress(len(part.samples) * len(different)) as progress:
+        with EvalProgress(part.answers * len(different)) as progress:
             runner = Runner(
                 app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
                 on_result=progress.result,

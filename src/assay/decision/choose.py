@@ -297,8 +297,9 @@ class Choosing:
 
     def _decision(self, kinds: tuple[KindDecision, ...]) -> Decision:
         has = self.suite.samples.has
-        rows = [row for run in self._runs.values() for row in run.results.values() if has(row.sample_id)]
-        new = [row for row in rows if row.created_at >= self._started and not row.cached]
+        asked = sum(has(sample) for run in self._runs.values() for sample in run.results)
+        answers = (row for run in self._runs.values() for row in run.answers if has(row.sample_id))
+        new = [row for row in answers if row.created_at >= self._started and not row.cached]
         return Decision(
             id=new_id(),
             created_at=self._started,
@@ -309,10 +310,10 @@ class Choosing:
             seed=self.seed,
             split=self.split,
             kinds=kinds,
-            asked=len(rows),
+            asked=asked,
             asked_now=self._asked_now,
             grid=len(self.suite.samples) * len(self.candidates),
-            spent_usd=_total(new, lambda row: row.cost_usd),
+            spent_usd=_total(new, _price),
             spent_engine_s=_total(new, lambda row: row.engine_s),
             runs={name: run.row.id for name, run in self._runs.items()},
             guarantee=GUARANTEE,
@@ -322,6 +323,11 @@ class Choosing:
                 + "; intervals (Wilson, 95 %) are for new work of the same kind"
             ),
         )
+
+
+def _price(row: Outcome) -> float | None:
+    """Of an answer and of grading it."""
+    return row.cost_usd + row.grading_usd if row.cost_usd is not None and row.grading_usd is not None else None
 
 
 def _total(rows: Sequence[Outcome], value: Callable[[Outcome], float | None]) -> float | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import msgspec
 
+from assay.evals.outcomes import Outcomes
 from assay.evals.repeats import Repeats, reduced
 from assay.evals.sample import Sample
 from assay.ledger.rows import Outcome, ResultRow, RunRow
@@ -31,6 +32,11 @@ class Run:
     row: RunRow
     results: Mapping[str, Outcome] = field(default_factory=dict)
     waiting: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> Iterator[Outcome]:
+        """Every answer, also of samples that have several."""
+        return self.results.all_answers() if isinstance(self.results, Outcomes) else iter(self.results.values())
 
     def scored(self, sample: Sample) -> bool:
         """Whether this sample has a value that further answers would not change."""

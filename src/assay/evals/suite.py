@@ -64,6 +64,11 @@ class Suite(Value, frozen=True, kw_only=True):
         if not isinstance(given, Samples):
             msgspec.structs.force_setattr(self, "samples", Samples.held(given))
 
+    @property
+    def answers(self) -> int:
+        """How many answers it asks for: of each sample as many as its kind wants."""
+        return sum(len(self.of(name)) * kind.repeats for name, kind in self.kinds.items())
+
     def of(self, kind: str, split: Split | None = None) -> Samples:
         """The samples of a kind, in file order."""
         return self.samples.only((kind,), split)

@@ -483,3 +483,12 @@ async def test_the_evidence_is_what_was_scored(world: World) -> None:
     decision = await world.choosing(spine, suite, bar=0.5).choose()
     assert len(of(decision, "a").evidence) == 5
     assert of(await world.choosing(spine, world.suite({"b": 3})).choose(), "b").evidence == ("b000", "b001", "b002")
+
+
+async def test_what_was_spent_counts_every_repeat(world: World, ledger: SqliteLedger) -> None:
+    """A sample that is asked three times costs three answers; `asked` counts samples."""
+    suite = world.suite({"a": 4}, a="repeats = 3")
+    decision = await world.choosing(world.spine({"one": {}}), suite).choose()
+    rows = await ledger.results(next(iter(decision.runs.values())))
+    assert (len(rows), decision.asked) == (12, 4)
+    assert decision.spent_usd == pytest.approx(sum(row.cost_usd or 0.0 for row in rows))
