@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from upstreams import ask, rows, text_of_events
 
+from assay.config.schema import Deployment
 from assay.errors import Timeout
 from assay.inference.deployment import LiveDeployment
+from assay.inference.limits import Limits
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
 from assay.providers.provider import Attempted, Meter
@@ -123,3 +125,50 @@ class TestTotal:
             await spine.answer(ask(deadline_s=0.05), "d")
         assert caught.value.of_deadline
         assert spine.health()["d"] == ("closed", 0, "", None)
+
+
+class TestWaits:
+    """The limits by themselves."""
+
+    def limits(self, within_s: float) -> Limits:
+        """A deadline and nothing else."""
+        config = Deployment(model="x/d", dialect="openai")
+        return Limits(config, asyncio.get_running_loop().time() + within_s, Meter())
+
+    async def test_what_has_come_is_still_to_be_had(self) -> None:
+        """After the limit a wait that needs no time succeeds; one that does is cut at once."""
+        limits = self.limits(0.01)
+        await asyncio.sleep(0.02)
+        with limits:
+            pass
+        with pytest.raises(Timeout, match="the deadline cut this attempt"), limits:
+            await asyncio.Event().wait()
+        limits.close()
+
+    async def test_who_is_cancelled_is_not_late(self) -> None:
+        """A cancellation from outside goes up as what it is, also when the limit is reached in the same turn."""
+        for within_s in (60.0, 0.0):
+            limits, waits = self.limits(within_s), asyncio.Event()
+
+            async def wait(limits: Limits = limits, waits: asyncio.Event = waits) -> None:
+                with limits:
+                    waits.set()
+                    await asyncio.Event().wait()
+
+            task = asyncio.create_task(wait())
+            await waits.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            limits.close()
+
+    async def test_a_cut_wait_leaves_its_task_as_it_was(self) -> None:
+        """The task that was cut counts as nobody's to cancel, and can wait again."""
+        limits = self.limits(0.0)
+        with pytest.raises(Timeout), limits:
+            await asyncio.Event().wait()
+        limits.close()
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+        await asyncio.sleep(0)
