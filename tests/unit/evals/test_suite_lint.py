@@ -201,6 +201,19 @@ async def test_a_rare_answer_in_the_input_is_a_probable_leak_and_extraction_is_n
     assert of_rule(await linted(copied), "answer-in-input") == []
 
 
+async def test_a_question_that_a_document_asks_is_told(linted: Lint, tmp_path: Path) -> None:
+    """A page of questions and answers shows the answer right behind the question."""
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "faq.md").write_text(
+        "How long is the notice?\n14 days.\n\nHow much is the deposit?\n40 EUR.\n"
+    )
+    lines = [
+        sample("a", "How long is the notice?", "14 days", context_files=["faq.md"]),
+        sample("b", "When does my contract end, if I write today?", "in 14 days", context_files=["faq.md"]),
+    ]
+    assert [one.samples for one in of_rule(await linted(lines), "question-in-document")] == [("a",)]
+
+
 async def test_ids_that_name_labels_are_noted(linted: Lint) -> None:
     """`red-1` says what is right; a word that all ids have says nothing."""
     lines = [one | {"id": f"{one['target']}-{n}"} for n, one in enumerate(sound())]

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from assay.evals.duplicates import duplicates, plain
 from assay.evals.lint.finding import Finding, Level, listed
-from assay.evals.lint.material import NEAR, Glance, Material, ShownPrompt
+from assay.evals.lint.material import NEAR, Glance, Material, ShownPrompt, documents
 
-__all__ = ["find_answers_in_input", "find_answers_marked", "find_samples_in_prompts", "find_telling_ids"]
+__all__ = [
+    "find_answers_in_input", "find_answers_marked", "find_questions_in_documents", "find_samples_in_prompts",
+    "find_telling_ids",
+]  # fmt: skip
 
 _MARKED = (
     r"(?:answer|solution|label|target|expected|correct(?: one)?|gold)\b[^\n]{{0,12}}?[:=]\s*[\"'(\[]*{answer}(?!\w)"
@@ -82,6 +85,25 @@ def find_telling_ids(material: Material) -> Iterator[Finding]:
 
 def _spaced(ident: str) -> str:
     return re.sub(r"[\W_]+|(?<=\D)(?=\d)|(?<=\d)(?=\D)", " ", ident)
+
+
+def find_questions_in_documents(material: Material) -> Iterator[Finding]:
+    """A document that a sample shows has its very question, and then probably the answer right behind it."""
+    plains: dict[str, str] = {}
+    found: dict[str, list[Glance]] = {}
+    for one, sample in zip(material.glances, material.suite.samples, strict=True):
+        if not one.shows or len(one.plain.split()) < _LEAST_WORDS:
+            continue
+        shown = (part for message in sample.messages for part in documents(message.text))
+        if any(_holds(plains.setdefault(text, plain(text)), one.plain) for text in shown):
+            found.setdefault(one.kind, []).append(one)
+    for kind, members in found.items():
+        yield _finding(
+            "question-in-document", "warning", kind, members,
+            f"{_of(members, material.of[kind])} ask what a document shown with them asks word for word: "
+            f"{_ids(members)}: {members[0].short}",
+            "ask it in other words, unless finding the same question is the task",
+        )  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------- prompts

@@ -18,6 +18,7 @@ from assay.evals.lint.graders import find_explosive_patterns, find_loose_texts, 
 from assay.evals.lint.leaks import (
     find_answers_in_input,
     find_answers_marked,
+    find_questions_in_documents,
     find_samples_in_prompts,
     find_telling_ids,
 )
@@ -38,7 +39,7 @@ Finder = Callable[[Material], Iterable[Finding]]
 FINDERS: tuple[Finder, ...] = (
     find_split_leaks, find_copies, find_copies_across_kinds,
     find_two_targets, find_failing_gold, find_ungradable, find_equal_alternatives, find_near_contrasts,
-    find_answers_marked, find_answers_in_input, find_samples_in_prompts, find_telling_ids,
+    find_answers_marked, find_answers_in_input, find_questions_in_documents, find_samples_in_prompts, find_telling_ids,
     find_constant_answers, find_one_label, find_keyword_labels,
     find_explosive_patterns, find_untried_judges, find_loose_texts,
     find_small_kinds, find_missing_sides, find_synthetic, find_personal_data,

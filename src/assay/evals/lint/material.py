@@ -21,10 +21,10 @@ from assay.evals.standing import Standing
 from assay.evals.suite import Suite
 from assay.types import Label
 
-__all__ = ["Glance", "Material", "ShownPrompt", "asked", "glance", "label_key", "labels"]
+__all__ = ["Glance", "Material", "ShownPrompt", "asked", "documents", "glance", "label_key", "labels"]
 
-NEAR = 0.85
-"""Share of words and pairs of words that near-duplicates have in common."""
+NEAR = 0.75
+"""Share of words and pairs of words that near-duplicates have in common: of a dozen words one was exchanged."""
 
 _DOCUMENT = re.compile(r"<document\b[^>]*>\n.*?</document>\n", re.DOTALL)
 _LABEL_WORDS = 6
@@ -158,6 +158,11 @@ def asked(sample: Sample) -> str:
     """What is asked, without the documents before it and the system's words, which many samples may share."""
     said = tuple(message for message in (*sample.messages, *sample.follow_ups) if message.role != "system")
     return _DOCUMENT.sub("", told(said)).strip()
+
+
+def documents(text: str) -> list[str]:
+    """The documents that stand in a message."""
+    return _DOCUMENT.findall(text)
 
 
 def label_key(target: Any) -> str:
