@@ -17,16 +17,16 @@ from assay.privacy.credentials import CREDENTIALS, known
 from assay.privacy.detector import Detector, longest_run
 from assay.privacy.personal import PERSONAL
 
-__all__ = ["Redaction", "Redactor", "holds_placeholder"]
+__all__ = ["Redaction", "Redactor", "placeholders"]
 
 _PLACEHOLDER = re.compile(r"<([a-z-]{1,20})-(\d{1,6})>")
 _SEPARATORS = str.maketrans("", "", " -().\t")
 _NUMBERS_FROM = 10**8  # no card, account or telephone is smaller
 
 
-def holds_placeholder(text: str) -> bool:
-    """Whether something was taken out of a text before, to all appearances."""
-    return _PLACEHOLDER.search(text) is not None
+def placeholders(text: str) -> set[str]:
+    """What stands in a text for things that were taken out."""
+    return {match[0] for match in _PLACEHOLDER.finditer(text)}
 
 
 class Redactor:

@@ -15,7 +15,7 @@ from assay.evals.traffic.strata import Stratum
 from assay.evals.traffic.targets import Shape, Target, shape_of, target_of
 from assay.evals.traffic.turns import turns_of
 from assay.privacy.label import at_least
-from assay.privacy.redaction import Redaction, holds_placeholder
+from assay.privacy.redaction import Redaction, placeholders
 from assay.types import JsonObject, Label, Value
 
 __all__ = ["Candidate", "candidate_of"]
@@ -28,7 +28,7 @@ class Candidate(Value, frozen=True, kw_only=True):
         copies: requests that it stands for in its stratum: equal ones and near-duplicates.
         said: its input as one text, to be compared with others.
         how: where its target is from: see `Target`.
-        doubtful: its correction was redacted apart from the request, so that placeholders may mean different things.
+        doubt: why its target may not be what a model can answer, though somebody gave it; empty = there is none.
         tools: what it offers, as JSON objects.
         schema: of the answer that it asks for, where it names one.
     """
@@ -40,7 +40,7 @@ class Candidate(Value, frozen=True, kw_only=True):
     line: SampleLine
     said: str
     how: str
-    doubtful: bool
+    doubt: str
     shape: Shape
     tools: tuple[JsonObject, ...]
     schema: JsonObject | None
@@ -79,7 +79,7 @@ def candidate_of(
         line=_line(exchange, target, plain),
         said=plain["asked"] if isinstance(asked, str) else "\n".join(_texts(plain["asked"])),
         how=target.how,
-        doubtful=_is_doubtful(exchange),
+        doubt=_doubt(exchange, plain),
         shape=shape_of(plain["target"] if target.value is not None else exchange.answer_text),
         tools=tuple(plain["tools"]),
         schema=output.schema if output is not None else None,
@@ -107,9 +107,19 @@ def _line(exchange: Exchange, target: Target, plain: JsonObject) -> SampleLine:
     )
 
 
-def _is_doubtful(exchange: Exchange) -> bool:
+def _doubt(exchange: Exchange, plain: JsonObject) -> str:
+    """What redaction may have done to a target."""
     correction = exchange.verdict.correction if exchange.verdict is not None else None
-    return correction is not None and exchange.row.redacted > 0 and holds_placeholder(correction)
+    if correction is not None and exchange.row.redacted > 0 and placeholders(correction):
+        return "request and correction were redacted apart: see that equal placeholders mean the same"
+    unseen = placeholders(_text(plain["target"])) - placeholders(_text([plain["asked"], plain["tools"]]))
+    if unseen:
+        return f"the target holds {', '.join(sorted(unseen))}, which the request does not show"
+    return ""
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _group(session: str | None) -> str | None:

@@ -29,7 +29,6 @@ _WHY = {
     "rejected": "the answer was rejected (meta.rejected), and nobody has said what is right",
     "edited": "the answer was changed (meta.before), and nobody has said to what",
 }
-_DOUBT = "request and correction were redacted apart: see that equal placeholders mean the same"
 
 
 class Written(NamedTuple):
@@ -125,13 +124,13 @@ class _Sorted:
         graders, line = self._graders(one), one.line
         if graders and graders != usual:
             line = msgspec.structs.replace(line, graders=tuple(graders))
-        if _told(one) and graders and not one.doubtful:
+        if _told(one) and graders and not one.doubt:
             self.lines.append(line)
         elif graders and self._judge is not None and not _told(one):
             self.lines.append(msgspec.structs.replace(line, target=None))
         else:
             problems: tuple[str, ...] = () if _told(one) else (_WHY[one.how],)
-            problems += (_DOUBT,) if one.doubtful else ()
+            problems += (one.doubt,) if one.doubt else ()
             if not graders and line.target is not None:
                 judged = _judged(JUDGE)
                 line = msgspec.structs.replace(line, graders=None if judged == usual else tuple(judged))

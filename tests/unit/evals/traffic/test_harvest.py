@@ -241,12 +241,12 @@ async def test_nothing_secret_or_personal_is_in_the_folder(ledger: SqliteLedger,
         Message(role="assistant", parts=(ToolCall(id="c", name="f", arguments=json.dumps({text: [text]})),)),
         Message(role="tool", parts=(ToolResult(call_id="c", parts=(Text(text=text),)),)),
     )  # fmt: skip
-    tools = (Tool(name="f", description=text, parameters={"type": "object", "description": text}),)
-    request = {"messages": messages, "tools": tools, "session": mail}
-    await keep(ledger, [Asked("", "x", said={"verdict": "edited", "correction": f"{mail}, {secret}"}, request=request)])
+    request = {"messages": messages, "session": mail}
+    said = [{"verdict": "edited", "correction": correction} for correction in (mail, f"{mail}, {secret}")]
+    await keep(ledger, [Asked("", "x", said=said[0], request=request), Asked("Another one", "x", said=said[1])])
     found, _ = await made(ledger, tmp_path / "suite")
     sample = only(checked(tmp_path / "suite"))
-    assert sample.target == "<email-1>, <secret-2>"  # the first secret was taken out when its exchange was kept
+    assert sample.target == "<email-1>"
     assert sample.messages[1].text == "<email-1> says <secret-1>"
     assert sample.group is not None
     assert found.redacted["email"] >= 6
@@ -266,6 +266,16 @@ async def test_corrections_that_were_redacted_apart_wait(ledger: SqliteLedger, t
     (drafts,) = all_drafts(tmp_path / "suite")
     assert [draft.line.id for draft in drafts.drafts] == [ids[0]]
     assert "placeholders" in drafts.drafts[0].problems[0]
+
+
+async def test_a_target_that_nobody_could_know_waits(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """An answer with something redacted that the request does not show cannot be asked for; one that it shows can."""
+    asked = [Asked("Who is it?", "ada@x.org", said=ACCEPTED), Asked("Copy bob@x.org", "bob@x.org", said=ACCEPTED)]
+    ids = await keep(ledger, asked)
+    await made(ledger, tmp_path / "suite")
+    assert only(checked(tmp_path / "suite")).id == ids[1]
+    (drafts,) = all_drafts(tmp_path / "suite")
+    assert drafts.drafts[0].problems == ("the target holds <email-1>, which the request does not show",)
 
 
 async def test_labels_go_with_the_samples(ledger: SqliteLedger, tmp_path: Path) -> None:
