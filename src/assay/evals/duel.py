@@ -34,6 +34,7 @@ class Duel(Value, frozen=True, kw_only=True):
         unscored: samples without a verdict.
         win_rate: of `a`, a tie is half a win; `interval` is Wilson's, 95 %.
         p_value: exact sign test over wins and defeats; ties say nothing.
+        judges_itself: the judge is a model that gave answers.
         better: whose lead is established at 5 %; None = it cannot be told.
         usd: what the verdicts cost; None = not known.
     """
@@ -51,6 +52,7 @@ class Duel(Value, frozen=True, kw_only=True):
     p_value: float | None
     better: str | None
     position: PositionBias
+    judges_itself: bool
     usd: float | None
 
 
@@ -127,4 +129,5 @@ def fight(a: str, b: str, judge: str, scores: Sequence[Score], usd: float | None
         unscored=len(scores) - len(measures), win_rate=(wins_a + ties / 2) / len(measures) if measures else None,
         interval=(span.low, span.high) if span is not None else None, p_value=p_value, better=better,
         position=position_bias(scores), usd=usd,
+        judges_itself=any(score.detail is not None and "judges_itself" in score.detail for score in scores),
     )  # fmt: skip

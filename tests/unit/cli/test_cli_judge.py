@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from assay.cli.judge.compare import render
+from assay.evals.duel import fight
+from assay.evals.graders.grader import Score
+
 PASS = '{"reasons": "r", "verdict": "pass"}'
 FAIL = '{"reasons": "r", "verdict": "fail"}'
 HONEST = {"match": r"(?s)<reference-\w+>\n([^\n]+)\n.*<answer-\w+>\n\1\n</answer", "answer": PASS}
@@ -86,6 +90,13 @@ def test_labels_go_on_where_they_were_left(judged: Any, monkeypatch: pytest.Monk
     assert "pass" not in shown
 
 
+def test_labels_that_cannot_be_written(judged: Any) -> None:
+    """It shows before anybody has read anything."""
+    judged.inside("eval", "-m", "good", "-k", "facts")
+    found = judged.inside("judge", "label", "good", "-o", "nowhere/labels.jsonl", "-k", "facts")
+    assert (found.code, "cannot write the labels" in found.err, "--- 1" in found.err) == (2, True, False)
+
+
 def test_an_audit_with_labels(judged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """People's labels and the judge's verdicts on the same answers; labels of other answers are refused."""
     judged.inside("eval", "-m", "good", "-k", "facts")
@@ -133,12 +144,22 @@ def test_two_runs_before_a_judge(judged: Any) -> None:
     assert "good is better: bad wins 0, good wins 24, 24 ties" in text
     judged.script("judge", default=first)
     biased = judged.inside("judge", "compare", "good", "bad", "--judge", "judge", "-k", "facts", "--json")
-    assert (biased.code, biased.json["ties"]) == (4, 48)
+    assert (biased.code, biased.json["ties"], biased.json["judges_itself"]) == (4, 48, False)
+    own = judged.inside("judge", "compare", "good", "bad", "--judge", "good", "-k", "facts", "--json")
+    assert (own.code, own.json["unscored"]) == (3, 48)
     judged.script("judge", default="hm")
     assert judged.inside("judge", "compare", "good", "bad", "--judge", "judge", "-k", "facts").code == 3
     assert judged.inside("judge", "compare", "good", "good", "--judge", "judge").code == 2
     assert judged.inside("judge", "compare", "good", "bad", "--judge", "gut").code == 2
     assert judged.inside("judge", "compare", "good", "zzz", "--judge", "judge").code == 4
+
+
+def test_a_judge_of_its_own_answers_is_remarked_on() -> None:
+    """What the scores say of it stands in the result, and in its text."""
+    own = {"orders": ["first", "second"], "judges_itself": True}
+    duel = fight("a", "b", "a", [Score(grader="pairwise", value=1.0, measure=1.0, detail=own)], None)
+    assert (duel.judges_itself, duel.wins_a, duel.better) == (True, 1, None)
+    assert "a judges answers of its own model here" in render(duel)
 
 
 def test_config_check_knows_the_judges(judged: Any) -> None:

@@ -97,6 +97,8 @@ def render(duel: Duel) -> str:
     if place.pairs:
         favoured = f"; it favours the {place.favours} place" if place.favours else ""
         lines.append(f"  {place.steady} of {place.pairs} verdicts stay when the answers change places{favoured}")
+    if duel.judges_itself:
+        lines.append(f"  {duel.judge} judges answers of its own model here")
     if duel.unscored:
         lines.append(f"  {duel.unscored} pairs got no verdict")
     return "\n".join([*lines, f"  cost: {cost(duel.usd, None)}"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -44,44 +44,55 @@ def command(
       assay judge label small -o labels.jsonl -k reply.tone -n 60
       assay judge audit frontier --labels labels.jsonl
     """
-    made, known, left = run(_label(name, Path(file), folder, kinds, limit, seed, by, config))
-    value = {"labels": made, "known": known, "left": left, "file": file}
-    emit(value, as_json, f"{made} labelled now, {known} before, {left} left: {file}")
+    answers = run(_answers(name, folder, kinds, seed, config))
+    labels = _known(Path(file))
+    new = [one for one in answers if labels is None or labels.of(one.row) is None]
+    known = len(answers) - len(new)
+    waiting = new if limit is None else new[: max(0, limit - known)]
+    made = _ask(waiting, Path(file), by)
+    value = {"labels": made, "known": known, "left": len(waiting) - made, "file": file}
+    emit(value, as_json, f"{made} labelled now, {known} before, {len(waiting) - made} left: {file}")
 
 
-async def _label(
-    name: str, file: Path, folder: str | None, kinds: tuple[str, ...], limit: int | None, seed: int, by: str | None,
-    config: str | None,
-) -> tuple[int, int, int]:  # fmt: skip
-    """How many were labelled now, how many before, and how many are left."""
+class _Answer(NamedTuple):
+    sample: Sample
+    row: ResultRow
+
+
+async def _answers(
+    name: str, folder: str | None, kinds: tuple[str, ...], seed: int, config: str | None
+) -> list[_Answer]:
+    """The answers of a run in the order of a seed."""
     from assay.app import open_app
     from assay.cli.judge.finding import run_of
-    from assay.evals.labels import HumanLabel, answer_digest
     from assay.evals.suite import read_suite, shuffled
 
     async with open_app(config) as app:
         suite = read_suite(folder or app.suite_path).only(kinds)
-        row = await run_of(app, name, suite)
-        rows = {result.sample_id: result for result in await app.ledger.results(row.id) if result.answer is not None}
-    known = _known(file)
-    order = [sample for sample in shuffled(suite.samples, seed) if sample.id in rows]
-    before = sum(known is not None and known.of(rows[sample.id]) is not None for sample in order)
-    waiting = [sample for sample in order if known is None or known.of(rows[sample.id]) is None]
-    waiting = waiting if limit is None else waiting[: max(0, limit - before)]
+        run_id = (await run_of(app, name, suite)).id
+        found = {row.sample_id: row for row in reversed(await app.ledger.results(run_id)) if row.answer is not None}
+    return [_Answer(sample, found[sample.id]) for sample in shuffled(suite.samples, seed) if sample.id in found]
+
+
+def _ask(waiting: list[_Answer], file: Path, by: str | None) -> int:
+    """Show answers and write down what is said of them, outside of any event loop, so that Ctrl-C ends it at once."""
+    from assay.evals.labels import HumanLabel, answer_digest
+
+    if waiting:
+        _check_writable(file)
     made = 0
-    for place, sample in enumerate(waiting, 1):
-        answer = rows[sample.id].answer or ""
-        note(_shown(sample, rows[sample.id], place, len(waiting)))
+    for place, (sample, row) in enumerate(waiting, 1):
+        note(_shown(sample, row, place, len(waiting)))
         verdict = _asked()
         if verdict is None:
             break
         if verdict == "s":
             continue
-        digest = answer_digest(answer)
-        right = verdict == "r"
-        _append(file, HumanLabel(sample=sample.id, value=1 if right else 0, run=row.id, answer_sha256=digest, by=by))
+        value: Literal[0, 1] = 1 if verdict == "r" else 0
+        digest = answer_digest(row.answer or "")
+        _append(file, HumanLabel(sample=sample.id, value=value, run=row.run_id, answer_sha256=digest, by=by))
         made += 1
-    return made, before, len(waiting) - made
+    return made
 
 
 def _known(file: Path) -> Labels | None:
@@ -119,6 +130,18 @@ def _asked() -> str | None:
         if letter == "q":
             return None
         note(f"  {said!r} is none of r, w, s, q")
+
+
+def _check_writable(file: Path) -> None:
+    """Make sure, before anybody reads anything, that what is said can be kept.
+
+    Raises:
+        click.UsageError: it cannot.
+    """
+    try:
+        file.open("ab").close()
+    except OSError as error:
+        raise click.UsageError(f"cannot write the labels to {file}: {error.strerror}") from error
 
 
 def _append(file: Path, label: HumanLabel) -> None:
