@@ -189,7 +189,7 @@ class OpenAIStub(Stub):
         if found := re.fullmatch(r"GET /batches/([^/?]+)", call):
             job = self.job(found[1])
             return None if job is None else js(self.state(job, self.look(job)))
-        if call.startswith("GET /batches?"):
+        if call.partition("?")[0] == "GET /batches":
             data = [] if self.hides else [self.state(job) for job in self.jobs[::-1]]
             return js({"object": "list", "data": data, "has_more": False})
         if found := re.fullmatch(r"GET /files/(out|err)-(.+)/content", call):
@@ -271,6 +271,7 @@ class AnthropicStub(Stub):
     """`/messages/batches`."""
 
     dialect = "anthropic"
+    results_url = "http://203.0.113.1/elsewhere"
 
     def makes(self, call: str) -> bool:
         """See `Stub`."""
@@ -296,7 +297,7 @@ class AnthropicStub(Stub):
         if found := re.fullmatch(r"GET /messages/batches/([^/?]+)", call):
             job = self.job(found[1])
             return None if job is None else js(self.state(job, self.look(job)))
-        if call.startswith("GET /messages/batches?"):
+        if call.partition("?")[0] == "GET /messages/batches":
             data = [] if self.hides else [self.state(job) for job in self.jobs[::-1]]
             return js({"data": data, "has_more": False, "first_id": None, "last_id": data[-1]["id"] if data else None})
         if found := re.fullmatch(r"GET /messages/batches/(.+)/results", call):
@@ -318,7 +319,7 @@ class AnthropicStub(Stub):
             "id": job.id, "type": "message_batch", "processing_status": "ended" if ended else "in_progress",
             "request_counts": counts, "created_at": now, "expires_at": now, "ended_at": now if ended else None,
             "archived_at": None, "cancel_initiated_at": now if job.cancelled else None,
-            "results_url": "http://203.0.113.1/elsewhere" if ended else None,
+            "results_url": self.results_url.format(port=self.port, job=job.id) if ended else None,
         }  # fmt: skip
 
     def results(self, job: StubJob) -> list[object]:
@@ -384,7 +385,7 @@ class GeminiStub(Stub):
         if found := re.fullmatch(r"GET /batches/([^/?]+)", call):
             job = self.job(found[1])
             return None if job is None else js(self.state(job, self.look(job)))
-        if call.startswith("GET /batches?"):
+        if call.partition("?")[0] == "GET /batches":
             return js({} if self.hides else {"operations": [self.state(job) for job in self.jobs]})
         return None
 
