@@ -60,8 +60,11 @@ async def run_of(spine: Spine, suite: Suite, **options: Any) -> tuple[Run, Runne
 # ------------------------------------------------------------------------------------------- limits
 
 
-async def test_a_rate_limit_that_heals_loses_no_sample(make_spine: MakeSpine, tiny: Tiny, ledger: SqliteLedger) -> None:
+async def test_a_rate_limit_that_heals_loses_no_sample(
+    make_spine: MakeSpine, tiny: Tiny, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first forty calls are refused, with no retry in the spine: every sample has its score in the end."""
+    monkeypatch.setattr(backlog, "PATIENCE_S", 60.0)
     spine = spine_of(make_spine, {"match": "ask", "error": "RateLimited", "times": 40})
     run, _ = await run_of(spine, tiny(20))
     assert [row.value for row in run.results.values()] == [1.0] * 20
@@ -100,10 +103,14 @@ async def test_a_host_that_refuses_everything_is_given_up(make_spine: MakeSpine,
     assert f"stopped, with {ended.left} of 200 answers not asked for" in ended.told()
 
 
-async def test_who_waited_in_vain_is_asked_again(make_spine: MakeSpine, tiny: Tiny) -> None:
+async def test_who_waited_in_vain_is_asked_again(
+    make_spine: MakeSpine, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A host asks for a pause that is longer than the deadline: who was not sent in it is not lost."""
-    rule = {"match": r"ask 0\.", "error": "RateLimited", "retry_after_s": 0.4, "times": 1}
-    run, _ = await run_of(spine_of(make_spine, rule), tiny(8), deadline_s=0.2, concurrency=2)
+    monkeypatch.setattr(backlog, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(backlog, "PATIENCE_TOLD_S", 60.0)
+    rule = {"match": r"ask 0\.", "error": "RateLimited", "retry_after_s": 0.9, "times": 1}
+    run, _ = await run_of(spine_of(make_spine, rule), tiny(8), deadline_s=0.4, concurrency=2)
     assert [row.value for row in run.results.values()] == [1.0] * 8
 
 
