@@ -7,31 +7,26 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from assay.checks.check import Check
-from assay.checks.registry import make_check
-from assay.errors import AssayError, EvalError, SuiteError
+from assay.errors import SuiteError
 from assay.evals.formats.carried import Carried, carried
 from assay.evals.formats.spool import Spool
 from assay.evals.formats.tally import Tally
+from assay.evals.formats.trial import check_graders
 from assay.evals.formats.turns import turns_of
 from assay.evals.samples import GraderSpec, SampleLine, Split
 from assay.evals.writing import NewKind
-from assay.types import JsonObject, Response
+from assay.types import JsonObject
 
 __all__ = ["PARTS", "Intake", "Item", "Reading"]
 
 PARTS = ("input", "target", "id", "kind", "group")
 """Parts of a sample that a column of a table may hold."""
-
-_PURE = ("exact", "normalised", "contains", "choice", "json", "not", "numeric", "regex", "fields")
-"""Checks that may be tried on an empty answer to see whether they can use a target: nothing is run for it."""
 
 
 class Reading(NamedTuple):
@@ -159,7 +154,7 @@ class Intake:
         meta = kept.meta if kept.id is not None else self._meta(item)
         target = kept.target if kept.target is not None else item.target
         shown = self._shown(item.shown)
-        _check_graders(graders, target)
+        check_graders(graders, target)
         fields: JsonObject = {"target": target, "meta": meta, "origin": kept.origin or self._origin(file, place)}
         fields |= {"group": item.group if item.group is not None else kept.group, "graders": graders}
         fields |= {"synthetic": kept.synthetic, "label": kept.label, **shown, **item.more}
@@ -248,30 +243,3 @@ def _made_id(fields: JsonObject) -> str:
     content = {key: msgspec.to_builtins(fields.get(key)) for key in ("input", "messages", "target", "graders")}
     data = json.dumps(content, sort_keys=True, default=str).encode()
     return f"s-{hashlib.sha256(data).hexdigest()[:12]}"
-
-
-def _check_graders(graders: tuple[GraderSpec, ...], target: object) -> None:
-    """So that what cannot grade is told now, and not when an answer was paid for."""
-    if not graders:
-        raise SuiteError("nothing says what a right answer is; name a grader with --grader")
-    for spec in graders:
-        try:
-            check = _check_of(json.dumps(spec, sort_keys=True))
-            if check is not None and check.name in _PURE:
-                check.check(Response(parts=()), target, None)
-        except EvalError as error:
-            raise SuiteError(_without_value(str(error))) from error
-        except AssayError as error:
-            raise SuiteError(f"a grader cannot be made: {error}") from error
-
-
-def _without_value(message: str) -> str:
-    """A check's message in which the value itself is left out, so that refusals with one reason are counted as one."""
-    return message.partition(", not ")[0]
-
-
-@lru_cache(maxsize=1024)
-def _check_of(spec: str) -> Check | None:
-    """The check of a spec; None for a grader that is no check."""
-    given = json.loads(spec)
-    return make_check(given) if "grader" not in given else None
