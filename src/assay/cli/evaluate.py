@@ -121,6 +121,8 @@ def command(
     says how many and why.
     """
     asked = Given(**given)
+    if asked.no_wait and not asked.batch:
+        raise click.UsageError("--no-wait is about batches: use it with --batch")
     if asked.batch and (asked.fresh or harness is not None):
         raise click.UsageError(
             "--batch goes with neither --fresh nor --harness: its answers are found in the cache; "

@@ -142,6 +142,7 @@ def test_what_cannot_be_batched_is_refused_before_anything_is_asked(project: Pro
         (("eval", "-m", "good", "--batch"), "cannot be asked in batches"),
         (("eval", "-m", "both", "--batch"), "cannot be asked in batches"),
         (("eval", "-m", "good", "--batch", "--fresh"), "another --seed"),
+        (("eval", "-m", "good", "--no-wait"), "use it with --batch"),
         (("batch", "show", "0ff1ce"), "there is no batch"),
     ):
         ended = project.inside(*arguments)

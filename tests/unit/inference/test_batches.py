@@ -132,7 +132,7 @@ class TestAnswers:
 
     @EVERY
     async def test_the_request_is_the_one_that_a_live_call_would_send(self, make_spine: MakeSpine, name: str) -> None:
-        """The deployment's prompt and settings are in it; the key is in the header of the host's own."""
+        """The deployment's prompt and settings are in it."""
         more = PRICED + '\nsettings = { system = "Be short.", max_tokens = 7 }'
         async with stub(name) as up:
             spine = make_spine(up.toml("up", more))
@@ -142,6 +142,27 @@ class TestAnswers:
             [preview] = spine.preview(ask("one"), "up")
         assert preview.wire is not None
         assert json.loads(preview.wire.body) == body
+
+    @EVERY
+    async def test_the_key_goes_to_the_host_alone(
+        self, make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """Every call has it in the host's own header; what a host repeats of it reaches neither news nor ledger."""
+        monkeypatch.setenv("BATCH_KEY", "very-secret-key")
+        field = {"openai": "authorization", "anthropic": "x-api-key", "gemini": "x-goog-api-key"}[name]
+        async with stub(name, fate=lambda text: "bad") as up:
+            spine = make_spine(up.toml("up", f'{PRICED}\napi_key_env = "BATCH_KEY"\nheaders = {{ x-team = "ours" }}'))
+            news: list[str] = []
+            desk = desk_of(spine, news)
+            batches = await leave(spine, desk, "one very-secret-key")
+            await desk.flush()
+            up.refuse = {"GET": Answer(status=500, body=b'{"error": {"message": "very-secret-key is tired"}}')}
+            await desk.wait(batches, within_s=0.02)
+            assert all("very-secret-key" in seen[field] and seen["x-team"] == "ours" for seen in up.headers)
+            assert any("is tired" in one for one in news)
+        assert "very-secret-key" not in str(news) + str(rows(ledger.path)) + str(
+            rows(ledger.path, "select * from batches")
+        )
 
     async def test_responses_are_batched_too(self, make_spine: MakeSpine) -> None:
         """The format `openai-responses` names its own endpoint in the job."""
