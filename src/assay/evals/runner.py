@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from assay import __version__
 from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, RateLimited, WeightsError
 from assay.evals.backlog import Backlog, Item
+from assay.evals.graded import GradedSample
 from assay.evals.identity import run_digest
 from assay.evals.outcomes import Outcomes, read_outcomes
 from assay.evals.pace import Pace
 from assay.evals.repeats import ONCE, Repeats
 from assay.evals.run import Run, read_run
 from assay.evals.suite import Sample, Samples, Suite, shuffled
-from assay.evals.trial import Trial
 from assay.inference.purse import Purse
 from assay.inference.spine import Options, Spine
 from assay.ledger.rows import ResultRow, RunRow, new_id
@@ -223,20 +223,20 @@ class Runner:
                 shift.pace.leave()
 
     async def _try(self, run: Run, shift: _Shift, sample: Sample, item: Item, number: int) -> None:
-        trial = Trial(self._spine, run.row, sample, item.repeat, self._options, self._deadline_s)
+        graded = GradedSample(self._spine, run.row, sample, item.repeat, self._options, self._deadline_s)
         shift.asked += item.tries == 1
         try:
-            row = await trial.row()
+            row = await graded.row()
         except BatchWaiting as error:
             run.waiting[sample.id, item.repeat] = error.batch_id
             return
-        if trial.turned_away:
+        if graded.turned_away:
             shift.pace.limited(number)
-        elif trial.answered:
+        elif graded.answered:
             shift.pace.answered()
-        if trial.answered:
+        if graded.answered:
             shift.backlog.answered()
-        if trial.comes_again and shift.backlog.again(item, row, trial.told_s):
+        if graded.comes_again and shift.backlog.again(item, row, graded.told_s):
             return
         await self._keep(run, row)
 

@@ -26,10 +26,10 @@ from assay.inference.spine import Options, Spine
 from assay.ledger.rows import ResultRow, RunRow
 from assay.types import Response
 
-__all__ = ["Trial"]
+__all__ = ["GradedSample"]
 
 
-class Trial:
+class GradedSample:
     """Asks for one answer and grades it.
 
     Args:
