@@ -20,7 +20,7 @@ from zlib import crc32
 
 from assay.errors import EvalError
 
-__all__ = ["clusters", "duplicates", "fingerprint", "plain"]
+__all__ = ["clusters", "duplicates", "fingerprint", "plain", "resembling"]
 
 SKETCH = 512
 """Shingles that are looked at in a long text."""
@@ -72,6 +72,15 @@ def duplicates(texts: Sequence[str], *, at_least: float = 0.85) -> list[tuple[in
     del first
     found.extend(_near(texts, leaders, at_least))
     return sorted(found)
+
+
+def resembling(texts: Iterable[str], few: Sequence[str], *, at_least: float = 0.85) -> Iterator[int]:
+    """Places of the texts that are nearly the same as one of a few others."""
+    sets = [frozenset(_shingles(text)) for text in few if plain(text)]
+    for place, text in enumerate(texts):
+        shingles = _shingles(text) if sets else array("I")
+        if len(shingles) and any(_similarity(mine, shingles) >= at_least for mine in sets):
+            yield place
 
 
 def clusters(pairs: Iterable[tuple[int, int, float]]) -> list[tuple[int, ...]]:

@@ -10,7 +10,7 @@ import pytest
 
 from assay.errors import EvalError
 from assay.evals import duplicates as module
-from assay.evals.duplicates import MOST_PARTNERS, clusters, duplicates, fingerprint
+from assay.evals.duplicates import MOST_PARTNERS, clusters, duplicates, fingerprint, resembling
 
 WORDS = [f"w{n}" for n in range(300)]
 
@@ -98,6 +98,16 @@ def test_many_alike_are_joined_without_all_their_pairs() -> None:
     assert len(found) <= 1000 * MOST_PARTNERS
     assert clusters(found) == [tuple(range(1000))]
     assert len(duplicates(["same"] * 1000)) == 999
+
+
+def test_texts_that_resemble_a_few_are_found() -> None:
+    """The same ones that a search among all would join to them."""
+    texts = texts_with_copies(40, words=40, seed=9)
+    few = texts[:20:2]
+    pairs = duplicates([*few, *texts], at_least=0.7)
+    assert set(resembling(texts, few, at_least=0.7)) == {j - 10 for i, j, _ in pairs if i < 10 <= j}
+    assert list(resembling(["a", ""], [])) == []
+    assert list(resembling(["a", "", "!"], ["", "A."])) == [0]
 
 
 def test_clusters_are_what_pairs_join() -> None:

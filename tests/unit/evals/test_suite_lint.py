@@ -167,6 +167,13 @@ async def test_a_right_answer_passes_its_own_graders(linted: Lint, graders: str,
     )
 
 
+@pytest.mark.parametrize("grader", ['check = "exakt"', 'grader = "jugde"', 'check = "exact", casee = 1'])
+async def test_graders_that_cannot_be_made_are_told_once(linted: Lint, grader: str) -> None:
+    """One finding for all samples of a kind, with the nearest name that there is."""
+    found = of_rule(await linted(sound(), f"graders = [{{ {grader} }}]"), "ungradable")
+    assert [(one.level, len(one.samples)) for one in found] == [("error", 24)]
+
+
 async def test_gold_in_meta_comes_first(linted: Lint) -> None:
     """Where a target is no answer, `meta.gold` is one."""
     line = sample("a", "Which?", {"canaries": ["CANARY-1234"]}, meta={"gold": "it is CANARY-1234"})

@@ -100,16 +100,21 @@ async def _known(
 ) -> tuple[dict[str, Run], list[Standing] | None]:
     """The runs of the suite that were asked for, and how its judges stand."""
     from assay.app import App
+    from assay.errors import AssayError
     from assay.evals.grading import models_of
     from assay.evals.lint.around import runs_of
     from assay.evals.standing import standing_of
 
-    wanted, judged = with_runs or bool(run_ids), bool(models_of(suite.samples.specimens()))
+    wanted = with_runs or bool(run_ids)
+    try:
+        judged = bool(models_of(suite.samples.specimens()))
+    except AssayError:  # a grader that cannot be made is told among the findings
+        judged = False
     if not wanted and not judged:
         return {}, []
     async with App(loaded) as app:
         runs = dict(await runs_of(app.ledger, suite, run_ids)) if wanted else {}
-        return runs, await standing_of(app.spine, suite)
+        return runs, await standing_of(app.spine, suite) if judged else []
 
 
 def _step(samples: int) -> Callable[[str], object]:

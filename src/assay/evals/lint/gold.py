@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from assay.checks.check import shorten
-from assay.evals.lint.finding import Finding
+from assay.evals.lint.finding import Finding, listed
 from assay.evals.lint.material import Glance, Material
 
 __all__ = [
@@ -36,10 +36,11 @@ def _agree(members: Sequence[Glance]) -> bool:
 def find_failing_gold(material: Material) -> Iterator[Finding]:
     """Right answers that a grader of their own sample does not pass."""
     places = {one.id: one for one in material.glances} if material.trials.failures else {}
+    failures = Counter(one.sample for one in material.trials.failures)
     for failure in material.trials.failures:
         if failure.sample in material.ungradable:
             continue
-        several = Counter(one.sample for one in material.trials.failures)[failure.sample] > 1
+        several = failures[failure.sample] > 1
         yield _finding(
             "failing-gold", [places[failure.sample]],
             f"{failure.sample}: its own answer {shorten(failure.answer, 60)!r} fails the grader {failure.grader!r}: "
@@ -50,11 +51,14 @@ def find_failing_gold(material: Material) -> Iterator[Finding]:
 
 def find_ungradable(material: Material) -> Iterator[Finding]:
     """Samples whose target is missing or of no use to a grader, and graders that cannot be made."""
-    places = {one.id: one for one in material.glances} if material.ungradable else {}
-    for sample, reason in material.ungradable.items():
-        yield _finding(
-            "ungradable", [places[sample]], f"{sample}: {reason}", "correct the target, or the grader's table"
-        )
+    alike: dict[tuple[str, str], list[Glance]] = {}
+    for one in material.glances if material.ungradable else ():
+        reason = material.ungradable.get(one.id)
+        if reason is not None:
+            alike.setdefault((one.kind, reason), []).append(one)
+    for (_, reason), members in alike.items():
+        said = listed([one.id for one in members])
+        yield _finding("ungradable", members, f"{said}: {reason}", "correct the target, or the grader's table")
 
 
 def find_equal_alternatives(material: Material) -> Iterator[Finding]:

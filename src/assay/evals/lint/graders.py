@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from assay.checks.check import shorten
-from assay.evals.grading import graders_of
+from assay.evals.grading import models_of
 from assay.evals.lint.finding import Finding, Level
 from assay.evals.lint.material import Material
 from assay.evals.lint.patterns import is_explosive
@@ -39,7 +39,7 @@ def find_untried_judges(material: Material) -> Iterator[Finding]:
 
 def _judges_unknown(material: Material) -> Iterator[Finding]:
     for sample in material.suite.samples.specimens():
-        models = sorted({model for _, grader in graders_of([sample]) for model in grader.models})
+        models = [] if sample.id in material.ungradable else sorted(models_of([sample]))
         if models:
             yield _finding(
                 "unaudited-judge", "note", sample, f"graded by {', '.join(models)}; audits were not looked at",

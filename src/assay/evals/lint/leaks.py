@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from assay.evals.duplicates import duplicates, plain
+from assay.evals.duplicates import plain, resembling
 from assay.evals.lint.finding import Finding, Level, listed
 from assay.evals.lint.material import NEAR, Glance, Material, ShownPrompt, documents
 
@@ -124,9 +124,8 @@ def find_samples_in_prompts(material: Material) -> Iterator[Finding]:
 
 
 def _in_prompt(prompt: ShownPrompt, members: Sequence[Glance]) -> Iterator[Finding]:
-    examples = len(prompt.examples)
-    pairs = duplicates([*prompt.examples, *(one.text for one in members)], at_least=NEAR) if examples else []
-    found = {members[j - examples].id for i, j, _ in pairs if i < examples <= j}
+    alike = resembling([one.text for one in members], prompt.examples, at_least=NEAR)
+    found = {members[place].id for place in alike}
     words = plain(prompt.text)
     found |= {one.id for one in members if len(one.plain.split()) >= _LEAST_WORDS and _holds(words, one.plain)}
     for split in ("heldout", "dev"):
