@@ -124,3 +124,15 @@ def test_a_document_is_copied_beside_the_suite(project: Project, tmp_path: Path)
     project.inside("suite", "review", "suite", "--approve", told["drafts"][0]["line"]["id"])
     (sample,) = read_suite(project.folder / "suite").of("returns")
     assert "within thirty days" in sample.messages[0].text
+
+
+def test_a_draft_of_several_turns_is_shown_turn_by_turn(project: Project) -> None:
+    """Drafts of real requests may be conversations."""
+    turns = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Yes?"}]
+    line = {"id": "draft-1", "messages": turns, "target": None}
+    folder = project.folder / "suite/drafts"
+    folder.mkdir()
+    (folder / "words.json").write_text(json.dumps({"kind": "words", "drafts": [{"line": line}]}))
+    said = project.inside("suite", "review", "suite", "--list").out
+    assert "user: Hello?" in said
+    assert "assistant: Yes?" in said

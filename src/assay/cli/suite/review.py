@@ -135,17 +135,26 @@ def _edited(line: SampleLine) -> SampleLine:
 
 
 def _shown(draft: Draft, line: SampleLine) -> str:
-    lines = [f"  input:  {line.input}", f"  target: {line.target}"]
+    lines = [f"  input:  {_asked(line)}", f"  target: {line.target}"]
     if draft.why:
         lines.append(f"  tests:  {draft.why}")
     lines += [f"  from:   {', '.join(f'{key} {value}' for key, value in line.origin.items() if value)}"]
     return "\n".join((*lines, *(f"  ! {problem}" for problem in draft.problems)))
 
 
+def _asked(line: SampleLine) -> str:
+    """What a model would be asked: the input, or the turns."""
+    from assay.evals.media import plain
+
+    if line.messages is None:
+        return plain(line.input)
+    return "\n          ".join(f"{turn.role}: {plain(turn.content)}" for turn in line.messages)
+
+
 def _row(draft: Draft) -> dict[str, Any]:
     line = draft.line
     return {
-        "id": line.id, "input": line.input, "target": line.target, "manner": draft.manner, "why": draft.why,
+        "id": line.id, "input": _asked(line), "target": line.target, "manner": draft.manner, "why": draft.why,
         "problems": draft.problems, "origin": line.origin,
     }  # fmt: skip
 
