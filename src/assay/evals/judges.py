@@ -27,6 +27,9 @@ _DRAWS_APART = 1_000_003
 _in_words: WeakKeyDictionary[Spine, set[str]] = WeakKeyDictionary()
 """Targets that refused a JSON schema and took the same request without one."""
 
+_given_up: WeakKeyDictionary[Spine, set[str]] = WeakKeyDictionary()
+"""Targets whose rate limit did not heal while somebody waited."""
+
 
 class Judges:
     """Asks models for verdicts on one answer, and adds up what that costs.
@@ -66,12 +69,16 @@ class Judges:
         Raises:
             AssayError: there is none; of a rate limit that does not heal after a minute, `RateLimited`.
         """
-        for wait_s in _WAITS_S:
+        given_up = _given_up.setdefault(self._open(), set())
+        for wait_s in () if target in given_up else _WAITS_S:
             try:
                 return await self._once(request, target, draw)
             except RateLimited as error:
                 await asyncio.sleep(max(wait_s, min(error.retry_after_s or 0.0, _LONGEST_TOLD_S)))
-        return await self._once(request, target, draw)
+        given_up.add(target)  # until it answers again, nobody else waits for it
+        response = await self._once(request, target, draw)
+        given_up.discard(target)
+        return response
 
     async def _once(self, request: Request, target: str, draw: int) -> Response:
         spine = self._open()

@@ -135,11 +135,18 @@ async def test_a_judge_that_is_asked_too_often_is_waited_for(
 ) -> None:
     """The answer is paid for: a rate limit that heals loses no verdict, and one that does not ends."""
     monkeypatch.setattr("assay.evals.judges._WAITS_S", (0.0, 0.0))
-    limited = {"match": "", "error": "RateLimited", "times": 2}
-    assert (await judged(judging(limited, HONEST), "30 days.")).value == 1.0
-    assert len(await ledger.attempts()) == 3
-    found = await judged(judging({"match": "", "error": "RateLimited"}), "30 days.")
+
+    def limited(times: int) -> dict[str, Any]:  # the spine tries each request three times
+        return {"match": "", "error": "RateLimited", "times": 3 * times, "retry_after_s": 0.0}
+
+    assert (await judged(judging(limited(2), HONEST), "30 days.")).value == 1.0
+    judges = judging(limited(4), HONEST)
+    found = await judged(judges, "30 days.")
     assert (found.value, "RateLimited" in found.explanation) == (None, True)
+    asked = len(await ledger.attempts())
+    assert (await judged(judges, "it is 30 days.")).value is None
+    assert len(await ledger.attempts()) == asked + 3  # nobody else waits for it, until it answers
+    assert (await judged(judges, "well, 30 days.")).value == 1.0
 
 
 async def test_a_schema_that_is_refused_is_said_in_words(judging: Judging, ledger: SqliteLedger) -> None:
