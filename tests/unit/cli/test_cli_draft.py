@@ -10,8 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.unit.cli.conftest import Project
 
+from assay.cli.suite import review
+from assay.evals.samples import SampleLine
 from assay.evals.suite import read_suite
 
 
@@ -136,3 +139,15 @@ def test_a_draft_of_several_turns_is_shown_turn_by_turn(project: Project) -> Non
     said = project.inside("suite", "review", "suite", "--list").out
     assert "user: Hello?" in said
     assert "assistant: Yes?" in said
+
+
+def test_an_edited_draft_is_what_goes_into_the_suite(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The editor shows input and target; what is no sample any more changes nothing."""
+    line = SampleLine(id="draft-1", input="Open?", target="no", synthetic=True)
+    monkeypatch.setattr("click.edit", lambda text, **given: text.replace('"no"', '"yes"'))
+    changed = review._edited(line)
+    assert (changed.input, changed.target, changed.origin) == ("Open?", "yes", {"edited": True})
+    monkeypatch.setattr("click.edit", lambda text, **given: "{")
+    assert review._edited(line) == line
+    monkeypatch.setattr("click.edit", lambda text, **given: '{"inputt": 1}')
+    assert review._edited(line) == line

@@ -121,15 +121,17 @@ def _edited(line: SampleLine) -> SampleLine:
     """Changed in the editor of the person, as JSON of what may be changed."""
     import msgspec
 
-    shown = json.dumps({"input": line.input, "target": line.target}, ensure_ascii=False, indent=2)
-    text = click.edit(shown, extension=".json")
+    from assay.evals.samples import SampleLine
+
+    whole = msgspec.to_builtins(line)
+    shown = {key: whole.get(key) for key in ("input", "messages", "follow_ups", "target") if key in whole}
+    text = click.edit(json.dumps({"target": None, **shown}, ensure_ascii=False, indent=2), extension=".json")
     if text is None:
         return line
     try:
-        value: dict[str, Any] = json.loads(text)
-        origin = {**line.origin, "edited": True}
-        return msgspec.structs.replace(line, input=str(value["input"]), target=value["target"], origin=origin)
-    except (ValueError, KeyError, TypeError) as error:
+        changed = {**whole, **json.loads(text), "origin": {**line.origin, "edited": True}}
+        return msgspec.convert(changed, SampleLine)
+    except (ValueError, TypeError) as error:
         note(f"not changed: {error}")
         return line
 
