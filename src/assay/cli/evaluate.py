@@ -14,8 +14,9 @@ from assay.cli.scorecards import render
 if TYPE_CHECKING:
     from assay.app import App
     from assay.cli.progress import EvalProgress
-    from assay.evals.forecast import Forecast
-    from assay.evals.runner import Runner
+    from assay.errors import AssayError
+    from assay.evals.labels import Labels
+    from assay.evals.runner import Run, Runner
     from assay.evals.suite import Suite
     from assay.inference.batch_desk import BatchDesk
     from assay.inference.purse import Purse
@@ -45,6 +46,15 @@ class Given(NamedTuple):
     no_wait: bool
     labels: str | None
     config: str | None
+    as_json: bool
+
+
+class Ended(NamedTuple):
+    """What an evaluation has come to: what ended it early, what it was paid from, and how it is to be told."""
+
+    problem: AssayError | None
+    purse: Purse | None
+    labels: Labels | None
     as_json: bool
 
 
@@ -148,16 +158,8 @@ def command(
 async def _eval(given: Given) -> int:
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
-    from assay.errors import ProviderError
-    from assay.evals.batching import complete_in_batches
-    from assay.evals.comparison import compare_runs
-    from assay.evals.correction import NOBODY, corrections, read_people
-    from assay.evals.ending import ending
     from assay.evals.grading import check_graders
-    from assay.evals.lanes import complete_all
     from assay.evals.runner import Runner
-    from assay.evals.scorecard import scorecard
-    from assay.evals.standing import standing_of, told
     from assay.evals.suite import read_suite
     from assay.inference.purse import Purse
 
@@ -182,27 +184,53 @@ async def _eval(given: Given) -> int:
         runs = {name: await runner.open(name, fresh=given.fresh) for name in names}
         progress.total = sum(1 for one in runs.values() for _ in runner.missing(one, suite.samples))
         with progress:
-            if desk is None:
-                problem = await complete_all(runner, app.spine, runs, suite)
-            else:
-                wait_s = 0.0 if given.no_wait else given.batch_wait_s
-                problem = await complete_in_batches(runner, list(runs.values()), suite, desk, wait_s)
-        people = await read_people(labels, app.ledger, list(runs.values())) if labels is not None else NOBODY
-        seen = corrections(list(runs.values()), suite, people)
-        cards = [scorecard(one, suite, seen.get(one.row.id)) for one in runs.values()]
-        compared = compare_runs(list(runs.values()), suite, people.verdicts, rows=False)
-        ended = ending(runner, list(runs.values()), suite, problem, purse)
-        judges = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
-    result = {"scorecards": cards, "comparisons": compared.pairs, "ending": ended, "judges": judges}
-    text = "" if given.as_json else "\n".join([render(cards, compared), *(f"  {told(one)}" for one in judges)])
-    emit(result, given.as_json, text)
-    if not ended.whole:
-        note(f"assay: {ended.told()}")
+            problem = await _asked(app, runner, runs, suite, desk, given)
+        return await _told(app, runner, runs, suite, Ended(problem, purse, labels, given.as_json))
+
+
+async def _asked(
+    app: App, runner: Runner, runs: dict[str, Run], suite: Suite, desk: BatchDesk | None, given: Given
+) -> AssayError | None:
+    """Ask what is missing, one by one or in batches; gives what ended it early."""
+    from assay.evals.batching import complete_in_batches
+    from assay.evals.lanes import complete_all
+
+    if desk is None:
+        return await complete_all(runner, app.spine, runs, suite)
+    wait_s = 0.0 if given.no_wait else given.batch_wait_s
+    return await complete_in_batches(runner, list(runs.values()), suite, desk, wait_s)
+
+
+async def _told(app: App, runner: Runner, runs: dict[str, Run], suite: Suite, ended: Ended) -> int:
+    """Print the figures, and what is missing; gives the exit code.
+
+    Raises:
+        AssayError: what ended the evaluation, where that is no host's fault and no purse that is empty.
+    """
+    from assay.errors import ProviderError
+    from assay.evals.comparison import compare_runs
+    from assay.evals.correction import NOBODY, corrections, read_people
+    from assay.evals.ending import ending
+    from assay.evals.scorecard import scorecard
+    from assay.evals.standing import standing_of, told
+
+    evaluated, problem, purse = list(runs.values()), ended.problem, ended.purse
+    people = await read_people(ended.labels, app.ledger, evaluated) if ended.labels is not None else NOBODY
+    seen = corrections(evaluated, suite, people)
+    cards = [scorecard(one, suite, seen.get(one.row.id)) for one in evaluated]
+    compared = compare_runs(evaluated, suite, people.verdicts, rows=False)
+    end = ending(runner, evaluated, suite, problem, purse)
+    judges = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
+    result = {"scorecards": cards, "comparisons": compared.pairs, "ending": end, "judges": judges}
+    text = "" if ended.as_json else "\n".join([render(cards, compared), *(f"  {told(one)}" for one in judges)])
+    emit(result, ended.as_json, text)
+    if not end.whole:
+        note(f"assay: {end.told()}")
     if problem is not None and not isinstance(problem, ProviderError) and (purse is None or not purse.refused):
         raise problem
-    if ended.waiting and not ended.left and not ended.unscored:
+    if end.waiting and not end.left and not end.unscored:
         return 4
-    return 0 if ended.whole else 3
+    return 0 if end.whole else 3
 
 
 async def _desk(app: App, names: tuple[str, ...], progress: EvalProgress) -> BatchDesk:
@@ -256,6 +284,7 @@ def _check_targets(app: App, names: tuple[str, ...], suite: Suite, purse: Purse 
 
 
 async def _forecast(app: App, runner: Runner, names: tuple[str, ...], suite: Suite, given: Given) -> int:
+    from assay.cli.forecasts import foretold
     from assay.evals.forecast import forecast
     from assay.evals.power import plan
 
@@ -264,42 +293,5 @@ async def _forecast(app: App, runner: Runner, names: tuple[str, ...], suite: Sui
         would, known = await runner.would_open(name, fresh=given.fresh)
         found.append(forecast(app.spine, runner, would, suite, known=known))
     power = plan(suite, bar=app.loaded.config.decide.bar)
-    emit({"forecasts": found, "power": power}, given.as_json, "" if given.as_json else _foretold(found, power))
+    emit({"forecasts": found, "power": power}, given.as_json, "" if given.as_json else foretold(found, power))
     return 0
-
-
-def _foretold(found: list[Forecast], power: Any) -> str:
-    """Forecasts as text."""
-    from assay.decision.explain import table
-
-    lines: list[str] = []
-    for one in found:
-        lines.append(f"{one.target}  ({f'continues run {one.run}' if one.run else 'a new run'})")
-        rows = [
-            (name, str(kind.samples), str(kind.repeats), str(kind.missing), _usd(kind.bound_usd))
-            for name, kind in one.kinds.items()
-        ]
-        rows.append(
-            (
-                "overall",
-                str(sum(kind.samples for kind in one.kinds.values())),
-                "",
-                str(one.missing),
-                _usd(one.bound_usd),
-            )
-        )
-        lines += table(("kind", "samples", "times", "to ask", "costs at most"), rows, indent="  ")
-        lines += [f"  graders ask {', '.join(one.judges)}, which comes on top"] if one.judges else []
-        lines += [f"  the bound is not known: {one.problem}"] if one.problem else []
-        lines.append("")
-    shown = [f"{share * 100:.0f}" if share is not None else "-" for share in power.overall.detectable]
-    basis = "as earlier runs differed" if power.overall.basis == "measured" else "where they differ seldom, or often"
-    lines.append(
-        f"{power.overall.samples} samples tell two candidates apart that are {' to '.join(shown)} points from each "
-        f"other ({basis}; 80 % power); the share of one is known within {power.overall.half_width * 100:.0f} points."
-    )
-    return "\n".join(lines)
-
-
-def _usd(bound_usd: float | None) -> str:
-    return f"{bound_usd:.6f} USD" if bound_usd is not None else "not known in USD"
