@@ -8,7 +8,7 @@ from typing import Literal
 
 from assay.dialects.batches.form import Job
 from assay.envelope.cost import Cost
-from assay.errors import BadRequest, ConfigError, MalformedReply, ProviderError
+from assay.errors import BadRequest, ConfigError, MalformedReply, ProviderError, ProviderFault
 from assay.inference.batch_answers import Settled, answered, failed
 from assay.inference.batch_book import BatchBook
 from assay.inference.batch_items import BatchItem, items_of
@@ -113,7 +113,7 @@ class BatchFetcher:
 def _without(live: LiveDeployment, item: BatchItem, attempt: OpenAttempt, job: Job) -> Settled:
     """What a request comes to that the results leave out."""
     if job.state in ("expired", "cancelled"):
-        error: ProviderError = MalformedReply(f"the batch is {job.state}, and tells nothing of this request")
+        error: ProviderError = ProviderFault(f"the batch is {job.state}, and tells nothing of this request")
         cost: Cost | None = UNBILLED
     else:
         error, cost = MalformedReply("the results of the batch leave this request out"), None

@@ -301,6 +301,20 @@ class TestFaults:
         [batch] = await Batches(ledger).newest(1)
         assert (batch.state, held_usd(ledger.path)) == ("cancelled", NOTHING)
 
+    @pytest.mark.parametrize("name", ["gemini", "openai"])
+    async def test_what_an_expired_job_leaves_out_costs_nothing(
+        self, make_spine: MakeSpine, ledger: SqliteLedger, name: str
+    ) -> None:
+        """A job that ran out of time keeps the answers that it has; the rest is not charged."""
+        async with stub(name, ends="expired", fate=lambda text: "ok" if text == "one" else "missing") as up:
+            spine = make_spine(up.toml("up"))
+            desk = desk_of(spine)
+            await through(spine, desk, "one", "two")
+            assert (await again(spine, desk, "one")).text == "ONE"
+            with pytest.raises(ProviderFault, match="expired"):
+                await again(spine, desk, "two")
+        assert sum(row["cost_usd"] for row in rows(ledger.path)) == pytest.approx(FULL_USD / 2)
+
     @EVERY
     async def test_errors_of_a_look_are_told_and_outlived(self, make_spine: MakeSpine, name: str) -> None:
         """A host that cannot be asked how its job stands is asked again; the job is neither lost nor sent anew."""
