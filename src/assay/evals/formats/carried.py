@@ -58,5 +58,5 @@ def carried(value: object) -> Carried | None:
         return None
     try:
         return msgspec.convert(value, Carried)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise SuiteError(f"its block {KEY!r} cannot be read: {error}; take the block out, or mend it") from error

@@ -12,6 +12,7 @@ from assay.evals.formats.carried import KEY
 from assay.evals.formats.choices import with_choices
 from assay.evals.formats.intake import Intake, Item
 from assay.evals.formats.rows import rows_of
+from assay.evals.formats.shapes import list_of
 from assay.evals.formats.turns import are_messages
 from assay.evals.samples import GraderSpec
 from assay.types import JsonObject
@@ -112,7 +113,7 @@ def _choices(value: Any) -> list[str]:
     if isinstance(value, str):
         parts = value.split(",")
         value = parts if len(parts) > 1 else value.split()
-    return [str(one).strip() for one in value or () if str(one).strip()]
+    return [str(one).strip() for one in list_of(value, "choices") if str(one).strip()]
 
 
 def _with(shown: Any, choices: list[str]) -> Any:

@@ -12,6 +12,7 @@ from assay.errors import SuiteError
 from assay.evals.formats import rubrics
 from assay.evals.formats.inspect_dataset import item
 from assay.evals.formats.intake import Intake
+from assay.evals.formats.shapes import list_of
 from assay.evals.formats.sources import json_value
 from assay.evals.samples import GraderSpec
 from assay.types import JsonObject
@@ -51,13 +52,15 @@ def _opened(path: Path) -> tuple[JsonObject, Iterator[tuple[str, JsonObject]]]:
         whole = json_value(path)
         if not isinstance(whole, dict) or "samples" not in whole:
             raise SuiteError(f"{path} holds no samples; is it a log of Inspect?")
-        return whole, ((f"sample {one.get('id')}", one) for one in whole["samples"] or () if isinstance(one, dict))
+        return whole, (
+            (f"sample {one.get('id')}", one) for one in list_of(whole["samples"], "samples") if isinstance(one, dict)
+        )
     names = zipfile.ZipFile(path).namelist()
     header = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
     if header is None:
         raise SuiteError(f"{path} has no header.json; is it a log of Inspect?")
-    samples = (name for name in names if name.startswith("samples/") and name.endswith(".json"))
-    return _member(path, header), ((name.removeprefix("samples/"), _member(path, name)) for name in samples)
+    members = (name for name in names if name.startswith("samples/") and name.endswith(".json"))
+    return _member(path, header), ((name.removeprefix("samples/"), _member(path, name)) for name in members)
 
 
 def _member(path: Path, name: str) -> JsonObject:
@@ -94,10 +97,10 @@ def _graders(header: Mapping[str, Any], intake: Intake) -> tuple[tuple[GraderSpe
 
 def _scorers(header: Mapping[str, Any]) -> Iterator[tuple[str, JsonObject]]:
     """`(name, options)`: of the results, else of the task where there are none."""
-    scores = _table(header.get("results")).get("scores") or ()
+    scores = [_table(one) for one in list_of(_table(header.get("results")).get("scores"), "scores")]
     named = [(str(one.get("scorer") or one.get("name")), _table(one.get("params"))) for one in scores]
     if not named:
-        scorers = _table(header.get("eval")).get("scorers") or ()
+        scorers = list_of(_table(header.get("eval")).get("scorers"), "scorers")
         named = [(str(one.get("name")), _table(one.get("options"))) for one in scorers if isinstance(one, dict)]
     return ((name.rpartition("/")[2], options) for name, options in named)
 

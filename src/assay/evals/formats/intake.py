@@ -16,7 +16,7 @@ import msgspec
 from assay.errors import SuiteError
 from assay.evals.formats.carried import Carried, carried
 from assay.evals.formats.spool import Spool
-from assay.evals.formats.tally import Tally
+from assay.evals.formats.tally import Tally, whole
 from assay.evals.formats.trial import check_graders
 from assay.evals.formats.turns import turns_of
 from assay.evals.samples import GraderSpec, SampleLine, Split
@@ -111,8 +111,8 @@ class Intake:
 
     def note(self, text: str) -> None:
         """Something that must be known; once."""
-        if text not in self.notes:
-            self.notes.append(text)
+        if whole(text) not in self.notes:
+            self.notes.append(whole(text))
 
     def graders(self, own: Callable[[], tuple[GraderSpec, ...]]) -> tuple[GraderSpec, ...]:
         """What a file grades by, or what a person named where that has no grader here.

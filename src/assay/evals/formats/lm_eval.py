@@ -16,6 +16,7 @@ from assay.evals.formats.choices import letter_of, with_choices
 from assay.evals.formats.intake import Intake, Item
 from assay.evals.formats.lm_eval_graders import graders_of
 from assay.evals.formats.rows import endings, rows_of
+from assay.evals.formats.shapes import table_of
 from assay.evals.formats.sources import Code, inside, yaml_value
 from assay.evals.formats.template import value_of
 from assay.evals.samples import GraderSpec
@@ -155,7 +156,7 @@ class _Task:
         if self._data:
             return list(self._data)
         place, split = str(self._config.get("dataset_path")), self._split()
-        files = (self._config.get("dataset_kwargs") or {}).get("data_files")
+        files = table_of(self._config.get("dataset_kwargs"), "dataset_kwargs").get("data_files")
         if place not in _LOCAL or not files:
             named = " ".join(str(one) for one in (place, self._config.get("dataset_name")) if one not in (None, "None"))
             raise SuiteError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from assay.errors import SuiteError
+from assay.evals.formats.shapes import list_of, table_of
 from assay.evals.samples import GraderSpec
 from assay.types import JsonObject
 
@@ -22,7 +23,8 @@ def graders_of(config: Mapping[str, Any], form: str, note: Callable[[str], None]
     Raises:
         SuiteError: none of its metrics, or not its filter, has a grader.
     """
-    metrics = {str(one.get("metric")): one for one in config.get("metric_list") or () if isinstance(one, Mapping)}
+    listed = list_of(config.get("metric_list"), "metric_list")
+    metrics = {str(one.get("metric")): one for one in listed if isinstance(one, Mapping)}
     if form == "multiple_choice":
         if metrics and not any(one in metrics for one in _CHOICES):
             raise SuiteError(f"its metrics {', '.join(metrics)} have no grader here")
@@ -40,7 +42,7 @@ def _exact_match(metric: Mapping[str, Any], filtered: JsonObject) -> GraderSpec:
     ignored = {key: metric.get(key) for key in _IGNORES if metric.get(key)}
     if not ignored and not filtered:
         return {"check": "exact"}
-    drop = [str(one) for one in ignored.get("regexes_to_ignore") or ()]
+    drop = [str(one) for one in list_of(ignored.get("regexes_to_ignore"), "regexes_to_ignore")]
     drop += ["[0-9]"] if ignored.get("ignore_numbers") else []
     case = bool(ignored.get("ignore_case")) or bool(filtered.get("case"))
     spec = {"check": "normalised", "case": case, "punctuation": bool(ignored.get("ignore_punctuation"))}
@@ -53,11 +55,12 @@ def _exact_match(metric: Mapping[str, Any], filtered: JsonObject) -> GraderSpec:
 
 def _filter(config: Mapping[str, Any], note: Callable[[str], None]) -> JsonObject:
     """What the first of its filters does, as options of `normalised`."""
-    filters = list(config.get("filter_list") or ())
+    filters = [table_of(one, "filter") for one in list_of(config.get("filter_list"), "filter_list")]
     if len(filters) > 1:
         note(f"of its {len(filters)} filters the first is carried over: {filters[0].get('name')}")
     found: JsonObject = {}
-    for step in (filters[0].get("filter") or []) if filters else []:
+    for one in list_of(filters[0].get("filter"), "filter") if filters else []:
+        step = table_of(one, "filter")
         name = str(step.get("function"))
         if name == "regex" and "extract" not in found and step.get("group_select", 0) in (0, -1):
             found["extract"] = str(step.get("regex_pattern", r"#### (\-?[0-9\.\,]+)"))

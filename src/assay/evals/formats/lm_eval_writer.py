@@ -15,7 +15,7 @@ from assay.errors import SuiteError
 from assay.evals.formats.carried import KEY, block
 from assay.evals.formats.choices import without_choices
 from assay.evals.formats.lm_eval_graders import metric_of
-from assay.evals.formats.outgoing import Outgoing, Parcel
+from assay.evals.formats.outgoing import Outgoing, Parcel, folder_at
 from assay.evals.writing import replaced
 from assay.types import JsonObject
 
@@ -30,10 +30,7 @@ def write(outgoing: Outgoing, out: Path) -> None:
     Raises:
         SuiteError: it cannot be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SuiteError(f"cannot write {out}, which is to be a folder: {error.strerror}") from error
+    folder_at(out)
     outgoing.note("run lm-eval in the folder of the tasks: their data_files are relative to where it runs")
     for kind in outgoing.kinds:
         _write_kind(outgoing, kind, out)

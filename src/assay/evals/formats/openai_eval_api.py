@@ -11,6 +11,7 @@ from assay.errors import SuiteError
 from assay.evals.formats import rubrics
 from assay.evals.formats.carried import KEY
 from assay.evals.formats.intake import Intake, Item
+from assay.evals.formats.shapes import list_of, table_of
 from assay.evals.formats.sources import json_lines, json_value
 from assay.evals.formats.template import rendered, value_of
 from assay.evals.samples import GraderSpec
@@ -38,11 +39,12 @@ def read(paths: Sequence[Path], intake: Intake) -> None:
         raise SuiteError(f"{paths[0]} holds no testing_criteria; is it an eval of OpenAI's API?")
     source: JsonObject = next((one["data_source"] for one in objects if isinstance(one.get("data_source"), dict)), {})
     kind = intake.reading.kind or str(eval_.get("name") or paths[0].stem)
+    criteria = list_of(eval_["testing_criteria"], "testing_criteria")
     found = False
     for path, place, value in _items(paths, source):
         found = True
         with intake.place(path, place):
-            intake.take(kind, path, place, _item(value, eval_["testing_criteria"], source, intake))
+            intake.take(kind, path, place, _item(value, criteria, source, intake))
     if not found:
         raise SuiteError(f"{paths[0]} holds no items; give the JSONL file of its data behind it")
 
@@ -59,7 +61,7 @@ def _objects(value: Any) -> Iterator[JsonObject]:
 
 
 def _items(paths: Sequence[Path], source: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any]]:
-    content = (source.get("source") or {}).get("content") or ()
+    content = list_of(table_of(source.get("source"), "source").get("content"), "content")
     for number, value in enumerate(content, start=1):
         yield paths[0], f"item {number}", value
     for path in paths:
@@ -95,7 +97,7 @@ def _item(value: Any, criteria: Sequence[Any], source: Mapping[str, Any], intake
 
 
 def _shown(source: Mapping[str, Any], item: Mapping[str, Any], intake: Intake) -> Any:
-    given = source.get("input_messages") or {}
+    given = table_of(source.get("input_messages"), "input_messages")
     template = given.get("template")
     if not isinstance(template, list):
         column = intake.reading.columns.get("input", "input")
@@ -103,7 +105,8 @@ def _shown(source: Mapping[str, Any], item: Mapping[str, Any], intake: Intake) -
             raise SuiteError(f"no run says what is asked, and the item has no {column!r}; name a field with --input")
         intake.note(f"no run with input_messages: the field {column!r} of an item is what is asked")
         return item[column]
-    return [{**one, "content": _content(one.get("content"), {"item": item})} for one in template]
+    messages = [table_of(one, "message") for one in template]
+    return [{**one, "content": _content(one.get("content"), {"item": item})} for one in messages]
 
 
 def _content(content: Any, values: Mapping[str, Any]) -> Any:
@@ -149,12 +152,14 @@ def _string_check(one: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Gr
 
 def _rubric(kind: str, one: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """What a judge is asked: the criterion's messages, and what passes."""
-    said = [_plain(message, values) for message in one.get("input") or ()]
+    said = [_plain(table_of(message, "message"), values) for message in list_of(one.get("input"), "input")]
     if kind == "label_model":
-        passes = f"one of the labels {', '.join(map(str, one.get('passing_labels') or ()))}"
+        labels = list_of(one.get("passing_labels"), "passing_labels")
+        passes = f"one of the labels {', '.join(map(str, labels))}"
     else:
-        low, high = one.get("range") or (0, 1)
-        passes = f"a score of at least {one.get('pass_threshold', (low + high) / 2)} between {low} and {high}"
+        low, high = (*list_of(one.get("range"), "range"), 0, 1)[:2] if one.get("range") else (0, 1)
+        least = one.get("pass_threshold", "half of it")
+        passes = f"a score of at least {least} between {low} and {high}"
     return "\n\n".join([*said, f"It passes when these instructions give the answer {passes}."])
 
 

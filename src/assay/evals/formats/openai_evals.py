@@ -10,6 +10,7 @@ from assay.errors import SuiteError
 from assay.evals.formats import openai_eval_api, rubrics
 from assay.evals.formats.carried import KEY
 from assay.evals.formats.intake import Intake, Item
+from assay.evals.formats.shapes import table_of
 from assay.evals.formats.sources import inside, json_lines, yaml_value
 from assay.evals.samples import GraderSpec
 from assay.types import JsonObject
@@ -67,7 +68,7 @@ def _registry(path: Path, data: Sequence[Path], intake: Intake) -> None:
 
 
 def _eval(name: str, value: Mapping[str, Any], path: Path, data: Sequence[Path], intake: Intake) -> _Eval:
-    arguments = value.get("args") or {}
+    arguments = table_of(value.get("args"), "args")
     graders = intake.graders(lambda: (_grader(str(value["class"]), arguments, intake),))
     for key in arguments:
         if key not in _SETTINGS:
@@ -102,7 +103,7 @@ def _judged(spec: str, arguments: Mapping[str, Any], intake: Intake) -> GraderSp
     intake.note(f"a model judges: name it as the deployment {judge!r} in assay.toml")
     if spec == "fact":
         return rubrics.judged(judge, rubrics.FACTS, with_target=True)
-    criterion = (arguments.get("modelgraded_spec_args") or {}).get("criteria")
+    criterion = table_of(arguments.get("modelgraded_spec_args"), "modelgraded_spec_args").get("criteria")
     if spec == "closedqa" and isinstance(criterion, str):
         return rubrics.judged(judge, rubrics.criterion(criterion))
     raise SuiteError(

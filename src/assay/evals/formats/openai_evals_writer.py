@@ -15,7 +15,7 @@ from assay.errors import SuiteError
 from assay.evals.formats import rubrics
 from assay.evals.formats.carried import KEY, block
 from assay.evals.formats.openai_evals import MATCH
-from assay.evals.formats.outgoing import Outgoing, Parcel
+from assay.evals.formats.outgoing import Outgoing, Parcel, folder_at
 from assay.evals.samples import GraderSpec
 from assay.evals.writing import replaced
 from assay.types import JsonObject
@@ -40,8 +40,7 @@ def write(outgoing: Outgoing, out: Path) -> None:
     table: JsonObject = {}
     for kind in outgoing.kinds:
         table |= _kind(outgoing, kind, out / "data", name)
-    (out / "evals").mkdir(parents=True, exist_ok=True)
-    with replaced(out / "evals" / f"{name}.yaml") as file:
+    with replaced(folder_at(out / "evals") / f"{name}.yaml") as file:
         file.write(yaml.safe_dump(table, allow_unicode=True, sort_keys=False).encode())
 
 
@@ -60,7 +59,7 @@ def _kind(outgoing: Outgoing, kind: str, data: Path, name: str) -> JsonObject:
     for number, (group, lines) in enumerate(groups.items(), start=1):
         plain = _plain(kind) + ("" if number == 1 else f"-{number}")
         samples = f"{name}/{plain}.jsonl"
-        (data / name).mkdir(parents=True, exist_ok=True)
+        folder_at(data / name)
         with replaced(data / samples) as file:
             file.writelines(msgspec.json.encode(line) + b"\n" for line in lines)
         class_, arguments = json.loads(group)

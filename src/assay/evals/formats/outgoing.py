@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay.errors import SuiteError
-from assay.evals.formats.tally import Tally
+from assay.evals.formats.tally import Tally, whole
 from assay.evals.formats.turns import shown
 from assay.evals.samples import GraderSpec, SampleLine, read_line
 from assay.evals.suite_files import SuiteFiles, read_raw_lines, read_suite_files
 from assay.evals.suite_table import KindTable
 from assay.types import JsonObject
 
-__all__ = ["Outgoing", "Parcel"]
+__all__ = ["Outgoing", "Parcel", "folder_at"]
+
+
+def folder_at(place: Path) -> Path:
+    """A folder, which is there from now on.
+
+    Raises:
+        SuiteError: it cannot be made.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SuiteError(f"cannot write {place}, which is to be a folder: {error.strerror}") from error
+    return place
 
 
 class Parcel(NamedTuple):
@@ -62,8 +75,8 @@ class Outgoing:
 
     def note(self, text: str) -> None:
         """Something that must be known; once."""
-        if text not in self.notes:
-            self.notes.append(text)
+        if whole(text) not in self.notes:
+            self.notes.append(whole(text))
 
     def parcels(self, kind: str, *, follow_ups: bool = False) -> Iterator[Parcel]:
         """The samples of a kind that can be shown as text; the others are refused.

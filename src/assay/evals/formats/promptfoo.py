@@ -16,6 +16,7 @@ from assay.evals.formats.promptfoo_asserts import Asserts
 from assay.evals.formats.promptfoo_prompts import Prompt, filled, prompts_of
 from assay.evals.formats.promptfoo_providers import provider_names, suggested
 from assay.evals.formats.promptfoo_tests import Case, expanded, tests_of
+from assay.evals.formats.shapes import table_of
 from assay.evals.formats.sources import yaml_value
 from assay.types import JsonObject
 
@@ -63,7 +64,7 @@ class _Config:
         self._path, self._config, self._intake = path, config, intake
         self._folder = path.resolve().parent
         self._default = Case.default(config.get("defaultTest"), self._folder)
-        self._asserts = Asserts(self._folder, config.get("assertionTemplates") or {}, intake)
+        self._asserts = Asserts(self._folder, table_of(config.get("assertionTemplates"), "assertionTemplates"), intake)
         self._name = intake.reading.kind or _named(path)
 
     def read(self) -> None:
@@ -110,7 +111,7 @@ class _Config:
 
     def _tell(self) -> None:
         if providers := provider_names(self._config):
-            self._intake.files[_SUGGESTED] = suggested(providers, self._path.name).encode()
+            self._intake.files[_SUGGESTED] = suggested(providers, self._path.name).encode("utf-8", "replace")
             self._intake.note(f"providers belong into assay.toml, see {_SUGGESTED}: {', '.join(providers)}")
         for key in self._config:
             if key in _ELSEWHERE:

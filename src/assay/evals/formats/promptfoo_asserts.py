@@ -14,6 +14,7 @@ from assay.evals.formats import rubrics
 from assay.evals.formats.intake import Intake
 from assay.evals.formats.js_pattern import to_python
 from assay.evals.formats.promptfoo_prompts import text_of
+from assay.evals.formats.shapes import list_of
 from assay.evals.formats.sources import inside, yaml_value
 from assay.evals.formats.template import has_marks, rendered
 from assay.evals.samples import GraderSpec
@@ -85,7 +86,7 @@ class Asserts:
             if not isinstance(one, Mapping) or not isinstance(one.get("type"), str):
                 lost.append("an assertion has no type")
             elif one["type"] == "assert-set" and one.get("threshold") in (None, 1):
-                found += self._flat(one.get("assert") or (), lost)
+                found += self._flat(list_of(one.get("assert"), "assert"), lost)
             else:
                 found.append(one)
         return found

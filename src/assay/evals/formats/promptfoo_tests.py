@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from assay.errors import SuiteError
 from assay.evals.formats.intake import Intake
 from assay.evals.formats.rows import rows_of
+from assay.evals.formats.shapes import list_of, table_of
 from assay.evals.formats.sources import Code, inside, json_lines, text, yaml_value
 from assay.types import JsonObject
 
@@ -70,19 +71,19 @@ class Case(NamedTuple):
         """
         if not isinstance(raw, Mapping):
             raise SuiteError(f"a test is a table with vars and assert, not {type(raw).__name__}")
-        options = raw.get("options") or {}
+        options = table_of(raw.get("options"), "options")
         lost = [f"its option {key!r} {why}" for key, why in _OPTIONS_LOST.items() if options.get(key)]
         lost += [f"its {key!r} is promptfoo's own" for key in _NOT_A_SAMPLE if raw.get(key)]
         if raw.get("threshold") not in (None, 1):
             lost.append("it passes by a weighted sum (threshold); here every grader must pass")
-        metadata = raw.get("metadata") or {}
+        metadata = table_of(raw.get("metadata"), "metadata")
         if metadata.get("conversationId") is not None:
             lost.append("it goes on with another test's conversation; write the turns into one test")
         return cls(
             description=str(raw.get("description") or ""),
             vars=_vars(raw.get("vars"), folder),
-            asserts=tuple(raw.get("assert") or ()),
-            metadata=dict(metadata),
+            asserts=tuple(list_of(raw.get("assert"), "assert")),
+            metadata=metadata,
             lost=tuple(lost),
             prefix=str(options.get("prefix") or ""),
             suffix=str(options.get("suffix") or ""),
@@ -151,17 +152,26 @@ def tests_of(config: Mapping[str, Any], folder: Path, intake: Intake, path: Path
     """`(place, test as it was written)` of each test of a configuration, with those of its scenarios."""
     for number, test in enumerate(_listed(config.get("tests"), folder, intake, path), start=1):
         yield f"test {number}", test
-    for place, scenario in enumerate(config.get("scenarios") or (), start=1):
+    for place, scenario in enumerate(list_of(config.get("scenarios"), "scenarios"), start=1):
         with intake.place(path, f"scenario {place}"):
             if isinstance(scenario, str):
                 scenario = yaml_value(inside(folder, scenario), core=True)
-            pairs = itertools.product(
-                scenario.get("config") or ({},), _listed(scenario.get("tests"), folder, intake, path)
-            )
-            for inner, (shared, test) in enumerate(pairs, start=1):
-                merged = {**shared, **test, "vars": {**(shared.get("vars") or {}), **(test.get("vars") or {})}}
-                merged["assert"] = [*(shared.get("assert") or ()), *(test.get("assert") or ())]
-                yield f"scenario {place}, test {inner}", merged
+            whole = table_of(scenario, "scenario")
+            shared = list_of(whole.get("config"), "config") or [{}]
+            pairs = itertools.product(shared, _listed(whole.get("tests"), folder, intake, path))
+            for inner, (settings, test) in enumerate(pairs, start=1):
+                yield f"scenario {place}, test {inner}", _merged(settings, test)
+
+
+def _merged(settings: Any, test: Any) -> JsonObject:
+    """A test with what its scenario says."""
+    first, own = table_of(settings, "config"), table_of(test, "test")
+    return {
+        **first,
+        **own,
+        "vars": {**table_of(first.get("vars"), "vars"), **table_of(own.get("vars"), "vars")},
+        "assert": [*list_of(first.get("assert"), "assert"), *list_of(own.get("assert"), "assert")],
+    }
 
 
 def _listed(given: object, folder: Path, intake: Intake, path: Path) -> Iterator[Any]:

@@ -151,7 +151,10 @@ def inside(folder: Path, name: str) -> Path:
     Raises:
         SuiteError: it would be elsewhere, or is not there.
     """
-    path = (folder / name.removeprefix("file://")).resolve()
+    try:
+        path = (folder / name.removeprefix("file://")).resolve()
+    except (OSError, ValueError) as error:
+        raise SuiteError(f"{name!r} is no name of a file: {error}") from error
     if not path.is_relative_to(folder.resolve()):
         raise SuiteError(f"{name!r} stands outside of {folder}; only files within that folder are read")
     if not path.is_file():

@@ -15,6 +15,7 @@ from assay.errors import SuiteError, did_you_mean
 from assay.evals.formats.intake import PARTS, Intake, Item
 from assay.evals.formats.outgoing import Outgoing, Parcel
 from assay.evals.formats.rows import rows_of
+from assay.evals.formats.shapes import list_of
 from assay.evals.formats.turns import are_messages
 from assay.evals.samples import GraderSpec
 from assay.evals.writing import replaced
@@ -93,7 +94,7 @@ class _Table:
             shown, target = shown[:-1], shown[-1].get("content")
         if "privacy" in ours:
             ours["label"] = ours.pop("privacy")
-        graders = tuple(ours.pop("graders", ()))
+        graders = tuple(list_of(ours.pop("graders", None), "graders"))
         return Item(
             str(shown) if isinstance(shown, int | float) else shown,
             target=target,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Tally", "Told"]
+__all__ = ["Tally", "Told", "whole"]
 
 _FIRST = 5
+
+
+def whole(text: str) -> str:
+    """A text of a foreign file fit to be told: with `?` for half characters, which no terminal takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class Told(NamedTuple):
@@ -26,6 +31,7 @@ class Tally:
 
     def refuse(self, where: str, why: str) -> None:
         """One item is not carried over."""
+        where, why = whole(where), whole(why)
         self._counts[why] = self._counts.get(why, 0) + 1
         places = self._places.setdefault(why, [])
         if len(places) < _FIRST:

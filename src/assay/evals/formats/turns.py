@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from assay.errors import SuiteError
+from assay.evals.formats.shapes import list_of, table_of
 from assay.evals.samples import Call, SampleLine, Turn, read_document
 from assay.types import JsonObject
 
@@ -39,7 +40,7 @@ def _turn(message: Any) -> Turn:
         raise SuiteError(
             f"a message needs a role, one of {', '.join(_ROLES)}; got {json.dumps(message, default=str)[:80]}"
         )
-    calls = tuple(_call(call) for call in message.get("tool_calls") or ())
+    calls = tuple(_call(call) for call in list_of(message.get("tool_calls"), "tool_calls"))
     answered = message.get("tool_call_id") if role == "tool" else None
     if role == "tool" and not isinstance(answered, str):
         raise SuiteError("a tool's message names no call that it answers")
@@ -61,13 +62,14 @@ def _text(content: Any) -> str:
 
 def _call(call: Any) -> Call:
     """OpenAI's form, with its arguments as JSON text, or a plain one."""
-    inner = call.get("function") if isinstance(call, Mapping) else None
-    plain = inner if isinstance(inner, Mapping) else {"name": inner, "arguments": (call or {}).get("arguments")}
+    said = table_of(call, "tool call")
+    inner = said.get("function")
+    plain = inner if isinstance(inner, Mapping) else {"name": inner, "arguments": said.get("arguments")}
     arguments = plain.get("arguments") or {}
     try:
         arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
-        return msgspec.convert({"id": call["id"], "name": plain.get("name"), "arguments": arguments}, Call)
-    except (ValueError, KeyError, TypeError) as error:
+        return msgspec.convert({"id": said.get("id"), "name": plain.get("name"), "arguments": arguments}, Call)
+    except (ValueError, TypeError) as error:
         raise SuiteError(f"a tool call cannot be read: {error}") from error
 
 
