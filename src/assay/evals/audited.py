@@ -10,7 +10,7 @@ from assay.evals.graders.position import PositionBias
 from assay.evals.probes import SWAPPED
 from assay.evals.suite import Sample
 from assay.stats.agreement import kappa
-from assay.stats.gamed import gamed
+from assay.stats.gamed import Fooled, gamed
 from assay.stats.intervals import Interval, clopper_pearson, wilson
 from assay.stats.misjudged import Confusion
 from assay.types import Value
@@ -70,14 +70,16 @@ class Probe(Value, frozen=True, kw_only=True):
     """What a judge passed of answers that answer nothing.
 
     Attributes:
-        samples: on which each was tried and judged.
+        samples: on which each was tried.
         passed: answer -> samples on which it passed.
+        unscored: verdicts that could not be had, over all answers.
         fooled: `yes`, `no`, or `open` when so few samples cannot tell (`assay.stats.gamed`).
         worst: the one that passed most often, with exact limits of its share that hold for all at once.
     """
 
     samples: int
     passed: dict[str, int]
+    unscored: int = 0
     fooled: str
     worst: str
     share: float
@@ -171,24 +173,32 @@ def steadiness(own: Sequence[Labelled], verdicts: Verdicts, repeats: int) -> Ste
 
 
 def probe(tried: Sequence[Tried], verdicts: Verdicts) -> Probe | None:
-    """Over the samples on which every constant answer got a verdict; the swapped ones where there are enough."""
-    names = [name for name in dict.fromkeys(name for _, texts in tried for name in texts)]
-    if SWAPPED in names and not all(SWAPPED in texts for _, texts in tried):
+    """Over all constant answers; those of other samples only if every sample had one. None: there is no verdict.
+
+    A verdict that is missing counts against both conclusions: as a failure before the judge is flagged, as a pass
+    before it is cleared.
+    """
+    names = [name for name in dict.fromkeys(name for one in tried for name in one.answers)]
+    if SWAPPED in names and not all(SWAPPED in one.answers for one in tried):
         names.remove(SWAPPED)
-    whole: list[dict[str, float]] = []
-    for sample, texts in tried:
-        values = {name: verdicts[sample.id, texts[name], 0].value for name in names}
-        known = {name: value for name, value in values.items() if value is not None}
-        if len(known) == len(names):
-            whole.append(known)
-    if not whole:
+    values = {name: [verdicts[one.sample.id, one.answers[name], 0].value for one in tried] for name in names}
+    missing = {name: found.count(None) for name, found in values.items()}
+    if sum(missing.values()) == len(tried) * len(names):
         return None
-    passed = {name: sum(values[name] >= 1.0 for values in whole) for name in names}
-    found = gamed(passed, len(whole))
+    passed = {name: sum(value is not None and value >= 1.0 for value in found) for name, found in values.items()}
+    least = gamed(passed, len(tried))
+    most = gamed({name: count + missing[name] for name, count in passed.items()}, len(tried))
+    shown = least if least.fooled == Fooled.YES else most
     return Probe(
-        samples=len(whole), passed=passed, fooled=found.fooled.value, worst=found.worst, share=found.share,
-        bounds=_span(found.bounds), tolerated=found.tolerated,
-    )  # fmt: skip
+        samples=len(tried),
+        passed=passed,
+        unscored=sum(missing.values()),
+        fooled=shown.fooled.value if shown.fooled != Fooled.YES or shown is least else Fooled.OPEN.value,
+        worst=shown.worst,
+        share=passed[shown.worst] / len(tried),
+        bounds=_span(shown.bounds),
+        tolerated=shown.tolerated,
+    )
 
 
 def _exact(k: int, n: int) -> _Span | None:

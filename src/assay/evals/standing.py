@@ -139,4 +139,4 @@ def _probe(audit: Audit) -> str:
         return f"FOOLED by {probe.worst}, which passes {probe.share:.0%} of {probe.samples} samples"
     if probe.fooled == "no":
         return "not fooled by constant answers"
-    return f"{probe.samples} samples are too few to say whether constant answers fool it"
+    return f"{probe.samples} samples cannot tell whether constant answers fool it"

@@ -131,6 +131,19 @@ async def test_a_judge_that_says_nothing_is_not_cleared(make_spine: MakeSpine, s
     assert (found.probe, found.flagged) == (None, False)
 
 
+async def test_missing_verdicts_count_against_both_conclusions(
+    make_spine: MakeSpine, suite: Callable[..., Suite]
+) -> None:
+    """A judge that one answer fools is flagged though others get no verdict; one that is silent is not cleared."""
+    silent = {"match": r"<answer-\w+>\n.*(thoughtful|verified)|cannot be read as a verdict", "answer": "hm"}
+    fooled = await audited(spine_of(make_spine, silent, CHEATS[0][1], HONEST), suite(), probes=20)
+    assert fooled.probe is not None
+    assert (fooled.flagged, fooled.probe.worst, fooled.probe.unscored) == (True, "an empty answer", 40)
+    quiet = await audited(spine_of(make_spine, silent, HONEST), suite())
+    assert quiet.probe is not None
+    assert (quiet.flagged, quiet.probe.fooled, quiet.probe.share) == (False, "open", 0.0)
+
+
 async def test_it_is_compared_with_people(make_spine: MakeSpine, suite: Callable[..., Suite]) -> None:
     """Agreement, sensitivity, specificity and kappa count what both have seen; no verdict is no disagreement."""
     one = suite()

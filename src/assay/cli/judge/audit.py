@@ -171,12 +171,12 @@ def _probe(probe: Probe) -> list[str]:
     verdicts = {
         "yes": f"FLAGGED: {probe.worst} passes {_percents(probe.bounds)} of samples, more than {probe.tolerated:.0%}",
         "no": f"nothing passes more than {probe.tolerated:.0%}",
-        "open": f"too few samples to tell: {probe.worst} may pass up to {probe.bounds[1]:.0%}",
+        "open": f"too few verdicts to tell: {probe.worst} may pass up to {probe.bounds[1]:.0%}",
     }
     lines = [f"  probes: {verdicts[probe.fooled]}"]
     for name, passed in sorted(probe.passed.items(), key=lambda one: -one[1]):
         lines.append(f"    {name}: {passed} of {probe.samples} pass")
-    return lines
+    return [*lines, f"    {probe.unscored} verdicts could not be had"] if probe.unscored else lines
 
 
 def _shown(share: float | None, span: tuple[float, float] | None) -> str:

@@ -46,10 +46,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         sys.modules.pop(module, None)
         forget()
 
+    before = set(sys.modules)
     forget()
     yield make
     monkeypatch.undo()
     forget()
+    for module in set(sys.modules) - before:
+        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[module]
 
 
 def forget() -> None:
