@@ -33,11 +33,14 @@ def bootstrap_t(
         seed: of the draws.
     """
     order, other_way = sorted(parts), sorted(Cluster(-total, size) for total, size in parts)
-    if other_way > order:
-        low, high = bootstrap_t(other_way, confidence, resamples=resamples, seed=seed)
-        return Interval(-high, -low)
-    rng = random.Random(seed)  # noqa: S311 - a simulation
-    joined = _joined(order, rng)
+    low, high = _drawn(max(order, other_way), confidence, resamples, random.Random(seed))  # noqa: S311 - a simulation
+    if order == other_way:
+        return Interval((low - high) / 2, (high - low) / 2)
+    return Interval(low, high) if order > other_way else Interval(-high, -low)
+
+
+def _drawn(parts: Sequence[Cluster], confidence: float, resamples: int, rng: random.Random) -> Interval:
+    joined = _joined(parts, rng)
     mean, error, count = weighted_mean(joined), math.sqrt(mean_variance(joined)), len(joined)
     if error == 0:
         return Interval(mean, mean)

@@ -115,6 +115,12 @@ def test_order_and_names_do_not_matter(numbers: list[int], shuffle: random.Rando
     assert mirrored == pytest.approx((-found.high, -found.low))
 
 
+def test_symmetric_values_have_a_symmetric_interval() -> None:
+    """Where exchanging the sides changes nothing, the interval lies around 0."""
+    low, high = bootstrap_t([Cluster(value, 1) for value in (-0.4, -0.2, 0.0, 0.2, 0.4)], resamples=300)
+    assert low == -high < 0
+
+
 def test_many_groups_are_bundled() -> None:
     """20,000 groups cost as much as 1,000, and the interval has the width that so many have."""
     rng = random.Random(5)  # noqa: S311 - a seeded sequence
@@ -211,6 +217,18 @@ def test_simulated_coverage_and_size_in_groups() -> None:
     assert blind / runs < 0.9
     assert alarms / runs <= 0.075
     assert blind_alarms / runs > 0.1
+
+
+def test_simulated_coverage_of_differences_that_come_in_whole_groups() -> None:
+    """Ten groups of eight, in a sixth of which all samples differ: often none is seen, and the truth is covered."""
+    rng, runs, truth = random.Random(13), 300, 0.15  # noqa: S311 - a simulation
+    names, covered = [place // 8 for place in range(80)], 0
+    for _ in range(runs):
+        pairs = [pair for _ in range(10) for pair in [(1.0, float(rng.random() >= truth))] * 8]
+        found = matched(pairs, names)
+        assert found is not None
+        covered += found.interval.low <= truth <= found.interval.high
+    assert covered / runs >= 0.95
 
 
 def test_simulated_coverage_of_fractions() -> None:
