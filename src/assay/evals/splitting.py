@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from assay.errors import EvalError
-from assay.evals.duplicates import clusters, duplicates
-from assay.evals.lint.material import NEAR, Glance, glance, labels
+from assay.evals.duplicates import clusters
+from assay.evals.lint.material import Glance, glance, labels, near_pairs
 from assay.evals.samples import Split
 from assay.evals.suite import Suite
 from assay.types import Value
@@ -113,7 +113,7 @@ def _units(
 ) -> list[_Unit]:
     pairs: list[tuple[int, int, float]] = []
     if "near-duplicates" in together:
-        pairs += duplicates([one.text for one in glances], at_least=NEAR)
+        pairs += near_pairs(glances)
     if "group" in together:
         first: dict[str, int] = {}
         named = ((place, group) for place, group in enumerate(groups) if group is not None)

@@ -125,8 +125,13 @@ async def test_documents_do_not_make_samples_alike(linted: Lint, tmp_path: Path)
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "d.md").write_text(" ".join(text(n) for n in range(60)))
     lines = [*sound(), *(sample(f"q{n}", f"Which {WORDS[n]}?", "red", context_files=["d.md"]) for n in range(3))]
+    (tmp_path / "suite" / "e.md").write_text("Another one.")
+    lines += [sample(f"d{n}", "Who is the sender of this letter, in one word please?", "red", side, context_files=[doc])
+              for n, (doc, side) in enumerate((("d.md", "dev"), ("e.md", "heldout")))]  # fmt: skip
     found = await linted(lines)
-    assert [one for one in found.findings if "dupl" in one.rule] == []
+    assert [one for one in found.findings if "dupl" in one.rule or one.rule == "split-leak"] == []
+    found = await linted([*lines, lines[-1] | {"id": "copy", "split": "dev"}])
+    assert [one.samples for one in of_rule(found, "split-leak")] == [("d1", "copy")]
 
 
 # --------------------------------------------------------------------------------------------- gold

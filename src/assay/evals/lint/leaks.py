@@ -92,7 +92,7 @@ def find_questions_in_documents(material: Material) -> Iterator[Finding]:
     plains: dict[str, str] = {}
     found: dict[str, list[Glance]] = {}
     for one, sample in zip(material.glances, material.suite.samples, strict=True):
-        if not one.shows or len(one.plain.split()) < _LEAST_WORDS:
+        if not one.documents or len(one.plain.split()) < _LEAST_WORDS:
             continue
         shown = (part for message in sample.messages for part in documents(message.text))
         if any(_holds(plains.setdefault(text, plain(text)), one.plain) for text in shown):

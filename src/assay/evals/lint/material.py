@@ -21,7 +21,7 @@ from assay.evals.standing import Standing
 from assay.evals.suite import Suite
 from assay.types import Label
 
-__all__ = ["Glance", "Material", "ShownPrompt", "asked", "documents", "glance", "label_key", "labels"]
+__all__ = ["Glance", "Material", "ShownPrompt", "asked", "documents", "glance", "label_key", "labels", "near_pairs"]
 
 NEAR = 0.75
 """Share of words and pairs of words that near-duplicates have in common: of a dozen words one was exchanged."""
@@ -53,6 +53,7 @@ class Glance(NamedTuple):
         target: the accepted answers, where they are texts or numbers, plain.
         key: equal for equal targets.
         graders: equal for equal graders.
+        documents: equal for equal documents that are shown; empty for none.
     """
 
     id: str
@@ -66,7 +67,7 @@ class Glance(NamedTuple):
     key: str
     graders: str
     synthetic: bool
-    shows: bool
+    documents: str
 
     @property
     def short(self) -> str:
@@ -107,16 +108,15 @@ class Material:
     @cached_property
     def alike(self) -> list[tuple[Glance, ...]]:
         """Groups of samples whose texts are the same or nearly so."""
-        pairs = duplicates([one.text for one in self.glances], at_least=NEAR)
-        return [tuple(self.glances[place] for place in group) for group in clusters(pairs)]
+        return [tuple(self.glances[place] for place in group) for group in clusters(near_pairs(self.glances))]
 
     @cached_property
     def equal(self) -> list[tuple[Glance, ...]]:
-        """Groups of samples whose texts are equal but for case and punctuation, what they show besides included."""
-        groups: dict[str, list[Glance]] = defaultdict(list)
+        """Groups of samples that show the same documents and whose texts are equal but for case and punctuation."""
+        groups: dict[tuple[str, str], list[Glance]] = defaultdict(list)
         for one in self.glances:
-            if one.plain and not one.shows:
-                groups[fingerprint(one.text)].append(one)
+            if one.plain:
+                groups[one.plain, one.documents].append(one)
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
     @cached_property
@@ -138,6 +138,7 @@ class Material:
 def glance(sample: Sample, known: Callable[[str], str] = str) -> Glance:
     """What is compared of a sample; `known` may give a text that is the same object for equal ones."""
     text = asked(sample)
+    shown = [one for message in sample.messages for one in documents(message.text)]
     return Glance(
         id=sample.id,
         kind=sample.kind,
@@ -150,8 +151,14 @@ def glance(sample: Sample, known: Callable[[str], str] = str) -> Glance:
         key=known(label_key(sample.target)),
         graders=known(repr(sample.graders)),
         synthetic=sample.synthetic,
-        shows=any("<document" in message.text for message in sample.messages) or len(sample.messages) > 1,
+        documents=known(fingerprint("\n".join(shown))) if shown else "",
     )
+
+
+def near_pairs(glances: Sequence[Glance]) -> list[tuple[int, int, float]]:
+    """Places of samples that are nearly the same: one question on two documents is two samples."""
+    found = duplicates([f"{one.text} {one.documents}" for one in glances], at_least=NEAR)
+    return [pair for pair in found if glances[pair[0]].documents == glances[pair[1]].documents]
 
 
 def asked(sample: Sample) -> str:
