@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from heapq import merge
 from operator import eq
 from typing import NamedTuple, overload
 
@@ -16,6 +17,7 @@ from assay.evals.samples import Split
 __all__ = ["Head", "Index", "Samples", "shuffled"]
 
 _SPLITS: tuple[Split, ...] = ("dev", "heldout")
+_SORTED_AT_ONCE = 4096
 
 
 class Head(NamedTuple):
@@ -196,9 +198,16 @@ class Samples(Sequence[Sample]):
 
     def shuffled(self, seed: int) -> Samples:
         """In the order of a seed, which does not depend on the order they are in."""
-        order = sorted(self._places, key=self._index.ids.__getitem__)
+        order = self._by_id()
         random.Random(seed).shuffle(order)  # noqa: S311 - an order, not a secret
-        return Samples(self._index, array("I", order))
+        return Samples(self._index, order)
+
+    def _by_id(self) -> array[int]:
+        """Places in the order of ids, sorted piece by piece: never more than a few thousand ids are texts at a time."""
+        ids = self._index.ids.__getitem__
+        starts = range(0, len(self._places), _SORTED_AT_ONCE)
+        pieces = [array("I", sorted(self._places[at : at + _SORTED_AT_ONCE], key=ids)) for at in starts]
+        return array("I", merge(*pieces, key=ids))
 
     def specimens(self) -> Samples:
         """One for each kind that they are of, and each that has graders of its own: together they have all graders."""

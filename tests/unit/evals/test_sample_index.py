@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -120,3 +121,12 @@ def test_a_large_suite_takes_little_memory(write_suite: WriteSuite) -> None:
     finally:
         tracemalloc.stop()
     assert kept < 1_000_000
+
+
+def test_the_order_of_a_seed_does_not_depend_on_how_it_is_made(two: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorted piece by piece it is the order of all ids, shuffled by the seed, as it was for earlier runs."""
+    order = sorted(two.samples.ids)
+    random.Random(9).shuffle(order)  # noqa: S311 - an order, not a secret
+    for at_once in (1, 3, 4096):
+        monkeypatch.setattr("assay.evals.index._SORTED_AT_ONCE", at_once)
+        assert list(two.samples.shuffled(9).ids) == order
