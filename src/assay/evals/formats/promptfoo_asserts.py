@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +32,9 @@ _NO_GRADER = {
     "levenshtein": "counts letters that differ; use `normalised` or `contains`",
     "human": "waits for a person; see `assay judge label`",
 }
-_IGNORED = ("metric", "weight", "description", "provider", "rubricPrompt", "config", "id")
+_BETWEEN = ", \t\r\n"
+_FIELD = re.compile(r'[\s,]*(?:"((?:\\["\\]|""|[^"])*)"\s*|([^",][^,]*))(?:,|\Z)')
+_ESCAPED = re.compile(r'\\(["\\])|"(")')
 
 
 class Graded(NamedTuple):
@@ -187,13 +190,16 @@ def _texts(value: Any, kind: str) -> list[str]:
 
 def _separated(value: str) -> list[str]:
     """Texts between commas; one with a comma stands in double quotes."""
-    import csv
-
-    try:
-        row = next(csv.reader([value.replace("\n", " ")], skipinitialspace=True, strict=True), [])
-    except csv.Error as error:
-        raise SuiteError(f"a list of texts cannot be read: {error}") from error
-    return [one.strip() for one in row if one.strip()]
+    found: list[str] = []
+    place = 0
+    while place < len(value.rstrip(_BETWEEN)):
+        match = _FIELD.match(value, place)
+        if match is None:
+            raise SuiteError(f"the list of texts {value[:60]!r} has a quote that does not end, or goes on after it")
+        quoted, plain = match[1], match[2]
+        found.append(_ESCAPED.sub(lambda one: one[1] or one[2], quoted) if quoted is not None else plain.strip())
+        place = match.end()
+    return found
 
 
 def _text(value: Any, kind: str) -> str:
