@@ -99,6 +99,7 @@ class Intake:
         self._tables: dict[str, JsonObject] = {}
         self._graders: dict[str, Counter[bytes]] = {}
         self._ids: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def __enter__(self) -> Intake:
         return self
@@ -151,7 +152,7 @@ class Intake:
         """
         kept = carried(item.carried) or Carried()
         graders = (*item.graders, *kept.graders) or self.reading.graders
-        meta = kept.meta if kept.id is not None else self._meta(item)
+        meta = self._meta(item, kept)
         target = kept.target if kept.target is not None else item.target
         shown = self._shown(item.shown)
         check_graders(graders, target)
@@ -171,12 +172,13 @@ class Intake:
         """What was taken, ready to be written; the graders that most samples of a kind have stand in its table."""
         return [self._kind(name, spool) for name, spool in self._spools.items()]
 
-    def _meta(self, item: Item) -> JsonObject:
+    def _meta(self, item: Item, kept: Carried) -> JsonObject:
+        meta = kept.meta if kept.id is not None else item.meta
         if not item.lost:
-            return item.meta
+            return meta
         if not self.reading.partial:
             raise SuiteError(item.lost[0])
-        return {**item.meta, "left_out": list(item.lost)}
+        return {**meta, "left_out": list(item.lost)}
 
     def _origin(self, file: Path, place: str) -> JsonObject:
         return {"format": self.form, "file": file.name, "place": place}
@@ -196,9 +198,10 @@ class Intake:
         return {"messages": turns}
 
     def _unique(self, wanted: str, *, given: bool) -> str:
-        name, number = wanted, 2
+        name = wanted
         while name in self._ids:
-            name, number = f"{wanted}-{number}", number + 1
+            self._numbers[wanted] = number = self._numbers.get(wanted, 1) + 1
+            name = f"{wanted}-{number}"
         if name != wanted:
             what = "one id" if given else "the same content"
             self.note(f"several items have {what}; all but the first got a number behind their id (`assay suite lint`)")

@@ -84,7 +84,7 @@ class _Config:
                         kinds.add(self._take(kind, place if number == 1 else f"{place}, variant {number}", prompt, one))
             for name in kinds:
                 limit = self._asserts.latency_s(self._default.asserts)
-                self._intake.describe(name, description=self._config.get("description"), p95_latency_s=limit)
+                self._intake.describe(name, description=str(self._config.get("description") or ""), p95_latency_s=limit)
 
     def _tests(self) -> Iterator[tuple[str, Case]]:
         for place, raw in tests_of(self._config, self._folder, self._intake, self._path):

@@ -121,6 +121,21 @@ def test_a_configuration_comes_back_as_it_was(config: Path, tmp_path: Path) -> N
     comes_back("promptfoo", again, tmp_path, "back2.yaml")
 
 
+def test_a_change_made_in_the_other_tool_counts(config: Path, tmp_path: Path) -> None:
+    """An assertion that somebody changed is read anew, and code that somebody added is refused."""
+    made = imported("promptfoo", config, tmp_path / "suite")
+    exported("promptfoo", made.folder, tmp_path / "c.yaml")
+    value = yaml.safe_load((tmp_path / "c.yaml").read_text())
+    value["tests"][0]["assert"] = [{"type": "contains", "value": "new"}]
+    value["tests"][1]["assert"].append({"type": "javascript", "value": "true"})
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(value))
+    again = imported("promptfoo", tmp_path / "c.yaml", tmp_path / "again")
+    first, second = value["tests"][0]["metadata"]["assay"]["id"], value["tests"][1]["metadata"]["assay"]["id"]
+    assert again.samples[first]["graders"] == [{"check": "contains", "all": ["new"]}]
+    assert second not in again.samples
+    assert "'javascript' is code" in again.reasons
+
+
 PAIRS = [
     ({"type": "equals", "value": 5}, "5", "5.0"),
     ({"type": "equals", "value": {"a": 1}}, '{"a": 1}', "{'a': 1}"),

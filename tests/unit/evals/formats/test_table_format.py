@@ -157,6 +157,8 @@ def test_ids_are_stable_and_unlike(tmp_path: Path) -> None:
     assert first < set(made.samples)
     assert len(made.samples) == 3
     assert any("the same content" in note for note in made.notes)
+    file.write_text("input,target\n" + "same,x\n" * 5000)
+    assert len(imported("table", file, tmp_path / "three").samples) == 5000
 
 
 def test_what_cannot_be_shown_is_not_exported(tmp_path: Path) -> None:
