@@ -77,7 +77,7 @@ def begin_suite(folder: Path | str, *, kinds: Sequence[WantedKind] = (), profile
     """
     place = Path(folder).resolve()
     check_free(place)
-    wanted = kinds or (() if profiles else (WantedKind("tickets.classify", "normalised"),))
+    wanted = kinds or (() if profiles else (WantedKind("triage", "normalised"),))
     files = _files(wanted, profiles)
     with written_beside(place) as beside:
         for name, data in files.items():

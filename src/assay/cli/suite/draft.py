@@ -33,9 +33,7 @@ SHOWN_IN = "documents"
 @click.option("--code", multiple=True, type=click.Path(path_type=Path), help="Source file, or a folder of them.")
 @click.option("--from-ledger", is_flag=True, help="In the manner of real requests of this kind, where bodies are kept.")
 @click.option("--vary", is_flag=True, help="Variations and edge cases of the samples that the kind has.")
-@click.option(
-    "--manner", "manners", multiple=True, type=click.Choice(list(MANNERS)), help="What the cases are like."
-)
+@click.option("--manner", "manners", multiple=True, type=click.Choice(list(MANNERS)), help="What the cases are like.")
 @click.option("-n", "--count", default=12, show_default=True, type=click.IntRange(1, 1000), help="Drafts to be kept.")
 @click.option("--label", type=click.Choice(["public", "unlabelled", "private-only"]), help="Where the material may go.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Another one writes other samples.")
