@@ -58,10 +58,11 @@ class SuiteReader:
         self._offset = array("Q")
         self._files: dict[Path, bytes | None] = {}  # all, apart from the TOML, that decide a score; their digests
 
-    @property
-    def samples(self) -> Samples:
-        """All that have been read."""
-        return Samples(self._index, range(len(self._line)))
+    def finish(self) -> Samples:
+        """All that have been read. Nothing more can be: the files are closed with the last sequence of samples."""
+        samples = Samples(self._index, range(len(self._line)))
+        del self._index  # which holds this reader; without a cycle they go at once
+        return samples
 
     def read(self, name: str, table: KindTable) -> None:
         """Check and index the samples of one kind.

@@ -177,7 +177,7 @@ def read_suite(folder: Path | str) -> Suite:
             )
             for name, kind in table.kinds.items()
         },
-        samples=reader.samples,
+        samples=reader.finish(),
         profiles={name: profile.kinds for name, profile in table.profiles.items()},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import tracemalloc
@@ -130,3 +131,18 @@ def test_the_order_of_a_seed_does_not_depend_on_how_it_is_made(two: Suite, monke
     for at_once in (1, 3, 4096):
         monkeypatch.setattr("assay.evals.index._SORTED_AT_ONCE", at_once)
         assert list(two.samples.shuffled(9).ids) == order
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list open files")
+def test_files_are_closed_with_the_last_sequence(write_suite: WriteSuite) -> None:
+    """A process that reads suites again and again does not run out of files, whenever garbage is collected."""
+    folder = write_suite()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            assert len(read_suite(folder).samples) == 1
+        assert len(os.listdir("/proc/self/fd")) == before
+    finally:
+        gc.enable()
