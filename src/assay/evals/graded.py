@@ -96,6 +96,11 @@ class GradedSample:
         return any(isinstance(record.error, RateLimited) for record in records)
 
     @property
+    def cut(self) -> bool:
+        """Whether its deadline passed."""
+        return isinstance(self._error, Timeout) and self._error.of_deadline
+
+    @property
     def comes_again(self) -> bool:
         """Whether a rate limit, or waiting for others, left it without an answer, so that a later try may get one.
 
@@ -104,7 +109,7 @@ class GradedSample:
         if self._options.desk is not None:
             return False
         if isinstance(self._error, Timeout):
-            return self._error.of_deadline and (self.turned_away or not self._sent)
+            return self.cut and (self.turned_away or not self._sent)
         return isinstance(self._error, RateLimited)
 
     @property

@@ -8,6 +8,7 @@ spine's cache. A sample without a score (a provider's fault) is asked again.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ __all__ = ["SAMPLE_DEADLINE_S", "Progress", "Run", "Runner", "read_run"]
 
 SAMPLE_DEADLINE_S = 300.0
 """A sample that takes longer is cut and stays unscored."""
+
+_HELD_UP = 3
+"""So often a sample is asked again whose deadline passed while its host limited the rate."""
 
 Progress = Callable[[str, ResultRow], None]
 
@@ -232,11 +236,14 @@ class Runner:
             return
         if graded.turned_away:
             shift.pace.limited(number)
+            shift.refused_at = time.monotonic()
         elif graded.answered:
             shift.pace.answered()
         if graded.answered:
             shift.backlog.answered()
-        if graded.comes_again and shift.backlog.again(item, row, graded.told_s):
+        # A host that was asking for a pause may have held this one up too, until no time was left for its answer.
+        held_up = graded.cut and shift.refused_at > time.monotonic() - self._deadline_s and item.tries <= _HELD_UP
+        if (graded.comes_again or held_up) and shift.backlog.again(item, row, graded.told_s):
             return
         await self._keep(run, row)
 
@@ -255,6 +262,7 @@ class _Shift:
         self.backlog = backlog
         self.pace = pace
         self.asked = 0
+        self.refused_at = -math.inf
         self.problem: AssayError | None = None
 
     def halt(self, problem: AssayError) -> None:
