@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from assay.evals.runner import Runner
-from assay.evals.suite import read_suite
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import read_suite
 from assay.inference.spine import Spine
 
 pytestmark = pytest.mark.shared

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from assay.evals.grading import grade
-from assay.evals.judges import Judges
-from assay.evals.suite import Sample
+from assay.evals.graders.grading import grade
+from assay.evals.graders.judges import Judges
+from assay.evals.suites.suite import Sample
 from assay.inference.spine import Options, Spine
 from assay.ledger.store import SqliteLedger
 from assay.types import Finish, Label, Message, Response, Text

@@ -19,8 +19,8 @@ import pytest
 from click.testing import CliRunner
 
 from assay.cli.main import assay
-from assay.evals.grading import check_graders
-from assay.evals.suite import read_suite
+from assay.evals.graders.grading import check_graders
+from assay.evals.suites.suite import read_suite
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -10,7 +10,7 @@ import click
 from assay.cli.door import INTERRUPTED, config_option, emit, finish, json_option, note, read_file, run, utf8
 
 if TYPE_CHECKING:
-    from assay.evals.bench import Bench
+    from assay.evals.runs.bench import Bench
     from assay.inference.asking import TimedCall
     from assay.types import Request
 
@@ -94,7 +94,7 @@ async def _bench(
 ) -> None:  # fmt: skip
     from assay.app import open_app
     from assay.cli.recovery import show_recovered
-    from assay.evals.bench import bench
+    from assay.evals.runs.bench import bench
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)

@@ -31,8 +31,8 @@ async def _check(folder: str | None, digests_only: bool, concurrency: int, confi
     from assay.app import open_app
     from assay.decision.check import check
     from assay.decision.lock import read_lock
-    from assay.evals.runner import Runner
-    from assay.evals.suite import read_suite
+    from assay.evals.runs.runner import Runner
+    from assay.evals.suites.suite import read_suite
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)

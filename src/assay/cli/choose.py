@@ -88,9 +88,9 @@ async def decide(
 
     from assay.cli.progress import EvalProgress
     from assay.decision.choose import Choosing
-    from assay.evals.grading import check_graders
-    from assay.evals.runner import Runner
-    from assay.evals.suite import read_suite
+    from assay.evals.graders.grading import check_graders
+    from assay.evals.runs.runner import Runner
+    from assay.evals.suites.suite import read_suite
     from assay.ledger.rows import DecisionRow
 
     settings = app.loaded.config

@@ -12,9 +12,9 @@ from assay.cli.labels import labels_option, told, usable_labels
 
 if TYPE_CHECKING:
     from assay.app import App
-    from assay.evals.answers import Reply, Row
-    from assay.evals.comparison import Compared, Pair, Tested
-    from assay.evals.runner import Run, Runner
+    from assay.evals.figures.answers import Reply, Row
+    from assay.evals.figures.comparison import Compared, Pair, Tested
+    from assay.evals.runs.runner import Run, Runner
     from assay.ledger.rows import RunRow
 
 SHOWN = 10
@@ -65,7 +65,7 @@ def command(
     Exit code 0: one is better than every other; 4: these samples cannot tell.
     """
     compared = run(_compare(names, folder, kinds, split, no_run, seed, concurrency, labels, config))
-    from assay.evals.comparison import verdict
+    from assay.evals.figures.comparison import verdict
 
     wanted = [row for row in compared.rows if every or row.differs]
     most = limit if limit is not None else None if as_json else SHOWN
@@ -86,11 +86,11 @@ async def _compare(
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
     from assay.cli.recovery import show_recovered
-    from assay.evals.comparison import check_suite, compare_runs
-    from assay.evals.correction import read_people
-    from assay.evals.grading import check_graders
-    from assay.evals.runner import Runner, read_run
-    from assay.evals.suite import read_suite
+    from assay.evals.figures.comparison import check_suite, compare_runs
+    from assay.evals.figures.correction import read_people
+    from assay.evals.graders.grading import check_graders
+    from assay.evals.runs.runner import Runner, read_run
+    from assay.evals.suites.suite import read_suite
 
     different = tuple(dict.fromkeys(names))
     if len(different) < 2:
@@ -126,7 +126,7 @@ async def _known(app: App, runner: Runner, name: str, no_run: bool) -> Run:
         DecisionError: nothing may be asked, and there is no run.
     """
     from assay.errors import ConfigError, DecisionError, did_you_mean
-    from assay.evals.runner import read_run
+    from assay.evals.runs.runner import read_run
 
     if name in app.spine.targets:
         known = await runner.known(name) if no_run else await runner.open(name)
@@ -162,7 +162,7 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
     from assay.cli.figures import cut
     from assay.cli.scorecards import COLUMNS, cells
     from assay.decision.explain import table
-    from assay.evals.comparison import verdict
+    from assay.evals.figures.comparison import verdict
 
     lines = [verdict(compared), ""]
     rows = [(side.name, *cells(side.figures)) for side in compared.sides]

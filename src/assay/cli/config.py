@@ -32,8 +32,8 @@ def check(config: str | None, as_json: bool) -> None:
     from assay.catalog.load import load as load_catalog
     from assay.config.load import load
     from assay.errors import ConfigError, did_you_mean
-    from assay.evals.grading import check_graders, models_of
-    from assay.evals.suite import read_suite
+    from assay.evals.graders.grading import check_graders, models_of
+    from assay.evals.suites.suite import read_suite
     from assay.inference.build import Builder, make_route
 
     loaded = load(config)

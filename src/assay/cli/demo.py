@@ -101,7 +101,7 @@ async def _ask_through_gateway(app: App, lock: Lock) -> dict[str, Any]:
 
     import msgspec
 
-    from assay.evals.suite import read_suite
+    from assay.evals.suites.suite import read_suite
     from assay.gateway import server
     from assay.gateway.asgi import Gateway
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from assay.app import App
     from assay.cli.progress import EvalProgress
     from assay.errors import AssayError
-    from assay.evals.labels import Labels
-    from assay.evals.runner import Run, Runner
-    from assay.evals.suite import Suite
+    from assay.evals.judging.labels import Labels
+    from assay.evals.runs.runner import Run, Runner
+    from assay.evals.suites.suite import Suite
     from assay.inference.batch_desk import BatchDesk
     from assay.inference.purse import Purse
 
@@ -158,9 +158,9 @@ def command(
 async def _eval(given: Given) -> int:
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
-    from assay.evals.grading import check_graders
-    from assay.evals.runner import Runner
-    from assay.evals.suite import read_suite
+    from assay.evals.graders.grading import check_graders
+    from assay.evals.runs.runner import Runner
+    from assay.evals.suites.suite import read_suite
     from assay.inference.purse import Purse
 
     async with open_app(given.config) as app:
@@ -192,8 +192,8 @@ async def _asked(
     app: App, runner: Runner, runs: dict[str, Run], suite: Suite, desk: BatchDesk | None, given: Given
 ) -> AssayError | None:
     """Ask what is missing, one by one or in batches; gives what ended it early."""
-    from assay.evals.batching import complete_in_batches
-    from assay.evals.lanes import complete_all
+    from assay.evals.runs.batching import complete_in_batches
+    from assay.evals.runs.lanes import complete_all
 
     if desk is None:
         return await complete_all(runner, app.spine, runs, suite)
@@ -208,11 +208,11 @@ async def _told(app: App, runner: Runner, runs: dict[str, Run], suite: Suite, en
         AssayError: what ended the evaluation, where that is no host's fault and no purse that is empty.
     """
     from assay.errors import ProviderError
-    from assay.evals.comparison import compare_runs
-    from assay.evals.correction import NOBODY, corrections, read_people
-    from assay.evals.ending import ending
-    from assay.evals.scorecard import scorecard
-    from assay.evals.standing import standing_of, told
+    from assay.evals.figures.comparison import compare_runs
+    from assay.evals.figures.correction import NOBODY, corrections, read_people
+    from assay.evals.figures.scorecard import scorecard
+    from assay.evals.judging.standing import standing_of, told
+    from assay.evals.runs.ending import ending
 
     evaluated, problem, purse = list(runs.values()), ended.problem, ended.purse
     people = await read_people(ended.labels, app.ledger, evaluated) if ended.labels is not None else NOBODY
@@ -239,7 +239,7 @@ async def _desk(app: App, names: tuple[str, ...], progress: EvalProgress) -> Bat
     Raises:
         ConfigError: a target has no batch endpoints.
     """
-    from assay.evals.reach import below
+    from assay.evals.runs.reach import below
     from assay.inference.batch_desk import BatchDesk
     from assay.inference.batch_sender import host_of
 
@@ -271,7 +271,7 @@ def _check_targets(app: App, names: tuple[str, ...], suite: Suite, purse: Purse 
         ConfigError: there is no such target, or nobody knows what its calls cost at most.
     """
     from assay.errors import ConfigError, ConstraintError
-    from assay.evals.reach import below
+    from assay.evals.runs.reach import below
     from assay.inference.charges import bound
 
     for name in names:
@@ -285,8 +285,8 @@ def _check_targets(app: App, names: tuple[str, ...], suite: Suite, purse: Purse 
 
 async def _forecast(app: App, runner: Runner, names: tuple[str, ...], suite: Suite, given: Given) -> int:
     from assay.cli.forecasts import foretold
-    from assay.evals.forecast import forecast
-    from assay.evals.power import plan
+    from assay.evals.figures.power import plan
+    from assay.evals.runs.forecast import forecast
 
     found = []
     for name in names:

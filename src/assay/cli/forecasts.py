@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay.evals.forecast import Forecast
-    from assay.evals.power import Plan
+    from assay.evals.figures.power import Plan
+    from assay.evals.runs.forecast import Forecast
 
 __all__ = ["foretold"]
 

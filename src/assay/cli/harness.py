@@ -12,9 +12,9 @@ from assay.cli.door import emit, note
 from assay.cli.progress import LINE_EVERY_S
 
 if TYPE_CHECKING:
+    from assay.evals.figures.scorecard import Comparison
     from assay.evals.harness.benchmark import Benchmark
     from assay.evals.harness.watched import Asked
-    from assay.evals.scorecard import Comparison
 
 
 class Asking(NamedTuple):
@@ -38,9 +38,9 @@ async def evaluate(
     """
     from assay.app import open_app
     from assay.cli.recovery import show_recovered
+    from assay.evals.figures.scorecard import compare
     from assay.evals.harness.benchmark import evaluate as run
     from assay.evals.harness.lm_eval import Job
-    from assay.evals.scorecard import compare
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from assay.evals.correction import Correction
-    from assay.evals.labels import Labels
-    from assay.evals.suite import Suite
+    from assay.evals.figures.correction import Correction
+    from assay.evals.judging.labels import Labels
+    from assay.evals.suites.suite import Suite
 
 __all__ = ["labels_option", "told", "usable_labels"]
 
@@ -33,7 +33,7 @@ def usable_labels(file: str | None, suite: Suite, targets: Sequence[str]) -> Lab
     Raises:
         SuiteError: they cannot be read, or not be used for so many targets.
     """
-    from assay.evals.labels import check_labels, read_labels
+    from assay.evals.judging.labels import check_labels, read_labels
 
     if file is None:
         return None

@@ -98,7 +98,7 @@ async def _body(request_id: str, config: str | None) -> dict[str, Any]:
 def _render_body(body: dict[str, Any]) -> str:
     import msgspec
 
-    from assay.evals.readable import readable, told
+    from assay.evals.suites.readable import readable, told
     from assay.types import Message, Part
 
     lines = [

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay.evals.comparison import Compared
-    from assay.evals.scorecard import Metrics, Scorecard
-    from assay.evals.steadiness import Figure, Steadiness
+    from assay.evals.figures.comparison import Compared
+    from assay.evals.figures.scorecard import Metrics, Scorecard
+    from assay.evals.figures.steadiness import Figure, Steadiness
 
 __all__ = ["COLUMNS", "cells", "render"]
 
@@ -19,7 +19,7 @@ _REASON_CHARS = 200
 
 def render(cards: list[Scorecard], compared: Compared) -> str:
     """Scorecards and comparisons as text."""
-    from assay.evals.comparison import verdict
+    from assay.evals.figures.comparison import verdict
 
     lines = [line for card in cards for line in (*_card(card), "")]
     if compared.pairs:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from assay.decision.lock import Lock, Pin
 from assay.decision.pin import broken_pins
 from assay.errors import AssayError
-from assay.evals.runner import Runner
-from assay.evals.scorecard import metrics
-from assay.evals.suite import Suite
+from assay.evals.figures.scorecard import metrics
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import Suite
 from assay.inference.spine import Spine
 from assay.stats.certainty import Verdict, certain
 from assay.types import Value

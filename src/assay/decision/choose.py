@@ -16,9 +16,9 @@ from assay.decision.moves import next_moves
 from assay.decision.order import expected
 from assay.envelope.estimate import Estimate, prior_cost_rank
 from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError
-from assay.evals.runner import Run, Runner
-from assay.evals.scorecard import Metrics, metrics
-from assay.evals.suite import Kind, Samples, Suite, shuffled
+from assay.evals.figures.scorecard import Metrics, metrics
+from assay.evals.runs.runner import Run, Runner
+from assay.evals.suites.suite import Kind, Samples, Suite, shuffled
 from assay.inference.spine import Spine
 from assay.ledger.rows import Outcome, new_id
 from assay.privacy.label import effective_label

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.envelope.estimate import Estimate, expected_cost
-from assay.evals.suite import Sample
+from assay.evals.suites.suite import Sample
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine
 

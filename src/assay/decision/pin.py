@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from assay.decision.decision import Decision
 from assay.decision.lock import VERSION, Lock, Pin
 from assay.errors import AssayError, DecisionError
-from assay.evals.run import joined
+from assay.evals.runs.run import joined
 from assay.inference.identity import target_facts
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine

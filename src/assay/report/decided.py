@@ -8,7 +8,7 @@ import msgspec
 
 from assay.config.schema import Config
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
-from assay.evals.suite import Suite
+from assay.evals.suites.suite import Suite
 from assay.ledger.rows import ResultRow
 from assay.report.front import on_front
 from assay.report.places import Place, place_of

@@ -9,7 +9,7 @@ from assay.checks.leak import Leak
 from assay.errors import ConfigError
 from assay.evals.graders.grader import Score
 from assay.evals.graders.registry import with_inner
-from assay.evals.suite import Sample
+from assay.evals.suites.suite import Sample
 from assay.report.shown import Passage, passage
 from assay.types import Response, Text
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from assay.config.schema import Config
-from assay.evals.scorecard import Metrics, metrics
-from assay.evals.suite import Kind, Suite
+from assay.evals.figures.scorecard import Metrics, metrics
+from assay.evals.suites.suite import Kind, Suite
 from assay.ledger.rows import ResultRow, RunRow
 from assay.report.mask import WITHHELD, Mask
 from assay.report.numbers import money, percent, plural

@@ -13,9 +13,9 @@ import msgspec
 from assay.config.load import Loaded, load
 from assay.decision.decision import Decision
 from assay.errors import AssayError, DecisionError
-from assay.evals.repeats import ONCE, Repeats
-from assay.evals.run import joined
-from assay.evals.suite import Split, Suite, read_suite
+from assay.evals.runs.repeats import ONCE, Repeats
+from assay.evals.runs.run import joined
+from assay.evals.suites.suite import Split, Suite, read_suite
 from assay.ledger.rows import DecisionRow, ResultRow, RunRow
 from assay.ledger.store import SqliteLedger
 from assay.report.decided import decision_view, letters_of

@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from assay.evals.graders.grader import Score
-from assay.evals.readable import readable
-from assay.evals.suite import Sample, Suite
+from assay.evals.suites.readable import readable
+from assay.evals.suites.suite import Sample, Suite
 from assay.ledger.rows import ResultRow
 from assay.report.mask import LEAK, WITHHELD, Mask
 from assay.report.shown import visible, written

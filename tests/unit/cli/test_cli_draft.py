@@ -14,8 +14,8 @@ import pytest
 from tests.unit.cli.conftest import Project
 
 from assay.cli.suite import review
-from assay.evals.samples import SampleLine
-from assay.evals.suite import read_suite
+from assay.evals.suites.samples import SampleLine
+from assay.evals.suites.suite import read_suite
 
 
 def writer(project: Project, *inputs: str) -> None:

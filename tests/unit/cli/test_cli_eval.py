@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assay.evals import backlog
+from assay.evals.runs import backlog
 
 Project = Any  # of this folder's conftest
 

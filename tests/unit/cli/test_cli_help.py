@@ -75,7 +75,17 @@ def test_every_command_is_listed() -> None:
     assert assay.list_commands(click.Context(assay)) == sorted(COMMANDS)
     folder = Path(__file__).parents[3] / "src/assay/cli"
     modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    commands = modules - {"__init__", "main", "door", "group", "figures", "harness", "progress", "recovery", "scorecards"}
+    commands = modules - {
+        "__init__",
+        "main",
+        "door",
+        "group",
+        "figures",
+        "harness",
+        "progress",
+        "recovery",
+        "scorecards",
+    }
     assert set(COMMANDS.values()) == commands
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from assay.cli.judge.compare import render
-from assay.evals.duel import fight
 from assay.evals.graders.grader import Score
+from assay.evals.judging.duel import fight
 
 PASS = '{"reasons": "r", "verdict": "pass"}'
 FAIL = '{"reasons": "r", "verdict": "fail"}'

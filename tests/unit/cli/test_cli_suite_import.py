@@ -14,7 +14,7 @@ from assay.cli.suite.export import WRITTEN
 from assay.cli.suite.import_ import FORMATS as OFFERED
 from assay.errors import SuiteError
 from assay.evals.formats.registry import FORMATS, guessed
-from assay.evals.suite import read_suite
+from assay.evals.suites.suite import read_suite
 
 
 def run(*arguments: Any) -> Result:

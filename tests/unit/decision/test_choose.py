@@ -22,8 +22,8 @@ from assay.config.load import load, parse
 from assay.decision.choose import Choosing
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.errors import SuiteError
-from assay.evals.runner import Runner
-from assay.evals.suite import read_suite, shuffled
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import read_suite, shuffled
 from assay.inference.build import Builder
 from assay.ledger.store import SqliteLedger
 from assay.providers.scripted import Script, ScriptedProvider

@@ -15,8 +15,8 @@ from assay.decision.decision import Decision
 from assay.decision.lock import VERSION, Lock, read_lock, write_lock
 from assay.decision.pin import broken_pins, changed_facts, pin, pinned_route
 from assay.errors import DecisionError, Refused
-from assay.evals.runner import Runner
-from assay.evals.suite import Suite, read_suite
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import Suite, read_suite
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 from assay.types import Message, Request

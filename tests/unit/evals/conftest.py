@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay.evals.suite import Suite, read_suite
+from assay.evals.suites.suite import Suite, read_suite
 
 TOML = """
 name = "tiny"

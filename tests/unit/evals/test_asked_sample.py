@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from assay.errors import ProviderFault
-from assay.evals.asked import AskedSample
-from assay.evals.runner import Runner
-from assay.evals.suite import Sample, read_suite
+from assay.evals.runs.asked import AskedSample
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import Sample, read_suite
 from assay.inference.spine import Options, Spine
 from assay.types import ToolResult
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from assay.errors import BudgetExceeded
-from assay.evals.batching import complete_in_batches
-from assay.evals.run import Run
-from assay.evals.runner import Runner
-from assay.evals.suite import Suite, read_suite
+from assay.evals.runs.batching import complete_in_batches
+from assay.evals.runs.run import Run
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import Suite, read_suite
 from assay.inference.batch_desk import BatchDesk, Patience
 from assay.inference.purse import Purse
 from assay.inference.spine import Spine

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assay.errors import ConfigError
-from assay.evals.bench import bench, summary
+from assay.evals.runs.bench import bench, summary
 from assay.inference.asking import TimedCall
 from assay.inference.spine import Spine
 from assay.types import Message, Request

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import SuiteError
-from assay.evals.answers import said
-from assay.evals.comparison import compare_runs, verdict
-from assay.evals.grading import Score
-from assay.evals.runner import Run, Runner, read_run
-from assay.evals.suite import Kind, Sample, Suite
+from assay.evals.figures.answers import said
+from assay.evals.figures.comparison import compare_runs, verdict
+from assay.evals.graders.grading import Score
+from assay.evals.runs.runner import Run, Runner, read_run
+from assay.evals.suites.suite import Kind, Sample, Suite
 from assay.inference.spine import Spine
 from assay.ledger.rows import ResultRow, RunRow
 from assay.ledger.store import SqliteLedger

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from assay.evals.correction import NOBODY, corrected, corrected_lead, corrections, read_people
-from assay.evals.labels import HumanLabel, Labels
-from assay.evals.run import Run
-from assay.evals.sample import Sample
-from assay.evals.suite import Kind, Suite
+from assay.evals.figures.correction import NOBODY, corrected, corrected_lead, corrections, read_people
+from assay.evals.judging.labels import HumanLabel, Labels
+from assay.evals.runs.run import Run
+from assay.evals.suites.sample import Sample
+from assay.evals.suites.suite import Kind, Suite
 from assay.ledger.rows import Outcome, ResultRow, RunRow
 from assay.ledger.store import SqliteLedger
 from assay.stats.prediction_powered import corrected_difference, corrected_share

@@ -9,8 +9,8 @@ from itertools import combinations, pairwise
 import pytest
 
 from assay.errors import EvalError
-from assay.evals import duplicates as module
-from assay.evals.duplicates import MOST_PARTNERS, clusters, duplicates, fingerprint, resembling
+from assay.evals.suites import duplicates as module
+from assay.evals.suites.duplicates import MOST_PARTNERS, clusters, duplicates, fingerprint, resembling
 
 WORDS = [f"w{n}" for n in range(300)]
 

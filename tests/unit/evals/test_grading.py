@@ -10,10 +10,9 @@ import pytest
 
 from assay.checks.check import CheckResult
 from assay.errors import SuiteError
-from assay.evals import grading
-from assay.evals.graders import registry
-from assay.evals.grading import check_graders, grade, mistakes
-from assay.evals.suite import Sample
+from assay.evals.graders import grading, registry
+from assay.evals.graders.grading import check_graders, grade, mistakes
+from assay.evals.suites.suite import Sample
 from assay.types import Finish, Label, Message, Response, Text
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from assay.evals.ids import Ids
+from assay.evals.suites.ids import Ids
 
 
 @given(some.lists(some.text(max_size=12)))

@@ -12,16 +12,16 @@ import msgspec
 import pytest
 
 from assay.errors import BudgetExceeded, ConfigError
-from assay.evals.audit import Auditor, labelled_answers
-from assay.evals.audited import Audit, Labelled
-from assay.evals.grading import graders_of
-from assay.evals.identity import grader_digest, run_digest
-from assay.evals.labels import HumanLabel, Labels, answer_digest
-from assay.evals.probes import PROBES, SWAPPED, probes_for
-from assay.evals.runner import Runner
-from assay.evals.side_by_side import side_by_side
-from assay.evals.standing import standing_of, told
-from assay.evals.suite import Suite, read_suite
+from assay.evals.graders.grading import graders_of
+from assay.evals.graders.identity import grader_digest, run_digest
+from assay.evals.judging.audit import Auditor, labelled_answers
+from assay.evals.judging.audited import Audit, Labelled
+from assay.evals.judging.labels import HumanLabel, Labels, answer_digest
+from assay.evals.judging.probes import PROBES, SWAPPED, probes_for
+from assay.evals.judging.side_by_side import side_by_side
+from assay.evals.judging.standing import standing_of, told
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import Suite, read_suite
 from assay.inference.identity import target_digest
 from assay.inference.spine import Spine
 from assay.ledger.audits import newest_audits
@@ -308,7 +308,7 @@ async def test_an_empty_budget_ends_an_audit(
     async def ask(*_: object, **__: object) -> Response:
         raise BudgetExceeded("2026-11", need_usd=1, spent_usd=0, held_usd=0, limit_usd=0)
 
-    monkeypatch.setattr("assay.evals.judges.Judges.ask", ask)
+    monkeypatch.setattr("assay.evals.graders.judges.Judges.ask", ask)
     with pytest.raises(BudgetExceeded):
         await audited(spine_of(make_spine, HONEST), suite(), probes=10)
 

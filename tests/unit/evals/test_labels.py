@@ -9,8 +9,16 @@ from typing import Any
 import pytest
 
 from assay.errors import SuiteError
-from assay.evals.labels import HumanLabel, Labels, answer_digest, check_labels, labelled, read_labels, verdicts_of
-from assay.evals.suite import Suite
+from assay.evals.judging.labels import (
+    HumanLabel,
+    Labels,
+    answer_digest,
+    check_labels,
+    labelled,
+    read_labels,
+    verdicts_of,
+)
+from assay.evals.suites.suite import Suite
 from assay.ledger.rows import ResultRow, RunRow
 from assay.ledger.store import SqliteLedger
 

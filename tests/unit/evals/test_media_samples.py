@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from assay.errors import SuiteError
-from assay.evals.runner import Runner
-from assay.evals.suite import Suite, read_suite
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import Suite, read_suite
 from assay.inference.spine import Spine
 from assay.types import Audio, Document, Image, Text, Video
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from assay.evals import outcomes as module
-from assay.evals.outcomes import Outcomes, read_outcomes
-from assay.evals.repeats import Repeats
+from assay.evals.runs import outcomes as module
+from assay.evals.runs.outcomes import Outcomes, read_outcomes
+from assay.evals.runs.repeats import Repeats
 from assay.ledger.rows import Outcome, ResultRow, RunRow
 from assay.ledger.store import SqliteLedger
 

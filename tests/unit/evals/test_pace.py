@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from assay.evals.backlog import PATIENCE_S, PATIENCE_TOLD_S, Backlog, Item
-from assay.evals.pace import Pace
+from assay.evals.runs.backlog import PATIENCE_S, PATIENCE_TOLD_S, Backlog, Item
+from assay.evals.runs.pace import Pace
 from assay.ledger.rows import ResultRow
 
 
@@ -84,7 +84,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     async def sleep(seconds: float) -> None:
         made.now += seconds
 
-    monkeypatch.setattr("assay.evals.backlog.asyncio.sleep", sleep)
+    monkeypatch.setattr("assay.evals.runs.backlog.asyncio.sleep", sleep)
     return made
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from assay.evals.power import ASSUMED_DISCORDANT, Plan, plan
-from assay.evals.run import Run
-from assay.evals.sample import Sample
-from assay.evals.suite import Kind, Suite
+from assay.evals.figures.power import ASSUMED_DISCORDANT, Plan, plan
+from assay.evals.runs.run import Run
+from assay.evals.suites.sample import Sample
+from assay.evals.suites.suite import Kind, Suite
 from assay.ledger.rows import Outcome, RunRow
 from assay.stats.power import chance_told, detectable_difference, half_width, pairs_needed
 from assay.types import Label, Message

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from assay.errors import SuiteError
-from assay.evals.grading import check_graders, grade
+from assay.evals.graders.grading import check_graders, grade
 from assay.evals.lint import trials
 from assay.evals.lint.gold_answers import gold_answers, spoken
 from assay.evals.lint.linter import lint
-from assay.evals.profile import profile as read_profile
-from assay.evals.profile import profile_names
-from assay.evals.sample import Sample
-from assay.evals.starters import STARTERS
-from assay.evals.starting import WantedKind, begin_suite
-from assay.evals.suite import Suite, read_suite
+from assay.evals.suites.profile import profile as read_profile
+from assay.evals.suites.profile import profile_names
+from assay.evals.suites.sample import Sample
+from assay.evals.suites.starters import STARTERS
+from assay.evals.suites.starting import WantedKind, begin_suite
+from assay.evals.suites.suite import Suite, read_suite
 from assay.types import Response, ToolCall
 
 profile = cache(read_profile)

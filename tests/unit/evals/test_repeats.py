@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assay.evals.repeats import Repeats, reduced, seed_of
+from assay.evals.runs.repeats import Repeats, reduced, seed_of
 from assay.ledger.rows import Outcome
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from assay.errors import AssayError, BudgetExceeded, WeightsError
-from assay.evals.runner import Runner
-from assay.evals.scorecard import scorecard
-from assay.evals.suite import Suite
+from assay.evals.figures.scorecard import scorecard
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import Suite
 from assay.inference.spine import Spine
 from assay.ledger.rows import ResultRow
 from assay.ledger.store import SqliteLedger

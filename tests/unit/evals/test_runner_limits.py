@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from assay.errors import BudgetExceeded, RateLimited
-from assay.evals import backlog
-from assay.evals.ending import ending
-from assay.evals.lanes import complete_all, lanes
-from assay.evals.runner import Run, Runner
-from assay.evals.scorecard import scorecard
-from assay.evals.suite import Suite, read_suite
+from assay.evals.figures.scorecard import scorecard
+from assay.evals.runs import backlog
+from assay.evals.runs.ending import ending
+from assay.evals.runs.lanes import complete_all, lanes
+from assay.evals.runs.runner import Run, Runner
+from assay.evals.suites.suite import Suite, read_suite
 from assay.inference.purse import Purse
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger

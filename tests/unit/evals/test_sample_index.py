@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from assay.errors import SuiteError
-from assay.evals.samples import read_line
-from assay.evals.suite import Samples, Suite, read_suite
+from assay.evals.suites.samples import read_line
+from assay.evals.suites.suite import Samples, Suite, read_suite
 
 WriteSuite = Callable[..., Path]
 TWO = """
@@ -39,7 +39,7 @@ def two(write_suite: WriteSuite) -> Suite:
 
 def test_no_sample_is_read_to_count_cut_or_order_them(two: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids, kinds, splits and orders are known without a look into the files."""
-    monkeypatch.setattr("assay.evals.reading.read_line", lambda *_: pytest.fail("a sample was read"))
+    monkeypatch.setattr("assay.evals.suites.reading.read_line", lambda *_: pytest.fail("a sample was read"))
     assert (len(two.samples), len(two.of("b")), len(two.of("a", "dev"))) == (8, 3, 2)
     assert [head.kind for head in two.samples.heads] == ["a"] * 5 + ["b"] * 3
     assert sorted(two.samples.shuffled(3).ids) == sorted(two.samples.ids)
@@ -129,7 +129,7 @@ def test_the_order_of_a_seed_does_not_depend_on_how_it_is_made(two: Suite, monke
     order = sorted(two.samples.ids)
     random.Random(9).shuffle(order)  # noqa: S311 - an order, not a secret
     for at_once in (1, 3, 4096):
-        monkeypatch.setattr("assay.evals.index._SORTED_AT_ONCE", at_once)
+        monkeypatch.setattr("assay.evals.suites.index._SORTED_AT_ONCE", at_once)
         assert list(two.samples.shuffled(9).ids) == order
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from assay.errors import SuiteError
-from assay.evals.suite import Suite, read_suite
+from assay.evals.suites.suite import Suite, read_suite
 from assay.types import Message, ToolCall, ToolResult
 
 Write = Callable[..., Path]

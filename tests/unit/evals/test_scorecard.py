@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from assay.evals.runner import Run
-from assay.evals.scorecard import compare, metrics, scorecard
-from assay.evals.suite import Suite, read_suite
+from assay.evals.figures.scorecard import compare, metrics, scorecard
+from assay.evals.runs.runner import Run
+from assay.evals.suites.suite import Suite, read_suite
 from assay.ledger.rows import ResultRow, RunRow
 from assay.stats.intervals import wilson
 from assay.stats.matched import matched

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from assay.evals.outcomes import Outcomes
-from assay.evals.repeats import Repeats
-from assay.evals.run import Run
-from assay.evals.scorecard import scorecard
-from assay.evals.steadiness import steadiness
-from assay.evals.suite import Suite
+from assay.evals.figures.scorecard import scorecard
+from assay.evals.figures.steadiness import steadiness
+from assay.evals.runs.outcomes import Outcomes
+from assay.evals.runs.repeats import Repeats
+from assay.evals.runs.run import Run
+from assay.evals.suites.suite import Suite
 from assay.ledger.rows import Outcome, RunRow
 from assay.stats.repeats import pass_all_of, pass_any_of, spread, steady
 

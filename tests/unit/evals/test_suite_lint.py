@@ -14,8 +14,8 @@ from assay.evals.lint.linter import Linted, lint
 from assay.evals.lint.material import ShownPrompt
 from assay.evals.lint.patterns import is_explosive
 from assay.evals.lint.results import correlation
-from assay.evals.run import Run
-from assay.evals.suite import read_suite
+from assay.evals.runs.run import Run
+from assay.evals.suites.suite import read_suite
 from assay.ledger.rows import Outcome, RunRow
 
 Lines = Sequence[dict[str, Any]]

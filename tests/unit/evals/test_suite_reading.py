@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.errors import SuiteError
-from assay.evals.grading import check_graders
-from assay.evals.suite import read_suite, shuffled
+from assay.evals.graders.grading import check_graders
+from assay.evals.suites.suite import read_suite, shuffled
 from assay.types import Label
 
 Write = Callable[..., Path]

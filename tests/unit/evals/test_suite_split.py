@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from assay.errors import EvalError, SuiteError
-from assay.evals.split_writing import with_split, write_split
-from assay.evals.splitting import Plan, plan_split
-from assay.evals.suite import Suite, read_suite
-from assay.evals.suite_files import read_suite_files
+from assay.evals.splits.split_writing import with_split, write_split
+from assay.evals.splits.splitting import Plan, plan_split
+from assay.evals.suites.suite import Suite, read_suite
+from assay.evals.suites.suite_files import read_suite_files
 
 Write = Callable[[Sequence[dict[str, Any]]], Path]
 
@@ -130,7 +130,10 @@ def test_a_share_is_between_nothing_and_all(written: Write, share: float) -> Non
             b'{"id": "a", "input": "x", "meta": {"split": "heldout", "l": ["split", {"split": 1}]} }',
             b'{"id": "a", "input": "x", "meta": {"split": "heldout", "l": ["split", {"split": 1}]}, "split": "dev"}',
         ),
-        (b'{"id": "split", "input": "split", "spl\\u0069t": "heldout"}', b'{"id": "split", "input": "split", "spl\\u0069t": "dev"}'),
+        (
+            b'{"id": "split", "input": "split", "spl\\u0069t": "heldout"}',
+            b'{"id": "split", "input": "split", "spl\\u0069t": "dev"}',
+        ),
     ],
 )  # fmt: skip
 def test_only_the_value_of_split_changes(line: bytes, changed: bytes) -> None:

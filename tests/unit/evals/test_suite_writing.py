@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from assay.errors import SuiteError
-from assay.evals.samples import SampleLine
-from assay.evals.suite import read_suite
-from assay.evals.suite_files import read_raw_lines, read_suite_files
-from assay.evals.writing import NewKind, append_samples, replaced, write_suite
+from assay.evals.suites.samples import SampleLine
+from assay.evals.suites.suite import read_suite
+from assay.evals.suites.suite_files import read_raw_lines, read_suite_files
+from assay.evals.suites.writing import NewKind, append_samples, replaced, write_suite
 
 EXACT = {"graders": [{"check": "exact"}]}
 

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from assay.checks.text import normalise
-from assay.evals.grading import grade
-from assay.evals.suite import Sample
+from assay.evals.graders.grading import grade
+from assay.evals.suites.suite import Sample
 from assay.types import JsonObject, Response, Text, ToolCall
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

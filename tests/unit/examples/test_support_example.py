@@ -11,8 +11,8 @@ from example_grading import EXAMPLES, gold, passed, words_of
 from assay.checks.text import normalise
 from assay.config.load import load
 from assay.config.schema import Config
-from assay.evals.grading import check_graders
-from assay.evals.suite import Suite, read_suite
+from assay.evals.graders.grading import check_graders
+from assay.evals.suites.suite import Suite, read_suite
 from assay.inference.prompt import compile_prompt, merge
 
 ROOT = EXAMPLES / "support"

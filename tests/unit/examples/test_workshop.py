@@ -19,8 +19,8 @@ from assay.checks.registry import make_check
 from assay.checks.text import normalise
 from assay.config.load import load
 from assay.config.schema import Deployment
-from assay.evals.grading import check_graders
-from assay.evals.suite import Sample, Suite, read_suite
+from assay.evals.graders.grading import check_graders
+from assay.evals.suites.suite import Sample, Suite, read_suite
 from assay.inference.prompt import Prompt, compile_prompt, merge
 from assay.types import Label
 

@@ -10,8 +10,8 @@ import pytest
 from example_grading import WORKSHOP, answer, calls, passed, right
 
 from assay.checks.text import normalise
-from assay.evals.samples import Split
-from assay.evals.suite import Sample, Suite, read_suite
+from assay.evals.suites.samples import Split
+from assay.evals.suites.suite import Sample, Suite, read_suite
 from assay.sandbox import probe
 from assay.types import Label, Response
 

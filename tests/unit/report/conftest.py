@@ -14,8 +14,8 @@ from invented import large, small, view_of
 from assay.config.load import Loaded, parse
 from assay.decision.choose import Choosing
 from assay.decision.decision import Decision
-from assay.evals.runner import Runner
-from assay.evals.suite import read_suite
+from assay.evals.runs.runner import Runner
+from assay.evals.suites.suite import read_suite
 from assay.inference.spine import Spine
 from assay.ledger.rows import DecisionRow
 from assay.ledger.store import SqliteLedger

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.evals.grading import Score
-from assay.evals.suite import Sample
+from assay.evals.graders.grading import Score
+from assay.evals.suites.suite import Sample
 from assay.report.markdown import escape, markdown
 from assay.report.mask import WITHHELD, Mask
 from assay.report.shown import MOST_CHARS, passage, visible, written

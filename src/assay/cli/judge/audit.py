@@ -10,8 +10,8 @@ from assay.cli.door import config_option, emit, finish, json_option, run
 
 if TYPE_CHECKING:
     from assay.app import App
-    from assay.evals.audited import Agreement, Audit, Labelled, Probe
-    from assay.evals.suite import Suite
+    from assay.evals.judging.audited import Agreement, Audit, Labelled, Probe
+    from assay.evals.suites.suite import Suite
 
 
 @click.command("audit")
@@ -62,9 +62,9 @@ async def _audit(
     from assay.app import open_app
     from assay.cli.judge.counting import Counting
     from assay.errors import SuiteError, did_you_mean
-    from assay.evals.audit import Auditor
-    from assay.evals.grading import check_graders, models_of
-    from assay.evals.suite import read_suite
+    from assay.evals.graders.grading import check_graders, models_of
+    from assay.evals.judging.audit import Auditor
+    from assay.evals.suites.suite import read_suite
 
     async with open_app(config) as app:
         whole = read_suite(folder or app.suite_path)
@@ -107,8 +107,8 @@ async def _labelled(app: App, whole: Suite, suite: Suite, file: str) -> list[Lab
         SuiteError: the labels cannot be used, or are about none of these answers.
     """
     from assay.errors import SuiteError
-    from assay.evals.audit import labelled_answers
-    from assay.evals.labels import check_labels, read_labels
+    from assay.evals.judging.audit import labelled_answers
+    from assay.evals.judging.labels import check_labels, read_labels
 
     labels = read_labels(file)
     named = {label.run for found in labels.by_sample.values() for label in found if label.run is not None}

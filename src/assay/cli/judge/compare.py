@@ -9,7 +9,7 @@ import click
 from assay.cli.door import config_option, emit, finish, json_option, run
 
 if TYPE_CHECKING:
-    from assay.evals.duel import Duel
+    from assay.evals.judging.duel import Duel
 
 
 @click.command("compare")
@@ -58,9 +58,9 @@ async def _compare(
     from assay.cli.judge.counting import Counting
     from assay.cli.judge.finding import run_of
     from assay.errors import DecisionError
-    from assay.evals.duel import fight, judge_pairs, pairs_of
-    from assay.evals.grading import grader_of
-    from assay.evals.suite import read_suite
+    from assay.evals.graders.grading import grader_of
+    from assay.evals.judging.duel import fight, judge_pairs, pairs_of
+    from assay.evals.suites.suite import read_suite
 
     grader_of(spec)  # a mistake in its options shows first
     async with open_app(config) as app:

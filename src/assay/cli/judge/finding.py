@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assay.app import App
-    from assay.evals.suite import Suite
+    from assay.evals.suites.suite import Suite
     from assay.ledger.rows import RunRow
 
 RUNS = 10_000  # newest ones, among which it is looked for

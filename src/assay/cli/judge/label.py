@@ -11,8 +11,8 @@ import click
 from assay.cli.door import config_option, emit, json_option, note, run
 
 if TYPE_CHECKING:
-    from assay.evals.labels import HumanLabel, Labels
-    from assay.evals.suite import Sample
+    from assay.evals.judging.labels import HumanLabel, Labels
+    from assay.evals.suites.suite import Sample
     from assay.ledger.rows import ResultRow
 
 
@@ -65,7 +65,7 @@ async def _answers(
     """The answers of a run in the order of a seed."""
     from assay.app import open_app
     from assay.cli.judge.finding import run_of
-    from assay.evals.suite import read_suite, shuffled
+    from assay.evals.suites.suite import read_suite, shuffled
 
     async with open_app(config) as app:
         suite = read_suite(folder or app.suite_path).only(kinds)
@@ -76,7 +76,7 @@ async def _answers(
 
 def _ask(waiting: list[_Answer], file: Path, by: str | None) -> int:
     """Show answers and write down what is said of them, outside of any event loop, so that Ctrl-C ends it at once."""
-    from assay.evals.labels import HumanLabel, answer_digest
+    from assay.evals.judging.labels import HumanLabel, answer_digest
 
     if waiting:
         _check_writable(file)
@@ -97,7 +97,7 @@ def _ask(waiting: list[_Answer], file: Path, by: str | None) -> int:
 
 def _known(file: Path) -> Labels | None:
     """The labels of earlier; None before the first one."""
-    from assay.evals.labels import read_labels
+    from assay.evals.judging.labels import read_labels
 
     return read_labels(file) if file.exists() and file.stat().st_size else None
 
@@ -107,7 +107,7 @@ def _shown(sample: Sample, row: ResultRow, place: int, of: int) -> str:
     import msgspec
 
     from assay.cli.figures import block, printable
-    from assay.evals.readable import said
+    from assay.evals.suites.readable import said
 
     lines = [f"\n--- {place} of {of}: {sample.kind} / {sample.id}"]
     lines += block("input", printable(said(sample)))

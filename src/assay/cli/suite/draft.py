@@ -109,7 +109,7 @@ async def _passages(
     """
     from assay.errors import SuiteError
     from assay.evals.drafting import material as make
-    from assay.evals.suite import read_suite
+    from assay.evals.suites.suite import read_suite
 
     documents, show, code, from_ledger, vary = material
     found = list(make.from_documents(documents, shown_in=SHOWN_IN if show else ""))

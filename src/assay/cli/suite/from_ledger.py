@@ -100,9 +100,9 @@ async def _make(
     from assay.app import open_ledger
     from assay.config.load import load
     from assay.errors import SuiteError
+    from assay.evals.suites.writing import check_free
     from assay.evals.traffic.harvest import harvest
     from assay.evals.traffic.suite import write_harvest
-    from assay.evals.writing import check_free
     from assay.inference.bodies import Bodies
 
     check_free(out)

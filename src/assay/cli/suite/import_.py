@@ -127,8 +127,8 @@ def _grader(text: str) -> dict[str, Any]:
 def _written(intake: Intake, out: Path, overwrite: bool) -> dict[str, Any]:
     """Write the suite, and read it as `assay eval` will."""
     from assay.errors import SuiteError
-    from assay.evals.suite import read_suite
-    from assay.evals.writing import write_suite
+    from assay.evals.suites.suite import read_suite
+    from assay.evals.suites.writing import write_suite
 
     kinds = intake.kinds()
     if not kinds:

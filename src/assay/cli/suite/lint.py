@@ -12,11 +12,11 @@ from assay.cli.door import config_option, emit, finish, json_option, note, run
 
 if TYPE_CHECKING:
     from assay.config.load import Loaded
+    from assay.evals.judging.standing import Standing
     from assay.evals.lint.finding import Finding
     from assay.evals.lint.linter import Baselined, Linted
-    from assay.evals.run import Run
-    from assay.evals.standing import Standing
-    from assay.evals.suite import Suite
+    from assay.evals.runs.run import Run
+    from assay.evals.suites.suite import Suite
 
 MARKS = {"error": "✗", "warning": "!", "note": "·"}
 SHOWN = 5
@@ -61,7 +61,7 @@ def command(
 async def _lint(folder: str, with_runs: bool, run_ids: tuple[str, ...], config: str | None, *, quiet: bool) -> Linted:
     from assay.evals.lint.around import prompts_of
     from assay.evals.lint.linter import lint
-    from assay.evals.suite import read_suite
+    from assay.evals.suites.suite import read_suite
 
     suite = read_suite(folder)
     loaded = _config(suite, config, needed=with_runs or bool(run_ids))
@@ -101,9 +101,9 @@ async def _known(
     """The runs of the suite that were asked for, and how its judges stand."""
     from assay.app import App
     from assay.errors import AssayError
-    from assay.evals.grading import models_of
+    from assay.evals.graders.grading import models_of
+    from assay.evals.judging.standing import standing_of
     from assay.evals.lint.around import runs_of
-    from assay.evals.standing import standing_of
 
     wanted = with_runs or bool(run_ids)
     try:

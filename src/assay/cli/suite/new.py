@@ -9,7 +9,7 @@ import click
 from assay.cli.door import emit, json_option
 
 if TYPE_CHECKING:
-    from assay.evals.starting import NewSuite
+    from assay.evals.suites.starting import NewSuite
 
 
 @click.command("new")
@@ -33,8 +33,8 @@ def command(
       assay suite new suite -k tickets -k totals --check choice --check numeric
       assay suite new suite --profile leakage --profile unsafe-action
     """
-    from assay.evals.profile import profile
-    from assay.evals.starting import WantedKind, begin_suite
+    from assay.evals.suites.profile import profile
+    from assay.evals.suites.starting import WantedKind, begin_suite
 
     if len(checks) > len(kinds):
         raise click.UsageError("there are more --check than --kind; name a kind for each")

@@ -11,9 +11,9 @@ from assay.cli.door import config_option, emit, json_option, run
 
 if TYPE_CHECKING:
     from assay.config.load import Loaded
-    from assay.evals.power import Ability, Plan
-    from assay.evals.runner import Run
-    from assay.evals.suite import Suite
+    from assay.evals.figures.power import Ability, Plan
+    from assay.evals.runs.runner import Run
+    from assay.evals.suites.suite import Suite
 
 DEFAULT_BAR = 0.8  # that of assay.toml, where there is none
 _RUNS = 200  # newest ones, among which those of the suite are looked for
@@ -67,8 +67,8 @@ async def _plan(
     folder: str, kinds: tuple[str, ...], split: str | None, difference: float, bar: float | None, groups: int | None,
     correlation: float | None, config: str | None,
 ) -> Plan:  # fmt: skip
-    from assay.evals.power import plan
-    from assay.evals.suite import read_suite
+    from assay.evals.figures.power import plan
+    from assay.evals.suites.suite import read_suite
 
     loaded = _config(config)
     suite = read_suite(folder).only(kinds, split)  # type: ignore[arg-type]  # click checked it
@@ -102,8 +102,8 @@ def _has_ledger(loaded: Loaded) -> bool:
 async def _earlier(loaded: Loaded, suite: Suite) -> list[Run]:
     """Runs of this suite that the ledger has, newest first."""
     from assay.app import open_ledger
-    from assay.evals.outcomes import Outcomes, read_outcomes
-    from assay.evals.runner import Run
+    from assay.evals.runs.outcomes import Outcomes, read_outcomes
+    from assay.evals.runs.runner import Run
 
     ledger = open_ledger(loaded)
     found = []

@@ -9,7 +9,7 @@ import click
 from assay.cli.door import emit, json_option
 
 if TYPE_CHECKING:
-    from assay.evals.profile import Profile
+    from assay.evals.suites.profile import Profile
 
 
 @click.command("profiles")
@@ -26,7 +26,7 @@ def command(name: str | None, as_json: bool) -> None:
       assay suite profiles
       assay suite profiles unsafe-action --json
     """
-    from assay.evals.profile import profile, profile_names
+    from assay.evals.suites.profile import profile, profile_names
 
     names = (name,) if name is not None else profile_names()
     found = [profile(one) for one in names]

@@ -14,7 +14,7 @@ from assay.cli.door import emit, finish, json_option, note
 
 if TYPE_CHECKING:
     from assay.evals.drafting.draft import Draft, Drafts
-    from assay.evals.samples import SampleLine
+    from assay.evals.suites.samples import SampleLine
 
 KEYS = "[a]pprove  [e]dit  [r]eject  [s]kip  [q]uit"
 
@@ -121,7 +121,7 @@ def _edited(line: SampleLine) -> SampleLine:
     """Changed in the editor of the person, as JSON of what may be changed."""
     import msgspec
 
-    from assay.evals.samples import SampleLine
+    from assay.evals.suites.samples import SampleLine
 
     whole = msgspec.to_builtins(line)
     shown = {key: whole.get(key) for key in ("input", "messages", "follow_ups", "target") if key in whole}
@@ -146,7 +146,7 @@ def _shown(draft: Draft, line: SampleLine) -> str:
 
 def _asked(line: SampleLine) -> str:
     """What a model would be asked: the input, or the turns."""
-    from assay.evals.media import plain
+    from assay.evals.suites.media import plain
 
     if line.messages is None:
         return plain(line.input)

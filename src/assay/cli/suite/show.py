@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from assay.evals.lint.trials import Baseline
-    from assay.evals.suite import Kind, Sample, Suite
+    from assay.evals.suites.suite import Kind, Sample, Suite
     from assay.types import Message
 
 SHOWN = 5
@@ -39,7 +39,7 @@ def command(
       assay suite show examples/workshop/suite codes-001 docs-002
       assay suite show examples/workshop/suite -k recover -n 2 --json
     """
-    from assay.evals.suite import read_suite
+    from assay.evals.suites.suite import read_suite
 
     suite = read_suite(folder)
     if ids or kinds or split or limit:
@@ -60,7 +60,7 @@ def _chosen(suite: Suite, ids: tuple[str, ...], kinds: tuple[str, ...], split: s
 
 
 def _show_kinds(suite: Suite, as_json: bool) -> None:
-    from assay.evals.grading import check_graders
+    from assay.evals.graders.grading import check_graders
 
     check_graders(suite.samples)
     rows = [_row(kind, suite) for kind in suite.kinds.values()]
@@ -170,7 +170,7 @@ def _told(sample: Sample) -> list[str]:
 
 def _turns(messages: Iterable[Message]) -> list[str]:
     from assay.cli.figures import block, printable
-    from assay.evals.readable import readable
+    from assay.evals.suites.readable import readable
 
     return [
         line for one in messages for line in block(one.role, printable("\n".join(readable(one.parts)) or "(nothing)"))

@@ -9,7 +9,7 @@ import click
 from assay.cli.door import emit, finish, json_option
 
 if TYPE_CHECKING:
-    from assay.evals.splitting import Plan
+    from assay.evals.splits.splitting import Plan
 
 SHOWN = 10
 
@@ -53,10 +53,10 @@ def command(
 
     Exit code 1: samples that belong together are on both sides, and keep them.
     """
-    from assay.evals.split_writing import write_split
-    from assay.evals.splitting import plan_split
-    from assay.evals.suite import read_suite
-    from assay.evals.suite_files import read_suite_files
+    from assay.evals.splits.split_writing import write_split
+    from assay.evals.splits.splitting import plan_split
+    from assay.evals.suites.suite import read_suite
+    from assay.evals.suites.suite_files import read_suite_files
 
     suite = read_suite(folder)
     suite.only(kinds)

@@ -11,10 +11,10 @@ from typing import Literal
 import msgspec
 
 from assay.errors import SuiteError
-from assay.evals.samples import SampleLine
-from assay.evals.suite import Split
-from assay.evals.suite_files import read_suite_files
-from assay.evals.writing import NewKind, add_kind, append_samples, replaced, write_suite
+from assay.evals.suites.samples import SampleLine
+from assay.evals.suites.suite import Split
+from assay.evals.suites.suite_files import read_suite_files
+from assay.evals.suites.writing import NewKind, add_kind, append_samples, replaced, write_suite
 from assay.types import JsonObject
 
 __all__ = ["Draft", "Drafts", "all_drafts", "draft_path", "read_drafts"]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from assay.errors import SuiteError
-from assay.evals.readable import said, told
-from assay.evals.samples import Document
-from assay.evals.suite import Sample
+from assay.evals.suites.readable import said, told
+from assay.evals.suites.samples import Document
+from assay.evals.suites.suite import Sample
 from assay.inference.bodies import read as read_body
 from assay.ledger.exchanges import Exchanges
 from assay.ledger.rows import ExchangeRow

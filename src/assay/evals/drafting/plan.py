@@ -9,9 +9,9 @@ from typing import NamedTuple
 from assay.errors import SuiteError
 from assay.evals.drafting.asking import Task, written
 from assay.evals.drafting.draft import Drafts, read_drafts
-from assay.evals.readable import said
-from assay.evals.samples import GraderSpec
-from assay.evals.suite import Sample, read_suite
+from assay.evals.suites.readable import said
+from assay.evals.suites.samples import GraderSpec
+from assay.evals.suites.suite import Sample, read_suite
 from assay.types import Label
 
 __all__ = ["Plan", "plan"]

@@ -9,8 +9,8 @@ import msgspec
 from assay.checks.text import normalise
 from assay.errors import AssayError
 from assay.evals.drafting.material import Passage
-from assay.evals.grading import grade
-from assay.evals.suite import Sample
+from assay.evals.graders.grading import grade
+from assay.evals.suites.suite import Sample
 from assay.types import Finish, Response, Text
 
 __all__ = ["gold", "problems"]

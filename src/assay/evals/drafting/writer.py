@@ -14,9 +14,9 @@ from assay.evals.drafting.asking import Item, Task, items, request
 from assay.evals.drafting.draft import Draft
 from assay.evals.drafting.material import Passage
 from assay.evals.drafting.verify import problems
-from assay.evals.duplicates import duplicates
-from assay.evals.samples import GraderSpec, SampleLine
-from assay.evals.suite import Sample
+from assay.evals.suites.duplicates import duplicates
+from assay.evals.suites.samples import GraderSpec, SampleLine
+from assay.evals.suites.suite import Sample
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace, total_cost
 from assay.types import Message

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from assay.errors import SuiteError
-from assay.evals.samples import GraderSpec, SampleLine, Split
+from assay.evals.suites.samples import GraderSpec, SampleLine, Split
 from assay.types import JsonObject, Label
 
 __all__ = ["KEY", "Carried", "block", "carried"]

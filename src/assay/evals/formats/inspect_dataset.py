@@ -14,7 +14,7 @@ from assay.evals.formats.intake import Intake, Item
 from assay.evals.formats.rows import rows_of
 from assay.evals.formats.shapes import list_of
 from assay.evals.formats.turns import are_messages
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.types import JsonObject
 
 __all__ = ["item", "read"]

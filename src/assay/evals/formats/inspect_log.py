@@ -14,7 +14,7 @@ from assay.evals.formats.inspect_dataset import item
 from assay.evals.formats.intake import Intake
 from assay.evals.formats.shapes import list_of
 from assay.evals.formats.sources import json_value
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.types import JsonObject
 
 __all__ = ["read"]

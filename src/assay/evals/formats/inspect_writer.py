@@ -10,8 +10,8 @@ import msgspec
 from assay.evals.formats.carried import KEY, block
 from assay.evals.formats.choices import without_choices
 from assay.evals.formats.outgoing import Outgoing, Parcel
-from assay.evals.samples import GraderSpec
-from assay.evals.writing import replaced
+from assay.evals.suites.samples import GraderSpec
+from assay.evals.suites.writing import replaced
 from assay.types import JsonObject
 
 __all__ = ["write"]

@@ -19,8 +19,8 @@ from assay.evals.formats.spool import Spool
 from assay.evals.formats.tally import Tally, whole
 from assay.evals.formats.trial import check_graders
 from assay.evals.formats.turns import turns_of
-from assay.evals.samples import GraderSpec, SampleLine, Split
-from assay.evals.writing import NewKind
+from assay.evals.suites.samples import GraderSpec, SampleLine, Split
+from assay.evals.suites.writing import NewKind
 from assay.types import JsonObject
 
 __all__ = ["PARTS", "Intake", "Item", "Reading"]

@@ -19,7 +19,7 @@ from assay.evals.formats.rows import endings, rows_of
 from assay.evals.formats.shapes import table_of
 from assay.evals.formats.sources import Code, inside, yaml_value
 from assay.evals.formats.template import value_of
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.types import JsonObject
 
 __all__ = ["read"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.errors import SuiteError
 from assay.evals.formats.shapes import list_of, table_of
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.types import JsonObject
 
 __all__ = ["graders_of", "metric_of"]

@@ -16,7 +16,7 @@ from assay.evals.formats.carried import KEY, block
 from assay.evals.formats.choices import without_choices
 from assay.evals.formats.lm_eval_graders import metric_of
 from assay.evals.formats.outgoing import Outgoing, Parcel, folder_at
-from assay.evals.writing import replaced
+from assay.evals.suites.writing import replaced
 from assay.types import JsonObject
 
 __all__ = ["write"]

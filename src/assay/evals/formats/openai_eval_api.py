@@ -14,7 +14,7 @@ from assay.evals.formats.intake import Intake, Item
 from assay.evals.formats.shapes import list_of, table_of
 from assay.evals.formats.sources import json_lines, json_value
 from assay.evals.formats.template import rendered, value_of
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.types import JsonObject
 
 __all__ = ["read"]

@@ -12,7 +12,7 @@ from assay.evals.formats.carried import KEY
 from assay.evals.formats.intake import Intake, Item
 from assay.evals.formats.shapes import table_of
 from assay.evals.formats.sources import inside, json_lines, yaml_value
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.types import JsonObject
 
 __all__ = ["MATCH", "read"]

@@ -16,8 +16,8 @@ from assay.evals.formats import rubrics
 from assay.evals.formats.carried import KEY, block
 from assay.evals.formats.openai_evals import MATCH
 from assay.evals.formats.outgoing import Outgoing, Parcel, folder_at
-from assay.evals.samples import GraderSpec
-from assay.evals.writing import replaced
+from assay.evals.suites.samples import GraderSpec
+from assay.evals.suites.writing import replaced
 from assay.types import JsonObject
 
 __all__ = ["write"]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from assay.errors import SuiteError
 from assay.evals.formats.tally import Tally, whole
 from assay.evals.formats.turns import shown
-from assay.evals.samples import GraderSpec, SampleLine, read_line
-from assay.evals.suite_files import SuiteFiles, read_raw_lines, read_suite_files
-from assay.evals.suite_table import KindTable
+from assay.evals.suites.samples import GraderSpec, SampleLine, read_line
+from assay.evals.suites.suite_files import SuiteFiles, read_raw_lines, read_suite_files
+from assay.evals.suites.suite_table import KindTable
 from assay.types import JsonObject
 
 __all__ = ["Outgoing", "Parcel", "folder_at"]

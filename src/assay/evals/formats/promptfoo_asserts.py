@@ -18,7 +18,7 @@ from assay.evals.formats.promptfoo_prompts import text_of
 from assay.evals.formats.shapes import list_of
 from assay.evals.formats.sources import inside, yaml_value
 from assay.evals.formats.template import has_marks, rendered
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 
 __all__ = ["Asserts", "Graded"]
 

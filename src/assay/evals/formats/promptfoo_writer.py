@@ -15,8 +15,8 @@ from assay.evals.formats.carried import KEY, block
 from assay.evals.formats.js_pattern import from_python
 from assay.evals.formats.outgoing import Outgoing, Parcel
 from assay.evals.formats.template import has_marks
-from assay.evals.samples import GraderSpec
-from assay.evals.writing import replaced
+from assay.evals.suites.samples import GraderSpec
+from assay.evals.suites.writing import replaced
 from assay.types import JsonObject
 
 __all__ = ["write"]

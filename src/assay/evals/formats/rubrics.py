@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 
 __all__ = ["FACTS", "RIGHT", "criterion", "criterion_of", "judged"]
 

@@ -8,7 +8,7 @@ from types import TracebackType
 
 import msgspec
 
-from assay.evals.samples import SampleLine
+from assay.evals.suites.samples import SampleLine
 
 __all__ = ["Spool"]
 

@@ -17,8 +17,8 @@ from assay.evals.formats.outgoing import Outgoing, Parcel
 from assay.evals.formats.rows import rows_of
 from assay.evals.formats.shapes import list_of
 from assay.evals.formats.turns import are_messages
-from assay.evals.samples import GraderSpec
-from assay.evals.writing import replaced
+from assay.evals.suites.samples import GraderSpec
+from assay.evals.suites.writing import replaced
 from assay.types import JsonObject
 
 __all__ = ["read", "write"]

@@ -9,7 +9,7 @@ from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.errors import AssayError, EvalError, SuiteError
 from assay.evals.graders.registry import make_grader
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.types import Response
 
 __all__ = ["check_graders"]

@@ -11,7 +11,7 @@ import msgspec
 
 from assay.errors import SuiteError
 from assay.evals.formats.shapes import list_of, table_of
-from assay.evals.samples import Call, SampleLine, Turn, read_document
+from assay.evals.suites.samples import Call, SampleLine, Turn, read_document
 from assay.types import JsonObject
 
 __all__ = ["are_messages", "shown", "turns_of"]

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from assay.checks.check import Check
 from assay.evals.graders.grader import Grader, Score, kept
-from assay.evals.judges import Judges
-from assay.evals.suite import Sample
+from assay.evals.graders.judges import Judges
+from assay.evals.suites.suite import Sample
 from assay.types import Finish, Refusal, Request, Response, Text
 
 __all__ = ["Checked"]

@@ -10,9 +10,9 @@ from msgspec import Meta
 from assay.checks.check import shorten
 from assay.errors import AssayError, BudgetExceeded, ConfigError, WeightsError
 from assay.evals.graders.grader import Grader, Options, Score, options
+from assay.evals.graders.judges import Judges
 from assay.evals.graders.registry import make_grader, name_of, origin_of
-from assay.evals.judges import Judges
-from assay.evals.suite import GraderSpec, Sample
+from assay.evals.suites.suite import GraderSpec, Sample
 from assay.types import JsonObject, Request, Response
 
 __all__ = ["Ensemble"]

@@ -13,10 +13,10 @@ from assay.errors import EvalError
 from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Options, Score, options
 from assay.evals.graders.judge import remark
+from assay.evals.graders.judges import Judges
 from assay.evals.graders.statements import Fact, Statement, missing, statements
 from assay.evals.graders.verdict import Question, Verdict, ask_for
-from assay.evals.judges import Judges
-from assay.evals.suite import Sample
+from assay.evals.suites.suite import Sample
 from assay.types import JsonObject, Request, Response
 
 __all__ = ["Faithful"]

@@ -9,8 +9,8 @@ import msgspec
 
 from assay.checks.check import Options, shorten
 from assay.errors import ConfigError, did_you_mean
-from assay.evals.judges import Judges
-from assay.evals.suite import Sample
+from assay.evals.graders.judges import Judges
+from assay.evals.suites.suite import Sample
 from assay.types import JsonObject, Request, Response, Value
 
 __all__ = ["Grader", "Options", "Score", "kept", "options"]

@@ -12,10 +12,10 @@ from assay.errors import ConfigError, EvalError
 from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Score, options
 from assay.evals.graders.judge import JudgeOptions, media, read_rubric, remark, target_text
+from assay.evals.graders.judges import Judges
 from assay.evals.graders.verdict import Question, Verdict, ask_for
-from assay.evals.judges import Judges
-from assay.evals.readable import readable, told
-from assay.evals.suite import Sample
+from assay.evals.suites.readable import readable, told
+from assay.evals.suites.suite import Sample
 from assay.types import JsonObject, Request, Response
 
 __all__ = ["Pairwise"]

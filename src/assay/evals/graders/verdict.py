@@ -14,7 +14,7 @@ import msgspec
 from assay.checks.check import shorten
 from assay.checks.json_text import parse
 from assay.errors import BadRequest, ContextTooLong, EvalError
-from assay.evals.judges import KIND, Judges
+from assay.evals.graders.judges import KIND, Judges
 from assay.types import Label, Message, OutputFormat, Part, Request, Response, Sampling, Text
 
 __all__ = ["Question", "Verdict", "ask_for"]

@@ -15,13 +15,13 @@ import msgspec
 
 from assay import __version__
 from assay.errors import AssayError, EvalError
+from assay.evals.figures.metrics import metrics
+from assay.evals.figures.scorecard import Scorecard
 from assay.evals.graders.grader import Score
 from assay.evals.harness import lm_eval
 from assay.evals.harness.lm_eval import Answered, Job, Report
 from assay.evals.harness.watched import Asked, Watched, digest
-from assay.evals.metrics import metrics
-from assay.evals.run import Run
-from assay.evals.scorecard import Scorecard
+from assay.evals.runs.run import Run
 from assay.inference.identity import target_digest
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import total_cost

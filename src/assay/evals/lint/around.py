@@ -9,9 +9,9 @@ import msgspec
 from assay.config.schema import Config
 from assay.errors import SuiteError
 from assay.evals.lint.material import ShownPrompt
-from assay.evals.outcomes import Outcomes, read_outcomes
-from assay.evals.run import Run
-from assay.evals.suite import Suite
+from assay.evals.runs.outcomes import Outcomes, read_outcomes
+from assay.evals.runs.run import Run
+from assay.evals.suites.suite import Suite
 from assay.inference.prompt import Prompt, compile_prompt, merge
 from assay.ledger.rows import RunRow
 from assay.ledger.store import SqliteLedger

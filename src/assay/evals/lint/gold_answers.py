@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from assay.evals.sample import Sample
+from assay.evals.suites.sample import Sample
 from assay.types import Finish, JsonObject, Response, Text, ToolCall
 
 __all__ = ["gold_answers", "spoken"]

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from assay.checks.check import shorten
-from assay.evals.grading import models_of
+from assay.evals.graders.grading import models_of
+from assay.evals.judging.standing import told
 from assay.evals.lint.finding import Finding, Level
 from assay.evals.lint.material import Material
 from assay.evals.lint.patterns import is_explosive
-from assay.evals.sample import Sample
-from assay.evals.standing import told
+from assay.evals.suites.sample import Sample
 
 __all__ = ["find_explosive_patterns", "find_loose_texts", "find_untried_judges"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from assay.evals.duplicates import plain, resembling
 from assay.evals.lint.finding import Finding, Level, listed
 from assay.evals.lint.material import NEAR, Glance, Material, ShownPrompt, documents
+from assay.evals.suites.duplicates import plain, resembling
 
 __all__ = [
     "find_answers_in_input", "find_answers_marked", "find_questions_in_documents", "find_samples_in_prompts",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from assay.evals.judging.standing import Standing
 from assay.evals.lint.balance import find_constant_answers, find_keyword_labels, find_one_label
 from assay.evals.lint.copies import find_copies, find_copies_across_kinds, find_split_leaks
 from assay.evals.lint.finding import LEVELS, Finding
@@ -27,9 +28,8 @@ from assay.evals.lint.personal import find_personal_data
 from assay.evals.lint.results import find_failed_by_all, find_passed_by_all, find_turned_round
 from assay.evals.lint.size import find_missing_sides, find_small_kinds, find_synthetic
 from assay.evals.lint.trials import try_answers
-from assay.evals.run import Run
-from assay.evals.standing import Standing
-from assay.evals.suite import Suite
+from assay.evals.runs.run import Run
+from assay.evals.suites.suite import Suite
 from assay.types import Value
 
 __all__ = ["FINDERS", "Baselined", "Linted", "lint"]

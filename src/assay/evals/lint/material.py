@@ -10,15 +10,15 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from assay.checks.check import shorten
-from assay.evals.duplicates import clusters, duplicates, fingerprint, plain
-from assay.evals.grading import mistakes
+from assay.evals.graders.grading import mistakes
+from assay.evals.judging.standing import Standing
 from assay.evals.lint.trials import Trials
-from assay.evals.readable import told
-from assay.evals.run import Run
-from assay.evals.sample import Sample
-from assay.evals.samples import Split
-from assay.evals.standing import Standing
-from assay.evals.suite import Suite
+from assay.evals.runs.run import Run
+from assay.evals.suites.duplicates import clusters, duplicates, fingerprint, plain
+from assay.evals.suites.readable import told
+from assay.evals.suites.sample import Sample
+from assay.evals.suites.samples import Split
+from assay.evals.suites.suite import Suite
 from assay.types import Label
 
 __all__ = ["Glance", "Material", "ShownPrompt", "asked", "documents", "glance", "label_key", "labels", "near_pairs"]

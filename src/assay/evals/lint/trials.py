@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from assay.evals.grading import grade
+from assay.evals.graders.grading import grade
 from assay.evals.lint.gold_answers import gold_answers, spoken
-from assay.evals.sample import Sample
-from assay.evals.suite import Suite
+from assay.evals.suites.sample import Sample
+from assay.evals.suites.suite import Suite
 from assay.types import Response
 
 __all__ = ["COMMONPLACES", "ECHO", "Baseline", "GoldFailure", "Trials", "baseline_of", "try_answers"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from assay.evals.samples import SampleLine, Turn
+from assay.evals.suites.samples import SampleLine, Turn
 from assay.evals.traffic.draw import Drawn
 from assay.evals.traffic.exchange import Exchange
 from assay.evals.traffic.strata import Stratum

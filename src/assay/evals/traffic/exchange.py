@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, NamedTuple
 
-from assay.evals.readable import told
+from assay.evals.suites.readable import told
 from assay.inference.bodies import read
 from assay.ledger.exchanges import Exchanges
 from assay.ledger.feedback import Feedback

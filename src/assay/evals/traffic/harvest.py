@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from assay.evals.duplicates import duplicates, fingerprint
+from assay.evals.suites.duplicates import duplicates, fingerprint
 from assay.evals.traffic.candidate import Candidate, candidate_of
 from assay.evals.traffic.draw import Cell, Draw, Drawn
 from assay.evals.traffic.exchange import Exchange, read_exchanges, some_exchanges

@@ -12,11 +12,11 @@ import msgspec
 
 from assay.errors import SuiteError
 from assay.evals.drafting.draft import Draft, Drafts, save
-from assay.evals.samples import GraderSpec, SampleLine
+from assay.evals.suites.samples import GraderSpec, SampleLine
+from assay.evals.suites.writing import NewKind, check_free, write_suite
 from assay.evals.traffic.candidate import Candidate
 from assay.evals.traffic.harvest import Gathered, Harvest
 from assay.evals.traffic.targets import Shape, graders_for
-from assay.evals.writing import NewKind, check_free, write_suite
 from assay.types import JsonObject
 
 __all__ = ["Written", "write_harvest"]

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from assay.evals.samples import GraderSpec
+from assay.evals.suites.samples import GraderSpec
 from assay.evals.traffic.exchange import Exchange
 from assay.types import JsonObject, ToolCall
 

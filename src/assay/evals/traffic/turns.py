@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from assay.evals.samples import Call, Turn
+from assay.evals.suites.samples import Call, Turn
 from assay.types import JsonObject, Message, Part, Request, Text, ToolCall, ToolResult
 
 __all__ = ["Unfit", "turns_of"]

@@ -15,8 +15,8 @@ from assay.evals.drafting.draft import Draft, Drafts, put_in, read_drafts, save
 from assay.evals.drafting.material import Passage
 from assay.evals.drafting.plan import plan
 from assay.evals.drafting.writer import Writer
-from assay.evals.samples import SampleLine
-from assay.evals.suite import read_suite
+from assay.evals.suites.samples import SampleLine
+from assay.evals.suites.suite import read_suite
 from assay.inference.spine import Spine
 
 CONFIG = """

@@ -13,10 +13,10 @@ from assay.evals.formats.intake import Intake, Reading
 from assay.evals.formats.outgoing import Outgoing
 from assay.evals.formats.registry import FORMATS
 from assay.evals.formats.tally import Told
-from assay.evals.grading import check_graders, grade
-from assay.evals.suite import read_suite
-from assay.evals.suite_files import read_raw_lines, read_suite_files
-from assay.evals.writing import write_suite
+from assay.evals.graders.grading import check_graders, grade
+from assay.evals.suites.suite import read_suite
+from assay.evals.suites.suite_files import read_raw_lines, read_suite_files
+from assay.evals.suites.writing import write_suite
 from assay.types import Response, Text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.evals.judges import Judges
+from assay.evals.graders.judges import Judges
 from assay.inference.spine import Options, Spine
 
 TOML = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.evals.suite import Sample
+from assay.evals.suites.suite import Sample
 from assay.types import Finish, Label, Message, Response, Text
 
 

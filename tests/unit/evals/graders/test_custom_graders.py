@@ -15,10 +15,10 @@ from graders_shared import answer, sample
 
 from assay import plugins
 from assay.errors import SuiteError
-from assay.evals import grading
+from assay.evals.graders import grading
+from assay.evals.graders.grading import check_graders, grade, models_of
+from assay.evals.graders.judges import Judges
 from assay.evals.graders.registry import make_grader
-from assay.evals.grading import check_graders, grade, models_of
-from assay.evals.judges import Judges
 
 PAGE = (Path(__file__).parents[4] / "docs" / "graders.md").read_text("utf-8")
 Install = Callable[..., None]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from assay.errors import ConfigError, SuiteError
 from assay.evals.graders.ensemble import Ensemble
 from assay.evals.graders.grader import Score
-from assay.evals.grading import check_graders, grade, models_of
-from assay.evals.judges import Judges
+from assay.evals.graders.grading import check_graders, grade, models_of
+from assay.evals.graders.judges import Judges
 from assay.ledger.store import SqliteLedger
 
 YES = {"check": "regex", "pattern": "a"}

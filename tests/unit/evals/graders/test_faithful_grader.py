@@ -15,9 +15,9 @@ from assay.checks.citations import CITED
 from assay.errors import ConfigError, SuiteError
 from assay.evals.graders.faithful import Faithful
 from assay.evals.graders.grader import Score
+from assay.evals.graders.grading import check_graders, grade
+from assay.evals.graders.judges import Judges
 from assay.evals.graders.statements import missing, statements
-from assay.evals.grading import check_graders, grade
-from assay.evals.judges import Judges
 from assay.ledger.store import SqliteLedger
 
 RETURNS = 'Bags may be returned within thirty days. Ms Olsen says: "keep the receipt". Frame NW-48136 costs 1,250 EUR.'

@@ -14,11 +14,11 @@ from graders_shared import answer, sample
 from assay.errors import BudgetExceeded, ConfigError
 from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Score
+from assay.evals.graders.grading import grade
 from assay.evals.graders.judge import Judge, material
+from assay.evals.graders.judges import Judges
 from assay.evals.graders.verdict import schema_of
-from assay.evals.grading import grade
-from assay.evals.judges import Judges
-from assay.evals.suite import Sample
+from assay.evals.suites.suite import Sample
 from assay.ledger.store import SqliteLedger
 from assay.types import Image, Label, Message, Request, Response, Text
 
@@ -134,7 +134,7 @@ async def test_a_judge_that_is_asked_too_often_is_waited_for(
     judging: Judging, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer is paid for: a rate limit that heals loses no verdict, and one that does not ends."""
-    monkeypatch.setattr("assay.evals.judges._WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr("assay.evals.graders.judges._WAITS_S", (0.0, 0.0))
 
     def limited(times: int) -> dict[str, Any]:  # the spine tries each request three times
         return {"match": "", "error": "RateLimited", "times": 3 * times, "retry_after_s": 0.0}

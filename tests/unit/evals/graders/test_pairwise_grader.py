@@ -12,10 +12,10 @@ from graders_shared import answer, sample
 
 from assay.errors import ConfigError, SuiteError
 from assay.evals.graders.grader import Score
+from assay.evals.graders.grading import check_graders, grade, models_of
+from assay.evals.graders.judges import Judges
 from assay.evals.graders.pairwise import Pairwise
 from assay.evals.graders.position import position_bias
-from assay.evals.grading import check_graders, grade, models_of
-from assay.evals.judges import Judges
 from assay.ledger.rows import ResultRow, RunRow
 from assay.ledger.store import SqliteLedger
 

@@ -12,8 +12,8 @@ from real_requests import Asked, keep
 
 from assay.errors import SuiteError
 from assay.evals.drafting.draft import all_drafts
-from assay.evals.grading import check_graders
-from assay.evals.suite import Sample, Suite, read_suite
+from assay.evals.graders.grading import check_graders
+from assay.evals.suites.suite import Sample, Suite, read_suite
 from assay.evals.traffic.harvest import Harvest, Wish, harvest
 from assay.evals.traffic.suite import Written, write_harvest
 from assay.ledger.store import SqliteLedger

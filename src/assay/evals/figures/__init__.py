@@ -1,0 +1,1 @@
+"""What runs come to: scorecards, comparisons, corrections, what a suite can show."""

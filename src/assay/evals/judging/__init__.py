@@ -1,0 +1,1 @@
+"""Judges judged: beside people, and before answers that answer nothing."""

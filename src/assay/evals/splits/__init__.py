@@ -1,0 +1,1 @@
+"""Which samples are for writing prompts and which decide."""

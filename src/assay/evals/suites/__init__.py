@@ -1,0 +1,1 @@
+"""Suites: their files, their samples, reading them at any size, writing them."""

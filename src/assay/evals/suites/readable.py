@@ -1,0 +1,37 @@
+"""Messages as a person, or a model that judges, reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from assay.evals.suites.suite import Sample
+from assay.types import Message, Part, Text, ToolCall, ToolResult
+
+__all__ = ["readable", "said", "told"]
+
+
+def said(sample: Sample) -> str:
+    """A sample's input as a person reads it: the text, or the turns with their roles where there are several."""
+    return told(sample.messages)
+
+
+def told(messages: tuple[Message, ...]) -> str:
+    """Messages as a person reads them: the text of a single one of the user, else all with their roles."""
+    if len(messages) == 1 and messages[0].role == "user":
+        parts = messages[0].parts
+        return messages[0].text if all(isinstance(part, Text) for part in parts) else "\n".join(readable(parts))
+    return "\n".join(f"{message.role}: {' '.join(readable(message.parts))}" for message in messages)
+
+
+def readable(parts: Iterable[Part]) -> Iterator[str]:
+    """Parts of a message as a person reads them: texts, calls, their results; `[image]` for what is no text."""
+    for part in parts:
+        match part:
+            case Text():
+                yield part.text
+            case ToolCall():
+                yield f"{part.name}({part.arguments})"
+            case ToolResult():
+                yield from readable(part.parts)
+            case _:
+                yield f"[{type(part).__name__.lower()}]"
