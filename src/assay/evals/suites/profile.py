@@ -15,7 +15,7 @@ from assay.types import Value
 
 __all__ = ["Profile", "profile", "profile_names"]
 
-_FOLDER = Path(__file__).parent / "profiles"
+_FOLDER = Path(__file__).parents[1] / "profiles"
 
 
 class Profile(Value, frozen=True, kw_only=True):
