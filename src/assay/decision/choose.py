@@ -185,6 +185,7 @@ class Choosing:
             candidates=listed,
             evidence=self._evidence(group, chosen),
             moves=next_moves(self.spine, listed) if chosen is None else (),
+            reducers={kind: times.reducer for kind in group.kinds if (times := self.runner.repeats(kind)).times > 1},
         )
         return decided
 

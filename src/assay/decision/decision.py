@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from assay.evals.suites.suite_table import Reducer
 from assay.types import Value
 
 
@@ -62,6 +63,7 @@ class KindDecision(Value, frozen=True, kw_only=True):
         chosen: the candidate; None when none passes or it cannot be told.
         evidence: ids of the samples on which the chosen one was proven.
         moves: what is left to do when none passes.
+        reducers: of the kinds whose samples are asked several times: what the values of one sample come to.
     """
 
     name: str
@@ -75,6 +77,7 @@ class KindDecision(Value, frozen=True, kw_only=True):
     candidates: tuple[CandidateResult, ...]
     evidence: tuple[str, ...] = ()
     moves: tuple[str, ...] = ()
+    reducers: dict[str, Reducer] = {}
 
     @property
     def open(self) -> bool:

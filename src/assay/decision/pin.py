@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from assay.decision.decision import Decision
+from assay.decision.decision import Decision, KindDecision
 from assay.decision.lock import VERSION, Lock, Pin
 from assay.errors import AssayError, DecisionError
-from assay.evals.runs.run import joined
+from assay.evals.runs.repeats import ONCE
+from assay.evals.runs.run import RepeatsOf, joined
 from assay.inference.identity import target_facts
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
@@ -28,7 +29,7 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) 
             if one.chosen is None:
                 unproven[kind] = one.reason
                 continue
-            rows = joined(await spine.ledger.results(decision.runs[one.chosen])).values()
+            rows = joined(await spine.ledger.results(decision.runs[one.chosen]), _repeats(one)).values()
             scored = [row for row in rows if row.sample_id in one.evidence and row.value is not None]
             if not scored:
                 run = decision.runs[one.chosen]
@@ -60,6 +61,11 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) 
         kinds=kinds,
         unproven=unproven,
     )
+
+
+def _repeats(one: KindDecision) -> RepeatsOf:
+    """What the values of one sample came to when it was decided."""
+    return lambda kind: ONCE._replace(reducer=one.reducers[kind]) if kind in one.reducers else ONCE
 
 
 def changed_facts(pinned: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

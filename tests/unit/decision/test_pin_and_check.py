@@ -49,6 +49,21 @@ async def test_what_was_pinned_holds(world: World) -> None:
     assert len(world.calls) - before == sum(len(one.samples) for one in lock.kinds.values())
 
 
+async def test_repeats_are_pinned_as_they_were_decided(world: World, ledger: Any) -> None:
+    """A sample that passes two times of three passes by majority, when it is decided, pinned and proved again."""
+    suite = world.suite({"a": 4}, a='repeats = 3\nreducer = "majority"')
+    spine = world.spine({"m": {"a": "++++"}})
+    decision = await world.choosing(spine, suite).choose()
+    for row in await ledger.results(decision.runs["m"]):
+        if row.repeat == 2:
+            await ledger.add_result(msgspec.structs.replace(row, value=0.0))
+    again = await world.choosing(spine, suite).choose()
+    assert again.kinds[0].chosen == "m"
+    lock = await pin(spine, msgspec.json.decode(msgspec.json.encode(again), type=Decision), tolerated_regression=0.0)
+    assert lock.kinds["a"].passed == len(lock.kinds["a"].samples) == 4
+    assert (await proved(spine, lock, suite)).exit_code == 0
+
+
 async def test_digests_alone_ask_nothing(world: World) -> None:
     """`--digests-only` compares and makes no call."""
     suite = world.suite({"a": 4})
