@@ -247,6 +247,17 @@ async def test_samples_in_prompts_are_found(linted: Lint) -> None:
     assert [(one.level, one.samples) for one in found] == [("error", ("s1",)), ("warning", ("s4",))]
 
 
+async def test_a_finding_in_several_kinds_is_of_the_suite(linted: Lint) -> None:
+    """A prompt that holds samples of two kinds is not said to be a mistake of the first."""
+    kinds = {
+        "j": sound(6),
+        "k": [one | {"id": f"k{one['id']}", "input": text(n + 50)} for n, one in enumerate(sound(6))],
+    }
+    words = f"{kinds['j'][1]['input']} {kinds['k'][1]['input']}"
+    found = of_rule(await linted(kinds, prompts=[ShownPrompt("long", None, (), words)]), "sample-in-prompt")
+    assert [(one.kind, one.samples) for one in found] == [(None, ("s1", "ks1"))]
+
+
 # ------------------------------------------------------------------------------------------ balance
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from assay.checks.check import shorten
-from assay.evals.lint.finding import Finding
+from assay.evals.lint.finding import Finding, about_kind
 from assay.evals.lint.material import Material
 from assay.evals.lint.trials import ECHO, Baseline
 
@@ -24,15 +24,13 @@ def find_constant_answers(material: Material) -> Iterator[Finding]:
             if not passes and one.share <= _MOST:
                 continue
             members = material.of[kind]
-            yield Finding(
-                rule="constant-answer",
-                level="error" if passes else "warning",
-                kind=kind,
-                samples=(),
-                where=members[0].where,
-                message=f"{_said(one)} passes {one.passed} of {one.tried} samples ({one.share:.0%})"
+            yield about_kind(
+                "constant-answer",
+                "error" if passes else "warning",
+                members,
+                f"{_said(one)} passes {one.passed} of {one.tried} samples ({one.share:.0%})"
                 + (f", and the bar is {bar:.0%}" if passes and bar is not None else ""),
-                advice="add samples that this answer fails, or graders that do not accept it; raise the bar above it",
+                "add samples that this answer fails, or graders that do not accept it; raise the bar above it",
             )
 
 
@@ -49,14 +47,12 @@ def find_one_label(material: Material) -> Iterator[Finding]:
         if len(labels) < 2 or most < _fair_share_exceeded(len(labels)) * len(members):
             continue
         rarest, least = counts.most_common()[-1]
-        yield Finding(
-            rule="unbalanced",
-            level="warning" if most > _MOST * len(members) else "note",
-            kind=kind,
-            samples=(),
-            where=members[0].where,
-            message=f"{label!r} is right for {most} of {len(members)} samples, {rarest!r} for {least}",
-            advice="add samples of the rare labels: a share says little about them now",
+        yield about_kind(
+            "unbalanced",
+            "warning" if most > _MOST * len(members) else "note",
+            members,
+            f"{label!r} is right for {most} of {len(members)} samples, {rarest!r} for {least}",
+            "add samples of the rare labels: a share says little about them now",
         )
 
 
@@ -73,12 +69,10 @@ def find_keyword_labels(material: Material) -> Iterator[Finding]:
         right = sum(found == [one.target[0]] for found, one in zip(named, members, strict=True))
         bar = material.bar_of(kind)
         if len(labels) > 1 and bar is not None and right >= bar * len(members):
-            yield Finding(
-                rule="keyword-answer",
-                level="note",
-                kind=kind,
-                samples=(),
-                where=members[0].where,
-                message=f"the right label is the only one in the input of {right} of {len(members)} samples",
-                advice="a search for the word would pass the bar; add samples that do not name their label",
+            yield about_kind(
+                "keyword-answer",
+                "note",
+                members,
+                f"the right label is the only one in the input of {right} of {len(members)} samples",
+                "a search for the word would pass the bar; add samples that do not name their label",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from assay.evals.lint.finding import Finding, Level, listed
+from assay.evals.lint.finding import Finding, about_samples, ids
 from assay.evals.lint.material import Glance, Material
 
 __all__ = ["find_copies", "find_copies_across_kinds", "find_split_leaks"]
@@ -23,9 +23,9 @@ def find_split_leaks(material: Material) -> Iterator[Finding]:
             if not exact and not same:
                 continue  # a contrast, made on purpose: nearly the same words and another answer
             how = "the same" if exact else "nearly the same"
-            yield _finding(
+            yield about_samples(
                 "split-leak", "error", heldout + dev,
-                f"{how} input in heldout ({_ids(heldout)}) and in dev ({_ids(dev)}): {heldout[0].short}",
+                f"{how} input in heldout ({ids(heldout)}) and in dev ({ids(dev)}): {heldout[0].short}",
                 "put them on one side (`assay suite split --by near-duplicates`), or take one of them out",
             )  # fmt: skip
 
@@ -37,9 +37,9 @@ def find_copies(material: Material) -> Iterator[Finding]:
             for alike in _by_split_and_target(members).values():
                 if len(alike) > 1:
                     how = "the same input" if exact else "nearly the same input"
-                    yield _finding(
+                    yield about_samples(
                         "duplicate" if exact else "near-duplicate", "warning" if exact else "note", alike,
-                        f"{len(alike)} samples with {how} and one target: {_ids(alike)}: {alike[0].short}",
+                        f"{len(alike)} samples with {how} and one target: {ids(alike)}: {alike[0].short}",
                         "keep one, or give them one `group`, so that intervals know that they depend on each other",
                     )  # fmt: skip
 
@@ -52,7 +52,7 @@ def find_copies_across_kinds(material: Material) -> Iterator[Finding]:
             continue
         graders = {one.graders for one in group}
         same = len(graders) < len(kinds)
-        yield _finding(
+        yield about_samples(
             "duplicate-across-kinds", "warning" if same else "note", group,
             f"the same input in the kinds {', '.join(kinds)}: {group[0].short}",
             "keep it in the kind that it belongs to" if same else "fine where each kind asks for something else",
@@ -86,20 +86,3 @@ def _by_split_and_target(members: Sequence[Glance]) -> dict[tuple[str, str], lis
     for one in members:
         found[one.split, one.key].append(one)
     return found
-
-
-def _ids(members: Sequence[Glance]) -> str:
-    return listed([one.id for one in members])
-
-
-def _finding(rule: str, level: Level, members: Sequence[Glance], message: str, advice: str) -> Finding:
-    kinds = {one.kind for one in members}
-    return Finding(
-        rule=rule,
-        level=level,
-        kind=members[0].kind if len(kinds) == 1 else None,
-        samples=tuple(one.id for one in members),
-        where=members[0].where,
-        message=message,
-        advice=advice,
-    )

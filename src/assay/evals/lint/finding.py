@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from assay.types import Value
 
-__all__ = ["LEVELS", "Finding", "Level", "listed"]
+__all__ = ["LEVELS", "Finding", "Level", "about_kind", "about_samples", "ids", "listed"]
 
 Level = Literal["error", "warning", "note"]
 
@@ -36,6 +37,40 @@ class Finding(Value, frozen=True, kw_only=True):
     where: str
     message: str
     advice: str
+
+
+class _Placed(Protocol):
+    """A sample, or what is kept of one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def where(self) -> str: ...
+
+
+def about_samples(rule: str, level: Level, members: Sequence[_Placed], message: str, advice: str) -> Finding:
+    """What was found in these samples, at least one; in the suite where they are of several kinds."""
+    several = len({one.kind for one in members}) > 1
+    samples = tuple(one.id for one in members)
+    return Finding(
+        rule=rule, level=level, kind=None if several else members[0].kind, samples=samples, where=members[0].where,
+        message=message, advice=advice,
+    )  # fmt: skip
+
+
+def about_kind(rule: str, level: Level, members: Sequence[_Placed], message: str, advice: str) -> Finding:
+    """What was found in a kind as a whole, given by its samples, none of which is to blame."""
+    first = members[0]
+    return Finding(
+        rule=rule, level=level, kind=first.kind, samples=(), where=first.where, message=message, advice=advice
+    )
+
+
+def ids(members: Sequence[_Placed]) -> str:
+    """Ids of samples for a message: the first ones, and how many more there are."""
+    return listed([one.id for one in members])
 
 
 def listed(texts: tuple[str, ...] | list[str], shown: int = _SHOWN) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from assay.checks.check import shorten
-from assay.evals.lint.finding import Finding, listed
+from assay.evals.lint.finding import Finding, about_samples, ids
 from assay.evals.lint.material import Glance, Material
 
 __all__ = [
@@ -21,8 +21,8 @@ def find_two_targets(material: Material) -> Iterator[Finding]:
             members = [one for one in group if one.kind == kind]
             if len({one.key for one in members}) > 1 and not _agree(members):
                 said = "; ".join(f"{one.id}: {shorten(one.key, 40)}" for one in members[:4])
-                yield _finding(
-                    "two-targets", members,
+                yield about_samples(
+                    "two-targets", "error", members,
                     f"the same input has different targets: {said}: {members[0].short}",
                     "settle which is right; where both are, give each all alternatives",
                 )  # fmt: skip
@@ -41,8 +41,8 @@ def find_failing_gold(material: Material) -> Iterator[Finding]:
         if failure.sample in material.ungradable:
             continue
         several = failures[failure.sample] > 1
-        yield _finding(
-            "failing-gold", [places[failure.sample]],
+        yield about_samples(
+            "failing-gold", "error", [places[failure.sample]],
             f"{failure.sample}: its own answer {shorten(failure.answer, 60)!r} fails the grader {failure.grader!r}: "
             f"{failure.explanation}",
             "correct the target or the grader" + ("; two graders may contradict each other" if several else ""),
@@ -57,24 +57,23 @@ def find_ungradable(material: Material) -> Iterator[Finding]:
         if reason is not None:
             alike.setdefault((one.kind, reason), []).append(one)
     for (_, reason), members in alike.items():
-        said = listed([one.id for one in members])
-        yield _finding("ungradable", members, f"{said}: {reason}", "correct the target, or the grader's table")
+        yield about_samples(
+            "ungradable", "error", members, f"{ids(members)}: {reason}", "correct the target, or the grader's table"
+        )
 
 
 def find_equal_alternatives(material: Material) -> Iterator[Finding]:
     """Alternatives of a target that differ in case or punctuation only."""
-    for kind, members in material.of.items():
+    for members in material.of.values():
         double = [one for one in members if len(set(one.target)) < len(one.target)]
         if double and not _is_exact(double[0]):
-            yield Finding(
-                rule="equal-alternatives",
-                level="note",
-                kind=kind,
-                samples=tuple(one.id for one in double),
-                where=double[0].where,
-                message=f"{len(double)} samples have alternatives that differ in case or punctuation only, "
+            yield about_samples(
+                "equal-alternatives",
+                "note",
+                double,
+                f"{len(double)} samples have alternatives that differ in case or punctuation only, "
                 f"as {double[0].id}: {shorten(double[0].key, 80)}",
-                advice="keep one of them, unless a grader is exact",
+                "keep one of them, unless a grader is exact",
             )
 
 
@@ -84,28 +83,14 @@ def find_near_contrasts(material: Material) -> Iterator[Finding]:
         for kind in dict.fromkeys(one.kind for one in group):
             members = [one for one in group if one.kind == kind]
             if len({one.plain for one in members}) > 1 and len({one.key for one in members}) > 1:
-                yield Finding(
-                    rule="near-contrast",
-                    level="note",
-                    kind=kind,
-                    samples=tuple(one.id for one in members),
-                    where=members[0].where,
-                    message=f"{len(members)} samples are nearly the same, with different targets: {members[0].short}",
-                    advice="fine where the difference decides; else one target is wrong",
+                yield about_samples(
+                    "near-contrast",
+                    "note",
+                    members,
+                    f"{len(members)} samples are nearly the same, with different targets: {members[0].short}",
+                    "fine where the difference decides; else one target is wrong",
                 )
 
 
 def _is_exact(one: Glance) -> bool:
     return "'exact'" in one.graders
-
-
-def _finding(rule: str, members: Sequence[Glance], message: str, advice: str) -> Finding:
-    return Finding(
-        rule=rule,
-        level="error",
-        kind=members[0].kind,
-        samples=tuple(one.id for one in members),
-        where=members[0].where,
-        message=message,
-        advice=advice,
-    )

@@ -8,7 +8,7 @@ from typing import Any
 from assay.checks.check import shorten
 from assay.evals.graders.grading import models_of
 from assay.evals.judging.standing import told
-from assay.evals.lint.finding import Finding, Level
+from assay.evals.lint.finding import Finding, about_samples
 from assay.evals.lint.material import Material
 from assay.evals.lint.patterns import is_explosive
 from assay.evals.suites.sample import Sample
@@ -26,13 +26,13 @@ def find_untried_judges(material: Material) -> Iterator[Finding]:
         judged = next(sample for sample in material.suite.samples.specimens() if sample.kind in standing.kinds)
         audit = standing.audit
         if audit is not None and audit.flagged:
-            yield _finding(
-                "fooled-judge", "error", judged, told(standing),
+            yield about_samples(
+                "fooled-judge", "error", [judged], told(standing),
                 "sharpen its rubric or take another judge, and audit it again",
             )  # fmt: skip
         elif audit is None or audit.people is None:
-            yield _finding(
-                "unaudited-judge", "warning", judged, told(standing),
+            yield about_samples(
+                "unaudited-judge", "warning", [judged], told(standing),
                 "label some answers and run `assay judge audit`: its errors then stand beside the figures",
             )  # fmt: skip
 
@@ -41,8 +41,8 @@ def _judges_unknown(material: Material) -> Iterator[Finding]:
     for sample in material.suite.samples.specimens():
         models = [] if sample.id in material.ungradable else sorted(models_of([sample]))
         if models:
-            yield _finding(
-                "unaudited-judge", "note", sample, f"graded by {', '.join(models)}; audits were not looked at",
+            yield about_samples(
+                "unaudited-judge", "note", [sample], f"graded by {', '.join(models)}; audits were not looked at",
                 "name the configuration, whose ledger has them: --config assay.toml",
             )  # fmt: skip
 
@@ -53,8 +53,8 @@ def find_explosive_patterns(material: Material) -> Iterator[Finding]:
     for sample, pattern in _patterns(material):
         if pattern not in seen and is_explosive(pattern):
             seen.add(pattern)
-            yield _finding(
-                "explosive-pattern", "error", sample,
+            yield about_samples(
+                "explosive-pattern", "error", [sample],
                 f"{sample.id}: the pattern {shorten(pattern, 60)!r} has a repeat within a repeat: it can run for ever",
                 "write repeats that cannot overlap, or possessive ones (`a++`)",
             )  # fmt: skip
@@ -92,26 +92,13 @@ def find_loose_texts(material: Material) -> Iterator[Finding]:
     for kind in loose:
         short = [one for one in material.of[kind] if one.target and min(map(len, one.target)) <= _SHORT]
         if short:
-            yield Finding(
-                rule="loose-text", level="warning", kind=kind, samples=tuple(one.id for one in short),
-                where=short[0].where,
-                message=f"{len(short)} samples accept any answer that holds a text like {min(short[0].target)!r}",
-                advice="compare the whole answer (`exact`, `normalised`, `choice`, `numeric`)",
+            yield about_samples(
+                "loose-text", "warning", short,
+                f"{len(short)} samples accept any answer that holds a text like {min(short[0].target)!r}",
+                "compare the whole answer (`exact`, `normalised`, `choice`, `numeric`)",
             )  # fmt: skip
 
 
 def _is_loose(spec: dict[str, Any]) -> bool:
     named = any(spec.get(key) for key in ("any", "all", "none"))
     return spec.get("check") == "contains" and spec.get("at", "anywhere") == "anywhere" and not named
-
-
-def _finding(rule: str, level: Level, sample: Sample, message: str, advice: str) -> Finding:
-    return Finding(
-        rule=rule,
-        level=level,
-        kind=sample.kind,
-        samples=(sample.id,),
-        where=sample.where,
-        message=message,
-        advice=advice,
-    )

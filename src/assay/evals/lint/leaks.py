@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from assay.evals.lint.finding import Finding, Level, listed
+from assay.evals.lint.finding import Finding, about_samples, ids
 from assay.evals.lint.material import NEAR, Glance, Material, ShownPrompt, documents
 from assay.evals.suites.duplicates import plain, resembling
 
@@ -25,12 +25,12 @@ _TELLING_SHARE = 0.5
 
 def find_answers_marked(material: Material) -> Iterator[Finding]:
     """The input says `answer: X`, and X is right."""
-    for kind, members in material.of.items():
+    for members in material.of.values():
         shown = [one for one in members if any(_marked(answer, one.text) for answer in one.target)]
         if shown:
-            yield _finding(
-                "answer-in-input", "error", kind, shown,
-                f"the input of {_of(shown, members)} names its own answer as such: {_ids(shown)}: {shown[0].short}",
+            yield about_samples(
+                "answer-in-input", "error", shown,
+                f"the input of {_of(shown, members)} names its own answer as such: {ids(shown)}: {shown[0].short}",
                 "take the answer out of the input",
             )  # fmt: skip
 
@@ -51,10 +51,10 @@ def find_answers_in_input(material: Material) -> Iterator[Finding]:
         rare = len(shown) <= _CHANCE_SHARE * len(told)
         if kind in material.labels or not telling or not rare:
             continue
-        yield _finding(
-            "answer-in-input", "warning", kind, telling,
+        yield about_samples(
+            "answer-in-input", "warning", telling,
             f"the answer stands in the input of {_of(telling, told)}, and in few others, so that to find it is not "
-            f"the task: {_ids(telling)}: {telling[0].short}",
+            f"the task: {ids(telling)}: {telling[0].short}",
             "read them: take the answer out of the input, or take the sample out",
         )  # fmt: skip
 
@@ -76,9 +76,9 @@ def find_telling_ids(material: Material) -> Iterator[Finding]:
         telling = [one for one in members if named[one.id] == [one.target[0]]]
         misleading = sum(bool(found) for found in named.values()) - len(telling)
         if len(labels) > 1 and len(telling) >= _TELLING_SHARE * len(members) and misleading < len(telling) / 10:
-            yield _finding(
-                "telling-id", "note", kind, telling,
-                f"the ids of {_of(telling, members)} name the label: {_ids(telling)}",
+            yield about_samples(
+                "telling-id", "note", telling,
+                f"the ids of {_of(telling, members)} name the label: {ids(telling)}",
                 "models do not see ids, but people who label or compare do; number samples instead",
             )  # fmt: skip
 
@@ -98,10 +98,10 @@ def find_questions_in_documents(material: Material) -> Iterator[Finding]:
         if any(_holds(plains.setdefault(text, plain(text)), one.plain) for text in shown):
             found.setdefault(one.kind, []).append(one)
     for kind, members in found.items():
-        yield _finding(
-            "question-in-document", "warning", kind, members,
+        yield about_samples(
+            "question-in-document", "warning", members,
             f"{_of(members, material.of[kind])} ask what a document shown with them asks word for word: "
-            f"{_ids(members)}: {members[0].short}",
+            f"{ids(members)}: {members[0].short}",
             "ask it in other words, unless finding the same question is the task",
         )  # fmt: skip
 
@@ -131,29 +131,13 @@ def _in_prompt(prompt: ShownPrompt, members: Sequence[Glance]) -> Iterator[Findi
     for split in ("heldout", "dev"):
         shown = [one for one in members if one.id in found and one.split == split]
         if shown:
-            yield _finding(
-                "sample-in-prompt", "error" if split == "heldout" else "warning", shown[0].kind, shown,
+            yield about_samples(
+                "sample-in-prompt", "error" if split == "heldout" else "warning", shown,
                 f"the prompt of deployment {prompt.deployment!r} holds {len(shown)} {split} samples: "
-                f"{_ids(shown)}: {shown[0].short}",
+                f"{ids(shown)}: {shown[0].short}",
                 "take them out of the prompt, or out of the suite: what a model was shown proves nothing",
             )  # fmt: skip
 
 
 def _of(some: Sequence[Glance], members: Sequence[Glance]) -> str:
     return f"{len(some)} of {len(members)} samples"
-
-
-def _ids(members: Sequence[Glance]) -> str:
-    return listed([one.id for one in members])
-
-
-def _finding(rule: str, level: Level, kind: str, members: Sequence[Glance], message: str, advice: str) -> Finding:
-    return Finding(
-        rule=rule,
-        level=level,
-        kind=kind,
-        samples=tuple(one.id for one in members),
-        where=members[0].where,
-        message=message,
-        advice=advice,
-    )

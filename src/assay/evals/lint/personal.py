@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from assay.evals.lint.finding import Finding
-from assay.evals.lint.material import Material
+from assay.evals.lint.finding import Finding, about_samples
+from assay.evals.lint.material import Glance, Material
 from assay.privacy.redaction import Redactor
 from assay.types import Label
 
@@ -16,8 +16,8 @@ __all__ = ["find_personal_data"]
 def find_personal_data(material: Material) -> Iterator[Finding]:
     """Kinds whose samples hold what a detector takes for personal, and that are not labelled `private-only`."""
     redactor = Redactor(personal=True)
-    for kind, members in material.of.items():
-        found: dict[str, str] = {}
+    for members in material.of.values():
+        found: list[Glance] = []
         taken: Counter[str] = Counter()
         for one in members:
             if one.label == Label.PRIVATE_ONLY:
@@ -26,16 +26,12 @@ def find_personal_data(material: Material) -> Iterator[Finding]:
             redaction.text(one.text)
             if redaction.taken:
                 taken.update(redaction.taken.keys())
-                found[one.id] = one.where
+                found.append(one)
         if found:
             what = ", ".join(f"{name} in {count}" for name, count in taken.most_common())
-            yield Finding(
-                rule="personal-data",
-                level="warning",
-                kind=kind,
-                samples=tuple(found),
-                where=next(iter(found.values())),
-                message=f"{len(found)} of {len(members)} samples hold what looks like personal data ({what}), "
+            yield about_samples(
+                "personal-data", "warning", found,
+                f"{len(found)} of {len(members)} samples hold what looks like personal data ({what}), "
                 "and may be sent to any deployment",
-                advice='set label = "private-only" in the kind; what was made up needs none',
-            )
+                'set label = "private-only" in the kind; what was made up needs none',
+            )  # fmt: skip

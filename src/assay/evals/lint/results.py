@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from assay.evals.lint.finding import Finding, Level, listed
+from assay.evals.lint.finding import Finding, about_samples, ids
 from assay.evals.lint.material import Glance, Material
 
 __all__ = ["find_failed_by_all", "find_passed_by_all", "find_turned_round"]
@@ -18,26 +18,26 @@ _GOOD = 0.5
 
 def find_passed_by_all(material: Material) -> Iterator[Finding]:
     """Samples that every candidate passes: they tell none of them apart."""
-    for kind, members, values in _kinds(material):
+    for members, values in _kinds(material):
         easy = [one for one in members if _all(values.get(one.id), passed=True)]
         if easy:
-            yield _finding(
-                "passed-by-all", "note", kind, easy,
-                f"all {len(material.runs)} candidates pass {len(easy)} of {len(members)} samples: {_ids(easy)}",
+            yield about_samples(
+                "passed-by-all", "note", easy,
+                f"all {len(material.runs)} candidates pass {len(easy)} of {len(members)} samples: {ids(easy)}",
                 "they tell no candidates apart; keep those that guard what must never break, add harder ones",
             )  # fmt: skip
 
 
 def find_failed_by_all(material: Material) -> Iterator[Finding]:
     """Samples that every candidate fails in a kind that some are good at: the target may be wrong."""
-    for kind, members, values in _kinds(material):
+    for members, values in _kinds(material):
         hard = [one for one in members if _all(values.get(one.id), passed=False)]
         best = max((share for share in _shares(members, values, material) if share is not None), default=0.0)
         if hard and best >= _GOOD:
-            yield _finding(
-                "failed-by-all", "warning", kind, hard,
+            yield about_samples(
+                "failed-by-all", "warning", hard,
                 f"{len(hard)} of {len(members)} samples are failed by all {len(material.runs)} candidates, of which "
-                f"the best passes {best:.0%}: {_ids(hard)}",
+                f"the best passes {best:.0%}: {ids(hard)}",
                 "read the answers (`assay compare`): the target or a grader may be wrong",
             )  # fmt: skip
 
@@ -46,7 +46,7 @@ def find_turned_round(material: Material) -> Iterator[Finding]:
     """Samples that better candidates fail and worse ones pass: item-total correlation below zero."""
     if len(material.runs) < _LEAST_FOR_CORRELATION:
         return
-    for kind, members, values in _kinds(material):
+    for members, values in _kinds(material):
         turned = []
         for one in members:
             found = correlation(one.id, values)
@@ -54,10 +54,10 @@ def find_turned_round(material: Material) -> Iterator[Finding]:
                 turned.append((found, one))
         if turned:
             worst = min(turned)[0]
-            yield _finding(
-                "turned-round", "warning", kind, [one for _, one in turned],
+            yield about_samples(
+                "turned-round", "warning", [one for _, one in turned],
                 f"better candidates fail and worse ones pass {len(turned)} of {len(members)} samples (item-total "
-                f"correlation down to {worst:.2f}): {_ids([one for _, one in turned])}",
+                f"correlation down to {worst:.2f}): {ids([one for _, one in turned])}",
                 "read them: the target is probably wrong, or the question has two answers",
             )  # fmt: skip
 
@@ -89,11 +89,11 @@ def _pearson(pairs: Sequence[tuple[float, float]]) -> float | None:
     return float(sum((x - mx) * (y - my) for x, y in pairs) / (sxx * syy) ** 0.5)
 
 
-def _kinds(material: Material) -> Iterator[tuple[str, list[Glance], dict[str, dict[str, float]]]]:
+def _kinds(material: Material) -> Iterator[tuple[list[Glance], dict[str, dict[str, float]]]]:
     """Each kind with its samples and sample -> candidate -> value; nothing where too few have been asked."""
     if len(material.runs) < _LEAST_RUNS:
         return
-    for kind, members in material.of.items():
+    for members in material.of.values():
         values: dict[str, dict[str, float]] = {}
         for name, run in material.runs.items():
             for one in members:
@@ -102,7 +102,7 @@ def _kinds(material: Material) -> Iterator[tuple[str, list[Glance], dict[str, di
                     values.setdefault(one.id, {})[name] = row.value
         whole = {sample: row for sample, row in values.items() if len(row) == len(material.runs)}
         if whole:
-            yield kind, members, whole
+            yield members, whole
 
 
 def _all(row: Mapping[str, float] | None, *, passed: bool) -> bool:
@@ -115,19 +115,3 @@ def _shares(
     for name in material.runs:
         own = [values[one.id][name] for one in members if one.id in values]
         yield fmean(own) if own else None
-
-
-def _ids(members: Sequence[Glance]) -> str:
-    return listed([one.id for one in members])
-
-
-def _finding(rule: str, level: Level, kind: str, members: Sequence[Glance], message: str, advice: str) -> Finding:
-    return Finding(
-        rule=rule,
-        level=level,
-        kind=kind,
-        samples=tuple(one.id for one in members),
-        where=members[0].where,
-        message=message,
-        advice=advice,
-    )

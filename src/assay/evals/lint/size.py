@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from assay.evals.lint.finding import Finding, Level
-from assay.evals.lint.material import Glance, Material
+from assay.evals.lint.finding import Finding, about_kind
+from assay.evals.lint.material import Material
 from assay.stats.intervals import upper_bound, wilson
 
 __all__ = ["find_missing_sides", "find_small_kinds", "find_synthetic"]
@@ -25,7 +25,7 @@ def find_small_kinds(material: Material) -> Iterator[Finding]:
             left = upper_bound(0, n)
             message = f"with {n} heldout samples, passing all still leaves failures in up to {left:.0%} of new work"
             if left > _WIDE:
-                yield _finding("too-few", "note", members, message, "add samples: about 300 leave 1 %")
+                yield about_kind("too-few", "note", members, message, "add samples: about 300 leave 1 %")
             continue
         low, _ = wilson(n, n)
         if bar is not None and low < bar:
@@ -33,14 +33,14 @@ def find_small_kinds(material: Material) -> Iterator[Finding]:
                 f"with {n} heldout samples, passing all of them means {low:.0%} or more of new work (95 %), "
                 f"below the bar of {bar:.0%}"
             )
-            yield _finding(
+            yield about_kind(
                 "too-few", "warning", members, message, f"add heldout samples: {_needed(bar)} would do, if all pass"
             )
             continue
         half = (wilson(n / 2, n).high - wilson(n / 2, n).low) / 2
         if half > _WIDE:
             message = f"with {n} heldout samples a share is known to {half * 100:.0f} points either way at worst"
-            yield _finding("few", "note", members, message, "`assay suite power` says what they can separate")
+            yield about_kind("few", "note", members, message, "`assay suite power` says what they can separate")
 
 
 def _needed(bar: float) -> int:
@@ -56,12 +56,12 @@ def find_missing_sides(material: Material) -> Iterator[Finding]:
     for members in material.of.values():
         sides = {one.split for one in members}
         if "heldout" not in sides:
-            yield _finding(
+            yield about_kind(
                 "no-heldout", "warning", members, "no sample is heldout: nothing can be decided on unseen ones",
                 "assay suite split FOLDER --heldout 0.5",
             )  # fmt: skip
         elif "dev" not in sides:
-            yield _finding(
+            yield about_kind(
                 "no-dev", "note", members, "no sample is dev: prompts written on heldout ones would be flattered",
                 "assay suite split FOLDER --heldout 0.5",
             )  # fmt: skip
@@ -73,14 +73,8 @@ def find_synthetic(material: Material) -> Iterator[Finding]:
         made = [one for one in members if one.synthetic]
         if made:
             share = len(made) / len(members)
-            yield _finding(
+            yield about_kind(
                 "synthetic", "warning" if share > _MOSTLY else "note", members,
                 f"{len(made)} of {len(members)} samples are synthetic ({share:.0%})",
                 "replace them by real ones as they come (`assay suite from-ledger`); figures are told apart",
             )  # fmt: skip
-
-
-def _finding(rule: str, level: Level, members: Sequence[Glance], message: str, advice: str) -> Finding:
-    return Finding(
-        rule=rule, level=level, kind=members[0].kind, samples=(), where=members[0].where, message=message, advice=advice
-    )
