@@ -58,7 +58,8 @@ def render(lock: Lock) -> str:
     from assay.decision.explain import table
 
     rows = [
-        (kind, one.target, f"{one.passed} of {len(one.samples)}", f"{one.bar:.0%}") for kind, one in lock.kinds.items()
+        (kind, one.target, f"{one.passed} of {len(one.samples)}{' made up' if one.made_up else ''}", f"{one.bar:.0%}")
+        for kind, one in lock.kinds.items()
     ]
     lines = [f"route {lock.route}:", *table(("kind", "served by", "evidence", "bar"), rows, indent="  ")]
     lines += [f"  {kind}: refused ({reason})" for kind, reason in lock.unproven.items()]

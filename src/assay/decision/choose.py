@@ -2,7 +2,8 @@
 
 A candidate is asked sample by sample until the verdict of the full suite is arithmetically certain: enough have
 passed, or so many have failed that the bar is out of reach. Nothing is estimated about the samples left out. Where a
-latency limit holds, whoever passes has answered all of them.
+latency limit holds, whoever passes has answered all of them. Samples that were made up decide only where there are
+no others.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.moves import next_moves
@@ -33,11 +35,17 @@ GUARANTEE = (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is decided together: one kind, or all kinds that are no gates."""
+    """What is decided together: one kind, or all kinds that are no gates.
+
+    Attributes:
+        samples: those that decide: made up (`made_up`) only where there are no others; so many are `left_out`.
+    """
 
     name: str
     kinds: tuple[str, ...]
     samples: Samples
+    made_up: bool
+    left_out: int
     bar: float
     gate: bool
     guards: tuple[str, ...] | None
@@ -100,7 +108,7 @@ class Choosing:
                         gated[one.name].append((group, one))
         for run in self._runs.values():
             await self.runner.finish(run)
-        return self._decision(tuple(decisions[group.name] for group in groups))
+        return self._decision(groups, tuple(decisions[group.name] for group in groups))
 
     # --------------------------------------------------------------------------------------- set-up
 
@@ -122,7 +130,7 @@ class Choosing:
             Group(
                 name=kind.name,
                 kinds=(kind.name,),
-                samples=samples,
+                **_deciding(samples),
                 bar=(kind.bar or 1.0) if kind.gate else (self.force_bar or kind.bar or self.bar),
                 gate=kind.gate,
                 guards=kind.guards,
@@ -137,7 +145,7 @@ class Choosing:
         together = Group(
             name="overall",
             kinds=tuple(kind for group in plain for kind in group.kinds),
-            samples=self.suite.samples.only({kind for group in plain for kind in group.kinds}),
+            **_deciding(self.suite.samples.only({kind for group in plain for kind in group.kinds})),
             bar=self.force_bar or self.bar,
             gate=False,
             guards=None,
@@ -185,6 +193,8 @@ class Choosing:
             candidates=listed,
             evidence=self._evidence(group, chosen),
             moves=next_moves(self.spine, listed) if chosen is None else (),
+            made_up=group.made_up,
+            left_out=group.left_out,
             reducers={kind: times.reducer for kind in group.kinds if (times := self.runner.repeats(kind)).times > 1},
         )
         return decided
@@ -296,8 +306,10 @@ class Choosing:
 
     # ----------------------------------------------------------------------------------- the whole
 
-    def _decision(self, kinds: tuple[KindDecision, ...]) -> Decision:
-        has = self.suite.samples.has
+    def _decision(self, groups: Sequence[Group], kinds: tuple[KindDecision, ...]) -> Decision:
+        def has(sample_id: str) -> bool:
+            return any(group.samples.has(sample_id) for group in groups)
+
         asked = sum(has(sample) for run in self._runs.values() for sample in run.results)
         answers = (row for run in self._runs.values() for row in run.answers if has(row.sample_id))
         new = [row for row in answers if row.created_at >= self._started and not row.cached]
@@ -313,17 +325,38 @@ class Choosing:
             kinds=kinds,
             asked=asked,
             asked_now=self._asked_now,
-            grid=len(self.suite.samples) * len(self.candidates),
+            grid=sum(kind.total for kind in kinds) * len(self.candidates),
             spent_usd=_total(new, _price),
             spent_engine_s=_total(new, lambda row: row.engine_s),
             runs={name: run.row.id for name, run in self._runs.items()},
             guarantee=GUARANTEE,
-            population=(
-                f"the {len(self.suite.samples)} samples of suite {self.suite.name!r} {self.suite.version}"
-                + (f", split {self.split}" if self.split else "")
-                + "; intervals (Wilson, 95 %) are for new work of the same kind"
-            ),
+            population=self._population(kinds),
         )
+
+    def _population(self, kinds: Sequence[KindDecision]) -> str:
+        """What the verdicts speak of, and on whose work they do not rest."""
+        made_up, left_out = [kind for kind in kinds if kind.made_up], sum(kind.left_out for kind in kinds)
+        return (
+            f"the {sum(kind.total for kind in kinds)} samples of suite {self.suite.name!r} {self.suite.version}"
+            + (f", split {self.split}" if self.split else "")
+            + "".join(f"; all {kind.total} of {kind.name} were made up" for kind in made_up)
+            + (f"; {left_out} more were made up and decide nothing" if left_out else "")
+            + "; intervals (Wilson, 95 %) are for new work of the same kind"
+        )
+
+
+class _Deciding(TypedDict):
+    samples: Samples
+    made_up: bool
+    left_out: int
+
+
+def _deciding(samples: Samples) -> _Deciding:
+    """Those that were met in real work, if there are any: a made-up sample never makes a model pass beside them."""
+    real = samples.made_up(False)
+    if real:
+        return {"samples": real, "made_up": False, "left_out": len(samples) - len(real)}
+    return {"samples": samples, "made_up": True, "left_out": 0}
 
 
 def _price(row: Outcome) -> float | None:
@@ -348,7 +381,8 @@ def _sentence(group: Group, chosen: str | None, results: tuple[CandidateResult, 
     if chosen is not None:
         unsure = [one.name for one in results if one.status in (Status.OPEN, Status.UNPROVEN)]
         note = f"; nothing is claimed of {', '.join(unsure)}" if unsure else ""
-        return f"{chosen} is the cheapest proven to meet the {what} of {group.bar:.0%}{note}"
+        basis = f", on {len(group.samples)} made-up samples" if group.made_up else ""
+        return f"{chosen} is the cheapest proven to meet the {what} of {group.bar:.0%}{basis}{note}"
     if any(one.status is Status.OPEN for one in results):
         return f"cannot be told whether the {what} of {group.bar:.0%} is met; the reasons stand with the candidates"
     if not any(one.passed + one.failed for one in results):

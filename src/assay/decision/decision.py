@@ -59,7 +59,9 @@ class KindDecision(Value, frozen=True, kw_only=True):
     """One kind of work (or, with `--overall`, all of them together).
 
     Attributes:
-        total: samples; `needed` of them must pass to meet `bar`.
+        total: samples that decide; `needed` of them must pass to meet `bar`.
+        made_up: whether those are synthetic, for want of any that were met in real work.
+        left_out: synthetic samples that decide nothing, since there are real ones.
         chosen: the candidate; None when none passes or it cannot be told.
         evidence: ids of the samples on which the chosen one was proven.
         moves: what is left to do when none passes.
@@ -78,6 +80,8 @@ class KindDecision(Value, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     moves: tuple[str, ...] = ()
     reducers: dict[str, Reducer] = {}
+    made_up: bool = False
+    left_out: int = 0
 
     @property
     def open(self) -> bool:

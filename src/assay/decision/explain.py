@@ -45,7 +45,7 @@ def _line(kind: KindDecision) -> tuple[str, ...]:
     )
     if best is None:
         return (kind.name, what, _nobody(kind), "nobody could be asked", "-", "-")
-    evidence = f"{best.passed} of {best.passed + best.failed}"
+    evidence = f"{best.passed} of {best.passed + best.failed}{' made up' if kind.made_up else ''}"
     if kind.chosen is None:
         return (kind.name, what, _nobody(kind), f"{evidence} at best, by {best.name}", _interval(best), cost_of(best))
     return (kind.name, what, kind.chosen, evidence, _interval(best), cost_of(best))
@@ -61,7 +61,11 @@ def _interval(one: CandidateResult) -> str:
 
 def _kind(kind: KindDecision) -> str:
     what = "gate" if kind.gate else "bar"
-    lines = [f"{kind.name}: {kind.reason}", f"  {what} {kind.bar:.0%}: {kind.needed} of {kind.total} samples must pass"]
+    lines = [
+        f"{kind.name}: {kind.reason}",
+        f"  {what} {kind.bar:.0%}: {kind.needed} of {kind.total} {'made-up ' if kind.made_up else ''}samples must pass"
+        + (f"; {kind.left_out} made-up ones decide nothing" if kind.left_out else ""),
+    ]
     lines += table(
         ("", "candidate", "passed", "asked", "95 % interval", "cost", "p95", "verdict"),
         [_row(one) for one in kind.candidates],

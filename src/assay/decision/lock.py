@@ -24,6 +24,7 @@ class Pin(Value, frozen=True, kw_only=True):
         target: deployment or route that serves the kind.
         facts: what decides its answers (`assay.inference.identity.target_facts`).
         passed: of `samples`, the ones it was chosen on.
+        made_up: whether the samples are synthetic: of real work nothing is proven.
         tolerated_regression: how much lower, as a share, it may score when it is proved again.
     """
 
@@ -34,6 +35,7 @@ class Pin(Value, frozen=True, kw_only=True):
     run: str
     samples: tuple[str, ...]
     facts: dict[str, str]
+    made_up: bool = False
 
 
 class Lock(Value, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) 
                 bar=one.bar,
                 passed=sum((row.value or 0.0) >= 1.0 for row in scored),
                 tolerated_regression=tolerated_regression,
+                made_up=one.made_up,
                 run=decision.runs[one.chosen],
                 samples=tuple(row.sample_id for row in scored),
                 facts=await target_facts(spine, one.chosen, kind, fresh=True),

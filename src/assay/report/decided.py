@@ -113,6 +113,8 @@ def _kind(kind: KindDecision, letters: Mapping[str, str], places: Mapping[str, P
         standings=standings,
         leader=_leader(standings, kind.chosen),
         moves=kind.moves,
+        made_up=kind.made_up,
+        left_out=kind.left_out,
     )
 
 

@@ -129,7 +129,7 @@ def _kind(kind: KindView) -> str:
     summary = f"<b>{_line(kind.name)}</b>: {_line(kind.reason)}".replace("@", "&#64;")
     return _fold(
         summary,
-        f"{kind.needed} of {kind.total} samples must pass.",
+        f"{numbers.demand(kind)}.",
         _table(("", "candidate", "verdict", "passed", "95 % interval", "cost", "p95", "reason"), rows),
         _bullets(bounds),
         "Moves that are left:\n\n" + _bullets(kind.moves) if kind.moves else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from assay.report.view import Cost, Measure, Span
+from assay.report.view import Cost, KindView, Measure, Span
 
 DASH = "–"
 
@@ -82,6 +82,12 @@ def count(measure: Measure) -> str:
 def moment(at: float) -> str:
     """`2026-11-26 13:57 UTC`."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
+
+
+def demand(kind: KindView) -> str:
+    """`8 of 10 samples must pass`, and whether they were made up."""
+    rest = f"; {kind.left_out:,} made-up ones decide nothing" if kind.left_out else ""
+    return f"{kind.needed} of {plural(kind.total, 'made-up sample' if kind.made_up else 'sample')} must pass{rest}"
 
 
 def plural(number: int, noun: str) -> str:

@@ -93,6 +93,7 @@ class KindView(Value, frozen=True, kw_only=True):
 
     Attributes:
         label: privacy label of the kind; None when the suite is not there to say.
+        made_up: whether the samples that decide are synthetic; `left_out` are synthetic ones that do not.
         side: where the chosen candidate works; `none` = none passes, `open` = cannot be told.
         leader: the chosen candidate, else the one that came closest; None when nobody could be asked.
     """
@@ -110,6 +111,8 @@ class KindView(Value, frozen=True, kw_only=True):
     standings: tuple[Standing, ...]
     leader: Standing | None
     moves: tuple[str, ...] = ()
+    made_up: bool = False
+    left_out: int = 0
 
 
 class CandidateView(Value, frozen=True, kw_only=True):

@@ -31,8 +31,8 @@ class World:
         self.calls: list[str] = []
         self._make = make_spine
 
-    def suite(self, kinds: Mapping[str, int], **options: str) -> Suite:
-        """A suite of so many samples a kind; `options` are further TOML lines of a kind."""
+    def suite(self, kinds: Mapping[str, int], made_up: Mapping[str, int] | None = None, **options: str) -> Suite:
+        """A suite of so many samples a kind, the last so many of them `made_up`; `options` are more lines of a kind."""
         place = self.folder / "suite"
         place.mkdir(exist_ok=True)
         toml = 'name = "world"\nversion = "1"\n'
@@ -40,6 +40,8 @@ class World:
             toml += f'[kinds.{kind}]\nsamples = "{kind}.jsonl"\ngraders = [{{ check = "exact" }}]\n'
             toml += options.get(kind, "") + "\n"
             lines = [{"id": f"{kind}{n:03d}", "input": f"{kind} {n}.", "target": "yes"} for n in range(count)]
+            real = count - (made_up or {}).get(kind, 0)
+            lines = [line | ({"synthetic": True} if n >= real else {}) for n, line in enumerate(lines)]
             (place / f"{kind}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         (place / "suite.toml").write_text(toml)
         return read_suite(place)

@@ -21,6 +21,8 @@ from assay.catalog.load import builtin
 from assay.config.load import load, parse
 from assay.decision.choose import Choosing
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.decision.explain import explain
+from assay.decision.pin import pin
 from assay.errors import SuiteError
 from assay.evals.runs.runner import Runner
 from assay.evals.suites.suite import read_suite, shuffled
@@ -51,6 +53,39 @@ async def test_the_cheapest_that_passes_is_chosen(world: World) -> None:
     assert candidate(decision, "a", "best").passed == 0
     assert decision.exit_code == 0
     assert decision.asked == decision.asked_now == len(world.calls) < decision.grid == 30
+
+
+async def test_made_up_samples_do_not_make_a_model_pass(world: World) -> None:
+    """Half of the real samples are wrong: a hundred right ones that were made up change nothing, and are not asked."""
+    suite = world.suite({"a": 30}, made_up={"a": 20})
+    decision = await world.choosing(world.spine({"m": {"a": "+-" * 5 + "+" * 20}}), suite).choose()
+    kind = of(decision, "a")
+    assert (kind.chosen, kind.total, kind.made_up, kind.left_out) == (None, 10, False, 20)
+    assert decision.asked == len(world.calls) <= decision.grid == 10
+    assert "the 10 samples of suite 'world' 1; 20 more were made up and decide nothing;" in decision.population
+    assert "8 of 10 samples must pass; 20 made-up ones decide nothing" in explain(decision)
+
+
+async def test_without_real_samples_the_decision_says_that_they_were_made_up(world: World) -> None:
+    """A kind that has no others is decided on them: reason, population, text and lock say so."""
+    suite = world.suite({"a": 5, "b": 4}, made_up={"a": 5})
+    spine = world.spine({"m": {"a": "+++++", "b": "++++"}})
+    decision = await world.choosing(spine, suite).choose()
+    assert of(decision, "a").reason == "m is the cheapest proven to meet the bar of 80%, on 5 made-up samples"
+    assert "the 9 samples of suite 'world' 1; all 5 of a were made up;" in decision.population
+    text = explain(decision)
+    assert "4 of 5 made-up samples must pass" in text
+    assert "4 of 4 made up" in text
+    lock = await pin(spine, decision, tolerated_regression=0.0)
+    assert {kind: one.made_up for kind, one in lock.kinds.items()} == {"a": True, "b": False}
+
+
+async def test_overall_rests_on_real_samples(world: World) -> None:
+    """Kinds decided together: those that were made up decide nothing, and nothing of them is pinned."""
+    suite = world.suite({"a": 6, "b": 4}, made_up={"a": 6})
+    spine = world.spine({"m": {"a": "++++++", "b": "+---"}})
+    decision = await world.choosing(spine, suite, overall=True).choose()
+    assert (decision.kinds[0].chosen, decision.kinds[0].total, decision.kinds[0].left_out) == (None, 4, 6)
 
 
 async def test_order_is_by_cost_and_not_by_the_order_of_names(world: World) -> None:

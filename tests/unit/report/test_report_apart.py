@@ -52,6 +52,21 @@ async def test_made_up_samples_stand_apart(project: Project) -> None:
     )
 
 
+async def test_a_decision_on_made_up_samples_says_so(project: Project) -> None:
+    """In the reason, beside the bar, and in what it speaks of; on the page and in Markdown."""
+    project.model("m", {})
+    made_up, real = [[{"id": f"{kind}{n}", "input": f"{kind}{n}", "target": "yes"} for n in range(3)] for kind in "ab"]
+    project.suite(
+        {"a": [line | {"synthetic": True} for line in made_up], "b": [*real[:2], real[2] | {"synthetic": True}]}
+    )
+    report = await read_report(project.loaded, project.ledger, (await project.choose()).id)
+    for text in (report.text("md"), report.text("html")):
+        assert "2 of 3 made-up samples must pass" in text
+        assert "1 of 2 samples must pass; 1 made-up ones decide nothing" in text
+        assert "on 3 made-up samples" in text
+        assert "all 3 of a were made up; 1 more were made up and decide nothing" in text
+
+
 async def test_repeats_are_one_sample(project: Project) -> None:
     """Five answers to one sample are one score, by the reducer of its kind."""
     project.model("m", {})
