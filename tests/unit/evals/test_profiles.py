@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from assay.errors import SuiteError
+from assay.evals.graders.gold_answers import gold_answers, spoken
 from assay.evals.graders.grading import check_graders, grade
 from assay.evals.lint import trials
-from assay.evals.lint.gold_answers import gold_answers, spoken
 from assay.evals.lint.linter import lint
 from assay.evals.suites.profile import profile as read_profile
 from assay.evals.suites.profile import profile_names

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from assay.checks.text import normalise
 from assay.errors import AssayError
 from assay.evals.drafting.material import Passage
+from assay.evals.graders.gold_answers import gold_answers, spoken
 from assay.evals.graders.grading import grade
 from assay.evals.suites.suite import Sample
-from assay.types import Finish, Response, Text
 
-__all__ = ["gold", "problems"]
+__all__ = ["problems"]
 
 
 async def problems(sample: Sample, passage: Passage, quote: str) -> tuple[str, ...]:
@@ -37,35 +35,18 @@ async def problems(sample: Sample, passage: Passage, quote: str) -> tuple[str, .
 
 async def _graded(sample: Sample) -> list[str]:
     """Its own target must pass; nothing, and the input said back, must not."""
-    right = gold(sample.target)
     try:
-        if right is not None:
+        for right in gold_answers(sample):
             graded = await grade(sample, right)
             if graded.value != 1.0:
                 why = graded.unscored or next(score.explanation for score in graded.scores if score.value != 1.0)
                 return [f"its own target does not pass: {why}"]
         for name, text in (("an empty answer", ""), ("the input said back", sample.messages[-1].text)):
-            if (await grade(sample, _said(text))).value == 1.0:
+            if (await grade(sample, spoken(text))).value == 1.0:
                 return [f"{name} passes"]
     except AssayError as error:
         return [str(error)]
     return []
-
-
-def gold(target: Any) -> Response | None:
-    """The answer that a target stands for; None where that cannot be told."""
-    if isinstance(target, str | int | float) and not isinstance(target, bool):
-        return _said(str(target))
-    if isinstance(target, list) and target and isinstance(target[0], str | int | float):
-        return _said(str(target[0]))
-    if isinstance(target, dict) and "answer" in target:
-        sources = "".join(f" [{one}]" for one in target.get("sources") or ())
-        return _said(f"{target['answer']}{sources}")
-    return _said(msgspec.json.encode(target).decode()) if isinstance(target, dict) else None
-
-
-def _said(text: str) -> Response:
-    return Response(parts=(Text(text=text),), finish=Finish(kind="stop"))
 
 
 def _occurs(quote: str, text: str) -> bool:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from assay.evals.graders.gold_answers import gold_answers, spoken
 from assay.evals.graders.grading import grade
-from assay.evals.lint.gold_answers import gold_answers, spoken
 from assay.evals.suites.sample import Sample
 from assay.evals.suites.suite import Suite
 from assay.types import Response

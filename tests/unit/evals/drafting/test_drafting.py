@@ -98,6 +98,13 @@ async def test_a_target_that_its_own_grader_refuses_is_told(make_spine: MakeSpin
     assert any("numeric" in problem for problem in draft.problems)
 
 
+async def test_a_target_that_is_no_answer_is_not_tried_as_one(make_spine: MakeSpine, tmp_path: Path) -> None:
+    """A pattern need not match itself."""
+    asked = item("How many days?", r"\b(30|thirty)\b", "within thirty days")
+    (draft,), _ = await written(make_spine, tmp_path, [asked], count=1, check="regex")
+    assert draft.problems == ()
+
+
 async def test_repetitions_are_left_out_and_counted(make_spine: MakeSpine, tmp_path: Path) -> None:
     """Within one answer, over answers, and against what is in the suite already."""
     same = "How long may I wait before I send the shoes back to you?"
