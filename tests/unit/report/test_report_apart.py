@@ -59,7 +59,8 @@ async def test_a_decision_on_made_up_samples_says_so(project: Project) -> None:
     project.suite(
         {"a": [line | {"synthetic": True} for line in made_up], "b": [*real[:2], real[2] | {"synthetic": True}]}
     )
-    report = await read_report(project.loaded, project.ledger, (await project.choose()).id)
+    made = await project.choose()
+    report = await read_report(project.loaded, project.ledger, made.id)
     for text in (report.text("md"), report.text("html")):
         assert "2 of 3 made-up samples must pass" in text
         assert "1 of 2 samples must pass; 1 made-up ones decide nothing" in text
