@@ -30,6 +30,14 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("word", ["csv", "tsv", "jsonl", "json", "parquet", "table"])
+def test_a_table_may_be_named_by_how_it_ends(table: Path, tmp_path: Path, word: str) -> None:
+    """`import csv FILE` reads a table, and does not look for a file called csv."""
+    made = run("import", word, table, "--out", tmp_path / "suite", "--json")
+    assert (made.exit_code, json.loads(made.stdout)["format"]) == (0, "table"), made.output
+    assert "name a FILE after the format" in run("import", word, "--out", tmp_path / "other").output
+
+
 def test_a_file_becomes_a_suite_and_goes_out_again(table: Path, tmp_path: Path) -> None:
     """What is guessed and refused is said on stderr; the result has stable keys; the suite can be read at once."""
     made = run("import", table, "--out", tmp_path / "suite", "--json", "--grader", "contains", "--heldout", "0.5")

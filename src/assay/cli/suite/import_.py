@@ -42,9 +42,9 @@ FORMATS = ("promptfoo", "openai-evals", "lm-eval", "inspect", "inspect-log", "ta
 def command(what: tuple[str, ...], out: str, overwrite: bool, strict: bool, as_json: bool, **given: Any) -> None:
     """Turn the files of another tool into a suite; every item is a sample, or is told with the reason why not.
 
-    FORMAT is promptfoo, openai-evals, lm-eval, inspect, inspect-log or table (CSV, TSV, JSONL, JSON, Parquet), and is
-    guessed from the first FILE where that is plain. Further files are data that the first one needs. Nothing of a file
-    is run, nothing is fetched. Prompts belong to deployments: a suite holds what is asked.
+    FORMAT is promptfoo, openai-evals, lm-eval, inspect, inspect-log or table (or csv, tsv, jsonl, json, parquet), and
+    is guessed from the first FILE where that is plain. Further files are data that the first one needs. Nothing of a
+    file is run, nothing is fetched. Prompts belong to deployments: a suite holds what is asked.
 
     \b
     Examples:
@@ -56,23 +56,23 @@ def command(what: tuple[str, ...], out: str, overwrite: bool, strict: bool, as_j
     Exit code 0: the suite is written; 1: with --strict, and something was refused.
     """
     from assay.evals.formats.intake import Intake
-    from assay.evals.formats.registry import FORMATS as KNOWN
-    from assay.evals.formats.registry import guessed
+    from assay.evals.formats.registry import guessed, named
+    from assay.report.numbers import plural
 
-    named, files = (what[0], what[1:]) if what[0] in KNOWN else (None, what)
-    paths = [Path(file) for file in files]
+    known = named(what[0])
+    paths = [Path(file) for file in (what if known is None else what[1:])]
     if not paths:
-        raise click.UsageError(f"name a FILE after the format {named!r}")
-    form = KNOWN[named] if named is not None else guessed(paths)
-    if named is None:
+        raise click.UsageError(f"name a FILE after the format {what[0]!r}")
+    form = known or guessed(paths)
+    if known is None:
         note(f"format: {form.name}")
     with Intake(form.name, _reading(**given), _progress()) as intake:
         form.read(paths, intake)
         tell(intake.notes, intake.refused)
         value = _written(intake, Path(out), overwrite)
     refused = f", {intake.refused.count} refused" if intake.refused.count else ""
-    kinds = ", ".join(value["kinds"])
-    emit(value, as_json, f"{out}: {intake.count} samples of {len(value['kinds'])} kinds ({kinds}){refused}")
+    of = f"{plural(intake.count, 'sample')} of {plural(len(value['kinds']), 'kind')} ({', '.join(value['kinds'])})"
+    emit(value, as_json, f"{out}: {of}{refused}")
     finish(1 if strict and intake.refused.count else 0)
 
 

@@ -13,7 +13,7 @@ from assay.evals.formats.outgoing import Outgoing
 from assay.evals.formats.rows import endings
 from assay.evals.formats.sources import json_lines, json_value, yaml_value
 
-__all__ = ["FORMATS", "Format", "guessed"]
+__all__ = ["FORMATS", "Format", "guessed", "named"]
 
 
 class Format(NamedTuple):
@@ -69,6 +69,11 @@ FORMATS: dict[str, Format] = {
 """Name -> format."""
 
 
+def named(word: str) -> Format | None:
+    """The format of this name, or the table whose files end so (`csv`); None: the word names no format."""
+    return FORMATS["table"] if f".{word}" in endings() else FORMATS.get(word)
+
+
 def guessed(paths: Sequence[Path]) -> Format:
     """The format of a file, by what is in it.
 
@@ -85,7 +90,9 @@ def guessed(paths: Sequence[Path]) -> Format:
         return _by_keys(path, json_value(path))
     if ending == ".jsonl":
         first = next((value for _, value in json_lines(path)), None)
-        return FORMATS["openai-evals" if _has(first, "input", "ideal") else "table"]
+        if _has(first, "input", "ideal"):
+            return FORMATS["openai-evals"]
+        return FORMATS["inspect" if _has(first, "input", "target", "choices") else "table"]
     if ending in endings():
         return FORMATS["table"]
     raise _unknown(path)
