@@ -6,10 +6,13 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay.evals.figures.correction import NOBODY, corrected, corrected_lead, corrections, read_people
 from assay.evals.judging.labels import HumanLabel, Labels
+from assay.evals.runs.outcomes import Outcomes
+from assay.evals.runs.repeats import Repeats
 from assay.evals.runs.run import Run
 from assay.evals.suites.sample import Sample
 from assay.evals.suites.suite import Kind, Suite
@@ -145,3 +148,16 @@ def suite_of(synthetic: int = 0, **more: Any) -> Suite:
     ]  # fmt: skip
     kind = Kind(name="k", description="", bar=None, gate=False, guards=None, label=Label.UNLABELLED)
     return Suite(name="s", version="1", description="", folder="/s", digest="d", kinds={"k": kind}, samples=samples)  # type: ignore[arg-type]
+
+
+def test_repeats_of_an_answer_are_one_label() -> None:
+    """Four samples read, asked three times each, are four labels and too few, not twelve."""
+    outcomes = Outcomes("r", lambda kind: Repeats(3))
+    for n in range(8):
+        for repeat in range(3):
+            row = run_of("r", [1.0] * 8).results[f"s{n}"]
+            outcomes.add(msgspec.structs.replace(row, repeat=repeat))
+    said = {(f"s{n}", repeat): 1.0 for n in range(4) for repeat in range(3)}
+    found = corrected(Run(run_of("r", []).row, outcomes), [f"s{n}" for n in range(8)], said, alone)
+    assert found.share is None
+    assert found.reason == "4 labels; 10 of this run's answers are needed"

@@ -126,12 +126,14 @@ def corrected(
     both = [(a, b) for a, b in zip(judged, human, strict=True) if b is not None]
     seen = Confusion.of([a for a, _ in [*both, *others]], [b for _, b in [*both, *others]])
     own = Correction(labels=len(both), disagreed=sum(abs(a - b) for a, b in both), errors=_errors(seen))
+    read = len({row.sample_id for row, one in zip(scored, human, strict=True) if one is not None})
     found = corrected_share(judged, human, [group_of(row.sample_id) or (row.sample_id,) for row in scored])
-    if found is not None:
+    if found is not None and read >= FEWEST_LABELS:  # repeats of one answer are read once
         return replace(own, share=found.value, interval=_span(found.interval), method="prediction-powered")
-    known = true_share(sum(judged), len(judged), seen) if scored and sum(seen) >= FEWEST_LABELS else None
+    labels = read + len(others)
+    known = true_share(sum(judged), len(judged), seen) if scored and labels >= FEWEST_LABELS else None
     if known is None:
-        return replace(own, reason=_reason(seen))
+        return replace(own, reason=_reason(seen, labels))
     wrong = float(seen.misses + seen.false_alarms)
     span = _span(known.interval)
     return replace(own, share=known.value, interval=span, method="rogan-gladen", labels=sum(seen), disagreed=wrong)
@@ -182,8 +184,7 @@ def _span(interval: Interval) -> Span:
     return interval.low, interval.high
 
 
-def _reason(seen: Confusion) -> str:
-    labels = sum(seen)
+def _reason(seen: Confusion, labels: int) -> str:
     if labels < FEWEST_LABELS:
         return f"{labels} label{'s' if labels != 1 else ''}; {FEWEST_LABELS} of this run's answers are needed"
     if seen.sensitivity is None or seen.specificity is None:
