@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assay.cli import progress
-from assay.cli.progress import EvalProgress
+from assay.cli.progress import EvalProgress, VerdictProgress
 from assay.ledger.rows import ResultRow
 
 
@@ -49,3 +49,29 @@ def test_an_unknown_cost_is_not_told_as_none(
     now[0] = 6.0
     shown.result("m", row(1.0, cost_usd=None))
     assert capsys.readouterr().err == "  2 of at most 10000 asked, 100% passed, 0.3 a second, 8.3 h left\n"
+
+
+def test_a_terminal_gets_a_bar_with_what_it_comes_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is asked, how many are done, and how it goes."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    with EvalProgress(40) as shown:
+        shown.result("m", row(1.0))
+        shown.verdict("k", "m", "passes")
+    told = capsys.readouterr().err
+    assert "k: m passes" in told
+    assert "k · m" in told and "1/40" in told and "100% passed" in told  # noqa: PT018 - one line of the screen
+
+
+def test_verdicts_are_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """How many there will be, and now and then how many there are."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with VerdictProgress() as shown:
+        shown.of(12)
+        shown.one()
+        now[0] = 105.0
+        shown.one()
+    assert capsys.readouterr().err == "  12 verdicts\n  2 of 12 verdicts\n"

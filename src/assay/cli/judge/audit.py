@@ -60,7 +60,7 @@ async def _audit(
     concurrency: int, fresh: bool, config: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     from assay.app import open_app
-    from assay.cli.judge.counting import Counting
+    from assay.cli.progress import VerdictProgress
     from assay.errors import SuiteError, did_you_mean
     from assay.evals.graders.grading import check_graders, models_of
     from assay.evals.judging.audit import Auditor
@@ -71,17 +71,17 @@ async def _audit(
         suite = whole.only(kinds)
         check_graders(suite.samples)
         labelled = await _labelled(app, whole, suite, labels_file) if labels_file is not None else []
-        with Counting() as counting:
+        with VerdictProgress() as progress:
             auditor = Auditor(
                 app.spine, suite, repeats=repeats, probes=probes, concurrency=concurrency, use_cache=not fresh,
-                on_verdict=counting.one,
+                on_verdict=progress.one,
             )  # fmt: skip
             graders = auditor.graders(judge)
             if not graders:
                 known = models_of(suite.samples)
                 raise SuiteError(f"no grader of suite {suite.name!r} asks {judge!r}; {did_you_mean(judge, known)}")
             await app.require([judge])
-            counting.of(sum(auditor.verdicts(spec, labelled) for spec, _ in graders))
+            progress.of(sum(auditor.verdicts(spec, labelled) for spec, _ in graders))
             audits = [await auditor.audit(spec, grader, labelled) for spec, grader in graders]
     emit(audits, as_json, "\n\n".join(map(render, audits)))
     return _code(audits)

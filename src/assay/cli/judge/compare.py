@@ -55,8 +55,8 @@ async def _compare(
     config: str | None,
 ) -> Duel:  # fmt: skip
     from assay.app import open_app
-    from assay.cli.judge.counting import Counting
     from assay.cli.judge.finding import run_of
+    from assay.cli.progress import VerdictProgress
     from assay.errors import DecisionError
     from assay.evals.graders.grading import grader_of
     from assay.evals.judging.duel import fight, judge_pairs, pairs_of
@@ -72,10 +72,10 @@ async def _compare(
         pairs = await pairs_of(app.spine, suite.samples, one, other)
         if not pairs:
             raise DecisionError(f"there is no sample that both {a!r} and {b!r} have an answer to")
-        with Counting() as counting:
-            counting.of(len(pairs))
+        with VerdictProgress() as progress:
+            progress.of(len(pairs))
             scores, usd = await judge_pairs(
-                app.spine, spec, pairs, (one.target, other.target), concurrency=concurrency, on_verdict=counting.one
+                app.spine, spec, pairs, (one.target, other.target), concurrency=concurrency, on_verdict=progress.one
             )
     names = (one.target, other.target) if one.target != other.target else (one.id[:12], other.id[:12])
     return fight(*names, judge, scores, usd)
