@@ -95,6 +95,15 @@ def test_kinds_are_large_enough_and_have_both_sides(name: str, kind: str) -> Non
     assert len(samples) / 2 <= heldout < len(samples)
 
 
+@pytest.mark.parametrize("name", PROFILES)
+def test_no_document_is_on_both_sides(name: str) -> None:
+    """`assay suite split` finds nothing to complain of in what was copied."""
+    suite = profile(name).suite
+    for kind in suite.kinds:
+        sides = {(sample.group, sample.split) for sample in suite.of(kind) if sample.group is not None}
+        assert len(sides) == len({group for group, _ in sides}), kind
+
+
 @pytest.mark.parametrize(("name", "kind"), ALL)
 def test_right_answers_pass_and_wrong_ones_fail(name: str, kind: str) -> None:
     """Every sample has a right answer that its graders take, and takes none of the wrong ones."""
@@ -157,7 +166,7 @@ def test_a_kind_can_be_begun_with_each_check(tmp_path: Path, check: str) -> None
 def test_a_plain_suite_is_about_its_folder(tmp_path: Path) -> None:
     """Without anything named there is one kind to look at, and the suite is called like the project."""
     suite = begin_suite(tmp_path / "Our project!" / "suite").suite
-    assert (suite.name, list(suite.kinds)) == ("Our-project", ["tickets.classify"])
+    assert (suite.name, list(suite.kinds)) == ("Our-project", ["triage"])
     assert read_suite(tmp_path / "Our project!" / "suite").digest == suite.digest
 
 
