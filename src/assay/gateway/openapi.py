@@ -105,13 +105,15 @@ def _call(dialect: Inbound, targets: tuple[str, ...]) -> Document:
         "content": {_JSON: {"schema": _ref(_error(dialect))}},
     }
     answer: Document = {
-        "description": "The answer; server-sent events where a stream was asked for.",
+        "description": "The answer; server-sent events of the client's own format where a stream was asked for.",
         "headers": {
             name: {"description": text, "schema": {"type": "string"}}
             for name, text in {dialect.request_id_header: "The id of the request.", **ANSWER_HEADERS}.items()
         },
-        "content": {_JSON: {"schema": {"type": "object"}}, _EVENTS: {"schema": {"type": "string"}}},
+        "content": {_JSON: {"schema": {"type": "object"}}},
     }
+    if "stream" in request_schemas.schema(dialect.name)["properties"]:
+        answer["content"][_EVENTS] = {}  # a schema is read as that of the whole stream by some, of one event by others
     example = {"model": targets[0] if targets else "MODEL", **request_schemas.EXAMPLES.get(dialect.name, {})}
     return {
         "tags": ["Calls"],

@@ -43,6 +43,7 @@ checks = CHECKS.get_by_names(
     ["status_code_conformance", "content_type_conformance", "response_schema_conformance", "unsupported_method"]
 )
 PATHS = sorted({f"/v1{path}" for dialect in inbound_dialects().values() for path in dialect.paths})
+STREAMED = [path for path in PATHS if path not in ("/v1/embeddings", "/v1/messages/count_tokens")]
 fire = settings(
     max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
@@ -113,6 +114,18 @@ def test_the_description_holds(
         assert len(answer.headers["x-assay-request-id"][0]) == 32
 
     check()
+
+
+@pytest.mark.parametrize("path", STREAMED)
+def test_a_stream_is_as_described(description: Any, url: str, session: requests.Session, path: str) -> None:
+    """The example of each path, streamed: no event contradicts the description."""
+    operation = description[path]["POST"]
+    content = operation.definition.raw["requestBody"]["content"]["application/json"]
+    body = content["example"] | {"model": "m", "stream": True}
+    case = operation.Case(body=body, media_type="application/json")
+    answer = case.call(base_url=url, session=session, timeout=10)
+    assert (answer.status_code, answer.headers["content-type"][0].partition(";")[0]) == (200, "text/event-stream")
+    case.validate_response(answer, checks=[not_a_server_error, *checks])
 
 
 def test_the_gateway_is_alive_after_all_that(url: str, session: requests.Session) -> None:
