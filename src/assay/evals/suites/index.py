@@ -192,10 +192,6 @@ class Samples(Sequence[Sample]):
         wanted = {self._index.ids.find(one) for one in ids}
         return Samples(self._index, array("I", (at for at in self._places if at in wanted)))
 
-    def and_those(self, other: Samples) -> Samples:
-        """These, then others of the same suite."""
-        return Samples(self._index, array("I", [*self._places, *other._places]))
-
     def shuffled(self, seed: int) -> Samples:
         """In the order of a seed, which does not depend on the order they are in."""
         order = self._by_id()

@@ -9,7 +9,7 @@ Documents go in front of the first message of the user, each in a block of its o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -22,7 +22,7 @@ from assay.types import JsonObject, Label, Message, Part, Text, Tool, ToolCall, 
 
 __all__ = [
     "Document", "GraderSpec", "SampleLine", "Split", "follow_ups", "media_files", "messages", "read_document",
-    "read_line", "read_lines", "read_tools",
+    "read_line", "read_tools",
 ]  # fmt: skip
 
 Split = Literal["dev", "heldout"]
@@ -94,22 +94,6 @@ def read_line(line: bytes, where: str) -> SampleLine:
     if (entry.input is None) == (not entry.messages):
         raise SuiteError(f"{where}: sample {entry.id!r} needs either input or messages")
     return entry
-
-
-def read_lines(file: Path, kind: str) -> Iterator[tuple[str, SampleLine]]:
-    """`(file and line, sample)` of each line that is not empty, one at a time.
-
-    Raises:
-        SuiteError: the file cannot be read, or a line is no sample.
-    """
-    try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    where = f"{file}, line {number}"
-                    yield where, read_line(line, where)
-    except OSError as error:
-        raise SuiteError(f"{file}: cannot read the samples of kind {kind!r}: {error.strerror}") from error
 
 
 def messages(entry: SampleLine, documents: Sequence[Document], where: str, folder: Path) -> tuple[Message, ...]:
