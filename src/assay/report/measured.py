@@ -19,6 +19,7 @@ from assay.report.verdict import run_details, run_verdict
 from assay.report.view import Cost, Measure, RunKind, RunView, Samples, Source
 from assay.stats.certainty import Verdict, certain, needed
 from assay.stats.intervals import upper_bound
+from assay.stats.known import known_sum
 
 _REASON_CHARS = 300
 """What is shown of the reason why a sample has no score."""
@@ -61,7 +62,7 @@ def run_view(
     kinds = _kinds(rows, config, suite)
     group_of = suite.samples.group_of if suite is not None else None
     overall = _measure(metrics(rows, sum(kind.measure.total for kind in kinds), group_of))
-    usd, engine_s = _sum([row.cost_usd for row in rows]), _sum([row.engine_s for row in rows])
+    usd, engine_s = known_sum([row.cost_usd for row in rows]), known_sum([row.engine_s for row in rows])
     unscored = Counter(_reason(row.unscored or "unknown", mask) for row in rows if row.value is None)
     return RunView(
         source=source,
@@ -89,7 +90,7 @@ def _apart(run: RunRow, rows: Sequence[ResultRow], made_up: Suite | None) -> lis
         found = metrics(_within(rows, made_up), len(made_up.samples), made_up.samples.group_of)
         counted = f"passes {found.passed:,} of {found.passed + found.failed:,} scored ones: {percent(found.share)}"
         lines.append(f"{plural(found.total, 'sample')} that were made up count in no other figure: {counted}")
-    grading_usd = _sum([row.grading_usd for row in rows])
+    grading_usd = known_sum([row.grading_usd for row in rows])
     return [*lines, f"Grading its answers cost {money(grading_usd)} more"] if grading_usd else lines
 
 
@@ -148,9 +149,3 @@ def _measure(found: Metrics) -> Measure:
         p50_s=found.p50_s,
         p95_s=found.p95_s,
     )
-
-
-def _sum(values: Sequence[float | None]) -> float | None:
-    """The sum; None when one is not known, or there is none."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known and len(known) == len(values) else None

@@ -9,9 +9,10 @@ import msgspec
 from assay.checks.json_text import objects_in, parse
 from assay.evals.drafting.manners import MANNERS
 from assay.evals.drafting.material import Passage
+from assay.evals.suites.readable import target_text
 from assay.types import JsonObject, Label, Message, OutputFormat, Request, Response, Sampling
 
-__all__ = ["Item", "Task", "items", "request", "written"]
+__all__ = ["Item", "Task", "items", "request"]
 
 _SCHEMA: JsonObject = {
     "type": "object",
@@ -102,12 +103,7 @@ def request(task: Task, passage: Passage, manner: str, count: int, *, seed: int)
 
 
 def _target(passage: Passage) -> str:
-    return written(passage.example.target if passage.example is not None else None)
-
-
-def written(target: Any) -> str:
-    """A target as a model is shown it: JSON, unless it is a text."""
-    return target if isinstance(target, str) else msgspec.json.encode(target).decode()
+    return target_text(passage.example.target if passage.example is not None else None)
 
 
 def items(response: Response) -> tuple[list[Item], str | None]:

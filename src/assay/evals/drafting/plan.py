@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay.errors import SuiteError
-from assay.evals.drafting.asking import Task, written
+from assay.evals.drafting.asking import Task
 from assay.evals.drafting.draft import Drafts, read_drafts
-from assay.evals.suites.readable import said
+from assay.evals.suites.readable import said, target_text
 from assay.evals.suites.samples import GraderSpec
 from assay.evals.suites.suite import Sample, read_suite
 from assay.types import Label
@@ -62,7 +62,7 @@ def plan(
     drafts.about, drafts.form, drafts.table = about, form, earlier.table if earlier is not None else table
     examples = sorted(samples, key=lambda sample: sample.split != "dev")[:EXAMPLES]
     return Plan(
-        task=Task(kind, about, form, tuple((said(one), written(one.target)) for one in examples), label),
+        task=Task(kind, about, form, tuple((said(one), target_text(one.target)) for one in examples), label),
         graders=graders,
         known=(*(said(sample) for sample in samples), *(str(one.line.input) for one in drafts.drafts)),
         drafts=drafts,

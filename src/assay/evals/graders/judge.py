@@ -14,7 +14,7 @@ from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Options, Score, options
 from assay.evals.graders.judges import Judges
 from assay.evals.graders.verdict import Question, Verdict, ask_for
-from assay.evals.suites.readable import readable, told
+from assay.evals.suites.readable import readable, target_text, told
 from assay.evals.suites.suite import Sample
 from assay.types import Audio, Document, Image, JsonObject, Part, Request, Response, Video
 
@@ -195,11 +195,6 @@ def media(request: Request) -> tuple[Part, ...]:
     """What a conversation shows that is no text, in order."""
     parts = (part for message in request.messages for part in message.parts)
     return tuple(part for part in parts if isinstance(part, Image | Audio | Video | Document))
-
-
-def target_text(target: Any) -> str:
-    """A target as a judge reads it."""
-    return target if isinstance(target, str) else msgspec.json.encode(target).decode()
 
 
 def remark(judges: Judges, model: str) -> str:

@@ -11,10 +11,10 @@ from assay.checks.check import shorten
 from assay.errors import ConfigError, EvalError
 from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Score, options
-from assay.evals.graders.judge import JudgeOptions, media, read_rubric, remark, target_text
+from assay.evals.graders.judge import JudgeOptions, media, read_rubric, remark
 from assay.evals.graders.judges import Judges
 from assay.evals.graders.verdict import Question, Verdict, ask_for
-from assay.evals.suites.readable import readable, told
+from assay.evals.suites.readable import readable, target_text, told
 from assay.evals.suites.suite import Sample
 from assay.types import JsonObject, Request, Response
 

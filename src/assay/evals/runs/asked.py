@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -10,6 +10,7 @@ from assay.evals.suites.suite import Sample
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace, total_cost
 from assay.ledger.rows import CostBasis
+from assay.stats.known import known_sum
 from assay.types import Message, Request, Response, Text, ToolResult
 
 __all__ = ["AskedSample"]
@@ -70,7 +71,7 @@ class AskedSample:
         """Seconds of all turns, without the start of a local engine; None when one came from the cache."""
         if any(trace.cached for trace in self.traces):
             return None
-        return _sum([trace.warm_s for trace in self.traces])
+        return known_sum([trace.warm_s for trace in self.traces])
 
     @property
     def engine_s(self) -> float | None:
@@ -89,8 +90,3 @@ def _not_run(answer: Response) -> Iterator[Message]:
     for call in answer.tool_calls:
         said = Text(text="This tool was not run.")
         yield Message(role="tool", parts=(ToolResult(call_id=call.id, name=call.name, parts=(said,), is_error=True),))
-
-
-def _sum(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known and len(known) == len(values) else None

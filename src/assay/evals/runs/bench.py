@@ -14,6 +14,7 @@ from statistics import median
 
 from assay.inference.asking import Asking, TimedCall
 from assay.inference.spine import Spine
+from assay.stats.known import known_mean
 from assay.stats.latency import quantile
 from assay.types import Request, Value
 
@@ -115,8 +116,8 @@ def summary(target: str, calls: Sequence[TimedCall], warmup: Sequence[TimedCall]
         output_tokens=_median([call.output_tokens for call in counted]),
         tokens_per_s=_median([call.tokens_per_s for call in counted]),
         decode_tokens_per_s=_median([call.decode_tokens_per_s for call in counted]),
-        usd=_mean([call.usd for call in counted]),
-        engine_s=_mean([call.engine_s for call in counted]),
+        usd=known_mean([call.usd for call in counted]),
+        engine_s=known_mean([call.engine_s for call in counted]),
         finishes=dict(Counter(call.finish or "unknown" for call in answered)),
         errors=dict(Counter(call.error for call in calls if call.error is not None)),
         texts=len({call.text for call in answered}),
@@ -129,9 +130,3 @@ def _median(values: Sequence[float | None]) -> float | None:
     """Of those that are known."""
     known = [value for value in values if value is not None]
     return median(known) if known else None
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Not known as soon as one is not."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None

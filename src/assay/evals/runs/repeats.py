@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from assay.evals.suites.suite_table import Reducer
 from assay.ledger.rows import CostBasis, Outcome
+from assay.stats.known import known_mean
 
 __all__ = ["ONCE", "Repeats", "reduced", "seed_of"]
 
@@ -55,9 +56,9 @@ def reduced(answers: Sequence[Outcome], repeats: Repeats) -> Outcome:
         batched=any(answer.batched for answer in answers),
         created_at=last.created_at,
         latency_s=max(latencies) if len(latencies) == len(answers) else None,
-        engine_s=_mean([answer.engine_s for answer in answers]),
-        cost_usd=_mean([answer.cost_usd for answer in answers]),
-        grading_usd=_mean([answer.grading_usd for answer in answers]),
+        engine_s=known_mean([answer.engine_s for answer in answers]),
+        cost_usd=known_mean([answer.cost_usd for answer in answers]),
+        grading_usd=known_mean([answer.grading_usd for answer in answers]),
     )
 
 
@@ -81,11 +82,6 @@ def _reason(answers: Sequence[Outcome], count: int) -> str:
     if not reasons:
         return f"{len(answers)} of {count} repeats were asked"
     return reasons[0] if count == 1 else f"{reasons[0]} ({len(reasons)} of {count} repeats unscored)"
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _weakest(answers: Sequence[Outcome]) -> CostBasis:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
 
 from assay.evals.suites.suite import Sample
 from assay.types import Message, Part, Text, ToolCall, ToolResult
 
-__all__ = ["readable", "said", "told"]
+__all__ = ["readable", "said", "target_text", "told"]
 
 
 def said(sample: Sample) -> str:
@@ -21,6 +24,11 @@ def told(messages: tuple[Message, ...]) -> str:
         parts = messages[0].parts
         return messages[0].text if all(isinstance(part, Text) for part in parts) else "\n".join(readable(parts))
     return "\n".join(f"{message.role}: {' '.join(readable(message.parts))}" for message in messages)
+
+
+def target_text(target: Any) -> str:
+    """A target as a model or a person is shown it: JSON, unless it is a text."""
+    return target if isinstance(target, str) else msgspec.json.encode(target).decode()
 
 
 def readable(parts: Iterable[Part]) -> Iterator[str]:
