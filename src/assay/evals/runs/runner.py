@@ -181,6 +181,7 @@ class Runner:
         Raises:
             WeightsError, ConfigError, BudgetExceeded: no further sample can be asked; what was in flight was awaited,
                 and what was done is kept.
+            LedgerError: as these, since what comes cannot be kept.
             RateLimited: as these, since the host takes nothing more.
         """
         order = samples if isinstance(samples, Samples) else Samples.held(tuple(samples))
@@ -220,7 +221,7 @@ class Runner:
                 if item is None:
                     return
                 await self._try(run, shift, order[item.number], item, number)
-            except (WeightsError, ConfigError, BudgetExceeded) as error:  # not this sample's fault: none can be asked
+            except AssayError as error:  # not this sample's fault: none can be asked, or what it came to be kept
                 shift.halt(error)
                 return
             finally:
