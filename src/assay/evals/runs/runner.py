@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from assay import __version__
-from assay.errors import AssayError, BatchWaiting, BudgetExceeded, ConfigError, RateLimited, WeightsError
+from assay.errors import AssayError, BatchWaiting, RateLimited
 from assay.evals.graders.identity import run_digest
 from assay.evals.runs.backlog import Backlog, Item
 from assay.evals.runs.graded import GradedSample
