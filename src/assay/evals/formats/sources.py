@@ -15,6 +15,8 @@ from assay.errors import SuiteError
 
 __all__ = ["Code", "encoding_of", "inside", "json_lines", "json_value", "text", "yaml_value"]
 
+_MOST_ALIASED_CHARS = 10_000_000
+"""A file may come to so much more than is written in it; a few aliases to aliases could fill any memory."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -25,11 +27,47 @@ class Code(NamedTuple):
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML, in which tags that stand for code are kept as `Code` and never run."""
+    """Safe YAML, in which tags that stand for code are kept as `Code` and never run, and aliases come to an end."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document, whose aliases have been reckoned with before anything is made of them."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            sizes: dict[yaml.Node, _Size] = {}
+            if _written_out(node, sizes) - sum(size.own for size in sizes.values()) > _MOST_ALIASED_CHARS:
+                raise yaml.YAMLError(f"its aliases stand for more than {_MOST_ALIASED_CHARS:,} characters")
+        return node
 
 
 class _CoreLoader(_Loader):
     """YAML as JavaScript reads it: `yes`, `no`, `on`, `off` and `12:30` are texts."""
+
+
+class _Size(NamedTuple):
+    """Of a node in characters: by itself, and with all below it, every alias written out; None = not known yet."""
+
+    own: int
+    whole: int | None
+
+
+def _written_out(node: yaml.Node, sizes: dict[yaml.Node, _Size]) -> int:
+    """Characters that a node comes to when every alias is written out, each node reckoned once."""
+    if node in sizes:
+        whole = sizes[node].whole
+        if whole is None:
+            raise yaml.YAMLError(f"an alias stands within what it names{node.start_mark}")
+        return whole
+    own = 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
+    sizes[node] = _Size(own, None)
+    whole = own + sum(_written_out(child, sizes) for child in _children(node))
+    sizes[node] = _Size(own, whole)
+    return whole
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _code(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Code:

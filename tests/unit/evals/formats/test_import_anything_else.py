@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from round_trip import exported, imported
 
-from assay.errors import AssayError
+from assay.errors import AssayError, SuiteError
 from assay.evals.formats.registry import FORMATS, guessed
+from assay.evals.formats.sources import yaml_value
 
 FILES_OF_EACH = 60
 WORDS = (
@@ -83,3 +84,32 @@ def test_any_file_is_read_or_refused(form: str, tmp_path: Path) -> None:
             for name, one in FORMATS.items():
                 if made.samples and one.writer:
                     exported(name, made.folder, place / f"{name}{'.jsonl' if name == 'table' else '.yaml'}")
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        pytest.param("&t\n  - vars: {x: *t}", id="an alias within what it names"),
+        pytest.param(
+            "\n  - &a0 [" + ", ".join(["x" * 10] * 10) + "]\n"
+            + "".join(f"  - &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)),
+            id="aliases to aliases",
+        ),
+        pytest.param("\n  - &t " + "x" * 100_000 + "\n" + "  - *t\n" * 1_000, id="one long text, many times"),
+    ],
+)  # fmt: skip
+def test_aliases_without_an_end_are_refused(tests: str, tmp_path: Path) -> None:
+    """A YAML file whose aliases would fill any memory, or never end, is refused before anything is made of it."""
+    path = tmp_path / "config.yaml"
+    path.write_text(f"prompts: ['{{{{x}}}}']\ntests: {tests}\n")
+    with pytest.raises(SuiteError, match="alias"):
+        yaml_value(path, core=True)
+
+
+def test_aliases_of_a_usual_file_are_read(tmp_path: Path) -> None:
+    """What a file defines once and uses often, as anchors are for, is there each time."""
+    path = tmp_path / "config.yaml"
+    path.write_text("tests:\n" + "- &t {a: 1, b: [2]}\n" + "- {<<: *t, c: 3}\n" * 1_000)
+    found = yaml_value(path)["tests"]
+    assert len(found) == 1_001
+    assert found[-1] == {"a": 1, "b": [2], "c": 3}
