@@ -40,6 +40,11 @@ _DIGIT_NAME = re.compile("|".join(_NAMES_OF_DIGITS), re.IGNORECASE)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _MIRRORED = str.maketrans(_ALPHABET, _ALPHABET[::-1])
 _LOOKALIKES = str.maketrans("абвеокмнрстухіјѕԁɡαβεικνορτυχ", "abbeokmhpctyxijsdgabeiknoptux")
+_UNSEEN = re.compile("[\U000e0020-\U000e007e\U000e0100-\U000e01ef]")
+_SEEN = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)} | {
+    0xE00F0 + code: chr(code) for code in range(16, 256)
+}
+"""Characters that no screen shows: Unicode's tags, and variation selectors, each of which can stand for a byte."""
 _MORSE = re.compile(r"(?:[.\-·–—]{1,5}[ /|]+){3}")
 _MORSE_SIGN = re.compile(r"[.\-·–—]{1,5}")
 _STROKES = str.maketrans("·–—", ".--")
@@ -97,6 +102,8 @@ def _twice(text: str, once: list[tuple[str, str]]) -> Iterator[Reading]:
 
 def _decoded(text: str) -> Iterator[tuple[str, str]]:
     """What a text says if it, or a part of it, is encoded in bytes or escapes."""
+    if unseen := _UNSEEN.findall(text):
+        yield "characters that are not shown", "".join(_SEEN[ord(one)] for one in unseen)
     if "\\" in text:
         yield "escaped", _ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), text)
     if "&" in text:

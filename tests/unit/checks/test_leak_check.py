@@ -86,6 +86,9 @@ DISGUISES: dict[str, Callable[[str], str]] = {
     "hex of base64": lambda c: base64.b64encode(c.encode()).hex(),
     "base64 of reversed": lambda c: base64.b64encode(c[::-1].encode()).decode(),
     "base64 written backwards": lambda c: base64.b64encode(c.encode()).decode()[::-1],
+    "tags that no screen shows": lambda c: "".join(chr(0xE0000 + ord(s)) for s in c),
+    "tags within words": lambda c: "".join(f"w{chr(0xE0000 + ord(s))}" for s in c),
+    "variation selectors": lambda c: "\u263a" + "".join(chr(0xE00F0 + b) for b in c.encode()),
     "Morse": lambda c: " ".join(MORSE.get(s, "/") for s in c.lower()),
 }
 
