@@ -12,7 +12,7 @@ from assay.evals.drafting.material import Passage
 from assay.evals.suites.readable import target_text
 from assay.types import JsonObject, Label, Message, OutputFormat, Request, Response, Sampling
 
-__all__ = ["Item", "Task", "items", "request"]
+__all__ = ["Item", "Task", "items", "label_of", "request"]
 
 _SCHEMA: JsonObject = {
     "type": "object",
@@ -98,8 +98,13 @@ def request(task: Task, passage: Passage, manner: str, count: int, *, seed: int)
         messages=(Message.of("system", _SYSTEM), Message.of("user", "\n\n".join(said))),
         output=OutputFormat(kind="json_schema", name="samples", schema=_SCHEMA, strict=True),
         sampling=Sampling(temperature=0.9, seed=seed, max_tokens=300 + 500 * count),
-        label=task.label,
+        label=label_of(task, passage),
     )
+
+
+def label_of(task: Task, passage: Passage) -> Label:
+    """Where a passage, and what is written from it, may go: what is `private-only` stays so, whatever the task says."""
+    return Label.PRIVATE_ONLY if passage.label is Label.PRIVATE_ONLY else task.label
 
 
 def _target(passage: Passage) -> str:

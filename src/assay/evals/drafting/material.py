@@ -17,8 +17,9 @@ from assay.inference.bodies import read as read_body
 from assay.ledger.exchanges import Exchanges
 from assay.ledger.rows import ExchangeRow
 from assay.ledger.store import Ledger
+from assay.privacy.label import at_least
 from assay.privacy.redaction import Redactor
-from assay.types import JsonObject
+from assay.types import JsonObject, Label
 
 __all__ = ["Passage", "copy", "from_code", "from_documents", "from_ledger", "from_seeds"]
 
@@ -45,6 +46,7 @@ class Passage(NamedTuple):
         origin: where it is from, kept with every sample that it led to.
         example: the sample that is to be varied, where it is a seed.
         shown: files of the suite that its samples show; its document, if that is wanted.
+        label: of the sample or the request that it is.
     """
 
     source: Source
@@ -52,6 +54,7 @@ class Passage(NamedTuple):
     origin: JsonObject
     example: Sample | None = None
     shown: tuple[str, ...] = ()
+    label: Label = Label.UNLABELLED
 
     @property
     def in_front(self) -> str:
@@ -90,13 +93,14 @@ async def from_ledger(ledger: Ledger, kind: str) -> AsyncIterator[Passage]:
         if kept is None:  # a digest only
             continue
         text = redactor.begin().text(told(kept.request.messages)[:CHUNK_CHARS])
-        yield Passage("log", text, {"from": "log", "request_id": row.request_id})
+        label = at_least(Label.PUBLIC, row.label)  # one that nobody knows is the strictest
+        yield Passage("log", text, {"from": "log", "request_id": row.request_id}, label=label)
 
 
 def from_seeds(samples: Iterable[Sample]) -> Iterator[Passage]:
     """Samples that are there, each to be varied."""
     for sample in samples:
-        yield Passage("seed", said(sample), {"from": "seed", "sample": sample.id}, sample)
+        yield Passage("seed", said(sample), {"from": "seed", "sample": sample.id}, sample, label=sample.label)
 
 
 def copy(paths: Iterable[Path], folder: Path) -> None:

@@ -32,7 +32,7 @@ def plan(
     folder: Path, kind: str, *, about: str | None = None, form: str | None = None, check: str | None = None,
     label: Label | None = None,
 ) -> Plan:  # fmt: skip
-    """Put together what is known of a kind; what is given here wins over what the suite says.
+    """Put together what is known of a kind; what is given here wins over what the suite says, but for `private-only`.
 
     Raises:
         SuiteError: the suite cannot be read, or a new kind is not described.
@@ -40,7 +40,7 @@ def plan(
     earlier = read_drafts(folder, kind)
     samples: Sequence[Sample] = ()
     graders: tuple[GraderSpec, ...] = ({"check": check},) if check is not None else ()
-    described, kept = "", Label.UNLABELLED
+    described, kept = "", Label(earlier.table.get("label", Label.UNLABELLED)) if earlier else Label.UNLABELLED
     if (folder / "suite.toml").exists():
         suite = read_suite(folder)
         if kind in suite.kinds:
@@ -54,13 +54,14 @@ def plan(
         raise SuiteError(f"nothing says what the kind {kind!r} is; describe it with --about")
     if not graders:
         raise SuiteError(f"nothing says how the kind {kind!r} is graded; name a check with --check (normalised, say)")
-    label = label or kept
+    examples = sorted(samples, key=lambda sample: sample.split != "dev")[:EXAMPLES]
+    private = Label.PRIVATE_ONLY in (kept, *(sample.label for sample in examples))
+    label = Label.PRIVATE_ONLY if private else label or kept
     table = {"description": about, "graders": list(graders)} | (
         {} if label is Label.UNLABELLED else {"label": str(label)}
     )
     drafts = earlier or Drafts(kind=kind)
     drafts.about, drafts.form, drafts.table = about, form, earlier.table if earlier is not None else table
-    examples = sorted(samples, key=lambda sample: sample.split != "dev")[:EXAMPLES]
     return Plan(
         task=Task(kind, about, form, tuple((said(one), target_text(one.target)) for one in examples), label),
         graders=graders,

@@ -9,8 +9,8 @@ from itertools import count as count_from_0
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from assay.errors import AssayError, BudgetExceeded, ConfigError, ProviderError
-from assay.evals.drafting.asking import Item, Task, items, request
+from assay.errors import AssayError, BudgetExceeded, ConfigError, NoCandidate, ProviderError
+from assay.evals.drafting.asking import Item, Task, items, label_of, request
 from assay.evals.drafting.draft import Draft
 from assay.evals.drafting.material import Passage
 from assay.evals.drafting.verify import problems
@@ -19,7 +19,7 @@ from assay.evals.suites.samples import GraderSpec, SampleLine
 from assay.evals.suites.suite import Sample
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace, total_cost
-from assay.types import Message
+from assay.types import Label, Message
 
 __all__ = ["Told", "Writer"]
 
@@ -114,7 +114,8 @@ class Writer:
         except (BudgetExceeded, ConfigError):
             raise
         except AssayError as error:
-            if isinstance(error, ProviderError) and len(self._faults) < 3:
+            kept_in = isinstance(error, NoCandidate) and passage.label is Label.PRIVATE_ONLY  # others may go out
+            if kept_in or (isinstance(error, ProviderError) and len(self._faults) < 3):
                 self._faults.append(f"{type(error).__name__}: {error}")
                 return
             raise
@@ -135,7 +136,7 @@ class Writer:
             target=_target(item.target, passage, self._graders),
             synthetic=True,
             group=passage.example.group if passage.example is not None else None,
-            label=self._task.label,
+            label=label_of(self._task, passage),
             context_files=passage.shown,
             origin={**passage.origin, "by": self._target, "manner": manner, "quote": item.quote},
         )
@@ -162,7 +163,7 @@ class Writer:
             target=line.target,
             graders=self._graders,
             split=line.split,
-            label=self._task.label,
+            label=label_of(self._task, passage),
             synthetic=True,
         )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay.errors import SuiteError
@@ -17,7 +19,12 @@ from assay.evals.drafting.plan import plan
 from assay.evals.drafting.writer import Writer
 from assay.evals.suites.samples import SampleLine
 from assay.evals.suites.suite import read_suite
+from assay.evals.suites.writing import NewKind, write_suite
 from assay.inference.spine import Spine
+from assay.ledger.exchanges import Exchanges
+from assay.ledger.rows import ExchangeRow
+from assay.ledger.store import SqliteLedger
+from assay.types import Label, Message, Request
 
 CONFIG = """
 [deployments.writer]
@@ -203,3 +210,72 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SuiteError, match="has no file that ends in"):
         list(material.from_documents([tmp_path / "empty"]))
+
+
+# ------------------------------------------------------------------------------------------ privacy
+
+
+def labelled_suite(folder: Path, *, kind: str = "", sample: str | None = None) -> Path:
+    """A suite with one kind, `returns`, of one sample; both may have a label."""
+    line = SampleLine(id="s1", input="May I?", target="no", split="dev", label=Label(sample) if sample else None)
+    table = {"graders": [{"check": "normalised"}]} | ({"label": kind} if kind else {})
+    write_suite(folder, name="s", version="1", kinds=[NewKind("returns", [line], table)])
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "sample"), [("private-only", None), ("", "private-only")])
+def test_examples_that_are_private_make_the_task_private(tmp_path: Path, kind: str, sample: str | None) -> None:
+    """A model is shown them, so nothing that is said on the command line lowers them."""
+    folder = labelled_suite(tmp_path / "suite", kind=kind, sample=sample)
+    assert plan(folder, "returns", about="returns", label=Label.PUBLIC).task.label == Label.PRIVATE_ONLY
+
+
+def test_a_kind_without_samples_keeps_the_label_of_its_drafts(tmp_path: Path) -> None:
+    """It was given once, with the description that is kept with it."""
+    first = plan(tmp_path, "returns", about="returns", check="normalised", label=Label.PRIVATE_ONLY)
+    save(tmp_path, first.drafts)
+    assert plan(tmp_path, "returns").task.label == Label.PRIVATE_ONLY
+
+
+@pytest.mark.parametrize("label", [None, Label.PUBLIC])
+async def test_private_material_goes_to_private_deployments_only(
+    make_spine: MakeSpine, tmp_path: Path, label: Label | None
+) -> None:
+    """It is refused to others, told, and the rest is written."""
+    seed = next(iter(read_suite(labelled_suite(tmp_path / "seeds", sample="private-only")).samples))
+    passages = [*material.from_seeds([seed]), PASSAGE]
+    planned = plan(tmp_path / "new", "returns", about="returns", check="normalised", label=label)
+    drafts: list[Draft] = []
+    spine = make_spine(
+        CONFIG + "private = false\n", writes([item("For how long?", "thirty days", "within thirty days")])
+    )
+    writer = Writer(spine, "writer", planned.task, planned.graders, planned.known, on_draft=drafts.append)
+    told = await writer.write(passages, ["plain"], 1)
+    assert [draft.line.origin["from"] for draft in drafts] == ["document"]
+    assert "private" in told.faults[0]
+
+
+async def test_what_is_written_from_private_material_is_private(make_spine: MakeSpine, tmp_path: Path) -> None:
+    """It may say what its material says."""
+    seed = next(iter(read_suite(labelled_suite(tmp_path / "seeds", sample="private-only")).samples))
+    planned = plan(tmp_path / "new", "returns", about="returns", check="normalised")
+    drafts: list[Draft] = []
+    spine = make_spine(CONFIG + "private = true\n", writes([item("Am I allowed to?", "no")]))
+    writer = Writer(spine, "writer", planned.task, planned.graders, planned.known, on_draft=drafts.append)
+    await writer.write(list(material.from_seeds([seed])), ["plain"], 1)
+    assert [draft.line.label for draft in drafts] == [Label.PRIVATE_ONLY]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"), [("private-only", Label.PRIVATE_ONLY), ("newer", Label.PRIVATE_ONLY), ("public", "public")]
+)
+async def test_requests_from_the_ledger_keep_their_label(ledger: SqliteLedger, label: str, expected: str) -> None:
+    """Redaction does not make what may not leave the house public; a label that nobody knows is the strictest."""
+    asked = zlib.compress(msgspec.json.encode(Request(messages=(Message.of("user", "May I?"),))))
+    row = ExchangeRow(
+        request_id="0" * 32, created_at=1.0, target="m", kind="returns", label=label, deployment="m", redacted=0,
+        request=asked, answer="[]",
+    )  # fmt: skip
+    await Exchanges(ledger).add(row)
+    (passage,) = [one async for one in material.from_ledger(ledger, "returns")]
+    assert passage.label == expected
