@@ -22,6 +22,7 @@ from msgspec.structs import astuple
 
 from assay.errors import BudgetExceeded, LedgerError
 from assay.ledger import session
+from assay.ledger.lookups import Lookups
 from assay.ledger.migrate import migrate
 from assay.ledger.rows import (
     DecisionRow,
@@ -45,10 +46,6 @@ EVERYTHING = "everything"
 """The scope of `constraints.usd_per_month`."""
 
 _BUSY_S = 30.0
-_REPLY = (
-    "select response, cost_usd, coalesce(cost_basis, 'unknown'), engine_s, batch_id is not null "
-    "from replies left join attempts on attempts.id = replies.attempt_id where key = ?"
-)
 
 
 def _insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -> str:
@@ -181,8 +178,9 @@ class SqliteLedger:
                 self._reader = self._connect()
                 undo.callback(self._reader.close)
                 migrate(self._reader, str(self.path))
-                self._lookup = self._connect()
-                undo.callback(self._lookup.close)
+                self._looker = self._connect()
+                undo.callback(self._looker.close)
+                self._lookups = Lookups(self._looker, str(self.path))
                 self._writer = Writer(self._connect, relaxed=durability == "relaxed")
                 undo.callback(self._writer.close)
                 self._session, self.recovered = self._writer.submit(_begin_session).result()
@@ -250,15 +248,9 @@ class SqliteLedger:
         return self._send(_performing(_CLOSE, *astuple(row), self._session))
 
     async def cached_reply(self, key: str) -> Replayed | None:
-        """See `Ledger.cached_reply`. One row by its key, read at once: a thread would cost ten times as much."""
+        """See `Ledger.cached_reply`."""
         await self._flush()
-        try:
-            row = self._lookup.execute(_REPLY, (key,)).fetchone()
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger {self.path}: {error}") from error
-        if row is None:
-            return None
-        return Replayed(response=row[0], cost_usd=row[1], cost_basis=row[2], engine_s=row[3], batched=bool(row[4]))
+        return await self._lookups.find(key)
 
     async def clear_replies(self) -> int:
         """Delete the spine's cache; returns how many answers it held."""
@@ -429,7 +421,7 @@ class SqliteLedger:
         self._writer.close()
         with self._reading:
             self._reader.close()
-        self._lookup.close()
+        self._looker.close()
         ended.result()
 
 
