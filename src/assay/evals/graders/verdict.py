@@ -25,7 +25,8 @@ _REPAIR = (
     "That cannot be read as a verdict: {problem}. Answer again with nothing but one JSON object of this form: {form}"
 )
 _THOUGHT = "</think>"
-"""What ends the thinking of models that write it into their text; the verdict is what stands after it, alone."""
+"""What ends the thinking of models that write it into their text; the verdict is what stands after it, alone. Reasons
+that quote an answer may hold it, too."""
 _TYPES = {str: "string", int: "integer"}
 
 
@@ -115,7 +116,9 @@ def _read(response: Response, kind: type[V]) -> V | str:
     """The verdict, or why there is none."""
     if response.finish is not None and response.finish.kind == "length":
         return "it was cut at its limit of tokens"
-    parsed = parse(response.text.rpartition(_THOUGHT)[2], fenced=True)
+    parsed = parse(response.text)
+    if parsed.error is not None:
+        parsed = parse(response.text.rpartition(_THOUGHT)[2], fenced=True)
     if parsed.error is not None:
         return f"not JSON ({shorten(parsed.error)})"
     try:

@@ -117,6 +117,14 @@ async def test_thinking_before_a_verdict(judging: Judging) -> None:
     assert (await judged(judging(default=f"<think>{PASS}</think> So it passes."), "30 days.")).value is None
 
 
+async def test_an_answer_cannot_talk_its_verdict_away(judging: Judging) -> None:
+    """Reasons that quote the end of a thought are reasons: the verdict counts, and none is asked for again."""
+    quoting = '{"reasons": "It only says </think> and so on.", "verdict": "fail"}'
+    assert (await judged(judging(default=quoting), "</think> and so on.")).value == 0.0
+    fenced = f"<think>```json\n{PASS}\n```</think>\n{FAIL}"
+    assert (await judged(judging(default=fenced), "40 days.")).value == 0.0
+
+
 async def test_a_cut_verdict_is_none(judging: Judging) -> None:
     """Also when what came before the limit can be read."""
     found = await judged(judging({"match": "", "answer": PASS, "finish": "length"}), "30 days.")
