@@ -55,12 +55,9 @@ class App:
         """The folder of the suite that decisions are made on.
 
         Raises:
-            ConfigError: none is named.
+            ConfigError: none is named, or there is none.
         """
-        suite = self.loaded.config.decide.suite
-        if suite is None:
-            raise ConfigError("no suite: name one with --suite FOLDER, or as decide.suite in assay.toml")
-        return Path(suite)
+        return self.loaded.suite_path
 
     @property
     def candidates(self) -> tuple[str, ...]:

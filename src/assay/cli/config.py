@@ -44,7 +44,7 @@ def check(config: str | None, as_json: bool) -> None:
     for name, route in loaded.config.routes.items():
         make_route(name, route)
     if loaded.config.decide.suite is not None:
-        suite = read_suite(loaded.config.decide.suite)
+        suite = read_suite(loaded.suite_path)
         check_graders(suite.samples)
         known = {*loaded.config.deployments, *loaded.config.routes}
         for name in models_of(suite.samples):

@@ -10,6 +10,7 @@ import click
 from assay.cli.door import config_option, emit, finish, json_option
 
 if TYPE_CHECKING:
+    from assay.config.load import Loaded
     from assay.inference.build import Builder
 
 
@@ -113,6 +114,18 @@ def _engines(builder: Builder) -> list[dict[str, Any]]:
     return findings
 
 
+def _suite(loaded: Loaded) -> list[dict[str, Any]]:
+    """Whether the suite that is named is there; `assay suite lint` reads it."""
+    from assay.errors import AssayError
+
+    if loaded.config.decide.suite is None:
+        return []
+    try:
+        return [_finding("suite", True, str(loaded.suite_path))]
+    except AssayError as error:
+        return [_finding("suite", False, str(error))]
+
+
 def _configured(config: str | None) -> list[dict[str, Any]]:
     from assay.app import open_ledger
     from assay.catalog.load import load as load_catalog
@@ -138,7 +151,7 @@ def _configured(config: str | None) -> list[dict[str, Any]]:
         else:
             found = str(live.missing or deployment.model) + (f", ${key} is set" if key is not None else "")
             findings.append(_finding(f"deployment {name}", live.missing is None, found))
-    findings += _engines(builder)
+    findings += [*_engines(builder), *_suite(loaded)]
     try:
         open_ledger(loaded).close_now()
         findings.append(_finding("ledger", True, loaded.config.ledger.url))

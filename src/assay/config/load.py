@@ -42,6 +42,22 @@ class Loaded(NamedTuple):
         """The folder that relative paths start at."""
         return self.path.parent if self.path is not None else Path.cwd()
 
+    @property
+    def suite_path(self) -> Path:
+        """The folder of the suite that decisions are made on. Looked for when used: some commands are there to make it.
+
+        Raises:
+            ConfigError: none is named, or there is none.
+        """
+        suite = self.config.decide.suite
+        if suite is None:
+            raise ConfigError("no suite: name one with --suite FOLDER, or as decide.suite in assay.toml")
+        if not Path(suite).is_dir():
+            raise ConfigError(
+                f"decide.suite: no folder {suite}; `assay suite new` makes one, and --suite names another"
+            )
+        return Path(suite)
+
 
 def find(start: Path | None = None) -> Path | None:
     """The nearest `assay.toml` in `start` (default: here) or a folder above it."""
@@ -184,8 +200,6 @@ def _check_files(config: Config) -> None:
         _check_deployment(name, deployment)
     for file in config.catalog_files:
         _must_exist("catalog_files", file)
-    if config.decide.suite is not None and not Path(config.decide.suite).is_dir():
-        raise ConfigError(f"decide.suite: no folder {config.decide.suite}")
 
 
 def _check_deployment(name: str, deployment: Deployment) -> None:

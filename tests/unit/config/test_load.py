@@ -255,13 +255,22 @@ def test_a_missing_file_is_named(tmp_path: Path, key: str, table: str) -> None:
             "deployments.small: the dialect 'scripted' needs a script, a JSON file of rules",
         ),
         ('catalog_files = ["own.toml"]', "catalog_files: no file {folder}/own.toml"),
-        ('[decide]\nsuite = "suite"', "decide.suite: no folder {folder}/suite"),
         (SMALL + 'settings.system_file = "."', "deployments.small.settings.system_file: no file {folder}"),
     ],
 )
 def test_other_missing_files_are_named(tmp_path: Path, toml: str, message: str) -> None:
-    """Weights, scripts, catalogues and suites are looked for when the file is read."""
+    """Weights, scripts and catalogues are looked for when the file is read."""
     assert mistake(toml, tmp_path) == message.format(folder=tmp_path)
+
+
+def test_a_suite_is_looked_for_when_it_is_used(tmp_path: Path) -> None:
+    """A configuration may name the suite that a command is about to make; who needs it is told what is missing."""
+    (tmp_path / "assay.toml").write_text('[decide]\nsuite = "suite"')
+    loaded = load(tmp_path)
+    with pytest.raises(ConfigError, match=f"decide.suite: no folder {tmp_path}/suite; `assay suite new` makes one"):
+        _ = loaded.suite_path
+    (tmp_path / "suite").mkdir()
+    assert loaded.suite_path == tmp_path / "suite"
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/x", r"a\u0000b", "x" * 5000])
