@@ -12,6 +12,8 @@ from assay.cli.recovery import show_recovered
 from assay.cli.scorecards import render
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from assay.app import App
     from assay.cli.progress import EvalProgress
     from assay.errors import AssayError
@@ -139,11 +141,21 @@ def command(
             "another --seed makes a new run"
         )
     if harness is None:
+        _refuse(
+            {"tasks": tasks, "include": include, "fewshot": fewshot, "harness-python": harness_python},
+            "is of a harness: use it with --harness lm-eval",
+        )
         finish(run(_eval(asked)))
     from assay.cli.harness import Asking, evaluate
 
     if not tasks:
         raise click.UsageError("--harness needs --tasks: names of tasks, by commas")
+    unused: dict[str, object] = {
+        "suite": asked.folder, "kind": asked.kinds, "profile": asked.profiles, "split": asked.split,
+        "sample": asked.samples, "repeats": asked.repeats, "max-usd": asked.max_usd, "dry-run": asked.dry_run,
+        "labels": asked.labels,
+    }  # fmt: skip
+    _refuse(unused, "is of a suite; a harness has no use for it")
     asking = Asking(tuple(tasks.split(",")), include, asked.limit, fewshot, harness_python)
     finish(
         run(
@@ -153,6 +165,17 @@ def command(
             )
         )
     )  # fmt: skip
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """No option that was given is left without effect in silence: one of them is a limit on money.
+
+    Raises:
+        click.UsageError: one was given.
+    """
+    for option, value in options.items():
+        if value is not None and value is not False and value != ():  # 0 is a limit
+            raise click.UsageError(f"--{option} {why}")
 
 
 async def _eval(given: Given) -> int:
@@ -265,22 +288,18 @@ def _part(whole: Suite, given: Given) -> Suite:
 
 
 def _check_targets(app: App, names: tuple[str, ...], suite: Suite, purse: Purse | None) -> None:
-    """Make sure, before anything is asked, that all targets are there, and can be paid for from a purse.
+    """Make sure, before anything is asked, that all targets are there, and that a purse can pay for them and judges.
 
     Raises:
         ConfigError: there is no such target, or nobody knows what its calls cost at most.
     """
-    from assay.errors import ConfigError, ConstraintError
-    from assay.evals.runs.reach import below
-    from assay.inference.charges import bound
+    from assay.evals.runs.payable import check_judges, check_targets
 
     for name in names:
-        for live in below(app.spine, name):
-            for sample in suite.samples.specimens()[:1] if purse is not None else ():
-                try:
-                    bound(live, app.spine.constraints, live.attempted(sample.request(), untouched=True), purse)
-                except ConstraintError as error:
-                    raise ConfigError(str(error)) from error
+        app.spine.route(name)
+    if purse is not None:
+        check_targets(app.spine, names, suite, purse)
+        check_judges(app.spine, suite, purse)
 
 
 async def _forecast(app: App, runner: Runner, names: tuple[str, ...], suite: Suite, given: Given) -> int:

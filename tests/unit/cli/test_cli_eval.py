@@ -49,6 +49,23 @@ def test_a_dry_run_asks_nothing_and_says_what_it_would(project: Project) -> None
     assert spent <= good["bound_usd"] / 4
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--tasks", "ifeval"), "--tasks is of a harness"),
+        (("--fewshot", "0"), "--fewshot is of a harness"),
+        (("--harness", "lm-eval", "--tasks", "ifeval", "--max-usd", "0"), "--max-usd is of a suite"),
+        (("--harness", "lm-eval", "--tasks", "ifeval", "-k", "words"), "--kind is of a suite"),
+        (("--harness", "lm-eval", "--tasks", "ifeval", "--dry-run"), "--dry-run is of a suite"),
+    ],
+)
+def test_no_option_is_without_effect_in_silence(project: Project, options: tuple[str, ...], said: str) -> None:
+    """Options of a harness need one, and those of a suite go with none: a limit on money least of all."""
+    told = project.inside("eval", "-m", "good", *options)
+    assert (told.code, attempts(project)) == (2, [])
+    assert said in told.err
+
+
 def test_a_part_of_a_suite(project: Project) -> None:
     """`--limit` takes so many of each kind, `--sample` names them; both are of the run of the whole suite."""
     few = project.inside("eval", "-m", "good", "--limit", "3", "--json")
