@@ -29,7 +29,7 @@ def foretold(found: Sequence[Forecast], power: Plan) -> str:
         lines += [f"  graders ask {', '.join(one.judges)}, which comes on top"] if one.judges else []
         lines += [f"  the bound is not known: {one.problem}"] if one.problem else []
         lines.append("")
-    shown = [f"{share * 100:.0f}" if share is not None else "-" for share in power.overall.detectable]
+    shown = dict.fromkeys(f"{share * 100:.0f}" if share is not None else "-" for share in power.overall.detectable)
     basis = "as earlier runs differed" if power.overall.basis == "measured" else "where they differ seldom, or often"
     lines.append(
         f"{power.overall.samples} samples tell two candidates apart that are {' to '.join(shown)} points from each "

@@ -102,6 +102,7 @@ def test_nothing_is_written_when_nothing_is_a_sample(table: Path, tmp_path: Path
         ("a.json", "[{}]", "table"),
         ("a.jsonl", '{"input": "a", "ideal": "b"}', "openai-evals"),
         ("a.jsonl", '{"input": "a", "target": "b"}', "table"),
+        ("a.jsonl", '{"input": "a", "choices": ["b", "c"], "target": "A"}', "inspect"),
         ("a.tsv", "input\ttarget", "table"),
         ("a.eval", "", "inspect-log"),
     ],

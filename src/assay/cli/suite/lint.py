@@ -22,6 +22,7 @@ MARKS = {"error": "✗", "warning": "!", "note": "·"}
 SHOWN = 5
 LONG = 5000
 """Samples from which on it is said what is being done."""
+LEGEND = "constant: what the best answer that never changes scores; question: what giving the question back does."
 
 
 @click.command("lint")
@@ -165,11 +166,14 @@ def _baselines(baselines: tuple[Baselined, ...]) -> list[str]:
         )
         for one in baselines
     ]
-    return table(("kind", "samples", "held out", "bar", "constant", "which", "question"), cells)
+    head = ("kind", "samples", "held out", "bar", "constant", "which", "question")
+    return [*table(head, cells), LEGEND]
 
 
 def _summary(found: Linted) -> str:
-    counts = ", ".join(f"{found.count(level)} {level}s" for level in MARKS)
+    from assay.report.numbers import plural
+
+    counts = ", ".join(plural(found.count(level), level) for level in MARKS)
     gold = f"the right answers of {found.gold_tried} samples were tried"
     runs = f"; runs of {', '.join(found.runs)}" if found.runs else ""
     return f"{counts}; {gold}{runs}."
