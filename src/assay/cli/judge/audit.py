@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.judge.purse import max_usd_option, purse_of, within_purse
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
     help="Samples on which answers that answer nothing are tried.",
 )
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Verdicts in flight at once.")
+@max_usd_option
 @click.option("--fresh", is_flag=True, help="Ask for every verdict anew.")
 @config_option
 @json_option
 def command(
     judge: str, folder: str | None, kinds: tuple[str, ...], labels_file: str | None, repeats: int, probes: int,
-    concurrency: int, fresh: bool, config: str | None, as_json: bool,
+    concurrency: int, max_usd: float | None, fresh: bool, config: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Audit JUDGE, a deployment or route that graders of a suite ask for verdicts.
 
@@ -50,20 +52,26 @@ def command(
       assay judge audit frontier
       assay judge audit frontier -k reply.tone --labels labels.jsonl --json
 
-    Exit code 0: nothing fools it; 1: it can be gamed; 3: it gave no verdicts; 4: too few samples to tell.
+    Exit code 0: nothing fools it; 1: it can be gamed; 3: it gave no verdicts, or the money ran out; 4: too few samples
+    to tell.
     """
-    finish(run(_audit(judge, folder, kinds, labels_file, repeats, probes, concurrency, fresh, config, as_json)))
+    with within_purse():
+        code = run(
+            _audit(judge, folder, kinds, labels_file, repeats, probes, concurrency, max_usd, fresh, config, as_json)
+        )
+    finish(code)
 
 
 async def _audit(
     judge: str, folder: str | None, kinds: tuple[str, ...], labels_file: str | None, repeats: int, probes: int,
-    concurrency: int, fresh: bool, config: str | None, as_json: bool,
+    concurrency: int, max_usd: float | None, fresh: bool, config: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     from assay.app import open_app
     from assay.cli.progress import VerdictProgress
     from assay.errors import SuiteError, did_you_mean
     from assay.evals.graders.grading import check_graders, models_of
     from assay.evals.judging.audit import Auditor
+    from assay.evals.runs.payable import check_judge
     from assay.evals.suites.suite import read_suite
 
     async with open_app(config) as app:
@@ -71,16 +79,20 @@ async def _audit(
         suite = whole.only(kinds)
         check_graders(suite.samples)
         labelled = await _labelled(app, whole, suite, labels_file) if labels_file is not None else []
+        purse = purse_of(max_usd)
         with VerdictProgress() as progress:
             auditor = Auditor(
                 app.spine, suite, repeats=repeats, probes=probes, concurrency=concurrency, use_cache=not fresh,
-                on_verdict=progress.one,
+                purse=purse, on_verdict=progress.one,
             )  # fmt: skip
             graders = auditor.graders(judge)
             if not graders:
                 known = models_of(suite.samples)
                 raise SuiteError(f"no grader of suite {suite.name!r} asks {judge!r}; {did_you_mean(judge, known)}")
             await app.require([judge])
+            if purse is not None:
+                for _, grader in graders:
+                    check_judge(app.spine, grader, purse)
             progress.of(sum(auditor.verdicts(spec, labelled) for spec, _ in graders))
             audits = [await auditor.audit(spec, grader, labelled) for spec, grader in graders]
     emit(audits, as_json, "\n\n".join(map(render, audits)))

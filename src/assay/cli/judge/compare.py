@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.judge.purse import max_usd_option, purse_of, within_purse
 
 if TYPE_CHECKING:
     from assay.evals.judging.duel import Duel
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@max_usd_option
 @config_option
 @json_option
 def command(
     a: str, b: str, judge: str, rubric: str | None, rubric_file: str | None, folder: str | None,
-    kinds: tuple[str, ...], concurrency: int, config: str | None, as_json: bool,
+    kinds: tuple[str, ...], concurrency: int, max_usd: float | None, config: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Let a judge compare the answers of two runs, sample by sample.
 
@@ -38,12 +40,13 @@ def command(
       assay judge compare small large --judge frontier
       assay judge compare small 019a3f --judge frontier -k reply.tone --rubric "Which is kinder?" --json
 
-    Exit code 0: one is better; 3: there are no verdicts; 4: these samples cannot tell.
+    Exit code 0: one is better; 3: there are no verdicts, or the money ran out; 4: these samples cannot tell.
     """
     given: dict[str, Any] = {"grader": "pairwise", "model": judge}
     given |= {"rubric": rubric} if rubric is not None else {}
     given |= {"rubric_file": rubric_file} if rubric_file is not None else {}
-    duel = run(_compare(a, b, judge, given, folder, kinds, concurrency, config))
+    with within_purse():
+        duel = run(_compare(a, b, judge, given, folder, kinds, concurrency, max_usd, config))
     emit(duel, as_json, render(duel))
     if not duel.samples:
         finish(3)
@@ -52,7 +55,7 @@ def command(
 
 async def _compare(
     a: str, b: str, judge: str, spec: dict[str, Any], folder: str | None, kinds: tuple[str, ...], concurrency: int,
-    config: str | None,
+    max_usd: float | None, config: str | None,
 ) -> Duel:  # fmt: skip
     from assay.app import open_app
     from assay.cli.judge.finding import run_of
@@ -60,12 +63,16 @@ async def _compare(
     from assay.errors import DecisionError
     from assay.evals.graders.grading import grader_of
     from assay.evals.judging.duel import fight, judge_pairs, pairs_of
+    from assay.evals.runs.payable import check_judge
     from assay.evals.suites.suite import read_suite
 
-    grader_of(spec)  # a mistake in its options shows first
+    grader = grader_of(spec)  # a mistake in its options shows first
     async with open_app(config) as app:
         suite = read_suite(folder or app.suite_path).only(kinds)
         await app.require([judge])
+        purse = purse_of(max_usd)
+        if purse is not None:
+            check_judge(app.spine, grader, purse)
         one, other = await run_of(app, a, suite), await run_of(app, b, suite)
         if one.id == other.id:
             raise click.UsageError(f"{a!r} and {b!r} are the same run; name two")
@@ -75,7 +82,13 @@ async def _compare(
         with VerdictProgress() as progress:
             progress.of(len(pairs))
             scores, usd = await judge_pairs(
-                app.spine, spec, pairs, (one.target, other.target), concurrency=concurrency, on_verdict=progress.one
+                app.spine,
+                spec,
+                pairs,
+                (one.target, other.target),
+                concurrency=concurrency,
+                purse=purse,
+                on_verdict=progress.one,
             )
     names = (one.target, other.target) if one.target != other.target else (one.id[:12], other.id[:12])
     return fight(*names, judge, scores, usd)

@@ -19,6 +19,7 @@ from assay.evals.judging.labels import Labels
 from assay.evals.judging.probes import probes_for
 from assay.evals.judging.side_by_side import side_by_side
 from assay.evals.suites.suite import GraderSpec, Sample, Suite, shuffled
+from assay.inference.purse import Purse
 from assay.inference.spine import Options, Spine
 from assay.ledger.audits import add_audit
 from assay.ledger.rows import AuditRow, ResultRow, new_id
@@ -59,6 +60,7 @@ class Auditor:
         probes: samples on which constant answers are tried; 0 = none.
         concurrency: verdicts asked for at the same time.
         use_cache: take verdicts from the ledger that an interrupted audit has paid for.
+        purse: what all verdicts may cost.
         on_verdict: called after each.
     """
 
@@ -71,13 +73,14 @@ class Auditor:
         probes: int = 50,
         concurrency: int = 8,
         use_cache: bool = True,
+        purse: Purse | None = None,
         on_verdict: Callable[[], None] = lambda: None,
     ) -> None:
         self._spine = spine
         self._suite = suite
         self._repeats = repeats
         self._probes = probes
-        self._use_cache = use_cache
+        self._options = Options(use_cache=use_cache, purse=purse)
         self._on_verdict = on_verdict
         self._concurrency = concurrency
 
@@ -136,7 +139,7 @@ class Auditor:
 
     async def _ask(self, spec: GraderSpec, asked: Sequence[_Asked], usd: list[float | None]) -> Verdicts:
         async def one(wanted: _Asked) -> Score:
-            judges = Judges(self._spine, Options(use_cache=self._use_cache, seed=wanted.draw))
+            judges = Judges(self._spine, self._options._replace(seed=wanted.draw))
             response = Response(parts=(Text(text=wanted.answer),) if wanted.answer else ())
             request = wanted.sample.request(VERDICT_DEADLINE_S)
             score = await score_of(spec, wanted.sample, request, response, judges)

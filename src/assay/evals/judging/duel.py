@@ -14,6 +14,7 @@ from assay.evals.graders.position import PositionBias, position_bias
 from assay.evals.judging.audit import VERDICT_DEADLINE_S
 from assay.evals.judging.side_by_side import side_by_side
 from assay.evals.suites.suite import GraderSpec, Sample
+from assay.inference.purse import Purse
 from assay.inference.spine import Options, Spine
 from assay.ledger.rows import RunRow
 from assay.stats.intervals import wilson
@@ -85,6 +86,7 @@ async def judge_pairs(
     targets: tuple[str, str],
     *,
     concurrency: int = 8,
+    purse: Purse | None = None,
     on_verdict: Callable[[], None] = lambda: None,
 ) -> tuple[list[Score], float | None]:
     """The scores of the first answers against the second ones, and what they cost.
@@ -95,6 +97,7 @@ async def judge_pairs(
         pairs: what is judged.
         targets: who gave the answers.
         concurrency: pairs in flight at the same time.
+        purse: what all verdicts may cost.
         on_verdict: called after each.
 
     Raises:
@@ -102,7 +105,7 @@ async def judge_pairs(
     """
 
     async def one(met: Met) -> tuple[Score, float | None]:
-        judges = Judges(spine, Options(use_cache=True, seed=0), judged=targets)
+        judges = Judges(spine, Options(use_cache=True, seed=0, purse=purse), judged=targets)
         opposed = msgspec.structs.replace(met.sample, target=met.b)
         response = Response(parts=(Text(text=met.a),) if met.a else ())
         score = await score_of(spec, opposed, met.sample.request(VERDICT_DEADLINE_S), response, judges)
