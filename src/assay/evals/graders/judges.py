@@ -56,6 +56,7 @@ class Judges:
         self._run_id = run_id
         self._sample_id = sample_id
         self._judged = (judged,) if isinstance(judged, str) else judged
+        self._shown = set(self._judged)
         self._traces: list[Trace] = []
 
     async def ask(self, request: Request, target: str, *, draw: int = 0) -> Response:
@@ -89,8 +90,14 @@ class Judges:
         )
         return await spine.answer(self._labelled(request, spine), target, trace, options)
 
+    def show(self, target: str) -> None:
+        """Judges are about to see an answer of this target too: what its route declares private stays so."""
+        self._shown.add(target)
+
     async def answer_of(self, run_id: str, sample_id: str) -> ResultRow | None:
         """What another run, named by its id or the beginning of it, has for a sample; None if it has no answer.
+
+        Judges may be shown it: see `show`.
 
         Raises:
             EvalError: there is no such run.
@@ -102,6 +109,7 @@ class Judges:
         )
         if not runs:
             raise EvalError(f"there is no run whose id begins with {run_id!r}; `assay compare` names runs by their ids")
+        self.show(runs[0].target)
         found = await ledger.rows(
             ResultRow,
             "select * from results where run_id = ? and sample_id = ? and answer is not null order by repeat limit 1",
@@ -136,7 +144,7 @@ class Judges:
         return self._spine
 
     def _labelled(self, request: Request, spine: Spine) -> Request:
-        if not any(_private(spine, name) for name in self._judged):
+        if not any(_private(spine, name) for name in self._shown):
             return request
         return msgspec.structs.replace(request, label=Label.PRIVATE_ONLY)
 

@@ -125,7 +125,9 @@ class Pairwise(Grader):
             if found is None or found.answer is None:
                 raise EvalError(f"grader 'pairwise': {against} has no answer to sample {sample.id!r}")
             return found.answer
-        return "\n".join(readable((await judges.ask(request, against)).parts))
+        response = await judges.ask(request, against)
+        judges.show(against)
+        return "\n".join(readable(response.parts))
 
     async def _choice(self, first: str, second: str, request: Request, judges: Judges) -> tuple[Choice, str]:
         o = self._options

@@ -32,6 +32,10 @@ private = false
 [routes.secret]
 candidates = ["small"]
 label = "private-only"
+
+[routes.house]
+candidates = ["judge"]
+label = "private-only"
 """
 
 

@@ -91,6 +91,28 @@ async def test_against_a_deployment(judging: Judging) -> None:
     assert models_of([sample({**SPEC, "against": "small"})]) == ("judge", "small")
 
 
+async def test_an_opponent_of_a_private_route_is_shown_to_private_judges_only(
+    judging: Judging, ledger: SqliteLedger
+) -> None:
+    """Asked now or in an earlier run: its answer is as private as the one that is graded."""
+    run = RunRow(
+        id="abc123", suite="x", suite_digest="d", target="house", target_digest="t", config_digest="c", seed=0,
+        created_at=time.time(), version="0",
+    )  # fmt: skip
+    await ledger.open_run(run)
+    row = ResultRow(
+        run_id="abc123", sample_id="s", kind="k", request_id=None, value=1.0, unscored=None, scores=b"[]",
+        answer="long", latency_s=None, engine_s=None, cost_usd=None, cost_basis="none", cached=False, created_at=1.0,
+    )  # fmt: skip
+    await ledger.add_result(row)
+    for against in ("house", "run:abc"):
+        found = await compared(judging(default=better("first")["answer"]), "brief", None, against=against, model="twin")
+        assert found.value is None
+        assert "private" in found.explanation
+        allowed = await compared(judging(default=better("first")["answer"]), "brief", None, against=against)
+        assert allowed.value == 0.5
+
+
 def test_a_sample_without_a_target_shows_before_money_is_spent() -> None:
     """There is nothing to compare with."""
     with pytest.raises(SuiteError, match="compares with the target and got none"):
