@@ -68,6 +68,13 @@ def test_strict_says_no_when_something_was_refused(table: Path, tmp_path: Path) 
     assert "refused 2: none of its graders is an assertion of promptfoo" in out.stderr
 
 
+def test_an_export_that_holds_nothing_says_no(table: Path, tmp_path: Path) -> None:
+    """Without --strict too: a person would take the file for what was wanted."""
+    assert run("import", table, "--out", tmp_path / "suite").exit_code == 0
+    out = run("export", tmp_path / "suite", "--to", "promptfoo", "--out", tmp_path / "c.yaml")
+    assert (out.exit_code, out.stdout) == (1, f"{tmp_path}/c.yaml: 0 samples, 2 refused\n")
+
+
 def test_a_folder_with_content_is_left_alone(table: Path, tmp_path: Path) -> None:
     """Unless it is to be overwritten."""
     assert run("import", table, "--out", tmp_path / "suite").exit_code == 0

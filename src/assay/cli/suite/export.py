@@ -32,11 +32,12 @@ def command(folder: str, form: str, out: str, strict: bool, as_json: bool) -> No
       assay suite export suite --to table --out suite.jsonl
       assay suite export suite --to openai-evals --out registry
 
-    Exit code 0: the file is written; 1: with --strict, and something was refused.
+    Exit code 0: the file is written; 1: it holds no sample, or something was refused and --strict is given.
     """
     from assay.cli.suite.import_ import tell
     from assay.evals.formats.outgoing import Outgoing
     from assay.evals.formats.registry import FORMATS
+    from assay.report.numbers import plural
 
     outgoing = Outgoing(folder)
     FORMATS[form].write(outgoing, Path(out))
@@ -49,5 +50,5 @@ def command(folder: str, form: str, out: str, strict: bool, as_json: bool) -> No
         "notes": outgoing.notes,
     }
     refused = f", {outgoing.refused.count} refused" if outgoing.refused.count else ""
-    emit(value, as_json, f"{out}: {outgoing.count} samples{refused}")
-    finish(1 if strict and outgoing.refused.count else 0)
+    emit(value, as_json, f"{out}: {plural(outgoing.count, 'sample')}{refused}")
+    finish(1 if not outgoing.count or (strict and outgoing.refused.count) else 0)
