@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections import deque
@@ -24,6 +25,7 @@ __all__ = ["Answered", "Job", "Report", "prompts", "read_report", "run"]
 
 _LAST_LINES = 12
 _TERM_S = 5.0
+_RAISED = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|NotFound): ", re.MULTILINE)
 _METRICS = ("exact_match", "acc", "acc_norm", "f1", "rougeL", "bleu")
 """The ones that stand for a task where it has several; else the first."""
 
@@ -103,7 +105,13 @@ async def run(job: Job, output: Path, python: str = sys.executable) -> None:
             f"lm-eval is not installed for {python}: pip install 'assay[lm-eval]', or name another interpreter that "
             "has it with --harness-python"
         )
-    raise EvalError(f"lm-eval ended with code {code}; its last words:\n{said}")
+    raise EvalError(f"lm-eval ended with code {code}; its last words:\n{_gist(said)}")
+
+
+def _gist(said: str) -> str:
+    """What an exception says, without the lines of code that it came through."""
+    found = [one.start() for one in _RAISED.finditer(said)]
+    return said[found[-1] :] if found else said
 
 
 async def _listen(process: asyncio.subprocess.Process, last: deque[str]) -> None:
