@@ -89,6 +89,13 @@ def test_labels_of_other_answers() -> None:
     assert found.share == pytest.approx((0.8 + 0.75 - 1) / (0.9 + 0.75 - 1))
 
 
+def test_fractions_pass_where_they_are_whole() -> None:
+    """Errors are counted of passes, so a share of passes is what they correct; half a point is none."""
+    others = [(1.0, 1.0)] * 18 + [(0.0, 1.0)] * 2 + [(1.0, 0.0)] * 5 + [(0.5, 0.0)] * 15
+    found = corrected(run_of("r", [1.0] * 40 + [0.5] * 60), IDS, {}, alone, others)
+    assert found.share == pytest.approx((0.4 + 0.75 - 1) / (0.9 + 0.75 - 1))
+
+
 @pytest.mark.parametrize(
     ("others", "reason"),
     [

@@ -131,7 +131,8 @@ def corrected(
     if found is not None and read >= FEWEST_LABELS:  # repeats of one answer are read once
         return replace(own, share=found.value, interval=_span(found.interval), method="prediction-powered")
     labels = read + len(others)
-    known = true_share(sum(judged), len(judged), seen) if scored and labels >= FEWEST_LABELS else None
+    passed = sum(value >= 1.0 for value in judged)  # as `Confusion` counts, also where a grader gives fractions
+    known = true_share(passed, len(judged), seen) if scored and labels >= FEWEST_LABELS else None
     if known is None:
         return replace(own, reason=_reason(seen, labels))
     wrong = float(seen.misses + seen.false_alarms)
