@@ -237,6 +237,24 @@ def test_labels_are_matched_with_the_answers_that_were_read(suite: Callable[...,
     assert [(one.sample.id, one.answer, one.right) for one in found] == [("f000", "a", True), ("f001", "d", False)]
 
 
+async def test_answers_of_a_private_route_are_shown_to_private_judges_only(
+    make_spine: MakeSpine, suite: Callable[..., Suite]
+) -> None:
+    """As in the run that they are from: without a private judge they have no verdict."""
+    one = suite()
+    row = ResultRow(
+        run_id="r1", sample_id="f000", kind="facts", value=None, unscored=None, scores=b"", cost_basis="none",
+        cached=False, created_at=0, answer="It is 0.",
+    )  # fmt: skip
+    labelled = labelled_answers(one, [row], Labels([HumanLabel(sample="f000", value=1)]), {"r1": "secret"})
+    route = '[routes.secret]\ncandidates = ["small"]\nlabel = "private-only"\n'
+    for private, answers in (("false", 0), ("true", 1)):
+        config = CONFIG.replace('script = "judge.json"\n', f'script = "judge.json"\nprivate = {private}\n') + route
+        people = (await audited(spine_of(make_spine, HONEST, config=config), one, labelled, probes=0)).people
+        assert people is not None
+        assert (people.answers, people.unscored) == (answers, 1 - answers)
+
+
 async def test_audits_are_kept_under_the_very_judge(
     make_spine: MakeSpine, suite: Callable[..., Suite], ledger: SqliteLedger
 ) -> None:

@@ -127,7 +127,7 @@ async def _labelled(app: App, whole: Suite, suite: Suite, file: str) -> list[Lab
     runs = [row for row in await app.ledger.runs(10_000) if row.suite_digest == suite.digest or row.id in named]
     check_labels(labels, whole, len(runs))
     rows = [row for one in runs for row in await app.ledger.results(one.id) if row.sample_id in labels.by_sample]
-    found = labelled_answers(suite, rows, labels)
+    found = labelled_answers(suite, rows, labels, {one.id: one.target for one in runs})
     if not found:
         raise SuiteError(
             f"{file}: none of its {len(labels)} labels is about an answer that a run of suite {suite.name!r} gave; "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -31,23 +32,34 @@ VERDICT_DEADLINE_S = 300.0
 """A verdict that takes longer is none."""
 
 
-def labelled_answers(suite: Suite, rows: Iterable[ResultRow], labels: Labels) -> list[Labelled]:
-    """The answers among some results that people have read; of equal answers to one sample only the first."""
+def labelled_answers(
+    suite: Suite, rows: Iterable[ResultRow], labels: Labels, targets: Mapping[str, str] = MappingProxyType({})
+) -> list[Labelled]:
+    """The answers among some results that people have read; of equal answers to one sample only the first.
+
+    Args:
+        suite: what they are answers to.
+        rows: the results.
+        labels: what people say.
+        targets: by run, who gave its answers.
+    """
     samples = {sample.id: sample for sample in suite.samples if sample.id in labels.by_sample}
     found: dict[tuple[str, str], Labelled] = {}
     for row in rows:
         value = labels.of(row) if row.sample_id in samples and row.answer is not None else None
         if value is not None and row.answer is not None:
-            found.setdefault((row.sample_id, row.answer), Labelled(samples[row.sample_id], row.answer, value == 1))
+            one = Labelled(samples[row.sample_id], row.answer, value == 1, targets.get(row.run_id))
+            found.setdefault((row.sample_id, row.answer), one)
     return list(found.values())
 
 
 class _Asked(NamedTuple):
-    """One verdict that is wanted; `draw` tells repeats apart."""
+    """One verdict that is wanted, on an answer of `target`; `draw` tells repeats apart."""
 
     sample: Sample
     answer: str
     draw: int = 0
+    target: str | None = None
 
 
 class Auditor:
@@ -126,7 +138,7 @@ class Auditor:
         return len(self._wanted(samples, [one for one in labelled if spec in one.sample.graders]))
 
     def _wanted(self, samples: Sequence[Sample], own: Sequence[Labelled]) -> list[_Asked]:
-        asked = [_Asked(one.sample, one.answer, draw) for one in own for draw in range(self._repeats)]
+        asked = [_Asked(one.sample, one.answer, draw, one.target) for one in own for draw in range(self._repeats)]
         asked += [_Asked(sample, text) for sample, texts in self._tried(samples) for text in texts.values()]
         return list({(one.sample.id, one.answer, one.draw): one for one in asked}.values())
 
@@ -139,7 +151,8 @@ class Auditor:
 
     async def _ask(self, spec: GraderSpec, asked: Sequence[_Asked], usd: list[float | None]) -> Verdicts:
         async def one(wanted: _Asked) -> Score:
-            judges = Judges(self._spine, self._options._replace(seed=wanted.draw))
+            options = self._options._replace(seed=wanted.draw)
+            judges = Judges(self._spine, options, judged=(wanted.target,) if wanted.target is not None else ())
             response = Response(parts=(Text(text=wanted.answer),) if wanted.answer else ())
             request = wanted.sample.request(VERDICT_DEADLINE_S)
             score = await score_of(spec, wanted.sample, request, response, judges)

@@ -118,11 +118,12 @@ class Audit(Value, frozen=True, kw_only=True):
 
 
 class Labelled(NamedTuple):
-    """An answer to a sample, and what a person says of it."""
+    """An answer to a sample, and what a person says of it; `target`: who gave it, None = nobody's route."""
 
     sample: Sample
     answer: str
     right: bool
+    target: str | None = None
 
 
 class Tried(NamedTuple):
