@@ -81,6 +81,9 @@ def test_traffic_becomes_a_suite_that_runs(project: Project) -> None:
     assert ran.code == 0, ran.err
     waiting = project.inside("suite", "review", "real", "--list", "--json").json["drafts"]
     assert [draft["id"] for draft in waiting] == [third]
+    listed = project.inside("suite", "review", "real", "--list").out
+    assert "stratum none text" in listed
+    assert "{" not in listed
 
 
 @pytest.mark.parametrize(

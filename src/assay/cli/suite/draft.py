@@ -130,12 +130,14 @@ async def _passages(
 
 
 def _text(told: Told, drafts: Sequence[Draft], folder: Path, kind: str) -> str:
-    lines = [f"{told.kept} drafts for {kind} in {folder}/drafts, {told.doubtful} of them with problems."]
+    from assay.report.numbers import plural
+
+    lines = [f"{plural(told.kept, 'draft')} for {kind} in {folder}/drafts, {told.doubtful} with problems."]
     if told.repeated:
         lines.append(f"{told.repeated} left out: nearly the same as one that is there.")
     lines += [f"brought nothing: {fault}" for fault in told.faults[:3]]
     cost = f"{told.usd:.4f} USD" if told.usd is not None else "cost not known"
-    lines.append(f"{told.asked} requests, {cost}.")
+    lines.append(f"{plural(told.asked, 'request')}, {cost}.")
     for draft in drafts[:3]:
         lines += ["", f"  {str(draft.line.input)[:200]}", f"  -> {draft.line.target}"]
         lines += [f"  ! {problem}" for problem in draft.problems]

@@ -140,8 +140,13 @@ def _shown(draft: Draft, line: SampleLine) -> str:
     lines = [f"  input:  {_asked(line)}", f"  target: {line.target}"]
     if draft.why:
         lines.append(f"  tests:  {draft.why}")
-    lines += [f"  from:   {', '.join(f'{key} {value}' for key, value in line.origin.items() if value)}"]
+    lines += [f"  from:   {', '.join(f'{key} {_plain(value)}' for key, value in line.origin.items() if value)}"]
     return "\n".join((*lines, *(f"  ! {problem}" for problem in draft.problems)))
+
+
+def _plain(value: object) -> object:
+    """Of a table (a stratum) what it says; its names stand in the JSON."""
+    return " ".join(str(one) for one in value.values()) if isinstance(value, dict) else value
 
 
 def _asked(line: SampleLine) -> str:

@@ -121,7 +121,7 @@ async def test_its_last_words_are_told(make_spine: MakeSpine, python: str, tmp_p
 async def test_of_an_exception_its_words_are_told(make_spine: MakeSpine, python: str, tmp_path: Path) -> None:
     """All of them, and none of the lines of code that it came through."""
     (tmp_path / "fake/lm_eval/__main__.py").write_text("raise ValueError('Tasks not found: capitalss\\nSee the list.')")
-    with pytest.raises(EvalError, match="words:\nValueError: Tasks not found: capitalss\nSee the list.$"):
+    with pytest.raises(EvalError, match=r"words:\nValueError: Tasks not found: capitalss\nSee the list\.$"):
         await evaluate(make_spine(CONFIG, {"m.json": {}}), endpoint, JOB, python=python)
 
 
