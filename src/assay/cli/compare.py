@@ -50,10 +50,11 @@ def command(
 
     A name stands for the newest run of that deployment or route as it is now; samples without a score are asked
     first. The id of a run (its beginning will do) stands for that run as it is: of a prompt before it was changed,
-    say. Only samples that both have a score for count. A difference is established when McNemar's exact test
-    says so at 5 %, after Holm's adjustment for all pairs; where samples come in groups, or scores are fractions, it is
-    the test that exchanges names group by group. Samples that were made up are told apart. p50 and p95 hold the wait
-    for other samples in flight; for a latency that counts, ask with --concurrency 1.
+    say. Ids of runs of one public benchmark are compared document by document. Only samples that both have a score for
+    count. A difference is established when McNemar's exact test says so at 5 %, after Holm's adjustment for all pairs;
+    where samples come in groups, or scores are fractions, it is the test that exchanges names group by group. Samples
+    that were made up are told apart. p50 and p95 hold the wait for other samples in flight; for a latency that counts,
+    ask with --concurrency 1.
 
     \b
     Examples:
@@ -89,6 +90,7 @@ async def _compare(
     from assay.evals.figures.comparison import check_suite, compare_runs
     from assay.evals.figures.correction import read_people
     from assay.evals.graders.grading import check_graders
+    from assay.evals.harness.documents import documents
     from assay.evals.runs.runner import Runner, read_run
     from assay.evals.suites.suite import read_suite
 
@@ -97,6 +99,10 @@ async def _compare(
         raise click.UsageError(f"name two to compare, not {names[0]!r} alone")
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
+        if (public := await _public(app, different)) is not None:
+            if labels is not None:
+                raise click.UsageError("--labels is of a suite: nobody here has read answers to a public benchmark")
+            return compare_runs(public, documents(public).only(kinds, split))  # type: ignore[arg-type]
         whole = read_suite(folder or app.suite_path)
         part = whole.only(kinds, split)  # type: ignore[arg-type]  # click checked it
         known_labels = usable_labels(labels, whole, different)
@@ -116,6 +122,18 @@ async def _compare(
             # with the answers, which are shown
             runs = [await read_run(app.ledger, one.row, runner.repeats) for one in runs]
     return compare_runs(runs, part, people.verdicts if people is not None else None)
+
+
+async def _public(app: App, names: Sequence[str]) -> list[Run] | None:
+    """The runs of a public benchmark that ids stand for; None where a name stands for anything else."""
+    from assay.evals.runs.runner import read_run
+
+    if any(name in app.spine.targets for name in names):
+        return None
+    rows = [row for name in names for row in await app.ledger.runs(2, id_begins=name)]
+    if len(rows) != len(names) or any(row.harness is None for row in rows):
+        return None
+    return [await read_run(app.ledger, row) for row in rows]
 
 
 async def _known(app: App, runner: Runner, name: str, no_run: bool) -> Run:

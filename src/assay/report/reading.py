@@ -112,6 +112,8 @@ async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, p
 
 async def _of_run(loaded: Loaded, ledger: SqliteLedger, run: RunRow, per_kind: int) -> Report:
     state = _suite(loaded, run.suite_digest)
+    if run.harness is not None and state.name != "same":
+        state = _State(None, "missing", f"A public benchmark has no suite here: its documents are in {run.harness}.")
     rows = await _rows(ledger, run.id, state.suite)
     asked = asked_part(state.suite, rows) if state.suite is not None else None
     splits = {sample.split for sample in asked.samples} if asked is not None else set()

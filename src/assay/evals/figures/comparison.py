@@ -131,6 +131,12 @@ def compare_runs(
 def check_suite(runs: Sequence[Run], suite: Suite) -> None:
     """Make sure that runs can be compared on a suite, before anything is asked for it; errors as in `compare_runs`."""
     for run in runs:
+        if run.row.suite_digest != suite.digest and run.row.harness is not None:
+            raise SuiteError(
+                f"run {run.row.id[:12]} of {run.row.target!r} is of a public benchmark ({run.row.suite}, content "
+                f"{run.row.suite_digest[:12]}), which has no suite here; `assay report {run.row.id[:16]}` has its "
+                f"figures, and `assay compare` takes the ids of runs of the very same tasks"
+            )
         if run.row.suite_digest != suite.digest:
             raise SuiteError(
                 f"run {run.row.id[:12]} of {run.row.target!r} is of suite {run.row.suite!r}, content "
