@@ -87,6 +87,17 @@ async def test_a_sample_that_is_refused_for_ever_stays_unscored_and_holds_nobody
     assert ended.told().startswith("2 of 20 answers have no score: 2 RateLimited.")
 
 
+async def test_repeats_that_are_not_asked_for_any_more_are_not_missed(make_spine: MakeSpine, tiny: Tiny) -> None:
+    """Who goes on with fewer repeats than before is told of those alone: what the others lack is not asked for."""
+    suite = tiny(10)
+    spine = spine_of(make_spine, {"match": r"ask [37]\.", "error": "ProviderFault"})
+    await run_of(spine, suite, repeats=3)
+    known, once = await run_of(spine, suite, repeats=1)
+    assert sum(1 for _ in known.answers()) == 30
+    ended = ending(once, [known], suite)
+    assert (ended.answers, ended.left, ended.unscored) == (10, 0, {"ProviderFault": 2})
+
+
 async def test_a_host_that_refuses_everything_is_given_up(make_spine: MakeSpine, tiny: Tiny) -> None:
     """Of a host that answers nobody not every sample is asked; what was not is no wrong answer and no unscored one."""
     spine = spine_of(make_spine, {"match": "ask", "error": "RateLimited", "delay_s": 0.02})

@@ -100,9 +100,10 @@ class Outcomes(Mapping[str, Outcome]):
         return (self._outcome(row, self._ids[sample]) for row, sample in enumerate(self._sample))
 
     def unscored(self) -> Iterator[tuple[str, str]]:
-        """`(sample, reason)` of every answer without a score."""
+        """`(sample, reason)` of every answer without a score, of those repeats that are asked for."""
         for row, sample in enumerate(self._sample):
-            if self._value.get(row) is None:
+            counts = self._repeat[row] < self._repeats(self._kinds[self._kind[row]]).times
+            if counts and self._value.get(row) is None:
                 reason = self._reasons[self._reason[row] - 1] if self._reason[row] else "unknown"
                 yield self._ids[sample], reason
 
