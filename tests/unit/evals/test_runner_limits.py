@@ -93,7 +93,7 @@ async def test_repeats_that_are_not_asked_for_any_more_are_not_missed(make_spine
     spine = spine_of(make_spine, {"match": r"ask [37]\.", "error": "ProviderFault"})
     await run_of(spine, suite, repeats=3)
     known, once = await run_of(spine, suite, repeats=1)
-    assert sum(1 for _ in known.answers()) == 30
+    assert sum(1 for _ in known.answers) == 30
     ended = ending(once, [known], suite)
     assert (ended.answers, ended.left, ended.unscored) == (10, 0, {"ProviderFault": 2})
 
