@@ -168,3 +168,7 @@ def test_repeats_of_an_answer_are_one_label() -> None:
     found = corrected(Run(run_of("r", []).row, outcomes), [f"s{n}" for n in range(8)], said, alone)
     assert found.share is None
     assert found.reason == "4 labels; 10 of this run's answers are needed"
+    run = Run(run_of("r", []).row, outcomes)
+    lead = corrected_lead(run, run, [f"s{n}" for n in range(8)], (said, said), alone)
+    assert lead.share is None
+    assert lead.reason == "people have read both answers to 4 samples; 10 are needed"

@@ -104,16 +104,13 @@ def _known(file: Path) -> Labels | None:
 
 def _shown(sample: Sample, row: ResultRow, place: int, of: int) -> str:
     """One answer, with what a person needs to say whether it is right, and nothing that a grader said."""
-    import msgspec
-
     from assay.cli.figures import block, printable
-    from assay.evals.suites.readable import said
+    from assay.evals.suites.readable import said, target_text
 
     lines = [f"\n--- {place} of {of}: {sample.kind} / {sample.id}"]
     lines += block("input", printable(said(sample)))
     if sample.target is not None:
-        target = sample.target if isinstance(sample.target, str) else msgspec.json.encode(sample.target).decode()
-        lines += block("target", printable(target))
+        lines += block("target", printable(target_text(sample.target)))
     return "\n".join([*lines, *block("answer", printable(row.answer or "")), ""])
 
 

@@ -147,6 +147,7 @@ def corrected_lead(
     judged: list[float] = []
     human: list[float | None] = []
     groups: list[Hashable] = []
+    read: set[str] = set()
     for one in samples:
         for left, right in zip(_answers(a, one), _answers(b, one), strict=False):
             if left.value is None or right.value is None:
@@ -154,12 +155,14 @@ def corrected_lead(
             x, y = verdicts[0].get((one, left.repeat)), verdicts[1].get((one, right.repeat))
             judged.append(left.value - right.value)
             human.append(x - y if x is not None and y is not None else None)
+            if human[-1] is not None:
+                read.add(one)
             groups.append(group_of(one) or (one,))
     both = [(x, y) for x, y in zip(judged, human, strict=True) if y is not None]
     own = Correction(labels=len(both), disagreed=sum(abs(x - y) for x, y in both))
     found = corrected_difference(judged, human, groups)
-    if found is None:
-        reason = f"people have read both answers to {len(both)} samples; {FEWEST_LABELS} are needed"
+    if found is None or len(read) < FEWEST_LABELS:  # repeats of one answer are read once
+        reason = f"people have read both answers to {len(read)} samples; {FEWEST_LABELS} are needed"
         return replace(own, reason=reason)
     return replace(own, share=found.value, interval=_span(found.interval), method="prediction-powered")
 

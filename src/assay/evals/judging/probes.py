@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from assay.checks.abstention import abstains
 from assay.checks.text import normalise
+from assay.evals.suites.readable import target_text
 from assay.evals.suites.suite import Sample
 
 __all__ = ["PROBES", "probes_for"]
@@ -58,9 +57,7 @@ def probes_for(sample: Sample, others: Sequence[Sample]) -> dict[str, str] | Non
 
 
 def _text(target: object) -> str | None:
-    if target is None:
-        return None
-    return target if isinstance(target, str) else msgspec.json.encode(target).decode()
+    return target_text(target) if target is not None else None
 
 
 def _may_be_right(wanted: str) -> bool:
