@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assay.evals.figures.power import Plan
-    from assay.evals.runs.forecast import Forecast
+    from assay.evals.runs.forecast import Asked, Forecast
 
 __all__ = ["foretold"]
 
@@ -20,13 +20,14 @@ def foretold(found: Sequence[Forecast], power: Plan) -> str:
     for one in found:
         lines.append(f"{one.target}  ({f'continues run {one.run}' if one.run else 'a new run'})")
         rows = [
-            (name, str(kind.samples), str(kind.repeats), str(kind.missing), _usd(kind.bound_usd))
+            (name, str(kind.samples), str(kind.repeats), str(kind.missing), _usd(kind))
             for name, kind in one.kinds.items()
         ]
         samples = sum(kind.samples for kind in one.kinds.values())
-        rows.append(("overall", str(samples), "", str(one.missing), _usd(one.bound_usd)))
+        rows.append(("overall", str(samples), "", str(one.missing), _usd(one)))
         lines += table(("kind", "samples", "times", "to ask", "costs at most"), rows, indent="  ")
-        lines += [f"  graders ask {', '.join(one.judges)}, which comes on top"] if one.judges else []
+        lines += [f"  judges ({', '.join(one.judges)}) read the answers, so that only --max-usd bounds what they cost"
+                  ] if one.judges else []  # fmt: skip
         lines += [f"  the bound is not known: {one.problem}"] if one.problem else []
         lines.append("")
     shown = dict.fromkeys(f"{share * 100:.0f}" if share is not None else "-" for share in power.overall.detectable)
@@ -38,5 +39,6 @@ def foretold(found: Sequence[Forecast], power: Plan) -> str:
     return "\n".join(lines)
 
 
-def _usd(bound_usd: float | None) -> str:
-    return f"{bound_usd:.6f} USD" if bound_usd is not None else "not known in USD"
+def _usd(asked: Asked | Forecast) -> str:
+    usd = f"{asked.bound_usd:.6f} USD" if asked.bound_usd is not None else "not known in USD"
+    return f"{usd} plus judges" if asked.judges and asked.missing else usd

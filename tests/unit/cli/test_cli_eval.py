@@ -34,6 +34,7 @@ def test_a_dry_run_asks_nothing_and_says_what_it_would(project: Project) -> None
     assert (good["target"], good["missing"], good["run"]) == ("good", 40, None)
     assert good["kinds"]["words"] == {
         "samples": 10, "repeats": 2, "missing": 20, "bound_usd": pytest.approx(good["bound_usd"] / 2),
+        "judges": [],
     }  # fmt: skip
     assert good["bound_usd"] > bad["bound_usd"] > 0
     assert told.json["power"]["overall"]["samples"] == 20

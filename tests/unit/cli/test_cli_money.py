@@ -55,6 +55,17 @@ def test_a_budget_needs_the_price_of_judges_too(judged: Project) -> None:
     assert judged.inside("eval", "-m", "good", "-k", "words", "--max-usd", "1").code == 0
 
 
+def test_a_dry_run_says_where_judges_come_on_top(judged: Project) -> None:
+    """Beside the bound of the kind that they grade and of all, and of no other; not where nothing is left to ask."""
+    told = judged.inside("eval", "-m", "good", "--dry-run", "--json").json["forecasts"][0]
+    assert {kind: one["judges"] for kind, one in told["kinds"].items()} == {"words": [], "names": [], "facts": ["bad"]}
+    lines = judged.inside("eval", "-m", "good", "--dry-run").out.splitlines()
+    assert {line.split()[0] for line in lines if line.endswith("USD plus judges")} == {"facts", "overall"}
+    assert "  judges (bad) read the answers, so that only --max-usd bounds what they cost" in lines
+    assert judged.inside("eval", "-m", "good", "-k", "facts").code == 0
+    assert "plus judges" not in judged.inside("eval", "-m", "good", "-k", "facts", "--dry-run").out
+
+
 @pytest.mark.parametrize("command", [("audit", "bad"), ("compare", "good", "good2", "--judge", "bad")])
 def test_verdicts_are_paid_from_a_purse(judged: Project, command: tuple[str, ...]) -> None:
     """`--max-usd` ends an audit and a comparison within the limit, and refuses a judge of unknown price at once."""

@@ -24,12 +24,15 @@ class Asked(Value, frozen=True, kw_only=True):
         repeats: answers to each.
         missing: answers without a score, which would be asked for; some may come from the cache.
         bound_usd: what they cost at most, judges apart; None = not known, or paid in seconds of a local engine.
+        judges: models that its graders ask. What they cost is bounded by nothing that is known before: they read the
+            answers. `--max-usd` holds it in.
     """
 
     samples: int
     repeats: int
     missing: int
     bound_usd: float | None
+    judges: tuple[str, ...]
 
 
 class Forecast(Value, frozen=True, kw_only=True):
@@ -74,6 +77,7 @@ def forecast(spine: Spine, runner: Runner, run: Run, part: Suite, *, known: bool
             repeats=runner.repeats(kind).times,
             missing=len(missing),
             bound_usd=_sum(bounds),
+            judges=models_of(samples.specimens()),
         )
     return Forecast(
         target=run.row.target,
