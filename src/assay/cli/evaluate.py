@@ -50,6 +50,14 @@ class Given(NamedTuple):
     config: str | None
     as_json: bool
 
+    @property
+    def place(self) -> str:
+        """Suite and configuration, as the next command must name them."""
+        from shlex import quote
+
+        named = (("-s", self.folder), ("-c", self.config))
+        return "".join(f" {option} {quote(value)}" for option, value in named if value is not None)
+
 
 class Ended(NamedTuple):
     """What an evaluation has come to: what ended it early, what it was paid from, and how it is to be told."""
@@ -57,6 +65,7 @@ class Ended(NamedTuple):
     problem: AssayError | None
     purse: Purse | None
     labels: Labels | None
+    place: str
     as_json: bool
 
 
@@ -208,7 +217,7 @@ async def _eval(given: Given) -> int:
         progress.total = sum(1 for one in runs.values() for _ in runner.missing(one, suite.samples))
         with progress:
             problem = await _asked(app, runner, runs, suite, desk, given)
-        return await _told(app, runner, runs, suite, Ended(problem, purse, labels, given.as_json))
+        return await _told(app, runner, runs, suite, Ended(problem, purse, labels, given.place, given.as_json))
 
 
 async def _asked(
@@ -245,7 +254,8 @@ async def _told(app: App, runner: Runner, runs: dict[str, Run], suite: Suite, en
     end = ending(runner, evaluated, suite, problem, purse)
     judges = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
     result = {"scorecards": cards, "comparisons": compared.pairs, "ending": end, "judges": judges}
-    text = "" if ended.as_json else "\n".join([render(cards, compared), *(f"  {told(one)}" for one in judges)])
+    judged = (f"  {told(one, ended.place)}" for one in judges)
+    text = "" if ended.as_json else "\n".join([render(cards, compared, ended.place), *judged])
     emit(result, ended.as_json, text)
     if not end.whole:
         note(f"assay: {end.told()}")

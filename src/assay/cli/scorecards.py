@@ -17,13 +17,13 @@ _REASONS = 3
 _REASON_CHARS = 200
 
 
-def render(cards: list[Scorecard], compared: Compared) -> str:
-    """Scorecards and comparisons as text."""
+def render(cards: list[Scorecard], compared: Compared, place: str = "") -> str:
+    """Scorecards and comparisons as text. `place` is what the next command needs, to be about the same suite."""
     from assay.evals.figures.comparison import verdict
 
     lines = [line for card in cards for line in (*_card(card), "")]
     if compared.pairs:
-        lines += [verdict(compared), f"Where: assay compare {' '.join(side.name for side in compared.sides)}"]
+        lines += [verdict(compared), f"Where: assay compare {' '.join(side.name for side in compared.sides)}{place}"]
     return "\n".join(lines)
 
 

@@ -48,6 +48,9 @@ def test_an_honest_judge_is_cleared_and_shown_beside_its_kind(judged: Any) -> No
     code, out, _ = told(judged.inside("eval", "-m", "good", "-k", "facts"))
     assert code == 0
     assert "facts: graded by bad (judge), never audited as it is now: assay judge audit bad" in out
+    out = judged.inside("eval", "-m", "good", "-m", "bad", "-s", "./suite", "-c", "assay.toml").out
+    assert "assay judge audit bad -s ./suite -c assay.toml;" in out  # about the same suite, when it is pasted
+    assert "Where: assay compare good bad -s ./suite -c assay.toml" in out
     code, out, _ = told(judged.inside("judge", "audit", "bad"))
     assert (code, "nothing passes more than 10%" in out, "no labels given" in out) == (0, True, True)
     code, out, _ = told(judged.inside("eval", "-m", "good", "-k", "facts", "--json"))

@@ -24,4 +24,14 @@ COMMANDS = {
 
 @click.group(cls=Commands, modules=COMMANDS)
 def command() -> None:
-    """Make suites, and look at them before money is spent on them."""
+    """Make suites, and look at them before money is spent on them.
+
+    A suite is a folder: suite.toml says what kinds of work there are, how each is graded and what its bar is; a JSONL
+    file for each kind holds the samples.
+
+    \b
+    Examples:
+      assay suite new suite --profile leakage
+      assay suite import tickets.csv --input question --target queue --out suite
+      assay suite lint suite && assay suite power suite
+    """

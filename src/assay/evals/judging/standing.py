@@ -96,8 +96,8 @@ async def _position(ledger: Ledger, run_id: str, kinds: tuple[str, ...]) -> Posi
     return position_bias(score for row in rows for score in msgspec.json.decode(row.scores, type=tuple[Score, ...]))
 
 
-def told(standing: Standing) -> str:
-    """A standing in a line or two."""
+def told(standing: Standing, place: str = "") -> str:
+    """A standing in a line or two. `place` is what the command that is named needs, to be about the same suite."""
     head = f"{', '.join(standing.kinds)}: graded by {standing.judge} ({standing.grader})"
     if standing.problem is not None:
         return f"{head}, which cannot be identified: {standing.problem}"
@@ -111,7 +111,7 @@ def told(standing: Standing) -> str:
     audit = standing.audit
     if audit is None:
         model = standing.judge.split(", ", maxsplit=1)[0]
-        return f"{head}, never audited as it is now: assay judge audit {model}{own}{places}"
+        return f"{head}, never audited as it is now: assay judge audit {model}{place}{own}{places}"
     day = datetime.datetime.fromtimestamp(audit.created_at, datetime.UTC).date().isoformat()
     return f"{head}, audited {day}: {', '.join([_people(audit), _probe(audit)])}{own}{places}"
 
