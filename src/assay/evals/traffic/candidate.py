@@ -76,7 +76,7 @@ def candidate_of(
         rank=drawn.rank,
         priority=drawn.priority,
         copies=drawn.copies,
-        line=_line(exchange, target, plain),
+        line=_line(exchange, worse, target, plain),
         said=plain["asked"] if isinstance(asked, str) else "\n".join(_texts(plain["asked"])),
         how=target.how,
         doubt=_doubt(exchange, plain),
@@ -86,9 +86,10 @@ def candidate_of(
     )
 
 
-def _line(exchange: Exchange, target: Target, plain: JsonObject) -> SampleLine:
+def _line(exchange: Exchange, worse: Exchange | None, target: Target, plain: JsonObject) -> SampleLine:
     row = exchange.row
     label = at_least(Label.PUBLIC, row.label)  # one that nobody knows is the strictest
+    label = at_least(label, worse.row.label if worse is not None else None)  # the sample holds its answer
     one = isinstance(plain["asked"], str)
     return SampleLine(
         id=row.request_id,

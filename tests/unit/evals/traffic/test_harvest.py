@@ -287,6 +287,16 @@ async def test_labels_go_with_the_samples(ledger: SqliteLedger, tmp_path: Path) 
     }
 
 
+async def test_a_sample_is_as_private_as_the_answer_that_was_worse(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """It holds both."""
+    (worse,) = await keep(ledger, [Asked("compare", "bad", label=Label.PRIVATE_ONLY, kind="other")])
+    said = {"verdict": "preferred", "over_request_id": worse}
+    await keep(ledger, [Asked("compare them", "good", kind="pairs", label=Label.PUBLIC, said=said)])
+    await made(ledger, tmp_path / "suite")
+    (sample,) = read_suite(tmp_path / "suite").of("pairs")
+    assert (sample.meta["worse"], sample.label) == ("bad", Label.PRIVATE_ONLY)
+
+
 @pytest.mark.parametrize("kind", ["../../outside", "a/b", "Ünïcode kind", "x" * 5000, 'quo"ted', "con\ntrol", "日本"])
 async def test_a_hostile_kind_stays_in_the_folder(ledger: SqliteLedger, tmp_path: Path, kind: str) -> None:
     """Clients name kinds as they like; files are written into the suite's folder and nowhere else."""
