@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay.evals.figures.power import Plan
+    from assay.evals.figures.power import Ability, Plan
     from assay.evals.runs.forecast import Asked, Forecast
 
 __all__ = ["foretold"]
@@ -30,13 +30,21 @@ def foretold(found: Sequence[Forecast], power: Plan) -> str:
                   ] if one.judges else []  # fmt: skip
         lines += [f"  the bound is not known: {one.problem}"] if one.problem else []
         lines.append("")
-    shown = dict.fromkeys(f"{share * 100:.0f}" if share is not None else "-" for share in power.overall.detectable)
-    basis = "as earlier runs differed" if power.overall.basis == "measured" else "where they differ seldom, or often"
-    lines.append(
-        f"{power.overall.samples} samples tell two candidates apart that are {' to '.join(shown)} points from each "
-        f"other ({basis}; 80 % power); the share of one is known within {power.overall.half_width * 100:.0f} points."
+    return "\n".join([*lines, _able(power.overall)])
+
+
+def _able(one: Ability) -> str:
+    from assay.report.numbers import plural
+
+    shown = dict.fromkeys(f"{share * 100:.0f}" if share is not None else None for share in one.detectable)
+    known = " to ".join(points for points in shown if points is not None)
+    basis = "as earlier runs differed" if one.basis == "measured" else "where they differ seldom, or often"
+    some = f"two candidates apart that are {known} points from each other ({basis}; 80 % power)"
+    none = "no two candidates apart, however much they differ"
+    return (
+        f"{plural(one.samples, 'sample')} can tell {some if known else none}; "
+        f"the share of one is known within {one.half_width * 100:.0f} points."
     )
-    return "\n".join(lines)
 
 
 def _usd(asked: Asked | Forecast) -> str:

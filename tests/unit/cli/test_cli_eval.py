@@ -47,6 +47,7 @@ def test_a_dry_run_asks_nothing_and_says_what_it_would(project: Project) -> None
     assert re.search(r"words +10 +1 +0 +0\.000000 USD", text)
     assert re.search(r"names +10 +1 +10 +0\.\d+ USD", text)
     assert "points from each other" in text
+    assert "1 sample can tell no two candidates apart" in project.inside("eval", "--sample", "words7", "--dry-run").out
     assert spent <= good["bound_usd"] / 4
 
 

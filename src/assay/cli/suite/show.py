@@ -115,7 +115,7 @@ def _kinds_as_text(suite: Suite, rows: list[dict[str, Any]]) -> str:
         "what it is": [str(row["description"]) for row in rows],
     }
     told = {head: cells for head, cells in columns.items() if set(cells) - {"-", ""}}
-    lines = [f"{suite.name} {suite.version}: {suite.description}", f"digest {suite.digest}", ""]
+    lines = [f"{suite.name} {suite.version}: {suite.description}".rstrip(": "), f"digest {suite.digest}", ""]
     lines += table(tuple(told), list(zip(*told.values(), strict=True)))
     lines += [f"profile {name}: {', '.join(kinds)}" for name, kinds in suite.profiles.items()]
     return "\n".join(lines)
