@@ -4,7 +4,7 @@ import importlib
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,30 @@ def test_a_plugin_of_another_distribution_loads(install: Install) -> None:
     assert "acme_ok" not in sys.modules
     assert plugins.load("assay.checks", "polite").__name__ == "Polite"
     assert plugins.load("assay.checks", "polite") is plugins.load("assay.checks", "polite")
+
+
+def test_what_is_installed_is_what_the_interpreter_finds() -> None:
+    """The metadata are read as `importlib.metadata` reads them: the same names, values and distributions."""
+    ours = {(group, one.name, one.value) for group in plugins.GROUPS for one in plugins._registered()[group]}
+    assert ours == {(group, one.name, one.value) for group in plugins.GROUPS for one in entry_points(group=group)}
+    assert plugins.distribution("assay.checks", "exact") == "assay"
+
+
+def test_metadata_are_read_by_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comments, extras, foreign groups and old folders; of a distribution that is there twice, the first counts."""
+    text = "# a note\n[console_scripts]\nx = y:z\n[ assay.checks ]\n# a = b\n\nkind=acme_ok : Polite [extra]\n"
+    for place, folder, value in (
+        ("a", "Acme.Kind-1.0.dist-info", text),
+        ("b", "acme_kind.egg-info", "[assay.checks]\nk = l"),
+    ):
+        (tmp_path / place / folder).mkdir(parents=True)
+        (tmp_path / place / folder / "entry_points.txt").write_text(value)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / name) for name in ("a", "missing", "b")])
+    forget()
+    [found] = plugins._registered()["assay.checks"]
+    assert found == ("acme-kind", "assay.checks", "kind", "acme_ok : Polite")
+    monkeypatch.undo()
+    forget()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -119,7 +118,7 @@ def builtin() -> Catalog:
 
 @cache
 def _shipped() -> tuple[tuple[str, File], ...]:
-    folder = resources.files("assay.catalog") / "data"
+    folder = Path(__file__).parent / "data"
     found = sorted((item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name)
     return tuple((item.name, read(item.read_bytes(), item.name)) for item in found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from importlib.resources import files
+from pathlib import Path
 
 from assay.errors import LedgerError
 
@@ -41,7 +41,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         # Another process may have done it while this one waited for the lock.
         (version,) = connection.execute("pragma user_version").fetchone()
         for script in _scripts(version):
-            for statement in _statements(files("assay.ledger").joinpath(script).read_text("utf-8")):
+            for statement in _statements(Path(__file__).with_name(script).read_text("utf-8")):
                 connection.execute(statement)
         connection.execute(f"pragma application_id = {APPLICATION_ID}")
         connection.execute(f"pragma user_version = {max(version, VERSION)}")
