@@ -272,9 +272,9 @@ async def _desk(app: App, names: tuple[str, ...], progress: EvalProgress) -> Bat
     Raises:
         ConfigError: a target has no batch endpoints.
     """
-    from assay.evals.runs.reach import below
     from assay.inference.batch_desk import BatchDesk
     from assay.inference.batch_sender import host_of
+    from assay.inference.reach import below
 
     desk = BatchDesk(app.spine.targets, app.spine.constraints, app.ledger, news=progress.say)
     for name in names:

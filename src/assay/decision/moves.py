@@ -5,6 +5,7 @@ from __future__ import annotations
 from assay.catalog.load import builtin
 from assay.decision.decision import CandidateResult, Status
 from assay.inference.deployment import LiveDeployment
+from assay.inference.reach import below
 from assay.inference.spine import Spine
 
 
@@ -32,10 +33,7 @@ def next_moves(spine: Spine, results: tuple[CandidateResult, ...]) -> tuple[str,
 
 
 def _is_hosted(spine: Spine, name: str) -> bool:
-    target = spine.targets[name]
-    if isinstance(target, LiveDeployment):
-        return target.config.dialect not in ("local", "scripted")
-    return any(_is_hosted(spine, candidate) for candidate in spine.route(name).candidates)
+    return any(live.config.dialect not in ("local", "scripted") for live in below(spine, name))
 
 
 def _larger_open_model(spine: Spine, results: tuple[CandidateResult, ...]) -> str | None:

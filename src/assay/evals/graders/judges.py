@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from assay.errors import EvalError, RateLimited
 from assay.inference.deployment import LiveDeployment
+from assay.inference.reach import below
 from assay.inference.spine import DEFAULT, Options, Spine
 from assay.inference.trace import Trace, total_cost
 from assay.ledger.rows import ResultRow, RunRow
@@ -151,16 +151,11 @@ class Judges:
 
 def same_models(spine: Spine, one: str, other: str) -> frozenset[str]:
     """The models, by catalogue id, that both targets call."""
-    return frozenset(_models(spine, one)) & frozenset(_models(spine, other))
+    return _models(spine, one) & _models(spine, other)
 
 
-def _models(spine: Spine, name: str) -> Iterator[str]:
-    target = spine.targets.get(name)
-    if isinstance(target, LiveDeployment):
-        yield target.config.model
-        return
-    for candidate in spine.route(name).candidates:
-        yield from _models(spine, candidate)
+def _models(spine: Spine, name: str) -> frozenset[str]:
+    return frozenset(live.config.model for live in below(spine, name))
 
 
 def _private(spine: Spine, name: str) -> bool:

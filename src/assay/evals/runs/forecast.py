@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from assay.errors import AssayError
 from assay.evals.graders.grading import models_of
-from assay.evals.runs.reach import below
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Sample, Suite
 from assay.inference.charges import bound
+from assay.inference.reach import below
 from assay.inference.spine import Spine
 from assay.types import Value
 

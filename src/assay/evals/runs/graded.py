@@ -19,9 +19,9 @@ from assay.errors import (
 from assay.evals.graders.grading import Grade, failed, grade
 from assay.evals.graders.judges import Judges
 from assay.evals.runs.asked import AskedSample
-from assay.evals.runs.reach import all_local
 from assay.evals.runs.repeats import seed_of
 from assay.evals.suites.suite import Sample
+from assay.inference.reach import all_local
 from assay.inference.spine import Options, Spine
 from assay.ledger.rows import ResultRow, RunRow
 from assay.types import Response

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from assay.errors import AssayError
-from assay.evals.runs.reach import any_local
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite
+from assay.inference.reach import any_local
 from assay.inference.spine import Spine
 
 __all__ = ["complete_all", "lanes"]

@@ -9,10 +9,10 @@ from assay.errors import ConfigError, ConstraintError
 from assay.evals.graders.grader import Grader
 from assay.evals.graders.grading import graders_of
 from assay.evals.graders.judges import KIND
-from assay.evals.runs.reach import below
 from assay.evals.suites.suite import Suite
 from assay.inference.charges import bound
 from assay.inference.purse import Purse
+from assay.inference.reach import below
 from assay.inference.spine import Spine
 from assay.types import Message, Request, Sampling, Text
 
