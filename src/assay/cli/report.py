@@ -41,7 +41,7 @@ def command(
     \b
     Examples:
       assay report                     the newest decision, to report-ID.html
-      assay report 0199f --no-samples  the decision or run whose id begins so
+      assay report 0199f --no-samples  the decision, or the run of `assay eval`, whose id begins so
       assay report --format md -o -    for a pull request, printed
     """
     report = run(_read(reference, 0 if no_samples else samples, config))

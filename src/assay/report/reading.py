@@ -75,7 +75,7 @@ async def read_report(
     if runs:
         return await _of_run(loaded, ledger, runs[0], samples)
     which = f"no decision or run {reference!r}" if reference else "no decision yet"
-    raise DecisionError(f"{which} in {ledger.path}; run `assay choose`, or look at `assay logs`")
+    raise DecisionError(f"{which} in {ledger.path}; `assay choose` makes one, and `assay eval` prints the ids of runs")
 
 
 async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, per_kind: int) -> Report:

@@ -212,7 +212,7 @@ async def test_nothing_to_show(project: Project) -> None:
     (project.folder / "suite").mkdir()
     with pytest.raises(DecisionError, match=r"no decision yet.*assay choose"):
         await read_report(project.loaded, project.ledger)
-    with pytest.raises(DecisionError, match="no decision or run 'feed'"):
+    with pytest.raises(DecisionError, match=r"no decision or run 'feed' .*`assay eval` prints the ids of runs"):
         await read_report(project.loaded, project.ledger, "feed")
 
 
