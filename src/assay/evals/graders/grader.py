@@ -28,6 +28,9 @@ class Score(Value, frozen=True, kw_only=True):
         explanation: why; for an unscored one, what is at fault.
         measure: what the value was made of, on the grader's own scale (a mark of 1 to 5, say).
         detail: what a program may want to know, at most 1,000 bytes of JSON.
+
+    Raises:
+        ValueError: the value lies outside of 0 to 1, or is no number (NaN).
     """
 
     grader: str
@@ -35,6 +38,10 @@ class Score(Value, frozen=True, kw_only=True):
     explanation: str = ""
     measure: float | None = None
     detail: JsonObject | None = None
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not 0.0 <= self.value <= 1.0:
+            raise ValueError(f"a value lies between 0 and 1, not {self.value!r}")
 
 
 @runtime_checkable

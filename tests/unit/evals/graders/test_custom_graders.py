@@ -105,6 +105,13 @@ class Broken(Grader):
     async def grade(self, sample, request, response, judges):
         return 1 / 0
 
+class Odd(Grader):
+    name = "odd"
+    def __init__(self, value):
+        self.value = float(value)
+    async def grade(self, sample, request, response, judges):
+        return Score(grader=self.name, value=self.value)
+
 class BrokenCheck:
     name = "cracked"
     def check(self, answer, target, request):
@@ -139,3 +146,21 @@ async def test_a_broken_one_leaves_samples_unscored(install: Install, spec: dict
         check_graders((sample({**spec, "least": 1}),))
     with pytest.raises(SuiteError, match="'none' of acme-broken is no grader: it lacks grade, accepts"):
         check_graders((sample({"grader": "none"}),))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-0.5", "5"])
+async def test_a_value_that_is_none_leaves_samples_unscored(install: Install, value: str) -> None:
+    """What lies outside of 0 to 1 is no value: it passes nothing, alone or beside others, and breaks no figure."""
+    install("acme-broken", "acme_broken", BROKEN, {"assay.graders": {"odd": "acme_broken:Odd"}})
+    odd, right = {"grader": "odd", "value": value}, {"check": "exact"}
+    for specs in (
+        (odd,),
+        (odd, right),
+        (right, odd),
+        ({"grader": "ensemble", "rule": "all", "graders": [right, odd]},),
+    ):
+        found = await grade(sample(*specs, target="x"), answer("x"))
+        assert found.value is None
+        assert f"grader 'odd' of acme-broken failed: ValueError: a value lies between 0 and 1, not {float(value)}" in (
+            found.unscored or ""
+        )
