@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,29 @@ def test_an_empty_file_is_refused(write_suite: Write, folder: Path) -> None:
     (folder / "a.png").write_bytes(b"")
     with pytest.raises(SuiteError, match=r"a\.png is empty"):
         read(write_suite, input=[{"image": "a.png"}])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"input": [{"image": "pipe.png"}]}, {"input": [{"image": "endless.png"}]}, {"input": [{"image": "a\0.png"}]},
+        {"input": "x", "context_files": ["pipe.png"]}, {"input": "x", "context_files": ["endless.png"]},
+        {"input": "x", "context_files": ["a\0b"]},
+        {"input": "x", "graders": [{"grader": "judge", "model": "j", "rubric_file": "pipe.png"}]},
+    ],
+)  # fmt: skip
+def test_what_has_no_end_is_not_read(write_suite: Write, folder: Path, line: dict[str, Any]) -> None:
+    """A pipe, a device and a name that no file has are refused: reading a suite always ends."""
+    os.mkfifo(folder / "pipe.png")
+    (folder / "endless.png").symlink_to("/dev/zero")
+    with pytest.raises(SuiteError, match=r"no regular file|no file can be called so"):
+        read(write_suite, **line)
+
+
+def test_a_line_that_is_nested_without_an_end_is_refused(write_suite: Write, folder: Path) -> None:
+    """It is told with its place, and is no mistake of ours."""
+    deep = "[" * 100_000 + "]" * 100_000
+    place = write_suite(TOML, k=[{"id": "s", "target": "x", "input": "y"}])
+    (place / "k.jsonl").write_text(f'{{"id": "s", "input": "y", "target": {deep}}}\n')
+    with pytest.raises(SuiteError, match=r"k.jsonl, line 1: it is nested too deeply"):
+        read_suite(place)

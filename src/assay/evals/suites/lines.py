@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay.errors import SuiteError
+from assay.evals.suites.regular import regular
 
 __all__ = ["Line", "LinesFile"]
 
@@ -36,7 +37,7 @@ class LinesFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = os.open(regular(path), os.O_RDONLY | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self._file)
         self._stamp = self._stamped()
         self._hash = hashlib.sha256()

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from assay.errors import SuiteError
+from assay.evals.suites.regular import regular
 from assay.types import Audio, Document, Image, Part, Text, Video
 
 __all__ = ["Content", "Piece", "files", "parts", "plain"]
@@ -122,7 +123,7 @@ def _read(name: str, known: dict[str, str], folder: Path, where: str) -> tuple[s
     if kind is None:
         raise SuiteError(f"{where}: {name!r} has no ending that is known here: {_listed(known)}")
     try:
-        size = path.stat().st_size
+        size = regular(path).stat().st_size
         if size > MAX_BYTES:
             raise SuiteError(f"{where}: {path} has {size:,} bytes; at most {MAX_BYTES:,} are sent")
         data = path.read_bytes()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from assay.errors import SuiteError
 from assay.evals.suites.index import Index, Samples
 from assay.evals.suites.lines import LinesFile
+from assay.evals.suites.regular import regular
 from assay.evals.suites.sample import Sample
 from assay.evals.suites.samples import (
     GraderSpec,
@@ -183,7 +184,7 @@ def _is_plain(entry: SampleLine) -> bool:
 
 def _file_digest(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise SuiteError(f"cannot read {path}, which a grader names: {error.strerror}") from error

@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from assay.errors import SuiteError
 from assay.evals.suites.media import Content, files, parts, plain
+from assay.evals.suites.regular import regular
 from assay.types import JsonObject, Label, Message, Part, Text, Tool, ToolCall, ToolResult
 
 __all__ = [
@@ -89,6 +90,8 @@ def read_line(line: bytes, where: str) -> SampleLine:
     """
     try:
         entry = msgspec.json.decode(line, type=SampleLine)
+    except RecursionError:
+        raise SuiteError(f"{where}: it is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SuiteError(f"{where}: {error}") from error
     if (entry.input is None) == (not entry.messages):
@@ -158,7 +161,7 @@ def read_document(path: Path, where: str) -> Document:
         SuiteError: it cannot be read as UTF-8 text.
     """
     try:
-        return Document(path.stem, path.read_text("utf-8"))
+        return Document(path.stem, regular(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"{where}: cannot read the document {path}: {_why(error)}") from error
 
