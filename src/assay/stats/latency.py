@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from heapq import merge
 from typing import NamedTuple
 
 from assay.errors import EvalError
 from assay.stats.beta import binomial_cdf
 from assay.stats.intervals import Interval
 
-__all__ = ["Quantile", "quantile"]
+__all__ = ["Quantile", "in_order", "quantile", "value_at"]
+
+_SORTED_AT_ONCE = 4096
 
 
 class Quantile(NamedTuple):
@@ -36,17 +40,31 @@ def quantile(values: Iterable[float], q: float, confidence: float = 0.95) -> Qua
     """
     if not 0.0 < q < 1.0 or not 0.0 < confidence < 1.0:
         raise EvalError(f"quantile {q!r} and confidence {confidence!r} must lie strictly between 0 and 1")
-    ordered = sorted(values)
+    ordered = in_order(values)
     n = len(ordered)
-    if any(math.isnan(value) for value in ordered):
+    return Quantile(value_at(ordered, q), _interval(ordered, q, confidence) if n else None, n)
+
+
+def in_order(values: Iterable[float]) -> Sequence[float]:
+    """The values sorted, piece by piece: of very many, only a few thousand are objects at a time.
+
+    Raises:
+        EvalError: one is not a number.
+    """
+    given = array("d", values)
+    if any(map(math.isnan, given)):
         raise EvalError("a latency is not a number (NaN); leave out what was not measured")
-    if n == 0:
-        return Quantile(None, None, 0)
-    rank = min(n, max(1, math.ceil(round(q * n, 9))))
-    return Quantile(ordered[rank - 1], _interval(ordered, q, confidence), n)
+    starts = range(0, len(given), _SORTED_AT_ONCE)
+    return array("d", merge(*(array("d", sorted(given[at : at + _SORTED_AT_ONCE])) for at in starts)))
 
 
-def _interval(ordered: list[float], q: float, confidence: float) -> Interval | None:
+def value_at(ordered: Sequence[float], q: float) -> float | None:
+    """The value of the q-quantile of values in order; None without any."""
+    n = len(ordered)
+    return ordered[min(n, max(1, math.ceil(round(q * n, 9)))) - 1] if n else None
+
+
+def _interval(ordered: Sequence[float], q: float, confidence: float) -> Interval | None:
     n, tail = len(ordered), (1.0 - confidence) / 2.0
     low = _first(n, lambda k: binomial_cdf(k, n, q) > tail)  # P(B < low) <= tail, the largest such rank
     high = _first(n, lambda k: binomial_cdf(k, n, q) >= 1.0 - tail) + 1  # P(B >= high) <= tail, the smallest

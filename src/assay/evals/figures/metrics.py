@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from assay.ledger.rows import Outcome
 from assay.stats.certainty import bounds
-from assay.stats.latency import quantile
+from assay.stats.latency import in_order, value_at
 from assay.stats.shares import share
 from assay.types import Value
 
@@ -110,7 +110,7 @@ class Tally:
 
     def metrics(self, total: int) -> Metrics:
         """The figures so far, of which there could be `total`."""
-        values = self._values
+        values, latencies = self._values, in_order(self._latencies)
         passed = sum(value >= 1.0 for value in values)
         found = share(values, self._groups if self._grouped else None)
         right = math.fsum(values)
@@ -125,8 +125,8 @@ class Tally:
             interval=(found.interval.low, found.interval.high) if found else None,
             groups=found.groups if found and self._grouped else None,
             bounds=(limits.low, limits.high) if limits else None,
-            p50_s=quantile(self._latencies, 0.5).value,
-            p95_s=quantile(self._latencies, 0.95).value,
+            p50_s=value_at(latencies, 0.5),
+            p95_s=value_at(latencies, 0.95),
             usd=self._usd.value,
             engine_s=self._engine_s.value,
             grading_usd=self._grading_usd.value if values or self._unscored else 0.0,
