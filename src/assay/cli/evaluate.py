@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from assay.cli.progress import EvalProgress
     from assay.errors import AssayError
     from assay.evals.judging.labels import Labels
+    from assay.evals.judging.standing import Standing
     from assay.evals.runs.runner import Run, Runner
     from assay.evals.suites.suite import Suite
     from assay.inference.batch_desk import BatchDesk
@@ -224,11 +225,12 @@ async def _asked(
     app: App, runner: Runner, runs: dict[str, Run], suite: Suite, desk: BatchDesk | None, given: Given
 ) -> AssayError | None:
     """Ask what is missing, one by one or in batches; gives what ended it early."""
-    from assay.evals.runs.batching import complete_in_batches
     from assay.evals.runs.lanes import complete_all
 
     if desk is None:
         return await complete_all(runner, app.spine, runs, suite)
+    from assay.evals.runs.batching import complete_in_batches
+
     wait_s = 0.0 if given.no_wait else given.batch_wait_s
     return await complete_in_batches(runner, list(runs.values()), suite, desk, wait_s)
 
@@ -243,7 +245,6 @@ async def _told(app: App, runner: Runner, runs: dict[str, Run], suite: Suite, en
     from assay.evals.figures.comparison import compare_runs
     from assay.evals.figures.correction import NOBODY, corrections, read_people
     from assay.evals.figures.scorecard import scorecard
-    from assay.evals.judging.standing import standing_of, told
     from assay.evals.runs.ending import ending
 
     evaluated, problem, purse = list(runs.values()), ended.problem, ended.purse
@@ -252,9 +253,8 @@ async def _told(app: App, runner: Runner, runs: dict[str, Run], suite: Suite, en
     cards = [scorecard(one, suite, seen.get(one.row.id)) for one in evaluated]
     compared = compare_runs(evaluated, suite, people.verdicts, rows=False)
     end = ending(runner, evaluated, suite, problem, purse)
-    judges = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
+    judges, judged = await _judges(app, suite, runs, ended.place)
     result = {"scorecards": cards, "comparisons": compared.pairs, "ending": end, "judges": judges}
-    judged = (f"  {told(one, ended.place)}" for one in judges)
     text = "" if ended.as_json else "\n".join([render(cards, compared, ended.place), *judged])
     emit(result, ended.as_json, text)
     if not end.whole:
@@ -264,6 +264,18 @@ async def _told(app: App, runner: Runner, runs: dict[str, Run], suite: Suite, en
     if end.waiting and not end.left and not end.unscored:
         return 4
     return 0 if end.whole else 3
+
+
+async def _judges(app: App, suite: Suite, runs: dict[str, Run], place: str) -> tuple[list[Standing], list[str]]:
+    """How the judges of a suite stand, and the same in words."""
+    from assay.evals.graders.grading import graders_of
+
+    if not graders_of(suite.samples):  # as in most suites: then nothing is imported that knows of judges
+        return [], []
+    from assay.evals.judging.standing import standing_of, told
+
+    found = await standing_of(app.spine, suite, {name: one.row.id for name, one in runs.items()})
+    return found, [f"  {told(one, place)}" for one in found]
 
 
 async def _desk(app: App, names: tuple[str, ...], progress: EvalProgress) -> BatchDesk:
