@@ -77,7 +77,7 @@ def test_simulated_coverage_of_a_skewed_distribution(q: float) -> None:
 
 def test_very_many_are_sorted_in_little_memory() -> None:
     """A hundred thousand are in order, and were never all objects: that alone would take 3.2 MB."""
-    draw = random.Random(7)
+    draw = random.Random(7)  # noqa: S311 - values, not secrets
     values = array("d", (draw.random() for _ in range(100_000)))
     tracemalloc.start()
     ordered = in_order(values)
