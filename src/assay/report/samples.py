@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from assay.evals.graders.grader import Score
-from assay.evals.suites.readable import readable
+from assay.evals.suites.readable import readable, turns
 from assay.evals.suites.suite import Sample, Suite
 from assay.ledger.rows import ResultRow
 from assay.report.mask import LEAK, WITHHELD, Mask
@@ -96,7 +96,7 @@ def _sample(sample: Sample, rows: Rows, letters: Mapping[str, str], mask: Mask) 
         id=visible(sample.id),
         kind=sample.kind,
         label=sample.label.value,
-        turns=tuple(TurnView(role=one.role, text=mask.passage(_said(one))) for one in sample.messages),
+        turns=tuple(TurnView(role=one.role, text=mask.passage(_said(one))) for one in turns(sample)),
         target=mask.passage(written(sample.target)) if sample.target is not None else None,
         answers=tuple(answers),
     )

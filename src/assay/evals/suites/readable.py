@@ -10,12 +10,18 @@ import msgspec
 from assay.evals.suites.suite import Sample
 from assay.types import Message, Part, Text, ToolCall, ToolResult
 
-__all__ = ["readable", "said", "target_text", "told"]
+__all__ = ["readable", "said", "target_text", "told", "turns"]
+
+
+def turns(sample: Sample) -> tuple[Message, ...]:
+    """All that is said to a model, with a word where its answers stand that the user goes on after."""
+    answer = Message.of("assistant", "(the model's answer)")
+    return (*sample.messages, *(turn for said in sample.follow_ups for turn in (answer, said)))
 
 
 def said(sample: Sample) -> str:
     """A sample's input as a person reads it: the text, or the turns with their roles where there are several."""
-    return told(sample.messages)
+    return told(turns(sample))
 
 
 def told(messages: tuple[Message, ...]) -> str:
