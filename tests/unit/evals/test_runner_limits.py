@@ -14,6 +14,7 @@ from assay.errors import BudgetExceeded, RateLimited
 from assay.evals.figures.scorecard import scorecard
 from assay.evals.runs import backlog
 from assay.evals.runs.ending import ending
+from assay.evals.runs.forecast import forecast
 from assay.evals.runs.lanes import complete_all, lanes
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite, read_suite
@@ -55,6 +56,20 @@ async def run_of(spine: Spine, suite: Suite, **options: Any) -> tuple[Run, Runne
     run = await runner.open("m")
     await runner.complete(run, suite)
     return run, runner
+
+
+async def test_a_forecast_is_the_sum_of_what_is_set_aside(
+    make_spine: MakeSpine, tiny: Tiny, ledger: SqliteLedger
+) -> None:
+    """What is told to cost at most is what the calls hold together, to the byte: nothing is added on the way."""
+    spine, suite = spine_of(make_spine), tiny(10)
+    runner = Runner(spine, suite)
+    run, known = await runner.would_open("m")
+    told = forecast(spine, runner, run, suite, known=known).bound_usd
+    await runner.complete(await runner.open("m"), suite)
+    held = [row["reserved_usd"] for row in await ledger.attempts(limit=500)]
+    assert len(held) == 10
+    assert told == pytest.approx(sum(held))
 
 
 # ------------------------------------------------------------------------------------------- limits

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from assay.errors import AssayError
 from assay.evals.graders.grading import models_of
 from assay.evals.runs.runner import Run, Runner
-from assay.evals.suites.suite import Sample, Suite
+from assay.evals.suites.suite import Suite
 from assay.inference.charges import bound
 from assay.inference.reach import below
 from assay.inference.spine import Spine
-from assay.types import Value
+from assay.types import Request, Value
 
 __all__ = ["Asked", "Forecast", "forecast"]
 
@@ -71,7 +71,9 @@ def forecast(spine: Spine, runner: Runner, run: Run, part: Suite, *, known: bool
     for kind in part.kinds:
         samples = part.of(kind)
         missing = [number for number, _ in runner.missing(run, samples)]
-        bounds = [_bound(spine, run.row.target, samples[number], problems) for number in missing]
+        bounds = [
+            _bound(spine, run.row.target, samples[number].request(runner.deadline_s), problems) for number in missing
+        ]
         asked[kind] = Asked(
             samples=len(samples),
             repeats=runner.repeats(kind).times,
@@ -90,9 +92,8 @@ def forecast(spine: Spine, runner: Runner, run: Run, part: Suite, *, known: bool
     )
 
 
-def _bound(spine: Spine, target: str, sample: Sample, problems: list[str]) -> float | None:
+def _bound(spine: Spine, target: str, request: Request, problems: list[str]) -> float | None:
     """Of one answer; None = not known."""
-    request = sample.request()
     bounds: list[float | None] = []
     for live in below(spine, target):
         try:

@@ -79,7 +79,7 @@ class Runner:
         self._config_digest = config_digest
         self._concurrency = concurrency
         self._options = Options(use_cache=use_cache, seed=seed, purse=purse, desk=desk)
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._repeats = repeats
         self._on_result = on_result
 
@@ -228,7 +228,7 @@ class Runner:
                 shift.pace.leave()
 
     async def _try(self, run: Run, shift: _Shift, sample: Sample, item: Item, number: int) -> None:
-        graded = GradedSample(self._spine, run.row, sample, item.repeat, self._options, self._deadline_s)
+        graded = GradedSample(self._spine, run.row, sample, item.repeat, self._options, self.deadline_s)
         shift.asked += item.tries == 1
         try:
             row = await graded.row()
@@ -243,7 +243,7 @@ class Runner:
         if graded.answered:
             shift.backlog.answered()
         # A host that was asking for a pause may have held this one up too, until no time was left for its answer.
-        held_up = graded.cut and shift.refused_at > time.monotonic() - self._deadline_s and item.tries <= _HELD_UP
+        held_up = graded.cut and shift.refused_at > time.monotonic() - self.deadline_s and item.tries <= _HELD_UP
         if (graded.comes_again or held_up) and shift.backlog.again(item, row, graded.told_s):
             return
         await self._keep(run, row)
