@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
@@ -84,11 +84,14 @@ async def decide(
     seed: int = 0, concurrency: int = 8,
 ) -> Decision:  # fmt: skip
     """Choose and record the decision."""
+    from shlex import quote
+
     import msgspec
 
     from assay.cli.progress import EvalProgress
     from assay.decision.choose import Choosing
     from assay.evals.graders.grading import check_graders
+    from assay.evals.judging.standing import standing_of, told
     from assay.evals.runs.runner import Runner
     from assay.evals.suites.suite import read_suite
     from assay.ledger.rows import DecisionRow
@@ -113,6 +116,8 @@ async def decide(
             on_verdict=progress.verdict,
         )  # fmt: skip
         decision = await choosing.choose()
+    for one in await standing_of(app.spine, suite, decision.runs):  # a decision is worth what its judges are
+        note(f"  {told(one, f' -s {quote(folder)}' if folder is not None else '')}")
     body = msgspec.json.encode(decision)
     await app.ledger.add_decision(
         DecisionRow(id=decision.id, created_at=decision.created_at, suite=decision.suite, body=body)

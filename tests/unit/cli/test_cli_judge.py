@@ -58,6 +58,13 @@ def test_an_honest_judge_is_cleared_and_shown_beside_its_kind(judged: Any) -> No
     assert (standing["judge"], standing["audit"]["probe"]["fooled"]) == ("bad", "no")
 
 
+def test_a_decision_says_what_is_known_of_its_judges(judged: Any) -> None:
+    """On stderr: a judge that was never audited, and one that is a candidate itself."""
+    told = judged.inside("choose", "-k", "facts", "-m", "good", "-m", "bad").err
+    assert "facts: graded by bad (judge), never audited as it is now: assay judge audit bad" in told
+    assert "it judges itself in bad" in told
+
+
 def test_a_judge_that_can_be_gamed_is_flagged(judged: Any) -> None:
     """Exit code 1; the answer that fools it is named, here and beside its kind."""
     judged.script("bad", FOOLED, HONEST, default=FAIL)
