@@ -67,13 +67,14 @@ _PRIVATE_KEY = (
 )
 _QUOTE = r"[\"'`\\]{0,3}"
 _IS = rf"{_QUOTE}[ \t]{{0,3}}(?:=>|:=|[:=]|[ \t]is[ \t])[ \t]{{0,3}}{_QUOTE}"
-_VALUE = r"(?P<it>[^\s\"'`,;&<>()\[\]{}\\]{6,512}+)(?![(\[])"
+_VALUE = r"(?P<it>(?:[^\s\"'`,;&<>()\[\]{}\\]|&(?![\w.-]{1,40}=)){6,512}+)(?![(\[])"
 _BESIDE_PASSWORDS = r"(?i:passw(?:or)?d|passwort|passphrase|passcode|passwd|pwd|contraseña|mot de passe)[\w-]{0,16}"
 _BESIDE_KEYS = (
     r"(?i:api[_ -]?key|access[_ -]?key|secret|token|private[_-]?key|auth[_-]?key|account[_-]?key|shared[_-]?key|"
     r"credentials?|signature|client[_-]?key|encryption[_-]?key|sig)(?:[_-][\w-]{1,24})?"
 )
 _WORDS = re.compile(r"[^\W\d_]+(?:[._:/-]+[^\W\d_]+)*")  # also names of attributes
+_DRAWN_LETTERS = re.compile(r"(?=[A-Z]*[a-z])(?=[a-z]*[A-Z])[A-Za-z]{30}")  # Hugging Face's tokens have no digit
 _NAME = re.compile(r"[A-Za-z_.:/-]+\d{0,2}")
 _MARKED = ("$", "{", "<", "%", "*", "os.", "env.", "process.env", "...")
 
@@ -89,7 +90,7 @@ def _looks_drawn(text: str) -> bool:
 
 
 def _is_no_word(found: str) -> bool:
-    return any(map(str.isdigit, found)) and len(set(found)) > 6
+    return len(set(found)) > 6 and (any(map(str.isdigit, found)) or _DRAWN_LETTERS.search(found) is not None)
 
 
 def _password(found: str) -> str:
