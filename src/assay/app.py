@@ -12,6 +12,8 @@ from assay.config.load import Loaded, load
 from assay.decision.lock import FILE_NAME, Lock, read_lock
 from assay.decision.pin import broken_pins, pinned_route
 from assay.errors import ConfigError
+from assay.evals.graders.grading import graders_of
+from assay.evals.suites.suite import Suite
 from assay.inference.build import Builder
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
@@ -64,6 +66,13 @@ class App:
         """What decisions choose from: `decide.candidates`, else all deployments."""
         named = self.loaded.config.decide.candidates
         return named if named is not None else tuple(self.loaded.config.deployments)
+
+    def candidates_for(self, suite: Suite) -> tuple[str, ...]:
+        """As `candidates`, without the judges of this suite where `decide.candidates` names nobody."""
+        if self.loaded.config.decide.candidates is not None:
+            return self.candidates
+        judges = {name for _, grader in graders_of(suite.samples) for name in grader.models}
+        return tuple(name for name in self.candidates if name not in judges) or self.candidates
 
     async def require(self, names: Collection[str]) -> None:
         """Make sure that each name can be called; the pinned route can be from then on.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import INTERRUPTED, config_option, emit, finish, json_option, note, read_file, run, utf8
+from assay.cli.door import INTERRUPTED, Finite, config_option, emit, finish, json_option, note, read_file, run, utf8
 
 if TYPE_CHECKING:
     from assay.evals.runs.bench import Bench
@@ -31,7 +31,7 @@ COLUMNS = ("", "p50", "min", "first token", "in", "out", "tokens/s", "cost each"
 @click.option("--warmup", default=0, show_default=True, type=click.IntRange(0), help="Calls before that do not count.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Limit of each answer.")
 @click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1), help="Calls in flight at once.")
-@click.option("--deadline-s", default=300.0, show_default=True, type=click.FloatRange(0.01), help="Cuts one call.")
+@click.option("--deadline-s", default=300.0, show_default=True, type=Finite(0.01), help="Cuts one call.")
 @click.option("--full", is_flag=True, help="Show answers uncut.")
 @config_option
 @json_option

@@ -102,7 +102,7 @@ async def decide(
     wanted = whole.with_gates(whole.kinds_of(profiles, kinds))
     suite = whole.only(wanted, split)  # type: ignore[arg-type]  # click checked it
     check_graders(suite.samples)
-    names = tuple(dict.fromkeys(targets or app.candidates))
+    names = tuple(dict.fromkeys(targets or app.candidates_for(suite)))
     for name in names:
         app.spine.route(name)
     with EvalProgress(suite.answers * len(names)) as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -19,6 +20,17 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
+
+
+class Finite(click.FloatRange):
+    """A number within a range; `nan` and `inf`, which pass every comparison, are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or a usage error."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
 
 
 def json_option(command: F) -> F:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.labels import labels_option, usable_labels
 from assay.cli.recovery import show_recovered
 from assay.cli.scorecards import render
@@ -72,7 +72,11 @@ class Ended(NamedTuple):
 
 @click.command("eval")
 @click.option(
-    "-m", "--model", "targets", multiple=True, help="Deployment or route; repeat for several [default: all candidates]."
+    "-m",
+    "--model",
+    "targets",
+    multiple=True,
+    help="Deployment or route; repeat for several [default: all candidates but judges].",
 )
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
@@ -96,8 +100,8 @@ class Ended(NamedTuple):
     "--concurrency", default=8, show_default=True, type=click.IntRange(1),
     help="Samples of one target in flight at once; fewer while its host limits the rate.",
 )  # fmt: skip
-@click.option("--deadline-s", default=300.0, show_default=True, type=click.FloatRange(0.01), help="Cuts one sample.")
-@click.option("--max-usd", type=click.FloatRange(0), help="Spend at most so much in this call, judges included.")
+@click.option("--deadline-s", default=300.0, show_default=True, type=Finite(0.01), help="Cuts one sample.")
+@click.option("--max-usd", type=Finite(0), help="Spend at most so much in this call, judges included.")
 @click.option("--fresh", is_flag=True, help="A new run without the cache, instead of continuing the known one.")
 @click.option("--dry-run", is_flag=True, help="Ask nothing; say what would be asked, and what it costs at most.")
 @click.option("--batch", is_flag=True, help="Leave all requests with hosts that answer within a day, for less.")
@@ -201,7 +205,7 @@ async def _eval(given: Given) -> int:
         whole = read_suite(given.folder or app.suite_path)
         suite = _part(whole, given)
         check_graders(suite.samples)
-        names = tuple(dict.fromkeys(given.targets or app.candidates))
+        names = tuple(dict.fromkeys(given.targets or app.candidates_for(suite)))
         purse = Purse(given.max_usd, "--max-usd") if given.max_usd is not None else None
         labels = usable_labels(given.labels, whole, names)
         _check_targets(app, names, suite, purse)

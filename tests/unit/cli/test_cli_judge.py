@@ -182,3 +182,24 @@ def test_config_check_knows_the_judges(judged: Any) -> None:
         assert found.code == 2
         assert "'bat'" in found.err
     assert judged.inside("logs", "--json").json["attempts"] == []
+
+
+def test_a_judge_is_no_candidate_unless_it_is_named(judged: Any) -> None:
+    """Without `decide.candidates` all deployments are, but those that only grade this suite."""
+    config = judged.folder / "assay.toml"
+    config.write_text(config.read_text().replace('candidates = ["good", "bad"]\n', "", 1))
+    out = judged.inside("eval", "-k", "facts", "--limit", "1", "--json").json
+    assert [card["target"] for card in out["scorecards"]] == ["good"]
+    out = judged.inside("eval", "-k", "words", "--limit", "1", "--json").json
+    assert [card["target"] for card in out["scorecards"]] == ["good", "bad"]
+    named = judged.inside("eval", "-m", "bad", "-k", "facts", "--limit", "1", "--json").json
+    assert [card["target"] for card in named["scorecards"]] == ["bad"]
+
+
+@pytest.mark.parametrize("option", ["--deadline-s", "--max-usd"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_what_is_no_number_is_refused(judged: Any, option: str, value: str) -> None:
+    """`nan` is neither below nor above any limit."""
+    ended = judged.inside("eval", option, value)
+    assert ended.code == 2
+    assert "is no number" in ended.err
