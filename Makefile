@@ -44,7 +44,7 @@ models: .stamps/run ## pull a larger open model (0.5 GB) that the demo then meas
 	@$(BIN)/assay pull qwen/qwen2.5-coder-0.5b-instruct
 
 test: .stamps/dev ## all tests that need nothing but Python
-	@$(BIN)/python -m pytest -q -n auto tests/unit
+	@$(BIN)/python -m pytest -q tests/unit
 
 check: .stamps/dev ## lint, types, import contracts, generated docs
 	@$(BIN)/ruff check --output-format concise .
