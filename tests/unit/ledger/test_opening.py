@@ -22,7 +22,7 @@ from assay.ledger.store import SqliteLedger
 
 def open_files() -> list[str]:
     """The files that this process has open."""
-    # By their links: other tests' files may still be open, and psutil would look into folders that are closed to nobody.
+    # By their links: psutil would look into the folders of other tests, some of which are closed to nobody.
     links = Path("/proc/self/fd")
     if not links.is_dir():
         return sorted(file.path for file in psutil.Process().open_files())
@@ -39,6 +39,7 @@ def _target(link: Path) -> str:
 
 def refused(path: Path, match: str) -> None:
     """Opening `path` fails with a message that names it, and leaves nothing open behind."""
+    gc.collect()  # what other tests have left
     before, threads = open_files(), threading.active_count()
     with pytest.raises(LedgerError, match=match) as raised:
         SqliteLedger(path)
