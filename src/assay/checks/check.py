@@ -59,8 +59,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The options of one check."""
 
 
-def options(check: str, kind: type[O], given: dict[str, Any]) -> O:
-    """The options of `check`, validated.
+def options(name: str, kind: type[O], given: dict[str, Any], *, what: str = "check") -> O:
+    """The options of a check, or of what else `what` says, validated.
 
     Raises:
         ConfigError: names the wrong option, and the nearest known one if it is unknown.
@@ -68,11 +68,11 @@ def options(check: str, kind: type[O], given: dict[str, Any]) -> O:
     known = [field.name for field in msgspec.structs.fields(kind)]
     for key in given:
         if key not in known:
-            raise ConfigError(f"check {check!r} has no option {key!r}; {did_you_mean(key, known)}")
+            raise ConfigError(f"{what} {name!r} has no option {key!r}; {did_you_mean(key, known)}")
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"check {check!r}: {error}") from None
+        raise ConfigError(f"{what} {name!r}: {error}") from None
 
 
 def alternatives(check: str, target: object | None) -> list[str]:

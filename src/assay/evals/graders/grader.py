@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 import msgspec
 
 from assay.checks.check import Options, shorten
-from assay.errors import ConfigError, did_you_mean
+from assay.checks.check import options as options_of
 from assay.evals.graders.judges import Judges
 from assay.evals.suites.suite import Sample
 from assay.types import JsonObject, Request, Response, Value
@@ -99,14 +99,7 @@ def options(grader: str, kind: type[O], given: JsonObject) -> O:
     Raises:
         ConfigError: names the wrong option, and the nearest known one if it is unknown.
     """
-    known = [field.name for field in msgspec.structs.fields(kind)]
-    for key in given:
-        if key not in known:
-            raise ConfigError(f"grader {grader!r} has no option {key!r}; {did_you_mean(key, known)}")
-    try:
-        return msgspec.convert(given, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"grader {grader!r}: {error}") from None
+    return options_of(grader, kind, given, what="grader")
 
 
 def kept(detail: JsonObject | None) -> JsonObject | None:
