@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from assay.catalog.host import Host
 from assay.catalog.load import Catalog
-from assay.catalog.model import Host
 
 __all__ = ["HostRow", "host_rows"]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from assay.catalog.load import Catalog
-from assay.catalog.model import Model, Weights
+from assay.catalog.model import Model
+from assay.catalog.offers import Weights
 from assay.config.schema import Deployment
 from assay.errors import CatalogError, WeightsError, did_you_mean
 from assay.weights.locate import PACKAGE, locate

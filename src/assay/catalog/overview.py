@@ -9,7 +9,7 @@ from typing import TypedDict
 import msgspec
 
 from assay.catalog.load import Catalog
-from assay.catalog.model import FACTS, Model
+from assay.catalog.model import Model
 from assay.catalog.prices import price_of
 
 __all__ = ["Fact", "ModelRow", "ModelWeights", "details", "overview"]
@@ -80,7 +80,7 @@ def overview(catalog: Catalog, when: datetime | None = None) -> list[ModelRow]:
 
 def details(model: Model) -> list[Fact]:
     """Every fact of one model, known or not, with its source."""
-    return [_fact(model, name) for name in FACTS]
+    return [_fact(model, name) for name in Model.FACTS]
 
 
 def _fact(model: Model, name: str) -> Fact:

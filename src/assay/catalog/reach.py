@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from assay.catalog.host import Host
 from assay.catalog.load import Catalog
-from assay.catalog.model import Host, HostedAt, Model
+from assay.catalog.model import Model
+from assay.catalog.offers import HostedAt
 from assay.config.schema import Deployment
 from assay.errors import CatalogError, ConfigError
 

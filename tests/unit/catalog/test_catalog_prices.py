@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from assay.catalog.entry import Source
 from assay.catalog.load import builtin, read
-from assay.catalog.model import HostedAt, Model, PriceRef, Source
+from assay.catalog.model import Model
+from assay.catalog.offers import HostedAt, PriceRef
 from assay.catalog.overview import overview
 from assay.catalog.prices import price_of
 from assay.config.schema import Price

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from assay.catalog.host import Host
 from assay.catalog.host_rows import host_rows
 from assay.catalog.load import Catalog, builtin, read
-from assay.catalog.model import Host
 from assay.catalog.reach import reached
 from assay.config.schema import Deployment
 from assay.dialects import openai_chat

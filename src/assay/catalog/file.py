@@ -1,0 +1,167 @@
+"""One data file of the catalogue: read strictly, with a source for every fact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from assay.catalog.device import Device
+from assay.catalog.entry import Day, Entry, Evidenced, Source
+from assay.catalog.family import Family
+from assay.catalog.host import HOST_FACTS, Host
+from assay.catalog.model import Model
+from assay.catalog.terms import DataPolicy, Licence
+from assay.errors import CatalogError, did_you_mean
+
+__all__ = ["INHERITED", "File", "complete", "parse", "read"]
+
+Key = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+E = TypeVar("E", bound=Evidenced)
+INHERITED = ("engines", "forms", "recipes")
+"""Facts that a model has from its family where it says nothing itself."""
+
+
+class File(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One data file.
+
+    Attributes:
+        as_of: date of every source that names none.
+        family: family of every model that names none.
+        sources: what `evidence` keys stand for.
+        families, hosts, licences, data_policies, devices: by key; a data policy has its host's.
+    """
+
+    as_of: Day
+    family: str = ""
+    sources: dict[str, Source] = {}
+    models: tuple[Model, ...] = ()
+    families: dict[Key, Family] = {}
+    hosts: dict[str, Host] = {}
+    licences: dict[str, Licence] = {}
+    data_policies: dict[str, DataPolicy] = {}
+    devices: dict[Key, Device] = {}
+
+
+def read(data: bytes, name: str) -> File:
+    """The checked content of a data file; `name` is what messages call it.
+
+    Raises:
+        CatalogError: it is no TOML, has an unknown key, or a fact without a source.
+    """
+    return complete(parse(data, name), name)
+
+
+def parse(data: bytes, name: str) -> File:
+    """What the file says, before its sources are looked at.
+
+    Raises:
+        CatalogError: it is no TOML, or has an unknown key.
+    """
+    try:
+        return msgspec.toml.decode(data, type=File)
+    except msgspec.MsgspecError as error:
+        raise CatalogError(f"{name}: {error}") from error
+
+
+def complete(file: File, name: str) -> File:
+    """The file with every source, family and inherited fact filled in, checked.
+
+    Raises:
+        CatalogError: a fact has no source, or an entry is there twice.
+    """
+    sources = {key: _dated(source, file.as_of) for key, source in file.sources.items()}
+    families = {key: _evidenced(one, file, sources, f"{name}: family {key!r}") for key, one in file.families.items()}
+    doubled = _doubled(model.id for model in file.models)
+    if doubled is not None:
+        raise CatalogError(f"{name}: {doubled!r} is there twice; remove one")
+    return msgspec.structs.replace(
+        file,
+        sources=sources,
+        families=families,
+        models=tuple(_model(model, file, sources, families, name) for model in file.models),
+        hosts={key: _host(one, sources, f"{name}: host {key!r}") for key, one in file.hosts.items()},
+        licences={
+            key: _evidenced(one, file, sources, f"{name}: licence {key!r}") for key, one in file.licences.items()
+        },
+        data_policies={
+            key: _evidenced(one, file, sources, f"{name}: data policy {key!r}")
+            for key, one in file.data_policies.items()
+        },
+        devices={key: _evidenced(one, file, sources, f"{name}: device {key!r}") for key, one in file.devices.items()},
+    )
+
+
+def _dated(source: Source, as_of: str) -> Source:
+    return source if source.as_of is not None else msgspec.structs.replace(source, as_of=as_of)
+
+
+def _evidenced(entry: E, file: File, shared: Mapping[str, Source], where: str, **filled: Any) -> E:
+    """The entry with its sources and what else is filled in, checked."""
+    own = {key: _dated(source, file.as_of) for key, source in entry.sources.items()}
+    sources = {**shared, **own}
+    _check_keys(where, entry.evidence, entry.evidence_for, entry.FACTS, sources)
+    for fact in entry.notes:
+        if fact not in entry.FACTS:
+            raise CatalogError(f"{where}: a note on {fact!r}, which is no fact; {did_you_mean(fact, entry.FACTS)}")
+    return msgspec.structs.replace(entry, sources=sources, **filled)
+
+
+def _host(host: Host, sources: dict[str, Source], where: str) -> Host:
+    sources = {**sources, **host.sources}
+    facts = (*HOST_FACTS, *(f"quirks.{name}" for name in host.quirks))
+    _check_keys(where, host.evidence, host.evidence_for, facts, sources)
+    return msgspec.structs.replace(host, sources=sources)
+
+
+def _model(model: Model, file: File, shared: Mapping[str, Source], families: Mapping[str, Family], name: str) -> Model:
+    where = f"{name}: {model.id}"
+    family = model.family or file.family
+    whole = _evidenced(model, file, shared, where, family=family)
+    on_hub = [item.hub.evidence for item in model.weights if item.hub is not None]
+    parts = [
+        *(offer.evidence for offer in model.hosts),
+        *(weights.evidence for weights in model.weights),
+        *(figure.evidence for figure in model.benchmarks),
+    ]
+    for key in parts + on_hub:
+        _check_source(where, key, whole.sources)
+    around = families.get(family)
+    return _inherited(whole, around) if around is not None and model.ecosystem == "open-weight" else whole
+
+
+def _inherited(model: Model, family: Family) -> Model:
+    """The model with what it has from its family, and its family's sources for that."""
+    taken = {
+        fact: getattr(family, fact)
+        for fact in INHERITED
+        if getattr(model, fact) is None and getattr(family, fact) is not None
+    }
+    if not taken:
+        return model
+    evidence = {fact: family.evidence_for.get(fact, family.evidence) for fact in taken}
+    sources = {**family.sources, **model.sources}
+    return msgspec.structs.replace(model, **taken, sources=sources, evidence_for={**model.evidence_for, **evidence})
+
+
+def _check_keys(
+    where: str, evidence: str, evidence_for: Mapping[str, str], facts: Iterable[str], sources: Mapping[str, Source]
+) -> None:
+    known = tuple(facts)
+    _check_source(where, evidence, sources)
+    for fact, key in evidence_for.items():
+        if fact not in known:
+            raise CatalogError(f"{where}: evidence for {fact!r}, which is no fact; {did_you_mean(fact, known)}")
+        _check_source(where, key, sources)
+
+
+def _check_source(where: str, key: str, sources: Mapping[str, Source]) -> None:
+    if key not in sources:
+        raise CatalogError(f"{where}: evidence {key!r} is not under [sources]; {did_you_mean(key, sources)}")
+
+
+def _doubled(ids: Iterable[str]) -> str | None:
+    return next((one for one, times in Counter(ids).items() if times > 1), None)
