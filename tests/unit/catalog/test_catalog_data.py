@@ -5,7 +5,6 @@ import importlib.util
 import struct
 from importlib import resources
 from pathlib import Path
-from pathlib import Path
 
 import pytest
 
