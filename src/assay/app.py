@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 
+import platformdirs
+from msgspec import structs
+
+from assay.catalog.load import Catalog
 from assay.catalog.load import load as load_catalog
-from assay.config.load import Loaded, load
+from assay.config.load import Loaded, find, load
+from assay.config.schema import Config, Deployment, Engine, Ledger
 from assay.decision.lock import FILE_NAME, Lock, read_lock
 from assay.decision.pin import broken_pins, pinned_route
 from assay.errors import ConfigError
@@ -112,6 +118,47 @@ def open_app(config: Path | str | None = None) -> App:
         AssayError: the configuration, catalogue or ledger cannot be used.
     """
     return App(load(config))
+
+
+def open_for(name: str, config: Path | str | None = None) -> tuple[App, str]:
+    """An app in which `name` can be called, and what it is called there.
+
+    It is a deployment or route of the configuration; else a model of the catalogue, or a GGUF file, that the local
+    engine runs: an extra deployment beside those of the configuration. Without a configuration the ledger is the
+    user's own, in the folder for application data.
+
+    Raises:
+        AssayError: the configuration cannot be used, or there is nothing of this name.
+    """
+    if config is None and not os.environ.get("ASSAY_CONFIG") and find() is None:
+        loaded = Loaded(Config(ledger=Ledger(url=f"sqlite:///{_own_ledger()}")), None, "")
+    else:
+        loaded = load(config)
+    if name in loaded.config.deployments or name in loaded.config.routes:
+        return App(loaded), name
+    extra = _engine_of(name, load_catalog(loaded.config.catalog_files))
+    deployments = {**loaded.config.deployments, name: extra}
+    return App(loaded._replace(config=structs.replace(loaded.config, deployments=deployments))), name
+
+
+def _engine_of(name: str, catalog: Catalog) -> Deployment:
+    """A model on the local engine, by name or file."""
+    engine = Engine(slots=1)
+    if name.lower().endswith(".gguf") or Path(name).is_file():
+        path = Path(name).expanduser().resolve()
+        return Deployment(model=path.stem.lower(), dialect="local", weights=str(path), engine=engine)
+    model = catalog.find(name)
+    if not model.weights:
+        raise ConfigError(
+            f"{model.id} cannot be run here: the catalogue knows no file of its weights; name a deployment"
+        )
+    return Deployment(model=model.id, dialect="local", engine=engine)
+
+
+def _own_ledger() -> Path:
+    folder = Path(platformdirs.user_data_dir("assay"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "assay.db"
 
 
 def open_ledger(loaded: Loaded) -> SqliteLedger:

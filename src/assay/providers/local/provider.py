@@ -14,6 +14,7 @@ import msgspec
 from assay.config.schema import Deployment
 from assay.dialects.completions import Completions
 from assay.dialects.dialect import Dialect
+from assay.dialects.fields import MARK
 from assay.dialects.foreign import is_foreign
 from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import (
@@ -45,6 +46,9 @@ QUIRKS = {
 }
 TOOLS = ("schema", "native", "none")
 MAX_TOLD_BYTES = 64 * 1024 * 1024
+
+PIECES = MARK + "pieces"
+"""In `extra` of a request that counts: its tokens come with their texts, for whoever reads the exchange."""
 
 _CHAT = OpenAIChat()
 _COMPLETIONS = Completions()
@@ -89,7 +93,8 @@ class LocalProvider:
         dialect, body, answer, meter.emulated = self._asked(attempt.request)
         async with self.engine.lease(_prompt_of(body), meter) as lease:
             if attempt.request.form == "count":
-                yield UsageReport(usage=Usage(input=await self._count(lease, body, meter)))
+                tokens = await self._tokens(lease, body, meter, pieces=bool(attempt.request.extra.get(PIECES)))
+                yield UsageReport(usage=Usage(input=len(tokens)))
                 return
             payload = msgspec.json.encode(body | {"id_slot": lease.slot})
             meter.sent_bytes = len(payload)
@@ -132,13 +137,14 @@ class LocalProvider:
                 raise _worded(_CHAT.read_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BYTES)))
             yield reply
 
-    async def _count(self, lease: Lease, body: dict[str, Any], meter: Meter) -> int:
-        """Tokens of the prompt, as the engine's template and tokeniser make them."""
+    async def _tokens(self, lease: Lease, body: dict[str, Any], meter: Meter, *, pieces: bool) -> list[Any]:
+        """Tokens of the prompt, as the engine's template and tokeniser make them: numbers, or with their texts."""
         prompt = body.get("prompt")
         if prompt is None:
             prompt = (await self._told(lease, "/apply-template", body, meter))["prompt"]
-        asked = {"content": prompt, "add_special": True, "parse_special": True}
-        return len((await self._told(lease, "/tokenize", asked, meter))["tokens"])
+        asked = {"content": prompt, "add_special": True, "parse_special": True, "with_pieces": pieces}
+        tokens: list[Any] = (await self._told(lease, "/tokenize", asked, meter))["tokens"]
+        return tokens
 
     async def _told(self, lease: Lease, path: str, body: dict[str, Any], meter: Meter) -> dict[str, Any]:
         """The engine's answer to a question that no model is needed for."""
