@@ -1,44 +1,20 @@
-"""List prices of hosted models, from genai-prices: offline, dated, with history.
-
-genai-prices (and pydantic and an HTTP client with it) is imported when a price is first asked for, never before;
-its background updater is never started. What it does not know is `None`, never 0.
-"""
+"""What models cost: by a team's own file, else on the list of a host (`assay.catalog.listed`)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+import sys
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
 
+from assay.catalog.kept import keep, recall
+from assay.catalog.listed import CatalogPrice, changed_on, changes_by_hour, listed
 from assay.catalog.model import Model
-from assay.config.schema import Price
+from assay.catalog.offers import PriceRef
 
-if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, ModelPrice, Provider
-
-__all__ = ["CatalogPrice", "price_of"]
-
-_CHECKED = re.compile(r"(?:verified|checked|as of)\b[^.]{0,80}?(\d{4}-\d{2}-\d{2})")
-
-
-class CatalogPrice(NamedTuple):
-    """What a model costs on its host's list.
-
-    Attributes:
-        price: what to settle with: the rates of the asked size, else the dearest that the model's context can reach.
-        bound: what to reserve with: the dearest rate of each direction, one-hour cache writes and media included.
-        source: who says so.
-        as_of: the data is at least as new as this; `None` where the source names no date.
-        note: what must be said beside it, or why the price is unknown.
-    """
-
-    price: Price | None
-    bound: Price | None
-    source: str
-    as_of: str | None = None
-    note: str | None = None
+__all__ = ["CatalogPrice", "PriceSince", "price_history", "price_of", "prices_of"]
 
 
 def price_of(model: Model, when: datetime, *, host: str | None = None, input_tokens: int | None = None) -> CatalogPrice:
@@ -58,81 +34,86 @@ def price_of(model: Model, when: datetime, *, host: str | None = None, input_tok
     offer = model.hosted_at(host)
     if offer is None or offer.price is None:
         return CatalogPrice(None, None, "catalogue", note=f"no price is known of {model.id} at {host or 'any host'}")
-    return _look_up(offer.price.provider, offer.price.model, when, model.context_tokens, input_tokens)
+    return listed(offer.price, when, model.context_tokens, input_tokens)
 
 
-def _look_up(
-    provider_id: str, model_ref: str, when: datetime, context_tokens: int | None, input_tokens: int | None
-) -> CatalogPrice:
-    import genai_prices
-    from genai_prices.data_snapshot import get_snapshot
+def prices_of(models: Iterable[Model], when: date) -> dict[str, CatalogPrice]:
+    """The list prices of many models on a day, by id: of each its first host that has a price.
 
-    source = f"genai-prices {genai_prices.__version__}"
-    try:
-        provider, info = get_snapshot().find_provider_model(model_ref, None, provider_id, None)
-    except LookupError:
-        return CatalogPrice(None, None, source, note=f"{source} does not know {provider_id} {model_ref}")
-    rates = _rates(info.get_prices(when))
-    as_of = _checked(provider, info)
-    if "input_mtok" not in rates or "output_mtok" not in rates or "requests_kcount" in rates:
-        return CatalogPrice(None, None, source, as_of, "its price is not one per input and output token")
-    steps = sorted({start for rate in rates.values() for start in rate.steps})
-    reachable = [start for start in steps if context_tokens is None or start < context_tokens]
-    size = input_tokens if input_tokens is not None else (reachable[-1] + 1 if reachable else 0)
-    note = None
-    if reachable and input_tokens is None:
-        note = f"dearer above {reachable[0]} input tokens; the dearest rate that the context can reach is shown"
-    elif steps and not reachable:
-        note = f"its dearer rates above {steps[0]} input tokens are past the model's context"
-    return CatalogPrice(_settling(rates, size), _bounding(rates, reachable), source, as_of, note)
+    Where the price depends on the hour, it is that of the dearest hour. What was looked up is kept in the user's
+    cache for this version of genai-prices and this day, since its import takes longer than most commands.
+    """
+    models = tuple(models)
+    asked = {model.id: listing for model in models if (listing := _listing(model)) is not None}
+    found = _of_the_day(asked.values(), when)
+    return {
+        model.id: found[asked[model.id].key] if model.id in asked else price_of(model, _noon(when)) for model in models
+    }
 
 
-class _Rate(NamedTuple):
-    """USD per million tokens: `base`, and the rate for all tokens of a call above each number of input tokens."""
+class PriceSince(NamedTuple):
+    """A price and the first day of it; `None` = since before what the source remembers."""
 
-    base: float
-    steps: Mapping[int, float] = {}
-
-    def at(self, input_tokens: int) -> float:
-        passed = [start for start in self.steps if input_tokens > start]
-        return self.steps[max(passed)] if passed else self.base
-
-    def dearest(self, reachable: Iterable[int]) -> float:
-        return max(self.base, *(self.steps.get(start, self.base) for start in reachable), 0.0)
+    since: date | None
+    price: CatalogPrice
 
 
-def _rates(prices: ModelPrice) -> dict[str, _Rate]:
-    """Every rate that is known, by genai-prices' name."""
-    from genai_prices.types import TieredPrices
-
-    rates: dict[str, _Rate] = {}
-    for key, value in vars(prices).items():
-        if isinstance(value, TieredPrices):
-            rates[key] = _Rate(float(value.base), {tier.start: float(tier.price) for tier in value.tiers})
-        elif isinstance(value, Decimal):
-            rates[key] = _Rate(float(value))
-    return rates
-
-
-def _settling(rates: Mapping[str, _Rate], input_tokens: int) -> Price:
-    cached, written = rates.get("cache_read_mtok"), rates.get("cache_write_mtok")
-    return Price(
-        input=rates["input_mtok"].at(input_tokens),
-        output=rates["output_mtok"].at(input_tokens),
-        cached_input=cached.at(input_tokens) if cached else None,
-        cache_write=written.at(input_tokens) if written else None,
-    )
+def price_history(model: Model, *, host: str | None = None) -> tuple[PriceSince, ...]:
+    """What a model has cost at a host (default: its first that has a price), oldest first; empty = nobody knows."""
+    offers = (offer for offer in model.hosts if offer.price is not None and host in (None, offer.host))
+    offer = next(offers, None)
+    if offer is None or offer.price is None:
+        return ()
+    starts = changed_on(offer.price)
+    days = ((starts[0] - timedelta(days=1)) if starts else datetime.now(UTC).date(), *starts)
+    found = [_dearest_hour(_Listing(offer.price, model.context_tokens), day) for day in days]
+    return tuple(PriceSince(since, price) for since, price in zip((None, *starts), found, strict=True))
 
 
-def _bounding(rates: Mapping[str, _Rate], reachable: list[int]) -> Price:
-    """The dearest rate of each direction: anything per million tokens that is not output counts as input."""
-    tokens = {key: rate.dearest(reachable) for key, rate in rates.items() if key.endswith("_mtok")}
-    output = max(rate for key, rate in tokens.items() if key.startswith("output"))
-    taken = max(rate for key, rate in tokens.items() if not key.startswith("output"))
-    return Price(input=taken, output=output, cached_input=taken, cache_write=taken)
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
 
 
-def _checked(provider: Provider, info: ModelInfo) -> str | None:
-    """The newest day on which the source's own comments say that it looked."""
-    said = " ".join(text for text in (provider.price_comments, info.price_comments) if text)
-    return max(_CHECKED.findall(said), default=None)
+class _Listing(NamedTuple):
+    """What a looked-up price depends on, apart from the day."""
+
+    ref: PriceRef
+    context_tokens: int | None
+
+    @property
+    def key(self) -> str:
+        return f"{self.ref.provider} {self.ref.model} {self.context_tokens}"
+
+
+def _listing(model: Model) -> _Listing | None:
+    if model.price_usd_per_mtok is not None:
+        return None
+    return next((_Listing(offer.price, model.context_tokens) for offer in model.hosts if offer.price is not None), None)
+
+
+def _of_the_day(listings: Iterable[_Listing], when: date) -> dict[str, CatalogPrice]:
+    """Their prices by key, and whatever else is kept of that day."""
+    edition = _edition(when)
+    known = (recall("prices", edition, dict[str, CatalogPrice]) if edition else None) or {}
+    missing = [listing for listing in listings if listing.key not in known]
+    if missing:
+        known |= {listing.key: _dearest_hour(listing, when) for listing in missing}
+        if edition:
+            keep("prices", edition, known)
+    return known
+
+
+def _edition(when: date) -> str | None:
+    """Which data of genai-prices holds on this day, without importing it; `None` = it was changed in this process."""
+    snapshots = sys.modules.get("genai_prices.data_snapshot")
+    spec = find_spec("genai_prices")
+    if spec is None or spec.origin is None or getattr(snapshots, "_custom_snapshot", None) is not None:
+        return None
+    data = Path(spec.origin).with_name("data.py").stat()
+    return f"{data.st_size}-{data.st_mtime_ns}-{len(CatalogPrice._fields)}-{when.isoformat()}"
+
+
+def _dearest_hour(listing: _Listing, when: date) -> CatalogPrice:
+    hours = range(24) if changes_by_hour(listing.ref) else (12,)
+    found = [listed(listing.ref, datetime.combine(when, time(hour), UTC), listing.context_tokens) for hour in hours]
+    return max(found, key=lambda one: (one.price.input, one.price.output) if one.price else (-1.0, -1.0))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import cache
 from pathlib import Path
 
-import msgspec
-import platformdirs
-
 from assay.catalog.file import File, complete, parse
+from assay.catalog.kept import keep, recall
 
 __all__ = ["shipped"]
 
@@ -27,13 +24,12 @@ def _files() -> list[tuple[str, File]]:
     """From the user's cache if it was made of exactly these files, else from the files themselves."""
     paths = sorted(FOLDER.rglob("*.toml"))
     texts = [(path.relative_to(FOLDER).as_posix(), path.read_bytes()) for path in paths]
-    kept = Path(platformdirs.user_cache_dir("assay")) / "catalog" / f"{_digest(texts)}.json"
-    try:
-        return msgspec.json.decode(kept.read_bytes(), type=list[tuple[str, File]])
-    except (OSError, msgspec.MsgspecError):  # not made yet, or broken: the files are the truth
+    key = _digest(texts)
+    files = recall("catalog", key, list[tuple[str, File]])
+    if files is None:
         files = [(name, parse(data, name)) for name, data in texts]
-        _keep(kept, files)
-        return files
+        keep("catalog", key, files)
+    return files
 
 
 def _digest(texts: list[tuple[str, bytes]]) -> str:
@@ -55,16 +51,3 @@ def _shape() -> set[str]:
 
     structs = (File, Model, Benchmark, HostedAt, HubFile, Weights, Family, Host, Licence, DataPolicy, Device)
     return {f"{struct.__name__}.{field}" for struct in structs for field in struct.__struct_fields__}
-
-
-def _keep(path: Path, files: list[tuple[str, File]]) -> None:
-    """Write the cache whole or not at all; a folder that cannot be written to costs time only."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob("*.json"):
-            old.unlink(missing_ok=True)
-        part.write_bytes(msgspec.json.encode(files))
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)

@@ -20,6 +20,8 @@ Usd = Annotated[float, Meta(ge=0, le=_HUGE)]
 Keep = Literal["off", "hashed", "full"]
 """What is kept of a request and its answer: nothing, a digest of the request, or both whole without credentials."""
 Share = Annotated[float, Meta(ge=0, le=1)]
+LicenceTerm = Literal["attribution", "naming", "use_policy", "share_alike", "user_cap"]
+"""A duty that a licence of weights may bring, as `assay models --licences` shows it."""
 
 
 class Price(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -269,8 +271,22 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
         licences: licence ids that open weights may have; default: any.
         usd_per_month: hard budget for everything in this ledger, per calendar month (UTC).
         p95_latency_s: a candidate whose measured 95th percentile is above it is not chosen.
-        unknown_price: what to do with a deployment whose price nobody knows while a budget is set; `allow` calls it
-            without holding money.
+        unknown_price: what to do with a deployment whose price nobody knows while a budget or a highest price is set;
+            `allow` calls it without holding money.
+        commercial: the work is a company's: weights whose licence does not plainly allow that are out, unless
+            `licences` names it: then somebody has read it.
+        monthly_users: people who use what is built, in a month; licences with a lower cap are out, unless named.
+        region: where the licensee is (`eu`, `us`); licences that grant nothing there are out.
+        trains_on_outputs: answers will train other models; licences and hosts that forbid it are out.
+        forbidden_terms: terms of licences that the team does not take on itself.
+        openness: how open it must be at least; `open-recipe` needs code or recipe, `open-source` the data as well.
+        hosts: those that may be rented from, by their key; default: any. Private deployments need none.
+        inputs_may_train: false: hosts that may learn from what they are sent are out, those with an objection to be
+            made (`opt-out`) too.
+        max_retention_days: hosts that may keep inputs or answers for longer are out; 0 = they keep nothing.
+        data_regions: hosts that cannot keep data in one of these regions (`eu`, `us`) are out.
+        days_to_retirement: a model needs so many days until its maker retires it; 0 = only retired ones are out.
+        input_usd_per_mtok, output_usd_per_mtok: highest price of a million tokens.
     """
 
     sensitive_data: Literal["private-only"] = "private-only"
@@ -279,6 +295,19 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     usd_per_month: Usd | None = None
     p95_latency_s: Seconds | None = None
     unknown_price: Literal["refuse", "allow"] = "refuse"
+    commercial: bool | None = None
+    monthly_users: Positive | None = None
+    region: str | None = None
+    trains_on_outputs: bool = False
+    forbidden_terms: tuple[LicenceTerm, ...] = ()
+    openness: Literal["open-weight", "open-recipe", "open-source"] | None = None
+    hosts: tuple[str, ...] | None = None
+    inputs_may_train: bool = True
+    max_retention_days: NonNegative | None = None
+    data_regions: tuple[str, ...] | None = None
+    days_to_retirement: Annotated[int, Meta(ge=0)] | None = None
+    input_usd_per_mtok: Usd | None = None
+    output_usd_per_mtok: Usd | None = None
 
 
 class Ledger(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -1,0 +1,165 @@
+"""List prices of hosted models, from genai-prices: offline, dated, with history.
+
+genai-prices (and pydantic and an HTTP client with it) is imported when a price is first asked for, never before;
+its background updater is never started. What it does not know is `None`, never 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from assay.catalog.offers import PriceRef
+from assay.config.schema import Price
+
+if TYPE_CHECKING:
+    from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, Provider
+
+__all__ = ["CatalogPrice", "changed_on", "changes_by_hour", "listed"]
+
+_BATCH = {"processing": "batch"}
+_CHECKED = re.compile(r"(?:verified|checked|as of)\b[^.]{0,80}?(\d{4}-\d{2}-\d{2})")
+
+
+class CatalogPrice(NamedTuple):
+    """What a model costs on its host's list.
+
+    Attributes:
+        price: what to settle with: the rates of the asked size, else the dearest that the model's context can reach.
+        bound: what to reserve with: the dearest rate of each direction, one-hour cache writes and media included.
+        source: who says so.
+        as_of: the data is at least as new as this; `None` where the source names no date.
+        note: what must be said beside it, or why the price is unknown.
+        batch: the rates of answers that may come later, with a batch; `None` where the source names none.
+    """
+
+    price: Price | None
+    bound: Price | None
+    source: str
+    as_of: str | None = None
+    note: str | None = None
+    batch: Price | None = None
+
+
+def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_tokens: int | None = None) -> CatalogPrice:
+    """The list price at a time, for calls of a size or, without one, for the dearest that the context can reach."""
+    import genai_prices
+
+    source = f"genai-prices {genai_prices.__version__}"
+    found = _find(ref)
+    if found is None:
+        return CatalogPrice(None, None, source, note=f"{source} does not know {ref.provider} {ref.model}")
+    provider, info = found
+    rates = _rates(info.get_prices(when))
+    as_of = _checked(provider, info)
+    if "input_mtok" not in rates or "output_mtok" not in rates or "requests_kcount" in rates:
+        return CatalogPrice(None, None, source, as_of, "its price is not one per input and output token")
+    steps = sorted({start for rate in rates.values() for start in rate.steps})
+    reachable = [start for start in steps if context_tokens is None or start < context_tokens]
+    size = input_tokens if input_tokens is not None else (reachable[-1] + 1 if reachable else 0)
+    note = None
+    if reachable and input_tokens is None:
+        note = f"dearer above {reachable[0]} input tokens; the dearest rate that the context can reach is shown"
+    elif steps and not reachable:
+        note = f"its dearer rates above {steps[0]} input tokens are past the model's context"
+    batch = _rates(info.get_prices(when, _BATCH)) if _has_batches(info, when) else None
+    return CatalogPrice(
+        price=_settling(rates, size),
+        bound=_bounding(rates, reachable),
+        source=source,
+        as_of=as_of,
+        note=note,
+        batch=_settling(batch, size) if batch else None,
+    )
+
+
+def changes_by_hour(ref: PriceRef) -> bool:
+    """Whether the price is another one at some hours of the day."""
+    from genai_prices.types import TimeOfDateConstraint
+
+    return any(isinstance(one.constraint, TimeOfDateConstraint) for one in _conditional(ref))
+
+
+def changed_on(ref: PriceRef) -> tuple[date, ...]:
+    """The days since which another price has held, oldest first, as far as genai-prices remembers."""
+    from genai_prices.types import StartDateConstraint
+
+    found = (one.constraint for one in _conditional(ref))
+    return tuple(sorted({one.start_date for one in found if isinstance(one, StartDateConstraint)}))
+
+
+def _conditional(ref: PriceRef) -> list[ConditionalPrice]:
+    """Its prices that hold at some times only."""
+    found = _find(ref)
+    return found[1].prices if found is not None and isinstance(found[1].prices, list) else []
+
+
+def _find(ref: PriceRef) -> tuple[Provider, ModelInfo] | None:
+    """Its place in genai-prices; `None` = not there."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        return get_snapshot().find_provider_model(ref.model, None, ref.provider, None)
+    except LookupError:
+        return None
+
+
+def _has_batches(info: ModelInfo, when: datetime) -> bool:
+    return any(
+        variant.when == _BATCH and (variant.constraint is None or variant.constraint.active(when))
+        for variant in info.price_variants or ()
+    )
+
+
+class _Rate(NamedTuple):
+    """USD per million tokens: `base`, and the rate for all tokens of a call above each number of input tokens."""
+
+    base: float
+    steps: Mapping[int, float] = {}
+
+    def at(self, input_tokens: int) -> float:
+        passed = [start for start in self.steps if input_tokens > start]
+        return self.steps[max(passed)] if passed else self.base
+
+    def dearest(self, reachable: Iterable[int]) -> float:
+        return max(self.base, *(self.steps.get(start, self.base) for start in reachable), 0.0)
+
+
+def _rates(prices: ModelPrice) -> dict[str, _Rate]:
+    """Every rate that is known, by genai-prices' name."""
+    from genai_prices.types import TieredPrices
+
+    rates: dict[str, _Rate] = {}
+    for key, value in vars(prices).items():
+        if isinstance(value, TieredPrices):
+            rates[key] = _Rate(float(value.base), {tier.start: float(tier.price) for tier in value.tiers})
+        elif isinstance(value, Decimal):
+            rates[key] = _Rate(float(value))
+    return rates
+
+
+def _settling(rates: Mapping[str, _Rate], input_tokens: int) -> Price:
+    cached, written = rates.get("cache_read_mtok"), rates.get("cache_write_mtok")
+    return Price(
+        input=rates["input_mtok"].at(input_tokens),
+        output=rates["output_mtok"].at(input_tokens),
+        cached_input=cached.at(input_tokens) if cached else None,
+        cache_write=written.at(input_tokens) if written else None,
+    )
+
+
+def _bounding(rates: Mapping[str, _Rate], reachable: list[int]) -> Price:
+    """The dearest rate of each direction: anything per million tokens that is not output counts as input."""
+    tokens = {key: rate.dearest(reachable) for key, rate in rates.items() if key.endswith("_mtok")}
+    output = max(rate for key, rate in tokens.items() if key.startswith("output"))
+    taken = max(rate for key, rate in tokens.items() if not key.startswith("output"))
+    return Price(input=taken, output=output, cached_input=taken, cache_write=taken)
+
+
+def _checked(provider: Provider, info: ModelInfo) -> str | None:
+    """The newest day on which the source's own comments say that it looked."""
+    said = " ".join(text for text in (provider.price_comments, info.price_comments) if text)
+    return max(_CHECKED.findall(said), default=None)
