@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "explain",
     "feedback": "feedback",
     "import": "import_",
+    "inspect": "inspect",
     "judge": "judge",
     "logs": "logs",
     "models": "models",

@@ -1,0 +1,97 @@
+"""`assay inspect`: what is read from files, and what is refused. The engine's part is in tests/e2e/test_inspect.py."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from assay.cli.main import assay
+from assay.errors import AssayError, CatalogError, WeightsError
+
+SMOLLM2 = "huggingfacetb/smollm2-135m-instruct"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """A folder without a configuration."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASSAY_CONFIG", raising=False)
+    return CliRunner()
+
+
+def shown(run: CliRunner, *args: str) -> str:
+    """What the command prints; it must succeed."""
+    result = run.invoke(assay, ["inspect", *args], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_file_is_shown_by_kinds(run: CliRunner) -> None:
+    """Parameters, bits, cache and tokenizer of the real file, by its catalogue name."""
+    text = shown(run, SMOLLM2)
+    assert "134.5 M parameters in 272 tensors" in text
+    assert "5.74 bits per weight" in text
+    assert "11,520 numbers" in text
+    assert "embedding     1        28.31 M     21.0 %" in text
+    assert "read backwards" in text
+    assert len(max(text.splitlines(), key=len)) < 160
+
+
+def test_json_holds_every_tensor(run: CliRunner) -> None:
+    """The groups add up to the tensors."""
+    found = json.loads(shown(run, SMOLLM2, "--json"))
+    assert found["model"] == SMOLLM2
+    assert len(found["file"]["tensors"]) == 272
+    assert sum(one["parameters"] for one in found["file"]["tensors"]) == found["file"]["parameters"]
+
+
+def test_tensors_and_the_whole_template_on_demand(run: CliRunner) -> None:
+    """They are long, so only then."""
+    assert "blk.29.ffn_up.weight" not in shown(run, SMOLLM2)
+    text = shown(run, SMOLLM2, "--tensors", "--template")
+    assert "blk.29.ffn_up.weight" in text
+    assert "add_generation_prompt" in text
+
+
+def test_a_safetensors_file_is_shown(run: CliRunner, tmp_path: Path) -> None:
+    """What a bare file does not say is unknown."""
+    header = json.dumps({"lm_head.weight": {"dtype": "F16", "shape": [2, 2], "data_offsets": [0, 8]}}).encode()
+    (tmp_path / "m.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    text = shown(run, "m.safetensors")
+    assert "layers unknown" in text
+    assert "16.00 bits per weight, mostly F16" in text
+    assert "a table of its own" in text
+
+
+def test_without_a_file_the_catalogue_speaks(run: CliRunner) -> None:
+    """A hosted model has facts, and no file to look into."""
+    text = shown(run, "openai/gpt-4o")
+    assert "it is hosted: its weights are not given out" in text
+    assert "context_tokens" in text
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "message"),
+    [
+        (("no-such-model",), CatalogError, "no model 'no-such-model'"),
+        (("missing.gguf",), WeightsError, "no such file"),
+        (("openai/gpt-4o", "--tour"), WeightsError, "needs the weights here"),
+        (("openai/gpt-4o", "--text", "a"), AssayError, "name a deployment"),
+    ],
+)
+def test_what_cannot_be_looked_into_is_told(
+    run: CliRunner, args: tuple[str, ...], error: type[AssayError], message: str
+) -> None:
+    """The name, and what to do."""
+    result = run.invoke(assay, ["inspect", *args])
+    assert isinstance(result.exception, error)
+    assert message in str(result.exception)
+
+
+def test_beside_needs_a_prompt(run: CliRunner) -> None:
+    """There is nothing to answer otherwise."""
+    result = run.invoke(assay, ["inspect", SMOLLM2, "--beside", "x"])
+    assert result.exit_code == 2
+    assert "--prompt" in result.output
