@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from assay.catalog.entry import Day, Entry, Evidenced, Positive, Source
+from assay.catalog.entry import Day, Entry, Evidenced, Positive, Share, Source
 from assay.catalog.family import Engine, Form, Recipe
 from assay.catalog.offers import HostedAt, HubFile, Weights
 from assay.config.schema import Price
@@ -65,6 +65,8 @@ class Model(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, om
             and no number, all layers do.
         kv_rank, rope_dim: multi-head latent attention caches one latent of `kv_rank` and a key of `rope_dim` a token
             and layer, instead of keys and values for each head.
+        cache_share: the part of the cache that attention keeps where it compresses it, over all layers at a long
+            context (DeepSeek V4 keeps one entry for every 4 or 128 tokens of a layer).
         recurrent_layers: layers that hold a state of constant size instead of a cache.
         state_bytes: that state for one sequence, all layers together, as kept in 16-bit floats.
         precision: number format in which the maker publishes the weights.
@@ -87,7 +89,7 @@ class Model(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         "maker", "ecosystem", "variant", "domain", "licence", "gated", "opens", "languages",
         "architecture", "mixture_of_experts", "parameters", "active_parameters", "experts", "experts_used",
         "layers", "hidden", "heads", "kv_heads", "head_dim", "vocabulary", "sliding_window", "windowed_layers",
-        "kv_rank", "rope_dim", "recurrent_layers", "state_bytes", "precision",
+        "kv_rank", "rope_dim", "cache_share", "recurrent_layers", "state_bytes", "precision",
         "context_tokens", "context_trained_tokens", "max_output_tokens", "input", "output", "tools",
         "structured_output", "prefill", "reasoning",
         "knowledge_cutoff", "released", "status", "deprecated", "retires", "successor",
@@ -122,6 +124,7 @@ class Model(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     windowed_layers: Positive | None = None
     kv_rank: Positive | None = None
     rope_dim: Positive | None = None
+    cache_share: Share | None = None
     recurrent_layers: Positive | None = None
     state_bytes: Positive | None = None
     precision: Literal["fp32", "bf16", "fp16", "fp8", "mxfp4", "int4"] | None = None
