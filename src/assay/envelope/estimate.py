@@ -44,7 +44,7 @@ class Estimate(NamedTuple):
     low: float
     high: float
     method: str
-    unit: Literal["usd", "s"]
+    unit: Literal["usd", "s", "tok/s"]
 
 
 def expected_cost(

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 
-from assay.errors import ConfigError
-from assay.providers.local.machine import idle_s, processors
-
-THREADS_VARIABLE = "ASSAY_THREADS"
+from assay.envelope.surroundings import idle_s, named_threads, processors
 
 LOOK_S = 0.2
 LOOKS = 3
@@ -27,11 +23,9 @@ async def threads_for(wanted: int | None) -> int:
     Raises:
         ConfigError: `ASSAY_THREADS` is not a positive number.
     """
-    variable = os.environ.get(THREADS_VARIABLE)
-    if variable:
-        if not variable.isdecimal() or int(variable) < 1:
-            raise ConfigError(f"{THREADS_VARIABLE}={variable!r}: expected a number from 1 on")
-        return int(variable)
+    named = named_threads()
+    if named is not None:
+        return named
     return wanted if wanted is not None else await _idle_processors()
 
 

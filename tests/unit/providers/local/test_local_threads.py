@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from assay.envelope import surroundings as machine
 from assay.errors import ConfigError
-from assay.providers.local import machine, threads
+from assay.providers.local import threads
 from assay.providers.local.threads import threads_for
 
 Busy = Callable[..., list[float]]

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import psutil
 
+from assay.errors import ConfigError
+
+THREADS_VARIABLE = "ASSAY_THREADS"
+
 CGROUP = Path("/sys/fs/cgroup")
 """Limits of a container (Linux, control groups version 2): `memory.max`, `memory.current`, `memory.stat`, `cpu.max`.
 See https://docs.kernel.org/admin-guide/cgroup-v2.html."""
@@ -33,6 +37,20 @@ def processors(cgroup: Path = CGROUP) -> tuple[int, ...]:
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     numbers = sorted(allowed)
     return tuple(numbers[: max(1, _quota(cgroup / "cpu.max", len(numbers)))])
+
+
+def named_threads() -> int | None:
+    """Threads that `ASSAY_THREADS` gives each engine; `None`: it says nothing.
+
+    Raises:
+        ConfigError: it is no positive number.
+    """
+    variable = os.environ.get(THREADS_VARIABLE)
+    if not variable:
+        return None
+    if not variable.isdecimal() or int(variable) < 1:
+        raise ConfigError(f"{THREADS_VARIABLE}={variable!r}: expected a number from 1 on")
+    return int(variable)
 
 
 def idle_s(numbers: tuple[int, ...]) -> float:

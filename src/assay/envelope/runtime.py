@@ -1,0 +1,61 @@
+"""How weights are served, as far as memory depends on it: the local engine of assay, or a server on a GPU.
+
+The local engine's figures are those of `assay.providers.local.child` and were measured (`benchmarks/fit.py`); a GPU
+server's are of llama.cpp's and vLLM's usual settings and were not measured here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["LOCAL", "PROMPT_PIECE_TOKENS", "SERVER", "Runtime", "runtime_of"]
+
+PROMPT_PIECE_TOKENS = 128
+"""Tokens of a prompt that the local engine works on at a time: what a disconnected client's slot still finishes."""
+
+
+class Runtime(NamedTuple):
+    """One way of serving.
+
+    Attributes:
+        name: for people.
+        value_bytes: of each number of keys, values and states.
+        piece_tokens: tokens of a prompt that are worked on at a time.
+        keeps_scores: attention scores are kept whole; with flash attention they are not.
+        repacks: some quantised tensors are held twice (see `assay.envelope.memory`).
+        process_bytes: of the process on each device, before anything is loaded.
+        token_bytes: for each token of the vocabulary: texts and look-ups.
+    """
+
+    name: str
+    value_bytes: int
+    piece_tokens: int
+    keeps_scores: bool
+    repacks: bool
+    process_bytes: int
+    token_bytes: int
+
+
+LOCAL = Runtime(
+    name="assay's local engine (32-bit cache, exact)",
+    value_bytes=4,
+    piece_tokens=PROMPT_PIECE_TOKENS,
+    keeps_scores=True,
+    repacks=True,
+    process_bytes=48 << 20,
+    token_bytes=200,
+)
+SERVER = Runtime(
+    name="a server on the device (16-bit cache, flash attention)",
+    value_bytes=2,
+    piece_tokens=512,
+    keeps_scores=False,
+    repacks=False,
+    process_bytes=600 << 20,
+    token_bytes=0,
+)
+
+
+def runtime_of(kind: str) -> Runtime:
+    """What serves on a device of this kind."""
+    return LOCAL if kind == "cpu" else SERVER

@@ -1,0 +1,222 @@
+"""What memory and speed depend on in a model: its layers, what each token leaves in the cache, what each step reads.
+
+From the catalogue's facts, or exactly from the header of a GGUF file. A fact that is needed and not known stands in
+`missing`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from assay.catalog.model import Model
+from assay.weights.gguf import Array, Header
+
+__all__ = ["Shape", "shape_in", "shape_of"]
+
+WINDOW_PATTERNS = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4, "llama4": 4, "exaone4": 4}
+"""Of so many layers one looks at everything, the others at the window: constants of llama.cpp's `src/llama-model.cpp`
+for architectures whose files do not say (https://github.com/ggml-org/llama.cpp, read in November 2026)."""
+
+
+class Shape(NamedTuple):
+    """Facts of one model. `None` = not known.
+
+    Attributes:
+        parameters, active: all, and those that each token uses.
+        vocabulary, hidden, heads: 0 where it is not known; they only matter for buffers.
+        full_layers: layers whose cache grows with the context.
+        windowed_layers, window: layers whose cache stops growing at the window, in tokens.
+        values: numbers that one token leaves in one layer's cache.
+        state_values: numbers that recurrent layers hold for one sequence, all together.
+        experts, experts_used: of a mixture of experts; 0 for a dense model, or where it is not known.
+        is_mixture: whether it is one.
+        context_tokens: the longest context that the maker supports.
+        missing: facts without which memory cannot be told.
+    """
+
+    parameters: int | None
+    active: int | None
+    vocabulary: int
+    hidden: int
+    heads: int
+    full_layers: int
+    windowed_layers: int
+    window: int
+    values: int
+    state_values: int
+    experts: int
+    experts_used: int
+    is_mixture: bool
+    context_tokens: int | None
+    missing: tuple[str, ...]
+
+    @property
+    def embedding(self) -> int:
+        """Parameters of one table of embeddings; 0 where it is not known."""
+        return self.vocabulary * self.hidden
+
+    @property
+    def layers(self) -> int:
+        """Layers that have a cache."""
+        return self.full_layers + self.windowed_layers
+
+
+def shape_of(model: Model) -> Shape:
+    """From the catalogue's facts."""
+    missing: list[str] = []
+    recurrent = _recurrent_layers(model, missing)
+    attending = max(0, (model.layers or 0) - recurrent)
+    if model.layers is None and not _is_recurrent(model):
+        missing.append("layers")
+    values = _values(model)
+    if values is None:
+        if attending or model.layers is None:
+            missing.append("kv_heads" if model.kv_heads is None else "head_dim")
+        values = 0
+    if recurrent and model.state_bytes is None:
+        missing.append("state_bytes")
+    windowed = _windowed(model, attending)
+    is_mixture = bool(model.mixture_of_experts)
+    if is_mixture and model.active_parameters is None:
+        missing.append("active_parameters")
+    return Shape(
+        parameters=model.parameters,
+        active=model.active_parameters or (None if is_mixture else model.parameters),
+        vocabulary=model.vocabulary or 0,
+        hidden=model.hidden or 0,
+        heads=model.heads or 0,
+        full_layers=attending - windowed,
+        windowed_layers=windowed,
+        window=model.sliding_window or 0,
+        values=values,
+        state_values=(model.state_bytes or 0) // 2 if recurrent else 0,
+        experts=model.experts or 0,
+        experts_used=model.experts_used or 0,
+        is_mixture=is_mixture,
+        context_tokens=model.context_tokens,
+        missing=tuple(missing),
+    )
+
+
+def _is_recurrent(model: Model) -> bool:
+    return model.architecture in ("mamba", "rwkv")
+
+
+def _recurrent_layers(model: Model, missing: list[str]) -> int:
+    if model.recurrent_layers is not None:
+        return model.recurrent_layers
+    if _is_recurrent(model):
+        return model.layers or 1
+    if model.architecture == "hybrid":
+        missing.append("recurrent_layers")
+    return 0
+
+
+def _values(model: Model) -> int | None:
+    """Numbers that a token leaves in a layer: one latent and a key, or keys and values of each key-value head."""
+    if model.kv_rank is not None:
+        return model.kv_rank + (model.rope_dim or 0)
+    head_dim = model.head_dim
+    if head_dim is None and model.hidden is not None and model.heads is not None:
+        head_dim = model.hidden // model.heads
+    if model.kv_heads is None or head_dim is None:
+        return None
+    return 2 * model.kv_heads * head_dim
+
+
+def _windowed(model: Model, attending: int) -> int:
+    if model.sliding_window is None:
+        return 0
+    return min(attending, model.windowed_layers) if model.windowed_layers is not None else attending
+
+
+# ------------------------------------------------------------------------------------------- from a file
+
+
+def shape_in(header: Header) -> Shape:
+    """From a GGUF header. What it does not state counts as 0, as the engine takes it."""
+    heads, layers = _fact(header, "attention.head_count"), _fact(header, "block_count")
+    hidden = _fact(header, "embedding_length")
+    row = hidden // heads if heads else 0
+    key = _fact(header, "attention.key_length") or row
+    value = _fact(header, "attention.value_length") or row
+    kv_heads = _mean(header, "attention.head_count_kv", heads)
+    rank = _fact(header, "attention.kv_lora_rank")
+    state = _state_values(header)
+    attending = layers if not state else _attending(header, layers)
+    window = _fact(header, "attention.sliding_window")
+    windowed = _windowed_in(header, attending) if window else 0
+    experts, used = _fact(header, "expert_count"), _fact(header, "expert_used_count")
+    vocabulary = header.metadata.get("tokenizer.ggml.tokens")
+    return Shape(
+        parameters=header.parameters,
+        active=_active(header, experts, used),
+        vocabulary=vocabulary.length if isinstance(vocabulary, Array) else 0,
+        hidden=hidden,
+        heads=heads,
+        full_layers=attending - windowed,
+        windowed_layers=windowed,
+        window=window,
+        values=rank + _fact(header, "rope.dimension_count") if rank else round(kv_heads * (key + value)),
+        state_values=state * (layers - attending),
+        experts=experts,
+        experts_used=used,
+        is_mixture=experts > 0,
+        context_tokens=header.context_length,
+        missing=(),
+    )
+
+
+def _active(header: Header, experts: int, used: int) -> int:
+    """Parameters that each token uses: of the experts' tensors the share that it goes to."""
+    if not experts or not used:
+        return header.parameters
+    routed = sum(tensor.parameters for tensor in header.tensors if is_routed(tensor.name))
+    return header.parameters - routed + routed * used // experts
+
+
+def is_routed(tensor: str) -> bool:
+    """Whether a tensor of this name holds the experts that tokens are routed to."""
+    return "_exps" in tensor
+
+
+def _state_values(header: Header) -> int:
+    """Numbers that one recurrent layer holds for a sequence: what it convolves, and its state (Mamba's layout)."""
+    inner, state = _fact(header, "ssm.inner_size"), _fact(header, "ssm.state_size")
+    groups = _fact(header, "ssm.group_count")
+    kernel = _fact(header, "ssm.conv_kernel")
+    return max(0, kernel - 1) * (inner + 2 * groups * state) + inner * state
+
+
+def _attending(header: Header, layers: int) -> int:
+    """Layers of a recurrent model that attend: those with key-value heads, where the file lists them."""
+    value = header.metadata.get(f"{header.architecture}.attention.head_count_kv")
+    if isinstance(value, Array) and value.head:
+        return round(layers * sum(1 for one in value.head if one) / len(value.head))
+    interval = _fact(header, "full_attention_interval")
+    return layers // interval if interval else 0
+
+
+def _windowed_in(header: Header, attending: int) -> int:
+    pattern = header.metadata.get(f"{header.architecture}.attention.sliding_window_pattern")
+    if isinstance(pattern, Array) and pattern.head:
+        return round(attending * sum(1 for one in pattern.head if one) / len(pattern.head))
+    every = pattern if isinstance(pattern, int) and pattern > 0 else WINDOW_PATTERNS.get(header.architecture or "")
+    return attending - attending // every if every else 0
+
+
+def _mean(header: Header, name: str, default: int) -> float:
+    """Of one per layer the mean of those that are not 0; the file's first layers stand for all."""
+    value = header.metadata.get(f"{header.architecture}.{name}")
+    if isinstance(value, Array):
+        known = [one for one in value.head if isinstance(one, int) and one > 0]
+        return sum(known) / len(known) if known else default
+    return _fact(header, name) or default
+
+
+def _fact(header: Header, name: str) -> int:
+    """A number of the architecture, 0 where the file states none; of one per layer the largest of the first ones."""
+    value = header.metadata.get(f"{header.architecture}.{name}")
+    if isinstance(value, Array):
+        return max((one for one in value.head if isinstance(one, int)), default=0)
+    return max(0, value) if isinstance(value, int) else 0
