@@ -69,13 +69,13 @@ def test_the_chat_template_changes_what_comes_next(run: CliRunner) -> None:
 def test_models_stand_side_by_side_and_one_that_cannot_says_why(run: CliRunner, tmp_path: Path) -> None:
     """A deployment, a model by name, and one whose weights are not here."""
     (tmp_path / "assay.toml").write_text(CONFIG)
-    (tmp_path / "rules.json").write_text('{"rules": [{"match": "", "answer": "seven"}]}')
+    (tmp_path / "rules.json").write_text('{"rules": [{"match": "", "answer": "seven", "reasoning": "3 and 4"}]}')
     others = ("--beside", "thinker", "--beside", "google/gemma-3-270m")
     rows = told(run, "small", *others, "-p", "What is 3 + 4?", "--max-tokens", "8")["beside"]
     assert [row["name"] for row in rows] == ["small", "thinker", "google/gemma-3-270m"]
     assert rows[0]["variant"] == "instruct"
     assert rows[0]["answer"]
-    assert rows[1]["answer"] == "seven"
+    assert (rows[1]["reasoning"], rows[1]["answer"]) == ("3 and 4", "seven")
     assert rows[2]["asked"] == "text"
     assert rows[2]["error"] is None or "assay pull" in rows[2]["error"]
 

@@ -41,6 +41,7 @@ from assay.types import (
     Finished,
     FinishKind,
     Image,
+    ReasoningDelta,
     RefusalDelta,
     Request,
     TextDelta,
@@ -50,6 +51,7 @@ from assay.types import (
     Video,
 )
 
+_PIECES = re.compile(r"\s*\S+\s*$|\s*\S+|\s+")
 _SHOWN = (Image, Audio, Video, Document)
 Delay = Annotated[float, Meta(ge=0)]
 
@@ -70,6 +72,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     Attributes:
         answer, refusal, tool_calls: the answer.
+        reasoning: what a reasoning model thinks before it.
         error: name of a class in `assay.errors` to raise instead of answering, or, with `fail_after`, after so
             many chunks of the answer.
         delay_s, chunk_delay_s: before the first, and between two chunks.
@@ -78,6 +81,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     match: str = ""
     answer: str = ""
+    reasoning: str = ""
     refusal: str | None = None
     tool_calls: tuple[ScriptedCall, ...] = ()
     finish: FinishKind | None = None
@@ -148,10 +152,11 @@ class ScriptedProvider:
         if rule.error is not None:
             raise _error(rule)
         finish: FinishKind = rule.finish or ("tool_calls" if rule.tool_calls else "stop")
-        words_in, words_out = len(_all_text(attempt.request).split()), len(answer.split())
+        words_in, thought = len(_all_text(attempt.request).split()), len(rule.reasoning.split())
+        words_out = len(answer.split()) + thought
         yield Finished(finish=Finish(kind=finish, native=finish))
         yield UsageReport(
-            usage=Usage(input=words_in, output=words_out, cached=0, reasoning=0, total=words_in + words_out)
+            usage=Usage(input=words_in, output=words_out, cached=0, reasoning=thought, total=words_in + words_out)
         )
 
     def _choose(self, asked: str) -> tuple[Rule, str]:
@@ -179,7 +184,8 @@ class ScriptedProvider:
 
 
 def _answer_events(rule: Rule, answer: str) -> list[Event]:
-    events: list[Event] = [TextDelta(text=piece) for piece in re.findall(r"\s*\S+\s*$|\s*\S+|\s+", answer)]
+    events: list[Event] = [ReasoningDelta(text=piece) for piece in _PIECES.findall(rule.reasoning)]
+    events += [TextDelta(text=piece) for piece in _PIECES.findall(answer)]
     if rule.refusal is not None:
         events.append(RefusalDelta(text=rule.refusal))
     for index, call in enumerate(rule.tool_calls):
