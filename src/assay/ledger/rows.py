@@ -239,6 +239,29 @@ class AuditRow(Row, frozen=True, kw_only=True):
     body: bytes
 
 
+class MeasurementRow(Row, frozen=True, kw_only=True):
+    """How fast a model ran on a machine, and in how much memory: medians of some short answers.
+
+    `threads` is how many processors it kept busy; `disturbed`: other work took processor time from it.
+    """
+
+    id: str
+    created_at: float
+    host: str
+    model: str
+    weights_sha256: str
+    quantisation: str | None
+    engine: str
+    context_tokens: int
+    slots: int
+    threads: float
+    decode_tok_s: float
+    prefill_tok_s: float | None
+    memory_bytes: int | None
+    answers: int
+    disturbed: bool
+
+
 class Spent(Row, frozen=True, kw_only=True):
     """State of a budget period in USD."""
 

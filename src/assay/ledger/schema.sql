@@ -1,4 +1,4 @@
--- The ledger, version 3. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
+-- The ledger, version 4. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
 -- NULL means not known, never 0.
 
 create table sessions (            -- one process that writes here
@@ -184,3 +184,22 @@ create table audits (              -- a judge against people and against answers
   body blob not null                -- JSON
 ) strict;
 create index audits_by_judge on audits (judge_digest, created_at);
+
+create table measurements (        -- how fast a model ran on this machine, and in how much memory (`assay fit --measure`)
+  id text primary key,
+  created_at real not null,
+  host text not null,               -- the machine's name
+  model text not null,
+  weights_sha256 text not null,
+  quantisation text,
+  engine text not null,             -- with its version
+  context_tokens integer not null,  -- of each slot
+  slots integer not null,
+  threads real not null,            -- processors that it kept busy
+  decode_tok_s real not null,
+  prefill_tok_s real,
+  memory_bytes integer,             -- largest resident memory of the engine
+  answers integer not null,         -- that the medians are of
+  disturbed integer not null        -- 1: other work took processor time from it, so it can be faster than this
+) strict;
+create index measurements_by_model on measurements (model, created_at);
