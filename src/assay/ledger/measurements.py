@@ -10,7 +10,7 @@ from assay.ledger.store import Ledger
 __all__ = ["add_measurement", "newest_measurements"]
 
 _COLUMNS = MeasurementRow.__struct_fields__
-_INSERT = f"insert into measurements ({', '.join(_COLUMNS)}) values ({', '.join('?' for _ in _COLUMNS)})"
+_INSERT = f"insert into measurements ({', '.join(_COLUMNS)}) values ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608 - names of fields
 
 
 async def add_measurement(ledger: Ledger, row: MeasurementRow) -> None:
