@@ -153,10 +153,12 @@ def test_details_name_the_source_of_each_fact() -> None:
     facts = {fact["fact"]: fact for fact in details(builtin().find("anthropic/claude-sonnet-4-5"))}
     assert facts["retires"]["value"] == "2026-11-30"
     assert facts["retires"]["verified"] is True
-    assert facts["structured_output"]["verified"] is False
+    assert facts["structured_output"]["verified"] is True
     assert facts["parameters"]["value"] is facts["parameters"]["source"] is None
     assert "thinking" in str(facts["variant"]["note"])
     json.dumps(list(facts.values()))
+    (unseen,) = [fact for fact in details(builtin().find("openai/gpt-4o")) if fact["fact"] == "prefill"]
+    assert unseen["value"] is unseen["verified"] is False
 
 
 @pytest.mark.parametrize("module", ["assay.catalog.load", "assay.catalog.overview", "assay.envelope.estimate"])
