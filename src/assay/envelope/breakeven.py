@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from assay.envelope.monthly import Plan
+from assay.envelope.monthly import Tariff
 
 __all__ = ["BreakEven", "break_even"]
 
@@ -32,7 +32,7 @@ class BreakEven(NamedTuple):
     reason: str
 
 
-def break_even(served: Plan, hosted: Plan) -> BreakEven:
+def break_even(served: Tariff, hosted: Tariff) -> BreakEven:
     """Where a plan with machines and one without cost the same.
 
     Raises:
@@ -47,13 +47,13 @@ def break_even(served: Plan, hosted: Plan) -> BreakEven:
     return _crossings(fixed, step, saved, carried.value)
 
 
-def _fixed(plan: Plan) -> float:
-    return sum(line.usd.value for line in plan.per_month)
+def _fixed(tariff: Tariff) -> float:
+    return sum(line.usd.value for line in tariff.per_month)
 
 
-def _each(plan: Plan) -> float:
+def _each(tariff: Tariff) -> float:
     """USD a month for one request a day."""
-    return sum(line.usd.value for line in plan.per_request) * plan.days_per_month
+    return sum(line.usd.value for line in tariff.per_request) * tariff.days_per_month
 
 
 def _crossings(fixed: float, step: float, saved: float, carried: float) -> BreakEven:
@@ -69,11 +69,8 @@ def _crossings(fixed: float, step: float, saved: float, carried: float) -> Break
         return BreakEven(None, None, "a full machine costs more than its requests do at the host")
     machines = max(1, math.ceil(fixed / gain - 1e-9))
     first = max((fixed + machines * step) / saved, (machines - 1) * carried)
-    return BreakEven(
-        first,
-        _always(fixed, step, saved, carried, gain),
-        "with 1 machine" if machines == 1 else f"with {machines:,} machines",
-    )
+    reason = f"with {machines:,} machine{'s' if machines > 1 else ''}"
+    return BreakEven(first, _always(fixed, step, saved, carried, gain), reason)
 
 
 def _always(fixed: float, step: float, saved: float, carried: float, gain: float) -> float | None:

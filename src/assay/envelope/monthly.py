@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from assay.types import Value
 
-__all__ = ["Band", "Line", "Monthly", "Plan"]
+__all__ = ["Band", "Line", "Monthly", "Tariff"]
 
 
 class Band(NamedTuple):
@@ -68,7 +68,7 @@ class Monthly(Value, frozen=True, kw_only=True):
         return Band(*map(math.fsum, values))
 
 
-class Plan(Value, frozen=True, kw_only=True):
+class Tariff(Value, frozen=True, kw_only=True):
     """A way of doing the work as its price list: with it, the bill for any volume is arithmetic.
 
     Attributes:

@@ -14,12 +14,12 @@ from __future__ import annotations
 from typing import Literal
 
 from assay.envelope.hardware import Machine
-from assay.envelope.monthly import Band, Line, Monthly, Plan
+from assay.envelope.monthly import Band, Line, Monthly, Tariff
 from assay.envelope.overheads import Overheads, staff_lines
 from assay.envelope.speed import Speed
 from assay.envelope.workload import SECONDS_PER_DAY, Workload
 
-__all__ = ["Tenure", "missing", "owned", "request_seconds", "served_plan"]
+__all__ = ["Tenure", "missing", "owned", "request_seconds", "served_tariff"]
 
 Tenure = Literal["rent", "buy", "have"]
 """How one comes to a machine: rented by the hour, bought, or there already."""
@@ -55,7 +55,7 @@ def request_seconds(speed: Speed, workload: Workload) -> Band:
     )
 
 
-def served_plan(
+def served_tariff(
     machine: Machine,
     speed: Speed | None,
     workload: Workload,
@@ -64,7 +64,7 @@ def served_plan(
     tenure: Tenure,
     fallback: tuple[Line, ...] = (),
     tuning_usd: float = 0.0,
-) -> Plan | None:
+) -> Tariff | None:
     """A model that the team serves itself.
 
     Args:
@@ -87,7 +87,7 @@ def served_plan(
         work, machines = [], [_rent(machine, workload)]
     else:
         work, machines = [_power_of_work(machine, seconds, overheads)], _standing(machine, workload, overheads, tenure)
-    return Plan(
+    return Tariff(
         per_request=(*work, *fallback),
         per_month=staff_lines(overheads, overheads.self_served, tuning_usd=tuning_usd),
         per_machine=tuple(machines),
@@ -100,9 +100,9 @@ def served_plan(
 def owned(
     machine: Machine, speed: Speed | None, workload: Workload, overheads: Overheads, *, tenure: Tenure = "buy"
 ) -> Monthly | None:
-    """USD of a month by line, as `served_plan`; `None` = something is not known."""
-    plan = served_plan(machine, speed, workload, overheads, tenure=tenure)
-    return plan.monthly(workload.requests_per_day) if plan is not None else None
+    """USD of a month by line, as `served_tariff`; `None` = something is not known."""
+    tariff = served_tariff(machine, speed, workload, overheads, tenure=tenure)
+    return tariff.monthly(workload.requests_per_day) if tariff is not None else None
 
 
 def _carried(seconds: Band, full: float) -> Band | None:

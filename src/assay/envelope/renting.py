@@ -7,11 +7,11 @@ costs what it costs outside: some hosts do not give both discounts together, and
 from __future__ import annotations
 
 from assay.config.schema import Price
-from assay.envelope.monthly import Band, Line, Monthly, Plan
+from assay.envelope.monthly import Band, Line, Monthly, Tariff
 from assay.envelope.overheads import Overheads, staff_lines
 from assay.envelope.workload import Workload
 
-__all__ = ["batch_price", "hosted_plan", "per_request_usd", "rented", "token_lines"]
+__all__ = ["batch_price", "hosted_tariff", "per_request_usd", "rented", "token_lines"]
 
 MTOK = 1e6
 
@@ -47,7 +47,7 @@ def per_request_usd(price: Price, workload: Workload, batch: Price | None = None
     return sum(line.usd.value for line in token_lines(price, workload, batch))
 
 
-def hosted_plan(
+def hosted_tariff(
     price: Price | None,
     workload: Workload,
     overheads: Overheads,
@@ -56,7 +56,7 @@ def hosted_plan(
     fallback: tuple[Line, ...] = (),
     tuning_usd: float = 0.0,
     basis: str = "list price",
-) -> Plan | None:
+) -> Tariff | None:
     """Somebody else's machines, paid by the token.
 
     Args:
@@ -75,7 +75,7 @@ def hosted_plan(
         return None
     tokens = token_lines(price, workload, batch, basis)
     evaluation = overheads.evaluation_requests * sum(line.usd.value for line in tokens)
-    return Plan(
+    return Tariff(
         per_request=(*tokens, *fallback),
         per_month=staff_lines(overheads, overheads.hosted, evaluation, tuning_usd),
         days_per_month=workload.days_per_month,
@@ -92,9 +92,9 @@ def rented(
     fallback: tuple[Line, ...] = (),
     basis: str = "list price",
 ) -> Monthly | None:
-    """USD of a month by line, as `hosted_plan`; `None` = nobody knows the price."""
-    plan = hosted_plan(price, workload, overheads, batch=batch, fallback=fallback, basis=basis)
-    return plan.monthly(workload.requests_per_day) if plan is not None else None
+    """USD of a month by line, as `hosted_tariff`; `None` = nobody knows the price."""
+    tariff = hosted_tariff(price, workload, overheads, batch=batch, fallback=fallback, basis=basis)
+    return tariff.monthly(workload.requests_per_day) if tariff is not None else None
 
 
 def _cached(price: Price) -> float:

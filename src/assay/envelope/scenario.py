@@ -8,10 +8,10 @@ from msgspec import structs
 
 from assay.config.schema import Price
 from assay.envelope.hardware import Machine
-from assay.envelope.monthly import Band, Line, Monthly, Plan
+from assay.envelope.monthly import Band, Line, Monthly, Tariff
 from assay.envelope.overheads import Overheads
-from assay.envelope.owning import Tenure, missing, served_plan
-from assay.envelope.renting import hosted_plan, per_request_usd
+from assay.envelope.owning import Tenure, missing, served_tariff
+from assay.envelope.renting import hosted_tariff, per_request_usd
 from assay.envelope.speed import Speed
 from assay.envelope.workload import Workload
 from assay.types import Value
@@ -63,27 +63,27 @@ class Scenario(Value, frozen=True, kw_only=True):
     unknown: str | None = None
     notes: tuple[str, ...] = ()
 
-    def plan(self) -> Plan | None:
+    def tariff(self) -> Tariff | None:
         """Its price list; `None` = something is not known, `reason` says what."""
         if self.unknown is not None:
             return None
         fallback = self._fallback_lines()
         if self.tenure == "host":
-            return hosted_plan(
+            return hosted_tariff(
                 self.price, self.workload, self.overheads, batch=self.batch, fallback=fallback,
                 tuning_usd=self.tuning_usd, basis=self.price_basis,
             )  # fmt: skip
         if self.machine is None:
             return None
-        return served_plan(
+        return served_tariff(
             self.machine, self.speed, self.workload, self.overheads, tenure=self.tenure, fallback=fallback,
             tuning_usd=self.tuning_usd,
         )  # fmt: skip
 
     def monthly(self) -> Monthly | None:
         """The bill for its workload."""
-        plan = self.plan()
-        return plan.monthly(self.workload.requests_per_day) if plan is not None else None
+        tariff = self.tariff()
+        return tariff.monthly(self.workload.requests_per_day) if tariff is not None else None
 
     @property
     def reason(self) -> str | None:

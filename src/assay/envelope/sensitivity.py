@@ -93,7 +93,7 @@ def _varied(scenario: Scenario, part: str, name: str, change: float) -> Iterator
 def _with(whole: Any, name: str, value: float) -> Any:
     """The part with one field exchanged; an instruction never exceeds its input."""
     if isinstance(whole, Machine):
-        return whole._replace(**{name: value})
+        return Machine(**{**whole._asdict(), name: value})
     more = {"instruction_tokens": min(whole.instruction_tokens, value)} if name == "input_tokens" else {}
     return structs.replace(whole, **{name: value}, **more)
 
