@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple
 
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
-from assay.catalog.terms import Licence, Permission
+from assay.catalog.terms import DataPolicy, Licence, Permission
 from assay.config.schema import Constraints
 from assay.types import Value
 
-__all__ = ["Ruling", "Use", "Verdict", "duties", "ruling", "use_of"]
+__all__ = ["NO_TERMS", "Ruling", "Terms", "Use", "Verdict", "duties", "judged", "ruling", "terms_of", "use_of"]
 
 Verdict = Literal["allowed", "ask", "forbidden"]
 _SEVERITY: tuple[Verdict, ...] = ("allowed", "ask", "forbidden")
@@ -38,6 +38,24 @@ class Use(Value, frozen=True, kw_only=True):
     region: str | None = None
     trains_on_outputs: bool = False
     accepted: tuple[str, ...] = ()
+
+
+class Terms(NamedTuple):
+    """What is known of the terms of a model as it is reached. `None` = not known.
+
+    Attributes:
+        licence: of its weights.
+        host: where it is rented; `None` = the team runs it itself.
+        policy: what that host does with data.
+    """
+
+    licence: Licence | None = None
+    host: str | None = None
+    policy: DataPolicy | None = None
+
+
+NO_TERMS = Terms()
+"""Nothing is known."""
 
 
 class Ruling(NamedTuple):
@@ -68,6 +86,12 @@ def use_of(constraints: Constraints) -> Use:
     )
 
 
+def terms_of(model: Model | None, catalog: Catalog, host: str | None = None) -> Terms:
+    """What is known of the terms of a model, and of the host where it is rented (`None` = run by the team itself)."""
+    licence = catalog.licence(model.licence) if model is not None and model.licence is not None else None
+    return Terms(licence, host, catalog.policy(host) if host is not None else None)
+
+
 def ruling(model: Model, catalog: Catalog, use: Use, *, host: str | None = None) -> Ruling:
     """What the terms of a model say of a use: of open weights their licence, of a rented one its host's policy.
 
@@ -75,20 +99,20 @@ def ruling(model: Model, catalog: Catalog, use: Use, *, host: str | None = None)
         model: whose terms.
         catalog: where licence and policies are looked up.
         use: what it is wanted for.
-        host: where it is rented; default: the first that offers it.
+        host: where it is rented; default: open weights nowhere, else the first host that offers it.
     """
-    if model.ecosystem == "hosted":
-        return _rented(model, catalog, use, host)
-    if model.licence is None:
-        return Ruling("ask", "licence", f"the licence of {model.id} is unknown")
-    licence = catalog.licence(model.licence)
-    if licence is None:
-        ask = Ruling("ask", "licence", f"the terms of the licence {model.licence!r} are not in the catalogue")
-        return _accepted(ask, model.licence, use)
-    found = [_accepted(one, model.licence, use) for one in _findings(licence, use)]
-    plain = Ruling("allowed", "licence", f"{licence.name} forbids none of it")
+    offer = model.hosted_at(host) if model.ecosystem == "hosted" else None
+    return judged(model, terms_of(model, catalog, offer.host if offer is not None else host), use)
+
+
+def judged(model: Model, terms: Terms, use: Use) -> Ruling:
+    """The same where the terms have been looked up already."""
+    plain = Ruling("allowed", "licence", "rented under its host's terms; there are no weights to license")
+    found = [*(_licensed(model, terms.licence, use) if model.ecosystem == "open-weight" else ()), *_rented(terms, use)]
+    if terms.licence is not None:
+        plain = Ruling("allowed", "licence", f"{terms.licence.name} forbids none of it", duties(terms.licence))
     worst = max(found, key=lambda one: _SEVERITY.index(one.verdict), default=plain)
-    return worst._replace(duties=duties(licence))
+    return worst._replace(duties=plain.duties)
 
 
 def duties(licence: Licence) -> tuple[str, ...]:
@@ -103,16 +127,23 @@ def duties(licence: Licence) -> tuple[str, ...]:
     return tuple(duty for duty, holds in stated.items() if holds)
 
 
-def _rented(model: Model, catalog: Catalog, use: Use, host: str | None) -> Ruling:
-    """Weights that nobody gets have no licence; a host may forbid to train with its answers."""
-    plain = Ruling("allowed", "licence", "rented under its host's terms; there are no weights to license")
-    if not use.trains_on_outputs:
-        return plain
-    offer = model.hosted_at(host)
-    policy = catalog.policy(offer.host) if offer is not None else None
-    where = offer.host if offer is not None else "its host"
-    finding = _permitted(policy.distillation if policy else None, "distillation", f"training with answers of {where}")
-    return finding or plain
+def _licensed(model: Model, licence: Licence | None, use: Use) -> list[Ruling]:
+    if model.licence is None:
+        return [Ruling("ask", "licence", f"the licence of {model.id} is unknown")]
+    if licence is None:
+        found = iter([Ruling("ask", "licence", f"the terms of the licence {model.licence!r} are not in the catalogue")])
+    else:
+        found = _findings(licence, use)
+    return [_accepted(one, model.licence, use) for one in found]
+
+
+def _rented(terms: Terms, use: Use) -> list[Ruling]:
+    """A host may forbid to train with its answers."""
+    if terms.host is None or not use.trains_on_outputs:
+        return []
+    allowed = terms.policy.distillation if terms.policy is not None else None
+    found = _permitted(allowed, "distillation", f"training other models with answers of {terms.host}")
+    return [found] if found is not None else []
 
 
 def _findings(licence: Licence, use: Use) -> Iterator[Ruling]:

@@ -1,7 +1,8 @@
 """Hard constraints: which deployments may serve a request at all, and why the others may not.
 
 Each rule is a pure function of the deployment, what the catalogue knows of its model, the request and the limits;
-it gives a reason or `None`. What is unknown passes a rule about abilities and fails a rule about permission.
+it gives a reason or `None`. What is unknown passes a rule about abilities and fails a rule about permission
+(`assay.envelope.permission`).
 """
 
 from __future__ import annotations
@@ -12,20 +13,14 @@ from typing import NamedTuple
 
 from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
+from assay.envelope.candidate import Candidate
+from assay.envelope.permission import impermissible
 from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
 
 __all__ = ["Candidate", "Filtered", "filter_candidates", "inability", "lacks_key", "removals"]
 
 _ENGINES = ("local", "scripted")
 _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
-
-
-class Candidate(NamedTuple):
-    """A deployment by name; `model` is `None` where the catalogue does not know it."""
-
-    name: str
-    deployment: Deployment
-    model: Model | None
 
 
 class Filtered(NamedTuple):
@@ -45,39 +40,32 @@ def filter_candidates(
     """Which candidates may serve the request. `request.label` is the effective one (`assay.privacy.label`)."""
     kept: list[str] = []
     removed: list[tuple[str, str]] = []
-    for name, deployment, model in candidates:
-        reason = removals(name, deployment, model, request, constraints, environ=environ)
+    for candidate in candidates:
+        reason = removals(candidate, request, constraints, environ=environ)
         if reason is None:
-            kept.append(name)
+            kept.append(candidate.name)
         else:
-            removed.append((name, reason))
+            removed.append((candidate.name, reason))
     return Filtered(tuple(kept), tuple(removed))
 
 
 def removals(
-    deployment_name: str,
-    deployment: Deployment,
-    model: Model | None,
-    request: Request,
-    constraints: Constraints,
-    *,
-    environ: Mapping[str, str] = os.environ,
+    candidate: Candidate, request: Request, constraints: Constraints, *, environ: Mapping[str, str] = os.environ
 ) -> str | None:
     """The first constraint that the deployment breaks, as a reason to show; `None` if it may be called.
 
     Args:
-        deployment_name: what the reason calls it, where it must.
-        deployment: its configuration.
-        model: what the catalogue knows of it, or `None`.
+        candidate: the deployment, and what is known of it.
         request: with its effective label.
         constraints: the limits.
         environ: where keys are looked up: whether one is set, never what it is.
     """
+    deployment = candidate.deployment
     return (
         _privacy(deployment, request.label, constraints)
-        or _licence(deployment_name, deployment, model, constraints)
-        or _work(deployment_name, deployment, request)
-        or inability(deployment, model, request)
+        or impermissible(candidate, constraints)
+        or _work(candidate.name, deployment, request)
+        or inability(deployment, candidate.model, request)
         or (f"no key in ${deployment.api_key_env}" if lacks_key(deployment, environ) else None)
     )
 
@@ -90,24 +78,6 @@ def _privacy(deployment: Deployment, label: Label, constraints: Constraints) -> 
             return None
         return 'the request has no privacy label (unlabelled_data = "private-only") and the deployment is not private'
     return "the request is private-only and the deployment is not private"
-
-
-def _licence(name: str, deployment: Deployment, model: Model | None, constraints: Constraints) -> str | None:
-    """Weights that a team runs, or that the catalogue calls open, need a licence that is known and allowed."""
-    if constraints.licences is None:
-        return None
-    if model is None:
-        runs_weights = deployment.is_private and deployment.dialect != "scripted"
-        if not runs_weights:
-            return None
-        return f"the licence of {deployment.model!r} is unknown: describe {name!r}'s model in a catalog_files file"
-    if model.ecosystem == "hosted":
-        return None
-    if model.licence is None:
-        return f"the licence of {model.id!r} is unknown"
-    if model.licence.lower() in {licence.lower() for licence in constraints.licences}:
-        return None
-    return f"licence {model.licence!r} is not one of {', '.join(constraints.licences) or 'those allowed (none)'}"
 
 
 def _work(name: str, deployment: Deployment, request: Request) -> str | None:

@@ -12,8 +12,10 @@ import msgspec
 
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, price_of
+from assay.catalog.use import NO_TERMS, Terms
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound
+from assay.envelope.candidate import Candidate
 from assay.errors import AssayError
 from assay.inference.breaker import Breaker
 from assay.inference.prompt import Prompt, compile_prompt, merge
@@ -33,6 +35,7 @@ class LiveDeployment:
         dialect: of an upstream that speaks one; None for engines in our own hands.
         model: catalogue entry; None when the catalogue does not know it.
         missing: why it cannot be called from here, if that is known already (no weights, say).
+        terms: what is known of its licence and host.
     """
 
     name: str
@@ -41,12 +44,21 @@ class LiveDeployment:
     model: Model | None = None
     dialect: Outbound | None = None
     missing: AssayError | None = None
+    terms: Terms = NO_TERMS
     _breaker: Breaker | None = None
     _prompts: dict[str | None, Prompt] = field(default_factory=dict)
     _gate: asyncio.Semaphore | None = None
     _identity: dict[str, str] | None = None
     _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = None
     _price: CatalogPrice | None = None
+    _candidate: Candidate | None = None
+
+    @property
+    def candidate(self) -> Candidate:
+        """What the hard constraints look at."""
+        if self._candidate is None:
+            self._candidate = Candidate(self.name, self.config, self.model, self.terms, lambda: self.price.price)
+        return self._candidate
 
     @property
     def breaker(self) -> Breaker:

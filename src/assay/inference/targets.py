@@ -9,6 +9,7 @@ import msgspec
 
 from assay.config.schema import Constraints
 from assay.envelope.constraints import inability, lacks_key, removals
+from assay.envelope.overflow import overflow
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
@@ -39,8 +40,19 @@ class Targets:
 
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
-        reasons = ((name, self._reason(name, request, label)) for name in route.candidates)
-        return tuple((name, reason) for name, reason in reasons if reason is not None)
+        reasons = {name: self._reason(name, request, label) for name in route.candidates}
+        reasons |= self._overflowing([name for name, reason in reasons.items() if reason is None], request)
+        return tuple((name, reason) for name, reason in reasons.items() if reason is not None)
+
+    def _overflowing(self, kept: list[str], request: Request) -> dict[str, str]:
+        """Those for which the prompt is too long, where another is left; of the last, its host is the judge."""
+        targets = ((name, self.by_name[name]) for name in kept if len(kept) > 1)
+        found = {
+            name: reason
+            for name, one in targets
+            if isinstance(one, LiveDeployment) and (reason := overflow(one.config, one.model, request)) is not None
+        }
+        return found if len(found) < len(kept) else {}
 
     def unable(self, route: LiveRoute, request: Request) -> bool:
         """Whether no candidate could handle what the request holds, even if all were allowed."""
@@ -62,14 +74,13 @@ class Targets:
         )
 
     def _wants_only_a_key(self, target: LiveDeployment, request: Request, label: Label) -> bool:
-        keyed = msgspec.structs.replace(target.config, api_key_env=None)
-        asked = labelled(request, label)
-        return lacks_key(target.config) and removals(target.name, keyed, target.model, asked, self.constraints) is None
+        keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
+        return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
 
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]
         if isinstance(target, LiveDeployment):
-            return removals(name, target.config, target.model, labelled(request, label), self.constraints)
+            return removals(target.candidate, labelled(request, label), self.constraints)
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None

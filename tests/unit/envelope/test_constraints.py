@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from assay.catalog.load import builtin
 from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
-from assay.envelope.constraints import Candidate, filter_candidates, removals
+from assay.envelope.candidate import Candidate
+from assay.envelope.constraints import filter_candidates, removals
 from assay.types import (
     Audio,
     Image,
@@ -34,7 +35,8 @@ REMOTE = Deployment(model=HOSTED.id, dialect="openai")
 
 def reason(deployment: Deployment, model: Model | None, request: Request | None = None, **limits: Any) -> str | None:
     """Why this deployment may not be called."""
-    return removals("it", deployment, model, request or Request(), Constraints(**limits), environ={"KEY": "sk-1"})
+    known = Candidate("it", deployment, model)
+    return removals(known, request or Request(), Constraints(**limits), environ={"KEY": "sk-1"})
 
 
 def with_part(part: Any) -> Request:
@@ -146,17 +148,17 @@ def test_a_named_key_must_be_there(name: str, said: str | None) -> None:
     """A host whose key variable is missing or blank is removed; the key itself is never shown."""
     deployment = msgspec.structs.replace(REMOTE, api_key_env=name)
     environ = {"KEY": "sk-1", "BLANK": "  "}
-    assert removals("it", deployment, HOSTED, Request(), Constraints(), environ=environ) == said
+    assert removals(Candidate("it", deployment, HOSTED), Request(), Constraints(), environ=environ) == said
     local = msgspec.structs.replace(LOCAL, api_key_env=name)
-    assert removals("it", local, SMALL, Request(), Constraints(), environ=environ) is None
+    assert removals(Candidate("it", local, SMALL), Request(), Constraints(), environ=environ) is None
 
 
 def test_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an explicit environment the process's own is asked, at the time of the call."""
     deployment = msgspec.structs.replace(REMOTE, api_key_env="ASSAY_TEST_KEY")
-    assert removals("it", deployment, HOSTED, Request(), Constraints()) is not None
+    assert removals(Candidate("it", deployment, HOSTED), Request(), Constraints()) is not None
     monkeypatch.setenv("ASSAY_TEST_KEY", "x")
-    assert removals("it", deployment, HOSTED, Request(), Constraints()) is None
+    assert removals(Candidate("it", deployment, HOSTED), Request(), Constraints()) is None
 
 
 def test_filter_keeps_order_and_names_each_removal() -> None:

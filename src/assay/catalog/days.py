@@ -1,0 +1,21 @@
+"""Dates that are known as exactly as they are known: `2026`, `2026-11` or `2026-11-30`."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date
+
+__all__ = ["first_day", "last_day"]
+
+
+def first_day(text: str) -> date:
+    """The earliest day that it may mean."""
+    year, month, day = (*(int(part) for part in text.split("-")), 0, 0)[:3]
+    return date(year, month or 1, day or 1)
+
+
+def last_day(text: str) -> date:
+    """The latest day that it may mean."""
+    year, month, day = (*(int(part) for part in text.split("-")), 0, 0)[:3]
+    month = month or 12
+    return date(year, month, day or monthrange(year, month)[1])
