@@ -1,0 +1,131 @@
+"""Advice for a situation: the tree walked from hard limits to plans, levers and the evals that would refute it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from assay.catalog.load import Catalog
+from assay.catalog.model import Model
+from assay.decision.advice.candidate import Candidate, Removed
+from assay.decision.advice.lever import Facts, Lever, levers
+from assay.decision.advice.plan import Plan
+from assay.decision.advice.proof import Proof, proof
+from assay.decision.advice.reckoning import Reckoner, ways
+from assay.decision.advice.shortlist import Shortlist, shortlist
+from assay.decision.advice.situation import Situation
+from assay.decision.advice.tree import Step, steps
+from assay.types import Value
+
+__all__ = ["CAVEAT", "Advice", "advise"]
+
+CAVEAT = (
+    "Published figures are the weather: a range, dated, mostly the makers' own, on other work than yours. Prices are "
+    "list prices; memory and speed are estimates. The evals replace all of it."
+)
+_COMPARED = 3
+"""Candidates that the evals compare: more of them cost more and tell less of each."""
+
+
+class Advice(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """What `assay advise` says, JSON-able. `None` = not known, or there is none.
+
+    Attributes:
+        as_of: the day for which prices and retirements were looked up.
+        situation: what was told and what was assumed (`assumed` names those).
+        best, runner_up: the first plans of `shortlist`; `None` = no model is left, `removed` says why.
+        shortlist: hosted, open and hybrid plans.
+        levers: prompt, retrieve, tune and route, the advised one first.
+        cheapest: the cheapest of all candidates where that is not the best one: the eval may show that it will do.
+        tree: how it was decided, question by question.
+        removed: every model in a place that a limit took out, with the reason.
+        proof: the evals that would refute it.
+        caveat: what must be said beside it.
+    """
+
+    as_of: str
+    situation: Situation
+    best: Plan | None
+    runner_up: Plan | None
+    shortlist: tuple[Plan, ...]
+    levers: tuple[Lever, ...]
+    cheapest: Candidate | None
+    tree: tuple[Step, ...]
+    removed: tuple[Removed, ...]
+    proof: Proof
+    caveat: str = CAVEAT
+
+    @property
+    def lever(self) -> Lever:
+        """The advised one."""
+        return self.levers[0]
+
+    @property
+    def compared(self) -> tuple[Candidate, ...]:
+        """The candidates that the evals compare, the best plan's lead first."""
+        return _compared(self.shortlist)
+
+
+def advise(catalog: Catalog, asked: Situation, today: date) -> Advice:
+    """Advice from the facts of a catalogue.
+
+    Args:
+        catalog: with a team's own files on top, if it has some.
+        asked: the situation.
+        today: for prices and retirements.
+
+    Raises:
+        CatalogError: the device is not known.
+    """
+    reckoner = Reckoner(catalog, asked, today)
+    kept, removed = ways(catalog, asked, today)
+    candidates, unfit = reckoner.candidates(kept)
+    found = shortlist(asked, candidates, reckoner.scaled)
+    pulled = levers(Facts(asked, found.saved, found.saved_usd, found.split, _tunable(catalog, candidates)))
+    out = (*removed, *unfit)
+    return Advice(
+        as_of=str(today),
+        situation=asked,
+        best=found.plans[0] if found.plans else None,
+        runner_up=found.plans[1] if len(found.plans) > 1 else None,
+        shortlist=found.plans,
+        levers=pulled,
+        cheapest=_cheapest(found),
+        tree=steps(asked, candidates, out, found, pulled),
+        removed=(*out, *found.over_budget),
+        proof=proof(asked, _compared(found.plans)),
+    )
+
+
+def _compared(plans: tuple[Plan, ...]) -> tuple[Candidate, ...]:
+    """Of best and runner-up first, then of the others; each model in a place once."""
+    found: dict[tuple[str, str], Candidate] = {}
+    for plan in plans:
+        for one in reversed(plan.candidates):
+            found.setdefault((one.model, one.place), one)
+    return tuple(found.values())[:_COMPARED]
+
+
+def _cheapest(found: Shortlist) -> Candidate | None:
+    one = found.cheapest
+    if one is None or one.usd_per_month is None or not found.plans:
+        return None
+    return None if one.model in {part.candidate.model for part in found.plans[0].parts} else one
+
+
+def _tunable(catalog: Catalog, candidates: list[Candidate]) -> str | None:
+    """The model to tune: of those with a known recipe the smallest whose figures are in their upper half."""
+    found = [
+        (model, one.rank.share if one.rank is not None else 0.0)
+        for one in candidates
+        if (model := catalog.get(one.model)) is not None
+        and one.ecosystem == "open-weight"
+        and model.recipes
+        and model.parameters
+    ]
+    shares = sorted(share for _, share in found)
+    good = [model for model, share in found if share >= shares[len(shares) // 2]]
+    return min(good, key=_size).id if good else None
+
+
+def _size(model: Model) -> int:
+    return model.parameters or 0

@@ -1,0 +1,188 @@
+"""Advice as text: the answer first, then why, then how it would be refuted; every value is in the JSON too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from textwrap import wrap
+
+from assay.decision.advice.advice import Advice
+from assay.decision.advice.candidate import Candidate, Envelope, Rank, Removed
+from assay.decision.advice.plan import Plan
+from assay.decision.advice.use_cases import UseCase
+from assay.decision.explain import table
+
+__all__ = ["explained", "tabled"]
+
+WIDTH = 110
+_FEW = 3
+
+
+def explained(found: Advice, *, whole: bool = False) -> str:
+    """The advice; `whole` with every step of the tree and every model that was removed."""
+    blocks = [_answer(found), _plans(found), *_details(found), _levers(found)]
+    if whole:
+        blocks += [_tree(found), _removed(found.removed)]
+    blocks += [_proof(found), _folded(found.caveat)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _answer(found: Advice) -> str:
+    asked = found.situation
+    head = f"For {asked.about.says} ({asked.privacy} data, {asked.requests_per_day:,g} requests a day), {found.as_of}:"
+    if found.best is None:
+        return "\n".join([head, "  no model of the catalogue is left within these limits.", *_most_common(found)])
+    lines = [head, f"  best:      {found.best.title}, {_cost(found.best)}"]
+    if found.runner_up is not None:
+        lines.append(f"  runner-up: {found.runner_up.title}, {_cost(found.runner_up)}")
+    lines.append(f"  lever:     {found.lever.name} ({found.lever.rule})")
+    if not found.best.able:
+        lines.append("  No figure puts any plan above the bar: take this as a place to begin measuring, no more.")
+    return "\n".join(lines)
+
+
+def _most_common(found: Advice) -> list[str]:
+    """The limits that took most out."""
+    limits = sorted(one.limit for one in found.removed)
+    counted = sorted(((len(list(group)), limit) for limit, group in groupby(limits)), reverse=True)
+    return [f"  {limit} removed {count} of {len(limits)}" for count, limit in counted[:_FEW]]
+
+
+def _cost(plan: Plan) -> str:
+    if plan.bill_usd_per_month is None:
+        return "price unknown"
+    return f"{_usd(plan.bill_usd_per_month)} a month ({_usd(plan.usd_per_query)} a query)"
+
+
+def _plans(found: Advice) -> str:
+    head = ("", "plan", "what", "figures (range)", "USD/month", "with staff", "USD/query")
+    rows = [_row(found, plan) for plan in found.shortlist]
+    return "\n".join(["Shortlist", *table(head, rows, indent="  ")])
+
+
+def _row(found: Advice, plan: Plan) -> tuple[str, ...]:
+    mark = "best" if plan == found.best else "next" if plan == found.runner_up else ""
+    names = " + ".join(part.candidate.title for part in plan.parts)
+    return (
+        mark, plan.kind, names, _rank(plan.rank), _number(plan.bill_usd_per_month), _number(plan.usd_per_month),
+        _number(plan.usd_per_query),
+    )  # fmt: skip
+
+
+def _rank(rank: Rank | None) -> str:
+    return f"above {rank.share:.0%} ({rank.low:.0%} to {rank.high:.0%})" if rank is not None else "none published"
+
+
+def _details(found: Advice) -> Iterable[str]:
+    """Best and runner-up with their reasons, and the cheapest where it is another."""
+    for name, plan in (("Best", found.best), ("Runner-up", found.runner_up)):
+        if plan is not None:
+            yield "\n".join([f"{name}: {plan.title}", *_plan(plan)])
+    if (one := found.cheapest) is not None:
+        figures = "no figure speaks for it" if one.rank is None else f"figures: {_rank(one.rank)}"
+        said = f"{one.title}, {_usd(one.bill_usd_per_month)} a month; {figures}. An eval may show that it will do."
+        yield _folded(f"Cheapest: {said}")
+
+
+def _plan(plan: Plan) -> list[str]:
+    lines: list[str] = []
+    for part in plan.parts:
+        if len(plan.parts) > 1:
+            cost = _usd(part.candidate.bill_usd_per_month)
+            lines.append(f"  {part.role}: {part.candidate.title}, {cost} a month")
+        lines += _candidate(part.candidate)
+    marked = [("+", plan.reasons), ("-", plan.warnings), ("refuted by:", plan.refuted_by)]
+    return lines + [line for mark, texts in marked for text in texts for line in _bullet(mark, text)]
+
+
+def _candidate(one: Candidate) -> list[str]:
+    lines = []
+    if one.rank is not None:
+        own = f"{one.rank.by_others} of {len(one.rank.figures)} by others than its maker"
+        figures = ", ".join(one.rank.figures[:_FEW])
+        lines.append(f"figures: {figures} ({own}, {one.rank.oldest} to {one.rank.newest})")
+    if one.envelope is not None:
+        lines.append(f"envelope: {_envelope(one.envelope)}")
+    return [piece for line in lines for piece in _bullet("=", line)]
+
+
+def _envelope(one: Envelope) -> str:
+    machines = f"{one.machines} x " if one.machines not in (None, 1) else ""
+    parts = [f"{one.verdict} on {machines}{one.machine}" + (f" as {one.quantisation}" if one.quantisation else "")]
+    if one.memory_bytes is not None and one.free_bytes is not None:
+        parts.append(f"{one.memory_bytes / 2**30:.1f} GiB, {one.free_bytes / 2**30:.1f} GiB free")
+    if one.decode_tok_s is not None:
+        parts.append(f"{one.decode_tok_s[0]:,.0f} to {one.decode_tok_s[1]:,.0f} tok/s")
+    if one.first_token_s is not None:
+        parts.append(f"first token in {one.first_token_s[0]:.2g} to {one.first_token_s[1]:.2g} s")
+    return "; ".join(parts)
+
+
+def _levers(found: Advice) -> str:
+    lines = ["Lever"]
+    for lever in found.levers:
+        on = f" (from {lever.on})" if lever.on else ""
+        lines += _bullet(f"{lever.name}, {lever.verdict}:", f"{lever.reason}{on} [{lever.rule}]")
+    return "\n".join(lines)
+
+
+def _tree(found: Advice) -> str:
+    rows = [
+        (
+            step.question,
+            step.answer + (" (assumed)" if step.assumed else ""),
+            f"-{step.removed}" if step.removed else "",
+            step.so,
+        )
+        for step in found.tree
+    ]
+    return "\n".join(["Tree", *table(("question", "answer", "removed", "so"), rows, indent="  ")])
+
+
+def _removed(removed: Sequence[Removed]) -> str:
+    rows = [(one.model, one.at or one.place, one.limit, one.reason) for one in removed]
+    return "\n".join([f"Removed: {len(rows)}", *table(("model", "at", "limit", "reason"), rows, indent="  ")])
+
+
+def _proof(found: Advice) -> str:
+    proof = found.proof
+    lines = [f"Prove or refute it: {proof.samples} held-out samples of {proof.kind}, bar {proof.bar:.0%}"]
+    for command in proof.commands:
+        lines += [f"  {command.command}", f"      # {command.why}"]
+    return "\n".join(lines)
+
+
+def tabled(rows: Sequence[UseCase]) -> str:
+    """The use cases, two lines each: best and runner-up."""
+    head = ("use case", "", "what", "figures (range)", "USD/query", "lever")
+    cells = []
+    for row in rows:
+        rank = f"above {row.share:.0%} ({row.low:.0%} to {row.high:.0%})" if row.share is not None else "none published"
+        cells.append((row.task, "best", row.best or "nobody", rank, _number(row.usd_per_query), row.lever))
+        second = row.runner_up or "nobody"
+        tokens = f"{row.input_tokens:,} in, {row.output_tokens:,} out"
+        cells.append(("", "next", second, tokens, _number(row.runner_up_usd_per_query), ""))
+    note = "USD/query is what is billed for the tokens shown; own machines are spread over the task's usual volume."
+    return "\n".join([*table(head, cells), "", note, "assay advise --task NAME says why, and how to refute it."]) + "\n"
+
+
+def _usd(value: float | None) -> str:
+    return f"{_number(value)} USD" if value is not None else "unknown"
+
+
+def _number(value: float | None) -> str:
+    """Whole from a hundred on, else three figures; unknown is said."""
+    if value is None:
+        return "unknown"
+    if value >= 100 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value >= 1 else f"{value:.3g}" if value >= 0.0001 else f"{value:.1e}"
+
+
+def _bullet(mark: str, text: str) -> list[str]:
+    head = f"  {mark} "
+    return wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * (4 if len(head) < 6 else 6))
+
+
+def _folded(text: str) -> str:
+    return "\n".join(wrap(text, WIDTH))

@@ -1,0 +1,234 @@
+"""From candidates to plans: who is able, what each plan costs, which is best and which comes next.
+
+One rule decides: the cheapest of those who are able. Able is who is above the bar of the task. Where quality comes
+first, the bar is the low end of the best one's range: what published figures cannot tell from the best need not cost
+more than it. Where price comes first, it is the task's floor. A model without a figure is never able, however cheap: it
+is named as the cheapest, for an eval to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from assay.decision.advice.candidate import Candidate, Removed
+from assay.decision.advice.lever import pays
+from assay.decision.advice.plan import Part, Plan, single, together
+from assay.decision.advice.proof import refuting
+from assay.decision.advice.situation import Situation
+
+__all__ = ["Scaled", "Shortlist", "bar_of", "by_price", "shortlist"]
+
+Scaled = Callable[[Candidate, float], Candidate]
+"""A candidate with its cost for a share of the requests."""
+EACH = 2
+"""Plans shown of a kind."""
+_FIRST = 0.5
+"""A model that is asked first must be above this share of the bar, else it hands on nearly everything."""
+
+
+class Shortlist(NamedTuple):
+    """The plans, best first.
+
+    Attributes:
+        plans: best, runner-up, then the next of each kind.
+        bar: share of the measured models that who is able is above; `None` = no candidate has a figure.
+        saved, saved_usd: what the cascade saves against the best single plan, as a share and in USD a month.
+        split: sensitive work is told apart.
+        cheapest: the cheapest of all candidates, able or not.
+        over_budget: what the budget took out.
+    """
+
+    plans: tuple[Plan, ...]
+    bar: float | None
+    saved: float | None
+    saved_usd: float | None
+    split: bool
+    cheapest: Candidate | None
+    over_budget: tuple[Removed, ...]
+
+
+def shortlist(asked: Situation, candidates: Sequence[Candidate], scaled: Scaled) -> Shortlist:
+    """Plans for a situation from the candidates that no limit removed."""
+    bar = bar_of(asked, candidates)
+    singles = [_single(asked, one, bar) for one in candidates if not (one.place == "host" and _divided(asked))]
+    affordable = [plan for plan in singles if _within(asked, plan)]
+    over = tuple(_over(asked, plan) for plan in singles if not _within(asked, plan))
+    best = min(affordable, key=_order, default=None)
+    hybrid = _split(asked, candidates, bar, scaled) if _divided(asked) else _cascade(asked, candidates, bar, scaled)
+    if hybrid is not None and not _within(asked, hybrid):
+        hybrid = None
+    saved, saved_usd = _saved(best, hybrid) if not _divided(asked) else (None, None)
+    first = hybrid is not None and _comes_first(asked, hybrid, best, saved, saved_usd)
+    return Shortlist(
+        plans=_listed(affordable, hybrid, hybrid_first=first),
+        bar=bar,
+        saved=saved,
+        saved_usd=saved_usd,
+        split=_divided(asked) and first,
+        cheapest=min(candidates, key=by_price, default=None),
+        over_budget=over,
+    )
+
+
+def bar_of(asked: Situation, candidates: Iterable[Candidate]) -> float | None:
+    """Share of the measured models that one who is able is above; `None` = no candidate has a figure."""
+    ranks = [one.rank for one in candidates if one.rank is not None]
+    if not ranks:
+        return None
+    if asked.about.first == "price":
+        return asked.about.floor
+    return max(ranks, key=lambda rank: rank.share).low
+
+
+def by_price(one: Candidate) -> tuple[bool, float]:
+    """Cheapest first, unknown prices last."""
+    return (one.usd_per_month is None, one.usd_per_month or 0.0)
+
+
+def _divided(asked: Situation) -> bool:
+    """Whether a part of the work may leave and another may not."""
+    return asked.privacy == "sensitive"
+
+
+def _able(candidate: Candidate, bar: float | None) -> bool:
+    return bar is not None and candidate.rank is not None and candidate.rank.share >= bar
+
+
+def _single(asked: Situation, one: Candidate, bar: float | None) -> Plan:
+    able = _able(one, bar)
+    return single(one, able=able, reasons=_reasons(asked, one, able), refuted_by=refuting(asked, (one,)))
+
+
+def _reasons(asked: Situation, one: Candidate, able: bool) -> tuple[str, ...]:
+    """What speaks for a candidate alone."""
+    reasons = []
+    if one.rank is not None:
+        where = "above the bar" if able else "below the bar"
+        reasons.append(
+            f"published figures put it above {one.rank.share:.0%} of {one.rank.models} models "
+            f"({one.rank.low:.0%} to {one.rank.high:.0%}), {where}"
+        )
+    if one.place == "own":
+        reasons.append("nothing leaves your machines, and nobody else can change or end it")
+    elif asked.team in ("none", "app"):
+        reasons.append("nothing to run: the host does")
+    if one.ecosystem == "open-weight" and one.place == "host":
+        reasons.append("its weights can be had: another host, or a machine of your own, can take over")
+    return tuple(reasons)
+
+
+def _order(plan: Plan) -> tuple[bool, bool, float, float]:
+    """Able ones by price; of the others those with the best figures first."""
+    share = plan.rank.share if plan.rank is not None else -1.0
+    usd = plan.usd_per_month
+    if plan.able:
+        return (False, usd is None, usd or 0.0, -share)
+    return (True, plan.rank is None, -share, usd if usd is not None else float("inf"))
+
+
+def _within(asked: Situation, plan: Plan) -> bool:
+    """An unknown price passes no budget: nobody could say that it keeps it."""
+    limit, bill = asked.usd_per_month, plan.bill_usd_per_month
+    return limit is None or (bill is not None and bill <= limit)
+
+
+def _over(asked: Situation, plan: Plan) -> Removed:
+    lead, limit, bill = plan.lead, asked.usd_per_month, plan.bill_usd_per_month
+    cost = f"it bills {bill:,.0f} USD a month" if bill is not None else "what it bills a month is not known"
+    reason = f"{cost}; the budget is {limit:,.0f} USD"
+    return Removed(model=lead.model, place=lead.place, at=lead.at, limit="budget", reason=reason)
+
+
+def _comes_first(
+    asked: Situation, hybrid: Plan, best: Plan | None, saved: float | None, saved_usd: float | None
+) -> bool:
+    """Two models are advised only where that pays, or where a part of the data asks for it."""
+    if _divided(asked):
+        return best is None or _order(hybrid) < _order(best)
+    return pays(asked, saved, saved_usd)
+
+
+def _listed(singles: Sequence[Plan], hybrid: Plan | None, *, hybrid_first: bool) -> tuple[Plan, ...]:
+    """Best and runner-up of all, then the hybrid and the first of each kind, as far as they are not there yet."""
+    ordered = sorted(singles, key=_order)
+    both = [hybrid] if hybrid is not None else []
+    ahead = [*both, *ordered] if hybrid_first else [*ordered, *both]
+    if not ahead:
+        return ()
+    best = ahead[0]
+    others = sorted(ahead[1:], key=lambda plan: (not plan.able, plan.lead.family == best.lead.family))
+    kinds = [[plan for plan in ordered if plan.kind == kind][:EACH] for kind in ("hosted", "open")]
+    listed = [best, *others[:1], *both, *kinds[0], *kinds[1]]
+    return tuple(plan for place, plan in enumerate(listed) if plan not in listed[:place])
+
+
+def _saved(best: Plan | None, hybrid: Plan | None) -> tuple[float | None, float | None]:
+    """What the hybrid saves a month: as a share of the best single plan's cost, and in USD."""
+    if best is None or hybrid is None or not best.usd_per_month or hybrid.usd_per_month is None:
+        return None, None
+    saved = best.usd_per_month - hybrid.usd_per_month
+    return saved / best.usd_per_month, saved
+
+
+# ---------------------------------------------------------------------------------------------- hybrids
+
+
+def _cascade(asked: Situation, candidates: Sequence[Candidate], bar: float | None, scaled: Scaled) -> Plan | None:
+    """A small open model asked first; what a check finds wrong goes on to an able one."""
+    able = sorted((one for one in candidates if _able(one, bar)), key=by_price)
+    open_ones = [one for one in candidates if one.ecosystem == "open-weight" and _able(one, _FIRST * (bar or 0.0))]
+    small = min(open_ones, key=by_price, default=None)
+    strong = next((one for one in able if one.place == "host" and small and one.model != small.model), None)
+    if small is None or strong is None or None in (small.usd_per_month, strong.usd_per_month):
+        return None
+    hard = asked.hard_share
+    parts = (
+        Part(role="all that comes first", share=1.0, candidate=small),
+        Part(role=f"the {hard:.0%} that fail the check", share=hard, candidate=scaled(strong, hard)),
+    )
+    reasons = (
+        f"{small.name} is asked first; the check {asked.about.check} sends what fails on to {strong.name}: both calls "
+        f"are paid then, which is counted; assumed: {hard:.0%} fail",
+    )
+    return together(
+        *parts, able=asked.about.checkable, requests_per_month=asked.requests_per_month, reasons=reasons,
+        refuted_by=refuting(asked, (small, strong), hard=hard),
+    )  # fmt: skip
+
+
+def _split(asked: Situation, candidates: Sequence[Candidate], bar: float | None, scaled: Scaled) -> Plan | None:
+    """Sensitive requests to a machine of one's own, the others to a host."""
+    own = _best([one for one in candidates if one.place == "own"], bar)
+    host = _best([one for one in candidates if one.place == "host"], bar)
+    if own is None or host is None:
+        return None
+    share = asked.sensitive_share
+    parts = (
+        Part(role=f"the {share:.0%} that are sensitive", share=share, candidate=scaled(own, share)),
+        Part(role="the rest", share=1 - share, candidate=scaled(host, 1 - share)),
+    )
+    reasons = (
+        f"sensitive requests ({share:.0%} assumed) stay on {own.at}: the label private-only is checked again at the "
+        "moment of sending, and fails closed",
+        f"the rest has {host.name}, which figures put higher" if _higher(host, own) else f"the rest has {host.name}",
+    )
+    return together(
+        *parts, able=_able(host, bar), requests_per_month=asked.requests_per_month, reasons=reasons,
+        refuted_by=refuting(asked, (own, host)),
+    )  # fmt: skip
+
+
+def _best(candidates: Sequence[Candidate], bar: float | None) -> Candidate | None:
+    """The cheapest that is able, else the one with the best figures."""
+
+    def order(one: Candidate) -> tuple[bool, float, float]:
+        able, share = _able(one, bar), one.rank.share if one.rank is not None else -1.0
+        usd = one.usd_per_month if one.usd_per_month is not None else float("inf")
+        return (not able, usd if able else -share, usd)
+
+    return min(candidates, key=order, default=None)
+
+
+def _higher(one: Candidate, other: Candidate) -> bool:
+    return one.rank is not None and (other.rank is None or one.rank.share > other.rank.share)
