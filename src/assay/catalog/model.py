@@ -63,6 +63,8 @@ class Model(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         layers, hidden, heads, kv_heads, head_dim, vocabulary: the shape, as its config file has it.
         sliding_window: tokens that a windowed layer looks back; `windowed_layers`: how many layers do. With a window
             and no number, all layers do.
+        full_kv_heads, full_head_dim: the shape of the layers without a window, where it is not the windowed ones'.
+        shared_kv_layers: layers that read the cache of another layer and keep none.
         kv_rank, rope_dim: multi-head latent attention caches one latent of `kv_rank` and a key of `rope_dim` a token
             and layer, instead of keys and values for each head.
         cache_share: the part of the cache that attention keeps where it compresses it, over all layers at a long
@@ -89,6 +91,7 @@ class Model(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         "maker", "ecosystem", "variant", "domain", "licence", "gated", "opens", "languages",
         "architecture", "mixture_of_experts", "parameters", "active_parameters", "experts", "experts_used",
         "layers", "hidden", "heads", "kv_heads", "head_dim", "vocabulary", "sliding_window", "windowed_layers",
+        "full_kv_heads", "full_head_dim", "shared_kv_layers",
         "kv_rank", "rope_dim", "cache_share", "recurrent_layers", "state_bytes", "precision",
         "context_tokens", "context_trained_tokens", "max_output_tokens", "input", "output", "tools",
         "structured_output", "prefill", "reasoning",
@@ -122,6 +125,9 @@ class Model(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     vocabulary: Positive | None = None
     sliding_window: Positive | None = None
     windowed_layers: Positive | None = None
+    full_kv_heads: Positive | None = None
+    full_head_dim: Positive | None = None
+    shared_kv_layers: Positive | None = None
     kv_rank: Positive | None = None
     rope_dim: Positive | None = None
     cache_share: Share | None = None
