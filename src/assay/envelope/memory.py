@@ -4,9 +4,9 @@
     cache     layers x values of a token x bytes x tokens x sequences. Values: 2 x key-value heads x length of a head;
               with multi-head latent attention one latent and one key. A layer with a sliding window holds no more than
               the window and the piece of the prompt at work; recurrent layers hold a state of constant size.
-    compute   logits (vocabulary) and, without flash attention, scores (heads x context) of the tokens at work, as
-              32-bit floats
-    overhead  the process itself, and the vocabulary's texts
+    compute   logits (vocabulary) and, without flash attention, scores (heads x context) of the tokens of a prompt that
+              are worked on at a time, as 32-bit floats
+    overhead  the process itself, and the vocabulary's texts and look-ups
 
 That is what llama.cpp allocates (https://github.com/ggml-org/llama.cpp: `llama_kv_cache`, `llama_kv_cache_iswa`). Both
 grow with the context by steps of 256 tokens. Measured against the local engine: `benchmarks/fit.py`.
@@ -174,8 +174,10 @@ def plan_of(shape: Shape, sizes: Sizes, runtime: Runtime, devices: int = 1) -> P
     scores = shape.heads * FLOAT_BYTES * runtime.piece_tokens if runtime.keeps_scores and shape.layers else 0
     return Plan(
         weights=sizes.file + (sizes.second if runtime.repacks else 0),
-        overhead=runtime.process_bytes * devices + shape.vocabulary * runtime.token_bytes,
-        buffers=shape.vocabulary * FLOAT_BYTES * runtime.piece_tokens,
+        overhead=runtime.process_bytes * devices
+        + shape.vocabulary * runtime.token_bytes
+        + shape.merges * runtime.merge_bytes,
+        buffers=shape.vocabulary * FLOAT_BYTES * runtime.logits_tokens,
         buffers_per_token=scores,
         cache_per_token=shape.full_layers * cell,
         window_per_token=shape.windowed_layers * cell,

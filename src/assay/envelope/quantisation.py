@@ -9,6 +9,7 @@ of 256 numbers; where a model's rows are no multiple of that, the next larger ty
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from assay.catalog.family import Form
@@ -140,11 +141,19 @@ def choices(model: Model, kind: str) -> tuple[Quantisation, ...]:
     Files that the catalogue knows, what is made of the forms that it says exist, and on a GPU or Apple's chips the
     published weights as they are. Empty = not known.
     """
-    names = [one.quantisation.lower() for one in model.weights if one.quantisation is not None]
-    for form in model.forms or ():
+    files = tuple(one.quantisation.lower() for one in model.weights if one.quantisation is not None)
+    return _choices(files, model.forms or (), model.precision, kind)
+
+
+@lru_cache(maxsize=1024)  # models of one family are had in the same formats
+def _choices(
+    files: tuple[str, ...], forms: tuple[Form, ...], precision: str | None, kind: str
+) -> tuple[Quantisation, ...]:
+    names = list(files)
+    for form in forms:
         if form in SERVED_ON[kind]:
             names += MADE_OF.get(form, ())
-    if model.precision is not None and kind != "cpu":
-        names.append(model.precision)
+    if precision is not None and kind != "cpu":
+        names.append(precision)
     known = {name: QUANTISATIONS[name] for name in names if name in QUANTISATIONS}
     return tuple(sorted(known.values(), key=lambda one: -one.bits))

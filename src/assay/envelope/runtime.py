@@ -1,7 +1,9 @@
 """How weights are served, as far as memory depends on it: the local engine of assay, or a server on a GPU.
 
-The local engine's figures are those of `assay.providers.local.child` and were measured (`benchmarks/fit.py`); a GPU
-server's are of llama.cpp's and vLLM's usual settings and were not measured here.
+The local engine's figures are those of `assay.providers.local.child`. What a process, a token of the vocabulary and a
+merge take was solved for from the resident memory with three models at one context, and held on other models and
+contexts (docs/LOG.md, `benchmarks/fit.py`). A GPU server's figures are of llama.cpp's and vLLM's usual settings and
+were not measured here.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ class Runtime(NamedTuple):
         piece_tokens: tokens of a prompt that are worked on at a time.
         keeps_scores: attention scores are kept whole; with flash attention they are not.
         repacks: some quantised tensors are held twice (see `assay.envelope.memory`).
+        logits_tokens: of those, how many have their logits in memory at a time.
         process_bytes: of the process on each device, before anything is loaded.
-        token_bytes: for each token of the vocabulary: texts and look-ups.
+        token_bytes, merge_bytes: for each token of the vocabulary, and each of the merges that make one: texts and
+            look-ups.
     """
 
     name: str
@@ -32,8 +36,10 @@ class Runtime(NamedTuple):
     piece_tokens: int
     keeps_scores: bool
     repacks: bool
+    logits_tokens: int
     process_bytes: int
     token_bytes: int
+    merge_bytes: int
 
 
 LOCAL = Runtime(
@@ -42,8 +48,10 @@ LOCAL = Runtime(
     piece_tokens=PROMPT_PIECE_TOKENS,
     keeps_scores=True,
     repacks=True,
-    process_bytes=48 << 20,
-    token_bytes=200,
+    logits_tokens=1,  # room for all is reserved, but no page of it is touched before it is written to
+    process_bytes=44 << 20,
+    token_bytes=307,
+    merge_bytes=131,
 )
 SERVER = Runtime(
     name="a server on the device (16-bit cache, flash attention)",
@@ -51,8 +59,10 @@ SERVER = Runtime(
     piece_tokens=512,
     keeps_scores=False,
     repacks=False,
+    logits_tokens=512,
     process_bytes=600 << 20,
     token_bytes=0,
+    merge_bytes=0,
 )
 
 

@@ -6,6 +6,7 @@ From the catalogue's facts, or exactly from the header of a GGUF file. A fact th
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from assay.catalog.model import Model
@@ -23,7 +24,7 @@ class Shape(NamedTuple):
 
     Attributes:
         parameters, active: all, and those that each token uses.
-        vocabulary, hidden, heads: 0 where it is not known; they only matter for buffers.
+        vocabulary, merges, hidden, heads: 0 where it is not known; they only matter for buffers.
         full_layers: layers whose cache grows with the context.
         windowed_layers, window: layers whose cache stops growing at the window, in tokens.
         values: numbers that one token leaves in one layer's cache.
@@ -37,6 +38,7 @@ class Shape(NamedTuple):
     parameters: int | None
     active: int | None
     vocabulary: int
+    merges: int
     hidden: int
     heads: int
     full_layers: int
@@ -83,6 +85,7 @@ def shape_of(model: Model) -> Shape:
         parameters=model.parameters,
         active=model.active_parameters or (None if is_mixture else model.parameters),
         vocabulary=model.vocabulary or 0,
+        merges=model.vocabulary or 0,  # most tokenizers have about as many; no fact of the catalogue says
         hidden=model.hidden or 0,
         heads=model.heads or 0,
         full_layers=attending - windowed,
@@ -147,17 +150,17 @@ def shape_in(header: Header) -> Shape:
     window = _fact(header, "attention.sliding_window")
     windowed = _windowed_in(header, attending) if window else 0
     experts, used = _fact(header, "expert_count"), _fact(header, "expert_used_count")
-    vocabulary = header.metadata.get("tokenizer.ggml.tokens")
     return Shape(
         parameters=header.parameters,
         active=_active(header, experts, used),
-        vocabulary=vocabulary.length if isinstance(vocabulary, Array) else 0,
+        vocabulary=_length(header, "tokenizer.ggml.tokens"),
+        merges=_length(header, "tokenizer.ggml.merges"),
         hidden=hidden,
         heads=heads,
         full_layers=attending - windowed,
         windowed_layers=windowed,
         window=window,
-        values=rank + _fact(header, "rope.dimension_count") if rank else round(kv_heads * (key + value)),
+        values=rank + _fact(header, "rope.dimension_count") if rank else math.ceil(kv_heads * (key + value)),
         state_values=state * (layers - attending),
         experts=experts,
         experts_used=used,
@@ -203,6 +206,11 @@ def _windowed_in(header: Header, attending: int) -> int:
         return round(attending * sum(1 for one in pattern.head if one) / len(pattern.head))
     every = pattern if isinstance(pattern, int) and pattern > 0 else WINDOW_PATTERNS.get(header.architecture or "")
     return attending - attending // every if every else 0
+
+
+def _length(header: Header, key: str) -> int:
+    value = header.metadata.get(key)
+    return value.length if isinstance(value, Array) else 0
 
 
 def _mean(header: Header, name: str, default: int) -> float:

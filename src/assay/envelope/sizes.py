@@ -64,9 +64,7 @@ def sizes_in(header: Header) -> Sizes:
 def sizes_of(model: Model, shape: Shape, kind: Quantisation) -> Sizes | None:
     """From the size of a known file of this format, else from parameters and bits; `None`: neither is known."""
     parameters, active = shape.parameters, shape.active
-    exact = next(
-        (one.bytes for one in model.weights if one.bytes is not None and _same(one.quantisation, kind.name)), None
-    )
+    exact = _exact(model, kind) if model.weights else None
     if parameters is None:
         return None if exact is None else Sizes(exact, 0, exact, 0, "size of the file, as the catalogue has it")
     embedding = min(shape.embedding, parameters // 2)
@@ -89,8 +87,10 @@ def _routed_share(shape: Shape, parameters: int, active: int | None) -> float:
     return min(1.0, (parameters - active) / (parameters * unused)) if unused > 0 else 0.0
 
 
-def _same(one: str | None, other: str) -> bool:
-    return one is not None and one.lower() == other.lower()
+def _exact(model: Model, kind: Quantisation) -> int | None:
+    """Size of a file of this format that the catalogue knows."""
+    name = kind.name.lower()
+    return next((one.bytes for one in model.weights if one.bytes and (one.quantisation or "").lower() == name), None)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -115,7 +115,7 @@ def speed_of(
     read = work.prefills_tok_s()
     if read is None:
         return Speed(decode, None, None, most)
-    compute = _compute(machine)
+    compute = work.rates
     how = f"{compute.value:g} ({compute.low:g} to {compute.high:g}) of the peak rate"
     first = [prompt_tokens / rate + step for rate, step in zip(read, one, strict=True)]
     return Speed(
@@ -135,10 +135,11 @@ def _estimate(values: list[float], method: str, unit: Literal["s", "tok/s"]) -> 
 class _Work:
     """What one step has to do, and how long it takes: lists hold the value, the slow and the fast end, as a `Band`."""
 
-    __slots__ = ("_cache", "_flops", "_forward", "_machine", "_shape", "_sizes")
+    __slots__ = ("_cache", "_flops", "_forward", "_machine", "_reach", "_shape", "_shares", "_sizes", "rates")
 
     def __init__(self, shape: Shape, sizes: Sizes, machine: Machine, context_tokens: int) -> None:
         self._shape, self._sizes, self._machine = shape, sizes, machine
+        self._shares, self.rates, self._reach = _band(shape, machine), _compute(machine), _reach(machine)
         active = shape.active or 0
         self._flops = 2.0 * active
         self._forward = 2.0 * max(active - shape.embedding, active // 2)
@@ -148,27 +149,27 @@ class _Work:
 
     def steps_s(self, sequences: int) -> list[float]:
         """Seconds of one step of so many sequences."""
-        machine, reach = self._machine, _reach(self._machine)
-        bandwidth, flops = machine.bandwidth_bytes_s or 1.0, machine.flops
+        bandwidth, flops = self._machine.bandwidth_bytes_s or 1.0, self._machine.flops
         read = self._sizes.read(self._shape, sequences) + sequences * self._cache
         work = 0.0 if flops is None else sequences * self._flops / flops
-        shares, rates = _band(self._shape, machine), _compute(machine)
         return [
             (read / (share * bandwidth) + work / rate) / part
-            for share, rate, part in zip(shares, rates, reach, strict=True)
+            for share, rate, part in zip(self._shares, self.rates, self._reach, strict=True)
         ]
 
     def prefills_tok_s(self) -> list[float] | None:
         """Tokens of a prompt in a second; `None`: the machine's FLOPS are not known."""
-        machine, flops = self._machine, self._machine.flops
+        flops = self._machine.flops
         if flops is None:
             return None
-        parts = zip(_compute(machine), _reach(machine), strict=True)
+        parts = zip(self.rates, self._reach, strict=True)
         return [rate * part * flops / self._forward for rate, part in parts]
 
 
 def _reach(machine: Machine) -> Band:
     """Share of all devices' rate that one model gets, and what is doubtful about the rate."""
+    if machine.count == 1 and machine.doubt == 1.0:
+        return _WHOLE
     alone = 1.0 / machine.count
     return Band(math.sqrt(alone), alone / machine.doubt, machine.doubt)
 
@@ -183,6 +184,7 @@ def _band(shape: Shape, machine: Machine) -> Band:
     return SMALL if machine.kind == "cpu" or (shape.parameters or 0) < SMALL_PARAMETERS else DENSE
 
 
+_WHOLE = Band(1.0, 1.0, 1.0)
 _KINDS = {DENSE: "a dense model", SMALL: "a small model or a processor", MIXTURE: "a mixture of experts"}
 
 

@@ -23,8 +23,7 @@ from typing import Any
 
 import msgspec
 
-PROMPT_PIECE_TOKENS = 128
-"""Tokens of a prompt that are worked on at a time: what a disconnected client's slot still finishes."""
+from assay.envelope.runtime import PROMPT_PIECE_TOKENS
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):

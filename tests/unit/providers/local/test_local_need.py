@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from assay.config.schema import Engine as Settings
+from assay.envelope.runtime import LOCAL
 from assay.errors import WeightsError
-from assay.providers.local.need import PROCESS_BYTES, TOKEN_BYTES, need_of
+from assay.providers.local.need import need_of
 
 Metadata = dict[str, int | str | list[int] | list[str]]
 
@@ -39,24 +40,26 @@ LLAMA: Metadata = {
     "llama.attention.head_count": 8,
     "llama.attention.head_count_kv": 2,
     "tokenizer.ggml.tokens": ["a", "b", "c"],
+    "tokenizer.ggml.merges": ["a b", "b c"],
 }
 
 
 def test_weights_context_and_working_memory_add_up(tmp_path: Path) -> None:
-    """Context: layers x heads x (key + value) x 4 bytes x tokens x slots; working: logits and scores of a piece."""
+    """Context: layers x heads x (key + value) x 4 bytes x tokens x slots; working: scores, logits, process."""
     need = need_of(gguf(tmp_path / "m.gguf", LLAMA), Settings(context_tokens=512, slots=3))
     assert need.weights_bytes == 128
     assert need.context_bytes == 10 * 2 * (8 + 8) * 4 * 512 * 3
-    assert need.working_bytes == PROCESS_BYTES + 3 * TOKEN_BYTES + (3 + 8 * 512) * 4 * 128
+    tokenizer = 3 * LOCAL.token_bytes + 2 * LOCAL.merge_bytes
+    assert need.working_bytes == LOCAL.process_bytes + tokenizer + 3 * 4 + 8 * 512 * 4 * 128
     assert need.total_bytes == need.weights_bytes + need.context_bytes + need.working_bytes
-    assert "GiB (weights 0.00, context 0.00 for 3 slots x 512 tokens, working 0.05)" in str(need)
+    assert "GiB (weights 0.00, context 0.00 for 3 slots x 512 tokens, working 0.04)" in str(need)
 
 
 @pytest.mark.parametrize(
     ("facts", "floats"),
     [
         ({"llama.attention.key_length": 20, "llama.attention.value_length": 12}, 10 * 2 * 32),
-        ({"llama.attention.head_count_kv": [1, 4, 2]}, 10 * 4 * 16),  # one per layer: the largest
+        ({"llama.attention.head_count_kv": [1, 4, 2]}, 10 * 38),  # one per layer: their mean, of 16 numbers each
         ({"llama.attention.head_count_kv": 0}, 10 * 8 * 16),  # not stated: as many as there are heads
         ({"llama.block_count": 0, "llama.attention.head_count": 0}, 0),  # nothing is known of its context
     ],
