@@ -26,7 +26,7 @@ def test_known_discounts_have_a_source(host: str) -> None:
 
 def test_others_are_not_known() -> None:
     """Nothing is made up for a host that nobody has looked at."""
-    assert builtin().host("groq").batch_discount is None
+    assert builtin().host("cerebras").batch_discount is None
 
 
 def test_a_deployment_has_its_hosts_unless_it_states_its_own() -> None:
