@@ -44,7 +44,8 @@ class Scenario(Value, frozen=True, kw_only=True):
         price, batch, price_basis: of a host.
         machine, speed: of one's own; the speed of the model on it.
         fallback: who answers what this candidate cannot.
-        tuning_usd: paid once for making the model fit.
+        tuning_usd: what tuning costs once. Where the work comes with an instruction, the model is not tuned yet: then
+            this is not on the bill, and `prompt_tax` tells when it would pay.
         unknown: why nobody can say what it costs.
         notes: what must be said beside it.
     """
@@ -67,17 +68,17 @@ class Scenario(Value, frozen=True, kw_only=True):
         """Its price list; `None` = something is not known, `reason` says what."""
         if self.unknown is not None:
             return None
-        fallback = self._fallback_lines()
+        fallback, tuning = self._fallback_lines(), self._tuning_usd
         if self.tenure == "host":
             return hosted_tariff(
                 self.price, self.workload, self.overheads, batch=self.batch, fallback=fallback,
-                tuning_usd=self.tuning_usd, basis=self.price_basis,
+                tuning_usd=tuning, basis=self.price_basis,
             )  # fmt: skip
         if self.machine is None:
             return None
         return served_tariff(
             self.machine, self.speed, self.workload, self.overheads, tenure=self.tenure, fallback=fallback,
-            tuning_usd=self.tuning_usd,
+            tuning_usd=tuning,
         )  # fmt: skip
 
     def monthly(self) -> Monthly | None:
@@ -95,6 +96,10 @@ class Scenario(Value, frozen=True, kw_only=True):
         if self.machine is None:
             return "no machine is named; give one with --device"
         return missing(self.machine, self.speed, self.tenure)
+
+    @property
+    def _tuning_usd(self) -> float:
+        return 0.0 if self.workload.instruction_tokens else self.tuning_usd
 
     def _fallback_lines(self) -> tuple[Line, ...]:
         backup = self.fallback
@@ -120,9 +125,8 @@ def prompt_tax(scenario: Scenario) -> PromptTax | None:
     """The bill with the instruction less the bill without it; `None` = there is no bill, or no such instruction."""
     if not scenario.workload.instruction_tokens:
         return None
-    untuned = structs.replace(scenario, tuning_usd=0.0)
-    learnt = structs.replace(untuned, workload=scenario.workload.without_instruction())
-    paid, left = untuned.monthly(), learnt.monthly()
+    learnt = structs.replace(scenario, workload=scenario.workload.without_instruction(), tuning_usd=0.0)
+    paid, left = scenario.monthly(), learnt.monthly()
     if paid is None or left is None:
         return None
     saved = max(0.0, paid.total.value - left.total.value)

@@ -7,12 +7,14 @@ Of requests that were tried on several models, the answer that was given counts 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from assay.envelope.workload import DAYS_PER_MONTH, SECONDS_PER_DAY, Workload
 from assay.ledger.rows import Row
-from assay.ledger.store import Ledger
 from assay.types import Value
+
+if TYPE_CHECKING:
+    from assay.ledger.store import Ledger
 
 __all__ = ["Traffic", "observed"]
 
@@ -138,7 +140,7 @@ class _Total(NamedTuple):
             )
             for hour in hours
         ]  # fmt: skip
-        return cls(*(sum(column) for column in zip(*rows, strict=True)))  # type: ignore[arg-type]  # ints but usd
+        return cls(*(sum(column) for column in zip(*rows, strict=True)))
 
 
 def _peak_factor(hours: Iterable[_Hour], days: float) -> float:

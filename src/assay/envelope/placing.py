@@ -1,0 +1,77 @@
+"""How a model is put on a machine to do the most work: in which number format, and how many answers at a time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from assay.catalog.load import Catalog
+from assay.catalog.model import Model
+from assay.envelope.fit import Fit, fit
+from assay.envelope.hardware import Machine
+from assay.envelope.speed import Speed, speed
+
+__all__ = ["ENOUGH", "MOST", "Placed", "placed"]
+
+ENOUGH = 8
+"""Answers at a time for which a less exact format is taken; weights are read once for all of them."""
+MOST = 64
+"""Answers at a time that are reckoned with at most; estimates for more were compared with nothing."""
+
+
+class Placed(NamedTuple):
+    """A model on a machine.
+
+    Attributes:
+        quantisation: number format of the weights.
+        sequences: answers at a time.
+        speed: with so many.
+    """
+
+    quantisation: str
+    sequences: int
+    speed: Speed
+
+
+def placed(
+    catalog: Catalog, model: Model, machine: Machine, *, quantisation: str | None, context_tokens: int,
+    prompt_tokens: int, most: int = MOST,
+) -> Placed | str:  # fmt: skip
+    """The most exact format in which enough answers fit at a time, else one, with as many as fit.
+
+    Args:
+        catalog: where licences are looked up.
+        model: its facts.
+        machine: what it runs on.
+        quantisation: this format; default: one that the model can be had in.
+        context_tokens: of each answer with its prompt.
+        prompt_tokens: of the prompt.
+        most: answers at a time.
+
+    Returns:
+        Why not, in words, where it does not fit or something is not known.
+
+    Raises:
+        CatalogError: no such quantisation is known.
+    """
+    found = _fitting(catalog, model, machine, quantisation, context_tokens, min(ENOUGH, most))
+    if found.quantisation is None or found.verdict in ("no", "unknown"):
+        return "; ".join(found.reasons)
+    sequences = min(most, found.most_sequences or most)
+    rate = speed(
+        model, machine, quantisation=found.quantisation, context_tokens=context_tokens, sequences=sequences,
+        prompt_tokens=prompt_tokens,
+    )  # fmt: skip
+    if rate is None:
+        return f"the bandwidth of {machine.name}, or how much of {model.id} a token needs, is not known"
+    return Placed(found.quantisation, sequences, rate)
+
+
+def _fitting(
+    catalog: Catalog, model: Model, machine: Machine, quantisation: str | None, context_tokens: int, enough: int
+) -> Fit:
+    """With enough answers at a time; if they do not fit, with one."""
+    several, one = (
+        fit(catalog, model, machine, context_tokens=context_tokens, sequences=sequences, quantisation=quantisation)
+        for sequences in (enough, 1)
+    )
+    return one if several.verdict == "no" else several

@@ -1,0 +1,134 @@
+"""The ways in which a candidate can be had: at its host by the token, or on a machine: rented, bought, or there."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from assay.catalog.load import Catalog
+from assay.envelope.estimate import Estimate
+from assay.envelope.hardware import Machine
+from assay.envelope.named import Named
+from assay.envelope.overheads import Overheads
+from assay.envelope.owning import Tenure
+from assay.envelope.placing import MOST, Placed, placed
+from assay.envelope.scenario import Fallback, Scenario
+from assay.envelope.speed import Speed
+from assay.envelope.workload import Workload
+from assay.types import Value
+
+__all__ = ["Serving", "Situation", "hosted_way", "served_ways"]
+
+LEAST_CONTEXT = 2048
+
+
+class Situation(Value, frozen=True, kw_only=True):
+    """What is the same for every candidate.
+
+    Attributes:
+        workload: the work.
+        overheads: assumptions on all but tokens and machines.
+        fallback: who answers what a candidate cannot.
+        tuning_usd: what tuning costs once; see `Scenario`.
+    """
+
+    workload: Workload
+    overheads: Overheads
+    fallback: Fallback | None = None
+    tuning_usd: float = 0.0
+
+
+class Serving(Value, frozen=True, kw_only=True):
+    """How a model is served by the team itself.
+
+    Attributes:
+        catalog: where licences are looked up.
+        machine: on what.
+        tenures: how the machine is had, one way each.
+        quantisation: number format; default: the most exact one in which enough fits.
+        context_tokens: of each answer with its prompt; default: twice the mean, at least 2,048.
+        sequences: answers at a time, at most.
+        prefill_tok_s, output_tok_s: measured rates of reading and of all answers together, instead of estimates.
+    """
+
+    catalog: Catalog
+    machine: Machine
+    tenures: tuple[Tenure, ...]
+    quantisation: str | None = None
+    context_tokens: int | None = None
+    sequences: int = MOST
+    prefill_tok_s: float | None = None
+    output_tok_s: float | None = None
+
+
+def hosted_way(candidate: Named, situation: Situation) -> Scenario:
+    """At its host, by the token."""
+    known = candidate.rate is not None
+    note = candidate.note
+    return _scenario(
+        candidate.name, "host", situation, price=candidate.rate, batch=candidate.batch, price_basis=candidate.basis,
+        unknown=None if known else note or "nobody knows its price", notes=(note,) if known and note else (),
+    )  # fmt: skip
+
+
+def served_ways(candidate: Named, serving: Serving, situation: Situation) -> list[Scenario]:
+    """On machines, one scenario for each way to come to them; each says why, where its cost is not known.
+
+    Raises:
+        CatalogError: no such quantisation is known.
+    """
+    found = _speed(candidate, serving, situation.workload)
+    speed, notes, unknown = (None, (), found) if isinstance(found, str) else (*found, None)
+    return [
+        _scenario(
+            f"{candidate.name} on {serving.machine.key}", tenure, situation, machine=serving.machine, speed=speed,
+            unknown=unknown, notes=notes,
+        )
+        for tenure in serving.tenures
+    ]  # fmt: skip
+
+
+def _scenario(name: str, tenure: Literal["host"] | Tenure, situation: Situation, **facts: Any) -> Scenario:
+    return Scenario(
+        name=name,
+        tenure=tenure,
+        workload=situation.workload,
+        overheads=situation.overheads,
+        fallback=situation.fallback,
+        tuning_usd=situation.tuning_usd,
+        **facts,
+    )
+
+
+def _speed(candidate: Named, serving: Serving, workload: Workload) -> tuple[Speed, tuple[str, ...]] | str:
+    """The speed with what must be said of it, or why it is not known."""
+    if serving.prefill_tok_s is not None and serving.output_tok_s is not None:
+        return _given(serving.prefill_tok_s, serving.output_tok_s), ("speed: as you gave it",)
+    model = candidate.model
+    if model is None:
+        return f"{candidate.name} is not in the catalogue; give --prefill-tok-s and --output-tok-s as you measured them"
+    if model.ecosystem == "hosted":
+        return f"the weights of {model.id} cannot be had"
+    mean = workload.input_tokens + workload.output_tokens
+    found = placed(
+        serving.catalog,
+        model,
+        serving.machine,
+        quantisation=serving.quantisation,
+        context_tokens=serving.context_tokens or max(LEAST_CONTEXT, round(2 * mean)),
+        prompt_tokens=round(workload.input_tokens),
+        most=serving.sequences,
+    )
+    return found if isinstance(found, str) else (found.speed, _said(found))
+
+
+def _given(prefill_tok_s: float, output_tok_s: float) -> Speed:
+    rates = [Estimate(rate, rate, rate, "given", "tok/s") for rate in (prefill_tok_s, output_tok_s)]
+    return Speed(decode_tok_s=rates[1], prefill_tok_s=rates[0], first_token_s=None, most_tok_s=rates[1])
+
+
+def _said(found: Placed) -> tuple[str, ...]:
+    most = found.speed.most_tok_s
+    return (
+        f"{found.quantisation}, {found.sequences} answers at a time; all together "
+        f"{most.value:,.0f} tok/s ({most.low:,.0f} to {most.high:,.0f}), {most.method}",
+    )
