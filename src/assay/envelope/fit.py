@@ -14,16 +14,16 @@ from assay.catalog.model import Model
 from assay.catalog.use import Ruling, ruling, use_of
 from assay.config.schema import Constraints
 from assay.envelope.estimate import Estimate
+from assay.envelope.file import FileFacts
 from assay.envelope.hardware import GIB, Machine
 from assay.envelope.memory import Memory, Plan, plan_of, published
 from assay.envelope.quantisation import QUANTISATIONS, Quantisation, choices, quantisation_of
 from assay.envelope.runtime import runtime_of
-from assay.envelope.shape import Shape, shape_in, shape_of
-from assay.envelope.sizes import Sizes, sizes_in, sizes_of
+from assay.envelope.shape import Shape, shape_of
+from assay.envelope.sizes import Sizes, sizes_of
 from assay.envelope.speed import Speed, speed_of
 from assay.errors import CatalogError
 from assay.ledger.rows import MeasurementRow
-from assay.weights.gguf import Header
 
 __all__ = ["TIGHT_SHARE", "Fit", "Option", "Verdict", "fit", "options", "rank"]
 
@@ -94,7 +94,7 @@ class _Needs(NamedTuple):
     shape: Shape
     machine: Machine
     asked: _Asked
-    file: Header | None
+    file: FileFacts | None
 
 
 class _Candidate(NamedTuple):
@@ -116,7 +116,7 @@ def fit(
     constraints: Constraints | None = None,
     quantisation: str | None = None,
     prompt_tokens: int = 512,
-    file: Header | None = None,
+    file: FileFacts | None = None,
     measured: MeasurementRow | None = None,
 ) -> Fit:
     """The verdict for one model on one machine.
@@ -130,7 +130,7 @@ def fit(
         constraints: what the use must keep to; default: nothing is stated.
         quantisation: number format of the weights; default: the most exact of those that exist that fits.
         prompt_tokens: length of the prompt, for the time to the first token.
-        file: header of a GGUF file: then weights and shape are exact.
+        file: a GGUF file: then weights and shape are exact.
         measured: what was measured of it on this machine; it does not count for another one.
 
     Raises:
@@ -140,7 +140,7 @@ def fit(
     terms = ruling(model, catalog, use_of(constraints or _NOTHING_STATED))
     if model.ecosystem == "hosted":
         return _without(model, machine, terms, "no", (f"{model.id} is hosted: its weights cannot be had",), ())
-    shape = shape_in(file) if file is not None else shape_of(model)
+    shape = file.shape if file is not None else shape_of(model)
     missing = _missing(model, shape, quantisation, file)
     if missing:
         return _without(model, machine, terms, "unknown", (f"not known: {', '.join(missing)}",), missing)
@@ -156,10 +156,10 @@ _NOTHING_STATED = Constraints()
 
 
 def options(
-    model: Model, machine: Machine, *, context_tokens: int, sequences: int, file: Header | None = None
+    model: Model, machine: Machine, *, context_tokens: int, sequences: int, file: FileFacts | None = None
 ) -> tuple[Option, ...]:
     """Every format that the model can be had in for this machine, the most exact first."""
-    shape = shape_in(file) if file is not None else shape_of(model)
+    shape = file.shape if file is not None else shape_of(model)
     if _missing(model, shape, None, file):
         return ()
     needs = _Needs(model, shape, machine, _Asked(context_tokens, sequences, 1), file)
@@ -183,7 +183,7 @@ def rank(one: Fit) -> tuple[int, int, int, int, str]:
 # ------------------------------------------------------------------------------------------------ parts
 
 
-def _missing(model: Model, shape: Shape, quantisation: str | None, file: Header | None) -> tuple[str, ...]:
+def _missing(model: Model, shape: Shape, quantisation: str | None, file: FileFacts | None) -> tuple[str, ...]:
     if file is not None:
         return ()
     missing = list(shape.missing)
@@ -195,7 +195,7 @@ def _missing(model: Model, shape: Shape, quantisation: str | None, file: Header 
 
 
 def _kinds(
-    model: Model, machine: Machine, quantisation: str | None, file: Header | None
+    model: Model, machine: Machine, quantisation: str | None, file: FileFacts | None
 ) -> tuple[Quantisation | None, ...]:
     """The formats to choose from, the most exact first; `None` stands for that of the file."""
     if file is not None:
@@ -206,7 +206,7 @@ def _kinds(
 def _candidate(needs: _Needs, kind: Quantisation | None) -> _Candidate:
     model, shape, machine, asked, file = needs
     if kind is None and file is not None:
-        name, sizes = file.quantisation or "GGUF", sizes_in(file)
+        name, sizes = file.quantisation or "GGUF", file.sizes
     else:
         named = kind or QUANTISATIONS["bf16"]
         found = sizes_of(model, shape, named)

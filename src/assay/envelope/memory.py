@@ -17,11 +17,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from assay.catalog.model import Model
+from assay.envelope.file import FileFacts
 from assay.envelope.quantisation import quantisation_of
 from assay.envelope.runtime import SERVER, Runtime
 from assay.envelope.shape import Shape, shape_of
 from assay.envelope.sizes import Sizes, sizes_of
-from assay.weights.gguf import Header
 
 __all__ = ["Memory", "Plan", "memory", "plan_of", "published", "stepped", "why"]
 
@@ -121,7 +121,7 @@ def memory(
     quantisation: str | None,
     context_tokens: int,
     sequences: int,
-    file: Header | None = None,
+    file: FileFacts | None = None,
     runtime: Runtime = SERVER,
     devices: int = 1,
 ) -> Memory | None:
@@ -132,7 +132,7 @@ def memory(
         quantisation: number format of the weights; default: as they are published.
         context_tokens: context of each sequence.
         sequences: at the same time.
-        file: header of a GGUF file: then weights and shape are exact.
+        file: a GGUF file: then weights and shape are exact.
         runtime: what serves.
         devices: over how many devices it is spread; each has the overhead of a process.
 
@@ -140,10 +140,7 @@ def memory(
         CatalogError: no such quantisation is known.
     """
     if file is not None:
-        from assay.envelope.shape import shape_in
-        from assay.envelope.sizes import sizes_in
-
-        return plan_of(shape_in(file), sizes_in(file), runtime, devices).memory(context_tokens, sequences)
+        return plan_of(file.shape, file.sizes, runtime, devices).memory(context_tokens, sequences)
     shape, name = shape_of(model), quantisation or published(model)
     sizes = sizes_of(model, shape, quantisation_of(name)) if name is not None else None
     if sizes is None or shape.missing:
