@@ -25,24 +25,29 @@ __all__ = ["NEEDS", "Standing", "Weather", "standing", "weather"]
 NEEDS: Mapping[str, Mapping[str, float]] = {
     "general": {"mmlu-pro": 1, "gpqa-diamond": 1, "ifeval": 1, "mmlu": 0.5, "arena-elo": 0.5},
     "reasoning": {
-        "gpqa-diamond": 1, "aime-2025": 1, "aime-2024": 1, "hle": 1, "mmlu-pro": 1, "math-500": 0.5, "mmlu": 0.5,
+        "gpqa-diamond": 1, "aime-2025": 1, "aime-2024": 1, "hle": 1, "mmlu-pro": 1, "gpqa": 0.5,
+        "math-500": 0.5, "mmlu": 0.25,
     },
     "code": {
         "swe-bench-verified": 1, "livecodebench": 1, "terminal-bench": 1, "humaneval": 0.5, "bfcl-v3": 0.5,
         "mmlu-pro": 0.25,
     },
     "tools": {"bfcl-v3": 1, "tau-bench": 1, "terminal-bench": 1, "ifeval": 0.5, "mmlu-pro": 0.25},
-    "long-context": {"ruler-128k": 1, "mmlu-pro": 0.5, "ifeval": 0.5, "mmlu": 0.25},
-    "chat": {"arena-elo": 1, "ifeval": 1, "mt-bench": 0.5, "mmlu-pro": 0.5, "mmlu": 0.25},
+    "long-context": {"ruler-128k": 1, "mmlu-pro": 0.5, "ifeval": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
+    "chat": {"arena-elo": 1, "ifeval": 1, "mt-bench": 0.5, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
     "multimodal": {"mmmu": 1},
-    "bilingual": {"mmmlu": 1, "mmlu-pro": 0.5, "mmlu": 0.25},
-    "instructions": {"ifeval": 1, "mmlu-pro": 0.5, "mmlu": 0.25},
+    "bilingual": {"mmmlu": 1, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
+    "instructions": {"ifeval": 1, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
 }  # fmt: skip
 """What a task needs -> the benchmarks that speak of it and how near to it they are. A judgement, not a measurement."""
 
+_HELPED = ("with tools", "with search", "heavy", "parallel", "majority")
+"""Words of a setting in which a model had help that the others had not: such a figure compares nobody."""
 _FEWEST_MODELS = 3
 """A benchmark that fewer models have compares nobody."""
-_ROUNDS = 60
+_ROUNDS = 200
+_STILL = 1e-3
+"""Logits within which difficulties stand still: a hundredth of what figures scatter."""
 _PULL = 0.1
 """Weight of the mean on each ability: holds apart what no chain of figures joins, hardly moves what one does."""
 _SCATTER = 0.8
@@ -111,7 +116,7 @@ class Weather:
         if own is None:
             return None
         weights = NEEDS[need]
-        figures = [one for one in model.benchmarks if weights.get(one.name) and one.name in self.difficulty]
+        figures = [one for one in _comparable(model) if weights.get(one.name) and one.name in self.difficulty]
         days = [day for one in figures if (day := one.as_of or model.source_of(one).as_of)]
         return Standing(
             share=_above(middles, own.middle),
@@ -158,6 +163,11 @@ def weather(catalog: Catalog) -> Weather:
     return Weather(catalog.models)
 
 
+def _comparable(model: Model) -> list[Benchmark]:
+    """Its figures, but for those that it had help with."""
+    return [one for one in model.benchmarks if not any(word in (one.setting or "").lower() for word in _HELPED)]
+
+
 def _logit(one: Benchmark) -> float:
     """A figure in logits; 0 and 100 % are held half a percent off, as no test is endless."""
     if one.unit == "elo":
@@ -169,7 +179,7 @@ def _logit(one: Benchmark) -> float:
 def _means(model: Model) -> dict[str, float]:
     """Benchmark -> logits; the mean where it was published for several settings or by several."""
     found: dict[str, list[float]] = defaultdict(list)
-    for one in model.benchmarks:
+    for one in _comparable(model):
         found[one.name].append(_logit(one))
     return {name: sum(values) / len(values) for name, values in found.items()}
 
@@ -183,6 +193,7 @@ def _joined(rows: Mapping[str, Mapping[str, float]]) -> tuple[dict[str, float], 
     difficulty = {name: -sum(value for _, value in items) / len(items) for name, items in by_benchmark.items()}
     ability: dict[str, float] = {}
     for _ in range(_ROUNDS):
+        before = difficulty
         ability = {
             model: sum(value + difficulty[name] for name, value in row.items()) / (len(row) + _PULL)
             for model, row in rows.items()
@@ -191,6 +202,8 @@ def _joined(rows: Mapping[str, Mapping[str, float]]) -> tuple[dict[str, float], 
             name: sum(ability[model] - value for model, value in items) / len(items)
             for name, items in by_benchmark.items()
         }
+        if all(abs(difficulty[name] - before[name]) < _STILL for name in difficulty):
+            break
     return difficulty, _scatter(rows, ability, difficulty)
 
 

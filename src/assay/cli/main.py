@@ -11,6 +11,7 @@ from assay.cli.door import guarded
 from assay.cli.group import Commands
 
 COMMANDS = {
+    "advise": "advise",
     "batch": "batch",
     "bench": "bench",
     "cache": "cache",
@@ -20,6 +21,7 @@ COMMANDS = {
     "choose": "choose",
     "compare": "compare",
     "config": "config",
+    "cost": "cost",
     "demo": "demo",
     "doctor": "doctor",
     "eval": "evaluate",

@@ -92,7 +92,7 @@ def advise(catalog: Catalog, asked: Situation, today: date) -> Advice:
         cheapest=_cheapest(found),
         tree=steps(asked, candidates, out, found, pulled),
         removed=(*out, *found.over_budget),
-        proof=proof(asked, _compared(found.plans)),
+        proof=proof(asked, _compared(found.plans), route=bool(found.plans) and found.plans[0].kind == "hybrid"),
     )
 
 

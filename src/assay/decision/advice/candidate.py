@@ -37,7 +37,7 @@ class Envelope(Value, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         machine: spec of the device, as `assay fit --device` takes it.
         machines: how many of them the volume needs.
-        verdict: `fits`, `tight` or `unknown`.
+        verdict: `fits`, or `tight`: an estimate may be wrong by what is left.
         quantisation: that it is run in.
         memory_bytes: weights, cache for all sequences, compute and overhead.
         free_bytes: what is left of the memory that models may have.

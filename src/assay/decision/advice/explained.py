@@ -20,10 +20,10 @@ _FEW = 3
 
 def explained(found: Advice, *, whole: bool = False) -> str:
     """The advice; `whole` with every step of the tree and every model that was removed."""
-    blocks = [_answer(found), _plans(found), *_details(found), _levers(found)]
-    if whole:
-        blocks += [_tree(found), _removed(found.removed)]
-    blocks += [_proof(found), _folded(found.caveat)]
+    advised = [_plans(found), *_details(found), _levers(found)] if found.best is not None else []
+    walked = [_tree(found), _removed(found.removed)] if whole else []
+    proved = [_proof(found), _folded(found.caveat)] if found.best is not None else []
+    blocks = [_answer(found), *advised, *walked, *proved]
     return "\n\n".join(blocks) + "\n"
 
 

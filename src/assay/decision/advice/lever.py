@@ -98,7 +98,7 @@ def _always(facts: Facts) -> bool:
 
 def pays(asked: Situation, saved: float | None, saved_usd: float | None) -> bool:
     """Whether a cascade that saves so much a month, as a share and in USD, is worth a second model."""
-    return asked.about.checkable and saved is not None and saved >= SAVES and (saved_usd or 0.0) >= SAVES_USD
+    return asked.checkable and saved is not None and saved >= SAVES and (saved_usd or 0.0) >= SAVES_USD
 
 
 RULES: tuple[Rule, ...] = (
@@ -138,9 +138,9 @@ RULES: tuple[Rule, ...] = (
          "on: saves {saved:.0%} ({saved_usd:,.0f} USD a month) if the assumed share is right"),
     Rule("no-saving", "route", "no", lambda f: f.saved is None or f.saved <= 0,
          "no second model makes it cheaper"),
-    Rule("no-check", "route", "later", lambda f: not f.asked.about.checkable,
-         "two models would save {saved:.0%}, but no check of this work tells a wrong answer as it comes; label which "
-         "requests are hard first, and see whether a rule finds them"),
+    Rule("no-check", "route", "later", lambda f: not f.asked.checkable,
+         "two models would save {saved:.0%}, but no check of this work tells a wrong answer as it comes (--checkable "
+         "says that one does); label which requests are hard first, and see whether a rule finds them"),
     Rule("small-saving", "route", "later", _always,
          f"two models would save {{saved:.0%}} ({{saved_usd:,.0f}} USD a month), less than is worth a second one "
          f"({SAVES:.0%} and {SAVES_USD:,.0f} USD)"),

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.decision.advice.candidate import Envelope
 from assay.decision.advice.situation import Situation
 from assay.envelope.device import machine
+from assay.envelope.fit import Fit, fit
 from assay.envelope.hardware import Machine, machine_of
-from assay.envelope.memory import Memory, memory, why
-from assay.envelope.quantisation import choices
 from assay.envelope.speed import Speed, speed
 
-__all__ = ["Machines", "Placed"]
+__all__ = ["Machines", "Served", "Unfit"]
 
 COUNTS = (1, 2, 4, 8)
 """Devices that are rented together."""
 MOST_SEQUENCES = 32
-"""Answers at the same time that one machine is planned for; more of them need more machines."""
+"""Answers at the same time that one machine must have room for; a larger volume needs more machines."""
+MOST_AT_ONCE = 64
+"""Answers at the same time by which a machine's work is reckoned at most, as by `assay cost`."""
 LEAST_BITS = 4.0
-"""No model is 4 bits a weight and smaller at once: below that, its memory need not be reckoned."""
-TIGHT = 0.9
-"""Share of the memory above which a model fits tightly."""
+"""Weights in fewer bits are offered by nobody unasked: a machine that cannot hold so many need not be looked at."""
 
 
-class Placed(NamedTuple):
+class Served(NamedTuple):
     """A model on a machine.
 
     Attributes:
-        speed: with as many answers at the same time as the machine is planned for.
+        envelope: with as many answers at the same time as the situation asks for.
+        speed: with as many as do the most work, which is what it costs by.
     """
 
     machine: Machine
@@ -39,57 +39,70 @@ class Placed(NamedTuple):
     speed: Speed | None
 
 
+class Unfit(NamedTuple):
+    """Why a model runs on no machine."""
+
+    limit: Literal["memory", "latency"]
+    reason: str
+
+
 class Machines:
     """The machines that a situation allows, the cheapest first."""
 
     def __init__(self, catalog: Catalog, asked: Situation) -> None:
         """Raises a `CatalogError` where the named device is not known."""
-        self._asked = asked
+        self._catalog, self._asked = catalog, asked
         self.named = asked.device is not None
         self._machines = (machine(catalog, asked.device),) if asked.device is not None else _rented(catalog)
 
-    def place(self, model: Model) -> Placed | str:
-        """The first machine that the model fits on and is fast enough on; else the reason why there is none."""
-        missing = why(model, "q4_k_m")
-        if missing:
-            return f"its memory cannot be told: {', '.join(missing)} not known"
+    def serve(self, model: Model) -> Served | Unfit:
+        """The first machine that the model fits on and is fast enough on, else the reason why there is none."""
         least = (model.parameters or 0) * LEAST_BITS / 8
-        able = [one for one in self._machines if one.usable_bytes > least]
-        slow: str | None = None
-        for one in able:
-            placed = self._on(model, one)
-            if placed is None:
+        unfit: Unfit | None = None
+        for one in self._machines:
+            if one.usable_bytes < least:
                 continue
-            slow = self._slow(placed)
-            if slow is None:
-                return placed
+            found = self._on(model, one)
+            if isinstance(found, Served):
+                return found
+            unfit = found
+            if found.reason.startswith("not known"):
+                break
+        return unfit or Unfit("memory", self._too_small(least))
+
+    def _too_small(self, least_bytes: float) -> str:
         largest = max(self._machines, key=lambda one: one.usable_bytes, default=None)
-        return slow or (
-            f"it does not fit into {largest.name}" if largest is not None else "no machine to rent is known"
-        )
+        if largest is None:
+            return "no rent of a machine is known"
+        gib = largest.usable_bytes / 2**30
+        return f"it needs more than {least_bytes / 2**30:,.0f} GiB; {largest.name} has {gib:,.0f} for models"
 
-    def _on(self, model: Model, one: Machine) -> Placed | None:
-        """The model on one machine in the most exact form that fits."""
-        sequences = min(self._asked.sequences, MOST_SEQUENCES)
-        for form in choices(model, one.kind):
-            need = memory(
-                model, quantisation=form.name, context_tokens=self._asked.context_tokens, sequences=sequences,
-                devices=one.count,
-            )  # fmt: skip
-            if need is not None and need.total <= one.usable_bytes:
-                fast = speed(
-                    model, one, quantisation=form.name, context_tokens=self._asked.context_tokens, sequences=sequences,
-                    prompt_tokens=self._asked.input_tokens,
-                )  # fmt: skip
-                return Placed(one, _envelope(one, form.name, need, fast), fast)
-        return None
+    def _on(self, model: Model, one: Machine) -> Served | Unfit:
+        asked = self._asked
+        found = fit(
+            self._catalog, model, one, context_tokens=asked.context_tokens,
+            sequences=min(asked.sequences, MOST_SEQUENCES), prompt_tokens=asked.input_tokens,
+        )  # fmt: skip
+        if found.verdict not in ("fits", "tight"):
+            return Unfit("memory", "; ".join(found.reasons))
+        slow = self._slow(found)
+        if slow is not None:
+            return Unfit("latency", slow)
+        most = speed(
+            model, one, quantisation=found.quantisation, context_tokens=asked.context_tokens,
+            sequences=min(MOST_AT_ONCE, found.most_sequences or MOST_AT_ONCE), prompt_tokens=asked.input_tokens,
+        )  # fmt: skip
+        return Served(one, _envelope(found), most)
 
-    def _slow(self, placed: Placed) -> str | None:
+    def _slow(self, found: Fit) -> str | None:
         """Why the first word comes too late even where the machine is as fast as it may be."""
-        limit, first = self._asked.latency_s, placed.envelope.first_token_s
-        if limit is None or first is None or first[0] <= limit:
+        first = found.speed.first_token_s if found.speed is not None else None
+        limit = self._asked.latency_s
+        if limit is None or first is None or first.low <= limit:
             return None
-        return f"its first token comes after {first[0]:.2g} to {first[1]:.2g} s on {placed.machine.name}, not {limit:g}"
+        return (
+            f"its first token comes after {first.low:.2g} to {first.high:.2g} s on {found.machine.name}, not {limit:g}"
+        )
 
 
 @lru_cache(maxsize=4)
@@ -104,15 +117,16 @@ def _rented(catalog: Catalog) -> tuple[Machine, ...]:
     return tuple(sorted(found, key=lambda one: (one.usd_per_hour or 0.0, -one.usable_bytes)))
 
 
-def _envelope(one: Machine, quantisation: str, need: Memory, fast: Speed | None) -> Envelope:
-    first = fast.first_token_s if fast is not None else None
+def _envelope(found: Fit) -> Envelope:
+    rate = found.speed
+    first = rate.first_token_s if rate is not None else None
     return Envelope(
-        machine=one.key,
+        machine=found.machine.key,
         machines=1,
-        verdict="tight" if need.total > TIGHT * one.usable_bytes else "fits",
-        quantisation=quantisation,
-        memory_bytes=need.total,
-        free_bytes=one.usable_bytes - need.total,
-        decode_tok_s=(fast.decode_tok_s.low, fast.decode_tok_s.high) if fast is not None else None,
+        verdict=found.verdict,
+        quantisation=found.quantisation,
+        memory_bytes=found.memory.total if found.memory is not None else None,
+        free_bytes=found.free_bytes,
+        decode_tok_s=(rate.decode_tok_s.low, rate.decode_tok_s.high) if rate is not None else None,
         first_token_s=(first.low, first.high) if first is not None else None,
     )

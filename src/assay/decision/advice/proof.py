@@ -16,6 +16,8 @@ __all__ = ["Command", "Proof", "deployment_name", "eval_usd", "flags", "proof", 
 
 FOLDER = "work"
 """Where the written start is put, in the commands."""
+ROUTE = "best"
+"""What the `assay.toml` calls the route of a hybrid plan."""
 MISS = 0.1
 """A candidate whose true share is this far below the bar is to be told from it."""
 CHANCE = 0.8
@@ -26,6 +28,7 @@ _FLAGS = {
     "modalities": "--modality", "languages": "--language", "usd_per_month": "--budget", "team": "--team",
     "device": "--device", "examples": "--examples", "knowledge": "--knowledge", "ceiling": "--ceiling",
     "licences": "--licence", "sensitive_share": "--sensitive-share", "hard_share": "--hard-share",
+    "checkable": "--checkable",
 }  # fmt: skip
 """Field of a situation -> the flag of `assay advise` that gives it."""
 
@@ -46,7 +49,7 @@ class Proof(Value, frozen=True, kw_only=True, omit_defaults=False):
         samples: held-out samples that tell a candidate ten points below the bar from it, 4 times of 5.
         max_usd: limit for the eval: twice what so many requests to all candidates should cost; `None` = no bill, or
             not known.
-        commands: in order; all but the first are run in the folder that it writes.
+        commands: in order; all but the first are run in the folder that it writes. Empty where no model is left.
     """
 
     kind: str
@@ -58,9 +61,11 @@ class Proof(Value, frozen=True, kw_only=True, omit_defaults=False):
     commands: tuple[Command, ...]
 
 
-def proof(asked: Situation, candidates: Sequence[Candidate]) -> Proof:
-    """The evals for some candidates, the best one first."""
+def proof(asked: Situation, candidates: Sequence[Candidate], *, route: bool = False) -> Proof:
+    """The evals for some candidates, the best one first; `route`: the best plan is one, and is measured as a whole."""
     task, names = asked.about, [deployment_name(one) for one in candidates]
+    if route:
+        names = [ROUTE, *names]
     suite = "own-suite" if asked.examples else "suite"
     which = f" -s {suite}" if asked.examples else ""
     samples = samples_needed(task.bar)
@@ -70,7 +75,7 @@ def proof(asked: Situation, candidates: Sequence[Candidate]) -> Proof:
     commands = [
         Command(command=f"assay advise {flags(asked)} --write {FOLDER} && cd {FOLDER}",
                 why="an assay.toml with these candidates and a suite to fill, both working"),
-        _filling(asked, suite, names),
+        _filling(asked, suite, names[: len(names) - len(candidates) + 1]),
         Command(command=f"assay suite lint {suite}", why="what would make its figures wrong"),
         Command(command=f"assay suite power {suite} -k {task.kind} --bar {task.bar:g} --difference {MISS:g}",
                 why=f"whether it is large enough: {samples} held-out samples tell who is 10 points below the bar"),
@@ -80,7 +85,7 @@ def proof(asked: Situation, candidates: Sequence[Candidate]) -> Proof:
     ]  # fmt: skip
     return Proof(
         kind=task.kind, check=task.check, bar=task.bar, profile=task.profile, samples=samples, max_usd=most,
-        commands=tuple(commands),
+        commands=tuple(commands) if candidates else (),
     )  # fmt: skip
 
 
@@ -92,8 +97,7 @@ def _filling(asked: Situation, suite: str, names: Sequence[str]) -> Command:
             f"--heldout 0.7 --out {suite}"
         )
         return Command(command=command, why=f"your {asked.examples:,} examples as samples: what was really asked")
-    writer = names[0] if names else "MODEL"
-    command = f'assay suite draft {suite} -m {writer} -k {task.kind} --about "what your work is"'
+    command = f'assay suite draft {suite} -m {names[-1]} -k {task.kind} --about "what your work is"'
     return Command(command=command, why="first samples; they count once `assay suite review suite` has approved them")
 
 
@@ -112,7 +116,9 @@ def flags(asked: Situation) -> str:
             continue
         value = getattr(asked, field)
         for one in value if isinstance(value, tuple) else (value,):
-            if one is not None and one is not False:
+            if one is False and field == "checkable":
+                words.append("--not-checkable")
+            elif one is not None and one is not False:
                 words += [flag] if one is True else [flag, f"{one:g}" if isinstance(one, float) else str(one)]
     return " ".join(quote(word) for word in words)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date, timedelta
-from functools import cache
 
 import msgspec
 
@@ -16,10 +16,10 @@ from assay.catalog.use import Use, ruling
 from assay.catalog.weather import Standing, standing
 from assay.decision.advice.candidate import Candidate, Rank, Removed
 from assay.decision.advice.limits import Way, broken
-from assay.decision.advice.machines import Machines, Placed
+from assay.decision.advice.machines import Machines, Served, Unfit
 from assay.decision.advice.situation import Situation
 from assay.envelope.monthly import Tariff
-from assay.envelope.overheads import Overheads, assumed, defaults
+from assay.envelope.overheads import defaults
 from assay.envelope.owning import Tenure, missing, served_tariff
 from assay.envelope.renting import hosted_tariff
 from assay.envelope.workload import Workload
@@ -29,6 +29,12 @@ __all__ = ["Reckoner", "ways"]
 _OLD_DAYS = 365
 """Figures older than this are said to be old: benchmarks leak into training, and models move on."""
 _FEW_FIGURES = 2
+SMALLEST = 5
+"""Models without a published figure that are reckoned on machines of one's own, the smallest first."""
+_UNKNOWN = "no published figure speaks of {task}, and smaller models without one are reckoned; put it into an eval"
+THINKING_TOKENS = 1_500
+"""Written before each answer by a model that cannot be told not to think, where the task's answer does not count them
+already. An assumption: it differs tenfold between models at one list price, and the ledger shows what it is."""
 _SIZES = (32_000, 128_000, 200_000, 256_000, 512_000)
 """Tokens of a request, in steps at which some hosts' rates become dearer."""
 
@@ -47,12 +53,16 @@ def ways(catalog: Catalog, asked: Situation, today: date) -> tuple[list[Way], li
 
 
 def _all(catalog: Catalog) -> list[Way]:
-    """A model at its first host that has a price (else its first), and open weights on machines of one's own."""
+    """A model at one host, and open weights on machines of one's own.
+
+    The host is the first whose price is known, if it can be with an address that is everybody's.
+    """
     found = []
     for model in catalog.models:
-        offer = next((one for one in model.hosts if one.price is not None), model.hosted_at())
+        offers = [one for one in model.hosts if not catalog.host(one.host).self_hosted]
+        offer = min(offers, key=lambda one: (one.price is None, catalog.host(one.host).is_personal), default=None)
         if offer is not None:
-            found.append(Way(model, "host", offer.host))
+            found.append(Way(msgspec.structs.replace(model, hosts=(offer,)), "host", offer.host))
         if model.ecosystem == "open-weight":
             found.append(Way(model, "own", None))
     return found
@@ -72,33 +82,53 @@ class Reckoner:
     def __init__(self, catalog: Catalog, asked: Situation, today: date) -> None:
         self._catalog, self._asked, self._today = catalog, asked, today
         self._machines = Machines(catalog, asked)
-        self._load = Workload(
-            requests_per_day=asked.requests_per_day,
-            input_tokens=asked.input_tokens,
-            output_tokens=asked.output_tokens,
-        )
-        self._tariffs: dict[tuple[str, str], tuple[Tariff, Tariff]] = {}
+        self._standings: dict[str, Standing | None] = {}
+        self._tariffs: dict[tuple[str, str], Tariff] = {}
 
     def candidates(self, kept: Sequence[Way]) -> tuple[list[Candidate], list[Removed]]:
         """The candidates, and the models that fit on no machine or are too slow there."""
         prices = prices_of([self._sized(way.model) for way in kept if way.place == "host"], self._today)
         found: list[Candidate] = []
         removed: list[Removed] = []
+        small = self._smallest(kept)
         for way in kept:
             if way.place == "host":
                 found.append(self._hosted(way, prices[way.model.id]))
                 continue
-            placed = self._machines.place(way.model)
-            if isinstance(placed, str):
-                removed.append(_out(way, "latency" if "first token" in placed else "memory", placed))
+            if self._standing(way.model) is None and way.model.id not in small:
+                removed.append(_out(way, "figures", _UNKNOWN.format(task=self._asked.task)))
+                continue
+            served = self._served(way)
+            if isinstance(served, Candidate):
+                found.append(served)
             else:
-                found.append(self._owned(way, placed))
+                removed.append(served)
         return found, removed
+
+    def _standing(self, model: Model) -> Standing | None:
+        if model.id not in self._standings:
+            self._standings[model.id] = standing(model, self._catalog, self._asked.about.need)
+        return self._standings[model.id]
+
+    def _smallest(self, kept: Sequence[Way]) -> frozenset[str]:
+        """Of the models without a figure the smallest: one of them may be the cheapest that will do."""
+        unknown = [way.model for way in kept if way.place == "own" and self._standing(way.model) is None]
+        return frozenset(model.id for model in sorted(unknown, key=lambda one: one.parameters or math.inf)[:SMALLEST])
 
     def scaled(self, one: Candidate, share: float) -> Candidate:
         """A candidate with its cost for a share of the requests; whole machines stay whole."""
-        tariffs = self._tariffs.get((one.model, one.place))
-        return one if tariffs is None else self._billed(one, *tariffs, share)
+        tariff = self._tariffs.get((one.model, one.place))
+        return one if tariff is None else self._billed(one, tariff, share)
+
+    def _load(self, model: Model) -> Workload:
+        """The work as this model does it: one that always thinks writes more than the answer."""
+        asked = self._asked
+        thinking = THINKING_TOKENS if _thinks(model, asked) else 0
+        return Workload(
+            requests_per_day=asked.requests_per_day,
+            input_tokens=asked.input_tokens,
+            output_tokens=asked.output_tokens + thinking,
+        )
 
     def _sized(self, model: Model) -> Model:
         """The model as if its context were hardly longer than our requests: dearer rates above it are not reached.
@@ -113,13 +143,29 @@ class Reckoner:
     def _hosted(self, way: Way, price: CatalogPrice) -> Candidate:
         bare = self._candidate(way.model, "host", way.at or "")
         warned = msgspec.structs.replace(bare, price_as_of=price.as_of, warnings=(*bare.warnings, *_on_price(price)))
-        tariffs = (
-            hosted_tariff(price.price, self._load, overheads, batch=price.batch, basis=price.source)
-            for overheads in (defaults(), _without_staff())
+        return self._kept(
+            warned, hosted_tariff(price.price, self._load(way.model), defaults(), batch=price.batch, basis=price.source)
         )
-        return self._kept(warned, *tariffs)
 
-    def _owned(self, way: Way, placed: Placed) -> Candidate:
+    def _served(self, way: Way) -> Candidate | Removed:
+        """On a machine of one's own, if there is one that it fits on and that carries the volume."""
+        served = self._machines.serve(way.model)
+        if isinstance(served, Unfit):
+            return _out(way, served.limit, served.reason)
+        one = self._owned(way, served)
+        tariff = self._tariffs.get((one.model, one.place))
+        machines = tariff.machines(self._asked.requests_per_day) if tariff is not None else None
+        if self._machines.named and machines is not None and machines.low > 1:
+            least, key = machines.low, served.machine.key
+            return _out(
+                way,
+                "volume",
+                f"{key} does not carry {self._asked.requests_per_day:,g} requests a day: "
+                f"{least:,.0f} of it would, at best",
+            )
+        return one
+
+    def _owned(self, way: Way, placed: Served) -> Candidate:
         tenure: Tenure = "have" if self._machines.named else "rent"
         bare = self._candidate(way.model, "own", placed.machine.key)
         unknown = missing(placed.machine, placed.speed, tenure)
@@ -130,36 +176,35 @@ class Reckoner:
         notes += [f"licence: {found.reason}"] if found.verdict == "ask" else []
         notes += [f"licence: {duty}" for duty in found.duties]
         warned = msgspec.structs.replace(bare, envelope=placed.envelope, warnings=(*bare.warnings, *notes))
-        tariffs = (
-            served_tariff(placed.machine, placed.speed, self._load, overheads, tenure=tenure)
-            for overheads in (defaults(), _without_staff())
-        )
-        return self._kept(warned, *tariffs)
+        load = self._load(way.model)
+        return self._kept(warned, served_tariff(placed.machine, placed.speed, load, defaults(), tenure=tenure))
 
-    def _kept(self, one: Candidate, whole: Tariff | None, bare: Tariff | None) -> Candidate:
-        if whole is None or bare is None:
+    def _kept(self, one: Candidate, tariff: Tariff | None) -> Candidate:
+        if tariff is None:
             return one
-        self._tariffs[one.model, one.place] = whole, bare
-        return self._billed(one, whole, bare, 1.0)
+        self._tariffs[one.model, one.place] = tariff
+        return self._billed(one, tariff, 1.0)
 
-    def _billed(self, one: Candidate, whole: Tariff, bare: Tariff, share: float) -> Candidate:
+    def _billed(self, one: Candidate, tariff: Tariff, share: float) -> Candidate:
+        """With its cost. What stands still whatever the volume is hours of people, all else is billed."""
         requests = self._asked.requests_per_day * share
-        month, billed = whole.monthly(requests), bare.monthly(requests)
-        each = billed.total.value / (requests * self._load.days_per_month) if requests else None
+        month = tariff.monthly(requests)
+        total = month.total
+        bill = total.value - sum(line.usd.value for line in tariff.per_month)
         envelope = one.envelope
         if envelope is not None and month.machines is not None:
             envelope = msgspec.structs.replace(envelope, machines=round(month.machines.value))
         return msgspec.structs.replace(
             one,
-            usd_per_month=month.total.value,
-            usd_per_month_range=(month.total.low, month.total.high),
-            bill_usd_per_month=billed.total.value,
-            usd_per_query=each,
+            usd_per_month=total.value,
+            usd_per_month_range=(total.low, total.high),
+            bill_usd_per_month=bill,
+            usd_per_query=bill / (requests * tariff.days_per_month) if requests else None,
             envelope=envelope,
         )
 
     def _candidate(self, model: Model, place: str, at: str) -> Candidate:
-        found = standing(model, self._catalog, self._asked.about.need)
+        found = self._standing(model)
         return Candidate(
             model=model.id,
             name=model.name,
@@ -180,6 +225,8 @@ class Reckoner:
             notes.append(f"no published figure speaks of {self._asked.task}; only an eval can tell")
         else:
             notes += _on_figures(found, self._today)
+        if _thinks(model, self._asked):
+            notes.append(f"it always thinks first: {THINKING_TOKENS:,} tokens an answer are added, an assumption")
         if model.status == "legacy":
             notes.append(
                 "its maker calls it legacy" + (f"; its successor is {model.successor}" if model.successor else "")
@@ -189,10 +236,8 @@ class Reckoner:
         return tuple(note for note in notes if note is not None)
 
 
-@cache
-def _without_staff() -> Overheads:
-    """What is billed only: no hours of people."""
-    return assumed(["hours=0", "evaluation_requests=0"])
+def _thinks(model: Model, asked: Situation) -> bool:
+    return model.reasoning == "always" and not asked.about.thinks
 
 
 def _rank(found: Standing) -> Rank:

@@ -1,13 +1,14 @@
 """From candidates to plans: who is able, what each plan costs, which is best and which comes next.
 
 One rule decides: the cheapest of those who are able. Able is who is above the bar of the task. Where quality comes
-first, the bar is the low end of the best one's range: what published figures cannot tell from the best need not cost
-more than it. Where price comes first, it is the task's floor. A model without a figure is never able, however cheap: it
-is named as the cheapest, for an eval to judge.
+first, the bar is the low end of the best one's range, or the best tenth: what published figures cannot tell from the
+best need not cost more than it. Where price comes first, it is the task's floor. A model without a figure is never
+able, however cheap: it is named as the cheapest, for an eval to judge.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ __all__ = ["Scaled", "Shortlist", "bar_of", "by_price", "shortlist"]
 
 Scaled = Callable[[Candidate, float], Candidate]
 """A candidate with its cost for a share of the requests."""
+TOP = 0.9
+"""The bar is never above this share: within the best tenth benchmarks are full, and figures tell nobody apart."""
 EACH = 2
 """Plans shown of a kind."""
 _FIRST = 0.5
@@ -51,23 +54,22 @@ class Shortlist(NamedTuple):
 def shortlist(asked: Situation, candidates: Sequence[Candidate], scaled: Scaled) -> Shortlist:
     """Plans for a situation from the candidates that no limit removed."""
     bar = bar_of(asked, candidates)
-    singles = [_single(asked, one, bar) for one in candidates if not (one.place == "host" and _divided(asked))]
-    affordable = [plan for plan in singles if _within(asked, plan)]
-    over = tuple(_over(asked, plan) for plan in singles if not _within(asked, plan))
-    best = min(affordable, key=_order, default=None)
+    whole = [one for one in candidates if not (one.place == "host" and _divided(asked))]
+    affordable = sorted((one for one in whole if _within(asked, one)), key=lambda one: _order(one, bar))
     hybrid = _split(asked, candidates, bar, scaled) if _divided(asked) else _cascade(asked, candidates, bar, scaled)
     if hybrid is not None and not _within(asked, hybrid):
         hybrid = None
+    best = _single(asked, affordable[0], bar) if affordable else None
     saved, saved_usd = _saved(best, hybrid) if not _divided(asked) else (None, None)
     first = hybrid is not None and _comes_first(asked, hybrid, best, saved, saved_usd)
     return Shortlist(
-        plans=_listed(affordable, hybrid, hybrid_first=first),
+        plans=_listed(asked, affordable, hybrid, bar, hybrid_first=first),
         bar=bar,
         saved=saved,
         saved_usd=saved_usd,
         split=_divided(asked) and first,
         cheapest=min(candidates, key=by_price, default=None),
-        over_budget=over,
+        over_budget=tuple(_over(asked, one) for one in whole if not _within(asked, one)),
     )
 
 
@@ -78,7 +80,7 @@ def bar_of(asked: Situation, candidates: Iterable[Candidate]) -> float | None:
         return None
     if asked.about.first == "price":
         return asked.about.floor
-    return max(ranks, key=lambda rank: rank.share).low
+    return min(TOP, max(ranks, key=lambda rank: rank.share).low)
 
 
 def by_price(one: Candidate) -> tuple[bool, float]:
@@ -118,49 +120,67 @@ def _reasons(asked: Situation, one: Candidate, able: bool) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _order(plan: Plan) -> tuple[bool, bool, float, float]:
+def _order(one: Candidate, bar: float | None) -> tuple[bool, bool, float, float]:
     """Able ones by price; of the others those with the best figures first."""
-    share = plan.rank.share if plan.rank is not None else -1.0
-    usd = plan.usd_per_month
-    if plan.able:
+    share = one.rank.share if one.rank is not None else -1.0
+    usd = one.usd_per_month
+    if _able(one, bar):
         return (False, usd is None, usd or 0.0, -share)
-    return (True, plan.rank is None, -share, usd if usd is not None else float("inf"))
+    return (True, one.rank is None, -share, usd if usd is not None else math.inf)
 
 
-def _within(asked: Situation, plan: Plan) -> bool:
+def _within(asked: Situation, one: Candidate | Plan) -> bool:
     """An unknown price passes no budget: nobody could say that it keeps it."""
-    limit, bill = asked.usd_per_month, plan.bill_usd_per_month
+    limit, bill = asked.usd_per_month, one.bill_usd_per_month
     return limit is None or (bill is not None and bill <= limit)
 
 
-def _over(asked: Situation, plan: Plan) -> Removed:
-    lead, limit, bill = plan.lead, asked.usd_per_month, plan.bill_usd_per_month
+def _over(asked: Situation, one: Candidate) -> Removed:
+    limit, bill = asked.usd_per_month, one.bill_usd_per_month
     cost = f"it bills {bill:,.0f} USD a month" if bill is not None else "what it bills a month is not known"
-    reason = f"{cost}; the budget is {limit:,.0f} USD"
-    return Removed(model=lead.model, place=lead.place, at=lead.at, limit="budget", reason=reason)
+    return Removed(
+        model=one.model, place=one.place, at=one.at, limit="budget", reason=f"{cost}; the budget is {limit:,.0f} USD"
+    )
 
 
 def _comes_first(
     asked: Situation, hybrid: Plan, best: Plan | None, saved: float | None, saved_usd: float | None
 ) -> bool:
-    """Two models are advised only where that pays, or where a part of the data asks for it."""
-    if _divided(asked):
-        return best is None or _order(hybrid) < _order(best)
-    return pays(asked, saved, saved_usd)
+    """Two models are advised only where that pays, or where a part of the data asks for it and no model does both."""
+    if not _divided(asked):
+        return pays(asked, saved, saved_usd)
+    if best is None or best.able != hybrid.able:
+        return best is None or hybrid.able
+    return hybrid.usd_per_month is not None and hybrid.usd_per_month < (best.usd_per_month or math.inf)
 
 
-def _listed(singles: Sequence[Plan], hybrid: Plan | None, *, hybrid_first: bool) -> tuple[Plan, ...]:
+def _listed(
+    asked: Situation, ordered: Sequence[Candidate], hybrid: Plan | None, bar: float | None, *, hybrid_first: bool
+) -> tuple[Plan, ...]:
     """Best and runner-up of all, then the hybrid and the first of each kind, as far as they are not there yet."""
-    ordered = sorted(singles, key=_order)
     both = [hybrid] if hybrid is not None else []
-    ahead = [*both, *ordered] if hybrid_first else [*ordered, *both]
+    singles = [_single(asked, one, bar) for one in _shown(ordered, bar)]
+    ahead = [*both, *singles] if hybrid_first else [*singles, *both]
     if not ahead:
         return ()
     best = ahead[0]
     others = sorted(ahead[1:], key=lambda plan: (not plan.able, plan.lead.family == best.lead.family))
-    kinds = [[plan for plan in ordered if plan.kind == kind][:EACH] for kind in ("hosted", "open")]
+    kinds = [[plan for plan in singles if plan.kind == kind][:EACH] for kind in ("hosted", "open")]
     listed = [best, *others[:1], *both, *kinds[0], *kinds[1]]
     return tuple(plan for place, plan in enumerate(listed) if plan not in listed[:place])
+
+
+def _shown(ordered: Sequence[Candidate], bar: float | None) -> list[Candidate]:
+    """Those that may be listed, in order: the first two of each place, and the first able one of each family."""
+    firsts: dict[object, int] = {}
+    shown = []
+    for one in ordered:
+        keys = (one.place, (one.family, _able(one, bar)))
+        if firsts.get(keys[0], 0) < EACH or keys[1] not in firsts:
+            shown.append(one)
+        for key in keys:
+            firsts[key] = firsts.get(key, 0) + 1
+    return shown
 
 
 def _saved(best: Plan | None, hybrid: Plan | None) -> tuple[float | None, float | None]:
@@ -188,11 +208,11 @@ def _cascade(asked: Situation, candidates: Sequence[Candidate], bar: float | Non
         Part(role=f"the {hard:.0%} that fail the check", share=hard, candidate=scaled(strong, hard)),
     )
     reasons = (
-        f"{small.name} is asked first; the check {asked.about.check} sends what fails on to {strong.name}: both calls "
-        f"are paid then, which is counted; assumed: {hard:.0%} fail",
+        f"{small.name} is asked first, and what a check finds wrong goes on to {strong.name}: both calls are paid "
+        f"then, which is counted; assumed: {hard:.0%} go on, and the check finds what is wrong",
     )
     return together(
-        *parts, able=asked.about.checkable, requests_per_month=asked.requests_per_month, reasons=reasons,
+        *parts, able=asked.checkable, requests_per_month=asked.requests_per_month, reasons=reasons,
         refuted_by=refuting(asked, (small, strong), hard=hard),
     )  # fmt: skip
 

@@ -42,6 +42,8 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
         licences: ids that open weights may have; `None` = any that allows commercial use.
         sensitive_share: of requests that may not leave, where `privacy` is `sensitive`.
         hard_share: of requests that a small model gets wrong, until an eval says how many.
+        checkable: a check that knows no right answer tells most wrong ones as they come: a query runs, a form is whole,
+            tests are there.
         assumed: names of those that nobody gave.
     """
 
@@ -63,6 +65,7 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
     licences: tuple[str, ...] | None
     sensitive_share: float
     hard_share: float
+    checkable: bool
     assumed: tuple[str, ...] = ()
 
     @property
@@ -125,6 +128,7 @@ def _usual(task: Task, told: Mapping[str, Any]) -> dict[str, Any]:
         "licences": None,
         "sensitive_share": 0.3,
         "hard_share": round(1 - task.easy_share, 6),
+        "checkable": task.checkable,
     }
 
 

@@ -21,13 +21,15 @@ class Task(Value, frozen=True, kw_only=True):
         first: what decides among those who can do it: `quality`, then price; or `price`, above `floor`.
         floor: least share of the catalogue's measured models that a candidate must be above to count as able.
         input_tokens, output_tokens: of one request.
+        thinks: `output_tokens` count what is thought before the answer.
         requests_per_day: of a team that says nothing.
         latency_s: until the first token, where somebody waits; `None` = nobody does.
         modalities: taken besides text.
         domain: models made for another field are not asked; those made for this one are.
         own_device: it runs on the device itself, not at a host.
         device: on which, where none is named.
-        checkable: a check can tell a wrong answer as it comes, so that a small model may try first.
+        checkable: a check that knows no right answer tells most wrong ones as they come, so that a small model may
+            try first.
         easy_share: share of the requests that a small model gets right, until an eval says how many.
         kind, check, bar: of the suite that would refute the advice.
         profile: failure that such work cannot afford, for gates (`assay suite profiles`).
@@ -40,6 +42,7 @@ class Task(Value, frozen=True, kw_only=True):
     floor: float = 0.0
     input_tokens: int
     output_tokens: int
+    thinks: bool = False
     requests_per_day: float = 1_000.0
     latency_s: float | None = None
     modalities: tuple[Modality, ...] = ()
@@ -57,8 +60,8 @@ class Task(Value, frozen=True, kw_only=True):
 _ALL = (
     Task(
         name="reasoning", says="complex reasoning: plans, proofs, diagnoses", need="reasoning",
-        input_tokens=2_000, output_tokens=3_000, requests_per_day=500, kind="reasoning.answer", check="numeric",
-        profile="wrong-explanation",
+        input_tokens=2_000, output_tokens=3_000, thinks=True, requests_per_day=500, kind="reasoning.answer",
+        check="numeric", profile="wrong-explanation",
     ),
     Task(
         name="long-documents", says="questions on long documents", need="long-context", first="price", floor=0.7,
@@ -76,8 +79,7 @@ _ALL = (
     ),
     Task(
         name="bulk", says="high-volume cheap work: labels, routing, short rewrites", need="instructions", first="price",
-        floor=0.3, input_tokens=600, output_tokens=60, requests_per_day=100_000, checkable=True, kind="bulk.label",
-        check="choice",
+        floor=0.3, input_tokens=600, output_tokens=60, requests_per_day=100_000, kind="bulk.label", check="choice",
     ),
     Task(
         name="edge", says="on the device itself: a phone, a laptop, a box in the field", need="instructions",
@@ -90,7 +92,7 @@ _ALL = (
     ),
     Task(
         name="code", says="writing and mending code", need="code",
-        input_tokens=4_000, output_tokens=1_200, domain="code", checkable=True, easy_share=0.6, kind="code.write",
+        input_tokens=4_000, output_tokens=1_200, domain="code", easy_share=0.6, kind="code.write",
         check="tests", profile="unsafe-action",
     ),
     Task(
@@ -105,8 +107,8 @@ _ALL = (
     ),
     Task(
         name="classification", says="one of some labels for each text", need="instructions", first="price", floor=0.3,
-        input_tokens=500, output_tokens=10, requests_per_day=5_000, checkable=True, easy_share=0.8,
-        kind="texts.classify", check="choice",
+        input_tokens=500, output_tokens=10, requests_per_day=5_000, easy_share=0.8, kind="texts.classify",
+        check="choice",
     ),
     Task(
         name="agents", says="calling tools, step by step", need="tools",

@@ -62,13 +62,18 @@ def steps(
         _step(asked, "What must it take?", ("modalities", "languages", "context_tokens"), _taken(asked),
               "who cannot take it is left out", out["modality"] + out["language"] + out["context"] + out["tools"]),
         _step(asked, "Does it fit, and is it fast enough?", ("device", "latency_s"), _waited(asked),
-              "own machines are reckoned; of a host only a measurement tells", out["memory"] + out["latency"]),
-        _step(asked, "Who is able?", (), asked.about.says, _bar(asked, candidates, found)),
+              "own machines are reckoned; of a host only a measurement tells", _on_machines(out)),
+        _step(asked, "Who is able?", (), asked.about.says, _bar(asked, candidates, found),
+              out["figures"]),
         _step(asked, "What may it cost?", ("usd_per_month",), _budget(asked), "of the able the cheapest comes first",
               out["budget"]),
         _step(asked, "Which lever?", ("examples", "knowledge", "ceiling"), _material(asked),
               f"{pulled[0].name} ({pulled[0].rule})"),
     )  # fmt: skip
+
+
+def _on_machines(out: Counter[str]) -> int:
+    return out["memory"] + out["latency"] + out["volume"]
 
 
 def _step(asked: Situation, question: str, fields: Sequence[str], answer: str, so: str, removed: int = 0) -> Step:
@@ -90,7 +95,11 @@ def _bar(asked: Situation, candidates: Sequence[Candidate], found: Shortlist) ->
     measured = sum(one.rank is not None for one in candidates)
     if found.bar is None:
         return f"no figure speaks of it for any of {len(candidates)} candidates: only an eval can tell"
-    how = "the low end of the best one's range" if asked.about.first == "quality" else "the floor of this task"
+    how = (
+        "the low end of the best one's range, or the best tenth"
+        if asked.about.first == "quality"
+        else "the floor of this task"
+    )
     return (
         f"of {len(candidates)} candidates {measured} have published figures; able is who is above {found.bar:.0%} of "
         f"the measured models, {how}"

@@ -1,0 +1,200 @@
+"""`assay advise`: which model, which lever and which evals, for someone who has no evals yet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.cli.door import Finite, config_option, emit, finish, json_option, note
+
+if TYPE_CHECKING:
+    from assay.catalog.load import Catalog
+    from assay.decision.advice.advice import Advice
+
+HUGE = 1e12
+_ABOVE = Finite(min=0, max=HUGE, min_open=True)
+_SHARE = Finite(min=0, max=1)
+_COUNT = click.IntRange(1, 10**9)
+PROMPTS = (
+    ("privacy", "Data: public, sensitive (a part may not leave), regulated (none may)"),
+    ("requests_per_day", "Requests a day"),
+    ("input_tokens", "Input tokens of one request"),
+    ("output_tokens", "Output tokens of one answer"),
+    ("usd_per_month", "Budget in USD a month (0 = none)"),
+    ("team", "Team: none, app, ml, infra"),
+    ("examples", "Good examples at hand"),
+    ("knowledge", "What answers rest on: stable or changing"),
+)
+"""Field -> what is asked on a terminal where no flag gave it."""
+
+
+@click.command("advise")
+@click.option(
+    "--task",
+    help="The work: reasoning, long-documents, chat, multimodal, bulk, edge, bilingual, code, sql, "
+    "extraction, classification, agents.",
+)
+@click.option(
+    "--privacy",
+    type=click.Choice(["public", "sensitive", "regulated"]),
+    help="sensitive: a part may not leave the house; regulated: none may [default: public].",
+)
+@click.option("--sensitive-share", type=_SHARE, help="Of sensitive work, the share that may not leave [default: 0.3].")
+@click.option("--requests-per-day", type=_ABOVE, help="Volume [default: the task's usual one].")
+@click.option("--input-tokens", type=_COUNT, help="Of one request [default: the task's].")
+@click.option("--output-tokens", type=_COUNT, help="Of one answer, thinking included [default: the task's].")
+@click.option("--latency-s", type=_ABOVE, help="Longest wait for the first token [default: the task's, or none].")
+@click.option("--context", "context_tokens", type=_COUNT, help="Longest request and answer [default: one of each].")
+@click.option(
+    "--modality",
+    "modalities",
+    multiple=True,
+    type=click.Choice(["image", "audio", "video", "document"]),
+    help="Taken besides text; may be repeated.",
+)
+@click.option("--language", "languages", multiple=True, help="ISO 639-1 code (de); may be repeated.")
+@click.option("--budget", "usd_per_month", type=_ABOVE, help="Most that may be billed, USD a month [default: none].")
+@click.option(
+    "--team",
+    type=click.Choice(["none", "app", "ml", "infra"]),
+    help="Who would run it: nobody, developers, people who train, people who run servers [default: app].",
+)
+@click.option("--device", help="A machine that is there, as `assay fit` names it [default: the cheapest to rent].")
+@click.option("--licence", "licences", multiple=True, help="That open weights may have; may be repeated.")
+@click.option("--examples", type=click.IntRange(0, 10**9), help="Good examples at hand [default: 0].")
+@click.option(
+    "--knowledge",
+    type=click.Choice(["stable", "changing"]),
+    help="Whether what a right answer rests on changes from week to week [default: stable].",
+)
+@click.option("--ceiling", is_flag=True, default=None, help="Prompting was measured, and more of it brings nothing.")
+@click.option("--hard-share", type=_SHARE, help="Requests that a small model gets wrong [default: the task's].")
+@click.option(
+    "--checkable/--not-checkable",
+    default=None,
+    help="A check that knows no right answer tells most wrong ones: a query runs, tests pass [default: by task].",
+)
+@click.option("--use-cases", is_flag=True, help="The usual use cases, best and runner-up of each, with USD per query.")
+@click.option("--explain", is_flag=True, help="Every step of the tree, and every model that a limit removed.")
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write an assay.toml with the candidates and a suite to fill into this folder.",
+)
+@config_option
+@json_option
+def command(
+    task: str | None, use_cases: bool, explain: bool, folder: Path | None, config: str | None, as_json: bool,
+    **given: Any,
+) -> None:  # fmt: skip
+    """Say which model to begin with, which lever to pull, and which evals would prove it wrong.
+
+    Hard limits remove models first, each with its reason. The cheapest of those whose published figures are good
+    enough is the best; hosted, open and hybrid plans stand beside it. What is not said is assumed and told; on a
+    terminal it is asked. It is an advice from facts and estimates: no model is asked, nothing is sent.
+
+    \b
+    Examples:
+      assay advise --task chat --requests-per-day 20000 --budget 500
+      assay advise --task code --privacy regulated --device m3-max-36gb --explain
+      assay advise --task extraction --examples 2000 --ceiling --write work
+      assay advise --use-cases
+
+    Exit code 0: a plan is advised; 1: no model of the catalogue is left within the limits.
+    """
+    if use_cases:
+        _use_cases(config, as_json)
+        return
+    asking = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+    found = advice_for(_catalog(config), _task(task, asking), given, asking=asking)
+    tell(found, as_json, explain=explain)
+    if folder is not None:
+        _write(found, _catalog(config), folder)
+    finish(0 if found.best is not None else 1)
+
+
+def advice_for(catalog: Catalog, task: str, given: dict[str, Any], *, asking: bool = False) -> Advice:
+    """The advice of today; on a terminal what no flag gave is asked first."""
+    from assay.decision.advice.advice import advise
+    from assay.decision.advice.situation import situation
+
+    if asking:
+        _ask(task, given)
+    return advise(catalog, situation(task, given), _today())
+
+
+def tell(found: Advice, as_json: bool, *, explain: bool) -> None:
+    """Print an advice."""
+    from assay.decision.advice.explained import explained
+
+    emit(found, as_json, "" if as_json else explained(found, whole=explain))
+
+
+def _today() -> Any:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date()
+
+
+def _catalog(config: str | None) -> Catalog:
+    from assay.cli.models import catalog_of
+
+    return catalog_of(config)
+
+
+def _task(task: str | None, asking: bool) -> str:
+    """The task that was named, or asked for.
+
+    Raises:
+        ConfigError: none was named, and nobody can be asked.
+    """
+    from assay.decision.advice.task import TASKS
+    from assay.errors import ConfigError
+
+    if task is not None:
+        return task
+    if not asking:
+        raise ConfigError(f"no task; name one with --task: {', '.join(TASKS)}; or see --use-cases")
+    for one in TASKS.values():
+        note(f"  {one.name:15} {one.says}")
+    answer: str = click.prompt("Task", type=click.Choice(list(TASKS)), default="chat", err=True, show_choices=False)
+    return answer
+
+
+def _ask(task: str, given: dict[str, Any]) -> None:
+    """Ask for what matters most and no flag gave; Enter takes what is usual."""
+    from assay.decision.advice.situation import situation
+
+    usual = situation(task, given)
+    for field, question in PROMPTS:
+        if given.get(field) is not None:
+            continue
+        default = getattr(usual, field)
+        answer = click.prompt(question, default=0.0 if default is None else default, type=_kind(default), err=True)
+        if answer != (0.0 if default is None else default):
+            given[field] = answer
+
+
+def _kind(default: object) -> type:
+    return float if default is None else type(default)
+
+
+def _use_cases(config: str | None, as_json: bool) -> None:
+    from assay.decision.advice.explained import tabled
+    from assay.decision.advice.use_cases import use_cases
+
+    rows = use_cases(_catalog(config), _today())
+    emit(rows, as_json, "" if as_json else tabled(rows))
+
+
+def _write(found: Advice, catalog: Catalog, folder: Path) -> None:
+    from assay.decision.advice.start import start
+
+    started = start(found, catalog, folder)
+    note(f"Wrote {folder}: {', '.join(started.files)}")
+    for line in started.notes:
+        note(f"  {line}")
