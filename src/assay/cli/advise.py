@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -181,6 +181,26 @@ def _ask(task: str, given: dict[str, Any]) -> None:
 
 def _kind(default: object) -> type:
     return float if default is None else type(default)
+
+
+def advise_configured(config: str | None, folder: str | None, task: str | None, as_json: bool) -> NoReturn:
+    """`assay choose --from-catalog`: the advice within the limits of a configuration.
+
+    Raises:
+        ConfigError: there is no configuration, or no such task.
+    """
+    from assay.catalog.load import load as load_catalog
+    from assay.config.load import load
+    from assay.decision.advice.advice import advise
+    from assay.decision.advice.configured import situation_of
+    from assay.evals.suites.suite import read_suite
+
+    loaded = load(config)
+    place = folder or loaded.config.decide.suite
+    suite = read_suite(place) if place is not None and (folder or Path(place).is_dir()) else None
+    found = advise(load_catalog(loaded.config.catalog_files), situation_of(loaded.config, suite, task), _today())
+    tell(found, as_json, explain=False)
+    finish(0 if found.best is not None else 1)
 
 
 def _use_cases(config: str | None, as_json: bool) -> None:

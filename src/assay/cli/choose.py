@@ -38,11 +38,16 @@ if TYPE_CHECKING:
     help="Order of the samples and seed of each request.",
 )
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@click.option(
+    "--from-catalog", is_flag=True, help="Before any eval: advice from the catalogue, within [constraints]."
+)
+@click.option("--task", help="With --from-catalog: the work, as `assay advise` names it [default: by the suite].")
 @config_option
 @json_option
 def command(
     targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], profiles: tuple[str, ...],
-    split: str | None, bar: float | None, overall: bool, seed: int, concurrency: int, config: str | None, as_json: bool,
+    split: str | None, bar: float | None, overall: bool, seed: int, concurrency: int, from_catalog: bool,
+    task: str | None, config: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find, per kind of work, the cheapest candidate that certainly meets the bar.
 
@@ -54,9 +59,16 @@ def command(
       assay choose
       assay choose --bar 0.9 -k sql
       assay choose --overall --json
+      assay choose --from-catalog
 
     Exit code 0: every kind has a candidate; 1: none passes some kind; 4: cannot be told.
     """
+    if from_catalog:
+        from assay.cli.advise import advise_configured
+
+        advise_configured(config, folder, task, as_json)
+    if task is not None:
+        raise click.UsageError("--task goes with --from-catalog; kinds of a suite are chosen with --kind")
     decision = run(_choose(targets, folder, kinds, profiles, split, bar, overall, seed, concurrency, config))
     from assay.decision.explain import explain
 

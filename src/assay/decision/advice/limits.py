@@ -13,8 +13,12 @@ from typing import Literal, NamedTuple
 
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
-from assay.catalog.use import Use, ruling
+from assay.catalog.prices import prices_of
+from assay.catalog.use import Use, ruling, terms_of
+from assay.config.schema import Deployment, Price
 from assay.decision.advice.situation import Situation
+from assay.envelope.candidate import Candidate
+from assay.envelope.permission import impermissible
 
 __all__ = ["LIMITS", "SOON_DAYS", "Way", "broken"]
 
@@ -112,6 +116,19 @@ def _licence(way: Way, asked: Situation, catalog: Catalog, today: date) -> str |
     return found.reason if found.verdict == "forbidden" else None
 
 
+def _permitted(way: Way, asked: Situation, catalog: Catalog, today: date) -> str | None:
+    """What the `[constraints]` of an `assay.toml` rule out, as on live requests."""
+    if asked.limits is None:
+        return None
+    deployment = Deployment(model=way.model.id, host=way.at, private=way.place == "own")
+    terms = terms_of(way.model, catalog, way.at)
+
+    def price() -> Price | None:
+        return prices_of([way.model], today)[way.model.id].price
+
+    return impermissible(Candidate(way.model.id, deployment, way.model, terms, price), asked.limits, today)
+
+
 def _modality(way: Way, asked: Situation, catalog: Catalog, today: date) -> str | None:
     taken = way.model.input
     if not asked.modalities:
@@ -155,6 +172,7 @@ LIMITS: Mapping[str, Limit] = {
     "device": _device,
     "team": _team,
     "licence": _licence,
+    "constraints": _permitted,
     "modality": _modality,
     "context": _context,
     "language": _language,

@@ -266,4 +266,6 @@ def _on_figures(found: Standing, today: date) -> list[str]:
 
 def _on_price(price: CatalogPrice) -> list[str]:
     notes = ["its price is not known, so it comes after those whose price is"] if price.price is None else []
-    return notes + ([f"price: {price.note}"] if price.note else [])
+    if price.note and (price.price is None or price.note.startswith("dearer above")):
+        notes.append(f"price: {price.note}")
+    return notes

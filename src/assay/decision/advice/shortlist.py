@@ -9,6 +9,7 @@ able, however cheap: it is named as the cheapest, for an eval to judge.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -25,9 +26,9 @@ Scaled = Callable[[Candidate, float], Candidate]
 TOP = 0.9
 """The bar is never above this share: within the best tenth benchmarks are full, and figures tell nobody apart."""
 EACH = 2
-"""Plans shown of a kind."""
-_FIRST = 0.5
-"""A model that is asked first must be above this share of the bar, else it hands on nearly everything."""
+"""Plans of a kind, and of a family, that are looked at further."""
+MODEST = 0.5
+"""Of the bar: who is below that would hand on nearly everything, or do it badly."""
 
 
 class Shortlist(NamedTuple):
@@ -68,7 +69,7 @@ def shortlist(asked: Situation, candidates: Sequence[Candidate], scaled: Scaled)
         saved=saved,
         saved_usd=saved_usd,
         split=_divided(asked) and first,
-        cheapest=min(candidates, key=by_price, default=None),
+        cheapest=min(whole, key=by_price, default=None),
         over_budget=tuple(_over(asked, one) for one in whole if not _within(asked, one)),
     )
 
@@ -157,30 +158,36 @@ def _comes_first(
 def _listed(
     asked: Situation, ordered: Sequence[Candidate], hybrid: Plan | None, bar: float | None, *, hybrid_first: bool
 ) -> tuple[Plan, ...]:
-    """Best and runner-up of all, then the hybrid and the first of each kind, as far as they are not there yet."""
-    both = [hybrid] if hybrid is not None else []
-    singles = [_single(asked, one, bar) for one in _shown(ordered, bar)]
-    ahead = [*both, *singles] if hybrid_first else [*singles, *both]
+    """Best and runner-up of all, then the hybrid and two plans of each kind, as far as they are not there yet."""
+    ahead = [_single(asked, one, bar) for one in _first_of_families(ordered, bar)]
+    if hybrid is not None:
+        ahead.insert(0 if hybrid_first else len(ahead), hybrid)
     if not ahead:
         return ()
     best = ahead[0]
     others = sorted(ahead[1:], key=lambda plan: (not plan.able, plan.lead.family == best.lead.family))
-    kinds = [[plan for plan in singles if plan.kind == kind][:EACH] for kind in ("hosted", "open")]
-    listed = [best, *others[:1], *both, *kinds[0], *kinds[1]]
+    kinds = [_single(asked, one, bar) for place in ("host", "own") for one in _two(ordered, place, bar)]
+    listed = [best, *others[:1], *([hybrid] if hybrid is not None else []), *kinds]
     return tuple(plan for place, plan in enumerate(listed) if plan not in listed[:place])
 
 
-def _shown(ordered: Sequence[Candidate], bar: float | None) -> list[Candidate]:
-    """Those that may be listed, in order: the first two of each place, and the first able one of each family."""
-    firsts: dict[object, int] = {}
-    shown = []
+def _first_of_families(ordered: Sequence[Candidate], bar: float | None) -> list[Candidate]:
+    """The first two of each family, able ones apart: among them are the best and the runner-up."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    firsts = []
     for one in ordered:
-        keys = (one.place, (one.family, _able(one, bar)))
-        if firsts.get(keys[0], 0) < EACH or keys[1] not in firsts:
-            shown.append(one)
-        for key in keys:
-            firsts[key] = firsts.get(key, 0) + 1
-    return shown
+        key = (one.family, _able(one, bar))
+        seen[key] += 1
+        if seen[key] <= EACH:
+            firsts.append(one)
+    return firsts
+
+
+def _two(ordered: Sequence[Candidate], place: str, bar: float | None) -> list[Candidate]:
+    """The first in a place, and the cheapest that figures put above half of the bar: less good, for less."""
+    there = [one for one in ordered if one.place == place]
+    modest = min((one for one in there if _able(one, MODEST * (bar or 0.0))), key=by_price, default=None)
+    return list(dict.fromkeys([*there[:1], *([modest] if modest is not None else there[1:EACH])]))
 
 
 def _saved(best: Plan | None, hybrid: Plan | None) -> tuple[float | None, float | None]:
@@ -197,10 +204,10 @@ def _saved(best: Plan | None, hybrid: Plan | None) -> tuple[float | None, float 
 def _cascade(asked: Situation, candidates: Sequence[Candidate], bar: float | None, scaled: Scaled) -> Plan | None:
     """A small open model asked first; what a check finds wrong goes on to an able one."""
     able = sorted((one for one in candidates if _able(one, bar)), key=by_price)
-    open_ones = [one for one in candidates if one.ecosystem == "open-weight" and _able(one, _FIRST * (bar or 0.0))]
+    open_ones = [one for one in candidates if one.ecosystem == "open-weight" and _able(one, MODEST * (bar or 0.0))]
     small = min(open_ones, key=by_price, default=None)
     strong = next((one for one in able if one.place == "host" and small and one.model != small.model), None)
-    if small is None or strong is None or None in (small.usd_per_month, strong.usd_per_month):
+    if small is None or strong is None or not _cheaper(small, strong):
         return None
     hard = asked.hard_share
     parts = (
@@ -248,6 +255,11 @@ def _best(candidates: Sequence[Candidate], bar: float | None) -> Candidate | Non
         return (not able, usd if able else -share, usd)
 
     return min(candidates, key=order, default=None)
+
+
+def _cheaper(one: Candidate, other: Candidate) -> bool:
+    costs = one.usd_per_month, other.usd_per_month
+    return costs[0] is not None and costs[1] is not None and costs[0] < costs[1]
 
 
 def _higher(one: Candidate, other: Candidate) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_type_hints
 
 from assay.catalog.model import Modality
+from assay.config.schema import Constraints
 from assay.decision.advice.task import Task, task_named
 from assay.errors import ConfigError
 from assay.types import Value
@@ -44,6 +45,7 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
         hard_share: of requests that a small model gets wrong, until an eval says how many.
         checkable: a check that knows no right answer tells most wrong ones as they come: a query runs, a form is whole,
             tests are there.
+        limits: further ones of a team's `assay.toml`; `None` = there is none.
         assumed: names of those that nobody gave.
     """
 
@@ -66,6 +68,7 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
     sensitive_share: float
     hard_share: float
     checkable: bool
+    limits: Constraints | None = None
     assumed: tuple[str, ...] = ()
 
     @property
@@ -89,12 +92,13 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
         return max(1, math.ceil(self.requests_per_day / 86_400 * 3 * 10))
 
 
-def situation(task: str, given: Mapping[str, Any]) -> Situation:
+def situation(task: str, given: Mapping[str, Any], limits: Constraints | None = None) -> Situation:
     """A whole situation: what was given, and for the rest what is usual for the task.
 
     Args:
         task: its name.
         given: by field; `None` and empty tuples count as not given.
+        limits: of a team's `assay.toml`.
 
     Raises:
         ConfigError: an unknown task, or a value out of range.
@@ -103,7 +107,7 @@ def situation(task: str, given: Mapping[str, Any]) -> Situation:
     told = {name: value for name, value in given.items() if value is not None and value != ()}
     usual = _usual(about, told)
     assumed = tuple(name for name in usual if name not in told)
-    made = Situation(**{**usual, **told}, task=task, assumed=assumed)
+    made = Situation(**{**usual, **told}, task=task, limits=limits, assumed=assumed)
     _check(made)
     return made
 

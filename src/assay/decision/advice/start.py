@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from assay.catalog.load import Catalog
 from assay.config.load import FILE_NAME, parse
 from assay.decision.advice.advice import Advice
 from assay.decision.advice.candidate import Candidate
-from assay.decision.advice.proof import deployment_name, flags
+from assay.decision.advice.proof import ROUTE, deployment_name, flags
 from assay.decision.advice.situation import Situation
 from assay.errors import ConfigError
 from assay.evals.suites.profile import profile
@@ -25,8 +25,13 @@ from assay.types import JsonObject
 __all__ = ["Started", "configuration", "start"]
 
 SUITE = "suite"
+ORDERS = "orders.csv"
+_GGUF = ("Q", "IQ", "F16", "F32")
+"""How llama.cpp's number formats begin."""
 _MAX_TOKENS_FACTOR = 4
 """Longest answer, by the mean one: what is cut off there is an answer that went wrong."""
+_READING_TOK_S = 20.0
+"""Tokens a second that a reader follows: the whole answer may take that long after its first word."""
 _ORDERS = """\
 id,city,placed_on,amount_eur
 1,Bergen,2026-03-02,120
@@ -74,16 +79,13 @@ def start(found: Advice, catalog: Catalog, folder: Path) -> Started:
 
 def configuration(found: Advice, catalog: Catalog) -> str:
     """The `assay.toml` as text."""
-    asked = found.situation
+    asked, routes = found.situation, _routes(found)
+    names = [*routes, *(deployment_name(one) for one in found.compared)]
     tables: dict[str, Any] = {
-        "decide": {
-            "suite": SUITE,
-            "candidates": [deployment_name(one) for one in found.compared],
-            "bar": asked.about.bar,
-        },
+        "decide": {"suite": SUITE, "candidates": names, "bar": asked.about.bar},
         "constraints": _constraints(asked),
         "deployments": {deployment_name(one): _deployment(one, asked, catalog) for one in found.compared},
-        "routes": _routes(found),
+        "routes": routes,
     }
     head = f"# As `assay advise {flags(asked)}` said on {found.as_of}; an advice, until `assay eval` has shown it.\n\n"
     return head + tomli_w.dumps({name: table for name, table in tables.items() if table})
@@ -102,18 +104,24 @@ def _constraints(asked: Situation) -> dict[str, Any]:
     return limits
 
 
-_READING_TOK_S = 20.0
-"""Tokens a second that a reader follows: the whole answer may take that long after its first word."""
-
-
 def _deployment(one: Candidate, asked: Situation, catalog: Catalog) -> dict[str, Any]:
     """How a candidate is called: at its host, in an engine here, or at a server of one's own."""
-    settings = {"settings": {"max_tokens": _MAX_TOKENS_FACTOR * asked.output_tokens}}
+    table: dict[str, Any] = {"model": one.model}
     if one.place == "host":
-        return {"model": one.model, "host": one.at, **settings}
-    if _has_file(one, catalog):
-        return {"model": one.model, "dialect": "local", **settings}
-    return {"model": one.model, "host": _server(one, catalog), "private": True, **settings}
+        table |= {"host": one.at}
+    elif _has_file(one, catalog):
+        table |= {"dialect": "local"}
+    else:
+        table |= {"host": _server(one), "private": True}
+    return table | {"settings": {"max_tokens": _MAX_TOKENS_FACTOR * asked.output_tokens}} | _prompts(asked)
+
+
+def _prompts(asked: Situation) -> dict[str, Any]:
+    """What models are told for the gates of the task's profile."""
+    name = asked.about.profile
+    if name is None:
+        return {}
+    return {"kinds": {kind: {"system": system} for kind, system in profile(name).prompts.items()}}
 
 
 def _has_file(one: Candidate, catalog: Catalog) -> bool:
@@ -121,35 +129,37 @@ def _has_file(one: Candidate, catalog: Catalog) -> bool:
     return model is not None and bool(model.weights)
 
 
-def _server(one: Candidate, catalog: Catalog) -> str:
-    """The server of one's own to begin with: vLLM on a GPU where it serves the model, else llama.cpp's."""
-    model = catalog.get(one.model)
-    engines = (model.engines or ()) if model is not None else ()
-    return "vllm" if "vllm" in engines and "llama.cpp" not in engines else "llamacpp" if engines else "vllm"
+def _server(one: Candidate) -> str:
+    """The server of one's own to begin with: llama.cpp's for its own number formats, else vLLM."""
+    name = (one.envelope.quantisation or "") if one.envelope is not None else ""
+    return "llamacpp" if name.startswith(_GGUF) else "vllm"
 
 
 def _routes(found: Advice) -> dict[str, Any]:
-    """The route of a hybrid plan that the evals compare, under the name `best`."""
+    """The route of a hybrid plan that the evals compare."""
     plan = found.best
     if plan is None or plan.kind != "hybrid" or not plan.models <= {one.model for one in found.compared}:
         return {}
     names = [deployment_name(one) for one in plan.candidates]
     if found.situation.privacy != "public":
-        return {"best": {"candidates": list(reversed(names)), "policy": {"kind": "fallback"}}}
-    check = found.situation.about.check
-    return {"best": {"candidates": names, "policy": {"kind": "cascade", "check": _cascade_check(check)}}}
+        return {ROUTE: {"candidates": list(reversed(names)), "policy": {"kind": "fallback"}}}
+    check = _CHECKS.get(found.situation.about.check, _ANYTHING)
+    return {ROUTE: {"candidates": names, "policy": {"kind": "cascade", "check": check}}}
 
 
-def _cascade_check(check: str) -> dict[str, Any]:
-    """A check of an answer that needs no target: the form of it, until the team knows a better one."""
-    if check == "fields":
-        return {"check": "schema"}
-    return {"check": "regex", "pattern": "."}
+_ANYTHING = {"check": "regex", "pattern": "(?s).+"}
+_CHECKS: Mapping[str, dict[str, Any]] = {
+    "fields": {"check": "schema", "schema": {"type": "object"}},
+    "sql": {"check": "sql", "match": "runs", "files": {"orders": f"{SUITE}/{ORDERS}"}},
+}
+"""Grader of a kind -> a check of the same form that knows no right answer; a place to put the team's own."""
 
 
 def _notes(found: Advice, catalog: Catalog) -> tuple[str, ...]:
     """What must be done by hand before the candidates answer."""
-    notes = []
+    notes = [f"routes.{name}: put a check of your own work in place of its check" for name in _routes(found)]
+    if found.situation.privacy == "sensitive":
+        notes.append(f'{SUITE}: samples that may leave need label = "public"; without it no host is asked')
     for one in found.compared:
         if one.place == "host":
             key = catalog.host(one.at).api_key_env
@@ -158,7 +168,7 @@ def _notes(found: Advice, catalog: Catalog) -> tuple[str, ...]:
             notes.append(f"{deployment_name(one)}: assay pull {one.model}")
         else:
             notes.append(
-                f"{deployment_name(one)}: serve it with {_server(one, catalog)} on {one.at}, and say base_url where "
+                f"{deployment_name(one)}: serve it with {_server(one)} on {one.at}, and say base_url where "
                 "it is not at the usual address"
             )
     return tuple(notes)
@@ -174,14 +184,14 @@ def _suite(asked: Situation, folder: Path) -> tuple[str, ...]:
     if task.check != "sql":
         return begin_suite(folder, kinds=[WantedKind(task.kind, task.check)], profiles=profiles).written
     new = begin_suite(folder, profiles=profiles)
-    (folder / "orders.csv").write_text(_ORDERS, "utf-8")
+    (folder / ORDERS).write_text(_ORDERS, "utf-8")
     table: JsonObject = {
         "description": "a question on tables as one SQL query; put your own tables in place of orders.csv",
         "bar": task.bar,
-        "graders": [{"check": "sql", "files": {"orders": "orders.csv"}}],
+        "graders": [{"check": "sql", "files": {"orders": ORDERS}}],
     }
     file = add_kind(folder, NewKind(task.kind, _queries(task.kind), table))
-    return (*new.written, "orders.csv", file.name)
+    return (*new.written, ORDERS, file.name)
 
 
 def _queries(kind: str) -> Sequence[SampleLine]:

@@ -58,7 +58,7 @@ def steps(
               out["privacy"] + out["device"]),
         _step(asked, "Who runs it?", ("team",), asked.team, _TEAM[asked.team], out["team"]),
         _step(asked, "What may be run?", ("licences",), ", ".join(asked.licences or _ANY),
-              "weights with other licences are left out", out["licence"]),
+              "weights with other licences are left out", out["licence"] + out["constraints"]),
         _step(asked, "What must it take?", ("modalities", "languages", "context_tokens"), _taken(asked),
               "who cannot take it is left out", out["modality"] + out["language"] + out["context"] + out["tools"]),
         _step(asked, "Does it fit, and is it fast enough?", ("device", "latency_s"), _waited(asked),
