@@ -120,30 +120,29 @@ def open_app(config: Path | str | None = None) -> App:
     return App(load(config))
 
 
-def open_for(name: str, config: Path | str | None = None) -> tuple[App, str]:
+def open_for(name: str, config: Path | str | None = None, *, engine: Engine | None = None) -> tuple[App, str]:
     """An app in which `name` can be called, and what it is called there.
 
     It is a deployment or route of the configuration; else a model of the catalogue, or a GGUF file, that the local
     engine runs: an extra deployment beside those of the configuration. Without a configuration the ledger is the
-    user's own, in the folder for application data.
+    user's own, in the folder for application data. `engine` is how the engine of an extra deployment runs.
 
     Raises:
         AssayError: the configuration cannot be used, or there is nothing of this name.
     """
     if config is None and not os.environ.get("ASSAY_CONFIG") and find() is None:
-        loaded = Loaded(Config(ledger=Ledger(url=f"sqlite:///{_own_ledger()}")), None, "")
+        loaded = Loaded(Config(ledger=Ledger(url=f"sqlite:///{own_ledger()}")), None, "")
     else:
         loaded = load(config)
     if name in loaded.config.deployments or name in loaded.config.routes:
         return App(loaded), name
-    extra = _engine_of(name, load_catalog(loaded.config.catalog_files))
+    extra = _engine_of(name, load_catalog(loaded.config.catalog_files), engine or Engine(slots=1))
     deployments = {**loaded.config.deployments, name: extra}
     return App(loaded._replace(config=structs.replace(loaded.config, deployments=deployments))), name
 
 
-def _engine_of(name: str, catalog: Catalog) -> Deployment:
+def _engine_of(name: str, catalog: Catalog, engine: Engine) -> Deployment:
     """A model on the local engine, by name or file."""
-    engine = Engine(slots=1)
     if name.lower().endswith(".gguf") or Path(name).is_file():
         path = Path(name).expanduser().resolve()
         return Deployment(model=path.stem.lower(), dialect="local", weights=str(path), engine=engine)
@@ -155,10 +154,9 @@ def _engine_of(name: str, catalog: Catalog) -> Deployment:
     return Deployment(model=model.id, dialect="local", engine=engine)
 
 
-def _own_ledger() -> Path:
-    folder = Path(platformdirs.user_data_dir("assay"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / "assay.db"
+def own_ledger() -> Path:
+    """The user's own ledger, where no configuration names one; it is made when it is first opened."""
+    return Path(platformdirs.user_data_dir("assay")) / "assay.db"
 
 
 def open_ledger(loaded: Loaded) -> SqliteLedger:

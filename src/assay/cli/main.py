@@ -27,6 +27,7 @@ COMMANDS = {
     "eval": "evaluate",
     "explain": "explain",
     "feedback": "feedback",
+    "fit": "fit",
     "import": "import_",
     "inspect": "inspect",
     "judge": "judge",

@@ -311,10 +311,8 @@ def _speed(
     guess = speed_of(shape, sizes, machine, **asked._asdict())
     if measured is None:
         return guess
-    disturbed = ", while other work ran" if measured.disturbed else ""
-    method = (
-        f"{measured_on(measured)}: median of {measured.answers} answers, {measured.threads:.1f} processors{disturbed}"
-    )
+    disturbed = ", corrected for the processor time that other work took" if measured.disturbed else ""
+    method = f"{measured_on(measured)}: median of {measured.answers} answers, {measured.threads} threads{disturbed}"
     decode = _around(measured.decode_tok_s, method, "tok/s")
     most = guess.most_tok_s if guess is not None and asked.sequences > 1 else decode
     if measured.prefill_tok_s is None:

@@ -242,7 +242,7 @@ class AuditRow(Row, frozen=True, kw_only=True):
 class MeasurementRow(Row, frozen=True, kw_only=True):
     """How fast a model ran on a machine, and in how much memory: medians of some short answers.
 
-    `threads` is how many processors it kept busy; `disturbed`: other work took processor time from it.
+    `disturbed`: other work took processor time from it, and the rates are corrected for that.
     """
 
     id: str
@@ -254,7 +254,7 @@ class MeasurementRow(Row, frozen=True, kw_only=True):
     engine: str
     context_tokens: int
     slots: int
-    threads: float
+    threads: int
     decode_tok_s: float
     prefill_tok_s: float | None
     memory_bytes: int | None

@@ -195,11 +195,11 @@ create table measurements (        -- how fast a model ran on this machine, and 
   engine text not null,             -- with its version
   context_tokens integer not null,  -- of each slot
   slots integer not null,
-  threads real not null,            -- processors that it kept busy
+  threads integer not null,
   decode_tok_s real not null,
   prefill_tok_s real,
   memory_bytes integer,             -- largest resident memory of the engine
   answers integer not null,         -- that the medians are of
-  disturbed integer not null        -- 1: other work took processor time from it, so it can be faster than this
+  disturbed integer not null        -- 1: other work took processor time from it; the rates are corrected for that
 ) strict;
 create index measurements_by_model on measurements (model, created_at);

@@ -1,12 +1,15 @@
 """How fast a local model runs on this machine, and in how much memory: measured in some ten seconds, through the spine.
 
-Short answers are asked for one after another and timed as a client would; the medians count. An answer during which the
-engine got less processor time than it could use was disturbed by other work: such answers are left out where others are
-enough. A long prompt at the end shows how fast prompts are read, and what memory the engine holds when it works.
+Short answers are asked for one after another and timed as a client would; the medians count. Other work may take the
+processors meanwhile. An answer is *quiet* when its engine had nearly all the processor time that its threads can use:
+where enough are, only those count. Else every time is multiplied by the share of that processor time which the engine
+had, so that the figure says what it does when it is left alone, and is marked. A long prompt at the end shows how fast
+prompts are read, and what memory the engine holds when it works.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
@@ -21,21 +24,18 @@ __all__ = ["KIND", "Measured", "measure"]
 
 KIND = "assay.fit"
 """Kind of the requests: `assay logs -k assay.fit` shows them."""
-ANSWER_TOKENS = 48
+ANSWER_TOKENS = 32
 FEWEST_TOKENS = 8
 """Of an answer that counts: a shorter one tells nothing about a rate."""
 FEWEST_ANSWERS = 5
 MOST_ANSWERS = 25
-DISTURBED_SHARE = 0.9
-PROMPT_S = 4.0
+QUIET_SHARE = 0.9
+QUIET_ENOUGH = 3
+PROMPT_S = 3.0
 """Longest time that the long prompt may take to read, as the short ones let expect."""
 DEADLINE_S = 600.0
 
-_TEXT = (
-    "The workshop opens at seven, and the first thing that anybody does there is to put the kettle on. Then the bicycles "
-    "of yesterday are brought in from the yard, each with a label that says what is wrong with it, who owns it, and when "
-    "it shall be ready. "
-)
+_SENTENCE = "each bicycle has a label that says what is wrong with it and who owns it"
 
 
 class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -46,9 +46,10 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
         prefill_tok_s: tokens a second of reading a prompt; `None`: too short to tell.
         memory_bytes: largest resident memory of the engine; `None`: nobody could look.
         prompt_tokens: of the long prompt.
-        threads: processors that the engine kept busy while it wrote.
-        answers: that the medians are of; `rates` has those of all answers, in their order.
-        disturbed: all of them were slowed down by other work, so that it can be faster.
+        threads: that the engine works with.
+        share: of their processor time that it had: 1 = nothing else ran.
+        answers: that the median is of; `rates` has those of all answers as they were timed, in their order.
+        disturbed: other work took processor time from most of them; the figures are corrected for it.
         load_s: that the engine took to start.
     """
 
@@ -56,7 +57,8 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
     prefill_tok_s: float | None
     memory_bytes: int | None
     prompt_tokens: int
-    threads: float
+    threads: int
+    share: float
     answers: int
     disturbed: bool
     load_s: float | None
@@ -64,8 +66,10 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class _Answer(NamedTuple):
+    """Tokens a second of one answer as it was timed, and processors that it kept busy."""
+
     rate: float
-    threads: float
+    processors: float
 
 
 async def measure(
@@ -73,6 +77,7 @@ async def measure(
     target: str,
     *,
     context_tokens: int,
+    threads: int | None = None,
     seconds: float = 10.0,
     on_call: Callable[[TimedCall], object] = lambda call: None,
     clock: Callable[[], float] = time.monotonic,
@@ -83,6 +88,7 @@ async def measure(
         spine: what answers.
         target: the deployment.
         context_tokens: of a slot of its engine; the long prompt is shorter.
+        threads: of its engine; default: as many as it kept busy at best.
         seconds: how long it may take, about; a slow model takes longer, for a few answers must be there.
         on_call: told each call when it is done.
         clock: seconds that only grow.
@@ -106,20 +112,28 @@ async def measure(
     answers = [answer for call in calls if (answer := _answer(call)) is not None]
     if not answers:
         raise EvalError(f"{target} ends its answers after a few tokens: no rate can be told; name a deployment of it")
-    could = max(answer.threads for answer in answers)
-    quiet = [answer for answer in answers if answer.threads >= DISTURBED_SHARE * could]
-    counted = quiet if len(quiet) >= FEWEST_ANSWERS // 2 else answers
+    threads = threads or max(1, math.ceil(max(answer.processors for answer in answers) - 0.1))
+    quiet = [answer for answer in answers if answer.processors >= QUIET_SHARE * threads]
+    disturbed = len(quiet) < min(QUIET_ENOUGH, len(answers))
+    counted = answers if disturbed else quiet
     return Measured(
-        decode_tok_s=median(answer.rate for answer in counted),
-        prefill_tok_s=_prefill(last),
+        decode_tok_s=median(_alone(answer.rate, answer.processors, threads) for answer in counted),
+        prefill_tok_s=_prefill_alone(last, threads),
         memory_bytes=memory or None,
         prompt_tokens=last.input_tokens or 0,
-        threads=median(answer.threads for answer in counted),
+        threads=threads,
+        share=min(1.0, median(answer.processors for answer in answers) / threads),
         answers=len(counted),
-        disturbed=could < DISTURBED_SHARE * max(1, round(could)),
+        disturbed=disturbed,
         load_s=cold.load_s,
         rates=tuple(answer.rate for answer in answers),
     )
+
+
+def _alone(rate: float, processors: float, threads: int) -> float:
+    """The rate of an engine that has its processors to itself."""
+    is_quiet = processors >= QUIET_SHARE * threads
+    return rate if is_quiet or processors <= 0 else rate * threads / processors
 
 
 def _prompts() -> Iterator[str]:
@@ -127,15 +141,15 @@ def _prompts() -> Iterator[str]:
     number = 0
     while True:
         number += 1
-        yield f"Page {number} of {number + 7}. {_TEXT}On this morning there were {number} of them, and the first one"
+        yield f"{number} of {number + 7} pages: in the workshop {_SENTENCE}. In the morning the first one"
 
 
 def _long_prompt(calls: list[TimedCall], context_tokens: int) -> str:
     """As much text as can be read in time, and fits."""
     rates = [rate for call in calls if (rate := _prefill(call)) is not None]
-    tokens = int(min(context_tokens * 0.75, PROMPT_S * median(rates) if rates else 512))
-    pieces = _TEXT.split(". ")[0]
-    return "Again: " + " ".join(f"{pieces} ({number})." for number in range(max(1, tokens // 32)))
+    tokens = min(context_tokens * 0.75, PROMPT_S * median(rates) if rates else 256)
+    sentences = max(1, int(tokens) // (len(_SENTENCE.split()) + 8))
+    return "Again: " + ". ".join(f"{_SENTENCE} ({number})" for number in range(sentences))
 
 
 async def _ask(
@@ -169,6 +183,11 @@ def _answer(call: TimedCall) -> _Answer | None:
     if call.decode_tokens_per_s is None or (call.output_tokens or 0) < FEWEST_TOKENS:
         return None
     return _Answer(call.decode_tokens_per_s, (call.engine_s or 0.0) / call.total_s)
+
+
+def _prefill_alone(call: TimedCall, threads: int) -> float | None:
+    rate = _prefill(call)
+    return None if rate is None else _alone(rate, (call.engine_s or 0.0) / call.total_s, threads)
 
 
 def _prefill(call: TimedCall) -> float | None:

@@ -1,0 +1,165 @@
+"""How `assay fit` shows itself: a list, or a page for one model with bars of its memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from assay.decision.explain import table
+from assay.envelope.fit_row import FitRow, RangeRow
+from assay.envelope.hardware import GIB, Machine
+
+BAR_CELLS = 60
+PARTS = (("weights", "█", "blue"), ("cache", "▓", "cyan"), ("compute", "▒", "magenta"), ("overhead", "░", "yellow"))
+FREE = "·"
+HEAD = ("model", "verdict", "format", "GiB", "context to", "at once", "tokens/s", "first token", "licence")
+OPTIONS_SHOWN = 8
+
+
+def listing(machine: Machine, rows: Sequence[FitRow]) -> str:
+    """Every model in a line, under what it was fitted onto."""
+    counts = [
+        f"{sum(row.verdict == verdict for row in rows)} {verdict}" for verdict in ("fits", "tight", "no", "unknown")
+    ]
+    cells = [
+        (
+            row.model,
+            row.verdict + (" *" if row.measured else ""),
+            row.quantisation or "-",
+            f"{row.total_bytes / GIB:.1f}" if row.total_bytes is not None else "-",
+            f"{row.most_context_tokens:,}" if row.most_context_tokens else "-",
+            _count(row),
+            _range(row.decode_tok_s),
+            _range(row.first_token_s, " s"),
+            _licence(row) if row.verdict != "unknown" else f"unknown: {', '.join(row.missing)}",
+        )
+        for row in rows
+    ]
+    marked = ["", "* measured here"] if any(row.measured for row in rows) else []
+    return "\n".join([_device(machine), f"{len(rows)} models: {', '.join(counts)}", "", *table(HEAD, cells), *marked])
+
+
+def page(machine: Machine, row: FitRow) -> str:
+    """Everything about one model."""
+    lines = [f"{row.model} on {machine.name}: {row.verdict.upper()}", *(f"  {reason}" for reason in row.reasons), ""]
+    lines += [*_memory(machine, row), *_limits(row), *_speed(row), *_rest(row)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _device(machine: Machine) -> str:
+    memory = f"{machine.memory_bytes / GIB:.1f} GiB, {machine.usable_bytes / GIB:.1f} usable"
+    speed = "bandwidth unknown" if machine.bandwidth_bytes_s is None else f"{machine.bandwidth_bytes_s / 1e9:,.0f} GB/s"
+    return f"{machine.name}: {memory}, {speed} ({machine.basis})"
+
+
+def _licence(row: FitRow) -> str:
+    found = row.licence
+    return f"{found.id or 'unknown'}" + ("" if found.verdict == "allowed" else f": {found.verdict} ({found.term})")
+
+
+def _count(row: FitRow) -> str:
+    if row.most_sequences is None:
+        return "-"
+    return f"{row.most_sequences:,}"
+
+
+def _range(one: RangeRow | None, unit: str = "") -> str:
+    if one is None:
+        return "unknown"
+    digits = 0 if one.low >= 20 else 1 if one.low >= 1 else 2
+    return f"{one.low:,.{digits}f} to {one.high:,.{digits}f}{unit}"
+
+
+# ------------------------------------------------------------------------------------------- memory
+
+
+def _memory(machine: Machine, row: FitRow) -> list[str]:
+    if row.total_bytes is None or row.free_bytes is None:
+        return [f"  memory      unknown, of {machine.usable_bytes / GIB:.1f} GiB"]
+    sizes = [(name, getattr(row, f"{name}_bytes"), mark, colour) for name, mark, colour in PARTS]
+    whole = max(row.total_bytes, machine.usable_bytes, 1)
+    bar = "".join(_styled(mark * _cells(size, whole), colour) for _, size, mark, colour in sizes)
+    used = sum(_cells(size, whole) for _, size, _, _ in sizes)
+    lines = [f"  memory      |{bar}{FREE * max(0, BAR_CELLS - used)}|"]
+    for name, size, mark, colour in sizes:
+        lines.append(f"    {_styled(mark, colour)} {name:<9} {size / GIB:7.2f} GiB")
+    over = "free" if row.free_bytes >= 0 else "too much"
+    lines.append(
+        f"    {FREE} {over:<9} {abs(row.free_bytes) / GIB:7.2f} GiB, of {machine.usable_bytes / GIB:.2f} usable"
+    )
+    lines.append(f"    {row.memory_basis}")
+    return lines
+
+
+def _cells(size: int, whole: int) -> int:
+    return round(BAR_CELLS * max(0, size) / whole)
+
+
+def _styled(text: str, colour: str) -> str:
+    """Coloured on a terminal that wants colours."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, fg=colour)
+
+
+# --------------------------------------------------------------------------------------------- rest
+
+
+def _limits(row: FitRow) -> list[str]:
+    if row.total_bytes is None:
+        return []
+    tokens = f"{row.most_context_tokens:,} tokens" if row.most_context_tokens is not None else "any context"
+    many = f"{row.most_sequences:,}" if row.most_sequences is not None else "any number"
+    return [
+        f"  for         {row.sequences} x {row.context_tokens:,} tokens of context, {row.quantisation}",
+        f"  at most     {tokens} for {row.sequences} at once; {many} at once of {row.context_tokens:,} tokens",
+    ]
+
+
+def _speed(row: FitRow) -> list[str]:
+    if row.decode_tok_s is None:
+        return ["  speed       unknown: the bandwidth of the device, or what a token uses, is not known"]
+    lines = [f"  tokens/s    {_figure(row.decode_tok_s)}"]
+    if row.sequences > 1:
+        lines.append(f"    together  {_figure(row.most_tok_s)}")
+    lines.append(f"  first token {_figure(row.first_token_s, ' s')} after a prompt of {row.prompt_tokens:,} tokens")
+    lines.append(f"    {row.decode_tok_s.method}")
+    return lines
+
+
+def _figure(one: RangeRow | None, unit: str = "") -> str:
+    if one is None:
+        return "unknown"
+    digits = 0 if one.value >= 100 else 1 if one.value >= 1 else 2
+    return f"{one.value:,.{digits}f}{unit} ({_range(one, unit)})"
+
+
+def _rest(row: FitRow) -> list[str]:
+    licence = row.licence
+    lines = [f"  licence     {licence.id or 'unknown'}: {licence.verdict}; {licence.term} decides: {licence.reason}"]
+    lines += [f"    must      {duty}" for duty in licence.duties]
+    lines.append(f"  privacy     {row.privacy}")
+    power = "unknown" if row.watts is None else f"{row.watts:,.0f} W under load"
+    energy = "" if row.joules_per_token is None else f", {row.joules_per_token:,.1f} J a token"
+    lines.append(f"  power       {power}{energy}")
+    if row.burden is not None:
+        lines.append(f"  support     {row.burden.level or 'unknown'}: {'; '.join(row.burden.reasons)}")
+    lines += [f"  {'if it fails' if first else '':<11} {line}" for first, line in _firsts(row.failures)]
+    if len(row.options) > 1:
+        lines += ["", *_options(row)]
+    return lines
+
+
+def _firsts(lines: Sequence[str]) -> list[tuple[bool, str]]:
+    return [(number == 0, line) for number, line in enumerate(lines)]
+
+
+def _options(row: FitRow) -> list[str]:
+    cells = [
+        (one.quantisation, f"{one.total_bytes / GIB:.1f}", one.verdict, one.basis)
+        for one in row.options[:OPTIONS_SHOWN]
+    ]
+    return table(("format", "GiB", "verdict", "weights"), cells, "  ")
