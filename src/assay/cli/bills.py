@@ -91,7 +91,7 @@ def _row(bill: Bill) -> tuple[str, ...]:
 
 
 def _usd(value: float) -> str:
-    return f"{value:,.2f}" if value < 1000 else f"{value:,.0f}"
+    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def _small(value: float | None) -> str:
@@ -134,13 +134,24 @@ def _break_even(bills: Sequence[Bill]) -> list[str]:
 
 
 def _crossing(one: Crossing) -> str:
+    return _where(one) + _in_doubt(one)
+
+
+def _where(one: Crossing) -> str:
     if one.first is None:
         return f"at no volume ({one.reason})"
-    if one.always is None:
-        return f"cheaper from {one.first:,.0f}, never for good ({one.reason})"
     if one.always == one.first:
         return f"{one.first:,.0f} ({one.reason})"
-    return f"first at {one.first:,.0f}, for good from {one.always:,.0f} ({one.reason})"
+    for_good = "never for good" if one.always is None else f"for good from {one.always:,.0f}"
+    return f"first at {one.first:,.0f} ({one.reason}), {for_good}"
+
+
+def _in_doubt(one: Crossing) -> str:
+    """The same for the fastest and the slowest that the machines may be."""
+    if one.first_if_fast == one.first == one.first_if_slow:
+        return ""
+    fast, slow = ("none" if end is None else f"{end:,.0f}" for end in (one.first_if_fast, one.first_if_slow))
+    return f"; {fast} if fast, {slow} if slow"
 
 
 def _tax(bills: Sequence[Bill]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from assay.catalog.entry import Source
 from assay.envelope.breakeven import break_even
-from assay.envelope.monthly import Monthly
+from assay.envelope.monthly import Band, Monthly, Tariff
 from assay.envelope.overheads import Overheads
 from assay.envelope.scenario import PromptTax, Scenario, prompt_tax
 from assay.envelope.sensitivity import Swing, tornado
@@ -40,12 +40,15 @@ class Crossing(Value, frozen=True, kw_only=True):
         against: the hosted candidate.
         first: requests a day from which machines can be cheaper; `None` = at no volume.
         always: requests a day from which they always are; `None` = never for good.
+        first_if_fast, first_if_slow: the first one, were the machines as fast or as slow as the estimate allows.
         reason: in words.
     """
 
     against: str
     first: float | None
     always: float | None
+    first_if_fast: float | None
+    first_if_slow: float | None
     reason: str
 
 
@@ -179,13 +182,22 @@ def _crossings(scenario: Scenario, hosts: Sequence[Scenario]) -> list[Crossing]:
     served = scenario.tariff()
     if served is None or served.machine_requests_per_day is None:
         return []
-    found = []
-    for host in hosts:
-        hosted = host.tariff()
-        if hosted is not None:
-            first, always, reason = break_even(served, hosted)
-            found.append(Crossing(against=host.name, first=first, always=always, reason=reason))
-    return found
+    tariffs = [(host.name, host.tariff()) for host in hosts]
+    return [
+        _crossing(name, served, served.machine_requests_per_day, host) for name, host in tariffs if host is not None
+    ]
+
+
+def _crossing(name: str, served: Tariff, carried: Band, host: Tariff) -> Crossing:
+    likely, fast, slow = (break_even(served, host, each) for each in (carried.value, carried.high, carried.low))
+    return Crossing(
+        against=name,
+        first=likely.first,
+        always=likely.always,
+        first_if_fast=fast.first,
+        first_if_slow=slow.first,
+        reason=likely.reason,
+    )
 
 
 def assumptions_of(overheads: Overheads) -> tuple[Assumption, ...]:

@@ -32,19 +32,24 @@ class BreakEven(NamedTuple):
     reason: str
 
 
-def break_even(served: Tariff, hosted: Tariff) -> BreakEven:
-    """Where a plan with machines and one without cost the same.
+def break_even(served: Tariff, hosted: Tariff, carried: float | None = None) -> BreakEven:
+    """Where machines and a host cost the same.
+
+    Args:
+        served: with machines.
+        hosted: without.
+        carried: requests a day that one machine carries; default: the tariff's own figure, without its range.
 
     Raises:
         ValueError: the first has no machines, or the second has some.
     """
-    carried = served.machine_requests_per_day
-    if carried is None or hosted.machine_requests_per_day is not None:
-        raise ValueError("break-even compares a plan with machines with one that is paid by the request")
+    known = served.machine_requests_per_day
+    if known is None or hosted.machine_requests_per_day is not None:
+        raise ValueError("break-even compares a tariff with machines with one that is paid by the request")
     step = sum(line.usd.value for line in served.per_machine)
     fixed = _fixed(served) - _fixed(hosted)
     saved = _each(hosted) - _each(served)
-    return _crossings(fixed, step, saved, carried.value)
+    return _crossings(fixed, step, saved, carried if carried is not None else known.value)
 
 
 def _fixed(tariff: Tariff) -> float:
@@ -65,8 +70,10 @@ def _crossings(fixed: float, step: float, saved: float, carried: float) -> Break
     gain = saved * carried - step
     if fixed + step <= 0:
         return BreakEven(0.0, _always(fixed, step, saved, carried, gain), "cheaper from the first request")
-    if gain <= 0:
+    if gain <= 0 and fixed > gain:
         return BreakEven(None, None, "a full machine costs more than its requests do at the host")
+    if gain <= 0:
+        return BreakEven((fixed + step) / saved, None, "with few machines only: each full one costs more than it saves")
     machines = max(1, math.ceil(fixed / gain - 1e-9))
     first = max((fixed + machines * step) / saved, (machines - 1) * carried)
     reason = f"with {machines:,} machine{'s' if machines > 1 else ''}"
@@ -74,8 +81,8 @@ def _crossings(fixed: float, step: float, saved: float, carried: float) -> Break
 
 
 def _always(fixed: float, step: float, saved: float, carried: float, gain: float) -> float | None:
-    """The last volume at which machines are dearer: the last crossing, or the end of a step."""
+    """The last volume at which machines are dearer: the last crossing, in the last step that begins dearer."""
     if gain <= 0:  # each full machine adds as much as it saves, or more
         return 0.0 if gain == 0 else None
-    last = math.ceil((fixed + saved * carried) / gain - 1e-9) - 1  # the last step that begins dearer
+    last = math.ceil((fixed + saved * carried) / gain - 1e-9) - 1
     return max(0.0, (fixed + last * step) / saved) if last >= 1 else 0.0

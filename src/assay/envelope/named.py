@@ -55,8 +55,8 @@ class Named(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether its weights may be had, as far as is known."""
-        return self.model is None or self.model.ecosystem == "open-weight"
+        """Whether its weights can be had; who is unknown to the catalogue and has a price is somebody's service."""
+        return self.model.ecosystem == "open-weight" if self.model is not None else self.price is None
 
     @property
     def note(self) -> str | None:

@@ -14,12 +14,12 @@ from __future__ import annotations
 from typing import Literal
 
 from assay.envelope.hardware import Machine
-from assay.envelope.monthly import Band, Line, Monthly, Tariff
+from assay.envelope.monthly import Band, Line, Tariff
 from assay.envelope.overheads import Overheads, staff_lines
 from assay.envelope.speed import Speed
 from assay.envelope.workload import SECONDS_PER_DAY, Workload
 
-__all__ = ["Tenure", "missing", "owned", "request_seconds", "served_tariff"]
+__all__ = ["Tenure", "missing", "request_seconds", "served_tariff"]
 
 Tenure = Literal["rent", "buy", "have"]
 """How one comes to a machine: rented by the hour, bought, or there already."""
@@ -95,14 +95,6 @@ def served_tariff(
         full_utilisation=full,
         days_per_month=workload.days_per_month,
     )
-
-
-def owned(
-    machine: Machine, speed: Speed | None, workload: Workload, overheads: Overheads, *, tenure: Tenure = "buy"
-) -> Monthly | None:
-    """USD of a month by line, as `served_tariff`; `None` = something is not known."""
-    tariff = served_tariff(machine, speed, workload, overheads, tenure=tenure)
-    return tariff.monthly(workload.requests_per_day) if tariff is not None else None
 
 
 def _carried(seconds: Band, full: float) -> Band | None:

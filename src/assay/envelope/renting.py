@@ -7,11 +7,11 @@ costs what it costs outside: some hosts do not give both discounts together, and
 from __future__ import annotations
 
 from assay.config.schema import Price
-from assay.envelope.monthly import Band, Line, Monthly, Tariff
+from assay.envelope.monthly import Band, Line, Tariff
 from assay.envelope.overheads import Overheads, staff_lines
 from assay.envelope.workload import Workload
 
-__all__ = ["batch_price", "hosted_tariff", "per_request_usd", "rented", "token_lines"]
+__all__ = ["batch_price", "hosted_tariff", "per_request_usd", "token_lines"]
 
 MTOK = 1e6
 
@@ -81,20 +81,6 @@ def hosted_tariff(
         days_per_month=workload.days_per_month,
         notes=tuple(_notes(price, workload, batch)),
     )
-
-
-def rented(
-    price: Price | None,
-    workload: Workload,
-    overheads: Overheads,
-    *,
-    batch: Price | None = None,
-    fallback: tuple[Line, ...] = (),
-    basis: str = "list price",
-) -> Monthly | None:
-    """USD of a month by line, as `hosted_tariff`; `None` = nobody knows the price."""
-    tariff = hosted_tariff(price, workload, overheads, batch=batch, fallback=fallback, basis=basis)
-    return tariff.monthly(workload.requests_per_day) if tariff is not None else None
 
 
 def _cached(price: Price) -> float:

@@ -1,7 +1,8 @@
 """The real work, as the ledger has it: requests a day, tokens, how much came from caches and batches, the busiest hour.
 
-Counted is what a model answered; evaluations, answers from assay's own cache and calls for comparison only are not.
-Of requests that were tried on several models, the answer that was given counts once.
+Counted is what a model answered, at once or with a batch; evaluations, answers from assay's own cache and calls for
+comparison only are not. Of requests that were tried on several models, the answer that was given counts once; what all
+of the tries did cost is in the sum.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ __all__ = ["Traffic", "observed"]
 
 HOURS = 24
 _HOURLY = """
-select coalesce(requests.kind, '') as kind, cast(requests.started_at / 3600 as integer) as hour,
-  min(requests.started_at) as first_at, attempts.batch_id is not null as batched, count(*) as requests,
+select coalesce(attempts.kind, '') as kind, cast(attempts.started_at / 3600 as integer) as hour,
+  min(attempts.started_at) as first_at, attempts.batch_id is not null as batched, count(*) as requests,
   count(attempts.input_tokens + attempts.output_tokens) as counted,
   sum(case when attempts.output_tokens is not null then attempts.input_tokens end) as input,
   sum(case when attempts.input_tokens is not null then attempts.output_tokens end) as output,
   sum(attempts.cached_tokens) as cached, sum(attempts.cache_write_tokens) as written,
-  sum(requests.cost_usd) as usd, sum(requests.cost_usd is null) as unpriced
-from requests join attempts on attempts.id = requests.answered_by
-where requests.run_id is null and requests.outcome = 'answered' and not requests.cached
-  and requests.started_at >= ?
+  sum(case when attempts.batch_id is null then requests.cost_usd else attempts.cost_usd end) as usd,
+  sum(case when attempts.batch_id is null then requests.cost_usd else attempts.cost_usd end is null) as unpriced
+from attempts left join requests on requests.id = attempts.request_id
+where attempts.run_id is null and not attempts.shadow and attempts.outcome = 'ok' and attempts.started_at >= ?
+  and (attempts.batch_id is not null
+    or attempts.id = requests.answered_by and requests.outcome = 'answered' and not requests.cached)
 group by 1, 2, 4 order by 2
 """
 

@@ -51,7 +51,7 @@ class Workload(Value, frozen=True, kw_only=True):
             _within(name, getattr(self, name), 0.0, 1.0)
         _within("peak_factor", self.peak_factor, 1.0, 24.0)
         _within("days_per_month", self.days_per_month, 1.0, 31.0)
-        if self.cached_share + self.written_share > 1.0:
+        if self.cached_share + self.written_share > 1.0 + 1e-9:
             raise ConfigError(
                 f"cached_share {self.cached_share:g} and written_share {self.written_share:g} are more than all input "
                 "tokens; give shares whose sum is at most 1"
