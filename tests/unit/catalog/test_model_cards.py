@@ -75,6 +75,50 @@ CARDS = (
         "microsoft/phi-3.5-moe-instruct", 42, 6.6, 32, 8, 131072, "mit",
         "README of microsoft/Phi-3.5-MoE-instruct: 42B, 6.6B active, 128K; transformers 5.24.0, PhimoeConfig",
     ),
+    Card(
+        "qwen/qwen2.5-3b-instruct", 3.09, None, 36, 2, 32768, "qwen-research",
+        "QwenLM/qwenlm.github.io, content/blog/qwen2.5-llm: 3.09B, 36 layers, 16 / 2 heads, 32K, Qwen Research",
+    ),
+    Card(
+        "qwen/qwen2.5-7b-instruct", 7.61, None, 28, 4, 131072, "apache-2.0",
+        "QwenLM/qwenlm.github.io, content/blog/qwen2.5-llm: 7.61B, 28 layers, 28 / 4 heads, 128K, Apache 2.0",
+    ),
+    Card(
+        "qwen/qwen2.5-72b-instruct", 72.7, None, 80, 8, 131072, "qwen",
+        "QwenLM/qwenlm.github.io, content/blog/qwen2.5-llm: 72.7B, 80 layers, 64 / 8 heads, 128K, Qwen",
+    ),
+    Card(
+        "qwen/qwen3-235b-a22b", 235, 22, 94, 4, 131072, "apache-2.0",
+        "QwenLM/qwenlm.github.io, content/blog/qwen3: 235B, 22B activated, 94 layers, 64 / 4 heads, 128K, Apache 2.0",
+    ),
+    Card(
+        "deepseek-ai/deepseek-v3", 671, 37, 61, 128, 131072, "deepseek",
+        "deepseek-ai/DeepSeek-V3, README and inference/configs/config_671B.json: 671B, 37B active, 128K, own licence",
+    ),
+    Card(
+        "deepseek-ai/deepseek-r1", 671, 37, 61, 128, 131072, "mit",
+        "deepseek-ai/DeepSeek-R1, README: 671B, 37B activated, 128K, MIT, of DeepSeek-V3-Base's architecture",
+    ),
+    Card(
+        "deepseek-ai/deepseek-v4-flash", 284, 13, 43, 1, 1048576, "mit",
+        "README of the DeepSeek-V4 series: preview, 284B, 13B active, 1M; transformers 5.24.0, DeepseekV4Config",
+    ),
+    Card(
+        "openai/gpt-oss-120b", 117, 5.1, 36, 8, 131072, "apache-2.0",
+        "openai/gpt-oss, README and gpt_oss/torch/model.py: 117B, 5.1B active, 36 layers, 8 KV heads, Apache 2.0",
+    ),
+    Card(
+        "moonshotai/kimi-k2-instruct", 1000, 32, 61, 64, 131072, "modified-mit",
+        "MoonshotAI/Kimi-K2, README: 1T, 32B activated, 61 layers, 64 heads, 128K, MLA, Modified MIT",
+    ),
+    Card(
+        "xiaomimimo/mimo-v2-flash", 309, 15, 48, 4, 262144, "mit",
+        "XiaomiMiMo/MiMo-V2-Flash, README: 309B, 15B active, 8 blocks of 6 layers, 256k; transformers 5.24.0",
+    ),
+    Card(
+        "coherelabs/c4ai-command-r7b-12-2024", 8, None, 32, 8, 131072, "cc-by-nc-4.0",
+        "config.json of a model made from it: 32 layers, 8 key-value heads; transformers documentation, cohere2: 128k",
+    ),
 )  # fmt: skip
 
 
