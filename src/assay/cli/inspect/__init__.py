@@ -21,7 +21,7 @@ from assay.cli.door import Finite, config_option, emit, json_option, read_file, 
 @click.option("--top-p", type=Finite(0, 1), help="Draw from the fewest tokens that have this share.")
 @click.option("--beside", multiple=True, help="A further model whose answer to the prompt stands beside; repeat.")
 @click.option("--max-tokens", default=80, show_default=True, type=click.IntRange(1), help="Of answers side by side.")
-@click.option("--tour", is_flag=True, help="Walk from text to next token with this model's own numbers.")
+@click.option("--tour", is_flag=True, help="Walk from the prompt to its next token with this model's numbers.")
 @click.option("--tensors", is_flag=True, help="List every tensor.")
 @click.option("--template", is_flag=True, help="Print the chat template.")
 @config_option
@@ -71,7 +71,7 @@ def command(
 
         shown["tokens"], told = run(tokens_text(name, _given(text), config))
         parts.append(told)
-    if prompt is not None and not beside:
+    if prompt is not None and not beside and not tour:
         from assay.cli.inspect.next_view import Drawing, next_text
 
         drawing = Drawing(top, temperature, top_k, top_p)

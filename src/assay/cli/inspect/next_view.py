@@ -70,7 +70,8 @@ def _lines(shown: dict[str, Any], drawing: Drawing) -> list[str]:
         so_far += one["probability"]
         bar = "█" * round(BAR * one["probability"])
         row = (f"{100 * one['probability']:.2f} %", f"{100 * min(1, so_far):.1f} %", f"{100 * one['drawn']:.2f} %")
-        rows.append((marked(one["token"]), *row, bar))
+        name = marked(one["token"]) or f"(special {one['id']})"  # the engine gives such tokens no text
+        rows.append((name, *row, bar))
     return [
         *table(("next token", "the model's", "together", "drawn", ""), rows),
         "",
