@@ -14,7 +14,7 @@ from assay.catalog.listed import CatalogPrice, changed_on, changes_by_hour, list
 from assay.catalog.model import Model
 from assay.catalog.offers import PriceRef
 
-__all__ = ["CatalogPrice", "PriceSince", "price_history", "price_of", "prices_of"]
+__all__ = ["CatalogPrice", "PriceSince", "price_history", "price_of", "prices_by_hour", "prices_of"]
 
 
 def price_of(model: Model, when: datetime, *, host: str | None = None, input_tokens: int | None = None) -> CatalogPrice:
@@ -49,6 +49,17 @@ def prices_of(models: Iterable[Model], when: date) -> dict[str, CatalogPrice]:
     return {
         model.id: found[asked[model.id].key] if model.id in asked else price_of(model, _noon(when)) for model in models
     }
+
+
+def prices_by_hour(
+    model: Model, when: date, *, host: str | None = None, input_tokens: int | None = None
+) -> tuple[CatalogPrice, ...]:
+    """The prices of a day (UTC): one, or 24 where it changes by the hour. Arguments as of `price_of`."""
+    offer = model.hosted_at(host)
+    ref = offer.price if offer is not None else None
+    hours = range(24) if ref is not None and changes_by_hour(ref) else (12,)
+    moments = (datetime.combine(when, time(hour), UTC) for hour in hours)
+    return tuple(price_of(model, moment, host=host, input_tokens=input_tokens) for moment in moments)
 
 
 class PriceSince(NamedTuple):

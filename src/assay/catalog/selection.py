@@ -1,0 +1,70 @@
+"""Some rows of the catalogue: those that meet all conditions, in an order, and what unknown facts have left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from assay.catalog.columns import Column
+from assay.catalog.overview import ModelRow
+from assay.catalog.where import Condition, cell
+
+__all__ = ["Order", "Selection", "select"]
+
+
+class Order(NamedTuple):
+    """What rows are sorted by; unknown ones come last either way."""
+
+    column: Column
+    descending: bool = False
+
+
+class Selection(NamedTuple):
+    """Rows that were asked for.
+
+    Attributes:
+        rows: the first of them.
+        found: how many there are.
+        unknown: by column, how many rows met every condition but those on facts that nobody knows.
+    """
+
+    rows: tuple[ModelRow, ...]
+    found: int
+    unknown: dict[str, int]
+
+
+def select(
+    rows: Iterable[ModelRow],
+    conditions: Sequence[Condition],
+    *,
+    words: Sequence[str] = (),
+    order: Order | None = None,
+    limit: int | None = None,
+) -> Selection:
+    """The rows that meet all conditions and have all words in id, name, family or maker."""
+    kept: list[ModelRow] = []
+    unknown = Counter[str]()
+    for row in rows:
+        if not _has(row, words):
+            continue
+        missed = [(one.column.name, met) for one in conditions if (met := one.met(row)) is not True]
+        if not missed:
+            kept.append(row)
+        elif all(met is None for _, met in missed):
+            unknown.update({name for name, _ in missed})
+    if order is not None:
+        kept = _sorted(kept, order)
+    return Selection(tuple(kept[:limit]), len(kept), dict(unknown))
+
+
+def _has(row: ModelRow, words: Sequence[str]) -> bool:
+    text = f"{row['id']} {row['name']} {row['family']} {row['maker']}".lower()
+    return all(word.lower() in text for word in words)
+
+
+def _sorted(rows: Iterable[ModelRow], order: Order) -> list[ModelRow]:
+    cells = [(cell(row, order.column), row) for row in rows]
+    known = [(value, row) for value, row in cells if value is not None]
+    known.sort(key=lambda one: one[0], reverse=order.descending)
+    return [row for _, row in known] + [row for value, row in cells if value is None]

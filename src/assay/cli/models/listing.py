@@ -1,0 +1,113 @@
+"""The list of models: filtered, sorted, as a table, JSON or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assay.catalog.columns import Column, column, columns
+from assay.catalog.load import Catalog
+from assay.catalog.overview import ModelRow, known, overview
+from assay.catalog.selection import Order, Selection, select
+from assay.catalog.where import cell, condition
+from assay.cli.door import emit, note
+from assay.cli.models.cells import clipped, short, shown, tokens
+from assay.cli.models.flags import stated
+from assay.decision.explain import table
+
+_HEADS = ("model", "variant", "size", "context", "licence", "USD in / out", "released", "retires")
+
+
+def show_models(catalog: Catalog, given: Mapping[str, Any], as_json: bool) -> None:
+    """Print or export the rows that are asked for.
+
+    Raises:
+        CatalogError: a column, condition or device is not known.
+    """
+    today = datetime.now(UTC).date()
+    every = overview(catalog, today)
+    rows = every if given["fits"] is None else _fitting(every, catalog, given["fits"])
+    figures = {name for row in rows for name in row["benchmarks"]}
+    conditions = [condition(text, today, figures) for text in (*stated(given), *given["where"])]
+    order = _order(given["sort"], figures)
+    wanted = _columns(given["columns"], figures)
+    found = select(rows, conditions, words=given["search"], order=order, limit=given["limit"])
+    if given["export"] is not None:
+        _export(found, Path(given["export"]))
+        return
+    emit(found.rows, as_json, "\n".join([*_lines(found.rows, wanted), "", *_remarks(found, len(every))]))
+
+
+def _order(text: str | None, figures: set[str]) -> Order | None:
+    if text is None:
+        return None
+    return Order(column(text.removeprefix("-"), figures), text.startswith("-"))
+
+
+def _columns(text: str | None, figures: set[str]) -> list[Column] | None:
+    if text is None:
+        return None
+    if text == "all":
+        return list(columns().values())
+    return [column(name.strip(), figures) for name in text.split(",")]
+
+
+def _fitting(rows: Sequence[ModelRow], catalog: Catalog, device: str) -> list[ModelRow]:
+    """Those whose weights fit, tightly too, into a device at the default context (`assay fit` tells more)."""
+    from assay.envelope.device import machine
+    from assay.envelope.fit import fit
+
+    there = machine(catalog, device)
+    return [row for row in rows if fit(catalog, catalog.find(row["id"]), there).verdict in ("fits", "tight")]
+
+
+def _export(found: Selection, path: Path) -> None:
+    from assay.catalog.export import export
+
+    export(found.rows, path)
+    note(f"{path}: {len(found.rows)} models, {len(columns())} columns")
+
+
+def _lines(rows: Sequence[ModelRow], wanted: Sequence[Column] | None) -> list[str]:
+    if wanted is None:
+        return table(_HEADS, [_plain(row) for row in rows])
+    if len(wanted) == len(columns()):
+        return [line for row in rows for line in (*_whole(row, wanted), "")]
+    return table([one.name for one in wanted], [[shown(one, cell(row, one)) for one in wanted] for row in rows])
+
+
+def _plain(row: ModelRow) -> tuple[str, ...]:
+    price = (row["input_usd_per_mtok"], row["output_usd_per_mtok"])
+    hosted = row["ecosystem"] == "hosted"
+    variant = row["variant"] or "unknown"
+    ended = row["status"] if row["status"] in ("deprecated", "retired") else "-"
+    return (
+        row["id"],
+        clipped(f"{variant} {row['domain']}" if row["domain"] else variant, 14),
+        "-" if hosted and row["parameters"] is None else short(row["parameters"]),
+        tokens(row["context_tokens"]),
+        "hosted" if hosted else clipped(row["licence"] or "unknown", 16),
+        f"{price[0]:.3g} / {price[1]:.3g}" if price[0] is not None and price[1] is not None else "-",
+        (row["released"] or "unknown")[:7],
+        row["retires"] or str(ended),
+    )
+
+
+def _whole(row: ModelRow, wanted: Sequence[Column]) -> list[str]:
+    return [f"{one.name:26} {shown(one, cell(row, one))}" for one in wanted]
+
+
+def _remarks(found: Selection, total: int) -> list[str]:
+    counted = known(found.rows)
+    cut = f", {len(found.rows)} shown" if len(found.rows) < found.found else ""
+    weak = f"{counted.share:.0%} of their {counted.facts:,} known facts are unverified (assay models show NAME)"
+    lines = [
+        f"{found.found} of {total} models{cut}; prices in USD per million tokens.",
+        f"{weak[0].upper()}{weak[1:]}.",
+    ]
+    if found.unknown:
+        left = ", ".join(f"{count} by {name}" for name, count in sorted(found.unknown.items()))
+        lines.append(f"Left out only because a fact is unknown: {left} (a condition that ends in ? keeps them).")
+    return lines
