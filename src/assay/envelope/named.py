@@ -13,7 +13,7 @@ from assay.catalog.prices import price_of, prices_of
 from assay.catalog.reach import reached
 from assay.config.schema import Config, Deployment, Price
 from assay.envelope.renting import batch_price
-from assay.errors import ConfigError
+from assay.errors import CatalogError, ConfigError, did_you_mean
 
 __all__ = ["Named", "named", "own_price", "priced_models"]
 
@@ -86,7 +86,7 @@ def named(
         wanted = list(config.decide.candidates or deployments)
     if not wanted:
         return priced_models(catalog, when)
-    models = {name: _model(name, deployments.get(name), catalog, name in given) for name in wanted}
+    models = {name: _model(name, deployments, catalog, name in given) for name in wanted}
     listed = prices_of((model for model in models.values() if model is not None), when)
     return [
         _named(name, models[name], deployments.get(name), given.get(name), listed, catalog, when) for name in wanted
@@ -119,11 +119,13 @@ def own_price(text: str) -> tuple[str, Price]:
     return name, Price(input=numbers[0], output=numbers[-1], cached_input=cached)
 
 
-def _model(name: str, deployment: Deployment | None, catalog: Catalog, has_price: bool) -> Model | None:
+def _model(name: str, deployments: Mapping[str, Deployment], catalog: Catalog, has_price: bool) -> Model | None:
     """Its catalogue entry; who is only named and has no price must have one."""
-    if deployment is not None:
-        return catalog.get(deployment.model)
-    return catalog.get(name) if has_price else catalog.find(name)
+    model = catalog.get(deployments[name].model if name in deployments else name)
+    if model is None and name not in deployments and not has_price:
+        known = {*deployments, *(known for one in catalog.models for known in (one.id, *one.aliases))}
+        raise CatalogError(f"there is no deployment and no model {name!r}; {did_you_mean(name, known)}")
+    return model
 
 
 def _named(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +46,19 @@ def draw(path: str, scenarios: Sequence[Scenario]) -> None:
     known = [(one, tariff) for one in scenarios if (tariff := one.tariff()) is not None]
     if not known:
         raise ReportError("there is nothing to draw: no candidate's cost is known")
-    figure = _figure(known)
-    try:
-        figure.savefig(path, metadata={"Date": None} if path.lower().endswith(".svg") else None)
-    except OSError as error:
-        raise ReportError(f"cannot write {path}: {error.strerror}") from error
+    with _look() as figure:
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        _volume(left, known)
+        _swings(right, min(known, key=lambda pair: _total(pair[1], pair[0]))[0])
+        try:
+            figure.savefig(path, metadata={"Date": None} if path.lower().endswith(".svg") else None)
+        except OSError as error:
+            raise ReportError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _figure(known: Sequence[tuple[Scenario, Tariff]]) -> Figure:
+@contextmanager
+def _look() -> Iterator[Figure]:
+    """An empty figure, drawn alike whatever a user's own matplotlib settings are."""
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -67,11 +73,7 @@ def _figure(known: Sequence[tuple[Scenario, Tariff]]) -> Figure:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(look)
-        figure = Figure(figsize=(11, 4.8), dpi=120, layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-        _volume(left, known)
-        _swings(right, min(known, key=lambda pair: _total(pair[1], pair[0]))[0])
-        return figure
+        yield Figure(figsize=(11, 4.8), dpi=120, layout="constrained")
 
 
 def _total(tariff: Tariff, scenario: Scenario) -> float:
