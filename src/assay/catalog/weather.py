@@ -9,6 +9,7 @@ figure on the common scale, however hard the benchmark.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -16,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from assay.catalog.kept import keep, recall
 from assay.catalog.load import Catalog
 from assay.catalog.model import Benchmark, Model
 from assay.errors import CatalogError, did_you_mean
@@ -45,6 +47,8 @@ _HELPED = ("with tools", "with search", "heavy", "parallel", "majority")
 """Words of a setting in which a model had help that the others had not: such a figure compares nobody."""
 _FEWEST_MODELS = 3
 """A benchmark that fewer models have compares nobody."""
+_VERSION = 1
+"""Of the arithmetic below: what another one kept is not read."""
 _ROUNDS = 200
 _STILL = 1e-3
 """Logits within which difficulties stand still: a hundredth of what figures scatter."""
@@ -79,6 +83,13 @@ class Standing(NamedTuple):
     newest: str
 
 
+class _Joined(NamedTuple):
+    """Difficulty of each benchmark and scatter of the figures, in logits."""
+
+    difficulty: dict[str, float]
+    scatter: float
+
+
 class _Placed(NamedTuple):
     """A model's figures for one need on the common scale: weighted mean, worst and best, in logits."""
 
@@ -102,7 +113,7 @@ class Weather:
         usable = {name for name, times in asked.items() if times >= _FEWEST_MODELS}
         cut = {one: {name: x for name, x in row.items() if name in usable} for one, row in rows.items()}
         self._rows = {one: row for one, row in cut.items() if row}
-        self.difficulty, self.scatter = _joined(self._rows)
+        self.difficulty, self.scatter = _remembered(self._rows)
         self._needs: dict[str, tuple[dict[str, _Placed], list[float]]] = {}
 
     def standing(self, model: Model, need: str) -> Standing | None:
@@ -184,7 +195,17 @@ def _means(model: Model) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
-def _joined(rows: Mapping[str, Mapping[str, float]]) -> tuple[dict[str, float], float]:
+def _remembered(rows: Mapping[str, Mapping[str, float]]) -> _Joined:
+    """Joined once per machine: the sum over all figures takes as long as all the rest of a command."""
+    key = hashlib.sha256(f"{_VERSION}{sorted((one, sorted(row.items())) for one, row in rows.items())}".encode())
+    found = recall("weather", key.hexdigest()[:32], _Joined)
+    if found is None:
+        found = _joined(rows)
+        keep("weather", key.hexdigest()[:32], found)
+    return found
+
+
+def _joined(rows: Mapping[str, Mapping[str, float]]) -> _Joined:
     """Difficulties and scatter by alternating least squares, with a pull of abilities to their mean."""
     by_benchmark: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for model, row in rows.items():
@@ -204,7 +225,7 @@ def _joined(rows: Mapping[str, Mapping[str, float]]) -> tuple[dict[str, float], 
         }
         if all(abs(difficulty[name] - before[name]) < _STILL for name in difficulty):
             break
-    return difficulty, _scatter(rows, ability, difficulty)
+    return _Joined(difficulty, _scatter(rows, ability, difficulty))
 
 
 def _scatter(

@@ -65,19 +65,20 @@ class Advice(Value, frozen=True, kw_only=True, omit_defaults=False):
         return _compared(self.shortlist)
 
 
-def advise(catalog: Catalog, asked: Situation, today: date) -> Advice:
+def advise(catalog: Catalog, asked: Situation, today: date, *, own: bool = True) -> Advice:
     """Advice from the facts of a catalogue.
 
     Args:
         catalog: with a team's own files on top, if it has some.
         asked: the situation.
         today: for prices and retirements.
+        own: look at machines of one's own too.
 
     Raises:
         CatalogError: the device is not known.
     """
     reckoner = Reckoner(catalog, asked, today)
-    kept, removed = ways(catalog, asked, today)
+    kept, removed = ways(catalog, asked, today, own=own)
     candidates, unfit = reckoner.candidates(kept)
     found = shortlist(asked, candidates, reckoner.scaled)
     pulled = levers(Facts(asked, found.saved, found.saved_usd, found.split, _tunable(catalog, candidates)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from assay.catalog.load import Catalog
@@ -112,6 +113,13 @@ def _licence(way: Way, asked: Situation, catalog: Catalog, today: date) -> str |
         return "its licence is not known"
     if asked.licences is not None and model.licence.lower() not in {one.lower() for one in asked.licences}:
         return f"licence {model.licence!r} is not one of {', '.join(asked.licences)}"
+    return _forbidden(catalog, model.licence)
+
+
+@lru_cache(maxsize=512)
+def _forbidden(catalog: Catalog, key: str) -> str | None:
+    """Why weights under this licence may not be used in a company's work."""
+    model = next(model for model in catalog.models if model.licence == key)
     found = ruling(model, catalog, Use(commercial=True))
     return found.reason if found.verdict == "forbidden" else None
 

@@ -4,46 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
+from functools import cache
 
 import msgspec
 
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, prices_of
-from assay.catalog.renown import only_popular
 from assay.catalog.use import Use, ruling
 from assay.catalog.weather import Standing, standing
+from assay.config.schema import Price
+from assay.decision.advice.ability import MODEST, bar_among
 from assay.decision.advice.candidate import Candidate, Rank, Removed
+from assay.decision.advice.doubts import DEARER, THINKING_TOKENS, doubts, on_price, thinks
 from assay.decision.advice.limits import Way, broken
 from assay.decision.advice.machines import Machines, Served, Unfit
 from assay.decision.advice.situation import Situation
-from assay.envelope.monthly import Tariff
-from assay.envelope.overheads import defaults
+from assay.envelope.monthly import Band, Line, Tariff
+from assay.envelope.overheads import defaults, staff_lines
 from assay.envelope.owning import Tenure, missing, served_tariff
-from assay.envelope.renting import hosted_tariff
+from assay.envelope.renting import per_request_usd
 from assay.envelope.workload import Workload
 
-__all__ = ["Reckoner", "ways"]
+__all__ = ["Reckoner", "least_own_usd", "ways"]
 
-_OLD_DAYS = 365
-"""Figures older than this are said to be old: benchmarks leak into training, and models move on."""
-_FEW_FIGURES = 2
 SMALLEST = 5
 """Models without a published figure that are reckoned on machines of one's own, the smallest first."""
-_UNKNOWN = "no published figure speaks of {task}, and smaller models without one are reckoned; put it into an eval"
-THINKING_TOKENS = 1_500
-"""Written before each answer by a model that cannot be told not to think, where the task's answer does not count them
-already. An assumption: it differs tenfold between models at one list price, and the ledger shows what it is."""
+_NOT_WORTH = "published figures put it below half of the bar, or none speaks of it: no machine was looked for"
 _SIZES = (32_000, 128_000, 200_000, 256_000, 512_000)
 """Tokens of a request, in steps at which some hosts' rates become dearer."""
 
 
-def ways(catalog: Catalog, asked: Situation, today: date) -> tuple[list[Way], list[Removed]]:
-    """Every model in every place that no limit removes, and those that one does."""
+def ways(catalog: Catalog, asked: Situation, today: date, *, own: bool = True) -> tuple[list[Way], list[Removed]]:
+    """Every model in every place that no limit removes, and those that one does; without `own`, at hosts only."""
     kept: list[Way] = []
     removed: list[Removed] = []
     for way in _all(catalog):
+        if way.place == "own" and not own:
+            continue
         found = broken(way, asked, catalog, today)
         if found is None:
             kept.append(way)
@@ -62,7 +61,8 @@ def _all(catalog: Catalog) -> list[Way]:
         offers = [one for one in model.hosts if not catalog.host(one.host).self_hosted]
         offer = min(offers, key=lambda one: (one.price is None, catalog.host(one.host).is_personal), default=None)
         if offer is not None:
-            found.append(Way(msgspec.structs.replace(model, hosts=(offer,)), "host", offer.host))
+            at_host = model if offer is model.hosts[0] else msgspec.structs.replace(model, hosts=(offer,))
+            found.append(Way(at_host, "host", offer.host))
         if model.ecosystem == "open-weight":
             found.append(Way(model, "own", None))
     return found
@@ -87,16 +87,16 @@ class Reckoner:
 
     def candidates(self, kept: Sequence[Way]) -> tuple[list[Candidate], list[Removed]]:
         """The candidates, and the models that fit on no machine or are too slow there."""
-        prices = prices_of([self._sized(way.model) for way in kept if way.place == "host"], self._today)
+        prices = self._prices([way.model for way in kept if way.place == "host"])
         found: list[Candidate] = []
         removed: list[Removed] = []
-        small = self._smallest(kept)
+        worth = self._worth(kept)
         for way in kept:
             if way.place == "host":
                 found.append(self._hosted(way, prices[way.model.id]))
                 continue
-            if self._standing(way.model) is None and way.model.id not in small:
-                removed.append(_out(way, "figures", _UNKNOWN.format(task=self._asked.task)))
+            if way.model.id not in worth:
+                removed.append(_out(way, "figures", _NOT_WORTH))
                 continue
             served = self._served(way)
             if isinstance(served, Candidate):
@@ -110,10 +110,16 @@ class Reckoner:
             self._standings[model.id] = standing(model, self._catalog, self._asked.about.need)
         return self._standings[model.id]
 
-    def _smallest(self, kept: Sequence[Way]) -> frozenset[str]:
-        """Of the models without a figure the smallest: one of them may be the cheapest that will do."""
-        unknown = [way.model for way in kept if way.place == "own" and self._standing(way.model) is None]
-        return frozenset(model.id for model in sorted(unknown, key=lambda one: one.parameters or math.inf)[:SMALLEST])
+    def _worth(self, kept: Sequence[Way]) -> set[str]:
+        """Models that are worth a machine of one's own: figures put them above half of the bar, or they are tiny.
+
+        On a machine that is there the best may be any of those that have a figure.
+        """
+        found = {way.model.id: standing for way in kept if (standing := self._standing(way.model)) is not None}
+        least = 0.0 if self._machines.named else MODEST * (bar_among(self._asked, list(found.values())) or 0.0)
+        unknown = [way.model for way in kept if way.place == "own" and way.model.id not in found]
+        tiny = sorted(unknown, key=lambda one: one.parameters or math.inf)[:SMALLEST]
+        return {one for one, standing in found.items() if standing.share >= least} | {model.id for model in tiny}
 
     def scaled(self, one: Candidate, share: float) -> Candidate:
         """A candidate with its cost for a share of the requests; whole machines stay whole."""
@@ -123,29 +129,27 @@ class Reckoner:
     def _load(self, model: Model) -> Workload:
         """The work as this model does it: one that always thinks writes more than the answer."""
         asked = self._asked
-        thinking = THINKING_TOKENS if _thinks(model, asked) else 0
+        thinking = THINKING_TOKENS if thinks(model, asked) else 0
         return Workload(
             requests_per_day=asked.requests_per_day,
             input_tokens=asked.input_tokens,
             output_tokens=asked.output_tokens + thinking,
         )
 
-    def _sized(self, model: Model) -> Model:
-        """The model as if its context were hardly longer than our requests: dearer rates above it are not reached.
+    def _prices(self, models: Sequence[Model]) -> dict[str, CatalogPrice]:
+        """List prices. Where long requests are dearer, those of a model whose context is hardly longer than ours.
 
-        One of a few sizes, so that prices that were looked up for a day serve most situations.
+        It is one of a few sizes, so that prices that were looked up for a day serve most situations.
         """
+        found = prices_of(models, self._today)
         size = next((size for size in _SIZES if size >= self._asked.context_tokens), None)
-        if size is None or (model.context_tokens or 0) <= size:
-            return model
-        return msgspec.structs.replace(model, context_tokens=size)
+        dearer = [model for model in models if (found[model.id].note or "").startswith(DEARER)] if size else []
+        return found | prices_of([msgspec.structs.replace(model, context_tokens=size) for model in dearer], self._today)
 
     def _hosted(self, way: Way, price: CatalogPrice) -> Candidate:
         bare = self._candidate(way.model, "host", way.at or "")
-        warned = msgspec.structs.replace(bare, price_as_of=price.as_of, warnings=(*bare.warnings, *_on_price(price)))
-        return self._kept(
-            warned, hosted_tariff(price.price, self._load(way.model), defaults(), batch=price.batch, basis=price.source)
-        )
+        warned = msgspec.structs.replace(bare, price_as_of=price.as_of, warnings=(*bare.warnings, *on_price(price)))
+        return self._kept(warned, _tokens(price.price, self._load(way.model)) if price.price is not None else None)
 
     def _served(self, way: Way) -> Candidate | Removed:
         """On a machine of one's own, if there is one that it fits on and that carries the volume."""
@@ -215,29 +219,31 @@ class Reckoner:
             at=at,
             usd_per_month=None,
             rank=_rank(found) if found is not None else None,
-            warnings=self._warnings(model, found),
+            warnings=doubts(model, found, self._asked, self._catalog, self._today),
         )
 
-    def _warnings(self, model: Model, found: Standing | None) -> tuple[str, ...]:
-        """What figures and the maker's word leave open."""
-        notes = [only_popular(model, self._catalog)]
-        if found is None:
-            notes.append(f"no published figure speaks of {self._asked.task}; only an eval can tell")
-        else:
-            notes += _on_figures(found, self._today)
-        if _thinks(model, self._asked):
-            notes.append(f"it always thinks first: {THINKING_TOKENS:,} tokens an answer are added, an assumption")
-        if model.status == "legacy":
-            notes.append(
-                "its maker calls it legacy" + (f"; its successor is {model.successor}" if model.successor else "")
-            )
-        if self._asked.languages and model.languages is None:
-            notes.append(f"whether it was made for {', '.join(self._asked.languages)} is not known")
-        return tuple(note for note in notes if note is not None)
+
+def _tokens(price: Price, load: Workload) -> Tariff:
+    """As `assay.envelope.renting.hosted_tariff` without its lines: thousands are reckoned, and few are shown."""
+    each = per_request_usd(price, load)
+    people = _people() + defaults().evaluation_requests * each
+    return Tariff(
+        per_request=(Line("tokens", Band.exactly(each), "list price"),),
+        per_month=(Line("people", Band.exactly(people), "hours of staff, and what they ask"),),
+        days_per_month=load.days_per_month,
+    )
 
 
-def _thinks(model: Model, asked: Situation) -> bool:
-    return model.reasoning == "always" and not asked.about.thinks
+@cache
+def least_own_usd() -> float:
+    """USD a month below which no machine of one's own can be: the people who look after it."""
+    return sum(line.usd.value for line in staff_lines(defaults(), defaults().self_served))
+
+
+@cache
+def _people() -> float:
+    """USD a month for the hours that a hosted model takes."""
+    return sum(line.usd.value for line in staff_lines(defaults(), defaults().hosted))
 
 
 def _rank(found: Standing) -> Rank:
@@ -251,21 +257,3 @@ def _rank(found: Standing) -> Rank:
         oldest=found.oldest,
         newest=found.newest,
     )
-
-
-def _on_figures(found: Standing, today: date) -> list[str]:
-    notes = []
-    if len(found.figures) < _FEW_FIGURES:
-        notes.append("one published figure is all that speaks for it")
-    if not found.by_others:
-        notes.append("all of its figures are its maker's own")
-    if found.newest < str(today - timedelta(days=_OLD_DAYS)):
-        notes.append(f"its newest figure is of {found.newest}")
-    return notes
-
-
-def _on_price(price: CatalogPrice) -> list[str]:
-    notes = ["its price is not known, so it comes after those whose price is"] if price.price is None else []
-    if price.note and (price.price is None or price.note.startswith("dearer above")):
-        notes.append(f"price: {price.note}")
-    return notes

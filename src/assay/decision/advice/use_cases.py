@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 
 from assay.catalog.load import Catalog
-from assay.decision.advice.advice import advise
+from assay.decision.advice.advice import Advice, advise
 from assay.decision.advice.plan import Plan
-from assay.decision.advice.situation import situation
+from assay.decision.advice.reckoning import least_own_usd
+from assay.decision.advice.situation import Situation, situation
 from assay.decision.advice.task import USE_CASES
 from assay.types import Value
 
@@ -50,7 +52,7 @@ def use_cases(catalog: Catalog, today: date) -> tuple[UseCase, ...]:
 
 def _row(catalog: Catalog, name: str, today: date) -> UseCase:
     asked = situation(name, {})
-    found = advise(catalog, asked, today)
+    found = _advised(catalog, asked, today)
     best, second = found.best, found.runner_up
     rank = best.rank if best is not None else None
     return UseCase(
@@ -69,6 +71,17 @@ def _row(catalog: Catalog, name: str, today: date) -> UseCase:
         lever=found.lever.name,
         refuted_by=best.refuted_by[0] if best is not None else None,
     )
+
+
+def _advised(catalog: Catalog, asked: Situation, today: date) -> Advice:
+    """The advice; machines of one's own are only looked for where one could cost less than both hosts."""
+    if asked.about.own_device:
+        return advise(catalog, asked, today)
+    found = advise(catalog, asked, today, own=False)
+    plans = (found.best, found.runner_up)
+    if all(plan is not None and plan.able and (plan.usd_per_month or math.inf) < least_own_usd() for plan in plans):
+        return found
+    return advise(catalog, asked, today)
 
 
 def _title(plan: Plan | None) -> str | None:
