@@ -17,7 +17,7 @@ from assay.cli.models.cells import clipped, short, shown, tokens
 from assay.cli.models.flags import stated
 from assay.decision.explain import table
 
-_HEADS = ("model", "variant", "size", "context", "licence", "USD in / out", "released", "retires")
+_HEADS = ("model", "variant", "size", "context", "licence", "USD in / out", "retires")
 
 
 def show_models(catalog: Catalog, given: Mapping[str, Any], as_json: bool) -> None:
@@ -81,16 +81,14 @@ def _lines(rows: Sequence[ModelRow], wanted: Sequence[Column] | None) -> list[st
 def _plain(row: ModelRow) -> tuple[str, ...]:
     price = (row["input_usd_per_mtok"], row["output_usd_per_mtok"])
     hosted = row["ecosystem"] == "hosted"
-    variant = row["variant"] or "unknown"
     ended = row["status"] if row["status"] in ("deprecated", "retired") else "-"
     return (
         row["id"],
-        clipped(f"{variant} {row['domain']}" if row["domain"] else variant, 14),
+        row["variant"] or "unknown",
         "-" if hosted and row["parameters"] is None else short(row["parameters"]),
         tokens(row["context_tokens"]),
-        "hosted" if hosted else clipped(row["licence"] or "unknown", 16),
+        "hosted" if hosted else clipped(row["licence"] or "unknown", 15),
         f"{price[0]:.3g} / {price[1]:.3g}" if price[0] is not None and price[1] is not None else "-",
-        (row["released"] or "unknown")[:7],
         row["retires"] or str(ended),
     )
 
@@ -102,7 +100,7 @@ def _whole(row: ModelRow, wanted: Sequence[Column]) -> list[str]:
 def _remarks(found: Selection, total: int) -> list[str]:
     counted = known(found.rows)
     cut = f", {len(found.rows)} shown" if len(found.rows) < found.found else ""
-    weak = f"{counted.share:.0%} of their {counted.facts:,} known facts are unverified (assay models show NAME)"
+    weak = f"{counted.share:.0%} of the {counted.facts:,} known facts of these are unverified (assay models show NAME)"
     lines = [
         f"{found.found} of {total} models{cut}; prices in USD per million tokens.",
         f"{weak[0].upper()}{weak[1:]}.",
