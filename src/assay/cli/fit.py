@@ -214,9 +214,18 @@ def _fit(subject: Subject, place: Place, asked: Asked) -> tuple[Fit, int]:
         quantisation=asked.quantisation,
         prompt_tokens=asked.prompt_tokens,
         file=facts,
-        measured=place.measured.get(model.id),
+        measured=_measurement(place.measured.get(model.id), facts),
     )
     return found, context
+
+
+def _measurement(row: MeasurementRow | None, facts: FileFacts | None) -> MeasurementRow | None:
+    """What was measured of this very file; of another one it says nothing."""
+    from assay.weights.digest import sha256_of
+
+    if row is None or facts is None:
+        return None
+    return row if sha256_of(Path(facts.path)) == row.weights_sha256 else None
 
 
 def _list(place: Place, asked: Asked) -> list[FitRow]:

@@ -242,6 +242,8 @@ def _fits(memory: Memory, usable_bytes: int) -> Verdict:
 
 def _judged(terms: Ruling, needs: _Needs, chosen: _Candidate, measured: MeasurementRow | None) -> Fit:
     model, shape, machine, asked, _ = needs
+    if measured is not None and not _is_of(measured, chosen):
+        measured = None
     memory, basis = _memory(chosen, measured)
     surplus = memory.total - chosen.memory.total  # what the measurement found beside the estimate
     usable = machine.usable_bytes - surplus
@@ -283,7 +285,7 @@ def _verdict(memory: Memory, machine: Machine, shape: Shape, asked: _Asked) -> t
 
 def _memory(chosen: _Candidate, measured: MeasurementRow | None) -> tuple[Memory, str]:
     """The estimate, or what was measured, and by the formula what other contexts and sequences would make of it."""
-    if measured is None or measured.memory_bytes is None or not _is_of(measured, chosen):
+    if measured is None or measured.memory_bytes is None:
         return chosen.memory, f"formula; {chosen.sizes.basis}"
     then = chosen.plan.memory(measured.context_tokens, measured.slots)
     overhead = chosen.memory.overhead + measured.memory_bytes - then.total

@@ -89,7 +89,8 @@ async def measure(
         target: the deployment.
         context_tokens: of a slot of its engine; the long prompt is shorter.
         threads: of its engine; default: as many as it kept busy at best.
-        seconds: how long it may take, about; a slow model takes longer, for a few answers must be there.
+        seconds: how long it may take, about; twice that where other work disturbs it, and longer where the model is
+            slow, for a few answers must be there.
         on_call: told each call when it is done.
         clock: seconds that only grow.
 
@@ -101,9 +102,11 @@ async def measure(
     cold = await _ask(spine, target, next(prompts), FEWEST_TOKENS, on_call)
     began, memory = clock(), _held(spine)
     calls: list[TimedCall] = []
-    while len(calls) < FEWEST_ANSWERS or (len(calls) < MOST_ANSWERS and clock() - began < seconds - PROMPT_S):
+    while len(calls) < FEWEST_ANSWERS or (
+        len(calls) < MOST_ANSWERS and clock() - began < seconds * (1 if _are_quiet(calls, threads) else 2) - PROMPT_S
+    ):
         calls.append(await _ask(spine, target, next(prompts), ANSWER_TOKENS, on_call))
-        if len(calls) >= FEWEST_ANSWERS and not any(_answer(call) for call in calls):
+        if len(calls) == FEWEST_ANSWERS and not any(_answer(call) for call in calls):
             break
     memory = max(memory, _held(spine))
     long = _long_prompt(calls, context_tokens)
@@ -112,10 +115,9 @@ async def measure(
     answers = [answer for call in calls if (answer := _answer(call)) is not None]
     if not answers:
         raise EvalError(f"{target} ends its answers after a few tokens: no rate can be told; name a deployment of it")
-    threads = threads or max(1, math.ceil(max(answer.processors for answer in answers) - 0.1))
-    quiet = [answer for answer in answers if answer.processors >= QUIET_SHARE * threads]
-    disturbed = len(quiet) < min(QUIET_ENOUGH, len(answers))
-    counted = answers if disturbed else quiet
+    threads = threads or _threads(answers)
+    disturbed = not _are_quiet(calls, threads)
+    counted = answers if disturbed else [one for one in answers if one.processors >= QUIET_SHARE * threads]
     return Measured(
         decode_tok_s=median(_alone(answer.rate, answer.processors, threads) for answer in counted),
         prefill_tok_s=_prefill_alone(last, threads),
@@ -128,6 +130,19 @@ async def measure(
         load_s=cold.load_s,
         rates=tuple(answer.rate for answer in answers),
     )
+
+
+def _threads(answers: list[_Answer]) -> int:
+    """As many as were busy at best."""
+    return max(1, math.ceil(max((answer.processors for answer in answers), default=1.0) - 0.1))
+
+
+def _are_quiet(calls: list[TimedCall], threads: int | None) -> bool:
+    """Whether enough of the answers were not disturbed by other work."""
+    answers = [answer for call in calls if (answer := _answer(call)) is not None]
+    threads = threads or _threads(answers)
+    quiet = sum(answer.processors >= QUIET_SHARE * threads for answer in answers)
+    return quiet >= min(QUIET_ENOUGH, len(answers))
 
 
 def _alone(rate: float, processors: float, threads: int) -> float:
