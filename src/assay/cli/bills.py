@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assay.decision.explain import table
+from assay.report.costs import plain
 
 if TYPE_CHECKING:
     from assay.envelope.bills import Assumption, Bill, Bills, Crossing
@@ -66,7 +67,7 @@ def _observed(traffic: Sequence[Traffic]) -> list[str]:
         head = ("kind", "a day", "tokens in", "cached", "out", "in batches", "busiest hour")
         cells = [
             (
-                one.kind or "(none)", f"{one.workload.requests_per_day:,.4g}", f"{one.workload.input_tokens:,.5g}",
+                one.kind or "(none)", plain(one.workload.requests_per_day), f"{one.workload.input_tokens:,.5g}",
                 f"{one.workload.cached_share:.0%}", f"{one.workload.output_tokens:,.5g}",
                 f"{one.workload.batch_share:.0%}", f"{one.workload.peak_factor:.3g} x",
             )
@@ -183,4 +184,4 @@ def _sensitivity(bill: Bill) -> list[str]:
 
 def _swing(one: Swing, widest: float) -> tuple[str, ...]:
     bar = "#" * max(1, round(_WIDTH * one.width / widest))
-    return (one.name, f"{one.at_low:,.4g}", f"{one.at_high:,.4g}", _usd(one.usd_low), _usd(one.usd_high), bar)
+    return (one.name, plain(one.at_low), plain(one.at_high), _usd(one.usd_low), _usd(one.usd_high), bar)

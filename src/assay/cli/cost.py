@@ -204,7 +204,7 @@ def _tenures(asked: Asked, one: Machine) -> tuple[Tenure, ...]:
     if asked.tenures or one.is_here:
         return asked.tenures or ("have",)
     known: dict[Tenure, float | None] = {"rent": one.usd_per_hour, "buy": one.usd}
-    return tuple(tenure for tenure, usd in known.items() if usd is not None) or ("rent",)
+    return tuple(tenure for tenure, usd in known.items() if usd is not None) or ("buy",)
 
 
 def _draw(plot: str, scenarios: list[Scenario]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw"]
+__all__ = ["draw", "plain"]
 
 INK, MUTED, RULE, LESS, MORE = "#1c1f23", "#5b626b", "#d5d9de", "#2f6f9f", "#c2562d"
 COLOURS = ("#2f6f9f", "#c2562d", "#4d7f3a", "#7a5aa6", "#a67c1e", "#2a8c8c", "#a33f6b", "#5b626b")
@@ -98,6 +98,8 @@ def _volume(panel: Axes, known: Sequence[tuple[Scenario, Tariff]]) -> None:
     panel.set_xscale("log")
     panel.set_yscale("log")
     panel.set_xlim(volumes[0], volumes[-1])
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_formatter(lambda value, _: plain(value))
     panel.set_xlabel("requests a day (line: asked for)")
     panel.set_ylabel("USD a month")
     panel.grid(visible=True)
@@ -129,11 +131,19 @@ def _swings(panel: Axes, scenario: Scenario) -> None:
             panel.barh(row, end - middle, left=middle, color=colour, height=0.6)
     panel.axvline(middle, color=INK, lw=0.8)
     panel.set_yticks(range(len(swings)), [_label(one) for one in swings], fontsize=8)
-    panel.set_xlabel("USD a month; blue: at the first value, red: at the second", fontsize=8)
+    panel.set_xlabel("USD a month (blue: at the first value)")
     panel.set_title(f"What moves {cut(scenario.name, 40)}", fontsize=10.5, loc="left")
-    panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.4g}")
+    panel.xaxis.set_major_formatter(lambda value, _: plain(value))
     panel.tick_params(axis="x", labelsize=8)
 
 
+def plain(value: float) -> str:
+    """A figure of any size in a few letters: `0.25`, `1,500`, `100k`, `2.5M`."""
+    for least, size, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= least:
+            return f"{value / size:,.4g}{unit}"
+    return f"{value:,.4g}"
+
+
 def _label(one: Swing) -> str:
-    return f"{one.name}\n{one.at_low:,.4g} to {one.at_high:,.4g}"
+    return f"{one.name}\n{plain(one.at_low)} to {plain(one.at_high)}"
