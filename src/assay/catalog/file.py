@@ -101,8 +101,9 @@ def _dated(source: Source, as_of: str) -> Source:
 
 def _evidenced(entry: E, file: File, shared: Mapping[str, Source], where: str, **filled: Any) -> E:
     """The entry with its sources and what else is filled in, checked."""
-    own = {key: _dated(source, file.as_of) for key, source in entry.sources.items()}
-    sources = {**shared, **own}
+    sources = shared  # hundreds of entries have those of their file, and no others
+    if entry.sources:
+        sources = {**shared, **{key: _dated(source, file.as_of) for key, source in entry.sources.items()}}
     _check_keys(where, entry.evidence, entry.evidence_for, entry.FACTS, sources)
     for fact in entry.notes:
         if fact not in entry.FACTS:
@@ -143,7 +144,8 @@ def _inherited(model: Model, family: Family) -> Model:
     if not taken:
         return model
     evidence = {fact: family.evidence_for.get(fact, family.evidence) for fact in taken}
-    sources = {**family.sources, **model.sources}
+    same = family.sources is model.sources
+    sources = model.sources if same else {**family.sources, **model.sources}
     return msgspec.structs.replace(model, **taken, sources=sources, evidence_for={**model.evidence_for, **evidence})
 
 

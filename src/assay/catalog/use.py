@@ -117,14 +117,18 @@ def judged(model: Model, terms: Terms, use: Use) -> Ruling:
 
 def duties(licence: Licence) -> tuple[str, ...]:
     """What who uses the weights must do or keep to, in words."""
-    stated = {
-        "name the maker": licence.attribution,
-        f"carry the name or notice {licence.naming!r}": bool(licence.naming),
-        "keep to its policy of forbidden uses": licence.use_policy,
-        "pass derived weights on under the same terms": licence.share_alike,
-        f"ask for a further licence from {licence.user_cap or 0:,} monthly users": bool(licence.user_cap),
-    }
-    return tuple(duty for duty, holds in stated.items() if holds)
+    said: list[str] = []
+    if licence.attribution:
+        said.append("name the maker")
+    if licence.naming:
+        said.append(f"carry the name or notice {licence.naming!r}")
+    if licence.use_policy:
+        said.append("keep to its policy of forbidden uses")
+    if licence.share_alike:
+        said.append("pass derived weights on under the same terms")
+    if licence.user_cap:
+        said.append(f"ask for a further licence from {licence.user_cap:,} monthly users")
+    return tuple(said)
 
 
 def _licensed(model: Model, licence: Licence | None, use: Use) -> list[Ruling]:
