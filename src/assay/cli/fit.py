@@ -132,24 +132,14 @@ def _place(config: str | None, device: str) -> Place:
 
 def _measured(loaded: Loaded | None) -> dict[str, MeasurementRow]:
     """The newest measurement on this machine of each model; none where there is no ledger yet."""
-    import platformdirs
-
-    url = loaded.config.ledger.url if loaded else f"sqlite:///{platformdirs.user_data_dir('assay')}/assay.db"
-    path = url.partition(":///")[2]
-    return run(_newest(path)) if Path(path).exists() else {}
-
-
-async def _newest(path: str) -> dict[str, MeasurementRow]:
     import socket
 
-    from assay.ledger.measurements import newest_measurements
-    from assay.ledger.store import SqliteLedger
+    import platformdirs
 
-    ledger = SqliteLedger(path)
-    try:
-        rows = await newest_measurements(ledger, socket.gethostname())
-    finally:
-        await ledger.close()
+    from assay.ledger.measurements import newest_measurements
+
+    url = loaded.config.ledger.url if loaded else f"sqlite:///{platformdirs.user_data_dir('assay')}/assay.db"
+    rows = newest_measurements(Path(url.partition(":///")[2]), socket.gethostname())
     return {row.model: row for row in reversed(rows)}
 
 

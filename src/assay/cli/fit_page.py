@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from assay.decision.explain import table
+from assay.decision.table import table
 from assay.envelope.fit_row import FitRow, RangeRow
 from assay.envelope.hardware import GIB, Machine
 

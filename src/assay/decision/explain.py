@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.decision.table import table as table
 
 _MARKS = {
     Status.CHOSEN: "+",
@@ -121,12 +121,3 @@ def method(decision: Decision) -> str:
         f"config {decision.config_digest[:12] or '-'}.",
     ]
     return "\n".join(lines)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
-    """Aligned columns of plain text; the last column is not padded."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    return [
-        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
-        for row in (head, *rows)
-    ]

@@ -8,12 +8,14 @@ taken from its clock and vector units. A GPU's and an Apple chip's figures are l
 from __future__ import annotations
 
 import ctypes
+import mmap
 import platform
 import re
 import shutil
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,8 +185,11 @@ def read_bandwidth(threads: int) -> Bandwidth:
     except (OSError, AttributeError, TypeError):  # no C library under that name: Windows
         return assumed
     compare.argtypes, compare.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t], ctypes.c_int
-    block = ctypes.create_string_buffer(PROBE_BYTES)
-    start = ctypes.addressof(block)
+    block = mmap.mmap(-1, PROBE_BYTES)
+    view = (ctypes.c_char * PROBE_BYTES).from_buffer(block)
+    start = ctypes.addressof(view)
+    with suppress(AttributeError, OSError):  # large pages, where there are any, as the weights of an engine have
+        block.madvise(mmap.MADV_HUGEPAGE)
     ctypes.memset(start, 1, PROBE_BYTES)  # pages that nobody wrote are all the same one
     size = PROBE_BYTES // min(threads, PROBE_THREADS) // 2
     rates: list[float] = []
@@ -201,4 +206,6 @@ def read_bandwidth(threads: int) -> Bandwidth:
         reader.start()
     for reader in readers:
         reader.join()
+    del view  # what it looks into cannot be closed before
+    block.close()
     return Bandwidth(sum(rates), f"bandwidth measured here, {len(readers)} threads", MEASURED_DOUBT)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 from msgspec.structs import astuple
 
+from assay.errors import LedgerError
 from assay.ledger.rows import MeasurementRow
-from assay.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from assay.ledger.store import Ledger
 
 __all__ = ["add_measurement", "newest_measurements"]
 
 _COLUMNS = MeasurementRow.__struct_fields__
 _INSERT = f"insert into measurements ({', '.join(_COLUMNS)}) values ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608 - names of fields
+_NEWEST = f"select {', '.join(_COLUMNS)} from measurements where host = ? order by created_at desc, id desc"  # noqa: S608
+_THERE = "select 1 from sqlite_master where type = 'table' and name = 'measurements'"
 
 
 async def add_measurement(ledger: Ledger, row: MeasurementRow) -> None:
@@ -22,11 +33,22 @@ async def add_measurement(ledger: Ledger, row: MeasurementRow) -> None:
     await ledger.write(lambda connection: connection.execute(_INSERT, astuple(row)))
 
 
-async def newest_measurements(ledger: Ledger, host: str) -> tuple[MeasurementRow, ...]:
-    """What was measured on the machine of this name, the newest first.
+def newest_measurements(path: Path, host: str) -> tuple[MeasurementRow, ...]:
+    """What a ledger holds of the machine of this name, the newest first.
+
+    The file is only read, and not brought to this version: one that is older, or not there, holds none. Nothing is
+    awaited, so that a command which only looks starts quickly.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    statement = "select * from measurements where host = ? order by created_at desc, id desc"
-    return tuple(await ledger.rows(MeasurementRow, statement, (host,)))
+    if not path.exists():
+        return ()
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            if not connection.execute(_THERE).fetchone():
+                return ()
+            rows = connection.execute(_NEWEST, (host,)).fetchall()
+    except sqlite3.Error as error:
+        raise LedgerError(f"cannot read the ledger {path}: {error}") from error
+    return tuple(msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), MeasurementRow, strict=False) for row in rows)

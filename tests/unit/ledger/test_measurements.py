@@ -1,9 +1,12 @@
 """Measurements of models on this machine, in a ledger on disk."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from assay.errors import LedgerError
 from assay.ledger.measurements import add_measurement, newest_measurements
 from assay.ledger.rows import MeasurementRow
 from assay.ledger.store import SqliteLedger
@@ -36,18 +39,23 @@ async def test_the_newest_comes_first_and_other_machines_do_not_count(tmp_path: 
     old, new = row("1", 1.0), row("2", 2.0, memory_bytes=None)
     for one in (new, old, row("3", 3.0, host="elsewhere")):
         await add_measurement(ledger, one)
-    assert await newest_measurements(ledger, "here") == (new, old)
-    assert await newest_measurements(ledger, "nowhere") == ()
+    assert newest_measurements(ledger.path, "here") == (new, old)
+    assert newest_measurements(ledger.path, "nowhere") == ()
     await ledger.close()
+    assert newest_measurements(ledger.path, "here") == (new, old)
 
 
-async def test_a_measurement_outlives_its_process(tmp_path: Path) -> None:
-    """Another process that opens the ledger finds it as it was written."""
-    first = SqliteLedger(tmp_path / "a.db")
-    await add_measurement(first, row("1", 1.0))
-    await first.close()
-    second = SqliteLedger(tmp_path / "a.db")
-    assert await newest_measurements(second, "here") == (row("1", 1.0),)
-    await second.close()
-    with pytest.raises(Exception, match="closed"):
-        await add_measurement(second, row("2", 2.0))
+def test_a_ledger_without_measurements_has_none_and_is_left_alone(tmp_path: Path) -> None:
+    """One that is not there is not made; an older one is not migrated by a look; what is no ledger says so."""
+    path = tmp_path / "old.db"
+    assert newest_measurements(path, "here") == ()
+    assert not path.exists()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table attempts (id text)")
+        connection.execute("pragma user_version = 3")
+    assert newest_measurements(path, "here") == ()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (3,)
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(LedgerError, match="cannot read the ledger"):
+        newest_measurements(path, "here")
