@@ -1,13 +1,22 @@
-"""`/v1/models`: what can be called, in OpenAI's form or, for its clients, in Anthropic's."""
+"""`/v1/models`: what can be called, in OpenAI's form or, for its clients, in Anthropic's.
+
+Beside either form stands what the catalogue knows of a model's end, where it knows any: `status`, `deprecated` and
+`retires` (days, as exactly as they are known) and `successor`; of a route, that of the first of its models to go.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from assay.catalog.model import Model
 from assay.errors import RequestError, did_you_mean
 from assay.gateway.visit import Visit
+from assay.inference.deployment import LiveDeployment
+from assay.inference.route import LiveRoute
+
+Targets = Mapping[str, LiveDeployment | LiveRoute]
 
 _PAGE = 20  # Anthropic's default length of a page
 _LONGEST_PAGE = 1000
@@ -24,33 +33,32 @@ class Models:
     def __init__(self, since_s: float) -> None:
         self._since_s = int(since_s)
 
-    def listed(self, names: Iterable[str], visit: Visit) -> dict[str, Any]:
+    def listed(self, targets: Targets, visit: Visit) -> dict[str, Any]:
         """All of them.
 
         Raises:
             RequestError: a parameter of the page is wrong.
         """
-        known = list(names)
         if not speaks_anthropic(visit):
-            return {"object": "list", "data": [self._openai(name) for name in known]}
-        page, more = _page(known, visit)
+            return {"object": "list", "data": [{**self._openai(name), **_end(name, targets)} for name in targets]}
+        page, more = _page(list(targets), visit)
         return {
-            "data": [self._anthropic(name) for name in page],
+            "data": [{**self._anthropic(name), **_end(name, targets)} for name in page],
             "has_more": more,
             "first_id": page[0] if page else None,
             "last_id": page[-1] if page else None,
         }
 
-    def one(self, name: str, names: Iterable[str], visit: Visit) -> dict[str, Any]:
+    def one(self, name: str, targets: Targets, visit: Visit) -> dict[str, Any]:
         """One of them.
 
         Raises:
             RequestError: there is no such name (404).
         """
-        known = tuple(names)
-        if name not in known:
-            raise RequestError(f"unknown model {name!r}; {did_you_mean(name, known)}", field="model", status=404)
-        return self._anthropic(name) if speaks_anthropic(visit) else self._openai(name)
+        if name not in targets:
+            raise RequestError(f"unknown model {name!r}; {did_you_mean(name, targets)}", field="model", status=404)
+        said = self._anthropic(name) if speaks_anthropic(visit) else self._openai(name)
+        return {**said, **_end(name, targets)}
 
     def _openai(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": self._since_s, "owned_by": "assay"}
@@ -58,6 +66,27 @@ class Models:
     def _anthropic(self, name: str) -> dict[str, Any]:
         created = datetime.fromtimestamp(self._since_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {"type": "model", "id": name, "display_name": name, "created_at": created}
+
+
+def _end(name: str, targets: Targets) -> dict[str, str]:
+    """What is known of the end of the model below this name, or of the first of several to go."""
+    ending = min(_ending(name, targets), key=lambda model: model.retires or "~", default=None)  # "~": after all days
+    if ending is None:
+        return {}
+    said = {fact: getattr(ending, fact) for fact in ("status", "deprecated", "retires", "successor")}
+    return {fact: value for fact, value in said.items() if value is not None}
+
+
+def _ending(name: str, targets: Targets) -> Iterator[Model]:
+    """The rented models below this name whose end is in sight; weights that one has do not end."""
+    target = targets.get(name)
+    if isinstance(target, LiveRoute):
+        for candidate in target.candidates:
+            yield from _ending(candidate, targets)
+    elif target is not None and target.model is not None and not target.config.is_private:
+        model = target.model
+        if model.retires is not None or model.deprecated is not None or model.status in ("deprecated", "retired"):
+            yield model
 
 
 def speaks_anthropic(visit: Visit) -> bool:
