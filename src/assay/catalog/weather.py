@@ -49,6 +49,7 @@ _FEWEST_MODELS = 3
 """A benchmark that fewer models have compares nobody."""
 _VERSION = 1
 """Of the arithmetic below: what another one kept is not read."""
+_MANY = 100
 _ROUNDS = 200
 _STILL = 1e-3
 """Logits within which difficulties stand still: a hundredth of what figures scatter."""
@@ -56,6 +57,8 @@ _PULL = 0.1
 """Weight of the mean on each ability: holds apart what no chain of figures joins, hardly moves what one does."""
 _SCATTER = 0.8
 """Scatter of figures in logits where the catalogue has too few to tell it."""
+_LEAST_SCATTER = 0.2
+"""Figures of one model never agree better than this: the sampling error of 100 items alone is as much."""
 _ELO = math.log(10) / 400
 """Elo's definition: 400 points are odds of 10 to 1."""
 
@@ -196,7 +199,9 @@ def _means(model: Model) -> dict[str, float]:
 
 
 def _remembered(rows: Mapping[str, Mapping[str, float]]) -> _Joined:
-    """Joined once per machine: the sum over all figures takes as long as all the rest of a command."""
+    """Joined once per machine where there are many: that takes as long as all the rest of a command."""
+    if len(rows) < _MANY:
+        return _joined(rows)
     key = hashlib.sha256(f"{_VERSION}{sorted((one, sorted(row.items())) for one, row in rows.items())}".encode())
     found = recall("weather", key.hexdigest()[:32], _Joined)
     if found is None:
@@ -235,7 +240,7 @@ def _scatter(
         (ability[model] - difficulty[name] - value) ** 2 for model, row in rows.items() for name, value in row.items()
     ]
     free = len(squares) - len(rows) - len(difficulty) + 1
-    return math.sqrt(sum(squares) / free) if free > 0 and sum(squares) > 0 else _SCATTER
+    return max(_LEAST_SCATTER, math.sqrt(sum(squares) / free)) if free > 0 else _SCATTER
 
 
 def _above(middles: Sequence[float], value: float) -> float:

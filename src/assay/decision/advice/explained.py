@@ -29,7 +29,7 @@ def explained(found: Advice, *, whole: bool = False) -> str:
 
 def _answer(found: Advice) -> str:
     asked = found.situation
-    head = f"For {asked.about.says} ({asked.privacy} data, {asked.requests_per_day:,g} requests a day), {found.as_of}:"
+    head = f"For {asked.about.says} ({asked.privacy} data, {asked.requests_per_day:,.10g} requests a day), {found.as_of}:"
     if found.best is None:
         return "\n".join([head, "  no model of the catalogue is left within these limits.", *_most_common(found)])
     lines = [head, f"  best:      {found.best.title}, {_cost(found.best)}"]
@@ -181,8 +181,10 @@ def _number(value: float | None) -> str:
 
 def _bullet(mark: str, text: str) -> list[str]:
     head = f"  {mark} "
-    return wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * (4 if len(head) < 6 else 6))
+    return wrap(
+        text, WIDTH, initial_indent=head, subsequent_indent=" " * (4 if len(head) < 6 else 6), break_on_hyphens=False
+    )
 
 
 def _folded(text: str) -> str:
-    return "\n".join(wrap(text, WIDTH))
+    return "\n".join(wrap(text, WIDTH, break_on_hyphens=False))

@@ -124,10 +124,10 @@ RULES: tuple[Rule, ...] = (
          "nobody has measured what prompting reaches: eval zero-shot against few-shot first, and tune what is then "
          "still missing (--ceiling says that this was done)"),
     Rule("too-cold", "tune", "later", lambda f: not f.asked.hot,
-         f"{{requests_per_day:,g}} requests a day are too few to pay back training and a model of one's own: from "
+         f"{{requests_per_day:,.10g}} requests a day are too few to pay back training and a model of one's own: from "
          f"some {HOT_PER_DAY:,.0f} on"),
     Rule("stable-hot-proven", "tune", "now", _always,
-         "{examples} good examples, {requests_per_day:,g} requests a day of a behaviour that stays, and prompting "
+         "{examples} good examples, {requests_per_day:,.10g} requests a day of a behaviour that stays, and prompting "
          "proven to be at its ceiling: put it into the weights of a small model, and stop paying for the "
          "instruction"),
     Rule("split-by-label", "route", "now", lambda f: f.split,

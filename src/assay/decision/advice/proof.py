@@ -64,6 +64,7 @@ class Proof(Value, frozen=True, kw_only=True, omit_defaults=False):
 def proof(asked: Situation, candidates: Sequence[Candidate], *, route: bool = False) -> Proof:
     """The evals for some candidates, the best one first; `route`: the best plan is one, and is measured as a whole."""
     task, names = asked.about, [deployment_name(one) for one in candidates]
+    writer = names[0] if names else ""
     if route:
         names = [ROUTE, *names]
     suite = "own-suite" if asked.examples else "suite"
@@ -75,7 +76,7 @@ def proof(asked: Situation, candidates: Sequence[Candidate], *, route: bool = Fa
     commands = [
         Command(command=f"assay advise {flags(asked)} --write {FOLDER} && cd {FOLDER}",
                 why="an assay.toml with these candidates and a suite to fill, both working"),
-        _filling(asked, suite, names[: len(names) - len(candidates) + 1]),
+        _filling(asked, suite, writer),
         Command(command=f"assay suite lint {suite}", why="what would make its figures wrong"),
         Command(command=f"assay suite power {suite} -k {task.kind} --bar {task.bar:g} --difference {MISS:g}",
                 why=f"whether it is large enough: {samples} held-out samples tell who is 10 points below the bar"),
@@ -89,7 +90,7 @@ def proof(asked: Situation, candidates: Sequence[Candidate], *, route: bool = Fa
     )  # fmt: skip
 
 
-def _filling(asked: Situation, suite: str, names: Sequence[str]) -> Command:
+def _filling(asked: Situation, suite: str, writer: str) -> Command:
     task = asked.about
     if asked.examples:
         command = (
@@ -97,7 +98,7 @@ def _filling(asked: Situation, suite: str, names: Sequence[str]) -> Command:
             f"--heldout 0.7 --out {suite}"
         )
         return Command(command=command, why=f"your {asked.examples:,} examples as samples: what was really asked")
-    command = f'assay suite draft {suite} -m {names[-1]} -k {task.kind} --about "what your work is"'
+    command = f'assay suite draft {suite} -m {writer} -k {task.kind} --about "what your work is"'
     return Command(command=command, why="first samples; they count once `assay suite review suite` has approved them")
 
 

@@ -164,7 +164,7 @@ class Reckoner:
             return _out(
                 way,
                 "volume",
-                f"{key} does not carry {self._asked.requests_per_day:,g} requests a day: "
+                f"{key} does not carry {self._asked.requests_per_day:,.10g} requests a day: "
                 f"{least:,.0f} of it would, at best",
             )
         return one
