@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assay.decision.explain import table
+from assay.decision.table import table
 from assay.report.costs import plain
 
 if TYPE_CHECKING:

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from assay.envelope.owning import Tenure
     from assay.envelope.scenario import Fallback, Scenario
     from assay.envelope.ways import Serving, Situation
+    from assay.ledger.rows import MeasurementRow
 
 DETAILED = 8
 """More candidates than this are listed with their totals only."""
+AUTO = "auto"
 SHARE, AMOUNT, RATE = Finite(0.0, 1.0), Finite(0.0), Finite(0.001)
 
 
@@ -96,7 +98,7 @@ def command(
       assay cost --assumptions
     """
     from assay.cli.bills import render, render_assumptions
-    from assay.cli.work import traffic_of, workload_of
+    from assay.cli.work import measured_here, traffic_of, workload_of
     from assay.envelope.bills import assumptions_of, bills_of
     from assay.envelope.named import own_price
     from assay.envelope.overheads import assumed
@@ -110,7 +112,9 @@ def command(
     asked = Asked(**{name: others.pop(name) for name in Asked._fields})
     traffic = traffic_of(config, since, kinds) if from_ledger else ()
     situation = Situation(workload=workload_of(others, traffic), overheads=overheads, tuning_usd=tuning_usd)
-    scenarios = _scenarios(names, _config(config), situation, asked, dict(map(own_price, prices)))
+    settings = _config(config)
+    measured = measured_here(settings) if AUTO in asked.devices else {}
+    scenarios = _scenarios(names, settings, situation, asked, dict(map(own_price, prices)), measured)
     bills = bills_of(scenarios, traffic, details=len(scenarios) <= DETAILED)
     if plot is not None:
         _draw(plot, scenarios)
@@ -129,8 +133,9 @@ def _config(config: str | None) -> Config | None:
 
 
 def _scenarios(
-    names: tuple[str, ...], config: Config | None, situation: Situation, asked: Asked, prices: dict[str, Price]
-) -> list[Scenario]:
+    names: tuple[str, ...], config: Config | None, situation: Situation, asked: Asked, prices: dict[str, Price],
+    measured: dict[str, MeasurementRow],
+) -> list[Scenario]:  # fmt: skip
     """Every way in which every candidate can be had."""
     from datetime import UTC, datetime
 
@@ -143,7 +148,7 @@ def _scenarios(
     catalog = load(config.catalog_files) if config is not None else builtin()
     today = datetime.now(UTC).date()
     situation = structs.replace(situation, fallback=_fallback(asked, catalog, config, today, prices))
-    servings = _servings(asked, catalog)
+    servings = _servings(asked, catalog, measured)
     own = {name: price for name, price in prices.items() if name in names or name != asked.fallback_model}
     found: list[Scenario] = []
     for one in named(names, catalog, config, today, own):
@@ -176,7 +181,7 @@ def _fallback(
     return Fallback(name=name, share=share, price=found.rate, batch=found.batch)
 
 
-def _servings(asked: Asked, catalog: Catalog) -> list[Serving]:
+def _servings(asked: Asked, catalog: Catalog, measured: dict[str, MeasurementRow]) -> list[Serving]:
     """The machines, with what was said of them instead of the catalogue's word."""
     from assay.envelope.device import machine
     from assay.envelope.hardware import Machine
@@ -194,6 +199,7 @@ def _servings(asked: Asked, catalog: Catalog) -> list[Serving]:
             sequences=asked.sequences,
             prefill_tok_s=asked.prefill_tok_s,
             output_tok_s=asked.output_tok_s,
+            measured=measured,
         )
         for one in machines
     ]

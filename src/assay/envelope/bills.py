@@ -167,8 +167,15 @@ def _bill(scenario: Scenario, hosts: Sequence[Scenario], details: bool) -> Bill:
         prompt_tax=prompt_tax(scenario),
         sensitivity=tornado(scenario) if details and month is not None else (),
         unknown=scenario.reason,
-        notes=scenario.notes + (tariff.notes if tariff is not None else ()),
+        notes=(*scenario.notes, *(tariff.notes if tariff is not None else ()), *_lacking(scenario, machines)),
     )
+
+
+def _lacking(scenario: Scenario, machines: Band | None) -> list[str]:
+    """One machine that is there does not make many."""
+    if scenario.tenure != "have" or machines is None or machines.value <= 1:
+        return []
+    return [f"{machines.value:,.0f} machines are needed; only their power is counted, as if all of them were there"]
 
 
 def _lines(month: Monthly | None) -> tuple[BillLine, ...]:

@@ -9,6 +9,7 @@ from assay.catalog.model import Model
 from assay.envelope.fit import Fit, fit
 from assay.envelope.hardware import Machine
 from assay.envelope.speed import Speed, speed
+from assay.ledger.rows import MeasurementRow
 
 __all__ = ["ENOUGH", "MOST", "Placed", "placed"]
 
@@ -34,7 +35,7 @@ class Placed(NamedTuple):
 
 def placed(
     catalog: Catalog, model: Model, machine: Machine, *, quantisation: str | None, context_tokens: int,
-    prompt_tokens: int, most: int = MOST,
+    prompt_tokens: int, most: int = MOST, measured: MeasurementRow | None = None,
 ) -> Placed | str:  # fmt: skip
     """The most exact format in which enough answers fit at a time, else one, with as many as fit.
 
@@ -46,6 +47,7 @@ def placed(
         context_tokens: of each answer with its prompt.
         prompt_tokens: of the prompt.
         most: answers at a time.
+        measured: what was measured of it on this machine, where that is the machine: one answer at a time.
 
     Returns:
         Why not, in words, where it does not fit or something is not known.
@@ -53,6 +55,9 @@ def placed(
     Raises:
         CatalogError: no such quantisation is known.
     """
+    known = _measured(catalog, model, machine, quantisation, context_tokens, prompt_tokens, measured)
+    if known is not None:
+        return known
     found = _fitting(catalog, model, machine, quantisation, context_tokens, min(ENOUGH, most))
     if found.quantisation is None or found.verdict in ("no", "unknown"):
         return "; ".join(found.reasons)
@@ -64,6 +69,22 @@ def placed(
     if rate is None:
         return f"the bandwidth of {machine.name}, or how much of {model.id} a token needs, is not known"
     return Placed(found.quantisation, sequences, rate)
+
+
+def _measured(
+    catalog: Catalog, model: Model, machine: Machine, quantisation: str | None, context_tokens: int,
+    prompt_tokens: int, row: MeasurementRow | None,
+) -> Placed | None:  # fmt: skip
+    """As it was measured; `None` where that was another format, or nothing was."""
+    if row is None or not machine.is_here:
+        return None
+    found = fit(
+        catalog, model, machine, context_tokens=context_tokens, quantisation=quantisation or row.quantisation,
+        prompt_tokens=prompt_tokens, measured=row,
+    )  # fmt: skip
+    if found.measured is None or found.speed is None or found.quantisation is None:
+        return None
+    return Placed(found.quantisation, 1, found.speed)
 
 
 def _fitting(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from assay.catalog.load import Catalog
@@ -14,6 +15,7 @@ from assay.envelope.placing import MOST, Placed, placed
 from assay.envelope.scenario import Fallback, Scenario
 from assay.envelope.speed import Speed
 from assay.envelope.workload import Workload
+from assay.ledger.rows import MeasurementRow
 from assay.types import Value
 
 __all__ = ["Serving", "Situation", "hosted_way", "served_ways"]
@@ -47,7 +49,8 @@ class Serving(Value, frozen=True, kw_only=True):
         quantisation: number format; default: the most exact one in which enough fits.
         context_tokens: of each answer with its prompt; default: twice the mean, at least 2,048.
         sequences: answers at a time, at most.
-        prefill_tok_s, output_tok_s: measured rates of reading and of all answers together, instead of estimates.
+        prefill_tok_s, output_tok_s: given rates of reading and of all answers together, instead of estimates.
+        measured: what was measured on this machine, by model.
     """
 
     catalog: Catalog
@@ -58,6 +61,7 @@ class Serving(Value, frozen=True, kw_only=True):
     sequences: int = MOST
     prefill_tok_s: float | None = None
     output_tok_s: float | None = None
+    measured: Mapping[str, MeasurementRow] = {}
 
 
 def hosted_way(candidate: Named, situation: Situation) -> Scenario:
@@ -117,6 +121,7 @@ def _speed(candidate: Named, serving: Serving, workload: Workload) -> tuple[Spee
         context_tokens=serving.context_tokens or max(LEAST_CONTEXT, round(2 * mean)),
         prompt_tokens=round(workload.input_tokens),
         most=serving.sequences,
+        measured=serving.measured.get(model.id),
     )
     return found if isinstance(found, str) else (found.speed, _said(found))
 
@@ -128,7 +133,6 @@ def _given(prefill_tok_s: float, output_tok_s: float) -> Speed:
 
 def _said(found: Placed) -> tuple[str, ...]:
     most = found.speed.most_tok_s
-    return (
-        f"{found.quantisation}, {found.sequences} answers at a time; all together "
-        f"{most.value:,.0f} tok/s ({most.low:,.0f} to {most.high:,.0f}), {most.method}",
-    )
+    together = f"{found.sequences} answers at a time; all together" if found.sequences > 1 else "one answer at a time;"
+    rates = f"{most.value:,.0f} tok/s ({most.low:,.0f} to {most.high:,.0f})"
+    return (f"{found.quantisation}, {together} {rates}, {most.method}",)
