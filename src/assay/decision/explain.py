@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.table import table as table
 
