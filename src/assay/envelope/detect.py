@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay.catalog.device import Device
+from assay.catalog.entry import Source
 from assay.catalog.load import Catalog
 from assay.envelope.hardware import AUTO, GIB, GPU_SHARE, Machine, find, machine_of
 from assay.envelope.surroundings import available_bytes, memory_bytes, named_threads, processors
@@ -73,15 +74,21 @@ def _nvidia(catalog: Catalog) -> Machine | None:
     ours = [row for row in rows if row[0] == name]
     total, free = (sum(int(row[column]) << 20 for row in ours) for column in (1, 2))
     gib = round(total / len(ours) / GIB)
-    device = _known(catalog, name, gib) or Device(name=name, maker="NVIDIA", kind="gpu", memory_gib=gib, evidence="")
-    found = machine_of(AUTO, device, gib=None, count=len(ours))
-    said = found.basis if device.evidence else f"{name} is not in the catalogue: its bandwidth is unknown"
+    device = _known(catalog, name, gib)
+    found = machine_of(AUTO, device or _undescribed(name, gib), gib=None, count=len(ours))
+    said = found.basis if device else f"{name} is not in the catalogue: its bandwidth is unknown"
     return found._replace(
         name=f"{name} x {len(ours)} (here)" if len(ours) > 1 else f"{name} (here)",
         memory_bytes=total,
         usable_bytes=int(free * GPU_SHARE),
         basis=f"nvidia-smi; {said}",
     )
+
+
+def _undescribed(name: str, gib: int) -> Device:
+    """A GPU of which the driver's word is all that is known."""
+    sources = {"driver": Source(title="nvidia-smi")}
+    return Device(name=name, maker="NVIDIA", kind="gpu", memory_gib=gib, evidence="driver", sources=sources)
 
 
 def _known(catalog: Catalog, name: str, gib: int) -> Device | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from assay.inference.asking import Asking, TimedCall
 from assay.inference.spine import Spine
 from assay.types import Label, Request, Sampling, Value
 
-__all__ = ["KIND", "Measured", "measure"]
+__all__ = ["KIND", "Measured", "measure", "summary"]
 
 KIND = "assay.fit"
 """Kind of the requests: `assay logs -k assay.fit` shows them."""
@@ -112,6 +112,31 @@ async def measure(
     long = _long_prompt(calls, context_tokens)
     last = await _ask(spine, target, long, 1, on_call)
     memory = max(memory, _held(spine))
+    return summary(target, calls, last, threads=threads, memory_bytes=memory or None, load_s=cold.load_s)
+
+
+def summary(
+    target: str,
+    calls: Sequence[TimedCall],
+    long: TimedCall,
+    *,
+    threads: int | None = None,
+    memory_bytes: int | None = None,
+    load_s: float | None = None,
+) -> Measured:
+    """What some calls come to.
+
+    Args:
+        target: who answered, for messages.
+        calls: short answers.
+        long: an answer to a long prompt.
+        threads: of the engine; default: as many as it kept busy at best.
+        memory_bytes: largest resident memory of the engine.
+        load_s: that the engine took to start.
+
+    Raises:
+        EvalError: the answers are too short to tell a rate.
+    """
     answers = [answer for call in calls if (answer := _answer(call)) is not None]
     if not answers:
         raise EvalError(f"{target} ends its answers after a few tokens: no rate can be told; name a deployment of it")
@@ -120,35 +145,16 @@ async def measure(
     counted = answers if disturbed else [one for one in answers if one.processors >= QUIET_SHARE * threads]
     return Measured(
         decode_tok_s=median(_alone(answer.rate, answer.processors, threads) for answer in counted),
-        prefill_tok_s=_prefill_alone(last, threads),
-        memory_bytes=memory or None,
-        prompt_tokens=last.input_tokens or 0,
+        prefill_tok_s=_prefill_alone(long, threads),
+        memory_bytes=memory_bytes,
+        prompt_tokens=long.input_tokens or 0,
         threads=threads,
         share=min(1.0, median(answer.processors for answer in answers) / threads),
         answers=len(counted),
         disturbed=disturbed,
-        load_s=cold.load_s,
+        load_s=load_s,
         rates=tuple(answer.rate for answer in answers),
     )
-
-
-def _threads(answers: list[_Answer]) -> int:
-    """As many as were busy at best."""
-    return max(1, math.ceil(max((answer.processors for answer in answers), default=1.0) - 0.1))
-
-
-def _are_quiet(calls: list[TimedCall], threads: int | None) -> bool:
-    """Whether enough of the answers were not disturbed by other work."""
-    answers = [answer for call in calls if (answer := _answer(call)) is not None]
-    threads = threads or _threads(answers)
-    quiet = sum(answer.processors >= QUIET_SHARE * threads for answer in answers)
-    return quiet >= min(QUIET_ENOUGH, len(answers))
-
-
-def _alone(rate: float, processors: float, threads: int) -> float:
-    """The rate of an engine that has its processors to itself."""
-    is_quiet = processors >= QUIET_SHARE * threads
-    return rate if is_quiet or processors <= 0 else rate * threads / processors
 
 
 def _prompts() -> Iterator[str]:
@@ -211,3 +217,22 @@ def _prefill(call: TimedCall) -> float | None:
         return None
     read = call.input_tokens - (call.cached_tokens or 0)
     return read / call.first_token_s if read > 0 else None
+
+
+def _alone(rate: float, processors: float, threads: int) -> float:
+    """The rate of an engine that has its processors to itself."""
+    is_quiet = processors >= QUIET_SHARE * threads
+    return rate if is_quiet or processors <= 0 else rate * threads / processors
+
+
+def _threads(answers: Sequence[_Answer]) -> int:
+    """As many as were busy at best."""
+    return max(1, math.ceil(max((answer.processors for answer in answers), default=1.0) - 0.1))
+
+
+def _are_quiet(calls: Sequence[TimedCall], threads: int | None) -> bool:
+    """Whether enough of the answers were not disturbed by other work."""
+    answers = [answer for call in calls if (answer := _answer(call)) is not None]
+    threads = threads or _threads(answers)
+    quiet = sum(answer.processors >= QUIET_SHARE * threads for answer in answers)
+    return quiet >= min(QUIET_ENOUGH, len(answers))
