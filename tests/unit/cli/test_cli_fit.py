@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fit_facts import TINY, a_file
 
 from assay.ledger.measurements import add_measurement
 from assay.ledger.rows import MeasurementRow
 from assay.ledger.store import SqliteLedger
 from assay.weights.digest import sha256_of
+from fit_facts import TINY, a_file
 
 Project = Any  # of this folder's conftest
 

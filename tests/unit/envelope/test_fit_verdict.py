@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import pytest
-from fit_facts import GIB, SOURCES, a_catalog, a_machine, a_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from assay.envelope.fit_row import fit_row
 from assay.envelope.memory import memory
 from assay.envelope.upkeep import burden, failures
 from assay.ledger.rows import MeasurementRow
+from fit_facts import GIB, SOURCES, a_catalog, a_machine, a_model
 
 CATALOG = a_catalog()
 
