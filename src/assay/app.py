@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 
-import platformdirs
 from msgspec import structs
 
 from assay.catalog.load import Catalog
@@ -22,6 +21,7 @@ from assay.evals.graders.grading import graders_of
 from assay.evals.suites.suite import Suite
 from assay.inference.build import Builder
 from assay.inference.spine import Spine
+from assay.ledger.own import own_ledger
 from assay.ledger.store import SqliteLedger
 
 
@@ -120,12 +120,12 @@ def open_app(config: Path | str | None = None) -> App:
     return App(load(config))
 
 
-def open_for(name: str, config: Path | str | None = None, *, engine: Engine | None = None) -> tuple[App, str]:
+def open_for(name: str, config: Path | str | None = None) -> tuple[App, str]:
     """An app in which `name` can be called, and what it is called there.
 
     It is a deployment or route of the configuration; else a model of the catalogue, or a GGUF file, that the local
     engine runs: an extra deployment beside those of the configuration. Without a configuration the ledger is the
-    user's own, in the folder for application data. `engine` is how the engine of an extra deployment runs.
+    user's own, in the folder for application data.
 
     Raises:
         AssayError: the configuration cannot be used, or there is nothing of this name.
@@ -136,13 +136,14 @@ def open_for(name: str, config: Path | str | None = None, *, engine: Engine | No
         loaded = load(config)
     if name in loaded.config.deployments or name in loaded.config.routes:
         return App(loaded), name
-    extra = _engine_of(name, load_catalog(loaded.config.catalog_files), engine or Engine(slots=1))
+    extra = _engine_of(name, load_catalog(loaded.config.catalog_files))
     deployments = {**loaded.config.deployments, name: extra}
     return App(loaded._replace(config=structs.replace(loaded.config, deployments=deployments))), name
 
 
-def _engine_of(name: str, catalog: Catalog, engine: Engine) -> Deployment:
+def _engine_of(name: str, catalog: Catalog) -> Deployment:
     """A model on the local engine, by name or file."""
+    engine = Engine(slots=1)
     if name.lower().endswith(".gguf") or Path(name).is_file():
         path = Path(name).expanduser().resolve()
         return Deployment(model=path.stem.lower(), dialect="local", weights=str(path), engine=engine)
@@ -152,11 +153,6 @@ def _engine_of(name: str, catalog: Catalog, engine: Engine) -> Deployment:
             f"{model.id} cannot be run here: the catalogue knows no file of its weights; name a deployment"
         )
     return Deployment(model=model.id, dialect="local", engine=engine)
-
-
-def own_ledger() -> Path:
-    """The user's own ledger, where no configuration names one; it is made when it is first opened."""
-    return Path(platformdirs.user_data_dir("assay")) / "assay.db"
 
 
 def open_ledger(loaded: Loaded) -> SqliteLedger:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from assay.ledger.store import SqliteLedger
 
 DEFAULT_CONTEXT_TOKENS = 8192
+MEASURED_CONTEXT_TOKENS = 2048
 
 
 class Asked(NamedTuple):
@@ -96,7 +97,8 @@ def command(
         return
     if measure:
         for name in names:
-            run(_measure(name, place, asked, config))
+            deployment = place.loaded.config.deployments.get(name) if place.loaded else None
+            run(_measure(_subject(name, place), place, asked, deployment.engine if deployment else None))
         place = place._replace(measured=_measured(place.loaded))
     _show([_subject(name, place) for name in names], place, asked, as_json)
 
@@ -134,12 +136,11 @@ def _measured(loaded: Loaded | None) -> dict[str, MeasurementRow]:
     """The newest measurement on this machine of each model; none where there is no ledger yet."""
     import socket
 
-    import platformdirs
-
     from assay.ledger.measurements import newest_measurements
+    from assay.ledger.own import own_ledger
 
-    url = loaded.config.ledger.url if loaded else f"sqlite:///{platformdirs.user_data_dir('assay')}/assay.db"
-    rows = newest_measurements(Path(url.partition(":///")[2]), socket.gethostname())
+    path = Path(loaded.config.ledger.url.partition(":///")[2]) if loaded else own_ledger()
+    rows = newest_measurements(path, socket.gethostname())
     return {row.model: row for row in reversed(rows)}
 
 
@@ -264,26 +265,30 @@ def _whole(subject: Subject, place: Place, asked: Asked) -> FitRow:
 # ----------------------------------------------------------------------------------------- measuring
 
 
-async def _measure(name: str, place: Place, asked: Asked, config: str | None) -> None:
-    """Run a model here and keep what it came to."""
-    from assay.app import open_for
-    from assay.config.schema import Engine
+async def _measure(subject: Subject, place: Place, asked: Asked, engine: Engine | None) -> None:
+    """Run a model's file here, plainly: without a deployment's prompt and limits. Keep what it came to."""
+    from msgspec import structs
+
+    from assay.app import App
+    from assay.config.load import Loaded
+    from assay.config.schema import Config, Constraints, Deployment, Engine, Ledger
     from assay.envelope.surroundings import named_threads
     from assay.errors import ConfigError
     from assay.evals.runs.measuring import measure
+    from assay.ledger.own import own_ledger
 
-    subject = _subject(name, place)
-    wanted = Engine(context_tokens=asked.context_tokens or 2048, slots=asked.sequences)
-    app, target = open_for(name, config, engine=wanted)
-    async with app:
-        deployment = app.loaded.config.deployments.get(target)
-        if deployment is None or deployment.dialect != "local" or subject.facts is None:
-            raise ConfigError(f"{name!r} cannot be measured here: assay pull {subject.model.id}, or name a GGUF file")
-        note(f"measuring {subject.model.id} on this machine, some ten seconds ...")
-        threads = named_threads() or deployment.engine.threads
-        context = deployment.engine.context_tokens
-        found = await measure(app.spine, target, context_tokens=context, threads=threads)
-        await _keep(app.ledger, subject.model.id, subject.facts, deployment.engine, found)
+    model, facts = subject
+    if facts is None:
+        raise ConfigError(f"{model.id} cannot be measured: its weights are not here; assay pull {model.id}")
+    engine = engine or Engine(context_tokens=asked.context_tokens or MEASURED_CONTEXT_TOKENS, slots=asked.sequences)
+    plain = Deployment(model=model.id, dialect="local", weights=facts.path, engine=engine)
+    loaded = place.loaded or Loaded(Config(ledger=Ledger(url=f"sqlite:///{own_ledger()}")), None, "")
+    config = structs.replace(loaded.config, deployments={model.id: plain}, routes={}, constraints=Constraints())
+    async with App(loaded._replace(config=config)) as app:
+        note(f"measuring {model.id} on this machine, some ten seconds ...")
+        threads = named_threads() or engine.threads
+        found = await measure(app.spine, model.id, context_tokens=engine.context_tokens, threads=threads)
+        await _keep(app.ledger, model.id, facts, engine, found)
     spread = f"{min(found.rates):.1f} to {max(found.rates):.1f} as timed"
     note(f"  {found.decode_tok_s:.1f} tokens/s (median of {found.answers}; {spread}), {found.threads} threads")
     if found.disturbed:
