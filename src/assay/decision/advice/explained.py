@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from itertools import groupby
 from textwrap import wrap
 
@@ -29,7 +30,9 @@ def explained(found: Advice, *, whole: bool = False) -> str:
 
 def _answer(found: Advice) -> str:
     asked = found.situation
-    head = f"For {asked.about.says} ({asked.privacy} data, {asked.requests_per_day:,.10g} requests a day), {found.as_of}:"
+    head = (
+        f"For {asked.about.says} ({asked.privacy} data, {asked.requests_per_day:,.10g} requests a day), {found.as_of}:"
+    )
     if found.best is None:
         return "\n".join([head, "  no model of the catalogue is left within these limits.", *_most_common(found)])
     lines = [head, f"  best:      {found.best.title}, {_cost(found.best)}"]
@@ -62,7 +65,7 @@ def _plans(found: Advice) -> str:
 
 def _row(found: Advice, plan: Plan) -> tuple[str, ...]:
     mark = "best" if plan == found.best else "next" if plan == found.runner_up else ""
-    names = " + ".join(part.candidate.title for part in plan.parts)
+    names = plan.title if len(plan.parts) == 1 else " + ".join(one.name for one in plan.candidates)
     return (
         mark, plan.kind, names, _rank(plan.rank), _number(plan.bill_usd_per_month), _number(plan.usd_per_month),
         _number(plan.usd_per_query),
@@ -123,6 +126,7 @@ def _levers(found: Advice) -> str:
     for lever in found.levers:
         on = f" (from {lever.on})" if lever.on else ""
         lines += _bullet(f"{lever.name}, {lever.verdict}:", f"{lever.reason}{on} [{lever.rule}]")
+    lines += _bullet("refuted by:", found.lever.refuted_by)
     return "\n".join(lines)
 
 
@@ -171,12 +175,12 @@ def _usd(value: float | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Whole from a hundred on, else three figures; unknown is said."""
+    """Whole from a hundred on, two decimals from one on, else two figures; unknown is said."""
     if value is None:
         return "unknown"
     if value >= 100 or value == 0:
         return f"{value:,.0f}"
-    return f"{value:.2f}" if value >= 1 else f"{value:.3g}" if value >= 0.0001 else f"{value:.1e}"
+    return f"{value:.2f}" if value >= 1 else format(Decimal(f"{value:.2g}"), "f")
 
 
 def _bullet(mark: str, text: str) -> list[str]:

@@ -7,7 +7,7 @@ evals put to the test, not measurements; docs/decisions/044-advice.md says why t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from assay.decision.advice.situation import HOT_PER_DAY, Situation
@@ -65,6 +65,7 @@ class Lever(Value, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         verdict: pull it `now`, `later` (the reason says after what), or `no`.
         rule: the one that fired.
+        refuted_by: the result of an eval that would show that the lever is the wrong one.
         on: for tuning: the model to begin from.
     """
 
@@ -72,6 +73,7 @@ class Lever(Value, frozen=True, kw_only=True, omit_defaults=False):
     verdict: Literal["now", "later", "no"]
     rule: str
     reason: str
+    refuted_by: str
     on: str | None = None
 
 
@@ -89,7 +91,18 @@ def _decided(name: Name, facts: Facts) -> Lever:
         saved=facts.saved or 0.0, saved_usd=facts.saved_usd or 0.0,
     )  # fmt: skip
     on = facts.tunable if name == "tune" and rule.verdict != "no" else None
-    return Lever(name=name, verdict=rule.verdict, rule=rule.name, reason=reason, on=on)
+    return Lever(
+        name=name, verdict=rule.verdict, rule=rule.name, reason=reason, refuted_by=_REFUTED_BY[name], on=on
+    )  # fmt: skip
+
+
+_REFUTED_BY: Mapping[Name, str] = {
+    "prompt": "assay compare of a deployment with and one without instruction or examples shows no difference",
+    "retrieve": "assay eval with the right documents in the request (context_files of the samples) passes no more than "
+                "without",
+    "tune": "assay compare of the tuned model and the best prompted one shows no gain on held-out samples",
+    "route": "assay eval of the route passes less than its strongest candidate alone, or costs more",
+}  # fmt: skip
 
 
 def _always(facts: Facts) -> bool:
