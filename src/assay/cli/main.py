@@ -33,6 +33,7 @@ COMMANDS = {
     "judge": "judge",
     "logs": "logs",
     "models": "models",
+    "news": "news",
     "pin": "pin",
     "pull": "pull",
     "report": "report",
