@@ -87,7 +87,8 @@ def row(model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: b
     )  # fmt: skip
     assert guess.memory is not None
     assert guess.speed is not None
-    band = guess.speed.decode_tok_s
+    assert guess.speed.prefill_tok_s is not None
+    band, prompt = guess.speed.decode_tok_s, guess.speed.prefill_tok_s
     first, peak = asyncio.run(measured(model, facts, engine, folder, fill=fill))
     again, _ = asyncio.run(measured(model, facts, engine, folder, fill=False))
     memory_error = guess.memory.total / peak - 1
@@ -102,6 +103,9 @@ def row(model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: b
         "tok_s": round(first.decode_tok_s, 1),
         "again_tok_s": round(again.decode_tok_s, 1),
         "repeat_error": round(repeat_error, 3),
+        "prompt_tok_s": first.prefill_tok_s and round(first.prefill_tok_s, 1),
+        "estimated_prompt_tok_s": [round(value, 1) for value in prompt[:3]],
+        "bandwidth_gb_s": round((machine.bandwidth_bytes_s or 0.0) / 1e9, 1),
         "estimated_tok_s": [round(value, 1) for value in band[:3]],
         "share": [round(first.share, 2), round(again.share, 2)],
         "ok": abs(memory_error) <= MEMORY_BAND
@@ -133,7 +137,8 @@ def told(one: dict[str, Any]) -> str:
         f"{'ok' if one['ok'] else 'NO'}  {one['model']}, {one['context']} tokens, {one['threads']} thread(s): "
         f"memory {one['memory_mb']} MB, estimated {one['estimated_mb']} ({one['memory_error']:+.1%}); "
         f"{one['tok_s']} then {one['again_tok_s']} tok/s ({one['repeat_error']:+.1%}), "
-        f"estimated {value} ({low} to {high}); "
+        f"estimated {value} ({low} to {high}); prompt {one['prompt_tok_s']} tok/s, "
+        f"estimated {one['estimated_prompt_tok_s'][0]}; {one['bandwidth_gb_s']} GB/s; "
         f"had {one['share'][0]:.0%} and {one['share'][1]:.0%} of its processor time"
     )
 

@@ -45,7 +45,7 @@ def listing(machine: Machine, rows: Sequence[FitRow]) -> str:
 def page(machine: Machine, row: FitRow) -> str:
     """Everything about one model."""
     lines = [f"{row.model} on {machine.name}: {row.verdict.upper()}", *(f"  {reason}" for reason in row.reasons), ""]
-    lines += [*_memory(machine, row), *_limits(row), *_speed(row), *_rest(row)]
+    lines += [*_memory(machine, row), *_limits(row), *_speed(machine.kind, row), *_rest(row)]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -119,12 +119,13 @@ def _limits(row: FitRow) -> list[str]:
     ]
 
 
-def _speed(row: FitRow) -> list[str]:
+def _speed(kind: str, row: FitRow) -> list[str]:
     if row.decode_tok_s is None:
         return ["  speed       unknown: the bandwidth of the device, or what a token uses, is not known"]
     lines = [f"  tokens/s    {_figure(row.decode_tok_s)}"]
     if row.sequences > 1:
-        lines.append(f"    together  {_figure(row.most_tok_s)}")
+        aside = ", where requests run side by side (quirks.exact = false)" if kind == "cpu" else ""
+        lines.append(f"    together  {_figure(row.most_tok_s)}{aside}")
     lines.append(f"  first token {_figure(row.first_token_s, ' s')} after a prompt of {row.prompt_tokens:,} tokens")
     lines.append(f"    {row.decode_tok_s.method}")
     return lines

@@ -32,8 +32,8 @@ TIGHT_SHARE = 0.9
 """Of the usable memory: above it an estimate within 10 % may be wrong about whether it fits."""
 READING_TOK_S = 5.0
 """About as fast as people read: 240 words a minute, 1.3 tokens a word."""
-MEASURED_BAND = 0.1
-"""What two measurements of one model on one machine may differ by."""
+MEASURED_BAND, DISTURBED_BAND = 0.1, 0.2
+"""What two measurements of one model on one machine may differ by: on a quiet machine, and corrected on a busy one."""
 
 
 class Fit(NamedTuple):
@@ -315,16 +315,19 @@ def _speed(
         return guess
     disturbed = ", corrected for the processor time that other work took" if measured.disturbed else ""
     method = f"{measured_on(measured)}: median of {measured.answers} answers, {measured.threads} threads{disturbed}"
-    decode = _around(measured.decode_tok_s, method, "tok/s")
+    band = DISTURBED_BAND if measured.disturbed else MEASURED_BAND
+    decode = _around(measured.decode_tok_s, band, method, "tok/s")
     most = guess.most_tok_s if guess is not None and asked.sequences > 1 else decode
     if measured.prefill_tok_s is None:
         return Speed(decode, guess.prefill_tok_s if guess else None, guess.first_token_s if guess else None, most)
     first_s = asked.prompt_tokens / measured.prefill_tok_s + 1.0 / measured.decode_tok_s
-    return Speed(decode, _around(measured.prefill_tok_s, method, "tok/s"), _around(first_s, method, "s"), most)
+    return Speed(
+        decode, _around(measured.prefill_tok_s, band, method, "tok/s"), _around(first_s, band, method, "s"), most
+    )
 
 
-def _around(value: float, method: str, unit: Literal["s", "tok/s"]) -> Estimate:
-    return Estimate(value, value * (1 - MEASURED_BAND), value * (1 + MEASURED_BAND), method, unit)
+def _around(value: float, band: float, method: str, unit: Literal["s", "tok/s"]) -> Estimate:
+    return Estimate(value, value * (1 - band), value * (1 + band), method, unit)
 
 
 def _without(

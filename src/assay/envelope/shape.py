@@ -23,7 +23,7 @@ class Shape(NamedTuple):
     """Facts of one model. `None` = not known.
 
     Attributes:
-        parameters, active: all, and those that each token uses.
+        parameters, active: all, and those that each token uses; of a file without embeddings that are only looked up.
         vocabulary, merges, hidden, heads: 0 where it is not known; they only matter for buffers.
         full_layers: layers whose cache grows with the context.
         windowed_layers, window: layers whose cache stops growing at the window, in tokens.
@@ -171,11 +171,19 @@ def shape_in(header: Header) -> Shape:
 
 
 def _active(header: Header, experts: int, used: int) -> int:
-    """Parameters that each token uses: of the experts' tensors the share that it goes to."""
+    """Parameters that each token is multiplied with: not what is only looked up, and a share of the experts."""
+    apart = any(tensor.name == "output.weight" for tensor in header.tensors)
+    read = [tensor for tensor in header.tensors if not (apart and is_looked_up(tensor.name))]
+    whole = sum(tensor.parameters for tensor in read)
     if not experts or not used:
-        return header.parameters
-    routed = sum(tensor.parameters for tensor in header.tensors if is_routed(tensor.name))
-    return header.parameters - routed + routed * used // experts
+        return whole
+    routed = sum(tensor.parameters for tensor in read if is_routed(tensor.name))
+    return whole - routed + routed * used // experts
+
+
+def is_looked_up(tensor: str) -> bool:
+    """Whether a tensor of this name holds embeddings: where the output matrix is one of its own, they are not read."""
+    return tensor.startswith("token_embd")
 
 
 def is_routed(tensor: str) -> bool:

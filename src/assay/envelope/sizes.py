@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from assay.catalog.model import Model
 from assay.envelope.quantisation import Quantisation
-from assay.envelope.shape import Shape, is_routed
+from assay.envelope.shape import Shape, is_looked_up, is_routed
 from assay.weights.gguf import Header, Tensor
 
 __all__ = ["Sizes", "sizes_in", "sizes_of"]
@@ -51,7 +51,7 @@ def sizes_in(header: Header) -> Sizes:
     """
     tensors = header.tensors
     apart = any(tensor.name == "output.weight" for tensor in tensors)
-    read = [tensor for tensor in tensors if not (apart and _looked_up(tensor))]
+    read = [tensor for tensor in tensors if not (apart and is_looked_up(tensor.name))]
     return Sizes(
         file=_bytes(tensors),
         second=sum(tensor.size_bytes or 0 for tensor in tensors if _is_repacked(tensor)),
@@ -97,10 +97,6 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.size_bytes or 0 for tensor in tensors)
 
 
-def _looked_up(tensor: Tensor) -> bool:
-    return tensor.name.startswith("token_embd")
-
-
 def _is_repacked(tensor: Tensor) -> bool:
     """Rows of embeddings are only looked up, and stay as they are."""
-    return tensor.type_name in REPACKED and not _looked_up(tensor)
+    return tensor.type_name in REPACKED and not is_looked_up(tensor.name)

@@ -45,6 +45,9 @@ SMALL = Band(0.43, 0.28, 0.64)
 """Under 2 B parameters: the spread about the median is taken to be that of larger dense models."""
 MIXTURE = Band(0.31, 0.08, 0.62)
 """Mixtures of experts; the 90th percentile was not told: twice the median, within which 81 % were."""
+READ = Band(0.48, 0.35, 0.9)
+"""On a processor, of the bandwidth that its threads read with: seven measurements of five models on two machines, with
+what the second term takes off (docs/LOG.md)."""
 COMPUTE = Band(0.4, 0.2, 0.7)
 """Of a GPU's or Apple chip's peak rate in prefill. An assumption: nobody measured it for this formula."""
 PROCESSOR = Band(0.4, 0.2, 0.8)
@@ -181,11 +184,13 @@ def _compute(machine: Machine) -> Band:
 def _band(shape: Shape, machine: Machine) -> Band:
     if shape.is_mixture:
         return MIXTURE
-    return SMALL if machine.kind == "cpu" or (shape.parameters or 0) < SMALL_PARAMETERS else DENSE
+    if machine.kind == "cpu":
+        return READ
+    return SMALL if (shape.parameters or 0) < SMALL_PARAMETERS else DENSE
 
 
 _WHOLE = Band(1.0, 1.0, 1.0)
-_KINDS = {DENSE: "a dense model", SMALL: "a small model or a processor", MIXTURE: "a mixture of experts"}
+_KINDS = {DENSE: "a dense model", SMALL: "a small model", MIXTURE: "a mixture of experts", READ: "a processor"}
 
 
 def _method(shape: Shape, sizes: Sizes, machine: Machine) -> str:
