@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assay.decision.table import table
-from assay.report.costs import plain
+from assay.envelope.written import plain
 
 if TYPE_CHECKING:
     from assay.envelope.bills import Assumption, Bill, Bills, Crossing

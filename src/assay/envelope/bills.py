@@ -64,9 +64,9 @@ class Bill(Value, frozen=True, kw_only=True):
         machines, machines_low, machines_high: whole machines; `None` where somebody else runs them.
         requests_per_machine: requests a day, bunched as they come, that one machine carries.
         utilisation: share of the month that the machines work.
-        break_even: against each hosted candidate.
+        break_even: against each hosted candidate; in long lists this and the next two are left out.
         prompt_tax: what the fixed instruction costs.
-        sensitivity: how far each input moves the bill, the strongest first; empty in long lists.
+        sensitivity: how far each input moves the bill, the strongest first.
         unknown: why there is no bill.
         notes: what must be said beside it.
     """
@@ -130,7 +130,7 @@ def bills_of(scenarios: Sequence[Scenario], traffic: tuple[Traffic, ...] = (), *
     Args:
         scenarios: at least one; all have the same work and assumptions.
         traffic: where the work was observed.
-        details: with the sensitivity of each bill, which takes a hundred times as long as the bill.
+        details: with break-even, prompt tax and sensitivity, which take a hundred times as long as the bill.
     """
     hosts = [one for one in scenarios if one.tenure == "host" and one.reason is None]
     bills = sorted((_bill(one, hosts, details) for one in scenarios), key=_order)
@@ -163,8 +163,8 @@ def _bill(scenario: Scenario, hosts: Sequence[Scenario], details: bool) -> Bill:
         machines_high=machines.high if machines else None,
         requests_per_machine=carried.value if carried else None,
         utilisation=month.utilisation if month is not None else None,
-        break_even=tuple(_crossings(scenario, hosts)),
-        prompt_tax=prompt_tax(scenario),
+        break_even=tuple(_crossings(scenario, hosts)) if details else (),
+        prompt_tax=prompt_tax(scenario) if details else None,
         sensitivity=tornado(scenario) if details and month is not None else (),
         unknown=scenario.reason,
         notes=(*scenario.notes, *(tariff.notes if tariff is not None else ()), *_lacking(scenario, machines)),

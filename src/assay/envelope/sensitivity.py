@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import structs
 
@@ -11,6 +11,7 @@ from assay.config.schema import Price
 from assay.envelope.estimate import Estimate
 from assay.envelope.hardware import Machine
 from assay.envelope.scenario import Scenario
+from assay.types import Value
 
 __all__ = ["CHANGE", "Swing", "tornado"]
 
@@ -22,7 +23,7 @@ _MOST = {"cached_share": 1.0, "batch_share": 1.0, "peak_utilisation": 1.0, "peak
 _LEAST = {"peak_factor": 1.0, "pue": 1.0, "amortise_months": 1.0}
 
 
-class Swing(NamedTuple):
+class Swing(Value, frozen=True, kw_only=True):
     """USD a month when one input is at its low and at its high end, everything else as it was.
 
     Attributes:
@@ -51,7 +52,8 @@ def tornado(scenario: Scenario, change: float = CHANGE) -> tuple[Swing, ...]:
         change: share by which an input without a range of its own is lowered and raised.
     """
     swings = [
-        Swing(name, low, high, _usd(lower), _usd(higher)) for name, low, high, lower, higher in _cases(scenario, change)
+        Swing(name=name, at_low=low, at_high=high, usd_low=_usd(lower), usd_high=_usd(higher))
+        for name, low, high, lower, higher in _cases(scenario, change)
     ]
     return tuple(sorted((one for one in swings if one.width > 1e-9), key=lambda one: -one.width))
 

@@ -68,9 +68,10 @@ def hosted_way(candidate: Named, situation: Situation) -> Scenario:
     """At its host, by the token."""
     known = candidate.rate is not None
     note = candidate.note
+    nobody = "no host's price is known; name a machine with --device" if candidate.is_open else "nobody knows its price"
     return _scenario(
         candidate.name, "host", situation, price=candidate.rate, batch=candidate.batch, price_basis=candidate.basis,
-        unknown=None if known else note or "nobody knows its price", notes=(note,) if known and note else (),
+        unknown=None if known else note or nobody, notes=(note,) if known and note else (),
     )  # fmt: skip
 
 
@@ -92,12 +93,13 @@ def served_ways(candidate: Named, serving: Serving, situation: Situation) -> lis
 
 
 def _scenario(name: str, tenure: Literal["host"] | Tenure, situation: Situation, **facts: Any) -> Scenario:
+    backup = situation.fallback
     return Scenario(
         name=name,
         tenure=tenure,
         workload=situation.workload,
         overheads=situation.overheads,
-        fallback=situation.fallback,
+        fallback=backup if backup is not None and backup.name != name else None,  # nobody is one's own fallback
         tuning_usd=situation.tuning_usd,
         **facts,
     )

@@ -18,7 +18,7 @@ _SHARES = ("cached_share", "written_share", "batch_share")
 _AMOUNTS = ("requests_per_day", "input_tokens", "output_tokens", "instruction_tokens")
 
 
-class Workload(Value, frozen=True, kw_only=True):
+class Workload(Value, frozen=True, kw_only=True, omit_defaults=False):
     """Requests of one sort, on an average day.
 
     Attributes:

@@ -12,6 +12,7 @@ from assay.envelope.breakeven import break_even
 from assay.envelope.monthly import Tariff
 from assay.envelope.scenario import Scenario
 from assay.envelope.sensitivity import Swing, tornado
+from assay.envelope.written import plain
 from assay.errors import ReportError
 from assay.report.canvas import cut
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "plain"]
+__all__ = ["draw"]
 
 INK, MUTED, RULE, LESS, MORE = "#1c1f23", "#5b626b", "#d5d9de", "#2f6f9f", "#c2562d"
 COLOURS = ("#2f6f9f", "#c2562d", "#4d7f3a", "#7a5aa6", "#a67c1e", "#2a8c8c", "#a33f6b", "#5b626b")
@@ -135,14 +136,6 @@ def _swings(panel: Axes, scenario: Scenario) -> None:
     panel.set_title(f"What moves {cut(scenario.name, 40)}", fontsize=10.5, loc="left")
     panel.xaxis.set_major_formatter(lambda value, _: plain(value))
     panel.tick_params(axis="x", labelsize=8)
-
-
-def plain(value: float) -> str:
-    """A figure of any size in a few letters: `0.25`, `1,500`, `100k`, `2.5M`."""
-    for least, size, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
-        if abs(value) >= least:
-            return f"{value / size:,.4g}{unit}"
-    return f"{value:,.4g}"
 
 
 def _label(one: Swing) -> str:

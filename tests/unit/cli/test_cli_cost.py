@@ -74,6 +74,7 @@ def test_the_deployments_by_default(shop: Project) -> None:
     """Without names the configuration's candidates are reckoned, at their own prices, the cheapest first."""
     found = bills(shop, *WORK, "--assume", "hours=0", "--assume", "evaluation_requests=0")
     assert list(found) == ["bad/host", "good/host"]
+    assert {"name", "at_low", "at_high", "usd_low", "usd_high"} == set(found["bad/host"]["sensitivity"][0])
     assert found["good/host"]["usd_per_month"] == pytest.approx(300_000 * 1200 * 2 / 1e6)
     assert found["bad/host"]["usd_per_1000"] == pytest.approx(1.2)
 
@@ -126,15 +127,17 @@ def test_what_does_not_fit_has_no_bill(shop: Project) -> None:
 
 
 def test_fallback_tax_and_price_from_the_command_line(shop: Project) -> None:
-    """A given price makes a candidate; a stronger model is paid for its share; the tax tells when tuning pays."""
+    """A given price makes a candidate; a stronger model is paid by others than itself; the tax tells when it pays."""
     found = bills(
-        shop, "--price", "cheap=0.1/0.4", "--fallback-share", "0.1", "--fallback-model", "good",
+        shop, "good", "--price", "cheap=0.1/0.4", "--fallback-share", "0.1", "--fallback-model", "good",
         "--instruction-tokens", "500", "--tuning-usd", "30", "--assume", "evaluation_requests=0", *WORK,
-    )["cheap/host"]  # fmt: skip
-    lines = {line["name"]: line["usd"] for line in found["lines"]}
+    )  # fmt: skip
+    assert "fallback" not in {line["name"] for line in found["good/host"]["lines"]}
+    cheap = found["cheap/host"]
+    lines = {line["name"]: line["usd"] for line in cheap["lines"]}
     assert lines["fallback"] == pytest.approx(0.1 * 300_000 * 1200 * 2 / 1e6)
-    assert found["prompt_tax"]["usd_per_month"] == pytest.approx(300_000 * 500 * (0.1 + 0.1 * 2) / 1e6)
-    assert found["prompt_tax"]["months_to_pay_back"] == pytest.approx(30 / 45)
+    assert cheap["prompt_tax"]["usd_per_month"] == pytest.approx(300_000 * 500 * (0.1 + 0.1 * 2) / 1e6)
+    assert cheap["prompt_tax"]["months_to_pay_back"] == pytest.approx(30 / 45)
 
 
 def test_the_real_traffic(shop: Project) -> None:
