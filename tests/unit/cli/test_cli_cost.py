@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import Project
+from conftest import Project, environment
 
 WORK = ("--requests-per-day", "10000", "--input-tokens", "1000", "--output-tokens", "200", "--days", "30")
 DEVICE = """
@@ -218,3 +220,15 @@ def test_without_a_configuration(tmp_path: Path, project: Project, monkeypatch: 
     many = project.inside("cost", *WORK)
     assert many.code == 0
     assert "more; name some, or see all with --json" in many.out
+
+
+def test_the_command_starts_quickly(shop: Project) -> None:
+    """Neither an event loop nor plots nor list prices are loaded where the question needs none of them."""
+    slow = ("asyncio", "matplotlib", "genai_prices")
+    told = f"import sys; from assay.cli.main import assay; assay.main({['cost', 'good', *WORK]}, standalone_mode=False)"
+    script = f"{told}; print([name for name in {slow} if name in sys.modules])"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=shop.folder, env=environment(), capture_output=True, text=True, timeout=60,
+        check=True,
+    )  # fmt: skip
+    assert ended.stdout.splitlines()[-1] == "[]"
