@@ -31,15 +31,23 @@ NEEDS: Mapping[str, Mapping[str, float]] = {
         "math-500": 0.5, "mmlu": 0.25,
     },
     "code": {
-        "swe-bench-verified": 1, "livecodebench": 1, "terminal-bench": 1, "humaneval": 0.5, "bfcl-v3": 0.5,
-        "mmlu-pro": 0.25,
+        "swe-bench-verified": 1, "swe-bench-pro": 1, "livecodebench": 1, "terminal-bench": 1, "terminal-bench-2.0": 1,
+        "terminal-bench-4.0": 1, "humaneval": 0.5, "bfcl-v3": 0.5, "mmlu-pro": 0.25,
     },
-    "tools": {"bfcl-v3": 1, "tau-bench": 1, "terminal-bench": 1, "ifeval": 0.5, "mmlu-pro": 0.25},
-    "long-context": {"ruler-128k": 1, "mmlu-pro": 0.5, "ifeval": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
-    "chat": {"arena-elo": 1, "ifeval": 1, "mt-bench": 0.5, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
+    "tools": {
+        "bfcl-v3": 1, "tau-bench": 1, "terminal-bench": 1, "terminal-bench-2.0": 1, "terminal-bench-4.0": 1,
+        "hle-tools": 0.5, "ifbench": 0.5, "ifeval": 0.5, "mmlu-pro": 0.25,
+    },
+    "long-context": {
+        "aa-lcr": 1, "aa-lcr-2026-10": 1, "ruler-128k": 1, "mmlu-pro": 0.5, "ifeval": 0.5, "ifbench": 0.5,
+        "gpqa-diamond": 0.25, "mmlu": 0.25,
+    },
+    "chat": {
+        "arena-elo": 1, "ifeval": 1, "ifbench": 1, "mt-bench": 0.5, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25,
+    },
     "multimodal": {"mmmu": 1},
     "bilingual": {"mmmlu": 1, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
-    "instructions": {"ifeval": 1, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
+    "instructions": {"ifeval": 1, "ifbench": 1, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
 }  # fmt: skip
 """What a task needs -> the benchmarks that speak of it and how near to it they are. A judgement, not a measurement."""
 
