@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import json
 import os
 import socket
@@ -25,7 +27,14 @@ from assay.ledger.store import SqliteLedger
 settings.register_profile("assay", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("assay")
 
+_numbers = itertools.count()
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - an address that tests may name
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made lives to the end: the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +51,15 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_weights(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What was pulled on this machine decides no test, but for those that load real weights."""
+def own_weights(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What was pulled on this machine decides no test, but for those that load real weights.
+
+    The folder is only named, not made: a folder for each of ten thousand tests is a minute.
+    """
     if request.node.get_closest_marker("local") is None:
-        monkeypatch.setenv("ASSAY_WEIGHTS", str(tmp_path / "no-weights"))
+        monkeypatch.setenv("ASSAY_WEIGHTS", str(tmp_path_factory.getbasetemp() / f"no-weights-{next(_numbers)}"))
 
 
 @pytest.fixture
