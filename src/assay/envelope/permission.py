@@ -140,7 +140,7 @@ def _regions(candidate: Candidate, limits: Constraints) -> str | None:
         return None
     if policy is None or policy.regions is None:
         return f"where {_named(candidate)} keeps data is unknown (data_regions)"
-    if set(wanted) & set(policy.regions):
+    if {one.lower() for one in wanted} & set(policy.regions):
         return None
     kept = ", ".join(policy.regions) or "no stated region"
     return f"{_named(candidate)} keeps data in {kept}, not in {' or '.join(wanted)} (data_regions)"

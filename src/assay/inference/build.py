@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -18,7 +18,7 @@ from assay.checks.registry import make_check
 from assay.config.schema import Config, Deployment, Local, Route
 from assay.dialects.capability import check_quirks
 from assay.dialects.dialect import Outbound
-from assay.errors import ConfigError, PluginError, WeightsError, did_you_mean
+from assay.errors import CatalogError, ConfigError, PluginError, WeightsError, did_you_mean
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
@@ -62,6 +62,7 @@ class Builder:
             ConfigError: a deployment or route cannot be made as written.
             PluginError: an unknown dialect, policy or check.
         """
+        self._check_hosts(config.constraints.hosts or ())
         targets: dict[str, LiveDeployment | LiveRoute] = {}
         for name, deployment in config.deployments.items():
             targets[name] = self.deployment(name, deployment)
@@ -126,6 +127,14 @@ class Builder:
                     f"deployments.{name}: choices and grammars need the dialect 'local'; use a schema_file"
                 )
         return live
+
+    def _check_hosts(self, hosts: Iterable[str]) -> None:
+        """A misspelt host among those that are allowed would take every candidate out, and only when it is called."""
+        for host in hosts:
+            try:
+                self._catalog.host(host)
+            except CatalogError as error:
+                raise ConfigError(f"constraints.hosts: {error} (assay models --hosts lists them)") from error
 
     def _model(self, deployment: Deployment) -> Model | None:
         """The catalogue entry. A model that it does not know can be used; its facts are then unknown."""

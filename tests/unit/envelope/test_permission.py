@@ -14,7 +14,7 @@ from assay.catalog.use import Terms
 from assay.config.schema import Constraints, Deployment, Price
 from assay.envelope.candidate import Candidate
 from assay.envelope.permission import impermissible
-from assay.errors import NoCandidate
+from assay.errors import ConfigError, NoCandidate
 from assay.types import Message, Request, Text
 
 TODAY = date(2026, 11, 26)
@@ -149,6 +149,19 @@ def test_hosts_are_held_to_what_they_say_of_data(limits: dict[str, Any], said: s
         assert why(rented(GOOD), **limits) == ""
         assert "unknown" in why(rented(None), **limits)
         assert "unknown" in why(rented(DataPolicy(evidence="x")), **limits)
+
+
+def test_regions_are_named_in_any_case() -> None:
+    """EU is eu."""
+    assert why(rented(GOOD), data_regions=("EU",)) == ""
+
+
+def test_a_host_that_is_none_is_told_before_anything_is_called(make_spine: Any) -> None:
+    """A misspelt host in the limits would quietly take every candidate out."""
+    with pytest.raises(
+        ConfigError, match=r"constraints\.hosts: the catalogue has no host 'opnai'; did you mean 'openai'"
+    ):
+        make_spine('[constraints]\nhosts = ["opnai"]\n')
 
 
 def test_a_host_that_always_forgets_needs_no_number_of_days() -> None:
