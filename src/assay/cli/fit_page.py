@@ -122,7 +122,8 @@ def _limits(row: FitRow) -> list[str]:
 def _speed(kind: str, row: FitRow) -> list[str]:
     if row.decode_tok_s is None:
         return ["  speed       unknown: the bandwidth of the device, or what a token uses, is not known"]
-    lines = [f"  tokens/s    {_figure(row.decode_tok_s)}"]
+    aside = "; if it fitted" if row.verdict == "no" else ""
+    lines = [f"  tokens/s    {_figure(row.decode_tok_s)}{aside}"]
     if row.sequences > 1:
         aside = ", where requests run side by side (quirks.exact = false)" if kind == "cpu" else ""
         lines.append(f"    together  {_figure(row.most_tok_s)}{aside}")
@@ -148,7 +149,8 @@ def _rest(row: FitRow) -> list[str]:
     lines.append(f"  power       {power}{energy}")
     if row.burden is not None:
         lines.append(f"  support     {row.burden.level or 'unknown'}: {'; '.join(row.burden.reasons)}")
-    lines += [f"  {'if it fails' if first else '':<11} {line}" for first, line in _firsts(row.failures)]
+    name = "instead" if row.verdict in ("no", "unknown") else "if it fails"
+    lines += [f"  {name if first else '':<11} {line}" for first, line in _firsts(row.failures)]
     if len(row.options) > 1:
         lines += ["", *_options(row)]
     return lines

@@ -274,6 +274,8 @@ def _verdict(memory: Memory, machine: Machine, shape: Shape, asked: _Asked) -> t
         return "no", (f"its context is {limit:,} tokens, not {asked.context_tokens:,}",)
     verdict = _fits(memory, machine.usable_bytes)
     needs = f"{memory.total / GIB:.1f} of {machine.usable_bytes / GIB:.1f} GiB"
+    if verdict == "no":
+        needs += _how_many(memory, machine)
     words = {
         "fits": f"it needs {needs}",
         "tight": f"it needs {needs}: more than {TIGHT_SHARE:.0%}, which an estimate may be wrong by",
@@ -281,6 +283,15 @@ def _verdict(memory: Memory, machine: Machine, shape: Shape, asked: _Asked) -> t
     }
     unknown = () if limit is not None else ("the longest context that it supports is not known",)
     return verdict, (words[verdict], *unknown)
+
+
+def _how_many(memory: Memory, machine: Machine) -> str:
+    """How many such devices would hold it; each has the overhead of a process."""
+    if machine.kind != "gpu":
+        return ""
+    each = memory.overhead // machine.count
+    room = machine.usable_bytes // machine.count - each
+    return f": {-(-(memory.total - memory.overhead) // room):,} such devices would hold it" if room > 0 else ""
 
 
 def _memory(chosen: _Candidate, measured: MeasurementRow | None) -> tuple[Memory, str]:

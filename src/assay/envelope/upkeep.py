@@ -67,16 +67,22 @@ def failures(
     catalog: Catalog, one: Fit, found: tuple[Option, ...], *, context_tokens: int, sequences: int,
     constraints: Constraints | None = None,
 ) -> tuple[str, ...]:  # fmt: skip
-    """What can be done when it fails or falls short: a smaller form, less context, another model, another device."""
-    lines = [
+    """What can be done when it fails or falls short: a smaller form, less context, another model, another device.
+
+    Of a model that does not fit only what fits in its place.
+    """
+    fallback = _fallback(catalog, one, context_tokens, sequences, constraints)
+    if one.verdict not in ("fits", "tight"):
+        return () if fallback is None else (fallback,)
+    several = one.machine.count > 1
+    lines = (
         _smaller_form(one, found),
         _less_context(one),
-        _fallback(catalog, one, context_tokens, sequences, constraints),
-    ]
-    if one.machine.count == 1:
-        lines.append("one device: while it is down nothing answers, unless a route has another candidate")
-    else:
-        lines.append(f"{one.machine.count} devices as one: each of them must be up")
+        fallback,
+        f"{one.machine.count} devices as one: each of them must be up"
+        if several
+        else "one device: while it is down nothing answers, unless a route has another candidate",
+    )
     return tuple(line for line in lines if line is not None)
 
 
@@ -116,5 +122,5 @@ def _fallback(
             catalog, other, one.machine, context_tokens=context_tokens, sequences=sequences, constraints=constraints
         )
         if judged.verdict == "fits" and judged.licence.verdict != "forbidden":
-            return f"fallback: {other.id} fits here too; put it second in a route. A hosted one would see the data"
+            return f"fallback: {other.id} fits here; put it into the route. A hosted one would see the data"
     return "fallback: no smaller model of its family fits here; a hosted one in the route would see the data"

@@ -35,6 +35,17 @@ def test_the_verdict_follows_the_memory(usable_gib: float, verdict: str) -> None
     assert found.free_bytes == int(usable_gib * GIB) - found.memory.total
 
 
+def test_what_does_not_fit_says_how_many_devices_would_hold_it() -> None:
+    """And really: one fewer would not. Of a processor there is no such figure."""
+    machine = a_machine(usable_bytes=6 * GIB)
+    found = judged(machine=machine, quantisation="bf16")
+    assert found.reasons[0].endswith(": 3 such devices would hold it")
+    for count, verdict in ((2, "no"), (3, "tight")):
+        several = a_machine(usable_bytes=6 * GIB * count, count=count)
+        assert judged(machine=several, quantisation="bf16").verdict == verdict
+    assert "such devices" not in judged(machine=a_machine(kind="cpu", usable_bytes=GIB)).reasons[0]
+
+
 def test_the_most_exact_format_that_fits_is_taken() -> None:
     """And a smaller one where the memory is smaller; a tight one only where no other is left."""
     taken = {gib: judged(machine=a_machine(usable_bytes=gib * GIB)).quantisation for gib in (40, 12, 9, 7)}
@@ -215,10 +226,13 @@ def test_what_is_left_when_it_fails() -> None:
     lines = failures(catalog, judged(machine=machine), options(a_model(), machine, **asked), **asked)  # type: ignore[arg-type]
     assert lines[0].startswith("degraded: Q8_0 frees ")
     assert "half of the context" in lines[1]
-    assert "acme/small fits here too" in lines[2]
+    assert "acme/small fits here;" in lines[2]
     assert "one device" in lines[3]
     alone = failures(a_catalog(a_model()), judged(machine=machine), (), **asked)  # type: ignore[arg-type]
     assert any("no smaller model of its family fits" in line for line in alone)
+    tiny = a_machine(usable_bytes=6 * GIB)
+    instead = failures(catalog, judged(machine=tiny), (), **asked)  # type: ignore[arg-type]
+    assert instead == ("fallback: acme/small fits here; put it into the route. A hosted one would see the data",)
 
 
 def test_a_row_adds_up_to_the_usable_memory() -> None:
