@@ -27,7 +27,8 @@ class Family(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         engines: which engines serve it.
         forms: which quantised forms are published.
         recipes: which libraries have a tuning recipe for it.
-        derivatives: models on the Hugging Face hub that name one of it as their base, roughly.
+        derivatives: repositories of others on the Hugging Face hub that are made from one of it, quantised copies
+            included; a lower bound.
         patches: how much the community mends and extends it: many, some, or hardly any.
         safety_filters: guard models and filters made for it, by name; empty = none.
         licence_stability: whether the terms stayed the same from release to release; a note says what changed.

@@ -7,6 +7,9 @@ from assay.catalog.model import Model
 
 __all__ = ["only_popular"]
 
+_WIDELY = 50
+"""Derivatives from which a family counts as popular: fewer are found around almost any family that is talked of."""
+
 
 def only_popular(model: Model, catalog: Catalog) -> str | None:
     """What to say of a model whose family is widely derived from, and of which no published figure is known.
@@ -14,9 +17,10 @@ def only_popular(model: Model, catalog: Catalog) -> str | None:
     `None` where there is a figure, or no popularity either.
     """
     family = catalog.family(model)
-    if family is None or not family.derivatives or model.benchmarks:
+    if family is None or (family.derivatives or 0) < _WIDELY or model.benchmarks:
         return None
     return (
-        f"only its popularity speaks for {model.id} (some {family.derivatives:,} models derive from {family.name}): "
+        f"only its popularity speaks for {model.id} "
+        f"({family.derivatives:,} models or more derive from {family.name}): "
         "no published figure of it is known; measure it on your own work"
     )
