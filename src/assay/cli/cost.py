@@ -75,13 +75,16 @@ class Asked(NamedTuple):
 @click.option("--tuning-usd", type=AMOUNT, default=0.0, help="What tuning costs once: when does it pay back?")
 @click.option("--assume", multiple=True, metavar="NAME=VALUE", help="Replace one: usd_per_kwh=0.3, hours=0 ...")
 @click.option("--assumptions", "only_assumptions", is_flag=True, help="Print the assumptions with their sources.")
+@click.option(
+    "--vary", multiple=True, metavar="NAME=LOW:HIGH", help="Range of an input, instead of half less and more."
+)
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw cost over volume into FILE.svg or FILE.png.")
 @config_option
 @json_option
 def command(
     names: tuple[str, ...], from_ledger: bool, since: str | None, kinds: tuple[str, ...], prices: tuple[str, ...],
-    tuning_usd: float, assume: tuple[str, ...], only_assumptions: bool, plot: str | None, config: str | None,
-    as_json: bool, **others: Any,
+    tuning_usd: float, assume: tuple[str, ...], only_assumptions: bool, vary: tuple[str, ...], plot: str | None,
+    config: str | None, as_json: bool, **others: Any,
 ) -> None:  # fmt: skip
     """What the work costs a month: by the token at a host, or on machines that are rented, bought or there already.
 
@@ -102,9 +105,10 @@ def command(
     from assay.envelope.bills import assumptions_of, bills_of
     from assay.envelope.named import own_price
     from assay.envelope.overheads import assumed
+    from assay.envelope.sensitivity import ranges_of
     from assay.envelope.ways import Situation
 
-    overheads = assumed(assume)
+    overheads, ranges = assumed(assume), ranges_of(vary)
     if only_assumptions:
         rows = assumptions_of(overheads)
         emit(rows, as_json, render_assumptions(rows))
@@ -115,9 +119,9 @@ def command(
     settings = _config(config)
     measured = measured_here(settings) if AUTO in asked.devices else {}
     scenarios = _scenarios(names, settings, situation, asked, dict(map(own_price, prices)), measured)
-    bills = bills_of(scenarios, traffic, details=len(scenarios) <= DETAILED)
+    bills = bills_of(scenarios, traffic, details=len(scenarios) <= DETAILED, ranges=ranges)
     if plot is not None:
-        _draw(plot, scenarios)
+        _draw(plot, scenarios, ranges)
     emit(bills, as_json, "" if as_json else render(bills, DETAILED))
 
 
@@ -213,8 +217,8 @@ def _tenures(asked: Asked, one: Machine) -> tuple[Tenure, ...]:
     return tuple(tenure for tenure, usd in known.items() if usd is not None) or ("buy",)
 
 
-def _draw(plot: str, scenarios: list[Scenario]) -> None:
+def _draw(plot: str, scenarios: list[Scenario], ranges: dict[str, tuple[float, float]]) -> None:
     from assay.report.costs import draw
 
-    draw(plot, scenarios)
+    draw(plot, scenarios, ranges)
     note(f"written: {plot}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assay.catalog.entry import Source
 from assay.envelope.breakeven import break_even
@@ -124,16 +124,22 @@ class Bills(Value, frozen=True, kw_only=True):
     assumptions: tuple[Assumption, ...]
 
 
-def bills_of(scenarios: Sequence[Scenario], traffic: tuple[Traffic, ...] = (), *, details: bool = True) -> Bills:
+def bills_of(
+    scenarios: Sequence[Scenario], traffic: tuple[Traffic, ...] = (), *, details: bool = True,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+) -> Bills:  # fmt: skip
     """The candidates beside each other.
 
     Args:
         scenarios: at least one; all have the same work and assumptions.
         traffic: where the work was observed.
         details: with break-even, prompt tax and sensitivity, which take a hundred times as long as the bill.
+        ranges: of inputs, for the sensitivity; see `tornado`.
     """
     hosts = [one for one in scenarios if one.tenure == "host" and one.reason is None]
-    bills = sorted((_bill(one, hosts, details) for one in scenarios), key=_order)
+    swings = [tornado(one, ranges) if details and one.reason is None else () for one in scenarios]
+    pairs = zip(scenarios, swings, strict=True)
+    bills = sorted((_bill(one, hosts, details, moved) for one, moved in pairs), key=_order)
     first = scenarios[0]
     return Bills(
         workload=first.workload, traffic=traffic, bills=tuple(bills), assumptions=assumptions_of(first.overheads)
@@ -144,7 +150,7 @@ def _order(bill: Bill) -> tuple[bool, float]:
     return (bill.usd_per_month is None, bill.usd_per_month or 0.0)
 
 
-def _bill(scenario: Scenario, hosts: Sequence[Scenario], details: bool) -> Bill:
+def _bill(scenario: Scenario, hosts: Sequence[Scenario], details: bool, swings: tuple[Swing, ...]) -> Bill:
     tariff, month = scenario.tariff(), scenario.monthly()
     total = month.total if month is not None else None
     machines = month.machines if month is not None else None
@@ -165,7 +171,7 @@ def _bill(scenario: Scenario, hosts: Sequence[Scenario], details: bool) -> Bill:
         utilisation=month.utilisation if month is not None else None,
         break_even=tuple(_crossings(scenario, hosts)) if details else (),
         prompt_tax=prompt_tax(scenario) if details else None,
-        sensitivity=tornado(scenario) if details and month is not None else (),
+        sensitivity=swings,
         unknown=scenario.reason,
         notes=(*scenario.notes, *(tariff.notes if tariff is not None else ()), *_lacking(scenario, machines)),
     )

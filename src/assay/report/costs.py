@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,13 @@ POINTS = 400
 SWINGS = 8
 
 
-def draw(path: str, scenarios: Sequence[Scenario]) -> None:
+def draw(path: str, scenarios: Sequence[Scenario], ranges: Mapping[str, tuple[float, float]] | None = None) -> None:
     """Write both plots into an SVG or PNG file.
 
     Args:
         path: whose ending says which.
         scenarios: candidates; those without a bill are left out.
+        ranges: of inputs, for what moves the bill; see `tornado`.
 
     Raises:
         ReportError: another ending, matplotlib is missing, nothing can be drawn, or the file cannot be written.
@@ -50,7 +51,7 @@ def draw(path: str, scenarios: Sequence[Scenario]) -> None:
     with _look() as figure:
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         _volume(left, known)
-        _swings(right, min(known, key=lambda pair: _total(pair[1], pair[0]))[0])
+        _swings(right, min(known, key=lambda pair: _total(pair[1], pair[0]))[0], ranges)
         try:
             figure.savefig(path, metadata={"Date": None} if path.lower().endswith(".svg") else None)
         except OSError as error:
@@ -119,10 +120,10 @@ def _crossings(panel: Axes, known: Sequence[tuple[Scenario, Tariff]], low: float
                 panel.plot([first], [host.monthly(first).total.value], "o", color=INK, ms=5, zorder=5)
 
 
-def _swings(panel: Axes, scenario: Scenario) -> None:
+def _swings(panel: Axes, scenario: Scenario, ranges: Mapping[str, tuple[float, float]] | None) -> None:
     """The strongest inputs as bars about the bill as it is."""
     bill = scenario.monthly()
-    swings = tornado(scenario)[:SWINGS][::-1]
+    swings = tornado(scenario, ranges)[:SWINGS][::-1]
     if bill is None or not swings:
         panel.set_axis_off()
         return

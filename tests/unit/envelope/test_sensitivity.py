@@ -7,7 +7,8 @@ from msgspec import structs
 from assay.config.schema import Price
 from assay.envelope.overheads import assumed
 from assay.envelope.scenario import Fallback
-from assay.envelope.sensitivity import Swing, tornado
+from assay.envelope.sensitivity import INPUTS, Swing, ranges_of, tornado
+from assay.errors import ConfigError
 
 
 def swing(swings: tuple[Swing, ...], name: str) -> Swing:
@@ -64,3 +65,39 @@ def test_an_instruction_never_exceeds_a_shortened_input() -> None:
     """Half the input of a request that is nearly all instruction can be reckoned with."""
     work = structs.replace(WORK, instruction_tokens=900)
     assert swing(tornado(hosted(work)), "input tokens").at_low == 500
+
+
+def test_a_stated_range_is_taken() -> None:
+    """Also of what is 0 now: a cache that answers up to 0.6 of the input saves up to 0.6 x 0.75 of what input costs."""
+    ranges = ranges_of(["cached_share=0:0.6", "requests_per_day=1e3:1e5", "price_of_input=2:3"])
+    swings = tornado(hosted(), ranges)
+    assert "cached share" not in {one.name for one in tornado(hosted())}
+    found = swing(swings, "cached share")
+    assert found.usd_low == total(hosted())
+    assert found.usd_low - found.usd_high == pytest.approx(0.6 * 0.75 * 300)
+    assert swing(swings, "requests per day").at_high == 1e5
+    assert swing(swings, "price of input").usd_low == pytest.approx(total(hosted()) + 300)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("request_per_day=1:2", "requests_per_day"), ("pue=1", "NAME=LOW:HIGH"), ("pue=0:2", "from 1 to 5"),
+        ("cached_share=0.5:0.2", "lower one first"), ("cached_share=0:nan", "from 0 to 1"),
+        ("usd_per_kwh=a:b", "NAME=LOW:HIGH"),
+    ],
+)  # fmt: skip
+def test_a_range_that_cannot_be_is_refused(text: str, said: str) -> None:
+    """An unknown input shows the nearest, an impossible range what can be."""
+    with pytest.raises(ConfigError, match=said):
+        ranges_of([text])
+
+
+def test_every_input_of_a_scenario_can_be_named() -> None:
+    """What is varied by default is what `--vary` can name."""
+    fallback = Fallback(name="strong", share=0.1, price=Price(input=1.0, output=1.0))
+    work = structs.replace(WORK.at(300_000), cached_share=0.5, batch_share=0.1)
+    scenarios = [hosted(work, fallback=fallback, batch=Price(input=0.5, output=2.0), overheads=assumed(()))]
+    scenarios += [served(work, tenure=way, speed=a_speed(doubt=2.0), overheads=assumed(())) for way in ("rent", "buy")]
+    found = {one.name.replace(" ", "_") for scenario in scenarios for one in tornado(scenario)}
+    assert found == set(INPUTS)
