@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HUGE = 1e12
 _ABOVE = Finite(min=0, max=HUGE, min_open=True)
+_LIMIT = Finite(min=0, max=HUGE)
 _SHARE = Finite(min=0, max=1)
 _COUNT = click.IntRange(1, 10**9)
 PROMPTS = (
@@ -23,10 +24,14 @@ PROMPTS = (
     ("requests_per_day", "Requests a day"),
     ("input_tokens", "Input tokens of one request"),
     ("output_tokens", "Output tokens of one answer"),
+    ("latency_s", "Longest wait for the first token in seconds (0 = nobody waits)"),
+    ("modalities", "Taken besides text: image, audio, video, document (with commas)"),
+    ("languages", "Languages as ISO codes (with commas)"),
     ("usd_per_month", "Budget in USD a month (0 = none)"),
-    ("team", "Team: none, app, ml, infra"),
+    ("team", "Team: none, app (developers), ml (who train), infra (who run servers)"),
+    ("device", "A machine that is there, as `assay fit` names it"),
     ("examples", "Good examples at hand"),
-    ("knowledge", "What answers rest on: stable or changing"),
+    ("knowledge", "What right answers rest on: stable or changing"),
 )
 """Field -> what is asked on a terminal where no flag gave it."""
 
@@ -46,7 +51,11 @@ PROMPTS = (
 @click.option("--requests-per-day", type=_ABOVE, help="Volume [default: the task's usual one].")
 @click.option("--input-tokens", type=_COUNT, help="Of one request [default: the task's].")
 @click.option("--output-tokens", type=_COUNT, help="Of one answer, thinking included [default: the task's].")
-@click.option("--latency-s", type=_ABOVE, help="Longest wait for the first token [default: the task's, or none].")
+@click.option(
+    "--latency-s",
+    type=_LIMIT,
+    help="Longest wait for the first token; 0 = nobody waits [default: the task's, or none].",
+)
 @click.option("--context", "context_tokens", type=_COUNT, help="Longest request and answer [default: one of each].")
 @click.option(
     "--modality",
@@ -56,7 +65,7 @@ PROMPTS = (
     help="Taken besides text; may be repeated.",
 )
 @click.option("--language", "languages", multiple=True, help="ISO 639-1 code (de); may be repeated.")
-@click.option("--budget", "usd_per_month", type=_ABOVE, help="Most that may be billed, USD a month [default: none].")
+@click.option("--budget", "usd_per_month", type=_LIMIT, help="Most that may be billed, USD a month [default: none].")
 @click.option(
     "--team",
     type=click.Choice(["none", "app", "ml", "infra"]),
@@ -166,21 +175,30 @@ def _task(task: str | None, asking: bool) -> str:
 
 
 def _ask(task: str, given: dict[str, Any]) -> None:
-    """Ask for what matters most and no flag gave; Enter takes what is usual."""
+    """Ask for what no flag gave; Enter takes what is usual, and then it counts as assumed."""
     from assay.decision.advice.situation import situation
 
     usual = situation(task, given)
     for field, question in PROMPTS:
-        if given.get(field) is not None:
+        if given.get(field) not in (None, ()):
             continue
-        default = getattr(usual, field)
-        answer = click.prompt(question, default=0.0 if default is None else default, type=_kind(default), err=True)
-        if answer != (0.0 if default is None else default):
-            given[field] = answer
+        shown = _shown(getattr(usual, field), field)
+        answer = click.prompt(question, default=shown, type=type(shown), err=True)
+        if answer != shown:
+            given[field] = _told(answer, getattr(usual, field))
 
 
-def _kind(default: object) -> type:
-    return float if default is None else type(default)
+def _shown(usual: Any, field: str) -> Any:
+    """What stands in brackets: of several the names with commas, of no limit 0."""
+    if isinstance(usual, tuple):
+        return ", ".join(usual)
+    return usual if usual is not None else "" if field == "device" else 0.0
+
+
+def _told(answer: Any, usual: Any) -> Any:
+    if isinstance(usual, tuple):
+        return tuple(part.strip() for part in answer.split(",") if part.strip())
+    return answer
 
 
 def advise_configured(config: str | None, folder: str | None, task: str | None, as_json: bool) -> NoReturn:

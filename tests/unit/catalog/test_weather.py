@@ -71,7 +71,7 @@ def test_the_range_holds_the_middle_and_is_wider_with_fewer_figures() -> None:
 
 def test_no_figure_that_speaks_of_the_need_is_no_standing() -> None:
     """A model without figures, or with figures of something else, stands nowhere."""
-    models = [model(f"m{n}", {"mmmu": 50 + n, "mmlu": 60 + n}) for n in range(4)]
+    models = [model(f"m{n}", {"mmmu": 50 + n, "mmlu": 60 + n}) for n in range(6)]
     weather = Weather([*models, model("none", {}), model("other", {"humaneval": 70})])
     assert weather.standing(model("none", {}), "chat") is None
     assert weather.standing(models[0], "code") is None
@@ -79,14 +79,14 @@ def test_no_figure_that_speaks_of_the_need_is_no_standing() -> None:
 
 
 def test_a_benchmark_that_few_models_have_compares_nobody() -> None:
-    """Two figures of one benchmark are left out: nothing tells how hard it is."""
-    models = [model("a", {"mt-bench": 90}), model("b", {"mt-bench": 10})]
+    """Four figures of one benchmark are left out: nothing tells how hard it is."""
+    models = [model(f"m{n}", {"mt-bench": 20.0 * n + 10}) for n in range(4)]
     assert Weather(models).standing(models[0], "chat") is None
 
 
 def test_figures_with_help_are_left_out() -> None:
     """A model that was asked with tools is not compared with those that had none."""
-    models = [model(f"m{n}", {"hle": 10.0 + n}) for n in range(4)]
+    models = [model(f"m{n}", {"hle": 10.0 + n}) for n in range(6)]
     helped = model("helped", {"hle": 70.0}, setting="with tools")
     weather = Weather([*models, helped])
     assert weather.standing(helped, "reasoning") is None
@@ -96,11 +96,11 @@ def test_figures_with_help_are_left_out() -> None:
 def test_standing_tells_count_age_and_whose_figures_they_are() -> None:
     """The figures, how many are by others than the maker, and their oldest and newest day."""
     models = [
-        model(f"m{n}", {"mmlu-pro": 40.0 + n, "ifeval": 50.0 + n}, by="other", as_of="2026-01-02") for n in range(3)
+        model(f"m{n}", {"mmlu-pro": 40.0 + n, "ifeval": 50.0 + n}, by="other", as_of="2026-01-02") for n in range(5)
     ]
     found = Weather(models).standing(models[1], "chat")
     assert found is not None
-    assert (found.models, found.by_others, found.oldest, found.newest) == (3, 2, "2026-01-02", "2026-01-02")
+    assert (found.models, found.by_others, found.oldest, found.newest) == (5, 2, "2026-01-02", "2026-01-02")
     assert [one.name for one in found.figures] == ["ifeval", "mmlu-pro"]
 
 

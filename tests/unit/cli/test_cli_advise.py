@@ -34,7 +34,8 @@ def test_json_has_the_documented_keys_and_nothing_else_is_printed(project: Proje
     """Every key is there, and unknown is null."""
     found = project.inside("advise", "--task", "extraction", "--json").json
     assert set(found) >= {
-        "as_of", "situation", "best", "runner_up", "shortlist", "levers", "cheapest", "tree", "removed", "proof", "caveat",
+        "as_of", "situation", "best", "runner_up", "shortlist", "levers", "cheapest", "tree", "removed", "proof",
+        "caveat",
     }  # fmt: skip
     assert set(found["best"]) >= {
         "kind",
@@ -111,16 +112,19 @@ def test_what_no_flag_gave_is_asked_on_a_terminal(monkeypatch: pytest.MonkeyPatc
     """Enter takes what is usual; an answer counts as told. Elsewhere nothing is asked."""
     from assay.cli import advise
 
-    answers = iter(["sensitive", *[None] * (len(PROMPTS) - 1)])
+    told = {"privacy": "sensitive", "languages": "de, fr"}
+    answers = iter([told.get(field) for field, _ in PROMPTS if field != "input_tokens"])
 
     def prompt(text: str, default: object, type: object, err: bool) -> object:
         answer = next(answers)
         return default if answer is None else answer
 
     monkeypatch.setattr(click, "prompt", prompt)
-    given: dict[str, object] = {"requests_per_day": None}
+    given: dict[str, object] = {"requests_per_day": None, "input_tokens": 700}
     advise._ask("chat", given)
-    assert given == {"requests_per_day": None, "privacy": "sensitive"}
+    assert given == {
+        "requests_per_day": None, "input_tokens": 700, "privacy": "sensitive", "languages": ("de", "fr"),
+    }  # fmt: skip
 
 
 def test_nothing_is_asked_without_a_terminal() -> None:

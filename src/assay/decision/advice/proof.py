@@ -119,6 +119,8 @@ def flags(asked: Situation) -> str:
         for one in value if isinstance(value, tuple) else (value,):
             if one is False and field == "checkable":
                 words.append("--not-checkable")
+            elif one is None and field == "latency_s":
+                words += [flag, "0"]
             elif one is not None and one is not False:
                 words += [flag] if one is True else [flag, f"{one:g}" if isinstance(one, float) else str(one)]
     return " ".join(quote(word) for word in words)

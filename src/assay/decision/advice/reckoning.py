@@ -159,15 +159,15 @@ class Reckoner:
         one = self._owned(way, served)
         tariff = self._tariffs.get((one.model, one.place))
         machines = tariff.machines(self._asked.requests_per_day) if tariff is not None else None
-        if self._machines.named and machines is not None and machines.low > 1:
-            least, key = machines.low, served.machine.key
-            return _out(
-                way,
-                "volume",
-                f"{key} does not carry {self._asked.requests_per_day:,.10g} requests a day: "
-                f"{least:,.0f} of it would, at best",
-            )
+        if self._machines.named and machines is not None and machines.value > 1:
+            return _out(way, "volume", self._too_much(served.machine.key, machines))
         return one
+
+    def _too_much(self, key: str, machines: Band) -> str:
+        return (
+            f"{key} does not carry {self._asked.requests_per_day:,.10g} requests a day: "
+            f"{machines.value:,.0f} of it would ({machines.low:,.0f} to {machines.high:,.0f})"
+        )
 
     def _owned(self, way: Way, placed: Served) -> Candidate:
         tenure: Tenure = "have" if self._machines.named else "rent"

@@ -97,7 +97,7 @@ def situation(task: str, given: Mapping[str, Any], limits: Constraints | None = 
 
     Args:
         task: its name.
-        given: by field; `None` and empty tuples count as not given.
+        given: by field; `None` and empty tuples count as not given. A latency or budget of 0 stands for no limit.
         limits: of a team's `assay.toml`.
 
     Raises:
@@ -107,9 +107,13 @@ def situation(task: str, given: Mapping[str, Any], limits: Constraints | None = 
     told = {name: value for name, value in given.items() if value is not None and value != ()}
     usual = _usual(about, told)
     assumed = tuple(name for name in usual if name not in told)
+    told |= {name: None for name in _NO_LIMIT if told.get(name) == 0}
     made = Situation(**{**usual, **told}, task=task, limits=limits, assumed=assumed)
     _check(made)
     return made
+
+
+_NO_LIMIT = ("latency_s", "usd_per_month")
 
 
 def _usual(task: Task, told: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ _ALL = (
     ),
     Task(
         name="code", says="writing and mending code", need="code",
-        input_tokens=4_000, output_tokens=1_200, domain="code", easy_share=0.6, kind="code.write",
+        input_tokens=4_000, output_tokens=1_200, latency_s=10.0, domain="code", easy_share=0.6, kind="code.write",
         check="tests", profile="unsafe-action",
     ),
     Task(
