@@ -111,12 +111,16 @@ class Partial:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """An empty folder on the store's disk, gone afterwards; what a killed process left there is swept first."""
+        """An empty folder on the store's disk, gone afterwards; what a killed process left there is swept first.
+
+        The tool that a killed process had begun may write there still, also while it is swept: the room may be there
+        again at once, and the folder has a name of its own.
+        """
         room = self.folder / "scratch"
         shutil.rmtree(room, ignore_errors=True)
-        room.mkdir(parents=True)
+        room.mkdir(parents=True, exist_ok=True)
         try:
-            yield Path(tempfile.mkdtemp(dir=room))  # a name of its own: the tool of a killed process may still write
+            yield Path(tempfile.mkdtemp(dir=room))
         finally:
             shutil.rmtree(room, ignore_errors=True)
 

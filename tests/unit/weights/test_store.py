@@ -144,6 +144,17 @@ def test_a_damaged_note_of_a_partial_file_means_nothing_is_known(tmp_path: Path,
     assert Partial(tmp_path).resume("packages a==1") == 0
 
 
+def test_the_tool_of_a_killed_process_may_write_while_its_room_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A room that is there again right after it was swept is no failure; its folder is a fresh one."""
+    late = tmp_path / "scratch" / "late" / "wheels"
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: late.mkdir(parents=True, exist_ok=True))
+    with Partial(tmp_path).scratch() as folder:
+        assert folder.parent == tmp_path / "scratch"
+        assert not list(folder.iterdir())
+
+
 def test_the_names_of_folders_are_safe(store: Store) -> None:
     """Whatever a team's catalogue calls a quantisation, the folder is one folder in the store."""
     odd = msgspec.structs.replace(wanted(), quantisation="../Q 4/0")
