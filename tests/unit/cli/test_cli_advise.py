@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 
 import click
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 from tests.unit.cli.conftest import Project
 
 from assay.cli.advise import PROMPTS
+from assay.decision.advice.task import TASKS
+from assay.evals.suites.starters import starter
 
 
 def test_advice_is_told_with_best_runner_up_lever_and_proof(project: Project) -> None:
@@ -106,6 +109,19 @@ def test_written_start_passes_config_check_and_lint(project: Project) -> None:
     tables = tomllib.loads((project.folder / "work" / "assay.toml").read_text())
     assert set(tables["decide"]["candidates"]) <= {*tables["deployments"], *tables.get("routes", {})}
     assert project.inside("advise", "--task", "classification", "--write", "work").code == 2
+
+
+@pytest.mark.parametrize("task", ["extraction", "classification", "code", "agents", "reasoning"])
+def test_the_commands_for_ones_own_examples_run(project: Project, task: str) -> None:
+    """Import, lint and power of the proof are accepted as they are printed."""
+    found = project.inside("advise", "--task", task, "--examples", "4", "--json").json
+    lines = [{"input": line["input"], "target": line["target"]} for line in starter(TASKS[task].check).lines]
+    (project.folder / "examples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    commands = [shlex.split(one["command"]) for one in found["proof"]["commands"]]
+    assert [words[1:3] for words in commands[1:4]] == [["suite", "import"], ["suite", "lint"], ["suite", "power"]]
+    for words in commands[1:4]:
+        ended = project.inside(*words[1:])
+        assert ended.code == 0, ended.err
 
 
 def test_what_no_flag_gave_is_asked_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,8 @@ _FLAGS = {
     "checkable": "--checkable",
 }  # fmt: skip
 """Field of a situation -> the flag of `assay advise` that gives it."""
+_GRADERS = {"choice": "normalised", "sql": """'{"check": "sql", "database": "your.db"}'"""}
+"""Check of a task -> the one for samples that are imported, where choices or a database must be the team's own."""
 
 
 class Command(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -93,8 +95,9 @@ def proof(asked: Situation, candidates: Sequence[Candidate], *, route: bool = Fa
 def _filling(asked: Situation, suite: str, writer: str) -> Command:
     task = asked.about
     if asked.examples:
+        grader = _GRADERS.get(task.check, task.check)
         command = (
-            f"assay suite import examples.csv --input INPUT --target TARGET --kind {task.kind} --grader {task.check} "
+            f"assay suite import examples.jsonl --input input --target target --kind {task.kind} --grader {grader} "
             f"--heldout 0.7 --out {suite}"
         )
         return Command(command=command, why=f"your {asked.examples:,} examples as samples: what was really asked")
