@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.door import config_option, emit, finish, json_option, run
 
 if TYPE_CHECKING:
     from assay.catalog.load import Catalog
     from assay.catalog.model import Model
     from assay.config.load import Loaded
-    from assay.config.schema import Engine
     from assay.envelope.file import FileFacts
     from assay.envelope.fit import Fit
     from assay.envelope.fit_row import FitRow
     from assay.envelope.hardware import Machine
-    from assay.evals.runs.measuring import Measured
     from assay.ledger.rows import MeasurementRow
-    from assay.ledger.store import SqliteLedger
 
 DEFAULT_CONTEXT_TOKENS = 8192
 MEASURED_CONTEXT_TOKENS = 2048
@@ -96,9 +93,13 @@ def command(
         emit({"device": device_row(place.machine), "models": rows}, as_json, listing(place.machine, rows))
         return
     if measure:
+        from assay.cli.fit_measuring import measured
+        from assay.config.schema import Engine
+
+        engine = Engine(context_tokens=context or MEASURED_CONTEXT_TOKENS, slots=concurrency)
         for name in names:
             deployment = place.loaded.config.deployments.get(name) if place.loaded else None
-            run(_measure(_subject(name, place), place, asked, deployment.engine if deployment else None))
+            run(measured(*_subject(name, place), place.loaded, deployment.engine if deployment else engine))
         place = place._replace(measured=_measured(place.loaded))
     _show([_subject(name, place) for name in names], place, asked, as_json)
 
@@ -260,65 +261,3 @@ def _whole(subject: Subject, place: Place, asked: Asked) -> FitRow:
         burden=burden(catalog, model, machine.kind),
         failures=lines,
     )
-
-
-# ----------------------------------------------------------------------------------------- measuring
-
-
-async def _measure(subject: Subject, place: Place, asked: Asked, engine: Engine | None) -> None:
-    """Run a model's file here, plainly: without a deployment's prompt and limits. Keep what it came to."""
-    from msgspec import structs
-
-    from assay.app import App
-    from assay.config.load import Loaded
-    from assay.config.schema import Config, Constraints, Deployment, Engine, Ledger
-    from assay.envelope.surroundings import named_threads
-    from assay.errors import ConfigError
-    from assay.evals.runs.measuring import measure
-    from assay.ledger.own import own_ledger
-
-    model, facts = subject
-    if facts is None:
-        raise ConfigError(f"{model.id} cannot be measured: its weights are not here; assay pull {model.id}")
-    engine = engine or Engine(context_tokens=asked.context_tokens or MEASURED_CONTEXT_TOKENS, slots=asked.sequences)
-    plain = Deployment(model=model.id, dialect="local", weights=facts.path, engine=engine)
-    loaded = place.loaded or Loaded(Config(ledger=Ledger(url=f"sqlite:///{own_ledger()}")), None, "")
-    config = structs.replace(loaded.config, deployments={model.id: plain}, routes={}, constraints=Constraints())
-    async with App(loaded._replace(config=config)) as app:
-        note(f"measuring {model.id} on this machine, some ten seconds ...")
-        threads = named_threads() or engine.threads
-        found = await measure(app.spine, model.id, context_tokens=engine.context_tokens, threads=threads)
-        await _keep(app.ledger, model.id, facts, engine, found)
-    spread = f"{min(found.rates):.1f} to {max(found.rates):.1f} as timed"
-    note(f"  {found.decode_tok_s:.1f} tokens/s (median of {found.answers}; {spread}), {found.threads} threads")
-    if found.disturbed:
-        note(f"  other work left it {found.share:.0%} of their processor time; the figures are corrected for that")
-
-
-async def _keep(ledger: SqliteLedger, model: str, facts: FileFacts, engine: Engine, found: Measured) -> None:
-    import socket
-    import time
-    from importlib.metadata import version
-
-    from assay.ledger.measurements import add_measurement
-    from assay.ledger.rows import MeasurementRow, new_id
-    from assay.weights.digest import sha256_of
-
-    row = MeasurementRow(
-        id=new_id(),
-        created_at=time.time(),
-        host=socket.gethostname(),
-        model=model,
-        weights_sha256=sha256_of(Path(facts.path)),
-        quantisation=facts.quantisation,
-        engine=f"xllamacpp {version('xllamacpp')}",
-        context_tokens=engine.context_tokens,
-        slots=engine.slots,
-        threads=found.threads,
-        decode_tok_s=found.decode_tok_s,
-        prefill_tok_s=found.prefill_tok_s,
-        memory_bytes=found.memory_bytes,
-        answers=found.answers,
-        disturbed=found.disturbed,
-    )
-    await add_measurement(ledger, row)

@@ -6,16 +6,15 @@ very machine replaces what it measured, and is marked.
 
 from __future__ import annotations
 
-import time
 from typing import Literal, NamedTuple
 
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.use import Ruling, ruling, use_of
 from assay.config.schema import Constraints
-from assay.envelope.estimate import Estimate
 from assay.envelope.file import FileFacts
 from assay.envelope.hardware import GIB, Machine
+from assay.envelope.measured import measured_memory, measured_speed
 from assay.envelope.memory import Memory, Plan, plan_of, published
 from assay.envelope.quantisation import QUANTISATIONS, Quantisation, choices, quantisation_of
 from assay.envelope.runtime import runtime_of
@@ -32,8 +31,6 @@ TIGHT_SHARE = 0.9
 """Of the usable memory: above it an estimate within 10 % may be wrong about whether it fits."""
 READING_TOK_S = 5.0
 """About as fast as people read: 240 words a minute, 1.3 tokens a word."""
-MEASURED_BAND, DISTURBED_BAND = 0.1, 0.2
-"""What two measurements of one model on one machine may differ by: on a quiet machine, and corrected on a busy one."""
 
 
 class Fit(NamedTuple):
@@ -295,27 +292,13 @@ def _how_many(memory: Memory, machine: Machine) -> str:
 
 
 def _memory(chosen: _Candidate, measured: MeasurementRow | None) -> tuple[Memory, str]:
-    """The estimate, or what was measured, and by the formula what other contexts and sequences would make of it."""
-    if measured is None or measured.memory_bytes is None:
-        return chosen.memory, f"formula; {chosen.sizes.basis}"
-    then = chosen.plan.memory(measured.context_tokens, measured.slots)
-    overhead = chosen.memory.overhead + measured.memory_bytes - then.total
-    when = measured_on(measured)
-    same = then == chosen.memory
-    return (
-        chosen.memory._replace(overhead=overhead),
-        when if same else f"{when} with {measured.slots} x {measured.context_tokens:,} tokens; the rest by formula",
-    )
+    found = None if measured is None else measured_memory(measured, chosen.plan, chosen.memory)
+    return found or (chosen.memory, f"formula; {chosen.sizes.basis}")
 
 
 def _is_of(measured: MeasurementRow, chosen: _Candidate) -> bool:
     """Whether the same file was measured, as far as its format tells."""
     return measured.quantisation is None or measured.quantisation.lower() == chosen.name.lower()
-
-
-def measured_on(measured: MeasurementRow) -> str:
-    """How a measured figure is marked."""
-    return f"measured here, {time.strftime('%Y-%m-%d', time.gmtime(measured.created_at))}"
 
 
 def _speed(
@@ -324,21 +307,7 @@ def _speed(
     guess = speed_of(shape, sizes, machine, **asked._asdict())
     if measured is None:
         return guess
-    disturbed = ", corrected for the processor time that other work took" if measured.disturbed else ""
-    method = f"{measured_on(measured)}: median of {measured.answers} answers, {measured.threads} threads{disturbed}"
-    band = DISTURBED_BAND if measured.disturbed else MEASURED_BAND
-    decode = _around(measured.decode_tok_s, band, method, "tok/s")
-    most = guess.most_tok_s if guess is not None and asked.sequences > 1 else decode
-    if measured.prefill_tok_s is None:
-        return Speed(decode, guess.prefill_tok_s if guess else None, guess.first_token_s if guess else None, most)
-    first_s = asked.prompt_tokens / measured.prefill_tok_s + 1.0 / measured.decode_tok_s
-    return Speed(
-        decode, _around(measured.prefill_tok_s, band, method, "tok/s"), _around(first_s, band, method, "s"), most
-    )
-
-
-def _around(value: float, band: float, method: str, unit: Literal["s", "tok/s"]) -> Estimate:
-    return Estimate(value, value * (1 - band), value * (1 + band), method, unit)
+    return measured_speed(measured, guess, sequences=asked.sequences, prompt_tokens=asked.prompt_tokens)
 
 
 def _without(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from assay.catalog.use import Ruling
 from assay.envelope.estimate import Estimate
-from assay.envelope.fit import Fit, Verdict, measured_on
+from assay.envelope.fit import Fit, Verdict
 from assay.envelope.hardware import AUTO, Machine
+from assay.envelope.measured import measured_on
 from assay.envelope.upkeep import Burden
 from assay.types import Value
 

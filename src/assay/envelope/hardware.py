@@ -157,7 +157,8 @@ def _memory_gib(spec: str, device: Device, wanted: float | None) -> float:
     options = _options(device)
     if wanted is None:
         if not options:
-            raise CatalogError(f"device {spec!r}: how much memory it has is not known; say it: {spec}-64gb")
+            how = "memory_gib = 64" if spec.endswith(".toml") else f"{spec}-64gb"
+            raise CatalogError(f"device {spec!r}: how much memory it has is not known; say it: {how}")
         return options[0]
     if device.kind != "cpu" and options and wanted not in options:
         sold = ", ".join(f"{option:g}" for option in options)

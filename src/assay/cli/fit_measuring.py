@@ -1,0 +1,79 @@
+"""`assay fit --measure`: a model's file is run on this machine, and what it came to is kept in the ledger."""
+
+from __future__ import annotations
+
+import socket
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from assay.app import App
+from assay.cli.door import note
+from assay.config.load import Loaded
+from assay.config.schema import Config, Constraints, Deployment, Engine, Ledger
+from assay.envelope.surroundings import named_threads
+from assay.errors import ConfigError
+from assay.evals.runs.measuring import Measured, measure
+from assay.ledger.measurements import add_measurement
+from assay.ledger.own import own_ledger
+from assay.ledger.rows import MeasurementRow, new_id
+from assay.weights.digest import sha256_of
+
+if TYPE_CHECKING:
+    from assay.catalog.model import Model
+    from assay.envelope.file import FileFacts
+    from assay.ledger.store import SqliteLedger
+
+
+async def measured(model: Model, facts: FileFacts | None, loaded: Loaded | None, engine: Engine) -> None:
+    """Run a model's file here, plainly: without a deployment's prompt and limits. Keep what it came to.
+
+    Args:
+        model: what the measurement is of.
+        facts: its file, if there is one on this machine.
+        loaded: the configuration, whose ledger is used; default: the user's own.
+        engine: context and slots of the engine.
+
+    Raises:
+        ConfigError: its weights are not here.
+        AssayError: it cannot be run, or its answers tell nothing.
+    """
+    if facts is None:
+        raise ConfigError(f"{model.id} cannot be measured: its weights are not here; assay pull {model.id}")
+    plain = Deployment(model=model.id, dialect="local", weights=facts.path, engine=engine)
+    loaded = loaded or Loaded(Config(ledger=Ledger(url=f"sqlite:///{own_ledger()}")), None, "")
+    config = structs.replace(loaded.config, deployments={model.id: plain}, routes={}, constraints=Constraints())
+    async with App(loaded._replace(config=config)) as app:
+        note(f"measuring {model.id} on this machine, some ten seconds ...")
+        threads = named_threads() or engine.threads
+        found = await measure(app.spine, model.id, context_tokens=engine.context_tokens, threads=threads)
+        await _keep(app.ledger, model.id, facts, engine, found)
+    spread = f"{min(found.rates):.1f} to {max(found.rates):.1f} as timed"
+    note(f"  {found.decode_tok_s:.1f} tokens/s (median of {found.answers}; {spread}), {found.threads} threads")
+    if found.disturbed:
+        left = f"other work left it {found.share:.0%} of their processor time"
+        note(f"  {left}; the figures are corrected for that, and are better measured when it is quiet")
+
+
+async def _keep(ledger: SqliteLedger, model: str, facts: FileFacts, engine: Engine, found: Measured) -> None:
+    row = MeasurementRow(
+        id=new_id(),
+        created_at=time.time(),
+        host=socket.gethostname(),
+        model=model,
+        weights_sha256=sha256_of(Path(facts.path)),
+        quantisation=facts.quantisation,
+        engine=f"xllamacpp {version('xllamacpp')}",
+        context_tokens=engine.context_tokens,
+        slots=engine.slots,
+        threads=found.threads,
+        decode_tok_s=found.decode_tok_s,
+        prefill_tok_s=found.prefill_tok_s,
+        memory_bytes=found.memory_bytes,
+        answers=found.answers,
+        disturbed=found.disturbed,
+    )
+    await add_measurement(ledger, row)
