@@ -18,9 +18,11 @@ from assay.config.schema import Price
 if TYPE_CHECKING:
     from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, Provider
 
-__all__ = ["CatalogPrice", "changed_on", "changes_by_hour", "listed"]
+__all__ = ["DEARER", "CatalogPrice", "changed_on", "changes_by_hour", "listed"]
 
 _BATCH = {"processing": "batch"}
+DEARER = "dearer above"
+"""How a note begins where long requests have dearer rates, and these are shown."""
 _CHECKED = re.compile(r"(?:verified|checked|as of)\b[^.]{0,80}?(\d{4}-\d{2}-\d{2})")
 
 
@@ -34,6 +36,7 @@ class CatalogPrice(NamedTuple):
         as_of: the data is at least as new as this; `None` where the source names no date.
         note: what must be said beside it, or why the price is unknown.
         batch: the rates of answers that may come later, with a batch; `None` where the source names none.
+        by_hour: it is another one at some hours of the day.
     """
 
     price: Price | None
@@ -42,6 +45,7 @@ class CatalogPrice(NamedTuple):
     as_of: str | None = None
     note: str | None = None
     batch: Price | None = None
+    by_hour: bool = False
 
 
 def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_tokens: int | None = None) -> CatalogPrice:
@@ -62,7 +66,7 @@ def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_toke
     size = input_tokens if input_tokens is not None else (reachable[-1] + 1 if reachable else 0)
     note = None
     if reachable and input_tokens is None:
-        note = f"dearer above {reachable[0]} input tokens; the dearest rate that the context can reach is shown"
+        note = f"{DEARER} {reachable[0]} input tokens; the dearest rate that the context can reach is shown"
     elif steps and not reachable:
         note = f"its dearer rates above {steps[0]} input tokens are past the model's context"
     batch = _rates(info.get_prices(when, _BATCH)) if _has_batches(info, when) else None
@@ -73,6 +77,7 @@ def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_toke
         as_of=as_of,
         note=note,
         batch=_settling(batch, size) if batch else None,
+        by_hour=changes_by_hour(ref),
     )
 
 

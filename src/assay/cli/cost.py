@@ -151,11 +151,13 @@ def _scenarios(
 
     catalog = load(config.catalog_files) if config is not None else builtin()
     today = datetime.now(UTC).date()
-    situation = structs.replace(situation, fallback=_fallback(asked, catalog, config, today, prices))
+    tokens = situation.workload.input_tokens
+    backup = _fallback(asked, catalog, config, today, tokens, prices)
+    situation = structs.replace(situation, fallback=backup)
     servings = _servings(asked, catalog, measured)
     own = {name: price for name, price in prices.items() if name in names or name != asked.fallback_model}
     found: list[Scenario] = []
-    for one in named(names, catalog, config, today, own):
+    for one in named(names, catalog, config, today, input_tokens=tokens, own=own):
         can_be_served = bool(servings) and one.is_open
         if one.price is not None or not can_be_served:
             found.append(hosted_way(one, situation))
@@ -167,7 +169,7 @@ def _scenarios(
 
 
 def _fallback(
-    asked: Asked, catalog: Catalog, config: Config | None, today: date, prices: dict[str, Price]
+    asked: Asked, catalog: Catalog, config: Config | None, today: date, tokens: float, prices: dict[str, Price]
 ) -> Fallback | None:
     """Who answers what a candidate cannot."""
     from assay.envelope.named import named
@@ -179,7 +181,8 @@ def _fallback(
         return None
     if name is None:
         raise click.UsageError("--fallback-share needs --fallback-model: who answers what a candidate cannot")
-    [found] = named((name,), catalog, config, today, {name: prices[name]} if name in prices else None)
+    given = {name: prices[name]} if name in prices else None
+    [found] = named((name,), catalog, config, today, input_tokens=tokens, own=given)
     if found.rate is None:
         raise CatalogError(f"nobody knows the price of the fallback {name!r}; give one: --price {name}=IN/OUT")
     return Fallback(name=name, share=share, price=found.rate, batch=found.batch)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
-from assay.catalog.listed import CatalogPrice
+from msgspec import structs
+
+from assay.catalog.listed import DEARER, CatalogPrice
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import price_of, prices_of
@@ -15,8 +17,9 @@ from assay.config.schema import Config, Deployment, Price
 from assay.envelope.renting import batch_price
 from assay.errors import CatalogError, ConfigError, did_you_mean
 
-__all__ = ["Named", "named", "own_price", "priced_models"]
+__all__ = ["Named", "named", "own_price"]
 
+_LENGTHS = tuple(1 << power for power in range(12, 21, 2))
 _WITHOUT_HOST = ("local", "scripted", "litellm")
 
 
@@ -65,8 +68,9 @@ class Named(NamedTuple):
 
 
 def named(
-    names: Sequence[str], catalog: Catalog, config: Config | None, when: date, own: Mapping[str, Price] | None = None
-) -> list[Named]:
+    names: Sequence[str], catalog: Catalog, config: Config | None, when: date, *, input_tokens: float,
+    own: Mapping[str, Price] | None = None,
+) -> list[Named]:  # fmt: skip
     """What the names stand for; without one, the deployments, or every hosted model that has a price.
 
     Args:
@@ -74,6 +78,7 @@ def named(
         catalog: knows the models.
         config: knows the deployments.
         when: the day of the prices.
+        input_tokens: of a mean request, for prices that rise with its length.
         own: prices that were given, by name; the names are candidates too.
 
     Raises:
@@ -85,21 +90,37 @@ def named(
     if not wanted and config is not None:
         wanted = list(config.decide.candidates or deployments)
     if not wanted:
-        return priced_models(catalog, when)
+        return _priced_models(catalog, when, input_tokens)
     models = {name: _model(name, deployments, catalog, name in given) for name in wanted}
-    listed = prices_of((model for model in models.values() if model is not None), when)
+    listed = _listed([model for model in models.values() if model is not None], when, input_tokens)
     return [
         _named(name, models[name], deployments.get(name), given.get(name), listed, catalog, when) for name in wanted
     ]
 
 
-def priced_models(catalog: Catalog, when: date) -> list[Named]:
+def _priced_models(catalog: Catalog, when: date, input_tokens: float) -> list[Named]:
     """Every model in use that somebody hosts for a known price."""
     models = [model for model in catalog.models if model.hosts and model.status != "retired"]
-    prices = prices_of(models, when)
+    prices = _listed(models, when, input_tokens)
     return [
         _hosted(model.id, model, prices[model.id], catalog) for model in models if prices[model.id].price is not None
     ]
+
+
+def _listed(models: Sequence[Model], when: date, input_tokens: float) -> dict[str, CatalogPrice]:
+    """List prices for requests of about this length, where long ones are dearer.
+
+    What a context can reach decides what `prices_of` gives: one of few lengths, twice the mean or more, stands for it.
+    """
+    found = prices_of(models, when)
+    size = next((size for size in _LENGTHS if size >= 2 * input_tokens), None)
+    dearer = [model for model in models if _is_dearer(found[model.id])] if size else []
+    short = prices_of([structs.replace(model, context_tokens=size) for model in dearer], when)
+    return found | {name: price if _is_dearer(price) else price._replace(note=None) for name, price in short.items()}
+
+
+def _is_dearer(price: CatalogPrice) -> bool:
+    return (price.note or "").startswith(DEARER)
 
 
 def own_price(text: str) -> tuple[str, Price]:
