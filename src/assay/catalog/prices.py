@@ -14,7 +14,9 @@ from assay.catalog.listed import CatalogPrice, changed_on, changes_by_hour, list
 from assay.catalog.model import Model
 from assay.catalog.offers import PriceRef
 
-__all__ = ["CatalogPrice", "PriceSince", "price_history", "price_of", "prices_by_hour", "prices_of"]
+__all__ = [
+    "CatalogPrice", "PriceSince", "price_history", "price_now", "price_of", "prices_by_hour", "prices_of",
+]  # fmt: skip
 
 
 def price_of(model: Model, when: datetime, *, host: str | None = None, input_tokens: int | None = None) -> CatalogPrice:
@@ -35,6 +37,20 @@ def price_of(model: Model, when: datetime, *, host: str | None = None, input_tok
     if offer is None or offer.price is None:
         return CatalogPrice(None, None, "catalogue", note=f"no price is known of {model.id} at {host or 'any host'}")
     return listed(offer.price, when, model.context_tokens, input_tokens)
+
+
+def price_now(model: Model, *, host: str | None = None) -> CatalogPrice:
+    """As `price_of` at this moment, from what is kept of the day unless the price changes by the hour.
+
+    Then its bound is that of the dearest hour: a call may begin in one hour and end in another.
+    """
+    now = datetime.now(UTC)
+    offer = model.hosted_at(host)
+    if model.price_usd_per_mtok is None and offer is not None and offer.price is not None:
+        listing = _Listing(offer.price, model.context_tokens)
+        found = _of_the_day([listing], now.date())[listing.key]
+        return price_of(model, now, host=host)._replace(bound=found.bound) if found.by_hour else found
+    return price_of(model, now, host=host)
 
 
 def prices_of(models: Iterable[Model], when: date) -> dict[str, CatalogPrice]:

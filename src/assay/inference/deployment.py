@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from assay.catalog.model import Model
-from assay.catalog.prices import CatalogPrice, price_of
+from assay.catalog.prices import CatalogPrice, price_now
 from assay.catalog.use import NO_TERMS, Terms
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound
@@ -153,15 +152,15 @@ class LiveDeployment:
 
     @property
     def price(self) -> CatalogPrice:
-        """What tokens cost, and the dearest rate that may apply; looked up when first needed."""
-        if self._price is None:
+        """What tokens cost, and the dearest rate that may apply; looked up when needed, again where hours differ."""
+        if self._price is None or self._price.by_hour:
             own = self.config.price_usd_per_mtok
             if own is not None:
                 self._price = CatalogPrice(own, own, source="assay.toml")
             elif self.model is None or self.config.dialect in ("local", "scripted"):
                 self._price = CatalogPrice(None, None, source="none")
             else:
-                self._price = price_of(self.model, datetime.now(UTC), host=self.config.host)
+                self._price = price_now(self.model, host=self.config.host)
         return self._price
 
     async def facts(self, *, fresh: bool = False) -> dict[str, str]:

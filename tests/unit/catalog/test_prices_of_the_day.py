@@ -16,7 +16,7 @@ from assay.catalog.entry import Source
 from assay.catalog.load import builtin
 from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt, PriceRef
-from assay.catalog.prices import price_history, price_of, prices_of
+from assay.catalog.prices import price_history, price_now, price_of, prices_of
 from assay.config.schema import Price
 
 DAY = date(2026, 11, 23)
@@ -122,6 +122,28 @@ def test_a_price_that_changes_by_the_hour_is_the_dearest() -> None:
     found = prices_of([model], DAY)["m/m"].price
     assert found is not None
     assert found.output == dearest
+
+
+def test_the_price_of_a_call_is_that_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what is kept of the day; where hours differ, of this very hour; each host's own."""
+    plain = priced_at(("openai", "gpt-4o"), ("openai", "gpt-4o-mini"))
+    asked: list[str] = []
+    real = prices.listed
+    monkeypatch.setattr(prices, "listed", lambda ref, *rest: asked.append(ref.model) or real(ref, *rest))
+    for _ in range(2):
+        assert price_now(plain).price == Price(input=2.5, output=10.0, cached_input=1.25)
+        assert price_now(plain, host="h1").price == Price(input=0.15, output=0.6, cached_input=0.075)
+    assert asked == ["gpt-4o", "gpt-4o-mini"]
+    moving = priced_at(("deepseek", "deepseek-v4-flash"))
+    before = len(asked)
+    bound = price_now(moving).bound
+    assert bound is not None
+    assert bound.output == 1.2
+    assert price_now(moving).by_hour
+    assert len(asked) == before + 24 + 2
+    own = Price(input=1.0, output=2.0)
+    assert price_now(priced_at(("openai", "gpt-4o"), price_usd_per_mtok=own)).price == own
+    assert price_now(priced_at()).price is None
 
 
 def test_batches_have_a_price_of_their_own() -> None:
