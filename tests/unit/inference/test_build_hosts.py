@@ -61,7 +61,7 @@ def test_a_price_is_that_of_the_named_host() -> None:
     """The maker's list price says nothing of another host's."""
     known = built(model="anthropic/claude-sonnet-4-5", host="anthropic")
     assert known.price.price is not None
-    assert built(model="anthropic/claude-sonnet-4-5", host="openrouter").price.price is None
+    assert built(model="anthropic/claude-sonnet-4-5", host="groq").price.price is None
 
 
 def test_litellm_is_built_without_a_host() -> None:
