@@ -12,7 +12,6 @@ from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 import msgspec
-from msgspec import field
 
 from assay.config.schema import Constraints
 from assay.dialects.unfold import events_of
@@ -34,60 +33,22 @@ from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
 from assay.inference.held import Held
 from assay.inference.limits import Limits
-from assay.inference.purse import Purse
-from assay.inference.recall import Recall
+from assay.inference.place import Place
 from assay.inference.settling import error_of, tokens_of
-from assay.inference.shadows import Shadows
 from assay.inference.stops import StopCut
-from assay.inference.trace import Record, Trace
+from assay.inference.trace import Record
 from assay.ledger.batches import UNSENT
 from assay.ledger.rows import Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Exchange, Meter
-from assay.types import Event, Failed, Finish, Folder, Label, Raw, Request, Response, TextDelta
+from assay.types import Event, Failed, Finish, Folder, Raw, Request, Response, TextDelta
 
 if TYPE_CHECKING:
     from assay.inference.batch_desk import BatchDesk
 
 _PATIENCE_S = 0.25  # between two looks at a breaker
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an attempt stands.
-
-    Attributes:
-        path: place inside the request: `0`, `1`, `1.0` for the first attempt of a nested route.
-        label: effective privacy label of the request.
-        deadline: on the event loop's clock; None = never.
-        use_cache: whether an identical call may be answered from the ledger.
-        seed: part of the cache key.
-        why: the reasons for this call, the outermost route's first.
-        shadow: it is for comparison only.
-        shadows: where calls for comparison are performed.
-        continues: the attempt that broke off, whose answer this one goes on with.
-        untouched: the request is still the client's own, so raw bytes may pass.
-        recall: what clients could not keep of earlier answers.
-        purse: what the work that this belongs to may still spend, apart from the month's budget.
-        desk: where requests are left whose answers may come with a batch; None = they are sent.
-    """
-
-    trace: Trace
-    path: str
-    route: str
-    label: Label
-    deadline: float | None
-    use_cache: bool
-    seed: int
-    untouched: bool
-    recall: Recall = field(default_factory=Recall)
-    why: tuple[str, ...] = ()
-    shadow: bool = False
-    continues: Record | None = None
-    shadows: Shadows = field(default_factory=Shadows)
-    purse: Purse | None = None
-    desk: BatchDesk | None = None
 
 
 class Attempt:
@@ -259,6 +220,7 @@ class Attempt:
         """
         purse = self._place.purse
         if purse is not None:
+            self._place.trace.waits()
             await purse.hold(self.record.id, self._reserved_usd, patient=batch_id is None)
         try:
             intent = self._intent(passing=passing, batch_id=batch_id)
@@ -291,6 +253,7 @@ class Attempt:
     async def _queue(self) -> Pass:
         """As `_enter`, with patience."""
         gate = self._live.gate
+        self._place.trace.waits()
         try:
             async with asyncio.timeout_at(self._place.deadline):
                 while True:
@@ -337,6 +300,7 @@ class Attempt:
         self._check_deadline("before anything was sent")
         cut: StopCut | None = None
         trim = self._trim(attempted)
+        self._place.trace.waits()
         async with aclosing(self._live.provider.stream(attempted, self._meter)) as stream:
             with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
                 while (event := await self._next(stream, limits)) is not None:

@@ -18,8 +18,8 @@ import msgspec
 from assay import errors
 from assay.config.schema import Constraints
 from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
-from assay.inference.attempt import Place
 from assay.inference.deployment import LiveDeployment
+from assay.inference.place import Place
 from assay.inference.preview import Preview, previews
 from assay.inference.purse import Purse
 from assay.inference.recall import Recall
@@ -51,6 +51,7 @@ class Options(NamedTuple):
         purse: what the work that the request belongs to may still spend, apart from the month's budget.
         bodies: what keeps the request and its answer; None = nothing is kept of them.
         desk: where requests are left whose answers may come with a batch; they need the cache, and have no deadline.
+        durable: an answer is handed on when its rows are durable; else whoever asks sees to that, by `Trace.pending`.
     """
 
     use_cache: bool = False
@@ -58,6 +59,7 @@ class Options(NamedTuple):
     purse: Purse | None = None
     bodies: Keeper | None = None
     desk: BatchDesk | None = None
+    durable: bool = True
 
 
 DEFAULT = Options()
@@ -194,9 +196,10 @@ class Spine:
             closed = self.ledger.close_request(_row(target, request, place.label, trace, outcome, problem))
         if options.bodies is not None and outcome == "answered":
             trace.pending.append(options.bodies.keep(request, place.label, trace))
-        # A request is complete for the client when its rows are durable.
-        for written in (closed, *trace.pending):
-            await written
+        trace.pending.append(closed)
+        if options.durable or problem is not None:  # a request is complete for the client when its rows are durable
+            for written in trace.pending:
+                await written
         if problem is not None and not (begun and isinstance(problem, AssayError)):
             raise problem  # a mistake of ours is never told to a client as an answer's end
         if problem is not None:

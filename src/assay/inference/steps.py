@@ -11,9 +11,10 @@ import msgspec
 from msgspec.structs import replace
 
 from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, ProviderError, Refused, Timeout
-from assay.inference.attempt import Attempt, Place
+from assay.inference.attempt import Attempt
 from assay.inference.breaker import WELL
 from assay.inference.deployment import LiveDeployment
+from assay.inference.place import Place
 from assay.inference.prompt import over
 from assay.inference.resumption import Resumption
 from assay.inference.route import LiveRoute

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -81,6 +81,7 @@ class Trace(msgspec.Struct, kw_only=True):
         keep_exchanges: keep what goes over the wire, for a person who wants to see it.
         removed: `(candidate, reason)` of what the hard constraints took out, over all nested routes.
         pending: writes on their way to the ledger; awaited before the request counts as complete.
+        on_wait: told each time that the request is about to wait for a host, or for a place at one.
     """
 
     request_id: str = field(default_factory=new_id)
@@ -96,6 +97,12 @@ class Trace(msgspec.Struct, kw_only=True):
     answering: Record | None = None
     removed: list[tuple[str, str]] = field(default_factory=list)
     pending: list[asyncio.Future[Any]] = field(default_factory=list)
+    on_wait: Callable[[], None] | None = None
+
+    def waits(self) -> None:
+        """Tell whoever wants to know that the request is about to wait."""
+        if self.on_wait is not None:
+            self.on_wait()
 
     @property
     def cached(self) -> bool:

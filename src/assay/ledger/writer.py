@@ -1,11 +1,8 @@
-"""Group commit: one thread writes, many wait for the same commit.
+"""Group commit: what is handed over before a transaction begins shares it.
 
-Operations that arrive while a transaction is being written share the next one. An operation is a function of
-the connection. One that raises takes nothing else with it: where it had written something before, the transaction
-is begun anew and each operation gets a savepoint, so that operations may be performed twice, but count once.
-
-What one turn of an event loop hands over wakes the thread once, and what a transaction has written is told to a
-loop in one call: with many requests in flight the hops between the threads cost more than the rows.
+What one turn of an event loop writes is committed at its end, in the loop's own thread: SQLite needs less time for some
+rows than two threads need to hand them over and back while both want the interpreter. What may take long, must wait for
+another process or for a disk, is left to a thread that does nothing else. The order is one, whoever writes.
 """
 
 from __future__ import annotations
@@ -16,67 +13,55 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from assay.errors import AssayError, LedgerError
+from assay.errors import LedgerError
+from assay.ledger.transaction import Loop, Write, perform, tell
 
 T = TypeVar("T")
-Operation = Callable[[sqlite3.Connection], Any]
-Loop = asyncio.AbstractEventLoop
+Connect = Callable[[], sqlite3.Connection]
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 RELAXED_FLUSH_S = 0.1
-
-
-class _Write:
-    """An operation on its way, what came of it, and whom to tell: a loop's future, or one of threads."""
-
-    __slots__ = ("_future", "error", "loop", "operation", "result")
-
-    def __init__(self, operation: Operation, future: asyncio.Future[Any] | Future[Any], loop: Loop | None) -> None:
-        self.operation = operation
-        self.loop = loop
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self._future = future
-
-    def perform(self, connection: sqlite3.Connection) -> None:
-        self.error = None
-        self.result = self.operation(connection)
-
-    def tell(self) -> None:
-        """In the thread of the loop. Who has cancelled his future is not told; the row is written all the same."""
-        future = self._future
-        if future.cancelled() or (isinstance(future, Future) and not future.set_running_or_notify_cancel()):
-            return
-        if self.error is None:
-            future.set_result(self.result)
-        else:
-            future.set_exception(self.error)
+SMALL_BYTES = 64 * 1024
+"""A larger write is left to the thread."""
+CHECKPOINT_BYTES = 16 * 1024 * 1024
+"""About so much stands in the write-ahead log before the thread brings it into the file."""
+_LOGGED_BYTES = 3 * 4096  # of a write beside what it was given: the pages that it changes
 
 
 class Writer:
-    """The thread that owns the writing connection.
+    """Writes through two connections, one of the loop's thread and one of a thread of its own.
 
     Args:
-        connect: opens the connection (called in the thread).
+        connect: opens a connection.
         relaxed: writes that nobody waits for are gathered for up to 100 ms before they are committed.
+        here: small writes are performed in the loop's thread, which must then not wait for a disk.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], *, relaxed: bool = False) -> None:
+    def __init__(self, connect: Connect, *, relaxed: bool = False, here: bool = False) -> None:
         self._connect = connect
         self._relaxed = relaxed
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._waiting: list[_Write] = []
+        self._waiting: list[Write] = []
         self._waiting_bytes = 0
         self._stopping = False
+        self._called = False  # the thread has something to do
         self._urgent = False  # somebody waits for what was handed over
-        self._waking: Loop | None = None  # that will wake the thread at the end of its turn
-        self._opened: Future[None] = Future()
+        self._long = False  # something that waits may take long
+        self._logged_bytes = 0  # since the last checkpoint
+        self._waking: Loop | None = None  # that will see to what waits at the end of its turn
+        self._writing = threading.Lock()  # who holds it takes what waits, and performs it
+        self._here = _opened(connect, patient=False) if here else None
+        self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
-        self._opened.result()
+        try:
+            self._ready.result()
+        except BaseException:
+            self._close_here()
+            raise
 
     def submit(
         self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256, *, urgent: bool = True
@@ -94,21 +79,28 @@ class Writer:
             LedgerError: the ledger is closed.
         """
         future: Future[T] = Future()
-        self._put(_Write(operation, future, None), size_bytes, urgent=urgent)
-        self._wake()
+        self._put(Write(operation, future, None), size_bytes, urgent=urgent, small=False)
+        self._call()
         return future
 
-    def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> asyncio.Future[T]:
+    def write(
+        self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256, *, small: bool = False
+    ) -> asyncio.Future[T]:
         """As `submit`, with a future of the running loop. Cancelling it does not take the operation back.
 
         A loop that ends before is not missed: the operation is performed.
+
+        Args:
+            operation: see `submit`.
+            size_bytes: see `submit`.
+            small: it changes some rows that it names by their keys, so that the loop may perform it.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put(_Write(operation, future, loop), size_bytes, urgent=True)
+        self._put(Write(operation, future, loop), size_bytes, urgent=True, small=small and size_bytes <= SMALL_BYTES)
         if self._waking is not loop:
             self._waking = loop
-            loop.call_soon(self._wake)
+            loop.call_soon(self._end_turn, loop)
         return future
 
     @property
@@ -122,11 +114,16 @@ class Writer:
             self._stopping = True
             self._changed.notify_all()
         self._thread.join()
+        self._close_here()
 
-    def _put(self, write: _Write, size_bytes: int, *, urgent: bool) -> None:
+    def _close_here(self) -> None:
+        if self._here is not None:
+            self._here.close()
+
+    def _put(self, write: Write, size_bytes: int, *, urgent: bool, small: bool) -> None:
         with self._lock:
             while not self._stopping and self._waiting and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES:
-                self._urgent = True
+                self._urgent = self._called = True
                 self._changed.notify_all()
                 self._changed.wait()
             if self._stopping:
@@ -134,107 +131,94 @@ class Writer:
             self._waiting.append(write)
             self._waiting_bytes += size_bytes
             self._urgent = self._urgent or urgent
+            self._long = self._long or not small
 
-    def _wake(self) -> None:
-        self._waking = None
+    def _take(self) -> tuple[list[Write], int]:
+        """All that waits, and about how large it is."""
         with self._lock:
+            batch, self._waiting = self._waiting, []
+            size_bytes, self._waiting_bytes = self._waiting_bytes, 0
+            self._urgent = self._long = False
+            self._logged_bytes += size_bytes + _LOGGED_BYTES * len(batch)
+            self._changed.notify_all()  # there is room again
+        return batch, size_bytes
+
+    def _put_back(self, batch: list[Write], size_bytes: int) -> None:
+        """Leave to the thread what was taken, before all that has come since."""
+        with self._lock:
+            self._waiting = [*batch, *self._waiting]
+            self._waiting_bytes += size_bytes
+            self._urgent = self._long = True
+
+    def _call(self) -> None:
+        with self._lock:
+            self._called = True
             self._changed.notify_all()
+
+    # --------------------------------------------------------------------------- in the loop's thread
+
+    def _end_turn(self, loop: Loop) -> None:
+        """Perform what this turn has written, or have it performed."""
+        self._waking = None
+        if self._here is not None and not self._long and self._writing.acquire(blocking=False):
+            try:
+                self._perform_here(self._here, loop)
+            finally:
+                self._writing.release()
+        if self._waiting or (self._here is not None and self._logged_bytes >= CHECKPOINT_BYTES):
+            self._call()
+
+    def _perform_here(self, connection: sqlite3.Connection, loop: Loop) -> None:
+        batch, size_bytes = self._take()
+        if perform(connection, batch, patient=False):
+            tell(batch, loop)
+        else:
+            self._put_back(batch, size_bytes)
 
     # ------------------------------------------------------------------------------- in the thread
 
     def _run(self) -> None:
         try:
-            connection = self._connect()
+            connection = _opened(self._connect, patient=True) if self._here is not None else self._connect()
         except BaseException as error:  # noqa: BLE001 - handed to whoever opens the ledger
-            self._opened.set_exception(error)
+            self._ready.set_exception(error)
             return
-        self._opened.set_result(None)
+        self._ready.set_result(None)
         try:
-            while batch := self._next_batch():
-                _commit(connection, batch)
-                _tell(batch)
+            while self._has_work():
+                with self._writing:
+                    batch, _ = self._take()
+                    if batch:
+                        perform(connection, batch)
+                tell(batch)
+                if self._here is not None and self._logged_bytes >= CHECKPOINT_BYTES:
+                    self._check_point(connection)
         finally:
             connection.close()
 
-    def _next_batch(self) -> list[_Write]:
+    def _has_work(self) -> bool:
+        """Wait for some; False = it is over."""
         with self._lock:
-            while not self._waiting and not self._stopping:
+            while not self._called and not self._stopping:
                 self._changed.wait()
             if self._relaxed and not self._stopping:
                 self._changed.wait_for(lambda: self._stopping or self._urgent, timeout=RELAXED_FLUSH_S)
-            batch, self._waiting = self._waiting, []
-            self._waiting_bytes = 0
-            self._urgent = False
-            self._changed.notify_all()  # there is room again
-        return batch
+            self._called = False
+            return bool(self._waiting) or not self._stopping
+
+    def _check_point(self, connection: sqlite3.Connection) -> None:
+        """Bring the log into the file: most of it while others write, then the rest, so that the log begins anew."""
+        self._logged_bytes = 0
+        with suppress(sqlite3.Error):  # nothing is lost: it stands in the log, and is tried again
+            connection.execute("pragma wal_checkpoint(passive)").fetchall()
+            with self._writing:
+                connection.execute("pragma wal_checkpoint(passive)").fetchall()
 
 
-def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
-    """Perform all in one transaction."""
-    try:
-        connection.execute("begin immediate")
-        if not _perform_together(connection, batch):
-            connection.execute("rollback")
-            connection.execute("begin immediate")
-            _perform_apart(connection, batch)
-        connection.execute("commit")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        for write in batch:
-            write.error = _as_ledger_error(error)
-
-
-def _perform_together(connection: sqlite3.Connection, batch: list[_Write]) -> bool:
-    """Perform one after the other; False = one has failed half-way, so that all must be undone."""
-    for write in batch:
-        changes = connection.total_changes
-        try:
-            write.perform(connection)
-        except Exception as error:  # whatever one operation raises is its caller's alone
-            if not connection.in_transaction:  # SQLite has undone everything: the disk is full, say
-                raise
-            if connection.total_changes != changes:
-                return False
-            write.error = _as_ledger_error(error)
-    return True
-
-
-def _perform_apart(connection: sqlite3.Connection, batch: list[_Write]) -> None:
-    """Perform each within a savepoint, so that what a failed one has written is undone, and nothing else."""
-    for write in batch:
-        connection.execute("savepoint one")
-        try:
-            write.perform(connection)
-        except Exception as error:  # whatever one operation raises is its caller's alone
-            if not connection.in_transaction:
-                raise
-            connection.execute("rollback to one")
-            write.error = _as_ledger_error(error)
-        connection.execute("release one")
-
-
-def _tell(batch: list[_Write]) -> None:
-    """Tell each loop once of all its writes that have been committed, or have failed."""
-    by_loop: dict[Loop, list[_Write]] = {}
-    for write in batch:
-        if write.loop is None:
-            write.tell()
-        else:
-            by_loop.setdefault(write.loop, []).append(write)
-    for loop, writes in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_tell_here, writes)
-
-
-def _tell_here(writes: list[_Write]) -> None:
-    for write in writes:
-        write.tell()
-
-
-def _as_ledger_error(error: BaseException) -> BaseException:
-    if isinstance(error, sqlite3.Error):
-        return LedgerError(f"the ledger cannot be written: {error}; is the disk full, or the file locked or read-only?")
-    if not isinstance(error, AssayError):  # a number or text that SQLite cannot hold
-        return LedgerError(f"a row cannot be written to the ledger: {type(error).__name__}: {error}")
-    return error
+def _opened(connect: Connect, *, patient: bool) -> sqlite3.Connection:
+    """A connection that leaves checkpoints to the thread, and waits for other processes only if it is patient."""
+    connection = connect()
+    connection.execute("pragma wal_autocheckpoint = 0")
+    if not patient:
+        connection.execute("pragma busy_timeout = 0")
+    return connection

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assay.errors import AssayError, BudgetExceeded, WeightsError
+from assay.errors import AssayError, BudgetExceeded, LedgerError, WeightsError
 from assay.evals.figures.scorecard import scorecard
 from assay.evals.runs.runner import Runner
 from assay.evals.suites.suite import Suite
@@ -334,3 +334,46 @@ async def test_the_reason_of_a_wrong_answer_is_kept(make_spine: MakeSpine, tiny:
     (row,) = await ledger.results(run.row.id)
     assert (row.answer, row.value) == ("perhaps", 0.0)
     assert b"normalised" in row.scores
+
+
+# ----------------------------------------------------------------------------------- what is on record
+
+
+async def test_a_sample_waits_twice_for_the_ledger(make_spine: MakeSpine, tiny: Tiny) -> None:
+    """Its intent is one transaction; its answer, the request and the result are another: more would cost time."""
+    spine = spine_of(make_spine)
+    said: list[str] = []
+    ledger = spine.ledger
+    assert isinstance(ledger, SqliteLedger)
+    await ledger._writer.write(lambda connection: connection.set_trace_callback(said.append), small=True)
+    _, asked = await run_all(spine, tiny(6), concurrency=1)
+    assert asked == 6
+    assert sum(statement == "commit" for statement in said) <= 2 * 6 + 1  # what was said of the callback
+    (rows,) = await ledger._dicts("select count(*) as n from requests", ())
+    assert rows["n"] == 6
+
+
+async def test_a_settlement_that_cannot_be_written_ends_the_run(
+    make_spine: MakeSpine, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample whose answer is not on record is not counted as answered, and no further one is asked."""
+    spine = spine_of(make_spine)
+
+    def failing(*_: Any) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_exception(LedgerError("the ledger cannot be written: disk full"))
+        return future
+
+    monkeypatch.setattr(SqliteLedger, "settle", failing)
+    runner = Runner(spine, tiny(6), concurrency=1)
+    run = await runner.open("m")
+    with pytest.raises(LedgerError, match="disk full"):
+        await runner.evaluate(run, tiny(6).samples)
+    assert len(run.results) == 0
+
+
+async def test_what_waits_does_not_stand_in_the_door(make_spine: MakeSpine, tiny: Tiny, calls: Calls) -> None:
+    """As many samples as allowed are with the host at the same time, though few are made ready together."""
+    spine = spine_of(make_spine, {"answer": "yes", "delay_s": 0.1})
+    await run_all(spine, tiny(12), concurrency=12)
+    assert calls.most == 12

@@ -12,8 +12,9 @@ from upstreams import PRIVATE, ask, held_usd, rows, settled, strangers
 
 from assay.config.schema import Constraints
 from assay.errors import BadRequest, BudgetExceeded, ConnectionFailed, MalformedReply, PrivacyViolation, RequestError
-from assay.inference.attempt import Attempt, Place
+from assay.inference.attempt import Attempt
 from assay.inference.deployment import LiveDeployment
+from assay.inference.place import Place
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger

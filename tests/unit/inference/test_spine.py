@@ -502,3 +502,43 @@ def test_who_answers_one_request_after_another(make_spine: MakeSpine, tmp_path: 
     assert found == {"one": True, "many": False, "s": False, "both": False, "alone": True}
     with pytest.raises(ConfigError):
         spine.one_at_a_time("nobody")
+
+
+async def test_who_sees_to_the_rows_himself_does_not_wait_for_them(ab: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `durable` an answer is handed on while its rows are on their way, and the trace has all of them."""
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(SqliteLedger, "settle", lambda *_: never)
+    trace = Trace()
+    response = await asyncio.wait_for(ab.answer(ask(), "a", trace, Options(durable=False)), 10)
+    assert response.text == "from a"
+    settled, closed = trace.pending
+    assert settled is never
+    await closed
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ab.answer(ask(), "a"), 0.1)
+
+
+async def test_a_failed_call_is_on_record_when_it_is_told(make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+    """Also who does not wait for the rows of answers finds those of an error in the ledger."""
+    spine = make_spine(scripted("a"), {"a.json": said(error="BadRequest")})
+    with pytest.raises(AssayError):
+        await spine.answer(ask(), "a", None, Options(durable=False))
+    assert [row["outcome"] for row in rows(ledger.path)] == ["error"]
+    assert [row["outcome"] for row in rows(ledger.path, "select * from requests")] == ["failed"]
+
+
+async def test_a_request_tells_when_it_waits_for_others(make_spine: MakeSpine) -> None:
+    """Who wants to know hears it before the host is asked, and before a place among its calls is waited for."""
+    spine = make_spine(scripted("a", more="concurrency = 1"), {"a.json": said("yes", delay_s=0.2)})
+    told: list[str] = []
+
+    def call(name: str) -> asyncio.Task[Response]:
+        return asyncio.create_task(spine.answer(ask(), "a", Trace(on_wait=lambda: told.append(name))))
+
+    first = call("first")
+    await asyncio.sleep(0.05)
+    second = call("second")
+    await asyncio.sleep(0.05)
+    assert told == ["first", "second"]
+    await asyncio.gather(first, second)
+    assert told == ["first", "second", "second"]

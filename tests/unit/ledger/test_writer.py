@@ -1,4 +1,4 @@
-"""Group commit: one thread writes, many wait for the same commit, and no write takes another with it."""
+"""Group commit: many wait for the same commit, whoever performs it, and no write takes another with it."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,13 +22,15 @@ from assay.ledger.writer import Writer
 class Bench:
     """A writer on a small table whose statements are counted."""
 
-    def __init__(self, path: Path, *, relaxed: bool = False) -> None:
+    def __init__(self, path: Path, *, relaxed: bool = False, here: bool = False) -> None:
         self.path = path
         self.statements: list[str] = []
-        self.writer = Writer(self._connect, relaxed=relaxed)
+        self.writer = Writer(self.connect, relaxed=relaxed, here=here)
 
-    def _connect(self) -> sqlite3.Connection:
+    def connect(self) -> sqlite3.Connection:
+        """Another connection."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection.execute("pragma journal_mode = wal")
         connection.execute("create table if not exists numbers (n integer primary key check (n < 1000)) strict")
         connection.set_trace_callback(self.statements.append)
         return connection
@@ -296,6 +299,163 @@ def test_relaxed_does_not_let_anybody_wait(tmp_path: Path, monkeypatch: pytest.M
         assert made.numbers == [1, 2]
     finally:
         made.writer.close()
+
+
+# ------------------------------------------------------------------------------- in the loop's own thread
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Iterator[Bench]:
+    """A writer whose small writes the loop performs."""
+    made = Bench(tmp_path / "numbers.db", here=True)
+    yield made
+    made.writer.close()
+
+
+def performer(n: int, by: list[str]) -> Any:
+    """The operation that inserts `n` and notes which thread performs it."""
+
+    def operation(connection: sqlite3.Connection) -> None:
+        put(n)(connection)
+        by.append(threading.current_thread().name)
+
+    return operation
+
+
+async def test_small_writes_of_a_turn_are_committed_by_the_loop(near: Bench) -> None:
+    """They are one transaction in the loop's own thread, and others see them when they are done."""
+    by: list[str] = []
+    await asyncio.gather(*(near.writer.write(performer(n, by), small=True) for n in range(5)))
+    assert by == [threading.current_thread().name] * 5
+    assert near.commits == 1
+    assert near.numbers == list(range(5))
+
+
+@pytest.mark.parametrize("size_bytes", [256, writer_module.SMALL_BYTES + 1])
+async def test_what_may_take_long_is_left_to_the_thread(near: Bench, size_bytes: int) -> None:
+    """A write that is large, or not said to be small, is the thread's, and so is what stands before and behind it."""
+    by: list[str] = []
+    before = near.writer.write(performer(1, by), small=True)
+    long = near.writer.write(performer(2, by), size_bytes, small=size_bytes > writer_module.SMALL_BYTES)
+    behind = near.writer.write(performer(3, by), small=True)
+    await asyncio.gather(before, long, behind)
+    assert by == ["ledger"] * 3
+    assert near.commits == 1
+    await near.writer.write(performer(4, by), small=True)
+    assert by[3] == threading.current_thread().name
+
+
+async def test_another_process_that_writes_does_not_stop_the_loop(near: Bench) -> None:
+    """While somebody holds the write lock the loop goes on; what waits is written in its order when he lets go."""
+    blocker = sqlite3.connect(near.path, isolation_level=None)
+    blocker.execute("begin immediate")
+    by: list[str] = []
+    try:
+        first = near.writer.write(performer(1, by), small=True)
+        started = time.monotonic()
+        await asyncio.sleep(0.05)
+        assert time.monotonic() - started < 2.0  # a connection waits for the lock for five seconds by itself
+        assert not first.done()
+        second = near.writer.write(performer(2, by), small=True)
+        await asyncio.sleep(0)
+        assert by == []
+    finally:
+        blocker.execute("rollback")
+        blocker.close()
+    await asyncio.gather(first, second)
+    assert by[0] == "ledger"
+    assert [row for (row,) in look(near.path, "select n from numbers order by rowid")] == [1, 2]
+
+
+async def test_while_the_thread_writes_the_loop_queues(near: Bench) -> None:
+    """A small write behind a long one that is being performed waits for it, and the loop does not."""
+    go_on = stopped(near)
+    by: list[str] = []
+    behind = near.writer.write(performer(1, by), small=True)
+    await asyncio.sleep(0.01)
+    assert not behind.done()
+    go_on.set()
+    await behind
+    assert near.numbers == [1]
+
+
+async def test_a_small_write_that_fails_takes_no_other_with_it(near: Bench) -> None:
+    """In the loop's thread too each fails with its own error, and the good ones stand."""
+    good, bad, last = (near.writer.write(put(n), small=True) for n in (1, 5000, 2))
+    assert await good == 1
+    with pytest.raises(LedgerError, match="CHECK"):
+        await bad
+    assert await last == 2
+    assert near.numbers == [1, 2]
+
+
+async def test_writes_of_threads_and_loop_keep_their_order(near: Bench) -> None:
+    """What another thread has handed over before is not overtaken by a small write, but performed with it."""
+    order: list[int] = []
+    handed = [near.writer.submit(lambda connection, n=n: order.append(n)) for n in range(3)]
+    last = near.writer.write(lambda connection: order.append(3), small=True)
+    await last
+    assert all(future.done() for future in handed)
+    assert order == [0, 1, 2, 3]
+
+
+async def test_what_came_while_another_process_wrote_stands_behind(
+    near: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the loop had to leave to the thread is performed before what other threads have handed over meanwhile."""
+    order: list[int] = []
+    handed: list[Any] = []
+    real = writer_module.perform
+
+    def busy(connection: sqlite3.Connection, batch: Any, *, patient: bool = True) -> bool:
+        if patient:
+            return real(connection, batch)
+        handed.append(near.writer.submit(lambda _: order.append(2)))
+        return False
+
+    monkeypatch.setattr(writer_module, "perform", busy)
+    await near.writer.write(lambda _: order.append(1), small=True)
+    handed[0].result(5)
+    assert order == [1, 2]
+
+
+def test_what_is_written_during_a_checkpoint_does_not_keep_the_log(near: Bench) -> None:
+    """A second pass, while nobody writes, brings the rest into the file, and the next write begins the log anew."""
+    with closing(near.connect()) as other, closing(near.connect()) as connection:
+
+        class Meddled:
+            """A connection that is not alone during the first pass."""
+
+            def execute(self, statement: str) -> sqlite3.Cursor:
+                found = connection.execute(statement)
+                if not other.in_transaction and near.numbers == []:
+                    put(1)(other)
+                return found
+
+        near.writer._check_point(Meddled())  # type: ignore[arg-type]
+        put(2)(other)
+        (_, pages, _) = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+        assert pages == 1
+
+
+async def test_the_log_begins_anew(near: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread brings the log into the file again and again: it does not grow with what is written."""
+    monkeypatch.setattr(writer_module, "CHECKPOINT_BYTES", 200 * 1024)
+    log = near.path.with_name(near.path.name + "-wal")
+    for n in range(900):
+        await near.writer.write(put(n), small=True)
+    assert log.stat().st_size < 4 * 1024 * 1024
+    assert any("wal_checkpoint" in statement for statement in near.statements)
+    assert near.numbers == list(range(900))
+
+
+async def test_closing_performs_what_the_loop_has_not(tmp_path: Path) -> None:
+    """Small writes whose turn has not ended when the ledger is closed are written by the thread."""
+    made = Bench(tmp_path / "numbers.db", here=True)
+    future = made.writer.write(put(1), small=True)
+    made.writer.close()
+    assert await future == 1
+    assert made.numbers == [1]
 
 
 # ------------------------------------------------------------------------------------ the ledger's modes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -26,11 +26,14 @@ class AskedSample:
         traces: one per request; the figures below are over all of them.
     """
 
-    def __init__(self, sample: Sample, deadline_s: float | None = None) -> None:
+    def __init__(
+        self, sample: Sample, deadline_s: float | None = None, on_wait: Callable[[], None] | None = None
+    ) -> None:
         self.sample = sample
         self.request: Request = sample.request(deadline_s)
         self.response: Response | None = None
         self.traces: list[Trace] = []
+        self._on_wait = on_wait
 
     async def ask(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
         """Ask every turn; each has the whole deadline.
@@ -47,7 +50,7 @@ class AskedSample:
         return answer
 
     async def _turn(self, spine: Spine, target: str, run_id: str, options: Options) -> Response:
-        trace = Trace(run_id=run_id, sample_id=self.sample.id)
+        trace = Trace(run_id=run_id, sample_id=self.sample.id, on_wait=self._on_wait)
         self.traces.append(trace)
         return await spine.answer(self.request, target, trace, options)
 

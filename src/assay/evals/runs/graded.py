@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -39,17 +42,19 @@ class GradedSample:
         repeat: the same sample is asked with another seed each time.
         options: of the run.
         deadline_s: cuts a request.
+        on_wait: see `Trace.on_wait`.
     """
 
     def __init__(
-        self, spine: Spine, run: RunRow, sample: Sample, repeat: int, options: Options, deadline_s: float
-    ) -> None:
+        self, spine: Spine, run: RunRow, sample: Sample, repeat: int, options: Options, deadline_s: float,
+        on_wait: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
         self._spine = spine
         self._run = run
         self._sample = sample
         self._repeat = repeat
         self._options = options._replace(seed=seed_of(options.seed or 0, repeat)) if repeat else options
-        self._asked = AskedSample(sample, deadline_s)
+        self._asked = AskedSample(sample, deadline_s, on_wait)
         if repeat and all_local(spine, run.target):  # an engine that is told no seed draws the same each time
             sampling = msgspec.structs.replace(self._asked.request.sampling, seed=self._options.seed)
             self._asked.request = msgspec.structs.replace(self._asked.request, sampling=sampling)
@@ -80,9 +85,14 @@ class GradedSample:
         return self._row(result, reason)
 
     async def _graded(self, response: Response) -> Grade:
-        options = self._options._replace(desk=None)  # a verdict is not worth another day
+        options = self._options._replace(desk=None, durable=True)  # a verdict is not worth another day
         judges = Judges(self._spine, options, self._run.id, self._sample.id, judged=self._run.target)
         return await grade(self._sample, response, request=self._asked.request, judges=judges)
+
+    @property
+    def pending(self) -> list[asyncio.Future[Any]]:
+        """What its calls have written, on its way to the ledger."""
+        return [written for trace in self._asked.traces for written in trace.pending]
 
     @property
     def answered(self) -> bool:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from assay import __version__
 from assay.errors import AssayError, BatchWaiting, RateLimited
 from assay.evals.graders.identity import run_digest
 from assay.evals.runs.backlog import Backlog, Item
+from assay.evals.runs.door import Door
 from assay.evals.runs.graded import GradedSample
 from assay.evals.runs.outcomes import Outcomes, read_outcomes
 from assay.evals.runs.pace import Pace
@@ -78,7 +79,7 @@ class Runner:
         self._seed = seed
         self._config_digest = config_digest
         self._concurrency = concurrency
-        self._options = Options(use_cache=use_cache, seed=seed, purse=purse, desk=desk)
+        self._options = Options(use_cache=use_cache, seed=seed, purse=purse, desk=desk, durable=False)
         self.deadline_s = deadline_s
         self._repeats = repeats
         self._on_result = on_result
@@ -187,13 +188,15 @@ class Runner:
         order = samples if isinstance(samples, Samples) else Samples.held(tuple(samples))
         items = (Item(number, repeat) for number, repeat in self.missing(run, order, due))
         alone = self._options.desk is None and (one_by_one or self._spine.one_at_a_time(run.row.target))
-        shift = _Shift(Backlog(items, stop), Pace(1 if alone else self._concurrency))
+        width = 1 if alone else min(self._concurrency, len(order))
+        shift = _Shift(Backlog(items, stop), Pace(width), in_turn=alone or stop is not None)
         async with asyncio.TaskGroup() as group:
-            for _ in range(1 if alone else min(self._concurrency, len(order))):
+            for _ in range(width):
                 group.create_task(self._work(run, order, shift))
         for item in shift.backlog.left():
             if item.row is not None:
-                await self._keep(run, item.row)
+                self._keep(run, shift, item.row, [])
+        await shift.kept()
         if shift.problem is not None:
             raise shift.problem
         if shift.backlog.cut_short:
@@ -228,13 +231,18 @@ class Runner:
                 shift.pace.leave()
 
     async def _try(self, run: Run, shift: _Shift, sample: Sample, item: Item, number: int) -> None:
-        graded = GradedSample(self._spine, run.row, sample, item.repeat, self._options, self.deadline_s)
+        passage = await shift.door.enter()
+        graded = GradedSample(
+            self._spine, run.row, sample, item.repeat, self._options, self.deadline_s, on_wait=passage.leave
+        )
         shift.asked += item.tries == 1
         try:
             row = await graded.row()
         except BatchWaiting as error:
             run.waiting[sample.id, item.repeat] = error.batch_id
             return
+        finally:
+            passage.leave()
         if graded.turned_away:
             shift.pace.limited(number)
             shift.refused_at = time.monotonic()
@@ -246,10 +254,26 @@ class Runner:
         held_up = graded.cut and shift.refused_at > time.monotonic() - self.deadline_s and item.tries <= _HELD_UP
         if (graded.comes_again or held_up) and shift.backlog.again(item, row, graded.told_s):
             return
-        await self._keep(run, row)
+        self._keep(run, shift, row, graded.pending)
+        if shift.in_turn:
+            await shift.kept()
 
-    async def _keep(self, run: Run, row: ResultRow) -> None:
-        await self._spine.ledger.add_result(row)
+    def _keep(self, run: Run, shift: _Shift, row: ResultRow, calls: Sequence[asyncio.Future[Any]]) -> None:
+        """Write a row behind those of its calls; it is noted when all are durable.
+
+        Nobody waits for that: the intent of the next sample stands behind it, so that a crash takes no more than what
+        is in flight.
+        """
+        kept = self._spine.ledger.add_result(row)
+        shift.keeping.add(kept)
+        kept.add_done_callback(lambda _: self._kept(run, shift, row, [*calls, kept]))
+
+    def _kept(self, run: Run, shift: _Shift, row: ResultRow, written: Sequence[asyncio.Future[Any]]) -> None:
+        shift.keeping.discard(written[-1])
+        for one in written:
+            if isinstance(error := one.exception(), AssayError):
+                shift.halt(error)
+                return
         _growing(run).add(row)
         run.waiting.pop((row.sample_id, row.repeat), None)
         if self._on_result is not None:
@@ -257,14 +281,28 @@ class Runner:
 
 
 class _Shift:
-    """What the workers of one evaluation share."""
+    """What the workers of one evaluation share.
 
-    def __init__(self, backlog: Backlog, pace: Pace) -> None:
+    Args:
+        backlog: what is to be asked.
+        pace: how many at once.
+        in_turn: what a sample came to is noted before its worker begins another: somebody looks at it.
+    """
+
+    def __init__(self, backlog: Backlog, pace: Pace, *, in_turn: bool) -> None:
         self.backlog = backlog
         self.pace = pace
+        self.in_turn = in_turn
+        self.door = Door()
+        self.keeping: set[asyncio.Future[None]] = set()
         self.asked = 0
         self.refused_at = -math.inf
         self.problem: AssayError | None = None
+
+    async def kept(self) -> None:
+        """Wait until every row is durable and noted."""
+        while self.keeping:
+            await asyncio.wait(self.keeping)
 
     def halt(self, problem: AssayError) -> None:
         """No further sample can be asked."""

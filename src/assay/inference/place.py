@@ -1,0 +1,55 @@
+"""Where an attempt stands in its request, and what it shares with the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import field
+
+from assay.inference.purse import Purse
+from assay.inference.recall import Recall
+from assay.inference.shadows import Shadows
+from assay.inference.trace import Record, Trace
+from assay.types import Label
+
+if TYPE_CHECKING:
+    from assay.inference.batch_desk import BatchDesk
+
+__all__ = ["Place"]
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an attempt stands.
+
+    Attributes:
+        path: place inside the request: `0`, `1`, `1.0` for the first attempt of a nested route.
+        label: effective privacy label of the request.
+        deadline: on the event loop's clock; None = never.
+        use_cache: whether an identical call may be answered from the ledger.
+        seed: part of the cache key.
+        why: the reasons for this call, the outermost route's first.
+        shadow: it is for comparison only.
+        shadows: where calls for comparison are performed.
+        continues: the attempt that broke off, whose answer this one goes on with.
+        untouched: the request is still the client's own, so raw bytes may pass.
+        recall: what clients could not keep of earlier answers.
+        purse: what the work that this belongs to may still spend, apart from the month's budget.
+        desk: where requests are left whose answers may come with a batch; None = they are sent.
+    """
+
+    trace: Trace
+    path: str
+    route: str
+    label: Label
+    deadline: float | None
+    use_cache: bool
+    seed: int
+    untouched: bool
+    recall: Recall = field(default_factory=Recall)
+    why: tuple[str, ...] = ()
+    shadow: bool = False
+    continues: Record | None = None
+    shadows: Shadows = field(default_factory=Shadows)
+    purse: Purse | None = None
+    desk: BatchDesk | None = None

@@ -1,0 +1,133 @@
+"""Writes that share a transaction, and none of which takes another with it.
+
+An operation is a function of the connection. Where one that raises had written something before, the transaction
+is begun anew and each operation gets a savepoint, so that operations may be performed twice, but count once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+from assay.errors import AssayError, LedgerError
+
+__all__ = ["Loop", "Operation", "Write", "perform", "tell"]
+
+Operation = Callable[[sqlite3.Connection], Any]
+Loop = asyncio.AbstractEventLoop
+
+
+class Write:
+    """An operation on its way, what came of it, and whom to tell: a loop's future, or one of threads."""
+
+    __slots__ = ("error", "future", "loop", "operation", "result")
+
+    def __init__(self, operation: Operation, future: asyncio.Future[Any] | Future[Any], loop: Loop | None) -> None:
+        self.operation = operation
+        self.future = future
+        self.loop = loop
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def perform(self, connection: sqlite3.Connection) -> None:
+        """Perform it; what is raised is raised."""
+        self.error = None
+        self.result = self.operation(connection)
+
+    def tell(self) -> None:
+        """In the thread of the loop. Who has cancelled his future is not told; the row is written all the same."""
+        future = self.future
+        if future.cancelled() or (isinstance(future, Future) and not future.set_running_or_notify_cancel()):
+            return
+        if self.error is None:
+            future.set_result(self.result)
+        else:
+            future.set_exception(self.error)
+
+
+def perform(connection: sqlite3.Connection, batch: Sequence[Write], *, patient: bool = True) -> bool:
+    """Perform all in one transaction; what came of each then stands in it.
+
+    Args:
+        connection: in autocommit mode.
+        batch: in this order.
+        patient: false: another process may be writing. Then nothing is performed, and this gives False.
+    """
+    try:
+        connection.execute("begin immediate")
+        if not _together(connection, batch):
+            connection.execute("rollback")
+            connection.execute("begin immediate")
+            _apart(connection, batch)
+        connection.execute("commit")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        elif not patient and _is_busy(error):
+            return False
+        for write in batch:
+            write.error = _as_ledger_error(error)
+    return True
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the rest of the code says why
+
+
+def _together(connection: sqlite3.Connection, batch: Sequence[Write]) -> bool:
+    """Perform one after the other; False = one has failed half-way, so that all must be undone."""
+    for write in batch:
+        changes = connection.total_changes
+        try:
+            write.perform(connection)
+        except Exception as error:  # whatever one operation raises is its caller's alone
+            if not connection.in_transaction:  # SQLite has undone everything: the disk is full, say
+                raise
+            if connection.total_changes != changes:
+                return False
+            write.error = _as_ledger_error(error)
+    return True
+
+
+def _apart(connection: sqlite3.Connection, batch: Sequence[Write]) -> None:
+    """Perform each within a savepoint, so that what a failed one has written is undone, and nothing else."""
+    for write in batch:
+        connection.execute("savepoint one")
+        try:
+            write.perform(connection)
+        except Exception as error:  # whatever one operation raises is its caller's alone
+            if not connection.in_transaction:
+                raise
+            connection.execute("rollback to one")
+            write.error = _as_ledger_error(error)
+        connection.execute("release one")
+
+
+def _as_ledger_error(error: BaseException) -> BaseException:
+    if isinstance(error, sqlite3.Error):
+        return LedgerError(f"the ledger cannot be written: {error}; is the disk full, or the file locked or read-only?")
+    if not isinstance(error, AssayError):  # a number or text that SQLite cannot hold
+        return LedgerError(f"a row cannot be written to the ledger: {type(error).__name__}: {error}")
+    return error
+
+
+def tell(batch: Sequence[Write], here: Loop | None = None) -> None:
+    """Tell each loop once of all its writes that have been committed, or have failed; `here` = the running one."""
+    by_loop: dict[Loop, list[Write]] = {}
+    for write in batch:
+        if write.loop is None or write.loop is here:
+            write.tell()
+        else:
+            by_loop.setdefault(write.loop, []).append(write)
+    for loop, writes in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_tell_each, writes)
+
+
+def _tell_each(writes: Sequence[Write]) -> None:
+    for write in writes:
+        write.tell()
