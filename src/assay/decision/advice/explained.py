@@ -106,6 +106,10 @@ def _candidate(one: Candidate) -> list[str]:
         lines.append(f"figures: {figures} ({own}, {one.rank.oldest} to {one.rank.newest})")
     if one.envelope is not None:
         lines.append(f"envelope: {_envelope(one.envelope)}")
+    if (span := one.usd_per_month_range) is not None and span[1] > 1.05 * span[0]:
+        lines.append(
+            f"cost: {_number(span[0])} to {_number(span[1])} USD a month with staff, as fast or slow as it may be"
+        )
     return [piece for line in lines for piece in _bullet("=", line)]
 
 

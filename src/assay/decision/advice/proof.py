@@ -134,13 +134,15 @@ def refuting(asked: Situation, candidates: Sequence[Candidate], hard: float | No
 
     Args:
         asked: the situation.
-        candidates: of the plan; its quality rests on the last one.
+        candidates: of the plan; the quality of a cascade rests on the last one.
         hard: share of the requests that is assumed to go on from the first to the last; `None` = it is no cascade.
     """
     task, n = asked.about, samples_needed(asked.about.bar)
+    measured = candidates[-1:] if hard is not None else candidates
     found = [
-        f"assay eval -m {deployment_name(candidates[-1])} -k {task.kind}: the upper end of its 95 % interval is below "
+        f"assay eval -m {deployment_name(one)} -k {task.kind}: the upper end of its 95 % interval is below "
         f"{task.bar:.0%}, on {n} held-out samples"
+        for one in measured
     ]
     if hard is not None:
         found.append(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
 
 import msgspec
 
@@ -14,20 +13,19 @@ from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, prices_of
 from assay.catalog.use import Use, ruling
 from assay.catalog.weather import Standing, standing
-from assay.config.schema import Price
 from assay.decision.advice.ability import MODEST, bar_among
 from assay.decision.advice.candidate import Candidate, Rank, Removed
 from assay.decision.advice.doubts import DEARER, THINKING_TOKENS, doubts, on_price, thinks
 from assay.decision.advice.limits import Way, broken
 from assay.decision.advice.machines import Machines, Served, Unfit
 from assay.decision.advice.situation import Situation
-from assay.envelope.monthly import Band, Line, Tariff
-from assay.envelope.overheads import defaults, staff_lines
+from assay.decision.advice.tariffs import by_token, without_server
+from assay.envelope.monthly import Band, Tariff
+from assay.envelope.overheads import defaults
 from assay.envelope.owning import Tenure, missing, served_tariff
-from assay.envelope.renting import per_request_usd
 from assay.envelope.workload import Workload
 
-__all__ = ["Reckoner", "least_own_usd", "ways"]
+__all__ = ["Reckoner", "ways"]
 
 SMALLEST = 5
 """Models without a published figure that are reckoned on machines of one's own, the smallest first."""
@@ -149,7 +147,7 @@ class Reckoner:
     def _hosted(self, way: Way, price: CatalogPrice) -> Candidate:
         bare = self._candidate(way.model, "host", way.at or "")
         warned = msgspec.structs.replace(bare, price_as_of=price.as_of, warnings=(*bare.warnings, *on_price(price)))
-        return self._kept(warned, _tokens(price.price, self._load(way.model)) if price.price is not None else None)
+        return self._kept(warned, by_token(price.price, self._load(way.model)) if price.price is not None else None)
 
     def _served(self, way: Way) -> Candidate | Removed:
         """On a machine of one's own, if there is one that it fits on and that carries the volume."""
@@ -181,7 +179,8 @@ class Reckoner:
         notes += [f"licence: {duty}" for duty in found.duties]
         warned = msgspec.structs.replace(bare, envelope=placed.envelope, warnings=(*bare.warnings, *notes))
         load = self._load(way.model)
-        return self._kept(warned, served_tariff(placed.machine, placed.speed, load, defaults(), tenure=tenure))
+        overheads = without_server() if self._asked.about.own_device else defaults()
+        return self._kept(warned, served_tariff(placed.machine, placed.speed, load, overheads, tenure=tenure))
 
     def _kept(self, one: Candidate, tariff: Tariff | None) -> Candidate:
         if tariff is None:
@@ -221,29 +220,6 @@ class Reckoner:
             rank=_rank(found) if found is not None else None,
             warnings=doubts(model, found, self._asked, self._catalog, self._today),
         )
-
-
-def _tokens(price: Price, load: Workload) -> Tariff:
-    """As `assay.envelope.renting.hosted_tariff` without its lines: thousands are reckoned, and few are shown."""
-    each = per_request_usd(price, load)
-    people = _people() + defaults().evaluation_requests * each
-    return Tariff(
-        per_request=(Line("tokens", Band.exactly(each), "list price"),),
-        per_month=(Line("people", Band.exactly(people), "hours of staff, and what they ask"),),
-        days_per_month=load.days_per_month,
-    )
-
-
-@cache
-def least_own_usd() -> float:
-    """USD a month below which no machine of one's own can be: the people who look after it."""
-    return sum(line.usd.value for line in staff_lines(defaults(), defaults().self_served))
-
-
-@cache
-def _people() -> float:
-    """USD a month for the hours that a hosted model takes."""
-    return sum(line.usd.value for line in staff_lines(defaults(), defaults().hosted))
 
 
 def _rank(found: Standing) -> Rank:

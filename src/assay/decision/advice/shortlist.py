@@ -16,6 +16,8 @@ from assay.decision.advice.situation import Situation
 
 __all__ = ["Shortlist", "shortlist"]
 
+NEAR = 1.1
+"""Costs within a tenth of each other decide nothing."""
 EACH = 2
 """Plans of a kind that are shown."""
 
@@ -45,7 +47,7 @@ def shortlist(asked: Situation, candidates: Sequence[Candidate], scaled: Scaled)
     """Plans for a situation from the candidates that no limit removed."""
     bar = bar_of(asked, candidates)
     whole = [one for one in candidates if not (one.place == "host" and divided(asked))]
-    affordable = sorted((one for one in whole if _within(asked, one)), key=lambda one: _order(one, bar))
+    affordable = _ordered([one for one in whole if _within(asked, one)], bar)
     both = hybrid(asked, candidates, bar, scaled)
     if both is not None and not _within(asked, both):
         both = None
@@ -86,13 +88,25 @@ def _reasons(asked: Situation, one: Candidate, able: bool) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _order(one: Candidate, bar: float | None) -> tuple[bool, bool, float, float]:
-    """Able ones by price; of the others those with the best figures first."""
-    share = one.rank.share if one.rank is not None else -1.0
-    usd = one.usd_per_month
-    if is_able(one, bar):
-        return (False, usd is None, usd or 0.0, -share)
-    return (True, one.rank is None, -share, usd if usd is not None else math.inf)
+def _ordered(candidates: Sequence[Candidate], bar: float | None) -> list[Candidate]:
+    """Able ones by price, those that cost nearly the least by their figures; of the others the best figures first."""
+    least = min((one for one in candidates if is_able(one, bar)), key=by_price, default=None)
+
+    def order(one: Candidate) -> tuple[bool, bool, float, float]:
+        share, usd = one.rank.share if one.rank is not None else -1.0, one.usd_per_month
+        if not is_able(one, bar):
+            return (True, one.rank is None, -share, usd if usd is not None else math.inf)
+        return (False, usd is None, 0.0 if least is not None and _near(one, least) else usd or 0.0, -share)
+
+    return sorted(candidates, key=order)
+
+
+def _near(one: Candidate, least: Candidate) -> bool:
+    """Whether it bills, and costs with people, hardly more: estimates and price lists are no better than that."""
+    costs = zip(
+        (one.usd_per_month, one.bill_usd_per_month), (least.usd_per_month, least.bill_usd_per_month), strict=True
+    )  # fmt: skip
+    return all(own is not None and lowest is not None and own <= NEAR * lowest for own, lowest in costs)
 
 
 def _within(asked: Situation, one: Candidate | Plan) -> bool:
@@ -126,22 +140,19 @@ def _listed(
     """Best and runner-up of all, then the hybrid and two plans of each kind, as far as they are not there yet."""
     kinds = [_single(asked, one, bar) for place in ("host", "own") for one in _two(ordered, place, bar)]
     hybrids = [both] if both is not None else []
-    first = hybrids if both_first else [_single(asked, one, bar) for one in ordered[:1]] or hybrids
-    second = (
-        [
-            _single(asked, one, bar)
-            for one in _second(ordered[0 if both_first else 1 :], first[0].lead.family, bar)
-            if is_able(one, bar) or both is None or both_first or not both.able
-        ]
-        if first
-        else []
-    )
+    if both_first or not ordered:
+        first, others = hybrids[:1], ordered
+    else:
+        first, others = [_single(asked, ordered[0], bar)], ordered[1:]
+    second = [_single(asked, one, bar) for one in _second(others, first[0].lead.family, bar)] if first else []
+    if not both_first and both is not None and both.able and not any(plan.able for plan in second):
+        second = hybrids
     listed = [*first, *second, *hybrids, *kinds]
     return tuple(plan for place, plan in enumerate(listed) if plan not in listed[:place])
 
 
 def _second(ordered: Sequence[Candidate], family: str, bar: float | None) -> list[Candidate]:
-    """The first that is able and of another family than the best, as far as there is one; none of no others."""
+    """The first that is able, and of another family than the best as far as there is one; none of no others."""
     return [min(ordered, key=lambda one: (not is_able(one, bar), one.family == family))] if ordered else []
 
 

@@ -8,8 +8,8 @@ from datetime import date
 from assay.catalog.load import Catalog
 from assay.decision.advice.advice import Advice, advise
 from assay.decision.advice.plan import Plan
-from assay.decision.advice.reckoning import least_own_usd
 from assay.decision.advice.situation import Situation, situation
+from assay.decision.advice.tariffs import least_own_usd
 from assay.decision.advice.task import USE_CASES
 from assay.types import Value
 

@@ -19,6 +19,17 @@ def test_the_cheapest_of_the_able_is_best(advised: Advised) -> None:
     assert found.best.able
 
 
+def test_costs_within_a_tenth_decide_nothing(advised: Advised) -> None:
+    """Of two that bill nearly the same the one with the better figures is best."""
+    near, better = hosted("near", (1.0, 4.0), 89.7), hosted("better", (1.04, 4.16), 89.9)
+    found = advised("chat", models=(*USUAL, near, better))
+    assert found.best is not None
+    assert found.best.lead.model == "acme/better"
+    dearer = advised("chat", models=(*USUAL, near, hosted("better", (1.3, 5.2), 89.9))).best
+    assert dearer is not None
+    assert dearer.lead.model == "acme/near"
+
+
 def test_a_floor_decides_where_price_comes_first(advised: Advised) -> None:
     """Extraction needs no frontier model: the cheapest above the floor does it."""
     found = advised("extraction")
