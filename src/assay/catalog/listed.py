@@ -92,8 +92,11 @@ def changed_on(ref: PriceRef) -> tuple[date, ...]:
     """The days since which another price has held, oldest first, as far as genai-prices remembers."""
     from genai_prices.types import StartDateConstraint
 
-    found = (one.constraint for one in _conditional(ref))
-    return tuple(sorted({one.start_date for one in found if isinstance(one, StartDateConstraint)}))
+    found = _find(ref)
+    variants = (found[1].price_variants if found else None) or ()
+    constraints = [one.constraint for one in _conditional(ref)]
+    constraints += [one.constraint for one in variants if one.when == _BATCH]
+    return tuple(sorted({one.start_date for one in constraints if isinstance(one, StartDateConstraint)}))
 
 
 def _conditional(ref: PriceRef) -> list[ConditionalPrice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any, TypedDict
 
 import msgspec
@@ -12,7 +12,7 @@ from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt
 from assay.catalog.overview import Fact, ModelRow, details, row_of
-from assay.catalog.prices import CatalogPrice, price_history, price_of, prices_of
+from assay.catalog.prices import PriceSince, price_histories, price_on, prices_of
 from assay.catalog.renown import only_popular
 from assay.catalog.use import Ruling, Use, ruling
 from assay.config.schema import Price
@@ -77,24 +77,25 @@ class Sheet(TypedDict):
 
 def sheet(model: Model, catalog: Catalog, when: date) -> Sheet:
     """Everything about a model, with list prices of a day."""
+    price = prices_of(catalog.models, when)[model.id]  # of all: what is kept then serves the next sheet too
+    histories = price_histories(model)
     licence = catalog.licence(model.licence) if model.licence is not None else None
     family = catalog.family(model)
     verdict: Ruling = ruling(model, catalog, Use(commercial=True))
     return Sheet(
-        model=row_of(model, catalog, prices_of([model], when)[model.id]),
+        model=row_of(model, catalog, price),
         facts=details(model),
         licence=entry_rows({str(model.licence): licence})[0] if licence is not None else None,
         commercial={**verdict._asdict(), "duties": list(verdict.duties)},
-        hosts=[_offer(model, catalog, offer, when) for offer in model.hosts],
+        hosts=[_offer(model, catalog, offer, when, histories.get(offer.host, ())) for offer in model.hosts],
         family=entry_rows({model.family: family})[0] if family is not None else None,
         benchmarks=_figures(model),
         warning=only_popular(model, catalog),
     )
 
 
-def _offer(model: Model, catalog: Catalog, offer: HostedAt, when: date) -> Offer:
-    noon = datetime.combine(when, time(12), UTC)
-    found: CatalogPrice = price_of(model, noon, host=offer.host)
+def _offer(model: Model, catalog: Catalog, offer: HostedAt, when: date, history: tuple[PriceSince, ...]) -> Offer:
+    found = price_on(model, when, host=offer.host)
     policy = catalog.policy(offer.host)
     return Offer(
         host=offer.host,
@@ -109,7 +110,7 @@ def _offer(model: Model, catalog: Catalog, offer: HostedAt, when: date) -> Offer
         price_note=found.note,
         history=[
             PriceStep(since=one.since.isoformat() if one.since else None, price=_rates(one.price.price))
-            for one in price_history(model, host=offer.host)
+            for one in history
         ],
         data_policy=entry_rows({offer.host: policy})[0] if policy is not None else None,
     )

@@ -155,7 +155,7 @@ evidence = "deal"
 
 def test_overview_shows_prices_when_asked() -> None:
     """With a time the rows carry list prices with source and date."""
-    rows = {row["id"]: row for row in overview(builtin(), NOW)}
+    rows = {row["id"]: row for row in overview(builtin(), NOW.date())}
     assert rows["openai/gpt-4o"]["input_usd_per_mtok"] == 2.5
     assert rows["openai/gpt-4o"]["price_as_of"] is not None
     assert rows["google/gemma-3-270m"]["input_usd_per_mtok"] is None

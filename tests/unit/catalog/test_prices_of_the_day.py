@@ -16,7 +16,7 @@ from assay.catalog.entry import Source
 from assay.catalog.load import builtin
 from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt, PriceRef
-from assay.catalog.prices import price_history, price_now, price_of, prices_of
+from assay.catalog.prices import price_histories, price_now, price_of, price_on, prices_of
 from assay.config.schema import Price
 
 DAY = date(2026, 11, 23)
@@ -42,6 +42,14 @@ def priced_at(*offers: tuple[str, str] | None, **facts: Any) -> Model:
     )  # fmt: skip
 
 
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The models whose price is looked up from now on, once for each time."""
+    asked: list[str] = []
+    real = prices.listed
+    monkeypatch.setattr(prices, "listed", lambda ref, *rest: asked.append(ref.model) or real(ref, *rest))
+    return asked
+
+
 def test_all_at_once_is_as_each_alone() -> None:
     """The price of every shipped model, kept or just looked up, is what `price_of` says of its first priced host."""
     first, second = (prices_of(builtin().models, DAY) for _ in range(2))
@@ -53,18 +61,28 @@ def test_all_at_once_is_as_each_alone() -> None:
 
 
 def test_what_was_looked_up_is_not_looked_up_again(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
-    """A second look on the same day asks only for what is new; another day asks again and replaces what was kept."""
-    asked: list[str] = []
-    real = prices.listed
-    monkeypatch.setattr(prices, "listed", lambda ref, *rest: asked.append(ref.model) or real(ref, *rest))
-    prices_of([priced_at(("openai", "gpt-4o"))], DAY)
-    prices_of([priced_at(("openai", "gpt-4o"))], DAY)
-    assert asked == ["gpt-4o"]
+    """Later only what is new is asked for, whatever the day; of a model with several hosts, all are."""
+    asked = counted(monkeypatch)
+    prices_of([priced_at(("openai", "gpt-4o"), ("azure", "gpt-4o"))], DAY)
+    first = set(asked)
+    assert first == {"gpt-4o"}
+    asked.clear()
+    prices_of([priced_at(("openai", "gpt-4o"))], date(2026, 11, 24))
+    prices_of([priced_at(("azure", "gpt-4o"))], DAY)
+    assert asked == []
     prices_of([priced_at(("openai", "gpt-4o")), priced_at(("openai", "o3"))], DAY)
-    assert asked == ["gpt-4o", "o3"]
-    prices_of([priced_at(("openai", "o3"))], date(2026, 11, 24))
-    assert asked == ["gpt-4o", "o3", "o3"]
+    assert set(asked) == {"o3"}
     assert len(list(own_cache.iterdir())) == 1
+
+
+def test_a_price_is_that_of_its_day() -> None:
+    """A later look at an earlier day finds what held then."""
+    model = priced_at(("openai", "o3"))
+    for day, output in ((date(2025, 6, 9), 40.0), (date(2025, 6, 10), 8.0), (DAY, 8.0)):
+        found = prices_of([model], day)["m/m"].price
+        assert found is not None
+        assert found.output == output
+        assert price_on(model, day).price == found
 
 
 def test_a_kept_price_needs_no_import_of_the_source(own_cache: Path) -> None:
@@ -85,7 +103,7 @@ def test_a_kept_price_needs_no_import_of_the_source(own_cache: Path) -> None:
     assert runs == [["10.0", "True"], ["10.0", "False"]]
 
 
-@pytest.mark.parametrize("broken", [b"{", b'{"openai gpt-4o None": 5}'])
+@pytest.mark.parametrize("broken", [b"{", b'{"openai gpt-4o None": 5}', b'{"openai gpt-4o None": [[1, 2]]}'])
 def test_a_broken_cache_is_made_again(own_cache: Path, broken: bytes) -> None:
     """What cannot be read counts as not there."""
     model = priced_at(("openai", "gpt-4o"))
@@ -125,22 +143,20 @@ def test_a_price_that_changes_by_the_hour_is_the_dearest() -> None:
 
 
 def test_the_price_of_a_call_is_that_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From what is kept of the day; where hours differ, of this very hour; each host's own."""
+    """From what is kept; where hours differ, of this very hour, bound by the dearest; each host's own."""
     plain = priced_at(("openai", "gpt-4o"), ("openai", "gpt-4o-mini"))
-    asked: list[str] = []
-    real = prices.listed
-    monkeypatch.setattr(prices, "listed", lambda ref, *rest: asked.append(ref.model) or real(ref, *rest))
+    asked = counted(monkeypatch)
     for _ in range(2):
         assert price_now(plain).price == Price(input=2.5, output=10.0, cached_input=1.25)
         assert price_now(plain, host="h1").price == Price(input=0.15, output=0.6, cached_input=0.075)
-    assert asked == ["gpt-4o", "gpt-4o-mini"]
+    assert set(asked) == {"gpt-4o", "gpt-4o-mini"}
     moving = priced_at(("deepseek", "deepseek-v4-flash"))
-    before = len(asked)
     bound = price_now(moving).bound
     assert bound is not None
     assert bound.output == 1.2
+    asked.clear()
     assert price_now(moving).by_hour
-    assert len(asked) == before + 24 + 2
+    assert asked == ["deepseek-v4-flash"]
     own = Price(input=1.0, output=2.0)
     assert price_now(priced_at(("openai", "gpt-4o"), price_usd_per_mtok=own)).price == own
     assert price_now(priced_at()).price is None
@@ -154,15 +170,19 @@ def test_batches_have_a_price_of_their_own() -> None:
 
 
 def test_the_history_of_a_price_begins_where_the_source_does() -> None:
-    """Each price with its first day, oldest first; nothing where nobody knows one."""
-    found = price_history(priced_at(None, ("openai", "o3")))
-    assert [(one.since, one.price.price.output if one.price.price else None) for one in found] == [
-        (None, 40.0),
-        (date(2025, 6, 10), 8.0),
-    ]
-    assert len(price_history(priced_at(("openai", "gpt-4o")))) == 1
-    assert price_history(priced_at(("openai", "gpt-4o")), host="other") == ()
-    assert price_history(priced_at()) == ()
+    """Each host's prices with their first day, oldest first; nothing where nobody knows one."""
+    found = price_histories(priced_at(None, ("openai", "o3")))
+    steps = [(one.since, one.price.price.output if one.price.price else None) for one in found["h1"]]
+    assert set(found) == {"h1"}
+    assert steps[:2] == [(None, 40.0), (date(2025, 6, 10), 8.0)]
+    assert price_histories(priced_at()) == {}
+
+
+def test_batch_rates_that_began_later_are_a_step_of_the_history() -> None:
+    """Before that day there were none."""
+    (steps,) = price_histories(priced_at(("openai", "gpt-4o"))).values()
+    assert steps[0].price.batch is None
+    assert steps[-1].price.batch is not None
 
 
 def test_prices_made_up_in_this_process_are_never_kept(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from assay.catalog.days import first_day
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
-from assay.catalog.prices import price_of
+from assay.catalog.prices import price_on
 from assay.catalog.reach import reached
 from assay.catalog.use import terms_of
 from assay.config.schema import Config, Deployment, Price
@@ -86,7 +86,7 @@ def candidate_of(name: str, deployment: Deployment, model: Model | None, catalog
         own = deployment.price_usd_per_mtok
         if own is not None or model is None:
             return own
-        return price_of(model, datetime.combine(today, time(12), UTC), host=deployment.host).price
+        return price_on(model, today, host=deployment.host).price
 
     return Candidate(name, deployment, model, terms_of(model, catalog, host), price)
 
