@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from assay.catalog.columns import Column
 from assay.catalog.overview import ModelRow
 from assay.catalog.where import Condition, cell
+from assay.errors import did_you_mean
 
-__all__ = ["Order", "Selection", "select"]
+__all__ = ["Order", "Selection", "select", "unheard"]
 
 
 class Order(NamedTuple):
@@ -56,6 +57,23 @@ def select(
     if order is not None:
         kept = _sorted(kept, order)
     return Selection(tuple(kept[:limit]), len(kept), dict(unknown))
+
+
+def unheard(rows: Iterable[ModelRow], conditions: Iterable[Condition]) -> list[str]:
+    """What to say of words that no row has in the column where they are looked for: the nearest that one has."""
+    rows, said = list(rows), list[str]()
+    for one in conditions:
+        if one.operator != "=" or one.column.kind not in ("text", "list"):
+            continue
+        known = {word for row in rows for word in _words(cell(row, one.column))}
+        for value in one.values:
+            if value not in known:
+                said.append(f"no model has the {one.column.name} {value!r}; {did_you_mean(str(value), known)}")
+    return said
+
+
+def _words(held: Any) -> set[str]:
+    return {str(one).lower() for one in (held if isinstance(held, list) else [held]) if one is not None}
 
 
 def _has(row: ModelRow, words: Sequence[str]) -> bool:

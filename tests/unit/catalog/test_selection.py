@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assay.catalog.columns import column, columns
 from assay.catalog.load import builtin
 from assay.catalog.overview import ModelRow, known, row_of
-from assay.catalog.selection import Order, select
+from assay.catalog.selection import Order, select, unheard
 from assay.catalog.where import condition
 from assay.errors import CatalogError
 
@@ -154,3 +154,15 @@ def test_the_share_of_unverified_facts_is_of_those_that_are_known() -> None:
     counted = known([row(facts_known=8, unverified=["a", "b"]), row(facts_known=2, unverified=[])])
     assert (counted.facts, counted.unverified, counted.share) == (10, 2, 0.2)
     assert known([]).share == 0.0
+
+
+def test_a_word_that_no_model_has_is_told_with_the_nearest() -> None:
+    """A misspelt licence or engine finds nothing, and nobody would know why."""
+    rows = [row(licence="apache-2.0", engines=["vllm", "llama.cpp"]), row()]
+    written = [
+        condition(text, TODAY) for text in ("licence=apache2|apache-2.0", "engines=vlm", "licence!=x", "engines~x")
+    ]
+    assert unheard(rows, written) == [
+        "no model has the licence 'apache2'; did you mean 'apache-2.0'?",
+        "no model has the engines 'vlm'; did you mean 'vllm'?",
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 from assay.catalog.columns import Column, column, columns
 from assay.catalog.load import Catalog
 from assay.catalog.overview import ModelRow, known, overview
-from assay.catalog.selection import Order, Selection, select
+from assay.catalog.selection import Order, Selection, select, unheard
 from assay.catalog.where import cell, condition
 from assay.cli.door import emit, note
 from assay.cli.models.cells import clipped, short, shown, tokens
@@ -34,6 +34,8 @@ def show_models(catalog: Catalog, given: Mapping[str, Any], as_json: bool) -> No
     order = _order(given["sort"], figures)
     wanted = _columns(given["columns"], figures)
     found = select(rows, conditions, words=given["search"], order=order, limit=given["limit"])
+    for hint in unheard(every, conditions):
+        note(hint)
     if given["export"] is not None:
         _export(found, Path(given["export"]))
         return
