@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice
@@ -11,13 +12,11 @@ from assay.catalog.renown import only_popular
 from assay.catalog.weather import Standing
 from assay.decision.advice.situation import Situation
 
-__all__ = ["DEARER", "THINKING_TOKENS", "doubts", "on_price", "thinks"]
+__all__ = ["THINKING_TOKENS", "doubts", "on_price", "thinks"]
 
 THINKING_TOKENS = 1_500
 """Written before each answer by a model that cannot be told not to think, where the task's answer does not count them
 already. An assumption: it differs tenfold between models at one list price, and the ledger shows what it is."""
-DEARER = "dearer above"
-"""How the note of a price begins that is the one of long requests."""
 _OLD_DAYS = 365
 """Figures older than this are said to be old: benchmarks leak into training, and models move on."""
 _FEW_FIGURES = 2

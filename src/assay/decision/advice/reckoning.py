@@ -8,6 +8,7 @@ from datetime import date
 
 import msgspec
 
+from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, prices_of
@@ -15,7 +16,7 @@ from assay.catalog.use import Use, ruling
 from assay.catalog.weather import Standing, standing
 from assay.decision.advice.ability import MODEST, bar_among
 from assay.decision.advice.candidate import Candidate, Rank, Removed
-from assay.decision.advice.doubts import DEARER, THINKING_TOKENS, doubts, on_price, thinks
+from assay.decision.advice.doubts import THINKING_TOKENS, doubts, on_price, thinks
 from assay.decision.advice.limits import Way, broken
 from assay.decision.advice.machines import Machines, Served, Unfit
 from assay.decision.advice.situation import Situation
