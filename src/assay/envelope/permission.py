@@ -86,6 +86,8 @@ def _duty(candidate: Candidate, forbidden: tuple[LicenceTerm, ...]) -> str | Non
         return None
     if model is None:
         return _unknown_weights(candidate)
+    if model.licence is None:
+        return f"the licence of {model.id!r} is unknown"
     for term in forbidden:
         value = getattr(licence, term) if licence is not None else None
         if value is None:

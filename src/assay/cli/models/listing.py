@@ -29,7 +29,7 @@ def show_models(catalog: Catalog, given: Mapping[str, Any], as_json: bool) -> No
     today = datetime.now(UTC).date()
     every = overview(catalog, today)
     rows = every if given["fits"] is None else _fitting(every, catalog, given["fits"])
-    figures = {name for row in rows for name in row["benchmarks"]}
+    figures = {name for row in every for name in row["benchmarks"]}
     conditions = [condition(text, today, figures) for text in (*stated(given), *given["where"])]
     order = _order(given["sort"], figures)
     wanted = _columns(given["columns"], figures)
