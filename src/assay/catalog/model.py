@@ -63,7 +63,8 @@ class Model(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         layers, hidden, heads, kv_heads, head_dim, vocabulary: the shape, as its config file has it.
         sliding_window: tokens that a windowed layer looks back; `windowed_layers`: how many layers do. With a window
             and no number, all layers do.
-        full_kv_heads, full_head_dim: the shape of the layers without a window, where it is not the windowed ones'.
+        full_kv_heads, full_head_dim: the shape of the layers without a window, where it is not the windowed ones'; one
+            without the other says that the other is not known.
         shared_kv_layers: layers that read the cache of another layer and keep none.
         kv_rank, rope_dim: multi-head latent attention caches one latent of `kv_rank` and a key of `rope_dim` a token
             and layer, instead of keys and values for each head.

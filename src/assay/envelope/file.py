@@ -16,7 +16,7 @@ from assay.weights.gguf import Header, read_header
 
 __all__ = ["FileFacts", "facts_in", "facts_of", "model_of"]
 
-_VERSION = 2
+_VERSION = 3
 """Of what is kept; raised where this module reads more or otherwise."""
 
 

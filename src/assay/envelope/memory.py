@@ -167,7 +167,6 @@ def why(model: Model, quantisation: str | None = None) -> tuple[str, ...]:
 
 def plan_of(shape: Shape, sizes: Sizes, runtime: Runtime, devices: int = 1) -> Plan:
     """What the memory is made of, for weights of these sizes served so."""
-    cell = shape.values * runtime.value_bytes
     scores = shape.heads * FLOAT_BYTES * runtime.piece_tokens if runtime.keeps_scores and shape.layers else 0
     return Plan(
         weights=sizes.file + (sizes.second if runtime.repacks else 0),
@@ -176,8 +175,8 @@ def plan_of(shape: Shape, sizes: Sizes, runtime: Runtime, devices: int = 1) -> P
         + shape.merges * runtime.merge_bytes,
         buffers=shape.vocabulary * FLOAT_BYTES * runtime.logits_tokens,
         buffers_per_token=scores,
-        cache_per_token=shape.full_layers * cell,
-        window_per_token=shape.windowed_layers * cell,
+        cache_per_token=shape.full_layers * shape.full_values * runtime.value_bytes,
+        window_per_token=shape.windowed_layers * shape.windowed_values * runtime.value_bytes,
         window_tokens=stepped(shape.window + runtime.piece_tokens),
         state=shape.state_values * runtime.value_bytes,
     )

@@ -27,7 +27,7 @@ class Shape(NamedTuple):
         vocabulary, merges, hidden, heads: 0 where it is not known; they only matter for buffers.
         full_layers: layers whose cache grows with the context.
         windowed_layers, window: layers whose cache stops growing at the window, in tokens.
-        values: numbers that one token leaves in one layer's cache.
+        full_values, windowed_values: numbers that one token leaves in the cache of such a layer.
         state_values: numbers that recurrent layers hold for one sequence, all together.
         experts, experts_used: of a mixture of experts; 0 for a dense model, or where it is not known.
         is_mixture: whether it is one.
@@ -44,7 +44,8 @@ class Shape(NamedTuple):
     full_layers: int
     windowed_layers: int
     window: int
-    values: int
+    full_values: int
+    windowed_values: int
     state_values: int
     experts: int
     experts_used: int
@@ -59,7 +60,7 @@ class Shape(NamedTuple):
 
     @property
     def layers(self) -> int:
-        """Layers that have a cache."""
+        """Layers that have a cache of their own."""
         return self.full_layers + self.windowed_layers
 
 
@@ -71,13 +72,13 @@ def shape_of(model: Model) -> Shape:
     if model.layers is None and not _is_recurrent(model):
         missing.append("layers")
     values = _values(model)
-    if values is None:
-        if attending or model.layers is None:
-            missing.append("kv_heads" if model.kv_heads is None else "head_dim")
-        values = 0
+    if values is None and (attending or model.layers is None):
+        missing.append("kv_heads" if model.kv_heads is None else "head_dim")
     if recurrent and model.state_bytes is None:
         missing.append("state_bytes")
-    windowed = _windowed(model, attending)
+    caching = max(0, attending - (model.shared_kv_layers or 0))
+    windowed = _windowed(model, attending, caching)
+    full_values = _full_values(model, missing) if caching > windowed else None
     is_mixture = bool(model.mixture_of_experts)
     if is_mixture and model.active_parameters is None:
         missing.append("active_parameters")
@@ -88,10 +89,11 @@ def shape_of(model: Model) -> Shape:
         merges=model.vocabulary or 0,  # most tokenizers have about as many; no fact of the catalogue says
         hidden=model.hidden or 0,
         heads=model.heads or 0,
-        full_layers=attending - windowed,
+        full_layers=caching - windowed,
         windowed_layers=windowed,
         window=model.sliding_window or 0,
-        values=values,
+        full_values=full_values or 0,
+        windowed_values=values or 0,
         state_values=(model.state_bytes or 0) // 2 if recurrent else 0,
         experts=model.experts or 0,
         experts_used=model.experts_used or 0,
@@ -127,10 +129,25 @@ def _values(model: Model) -> int | None:
     return 2 * model.kv_heads * head_dim
 
 
-def _windowed(model: Model, attending: int) -> int:
+def _full_values(model: Model, missing: list[str]) -> int | None:
+    """The same in layers without a window: of their own shape where one is stated, and compressed where they are."""
+    heads, dim = model.full_kv_heads, model.full_head_dim
+    if heads is None and dim is None:
+        values = _values(model)
+    elif heads is None or dim is None:
+        missing.append("full_kv_heads" if heads is None else "full_head_dim")
+        return None
+    else:
+        values = 2 * heads * dim
+    return None if values is None else math.ceil(values * (model.cache_share or 1.0))
+
+
+def _windowed(model: Model, attending: int, caching: int) -> int:
+    """Windowed layers with a cache of their own: those that share one are taken to have as many windows as the rest."""
     if model.sliding_window is None:
         return 0
-    return min(attending, model.windowed_layers) if model.windowed_layers is not None else attending
+    windowed = min(attending, model.windowed_layers) if model.windowed_layers is not None else attending
+    return round(windowed * caching / attending) if attending else 0
 
 
 # ------------------------------------------------------------------------------------------- from a file
@@ -139,16 +156,15 @@ def _windowed(model: Model, attending: int) -> int:
 def shape_in(header: Header) -> Shape:
     """From a GGUF header. What it does not state counts as 0, as the engine takes it."""
     heads, layers = _fact(header, "attention.head_count"), _fact(header, "block_count")
-    hidden = _fact(header, "embedding_length")
-    row = hidden // heads if heads else 0
-    key = _fact(header, "attention.key_length") or row
-    value = _fact(header, "attention.value_length") or row
-    kv_heads = _mean(header, "attention.head_count_kv", heads)
-    rank = _fact(header, "attention.kv_lora_rank")
+    hidden, window = _fact(header, "embedding_length"), _fact(header, "attention.sliding_window")
     state = _state_values(header)
-    attending = layers if not state else _attending(header, layers)
-    window = _fact(header, "attention.sliding_window")
-    windowed = _windowed_in(header, attending) if window else 0
+    caches = _kv_heads(header, layers, heads, has_state=state > 0)
+    attending = sum(1 for one in caches if one)
+    own = caches[: max(0, layers - _fact(header, "attention.shared_kv_layers"))]
+    windows = _windows(header, layers) if window else [False] * layers
+    full, windowed = (
+        [one for one, near in zip(own, windows, strict=False) if one and near is want] for want in (False, True)
+    )
     experts, used = _fact(header, "expert_count"), _fact(header, "expert_used_count")
     return Shape(
         parameters=header.parameters,
@@ -157,10 +173,11 @@ def shape_in(header: Header) -> Shape:
         merges=_length(header, "tokenizer.ggml.merges"),
         hidden=hidden,
         heads=heads,
-        full_layers=attending - windowed,
-        windowed_layers=windowed,
+        full_layers=len(full),
+        windowed_layers=len(windowed),
         window=window,
-        values=rank + _fact(header, "rope.dimension_count") if rank else math.ceil(kv_heads * (key + value)),
+        full_values=_cached_values(header, full, hidden // heads if heads else 0),
+        windowed_values=_cached_values(header, windowed, hidden // heads if heads else 0, "_swa"),
         state_values=state * (layers - attending),
         experts=experts,
         experts_used=used,
@@ -199,35 +216,50 @@ def _state_values(header: Header) -> int:
     return max(0, kernel - 1) * (inner + 2 * groups * state) + inner * state
 
 
-def _attending(header: Header, layers: int) -> int:
-    """Layers of a recurrent model that attend: those with key-value heads, where the file lists them."""
-    value = header.metadata.get(f"{header.architecture}.attention.head_count_kv")
-    if isinstance(value, Array) and value.head:
-        return round(layers * sum(1 for one in value.head if one) / len(value.head))
+def _kv_heads(header: Header, layers: int, heads: int, *, has_state: bool) -> list[int]:
+    """Key-value heads of each layer; 0 for one that does not attend."""
+    stated = _each(header, "attention.head_count_kv", layers)
+    if stated is not None:
+        return stated
+    alike = _fact(header, "attention.head_count_kv") or heads
+    if not has_state:
+        return [alike] * layers
     interval = _fact(header, "full_attention_interval")
-    return layers // interval if interval else 0
+    return [alike if interval and layer % interval == 0 else 0 for layer in range(1, layers + 1)]
 
 
-def _windowed_in(header: Header, attending: int) -> int:
-    pattern = header.metadata.get(f"{header.architecture}.attention.sliding_window_pattern")
-    if isinstance(pattern, Array) and pattern.head:
-        return round(attending * sum(1 for one in pattern.head if one) / len(pattern.head))
-    every = pattern if isinstance(pattern, int) and pattern > 0 else WINDOW_PATTERNS.get(header.architecture or "")
-    return attending - attending // every if every else 0
+def _cached_values(header: Header, kv_heads: list[int], row: int, suffix: str = "") -> int:
+    """Numbers that a token leaves in the cache of each of these layers, on average; lengths are named by a suffix."""
+    rank = _fact(header, "attention.kv_lora_rank")
+    if not kv_heads or rank:
+        return rank + _fact(header, "rope.dimension_count") if rank else 0
+    both = 0
+    for name in ("attention.key_length", "attention.value_length"):
+        both += _fact(header, name + suffix) or _fact(header, name) or row
+    return math.ceil(sum(kv_heads) * both / len(kv_heads))
+
+
+def _windows(header: Header, layers: int) -> list[bool]:
+    """Whether each layer has a window: by the file's pattern, else by that of the architecture."""
+    stated = _each(header, "attention.sliding_window_pattern", layers)
+    if stated is not None:
+        return [bool(one) for one in stated]
+    every = _fact(header, "attention.sliding_window_pattern") or WINDOW_PATTERNS.get(header.architecture or "", 1)
+    return [layer % every != 0 for layer in range(1, layers + 1)]
+
+
+def _each(header: Header, name: str, layers: int) -> list[int] | None:
+    """A number for each layer, where the file lists them; a shorter list goes on as it began."""
+    value = header.metadata.get(f"{header.architecture}.{name}")
+    if not isinstance(value, Array) or not value.head:
+        return None
+    known = [max(0, int(one)) if isinstance(one, int) else 0 for one in value.head]
+    return [known[layer % len(known)] for layer in range(layers)]
 
 
 def _length(header: Header, key: str) -> int:
     value = header.metadata.get(key)
     return value.length if isinstance(value, Array) else 0
-
-
-def _mean(header: Header, name: str, default: int) -> float:
-    """Of one per layer the mean of those that are not 0; the file's first layers stand for all."""
-    value = header.metadata.get(f"{header.architecture}.{name}")
-    if isinstance(value, Array):
-        known = [one for one in value.head if isinstance(one, int) and one > 0]
-        return sum(known) / len(known) if known else default
-    return _fact(header, name) or default
 
 
 def _fact(header: Header, name: str) -> int:

@@ -147,8 +147,9 @@ class _Work:
         self._flops = 2.0 * active
         self._forward = 2.0 * max(active - shape.embedding, active // 2)
         half = context_tokens / 2
-        tokens = shape.full_layers * half + shape.windowed_layers * min(half, shape.window)
-        self._cache = (tokens * shape.values + shape.state_values) * runtime_of(machine.kind).value_bytes
+        full = shape.full_layers * shape.full_values * half
+        windowed = shape.windowed_layers * shape.windowed_values * min(half, shape.window)
+        self._cache = (full + windowed + shape.state_values) * runtime_of(machine.kind).value_bytes
 
     def steps_s(self, sequences: int) -> list[float]:
         """Seconds of one step of so many sequences."""

@@ -28,7 +28,8 @@ MAX_TENSORS = 262_144
 MAX_ELEMENTS = 8_000_000
 MAX_DEPTH = 3
 MAX_DIMENSIONS = 4
-ARRAY_HEAD = 16
+ARRAY_HEAD = 512
+"""More than any model has layers: lists of one number a layer are kept whole."""
 
 _CHUNK_BYTES = 1 << 20
 _PAIR_BYTES = 8 + 4 + 1  # the least that a key-value pair takes: an empty key, its type, a one-byte value

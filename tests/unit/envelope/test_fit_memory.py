@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from fit_facts import GIB, TINY, a_file, a_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from assay.envelope.shape import shape_in, shape_of
 from assay.envelope.sizes import sizes_in, sizes_of
 from assay.errors import CatalogError, WeightsError
 from assay.weights.gguf import read_header
+from fit_facts import GIB, TINY, a_file, a_model
 
 COUNTS = st.integers(0, 1 << 20)
 
@@ -62,6 +62,41 @@ def test_a_window_without_a_number_is_on_every_layer() -> None:
     assert long.cache == longer.cache == 32 * 2 * 8 * 128 * 2 * 4608
 
 
+@pytest.mark.parametrize(
+    ("facts", "cells"),
+    [  # by the makers' configurations, at 8,192 tokens: Gemma 4 31B, 26B-A4B and E2B, Gemma 3n E4B, DeepSeek V4-Flash
+        (
+            {"layers": 60, "sliding_window": 1024, "windowed_layers": 50, "kv_heads": 16, "full_kv_heads": 4},
+            10 * 2 * 4 * 512 * 8192 + 50 * 2 * 16 * 256 * 1536,
+        ),
+        (
+            {"layers": 30, "sliding_window": 1024, "windowed_layers": 25, "kv_heads": 8, "full_kv_heads": 2},
+            5 * 2 * 2 * 512 * 8192 + 25 * 2 * 8 * 256 * 1536,
+        ),
+        (
+            {"layers": 35, "sliding_window": 512, "windowed_layers": 28, "kv_heads": 1, "full_kv_heads": 1}
+            | {"shared_kv_layers": 20},
+            3 * 2 * 512 * 8192 + 12 * 2 * 256 * 1024,
+        ),
+        (
+            {"layers": 35, "sliding_window": 512, "windowed_layers": 28, "kv_heads": 2, "full_head_dim": None}
+            | {"shared_kv_layers": 15},
+            4 * 2 * 2 * 256 * 8192 + 16 * 2 * 2 * 256 * 1024,
+        ),
+        (
+            {"layers": 43, "kv_rank": 512, "rope_dim": None, "cache_share": 0.125, "full_head_dim": None},
+            43 * 64 * 8192,
+        ),
+    ],
+)
+def test_layers_of_another_shape_that_share_or_compress(facts: dict[str, object], cells: int) -> None:
+    """Layers without a window may have fewer and longer heads; some layers read another's cache, or keep a part."""
+    model = a_model(**{"head_dim": 256, "full_head_dim": 512, **facts})
+    found = memory(model, quantisation="bf16", context_tokens=8192, sequences=1)
+    assert found is not None
+    assert found.cache == 2 * cells
+
+
 def test_latent_attention_caches_one_latent_and_a_key() -> None:
     """61 layers x (512 + 64) numbers a token, whatever the heads are."""
     model = a_model(layers=61, kv_rank=512, rope_dim=64, kv_heads=128, head_dim=192)
@@ -93,6 +128,8 @@ def test_recurrent_layers_hold_a_state_of_constant_size() -> None:
         ({"precision": None, "forms": None}, "precision"),
         ({"mixture_of_experts": True}, "active_parameters"),
         ({"architecture": "hybrid", "state_bytes": 1}, "recurrent_layers"),
+        ({"full_head_dim": 512}, "full_kv_heads"),
+        ({"full_kv_heads": 2}, "full_head_dim"),
         ({"architecture": "mamba", "kv_heads": None}, "state_bytes"),
     ],
 )
@@ -147,7 +184,7 @@ def test_a_header_gives_shape_and_sizes(tmp_path: Path) -> None:
     """What it states; embeddings that are only looked up are not read where the output matrix is there too."""
     header = read_header(a_file(tmp_path / "m.gguf"))
     shape, sizes = shape_in(header), sizes_in(header)
-    assert (shape.parameters, shape.full_layers, shape.values) == (64, 4, 2 * 16)
+    assert (shape.parameters, shape.full_layers, shape.full_values) == (64, 4, 2 * 16)
     assert (shape.vocabulary, shape.merges, shape.heads, shape.context_tokens) == (3, 1, 8, 2048)
     assert (sizes.file, sizes.dense, sizes.routed, sizes.second) == (256, 256, 0, 0)
     tensors = {"token_embd.weight": 0, "output.weight": 0, "blk.0.ffn_up_exps.weight": 0, "blk.0.attn_q.weight": 2}
@@ -168,13 +205,50 @@ def test_a_header_gives_shape_and_sizes(tmp_path: Path) -> None:
             1,
             3,
         ),
-        ({"general.architecture": "gemma2", "gemma2.block_count": 4, "gemma2.attention.sliding_window": 512}, 2, 2),
+        (
+            {
+                "general.architecture": "gemma2",
+                "gemma2.block_count": 4,
+                "gemma2.attention.head_count": 8,
+                "gemma2.attention.sliding_window": 512,
+            },
+            2,
+            2,
+        ),
     ],
 )
 def test_windows_in_a_header(tmp_path: Path, facts: dict[str, object], full: int, windowed: int) -> None:
     """By a pattern in the file, else by that of the architecture."""
     shape = shape_in(read_header(a_file(tmp_path / "m.gguf", {**TINY, **facts})))  # type: ignore[dict-item]
     assert (shape.full_layers, shape.windowed_layers) == (full, windowed)
+
+
+def test_layers_that_differ_in_a_header(tmp_path: Path) -> None:
+    """Heads and lengths by layer, as Gemma 4 has them; the last two read the cache of others, one does not attend."""
+    facts = {
+        "llama.block_count": 20,
+        "llama.attention.head_count_kv": [8, 8, 8, 2] * 4 + [0, 8, 8, 2],
+        "llama.attention.key_length": 512,
+        "llama.attention.value_length": 512,
+        "llama.attention.key_length_swa": 256,
+        "llama.attention.value_length_swa": 256,
+        "llama.attention.sliding_window": 512,
+        "llama.attention.sliding_window_pattern": [True, True, True, False] * 5,
+        "llama.attention.shared_kv_layers": 2,
+    }
+    shape = shape_in(read_header(a_file(tmp_path / "m.gguf", {**TINY, **facts})))  # type: ignore[dict-item]
+    assert (shape.full_layers, shape.full_values) == (4, 2 * (512 + 512))
+    assert (shape.windowed_layers, shape.windowed_values) == (13, 8 * (256 + 256))
+
+
+def test_a_hybrid_in_a_header_attends_where_it_has_heads(tmp_path: Path) -> None:
+    """Every layer counts, not only the first ones: Granite 4 attends in layers 5, 15, 25 and 35 of 40."""
+    listed = [2 if layer % 10 == 5 else 0 for layer in range(40)]
+    state = {"llama.ssm.inner_size": 64, "llama.ssm.state_size": 4, "llama.ssm.conv_kernel": 4}
+    facts = {"llama.block_count": 40, "llama.attention.head_count_kv": listed, **state}
+    shape = shape_in(read_header(a_file(tmp_path / "m.gguf", {**TINY, **facts})))  # type: ignore[dict-item]
+    assert (shape.full_layers, shape.full_values) == (4, 2 * 16)
+    assert shape.state_values == 36 * (3 * (64 + 0) + 64 * 4)
 
 
 def test_a_mixture_in_a_header(tmp_path: Path) -> None:
