@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -171,3 +173,18 @@ def test_a_measurement_replaces_the_estimate_while_the_file_is_the_same(project:
     [found] = project.inside("fit", "tiny.gguf", "--json").json["models"]
     assert found["measured"] is None
     assert "formula" in found["decode_tok_s"]["method"]
+
+
+def test_bars_are_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not where NO_COLOR forbids it."""
+    from assay.cli import fit_page
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert fit_page._styled("█", "blue") == "\x1b[34m█\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert fit_page._styled("█", "blue") == "█"
