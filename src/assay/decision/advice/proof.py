@@ -125,7 +125,7 @@ def flags(asked: Situation) -> str:
             elif one is None and field == "latency_s":
                 words += [flag, "0"]
             elif one is not None and one is not False:
-                words += [flag] if one is True else [flag, f"{one:g}" if isinstance(one, float) else str(one)]
+                words += [flag] if one is True else [flag, f"{one:.10g}" if isinstance(one, float) else str(one)]
     return " ".join(quote(word) for word in words)
 
 
@@ -134,15 +134,15 @@ def refuting(asked: Situation, candidates: Sequence[Candidate], hard: float | No
 
     Args:
         asked: the situation.
-        candidates: of the plan; the quality of a cascade rests on the last one.
+        candidates: of the plan; a cascade is measured as the route that it is.
         hard: share of the requests that is assumed to go on from the first to the last; `None` = it is no cascade.
     """
     task, n = asked.about, samples_needed(asked.about.bar)
-    measured = candidates[-1:] if hard is not None else candidates
+    measured = [ROUTE] if hard is not None else [deployment_name(one) for one in candidates]
     found = [
-        f"assay eval -m {deployment_name(one)} -k {task.kind}: the upper end of its 95 % interval is below "
+        f"assay eval -m {name} -k {task.kind}: the upper end of its 95 % interval is below "
         f"{task.bar:.0%}, on {n} held-out samples"
-        for one in measured
+        for name in measured
     ]
     if hard is not None:
         found.append(

@@ -1,4 +1,4 @@
-"""What is advised from the shipped catalogue, on a fixed day, for the seven use cases and six teams.
+"""What is advised from the shipped catalogue, on a fixed day, for the seven use cases and eight teams.
 
 Names of models are computed, so what is asserted is what must hold whatever the data says; the whole text is in golden
 files that a reviewer reads (`ASSAY_GOLDEN=1` rewrites them).
@@ -41,6 +41,10 @@ TEAMS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"examples": 2_000, "ceiling": True, "team": "ml", "requests_per_day": 20_000.0},
         "tune",
     ),
+    "sensitive-part-in-the-house": (
+        "sql", {"privacy": "sensitive", "sensitive_share": 0.2, "device": "h100", "team": "infra"}, "route",
+    ),
+    "simple-to-a-small-one": ("sql", {"requests_per_day": 1_000_000.0, "hard_share": 0.1, "team": "infra"}, "route"),
 }  # fmt: skip
 """A team -> its task, what it says, and the lever that its rules lead to."""
 CASES = [*((name, name, {}, "prompt") for name in USE_CASES), *((name, *case) for name, case in TEAMS.items())]
