@@ -2,7 +2,7 @@
 
 Of each lever the first rule that fires counts. The levers in the order of `ORDER`: the first one that is to be pulled
 now is the advice, since what a later one does an earlier one would undo. The thresholds are judgements that the named
-evals put to the test, not measurements; docs/decisions/046-advice.md says why they are what they are.
+evals put to the test, not measurements; docs/decisions/043-advice.md says why they are what they are.
 """
 
 from __future__ import annotations
