@@ -43,6 +43,7 @@ demo: .stamps/run ## set up what is missing, measure real local models, choose, 
 models: .stamps/run ## pull a larger open model (0.5 GB) that the demo then measures too
 	@$(BIN)/assay pull qwen/qwen2.5-coder-0.5b-instruct
 
+test: export PYTHONDONTWRITEBYTECODE := # compiled once, not by each of the many processes that tests begin
 test: .stamps/dev ## all tests that need nothing but Python
 	@$(BIN)/python -m pytest -q tests/unit
 

@@ -6,6 +6,7 @@ import gc
 import itertools
 import json
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from hypothesis import settings
 
 os.environ.setdefault("ASSAY_THREADS", "1")  # two spinning threads on a busy machine are slower than one
 os.environ.pop("ASSAY_CONFIG", None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background: children would be deaf to Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from assay.catalog.load import builtin
 from assay.config.load import parse

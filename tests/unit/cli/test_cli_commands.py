@@ -48,11 +48,11 @@ def test_the_loop(project: Project) -> None:
 @pytest.mark.parametrize("file", ["system.txt", "good.json", "suite/words.jsonl"])
 def test_a_changed_byte_makes_the_check_fail(project: Project, file: str) -> None:
     """Prompt, scripted weights or suite: exit code 1 and what changed."""
-    assert project("choose").code == 0
-    assert project("pin").code == 0
+    assert project.inside("choose").code == 0
+    assert project.inside("pin").code == 0
     path = project.folder / file
     path.write_text(path.read_text().replace("word", "w0rd").replace("yes", "yes ", 1))
-    ended = project("check", "--json")
+    ended = project.inside("check", "--json")
     assert ended.code == 1
     reason = " ".join(one["reason"] for one in ended.json["kinds"])
     assert {"system.txt": "prompt_sha256", "good.json": "script_sha256", "suite/words.jsonl": "suite"}[file] in reason
@@ -60,26 +60,26 @@ def test_a_changed_byte_makes_the_check_fail(project: Project, file: str) -> Non
 
 def test_exit_code_1_when_none_passes(project: Project) -> None:
     """A certain no, with moves."""
-    ended = project("choose", "-m", "bad", "-k", "words")
+    ended = project.inside("choose", "-m", "bad", "-k", "words")
     assert ended.code == 1
     assert "moves that are left" in ended.out
-    assert project("pin").code == 4  # there is nothing to pin
+    assert project.inside("pin").code == 4  # there is nothing to pin
 
 
 def test_exit_code_4_when_it_cannot_be_told(project: Project) -> None:
     """Faults decide: neither yes nor no."""
     project.script("good", {"match": r"words [0-4]\.", "error": "BadRequest"})
-    ended = project("choose", "-m", "good", "-k", "words", "--json")
+    ended = project.inside("choose", "-m", "good", "-k", "words", "--json")
     assert (ended.code, ended.json["kinds"][0]["chosen"]) == (4, None)
 
 
 def test_exit_code_3_for_faults_of_an_eval(project: Project) -> None:
     """Unscored samples are shown with bounds, and the exit status says so."""
     project.script("good", {"match": r"words 3\.", "error": "BadRequest"})
-    ended = project("eval", "-m", "good", "--json")
+    ended = project.inside("eval", "-m", "good", "--json")
     overall = ended.json["scorecards"][0]["overall"]
     assert (ended.code, overall["unscored"], overall["bounds"]) == (3, 1, [0.95, 1.0])
-    text = project("eval", "-m", "good").out
+    text = project.inside("eval", "-m", "good").out
     assert "1 unscored: BadRequest" in text
     assert "overall between 95.0%" in text
 
@@ -106,7 +106,7 @@ def test_json_parses_everywhere(project: Project, words: tuple[str, ...]) -> Non
     ended = project(*words, "--json")
     assert ended.code in ((0, 3) if words == ("doctor",) else (0,)), ended.err
     assert isinstance(ended.json, dict | list)
-    text = project(*words)
+    text = project.inside(*words)
     assert text.code == ended.code
     assert text.out.strip()
 
@@ -122,7 +122,7 @@ def test_config_show_is_a_configuration(project: Project) -> None:
 
 def test_logs_show_attempts_and_money(project: Project) -> None:
     """Attempts can be filtered; the month's money is beside them."""
-    assert project("eval", "-m", "good").code == 0
+    assert project.inside("eval", "-m", "good").code == 0
     logs = project("logs", "--json", "-n", "100").json
     assert Counter(row["outcome"] for row in logs["attempts"]) == {"ok": 20}
     assert logs["month"]["settled_usd"] > 0
@@ -171,10 +171,10 @@ def test_no_configuration(project: Project) -> None:
         ("explain",),
         ("config", "show"),
     ):
-        ended = project(*words)
+        ended = project.inside(*words)
         assert (ended.code, ended.out) == (2, ""), words
         assert "no assay.toml here" in ended.err
-    assert project("models").code == 0
+    assert project.inside("models").code == 0
 
 
 @pytest.mark.parametrize(
@@ -193,11 +193,11 @@ def test_a_wrong_configuration(project: Project, old: str, new: str, words: str)
     """File, key and nearest known name in one line, exit code 2, no traceback."""
     file = project.folder / "assay.toml"
     file.write_text(file.read_text().replace(old, new))
-    ended = project("choose")
+    ended = project.inside("choose")
     assert ended.code == 2
     assert "Traceback" not in ended.err
     assert words in ended.err
-    assert project("config", "check").code == 2
+    assert project.inside("config", "check").code == 2
 
 
 def test_config_check_reads_the_suite(project: Project) -> None:
@@ -215,7 +215,7 @@ def test_an_unreadable_suite_line(project: Project) -> None:
     with (project.folder / "suite/words.jsonl").open("a") as file:
         file.write('{"id": "x", "input": \n')
     for words in (("eval",), ("choose",), ("suite", "show", "suite")):
-        ended = project(*words)
+        ended = project.inside(*words)
         assert ended.code == 2
         assert "words.jsonl, line 11" in ended.err
         assert "Traceback" not in ended.err
@@ -244,7 +244,7 @@ def test_an_unreadable_suite_line(project: Project) -> None:
 )
 def test_what_is_wrong_is_said(project: Project, words: tuple[str, ...], code: int, said: str) -> None:
     """A message that names the value and what to do, the documented exit code, nothing on standard output."""
-    ended = project(*words)
+    ended = project.inside(*words)
     assert (ended.code, ended.out) == (code, ""), ended.err
     assert said in ended.err
     assert "Traceback" not in ended.err
@@ -255,7 +255,7 @@ def test_a_damaged_lock(project: Project, damage: bytes) -> None:
     """`check` and `serve` name the lock and the remedy."""
     (project.folder / "assay.lock").write_bytes(damage)
     for command in ("check", "serve"):
-        ended = project(command)
+        ended = project.inside(command)
         assert ended.code == 4
         assert "assay.lock" in ended.err
         assert "assay pin" in ended.err
@@ -382,8 +382,8 @@ class Serving:
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_serve_serves_the_pins_and_ends_cleanly(project: Project, sign: signal.Signals) -> None:
     """The pinned route by kind; SIGINT and SIGTERM end it within seconds, with the ledger closed."""
-    assert project("choose").code == 0
-    assert project("pin").code == 0
+    assert project.inside("choose").code == 0
+    assert project.inside("pin").code == 0
     serving = Serving(project)
     assert "desk" in serving.told["targets"]
     status, body = serving.ask("words", "desk")
@@ -418,7 +418,7 @@ def test_serve_ends_a_stream_that_outlasts_it(project: Project) -> None:
     assert "the gateway is stopping" in json.loads(last)["error"]["message"]
     assert serving.process.returncode == 0
     assert "Traceback" not in err
-    assert project("logs", "--json").json["attempts"][0]["outcome"] == "cancelled"
+    assert project.inside("logs", "--json").json["attempts"][0]["outcome"] == "cancelled"
 
 
 def test_serve_without_a_lock(project: Project) -> None:
@@ -438,8 +438,8 @@ def test_serve_without_a_lock(project: Project) -> None:
 
 def test_serve_refuses_a_broken_pin(project: Project) -> None:
     """After a change of the prompt the kind is refused, at the start and on the wire."""
-    assert project("choose").code == 0
-    assert project("pin").code == 0
+    assert project.inside("choose").code == 0
+    assert project.inside("pin").code == 0
     (project.folder / "system.txt").write_text("Something else.")
     serving = Serving(project)
     assert "prompt_sha256" in serving.told["broken"]["words"]
@@ -468,6 +468,6 @@ def test_gates_are_asked_also_for_one_kind(project: Project) -> None:
     file = project.folder / "suite/suite.toml"
     file.write_text(file.read_text().replace("[kinds.names]", "[kinds.names]\ngate = true"))
     project.script("good", {"match": "names", "answer": "no"})
-    ended = project("choose", "-m", "good", "-k", "words", "--json")
+    ended = project.inside("choose", "-m", "good", "-k", "words", "--json")
     assert ended.code == 1
     assert {kind["name"]: kind["chosen"] for kind in ended.json["kinds"]} == {"words": None, "names": None}
