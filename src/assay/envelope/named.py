@@ -132,7 +132,7 @@ def own_price(text: str) -> tuple[str, Price]:
     name, _, rates = text.rpartition("=")
     try:
         numbers = [float(rate) for rate in rates.split("/")]
-        if not name or len(numbers) not in (2, 3) or min(numbers) < 0 or max(numbers) > 1e12:
+        if not name or len(numbers) not in (2, 3) or not all(0 <= number <= 1e12 for number in numbers):
             raise ValueError
     except ValueError:
         raise ConfigError(f"price {text!r}: expected NAME=IN/OUT or NAME=IN/CACHED/OUT, like small=0.15/0.6") from None

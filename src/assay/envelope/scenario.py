@@ -122,11 +122,15 @@ class PromptTax(Value, frozen=True, kw_only=True):
 
 
 def prompt_tax(scenario: Scenario) -> PromptTax | None:
-    """The bill with the instruction less the bill without it; `None` = there is no bill, or no such instruction."""
+    """The bill with the instruction less the bill without it; `None` = there is no bill, or no such instruction.
+
+    What falls back is left out of both: the stronger model has learnt nothing, and is told the instruction anyway.
+    """
     if not scenario.workload.instruction_tokens:
         return None
-    learnt = structs.replace(scenario, workload=scenario.workload.without_instruction(), tuning_usd=0.0)
-    paid, left = scenario.monthly(), learnt.monthly()
+    alone = structs.replace(scenario, fallback=None)
+    learnt = structs.replace(alone, workload=alone.workload.without_instruction(), tuning_usd=0.0)
+    paid, left = alone.monthly(), learnt.monthly()
     if paid is None or left is None:
         return None
     saved = max(0.0, paid.total.value - left.total.value)

@@ -84,6 +84,13 @@ def test_the_prompt_tax_is_what_the_instruction_costs() -> None:
     assert prompt_tax(hosted()) is None
 
 
+def test_what_falls_back_is_told_the_instruction_all_the_same() -> None:
+    """The stronger model has learnt nothing: its calls are no part of what tuning saves."""
+    work = structs.replace(WORK, instruction_tokens=500)
+    fallback = Fallback(name="strong", share=0.1, price=Price(input=10.0, output=40.0))
+    assert prompt_tax(hosted(work, fallback=fallback)) == prompt_tax(hosted(work))
+
+
 def test_a_cached_instruction_is_taxed_at_the_cached_rate() -> None:
     """Where the instruction comes out of the cache, learning it saves a quarter as much."""
     tax = prompt_tax(hosted(structs.replace(CACHED, instruction_tokens=400)))

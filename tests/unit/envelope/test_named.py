@@ -72,7 +72,7 @@ def test_an_unknown_name_shows_the_nearest() -> None:
         named(("gpt-4o-mimi",), builtin(), CONFIG, DAY, input_tokens=100)
 
 
-@pytest.mark.parametrize("text", ["x", "x=1", "=1/2", "x=a/b", "x=1/2/3/4", "x=-1/2", "x=1/inf"])
+@pytest.mark.parametrize("text", ["x", "x=1", "=1/2", "x=a/b", "x=1/2/3/4", "x=-1/2", "x=1/inf", "x=nan/1"])
 def test_a_price_of_another_form_is_refused(text: str) -> None:
     """Two or three numbers of 0 or more behind a name."""
     with pytest.raises(ConfigError, match="NAME=IN/OUT"):
