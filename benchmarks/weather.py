@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from assay.catalog.load import builtin
-from assay.catalog.weather import _joined, _means, weather
+from assay.catalog.weather import _comparable, _joined, _means, weather
 
 CLOSE = 2.0
 """Points within which a benchmark itself puts nobody in order."""
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     joined = weather(builtin())
-    rows = {model.id: row for model in builtin().models if (row := _means(model))}
+    rows = {model.id: row for model in builtin().models if (row := _means(_comparable(model)))}
     rows = {one: {name: x for name, x in row.items() if name in joined.difficulty} for one, row in rows.items()}
     result = []
     for name, true in sorted(scores().items()):

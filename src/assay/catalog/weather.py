@@ -119,7 +119,8 @@ class Weather:
 
     def __init__(self, models: Sequence[Model]) -> None:
         self._models = models
-        rows = {model.id: _means(model) for model in models}
+        self._figures = {model.id: _comparable(model) for model in models}
+        rows = {one: _means(figures) for one, figures in self._figures.items()}
         asked = Counter(name for row in rows.values() for name in row)
         usable = {name for name, times in asked.items() if times >= _FEWEST_MODELS}
         cut = {one: {name: x for name, x in row.items() if name in usable} for one, row in rows.items()}
@@ -138,7 +139,7 @@ class Weather:
         if own is None:
             return None
         weights = NEEDS[need]
-        figures = [one for one in _comparable(model) if weights.get(one.name) and one.name in self.difficulty]
+        figures = [one for one in self._figures[model.id] if weights.get(one.name) and one.name in self.difficulty]
         days = [day for one in figures if (day := one.as_of or model.source_of(one).as_of)]
         return Standing(
             share=_above(middles, own.middle),
@@ -198,10 +199,10 @@ def _logit(one: Benchmark) -> float:
     return math.log(share / (1 - share))
 
 
-def _means(model: Model) -> dict[str, float]:
+def _means(figures: Sequence[Benchmark]) -> dict[str, float]:
     """Benchmark -> logits; the mean where it was published for several settings or by several."""
     found: dict[str, list[float]] = defaultdict(list)
-    for one in _comparable(model):
+    for one in figures:
         found[one.name].append(_logit(one))
     return {name: sum(values) / len(values) for name, values in found.items()}
 

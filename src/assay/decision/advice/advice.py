@@ -9,7 +9,7 @@ from assay.catalog.model import Model
 from assay.decision.advice.candidate import Candidate, Removed
 from assay.decision.advice.lever import Facts, Lever, levers
 from assay.decision.advice.plan import Plan
-from assay.decision.advice.proof import Proof, proof
+from assay.decision.advice.proof import Proof, deployment_name, proof
 from assay.decision.advice.reckoning import Reckoner, ways
 from assay.decision.advice.shortlist import Shortlist, shortlist
 from assay.decision.advice.situation import Situation
@@ -98,11 +98,11 @@ def advise(catalog: Catalog, asked: Situation, today: date, *, own: bool = True)
 
 
 def _compared(plans: tuple[Plan, ...]) -> tuple[Candidate, ...]:
-    """Of best and runner-up first, then of the others; each model in a place once."""
-    found: dict[tuple[str, str], Candidate] = {}
+    """Of best and runner-up first, then of the others; one of each name that an `assay.toml` would give them."""
+    found: dict[str, Candidate] = {}
     for plan in plans:
         for one in reversed(plan.candidates):
-            found.setdefault((one.model, one.place), one)
+            found.setdefault(deployment_name(one), one)
     return tuple(found.values())[:_COMPARED]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 
 import msgspec
 
@@ -50,7 +51,8 @@ def ways(catalog: Catalog, asked: Situation, today: date, *, own: bool = True) -
     return kept, removed
 
 
-def _all(catalog: Catalog) -> list[Way]:
+@lru_cache(maxsize=4)
+def _all(catalog: Catalog) -> tuple[Way, ...]:
     """A model at one host, and open weights on machines of one's own.
 
     The host is the first whose price is known, if it can be with an address that is everybody's.
@@ -64,7 +66,13 @@ def _all(catalog: Catalog) -> list[Way]:
             found.append(Way(at_host, "host", offer.host))
         if model.ecosystem == "open-weight":
             found.append(Way(model, "own", None))
-    return found
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _listed(catalog: Catalog, day: date) -> Mapping[str, CatalogPrice]:
+    """List prices of a day, of each model at the host of its way."""
+    return prices_of([way.model for way in _all(catalog) if way.place == "host"], day)
 
 
 def _out(way: Way, limit: str, reason: str) -> Removed:
@@ -140,10 +148,11 @@ class Reckoner:
 
         It is one of a few sizes, so that prices that were looked up for a day serve most situations.
         """
-        found = prices_of(models, self._today)
+        found = _listed(self._catalog, self._today)
         size = next((size for size in _SIZES if size >= self._asked.context_tokens), None)
         dearer = [model for model in models if (found[model.id].note or "").startswith(DEARER)] if size else []
-        return found | prices_of([msgspec.structs.replace(model, context_tokens=size) for model in dearer], self._today)
+        short = prices_of([msgspec.structs.replace(model, context_tokens=size) for model in dearer], self._today)
+        return {**found, **short}
 
     def _hosted(self, way: Way, price: CatalogPrice) -> Candidate:
         bare = self._candidate(way.model, "host", way.at or "")
