@@ -19,6 +19,8 @@ from assay.errors import CatalogError, did_you_mean
 __all__ = ["QUANTISATIONS", "Quantisation", "choices", "quantisation_of"]
 
 K_ROW = 256
+ABOUT = 1.1
+"""8.5 bits of Q8_0 keep what 8 bits of FP8 have."""
 
 
 class Quantisation(NamedTuple):
@@ -79,7 +81,7 @@ QUANTISATIONS: dict[str, Quantisation] = {
         _even("INT4", 4.25, 16, "int4"),
         _even("BNB-4BIT", 4.25, 16, "bnb-4bit"),
         _even("NVFP4", 4.5, 16, "nvfp4"),
-        _even("MXFP4", 4.25, 16, "mxfp4"),
+        Quantisation("MXFP4", 4.25, 16, 4.25, 16, "mxfp4", repacked=1.0),
         _even("MLX-8BIT", 8.5, 8.5, "mlx"),
         _even("MLX-4BIT", 4.5, 4.5, "mlx"),
         _gguf("Q8_0", 8.5, 8.5, 8.5, 8.5),
@@ -138,8 +140,9 @@ def quantisation_of(name: str) -> Quantisation:
 def choices(model: Model, kind: str) -> tuple[Quantisation, ...]:
     """Formats that a model can be had in for a kind of device, the most exact first.
 
-    Files that the catalogue knows, what is made of the forms that it says exist, and on a GPU or Apple's chips the
-    published weights as they are. Empty = not known.
+    Files that the catalogue knows, what is made of the forms that it says exist, and the published weights as they are
+    where an engine reads them. What has more bits than those is left out: it is larger and no more exact. Empty = not
+    known.
     """
     files = tuple(one.quantisation.lower() for one in model.weights if one.quantisation is not None)
     return _choices(files, model.forms or (), model.precision, kind)
@@ -153,7 +156,15 @@ def _choices(
     for form in forms:
         if form in SERVED_ON[kind]:
             names += MADE_OF.get(form, ())
-    if precision is not None and kind != "cpu":
-        names.append(precision)
+    if precision is not None and (kind != "cpu" or (precision == "mxfp4" and "gguf" in forms)):
+        names.append(precision)  # llama.cpp has MXFP4 as it is
     known = {name: QUANTISATIONS[name] for name in names if name in QUANTISATIONS}
-    return tuple(sorted(known.values(), key=lambda one: -one.bits))
+    found = sorted(known.values(), key=lambda one: -one.bits)
+    return tuple(_no_finer(found, QUANTISATIONS[precision], files) if precision is not None else found)
+
+
+def _no_finer(found: list[Quantisation], published: Quantisation, files: tuple[str, ...]) -> list[Quantisation]:
+    """Those that are no finer than the published weights, if these can be had, else than about as fine."""
+    most = published.bits if published in found else published.bits * ABOUT
+    kept = [one for one in found if one.bits <= most or one.name.lower() in files]
+    return kept or found[-1:]

@@ -177,6 +177,19 @@ def test_an_unknown_quantisation_names_the_nearest() -> None:
     assert "MLX-4BIT" in {one.name for one in choices(model, "apple")}
 
 
+def test_no_format_is_finer_than_the_published_weights() -> None:
+    """More bits than those make a file larger and no better: weights that are published in 4 bits come in 4 bits."""
+    forms = ("gguf", "mxfp4", "nvfp4", "mlx")
+    four, eight = (a_model(precision=precision, forms=forms) for precision in ("mxfp4", "fp8"))
+    for kind in ("gpu", "apple", "cpu"):
+        assert [one.name for one in choices(four, kind)] == ["MXFP4"]
+    assert [one.name for one in choices(eight, "gpu")] == ["FP8", "Q6_K", "Q5_K_M", "Q4_K_M", "NVFP4", "MXFP4"]
+    assert choices(eight, "cpu")[0].name == "Q8_0"
+    assert [one.name for one in choices(a_model(precision="int4", forms=("gguf",)), "cpu")] == ["Q4_K_M"]
+    item = Weights(evidence="s", quantisation="Q8_0", bytes=9_000, hub=HubFile(repo="a/b", file="c", evidence="s"))
+    assert [one.name for one in choices(a_model(precision="mxfp4", weights=(item,)), "gpu")] == ["Q8_0", "MXFP4"]
+
+
 # ------------------------------------------------------------------------------------------ from a file
 
 
