@@ -11,7 +11,7 @@ import asyncio
 __all__ = ["Door", "Passage"]
 
 WIDTH = 2
-"""So many at once keep the interpreter as warm as many do, and are gone soon."""
+"""Two, three and five cost the same CPU; with two, a request waits least for those beside it."""
 
 
 class Passage:
