@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,6 +39,8 @@ def claim(path: Path) -> IO[str] | None:
 @asynccontextmanager
 async def exclusive(path: Path, on_wait: Callable[[], None]) -> AsyncIterator[None]:
     """Hold the lock; `on_wait` is called once if another process has it now. Waiting can be cancelled."""
+    import asyncio  # 70 ms of CPU, which commands that only look weights up should not pay
+
     lock = claim(path)
     if lock is None:
         on_wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -168,3 +170,11 @@ def test_a_folder_that_is_none_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(WeightsError, match=r"file: Not a directory; name a folder in \$ASSAY_WEIGHTS"):
         Store(tmp_path / "file").held()
+
+
+def test_looking_up_what_is_here_needs_no_event_loop() -> None:
+    """`asyncio` costs as much as the rest of a command that only looks; it is for who waits for a lock."""
+    code = "import sys, assay.catalog.located; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "assay.weights.store" in done.stdout.split()
+    assert "asyncio" not in done.stdout.split()
