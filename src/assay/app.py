@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -12,7 +11,7 @@ from msgspec import structs
 
 from assay.catalog.load import Catalog
 from assay.catalog.load import load as load_catalog
-from assay.config.load import Loaded, find, load
+from assay.config.load import Loaded, load, load_if_any
 from assay.config.schema import Config, Deployment, Engine, Ledger
 from assay.decision.lock import FILE_NAME, Lock, read_lock
 from assay.decision.pin import broken_pins, pinned_route
@@ -130,15 +129,17 @@ def open_for(name: str, config: Path | str | None = None) -> tuple[App, str]:
     Raises:
         AssayError: the configuration cannot be used, or there is nothing of this name.
     """
-    if config is None and not os.environ.get("ASSAY_CONFIG") and find() is None:
-        loaded = Loaded(Config(ledger=Ledger(url=f"sqlite:///{own_ledger()}")), None, "")
-    else:
-        loaded = load(config)
+    loaded = load_if_any(config) or without_config()
     if name in loaded.config.deployments or name in loaded.config.routes:
         return App(loaded), name
     extra = _engine_of(name, load_catalog(loaded.config.catalog_files))
     deployments = {**loaded.config.deployments, name: extra}
     return App(loaded._replace(config=structs.replace(loaded.config, deployments=deployments))), name
+
+
+def without_config() -> Loaded:
+    """What counts where there is no configuration: the defaults, with the user's own ledger."""
+    return Loaded(Config(ledger=Ledger(url=f"sqlite:///{own_ledger()}")), None, "")
 
 
 def _engine_of(name: str, catalog: Catalog) -> Deployment:
@@ -157,5 +158,4 @@ def _engine_of(name: str, catalog: Catalog) -> Deployment:
 
 def open_ledger(loaded: Loaded) -> SqliteLedger:
     """The ledger that a configuration names."""
-    ledger = loaded.config.ledger
-    return SqliteLedger(ledger.url.partition(":///")[2], ledger.durability)
+    return SqliteLedger(loaded.ledger_path, loaded.config.ledger.durability)

@@ -150,9 +150,10 @@ def _today() -> Any:
 
 
 def _catalog(config: str | None) -> Catalog:
-    from assay.cli.models import catalog_of
+    from assay.cli.places import catalog_of
+    from assay.config.load import load_if_any
 
-    return catalog_of(config)
+    return catalog_of(load_if_any(config))
 
 
 def _task(task: str | None, asking: bool) -> str:

@@ -42,6 +42,14 @@ class Asked(NamedTuple):
     fallback_model: str | None
 
 
+class Known(NamedTuple):
+    """Where names are looked up, and what was measured on this machine, by model."""
+
+    config: Config | None
+    catalog: Catalog
+    measured: dict[str, MeasurementRow]
+
+
 @click.command("cost")
 @click.argument("names", nargs=-1)
 @click.option("--requests-per-day", type=AMOUNT, help="Mean over all days, quiet ones included.")
@@ -101,7 +109,9 @@ def command(
       assay cost --assumptions
     """
     from assay.cli.bills import render, render_assumptions
-    from assay.cli.work import measured_here, traffic_of, workload_of
+    from assay.cli.places import catalog_of, measured_here
+    from assay.cli.work import traffic_of, workload_of
+    from assay.config.load import load_if_any
     from assay.envelope.bills import assumptions_of, bills_of
     from assay.envelope.named import own_price
     from assay.envelope.overheads import assumed
@@ -116,48 +126,33 @@ def command(
     asked = Asked(**{name: others.pop(name) for name in Asked._fields})
     traffic = traffic_of(config, since, kinds) if from_ledger else ()
     situation = Situation(workload=workload_of(others, traffic), overheads=overheads, tuning_usd=tuning_usd)
-    settings = _config(config)
-    measured = measured_here(settings) if AUTO in asked.devices else {}
-    scenarios = _scenarios(names, settings, situation, asked, dict(map(own_price, prices)), measured)
+    loaded = load_if_any(config)
+    known = Known(loaded and loaded.config, catalog_of(loaded), measured_here(loaded) if AUTO in asked.devices else {})
+    scenarios = _scenarios(names, known, situation, asked, dict(map(own_price, prices)))
     bills = bills_of(scenarios, traffic, details=len(scenarios) <= DETAILED, ranges=ranges)
     if plot is not None:
         _draw(plot, scenarios, ranges)
     emit(bills, as_json, "" if as_json else render(bills, DETAILED))
 
 
-def _config(config: str | None) -> Config | None:
-    """The configuration; `None` where there is none and none was named."""
-    import os
-
-    from assay.config.load import find, load
-
-    if config is None and not os.environ.get("ASSAY_CONFIG") and find() is None:
-        return None
-    return load(config).config
-
-
 def _scenarios(
-    names: tuple[str, ...], config: Config | None, situation: Situation, asked: Asked, prices: dict[str, Price],
-    measured: dict[str, MeasurementRow],
-) -> list[Scenario]:  # fmt: skip
+    names: tuple[str, ...], known: Known, situation: Situation, asked: Asked, prices: dict[str, Price]
+) -> list[Scenario]:
     """Every way in which every candidate can be had."""
     from datetime import UTC, datetime
 
     from msgspec import structs
 
-    from assay.catalog.load import builtin, load
     from assay.envelope.named import named
     from assay.envelope.ways import hosted_way, served_ways
 
-    catalog = load(config.catalog_files) if config is not None else builtin()
     today = datetime.now(UTC).date()
     tokens = situation.workload.input_tokens
-    backup = _fallback(asked, catalog, config, today, tokens, prices)
-    situation = structs.replace(situation, fallback=backup)
-    servings = _servings(asked, catalog, measured)
+    situation = structs.replace(situation, fallback=_fallback(asked, known, today, tokens, prices))
+    servings = _servings(asked, known)
     own = {name: price for name, price in prices.items() if name in names or name != asked.fallback_model}
     found: list[Scenario] = []
-    for one in named(names, catalog, config, today, input_tokens=tokens, own=own):
+    for one in named(names, known.catalog, known.config, today, input_tokens=tokens, own=own):
         can_be_served = bool(servings) and one.is_open
         if one.price is not None or not can_be_served:
             found.append(hosted_way(one, situation))
@@ -168,9 +163,7 @@ def _scenarios(
     return found
 
 
-def _fallback(
-    asked: Asked, catalog: Catalog, config: Config | None, today: date, tokens: float, prices: dict[str, Price]
-) -> Fallback | None:
+def _fallback(asked: Asked, known: Known, today: date, tokens: float, prices: dict[str, Price]) -> Fallback | None:
     """Who answers what a candidate cannot."""
     from assay.envelope.named import named
     from assay.envelope.scenario import Fallback
@@ -182,23 +175,23 @@ def _fallback(
     if name is None:
         raise click.UsageError("--fallback-share needs --fallback-model: who answers what a candidate cannot")
     given = {name: prices[name]} if name in prices else None
-    [found] = named((name,), catalog, config, today, input_tokens=tokens, own=given)
+    [found] = named((name,), known.catalog, known.config, today, input_tokens=tokens, own=given)
     if found.rate is None:
         raise CatalogError(f"nobody knows the price of the fallback {name!r}; give one: --price {name}=IN/OUT")
     return Fallback(name=name, share=share, price=found.rate, batch=found.batch)
 
 
-def _servings(asked: Asked, catalog: Catalog, measured: dict[str, MeasurementRow]) -> list[Serving]:
+def _servings(asked: Asked, known: Known) -> list[Serving]:
     """The machines, with what was said of them instead of the catalogue's word."""
     from assay.envelope.device import machine
     from assay.envelope.hardware import Machine
     from assay.envelope.ways import Serving
 
     said = {name: getattr(asked, name) for name in ("usd_per_hour", "usd", "watts") if getattr(asked, name) is not None}
-    machines = [Machine(**{**machine(catalog, spec)._asdict(), **said}) for spec in asked.devices]
+    machines = [Machine(**{**machine(known.catalog, spec)._asdict(), **said}) for spec in asked.devices]
     return [
         Serving(
-            catalog=catalog,
+            catalog=known.catalog,
             machine=one,
             tenures=_tenures(asked, one),
             quantisation=asked.quantisation,
@@ -206,7 +199,7 @@ def _servings(asked: Asked, catalog: Catalog, measured: dict[str, MeasurementRow
             sequences=asked.sequences,
             prefill_tok_s=asked.prefill_tok_s,
             output_tok_s=asked.output_tok_s,
-            measured=measured,
+            measured=known.measured,
         )
         for one in machines
     ]

@@ -60,7 +60,7 @@ async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
     from assay.report import read_report
 
     if fresh:
-        _forget(Path(load(folder).config.ledger.url.partition(":///")[2]))
+        _forget(load(folder).ledger_path)
     started = time.monotonic()
     async with open_app(folder) as app:
         note(f"measuring {', '.join(app.candidates)} on {app.suite_path}")

@@ -94,13 +94,14 @@ def command(
         return
     if measure:
         from assay.cli.fit_measuring import measured
+        from assay.cli.places import measured_here
         from assay.config.schema import Engine
 
         engine = Engine(context_tokens=context or MEASURED_CONTEXT_TOKENS, slots=concurrency)
         for name in names:
             deployment = place.loaded.config.deployments.get(name) if place.loaded else None
             run(measured(*_subject(name, place), place.loaded, deployment.engine if deployment else engine))
-        place = place._replace(measured=_measured(place.loaded))
+        place = place._replace(measured=measured_here(place.loaded))
     _show([_subject(name, place) for name in names], place, asked, as_json)
 
 
@@ -119,30 +120,14 @@ def _show(subjects: list[Subject], place: Place, asked: Asked, as_json: bool) ->
 
 
 def _place(config: str | None, device: str) -> Place:
-    import os
-
-    from assay.catalog.load import builtin, load
-    from assay.config.load import find
-    from assay.config.load import load as load_config
+    from assay.cli.places import catalog_of, measured_here
+    from assay.config.load import load_if_any
     from assay.envelope.device import machine
 
-    without = config is None and not os.environ.get("ASSAY_CONFIG") and find() is None
-    loaded = None if without else load_config(config)
-    catalog = builtin() if loaded is None else load(loaded.config.catalog_files)
+    loaded = load_if_any(config)
+    catalog = catalog_of(loaded)
     on = machine(catalog, device)
-    return Place(loaded, catalog, on, _measured(loaded) if on.is_here else {})
-
-
-def _measured(loaded: Loaded | None) -> dict[str, MeasurementRow]:
-    """The newest measurement on this machine of each model; none where there is no ledger yet."""
-    import socket
-
-    from assay.ledger.measurements import newest_measurements
-    from assay.ledger.own import own_ledger
-
-    path = Path(loaded.config.ledger.url.partition(":///")[2]) if loaded else own_ledger()
-    rows = newest_measurements(path, socket.gethostname())
-    return {row.model: row for row in reversed(rows)}
+    return Place(loaded, catalog, on, measured_here(loaded) if on.is_here else {})
 
 
 def _subject(name: str, place: Place) -> Subject:

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from assay.app import App
+from assay.app import App, without_config
 from assay.cli.door import note
-from assay.config.load import Loaded
-from assay.config.schema import Config, Constraints, Deployment, Engine, Ledger
+from assay.config.schema import Constraints, Deployment, Engine
 from assay.envelope.surroundings import named_threads
 from assay.errors import ConfigError
 from assay.evals.runs.measuring import Measured, measure
 from assay.ledger.measurements import add_measurement
-from assay.ledger.own import own_ledger
 from assay.ledger.rows import MeasurementRow, new_id
 from assay.weights.digest import sha256_of
 
 if TYPE_CHECKING:
     from assay.catalog.model import Model
+    from assay.config.load import Loaded
     from assay.envelope.file import FileFacts
     from assay.ledger.store import SqliteLedger
 
@@ -44,7 +43,7 @@ async def measured(model: Model, facts: FileFacts | None, loaded: Loaded | None,
     if facts is None:
         raise ConfigError(f"{model.id} cannot be measured: its weights are not here; assay pull {model.id}")
     plain = Deployment(model=model.id, dialect="local", weights=facts.path, engine=engine)
-    loaded = loaded or Loaded(Config(ledger=Ledger(url=f"sqlite:///{own_ledger()}")), None, "")
+    loaded = loaded or without_config()
     config = structs.replace(loaded.config, deployments={model.id: plain}, routes={}, constraints=Constraints())
     async with App(loaded._replace(config=config)) as app:
         note(f"measuring {model.id} on this machine, some ten seconds ...")

@@ -57,11 +57,12 @@ def command(
       assay news --since 2026-06-01 --all --no-save
       assay news --within 90 --json
     """
-    from assay.cli.models import catalog_of
+    from assay.cli.places import catalog_of
+    from assay.config.load import load_if_any
 
     today = datetime.now(UTC).date()
-    loaded = _loaded(config)
-    catalog = catalog_of(config)
+    loaded = load_if_any(config)  # the catalogue has news for everybody
+    catalog = catalog_of(loaded)
     found, seen = _news(catalog, loaded, today, since, within, device)
     emit(found, as_json, "\n".join(_text(found, everything)))
     if not no_save:
@@ -71,17 +72,10 @@ def command(
     finish(1 if found.needs_action else 0)
 
 
-def _loaded(config: str | None) -> Loaded | None:
-    """The configuration, if there is one; the catalogue has news for everybody."""
-    from assay.config.load import find, load
-
-    return load(config) if config is not None or find() is not None else None
-
-
 def _place(loaded: Loaded | None) -> Path:
     """Beside the ledger; without a configuration where a user's state belongs."""
     if loaded is not None:
-        ledger = Path(loaded.config.ledger.url.partition(":///")[2])
+        ledger = loaded.ledger_path
         return ledger.with_name(f"{ledger.name}.news.json")
     import platformdirs
 

@@ -52,11 +52,12 @@ def command(
     """
     _check_flags(names, origin, path, link, sha256)
     from assay.catalog.located import wanted
-    from assay.cli.models import catalog_of
+    from assay.cli.places import catalog_of
+    from assay.config.load import load_if_any
     from assay.weights.plan import check_room, origins_of, plan
     from assay.weights.store import Store
 
-    catalog, store = catalog_of(config), Store()
+    catalog, store = catalog_of(load_if_any(config)), Store()
     work: dict[str, tuple[Wanted, tuple[Origin, ...]]] = {}
     for name in names:
         one = wanted(catalog, name, sha256=sha256.lower() if sha256 else None)

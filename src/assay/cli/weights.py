@@ -125,12 +125,12 @@ def rm(names: tuple[str, ...], yes: bool, force: bool, config: str | None, as_js
 def _here(config: str | None) -> tuple[tuple[Holding, ...], Catalog, Loaded | None]:
     """The files, the catalogue, and the configuration where there is one."""
     from assay.catalog.holdings import holdings
-    from assay.catalog.load import load as load_catalog
-    from assay.config.load import find, load
+    from assay.cli.places import catalog_of
+    from assay.config.load import load_if_any
     from assay.weights.store import Store
 
-    loaded = load(config) if config is not None or find() is not None else None
-    catalog = load_catalog(loaded.config.catalog_files if loaded else ())
+    loaded = load_if_any(config)
+    catalog = catalog_of(loaded)
     return holdings(catalog, Store(), loaded.config.deployments if loaded else {}), catalog, loaded
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,12 +11,10 @@ import click
 from assay.cli.door import note, run
 
 if TYPE_CHECKING:
-    from assay.config.schema import Config
     from assay.envelope.traffic import Traffic
     from assay.envelope.workload import Workload
-    from assay.ledger.rows import MeasurementRow
 
-__all__ = ["measured_here", "traffic_of", "workload_of"]
+__all__ = ["traffic_of", "workload_of"]
 
 
 def workload_of(options: Mapping[str, float | None], traffic: tuple[Traffic, ...]) -> Workload:
@@ -63,22 +60,6 @@ def traffic_of(config: str | None, since: str | None, kinds: tuple[str, ...]) ->
     if whole.uncounted:
         note(f"{whole.uncounted:,} of {whole.requests:,} requests have no token count; the others stand for them")
     return (whole, *by_kind) if len(by_kind) > 1 else (whole,)
-
-
-def measured_here(config: Config | None) -> dict[str, MeasurementRow]:
-    """The newest measurement on this machine of each model (`assay fit --measure`), in the ledger of a configuration.
-
-    Without one it is the user's own ledger.
-    """
-    import socket
-
-    import platformdirs
-
-    from assay.ledger.measurements import newest_measurements
-
-    url = config.ledger.url if config is not None else f"sqlite:///{platformdirs.user_data_dir('assay')}/assay.db"
-    rows = newest_measurements(Path(url.partition(":///")[2]), socket.gethostname())
-    return {row.model: row for row in reversed(rows)}
 
 
 async def _observed(

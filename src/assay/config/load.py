@@ -43,6 +43,11 @@ class Loaded(NamedTuple):
         return self.path.parent if self.path is not None else Path.cwd()
 
     @property
+    def ledger_path(self) -> Path:
+        """The file of the ledger."""
+        return Path(self.config.ledger.url.partition(":///")[2])
+
+    @property
     def suite_path(self) -> Path:
         """The folder of the suite that decisions are made on. Looked for when used: some commands are there to make it.
 
@@ -90,6 +95,17 @@ def load(path: Path | str | None = None) -> Loaded:
         raise ConfigError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
     file = file.resolve()
     return Loaded(parse(data, file), file, hashlib.sha256(data).hexdigest())
+
+
+def load_if_any(path: Path | str | None = None) -> Loaded | None:
+    """As `load`, for what also works without a configuration: `None` where none was named and none is near.
+
+    Raises:
+        ConfigError: the one that was named is not there, or it has a mistake.
+    """
+    if path is None and not os.environ.get("ASSAY_CONFIG") and find() is None:
+        return None
+    return load(path)
 
 
 def parse(data: bytes, file: Path) -> Config:

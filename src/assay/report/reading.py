@@ -40,7 +40,7 @@ def open_report(config: Path | str | None = None, reference: str | None = None, 
 
     async def read() -> Report:
         loaded = load(config)
-        ledger = SqliteLedger(loaded.config.ledger.url.partition(":///")[2], loaded.config.ledger.durability)
+        ledger = SqliteLedger(loaded.ledger_path, loaded.config.ledger.durability)
         try:
             return await read_report(loaded, ledger, reference, samples=samples)
         finally:

@@ -164,13 +164,18 @@ def test_the_catalogue_is_exported(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_a_teams_own_models_are_in_the_list(tmp_path: Path) -> None:
-    """A file named in catalog_files adds to it."""
+def test_a_teams_own_models_are_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file named in catalog_files adds to it, also where the environment names the configuration."""
     (tmp_path / "own.toml").write_text(
         'as_of = "2026-11-26"\nsources = { s = { title = "here" } }\n[[models]]\nid = "acme/own"\nname = "Own"\n'
         'maker = "ACME"\necosystem = "open-weight"\nlicence = "mit"\nevidence = "s"\n'
     )
-    (tmp_path / "assay.toml").write_text('catalog_files = ["own.toml"]\n')
+    (tmp_path / "team.toml").write_text('catalog_files = ["own.toml"]\n')
+    monkeypatch.setenv("ASSAY_CONFIG", str(tmp_path / "team.toml"))
+    assert [row["id"] for row in rows("--maker", "acme")] == ["acme/own"]
+    monkeypatch.delenv("ASSAY_CONFIG")
+    assert rows("--maker", "acme") == []
+    (tmp_path / "team.toml").rename(tmp_path / "assay.toml")
     assert [row["id"] for row in rows("--maker", "acme")] == ["acme/own"]
 
 

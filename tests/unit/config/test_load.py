@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.config.load import FILE_NAME, find, load, parse
+from assay.config.load import FILE_NAME, find, load, load_if_any, parse
 from assay.config.schema import Config
 from assay.errors import ConfigError
 
@@ -353,6 +353,25 @@ def test_the_environment_names_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ASSAY_CONFIG", str(tmp_path / "gone.toml"))
     with pytest.raises(ConfigError, match=r"cannot read .*gone.toml: No such file"):
         load()
+
+
+def test_what_needs_no_configuration_takes_the_same_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None without any; else that which `load` reads, by name, environment or nearness; one that was named must be."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASSAY_CONFIG", raising=False)
+    if find() is not None:
+        pytest.skip("there is an assay.toml above the temporary folder")
+    assert load_if_any() is None
+    with pytest.raises(ConfigError, match=r"cannot read .*gone.toml"):
+        load_if_any(tmp_path / "gone.toml")
+    named = tmp_path / "named.toml"
+    named.write_text("[serve]\nport = 2")
+    assert load_if_any(named) == load(named)
+    monkeypatch.setenv("ASSAY_CONFIG", str(named))
+    assert load_if_any() == load(named)
+    monkeypatch.delenv("ASSAY_CONFIG")
+    (tmp_path / FILE_NAME).write_text("[serve]\nport = 1")
+    assert load_if_any() == load(tmp_path)
 
 
 def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,20 @@ def test_rm_keeps_what_is_used_unless_it_is_forced(pulled: Workplace) -> None:
     assert stored(pulled) == []
 
 
+def test_rm_keeps_what_the_configuration_of_the_environment_uses(
+    pulled: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`$ASSAY_CONFIG` counts here too: its deployment's file is not deleted from a folder elsewhere."""
+    elsewhere = pulled.folder / "elsewhere"
+    elsewhere.mkdir()
+    (pulled.folder / "assay.toml").rename(pulled.folder / "team.toml")
+    monkeypatch.setenv("ASSAY_CONFIG", str(pulled.folder / "team.toml"))
+    monkeypatch.chdir(elsewhere)
+    ended = pulled("weights", "rm", "tiny", "--yes")
+    assert (ended.code, "maker/tiny is used by deployment small" in ended.err) == (3, True)
+    assert pulled.weights.exists()
+
+
 def test_rm_keeps_what_is_pinned(pulled: Workplace) -> None:
     """The lock beside assay.toml names the digest: refused, though no deployment uses the file now."""
     (pulled.folder / "assay.toml").write_text('catalog_files = ["models.toml"]')

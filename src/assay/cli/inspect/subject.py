@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from assay.catalog.load import Catalog, builtin
-from assay.catalog.load import load as load_catalog
+from assay.catalog.load import Catalog
 from assay.catalog.located import weights_of
 from assay.catalog.model import Model
-from assay.config.load import find
-from assay.config.load import load as load_config
+from assay.cli.places import catalog_of
+from assay.config.load import load_if_any
 from assay.config.schema import Deployment
 from assay.errors import WeightsError
 from assay.weights.anatomy import Anatomy, anatomy
@@ -53,10 +52,8 @@ def subject(name: str, config: str | None) -> Subject:
 
 
 def _known(config: str | None) -> tuple[Catalog, dict[str, Deployment]]:
-    if config is None and find() is None:
-        return builtin(), {}
-    loaded = load_config(config)
-    return load_catalog(loaded.config.catalog_files), loaded.config.deployments
+    loaded = load_if_any(config)
+    return catalog_of(loaded), loaded.config.deployments if loaded is not None else {}
 
 
 def _held(deployment: Deployment, model: Model | None) -> Subject:

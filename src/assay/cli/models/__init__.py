@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from assay.cli.door import config_option, json_option
 from assay.cli.group import Commands
 from assay.cli.models.flags import flags
-
-if TYPE_CHECKING:
-    from assay.catalog.load import Catalog
 
 COMMANDS = {"lint": "models.lint", "show": "models.show", "verify": "models.verify"}
 """Command -> module under `assay.cli`."""
@@ -51,22 +48,15 @@ def command(ctx: click.Context, /, config: str | None, as_json: bool, table: str
     """
     if ctx.invoked_subcommand is not None:
         return
+    from assay.cli.places import catalog_of
+    from assay.config.load import load_if_any
+
+    catalog = catalog_of(load_if_any(config))
     if table is not None:
         from assay.cli.models.tables import show_table
 
-        show_table(table, catalog_of(config), as_json)
+        show_table(table, catalog, as_json)
         return
     from assay.cli.models.listing import show_models
 
-    show_models(catalog_of(config), given, as_json)
-
-
-def catalog_of(config: str | None) -> Catalog:
-    """The catalogue of the configuration; the shipped one where there is none."""
-    from assay.catalog.load import builtin, load
-    from assay.config.load import find
-    from assay.config.load import load as load_config
-
-    if config is None and find() is None:
-        return builtin()
-    return load(load_config(config).config.catalog_files)
+    show_models(catalog, given, as_json)

@@ -34,9 +34,10 @@ def command(name: str, config: str | None, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from assay.catalog.sheet import sheet
-    from assay.cli.models import catalog_of
+    from assay.cli.places import catalog_of
+    from assay.config.load import load_if_any
 
-    catalog = catalog_of(config)
+    catalog = catalog_of(load_if_any(config))
     found = sheet(catalog.find(name), catalog, datetime.now(UTC).date())
     emit(found, as_json, "\n".join(_text(found)))
 

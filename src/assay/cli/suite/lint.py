@@ -85,11 +85,11 @@ def _config(suite: Suite, config: str | None, *, needed: bool) -> Loaded | None:
     """
     from pathlib import Path
 
-    from assay.config.load import find, load
+    from assay.config.load import load, load_if_any
 
-    if config is None and not needed and find() is None:
+    loaded = load(config) if needed else load_if_any(config)
+    if loaded is None:
         return None
-    loaded = load(config)
     own = loaded.config.decide.suite
     if config is not None or needed or (own is not None and Path(own).resolve() == Path(suite.folder)):
         return loaded

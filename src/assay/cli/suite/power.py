@@ -67,36 +67,17 @@ async def _plan(
     folder: str, kinds: tuple[str, ...], split: str | None, difference: float, bar: float | None, groups: int | None,
     correlation: float | None, config: str | None,
 ) -> Plan:  # fmt: skip
+    from assay.config.load import load_if_any
     from assay.evals.figures.power import plan
     from assay.evals.suites.suite import read_suite
 
-    loaded = _config(config)
+    loaded = load_if_any(config)
     suite = read_suite(folder).only(kinds, split)  # type: ignore[arg-type]  # click checked it
-    runs = await _earlier(loaded, suite) if loaded is not None and _has_ledger(loaded) else []
+    runs = await _earlier(loaded, suite) if loaded is not None and loaded.ledger_path.exists() else []
     default = loaded.config.decide.bar if loaded is not None else DEFAULT_BAR
     return plan(
         suite, runs, difference=difference, bar=default, force_bar=bar, groups=groups, correlation=correlation
     )  # fmt: skip
-
-
-def _config(config: str | None) -> Loaded | None:
-    """The configuration that was named, or the nearest; None where there is none.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    import os
-
-    from assay.config.load import find, load
-
-    return load(config) if config or os.environ.get("ASSAY_CONFIG") or find() else None
-
-
-def _has_ledger(loaded: Loaded) -> bool:
-    """Whether there is one already; none is made for this."""
-    from pathlib import Path
-
-    return Path(loaded.config.ledger.url.partition(":///")[2]).exists()
 
 
 async def _earlier(loaded: Loaded, suite: Suite) -> list[Run]:
