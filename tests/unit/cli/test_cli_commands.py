@@ -405,6 +405,8 @@ def test_serve_serves_the_pins_and_ends_cleanly(project: Project, sign: signal.S
 def test_serve_ends_a_stream_that_outlasts_it(project: Project) -> None:
     """SIGTERM with a long stream: after the grace period it ends with an error event, settled, and no traceback."""
     project.script("good", {"match": "", "answer": "x " * 300, "chunk_delay_s": 0.1})
+    with (project.folder / "assay.toml").open("a") as file:
+        file.write("grace_s = 0.5\n")
     serving = Serving(project)
     body = json.dumps({"model": "good", "stream": True, "messages": [{"role": "user", "content": "x"}]}).encode()
     url = f"{serving.told['url']}/chat/completions"

@@ -167,22 +167,22 @@ class TestEach:
     ) -> None:
         """However a request is given up, all is settled at once, no task stays, no money stays held."""
         before = asyncio.all_tasks()
-        started = asyncio.Event()
+        begun, came = asyncio.Event(), asyncio.Event()
 
         async def read() -> None:
             async with aclosing(spine.generate(ask(kind="sql", stream=True), target)) as events:
-                started.set()
+                begun.set()
                 async for _ in events:
                     if by == "closing" and when == "first event":
                         return
                     if when == "first event":
-                        started.set()
+                        came.set()
                         await asyncio.sleep(10)
 
         task = asyncio.create_task(read())
         if by == "task" or when == "waiting":
-            await started.wait()
-            await asyncio.sleep(0.03 if when == "waiting" else 0.2)
+            await (begun if when == "waiting" else came).wait()
+            await asyncio.sleep(0.03 if when == "waiting" else 0)
             while when == "waiting" and not task.done() and "running" not in outcomes(ledger):  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.002)  # a busy machine has sent nothing yet
             task.cancel()
