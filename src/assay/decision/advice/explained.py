@@ -11,7 +11,8 @@ from assay.decision.advice.advice import Advice
 from assay.decision.advice.candidate import Candidate, Envelope, Rank, Removed
 from assay.decision.advice.plan import Plan
 from assay.decision.advice.use_cases import UseCase
-from assay.decision.explain import table
+from assay.decision.table import table
+from assay.envelope.hardware import GIB
 
 __all__ = ["explained", "tabled"]
 
@@ -117,7 +118,7 @@ def _envelope(one: Envelope) -> str:
     machines = f"{one.machines} x " if one.machines not in (None, 1) else ""
     parts = [f"{one.verdict} on {machines}{one.machine}" + (f" as {one.quantisation}" if one.quantisation else "")]
     if one.memory_bytes is not None and one.free_bytes is not None:
-        parts.append(f"{one.memory_bytes / 2**30:.1f} GiB, {one.free_bytes / 2**30:.1f} GiB free")
+        parts.append(f"{one.memory_bytes / GIB:.1f} GiB, {one.free_bytes / GIB:.1f} GiB free")
     if one.decode_tok_s is not None:
         parts.append(f"{one.decode_tok_s[0]:,.0f} to {one.decode_tok_s[1]:,.0f} tok/s")
     if one.first_token_s is not None:

@@ -11,7 +11,8 @@ from assay.decision.advice.candidate import Envelope
 from assay.decision.advice.situation import Situation
 from assay.envelope.device import machine
 from assay.envelope.fit import Fit, fit
-from assay.envelope.hardware import Machine, machine_of
+from assay.envelope.hardware import GIB, Machine, machine_of
+from assay.envelope.placing import MOST
 from assay.envelope.speed import Speed, speed
 
 __all__ = ["Machines", "Served", "Unfit"]
@@ -20,8 +21,6 @@ COUNTS = (1, 2, 4, 8)
 """Devices that are rented together."""
 MOST_SEQUENCES = 32
 """Answers at the same time that one machine must have room for; a larger volume needs more machines."""
-MOST_AT_ONCE = 64
-"""Answers at the same time by which a machine's work is reckoned at most, as by `assay cost`."""
 LEAST_BITS = 4.0
 """Weights in fewer bits are offered by nobody unasked: a machine that cannot hold so many need not be looked at."""
 
@@ -74,8 +73,8 @@ class Machines:
         largest = max(self._machines, key=lambda one: one.usable_bytes, default=None)
         if largest is None:
             return "no rent of a machine is known"
-        gib = largest.usable_bytes / 2**30
-        return f"it needs more than {least_bytes / 2**30:,.0f} GiB; {largest.name} has {gib:,.0f} for models"
+        gib = largest.usable_bytes / GIB
+        return f"it needs more than {least_bytes / GIB:,.0f} GiB; {largest.name} has {gib:,.0f} for models"
 
     def _on(self, model: Model, one: Machine) -> Served | Unfit:
         asked = self._asked
@@ -90,7 +89,7 @@ class Machines:
             return Unfit("latency", slow)
         most = speed(
             model, one, quantisation=found.quantisation, context_tokens=asked.context_tokens,
-            sequences=min(MOST_AT_ONCE, found.most_sequences or MOST_AT_ONCE), prompt_tokens=asked.input_tokens,
+            sequences=min(MOST, found.most_sequences or MOST), prompt_tokens=asked.input_tokens,
         )  # fmt: skip
         return Served(one, _envelope(found), most)
 

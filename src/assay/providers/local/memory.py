@@ -17,9 +17,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from assay.envelope.hardware import GIB
 from assay.envelope.surroundings import available_bytes, memory_bytes
 from assay.errors import EngineCrashed, NoMemory
-from assay.providers.local.need import GIB, Need, gib
+from assay.providers.local.need import Need, gib
 from assay.providers.local.places import EngineState, Place, Tenant, Wait, doing, enough, held_bytes, last_use, worded
 from assay.providers.provider import Meter
 

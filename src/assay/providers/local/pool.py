@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from assay.config.schema import Engine as Settings
 from assay.config.schema import Local
+from assay.envelope.hardware import GIB
 from assay.providers.local.engine import Engine
 from assay.providers.local.memory import Memory
-from assay.providers.local.need import GIB
 from assay.providers.local.places import EngineState
 
 
