@@ -62,10 +62,10 @@ def test_builtin_is_read_once() -> None:
 def test_provenance_says_who_and_when() -> None:
     """A fact answers with its own source, an unknown fact with none, and a name that is no fact is an error."""
     model = builtin().find("google/gemma-3-270m")
-    released = model.provenance("released")
-    assert released is not None
-    assert not released.verified
-    assert "released" in model.unverified
+    precision = model.provenance("precision")
+    assert precision is not None
+    assert not precision.verified
+    assert "precision" in model.unverified
     parameters = model.provenance("parameters")
     assert parameters is not None
     assert parameters.verified
