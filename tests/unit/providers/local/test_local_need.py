@@ -59,7 +59,7 @@ def test_weights_context_and_working_memory_add_up(tmp_path: Path) -> None:
     ("facts", "floats"),
     [
         ({"llama.attention.key_length": 20, "llama.attention.value_length": 12}, 10 * 2 * 32),
-        ({"llama.attention.head_count_kv": [1, 4, 2]}, 10 * 38),  # one per layer: their mean, of 16 numbers each
+        ({"llama.attention.head_count_kv": [1, 4] * 5}, (5 * 1 + 5 * 4) * 16),  # one per layer, of 16 numbers each
         ({"llama.attention.head_count_kv": 0}, 10 * 8 * 16),  # not stated: as many as there are heads
         ({"llama.block_count": 0, "llama.attention.head_count": 0}, 0),  # nothing is known of its context
     ],
