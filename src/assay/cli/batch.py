@@ -206,7 +206,7 @@ async def _told(batches: Batches, row: BatchRow) -> dict[str, Any]:
 def _table(rows: list[dict[str, Any]]) -> str:
     from datetime import datetime
 
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     head = ("batch", "sent", "deployment", "state", "requests", "answered", "failed", "cost", "notes")
     cells = [

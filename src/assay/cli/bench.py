@@ -135,7 +135,7 @@ class _Told:
 def render(done: Sequence[Bench], full: bool) -> str:
     """Figures side by side, then errors and answers."""
     from assay.cli.figures import block, cut
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     lines = table(COLUMNS, [_row(one) for one in done]) if done else ["nothing was measured"]
     for one in done:

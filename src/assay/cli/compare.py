@@ -179,7 +179,7 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
     """The verdict, figures side by side, and the samples."""
     from assay.cli.figures import cut
     from assay.cli.scorecards import COLUMNS, cells
-    from assay.decision.explain import table
+    from assay.decision.table import table
     from assay.evals.figures.comparison import verdict
 
     lines = [verdict(compared), ""]
@@ -201,7 +201,7 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
 
 
 def _per_kind(pair: Pair) -> list[str]:
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     head = ("kind", "samples", f"only {pair.a}", f"only {pair.b}", "difference", "95 % interval", "p (Holm)", "better")
     rows = [_tested(kind, one) for kind, one in pair.kinds.items()]

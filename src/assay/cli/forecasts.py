@@ -14,7 +14,7 @@ __all__ = ["foretold"]
 
 def foretold(found: Sequence[Forecast], power: Plan) -> str:
     """Forecasts as text."""
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     lines: list[str] = []
     for one in found:

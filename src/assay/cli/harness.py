@@ -84,7 +84,7 @@ class _Progress:
 
 def _text(done: list[Benchmark], compared: list[Comparison]) -> str:
     from assay.cli.scorecards import COLUMNS, cells
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     lines = ["Public benchmarks say what range a model is in; only your own suite says whether it will do.", ""]
     for one in done:

@@ -121,7 +121,7 @@ def _render_body(body: dict[str, Any]) -> str:
 def _render(rows: list[dict[str, Any]], spent: dict[str, float]) -> str:
     from datetime import datetime
 
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     head = ("time", "request", "place", "deployment", "kind", "outcome", "s", "in", "out", "cost", "notes")
     cells = [

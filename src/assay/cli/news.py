@@ -139,7 +139,7 @@ def _text(found: News, everything: bool) -> Iterator[str]:
 
 
 def _used(found: News) -> Iterator[str]:
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     if not found.used:
         return

@@ -55,7 +55,7 @@ async def pin_decision(app: App, decision_id: str | None = None, tolerance: floa
 
 def render(lock: Lock) -> str:
     """The pins as text."""
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     rows = [
         (kind, one.target, f"{one.passed} of {len(one.samples)}{' made up' if one.made_up else ''}", f"{one.bar:.0%}")

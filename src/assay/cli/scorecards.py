@@ -30,7 +30,7 @@ def render(cards: list[Scorecard], compared: Compared, place: str = "") -> str:
 def _card(card: Scorecard) -> Iterator[str]:
     from assay.cli.figures import cost, cut
     from assay.cli.labels import told
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     public = f", public benchmark by {card.public}" if card.public is not None else ""
     yield f"{card.target}  (run {card.run}, suite {card.suite}, seed {card.seed}{public})"

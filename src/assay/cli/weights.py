@@ -32,7 +32,7 @@ def list_(config: str | None, as_json: bool) -> None:
     Example:
       assay weights list --json
     """
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     found, _, _ = _here(config)
     head = ("model", "quantisation", "MB", "licence", "place", "state", "used by")

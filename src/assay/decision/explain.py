@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
-from assay.decision.table import table as table
+from assay.decision.table import table
 
 _MARKS = {
     Status.CHOSEN: "+",

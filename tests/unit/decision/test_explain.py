@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
-from assay.decision.explain import explain, table
+from assay.decision.explain import explain
+from assay.decision.table import table
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "explain.txt"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from assay.catalog.model import Model
 from assay.catalog.overview import Fact, details
 from assay.cli.figures import printable
-from assay.decision.explain import table
+from assay.decision.table import table
 from assay.weights.anatomy import Anatomy, Group
 
 __all__ = ["facts_text", "file_text"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from assay.app import open_for
 from assay.cli.inspect.tokens_view import marked
-from assay.decision.explain import table
+from assay.decision.table import table
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine
 from assay.inference.tokens import next_tokens

@@ -6,7 +6,7 @@ from typing import Any
 
 from assay.app import open_for
 from assay.cli.figures import printable
-from assay.decision.explain import table
+from assay.decision.table import table
 from assay.inference.tokens import tokens_of
 
 __all__ = ["marked", "tokens_text"]

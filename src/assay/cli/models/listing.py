@@ -15,7 +15,7 @@ from assay.catalog.where import cell, condition
 from assay.cli.door import emit, note
 from assay.cli.models.cells import clipped, short, shown, tokens
 from assay.cli.models.flags import stated
-from assay.decision.explain import table
+from assay.decision.table import table
 
 _HEADS = ("model", "variant", "size", "context", "licence", "USD in / out", "retires")
 

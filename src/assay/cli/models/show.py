@@ -59,7 +59,7 @@ def _text(found: Sheet) -> Iterable[str]:
 
 def _facts(found: Sheet) -> list[str]:
     """Known facts with the number of their source, then the sources, then what is unknown."""
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     sources: dict[str, int] = {}
     cells: list[tuple[str, ...]] = []
@@ -122,7 +122,7 @@ def _around(family: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _figures(found: Sheet) -> Iterable[str]:
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     yield "Published figures (the weather: a range, no proof for your work)"
     cells = [

@@ -12,7 +12,7 @@ from assay.catalog.host_rows import host_rows
 from assay.catalog.load import Catalog
 from assay.cli.door import emit
 from assay.cli.models.cells import clipped, few, short
-from assay.decision.explain import table
+from assay.decision.table import table
 
 _UNKNOWN = "unknown"
 

@@ -75,7 +75,7 @@ def _seconds(given: dict[str, str | None]) -> list[Second]:
 
 
 def _lines(found: Sequence[Compared], seconds: Sequence[Second], everything: bool) -> Iterable[str]:
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     shown = [one for one in found if everything or one.verdict == "differs"]
     head = ("model", "host", "fact", "verdict", "ours", "theirs", "source")

@@ -149,7 +149,7 @@ def _kind(one: Gathered, written: Written) -> dict[str, Any]:
 
 
 def _lines(out: Path, found: Harvest, written: dict[str, Written]) -> Iterator[str]:
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     rows = [
         (

@@ -152,7 +152,7 @@ def _told(finding: Finding) -> list[str]:
 
 def _baselines(baselines: tuple[Baselined, ...]) -> list[str]:
     from assay.cli.figures import cut
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     cells = [
         (

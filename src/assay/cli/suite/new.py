@@ -56,7 +56,7 @@ def _row(new: NewSuite, kind: str) -> dict[str, object]:
 
 def render(new: NewSuite, folder: str) -> str:
     """What is there now, and what comes next."""
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     cells = [
         (name, str(len(new.suite.of(name))), "gate" if kind.gate else "", kind.description or "(yours to describe)")

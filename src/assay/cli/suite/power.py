@@ -101,7 +101,7 @@ async def _earlier(loaded: Loaded, suite: Suite) -> list[Run]:
 
 def render(found: Plan) -> str:
     """The plan as text: what it comes to in words, then a table."""
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     points = f"{found.difference * 100:g} points"
     head = (

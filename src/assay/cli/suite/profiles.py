@@ -51,7 +51,7 @@ def _value(one: Profile, *, whole: bool) -> dict[str, object]:
 
 
 def _list(found: list[Profile]) -> str:
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     cells = [(one.name, str(len(one.suite.samples)), ", ".join(one.suite.kinds), one.failure) for one in found]
     lines = table(("profile", "samples", "kinds", "what must not happen"), cells)

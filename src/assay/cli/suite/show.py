@@ -98,7 +98,7 @@ def _row(kind: Kind, suite: Suite) -> dict[str, Any]:
 
 
 def _kinds_as_text(suite: Suite, rows: list[dict[str, Any]]) -> str:
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     columns: dict[str, list[str]] = {
         "kind": [str(row["kind"]) for row in rows],

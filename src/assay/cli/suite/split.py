@@ -70,7 +70,7 @@ def command(
 
 def render(plan: Plan, *, dry_run: bool) -> str:
     """What changes, per kind."""
-    from assay.decision.explain import table
+    from assay.decision.table import table
 
     cells = [
         (
