@@ -17,6 +17,7 @@ import platformdirs
 __all__ = ["keep", "recall"]
 
 T = TypeVar("T")
+_VERSIONS = 4
 
 
 def recall(folder: str, key: str, kind: type[T]) -> T | None:
@@ -28,15 +29,16 @@ def recall(folder: str, key: str, kind: type[T]) -> T | None:
 
 
 def keep(folder: str, key: str, value: object) -> None:
-    """Keep a value in place of all else in this folder."""
+    """Keep a value; of what was kept in this folder before, the newest few stay: other versions may be in use too."""
     path = _path(folder, key)
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob("*.json"):
-            old.unlink(missing_ok=True)
         part.write_bytes(msgspec.json.encode(value))
         part.replace(path)
+        by_age = sorted(path.parent.glob("*.json"), key=lambda one: one.stat().st_mtime_ns)
+        for old in by_age[:-_VERSIONS]:
+            old.unlink(missing_ok=True)
     except OSError:
         with suppress(OSError):
             part.unlink()

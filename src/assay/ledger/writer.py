@@ -43,7 +43,8 @@ class Writer:
         self._connect = connect
         self._relaxed = relaxed
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)  # what the thread waits for
+        self._room = threading.Condition(self._lock)  # what those wait for who hand over too much
         self._waiting: list[Write] = []
         self._waiting_bytes = 0
         self._stopping = False
@@ -113,6 +114,7 @@ class Writer:
         with self._lock:
             self._stopping = True
             self._changed.notify_all()
+            self._room.notify_all()
         self._thread.join()
         self._close_here()
 
@@ -125,7 +127,7 @@ class Writer:
             while not self._stopping and self._waiting and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES:
                 self._urgent = self._called = True
                 self._changed.notify_all()
-                self._changed.wait()
+                self._room.wait()
             if self._stopping:
                 raise LedgerError("the ledger is closed")
             self._waiting.append(write)
@@ -140,7 +142,7 @@ class Writer:
             size_bytes, self._waiting_bytes = self._waiting_bytes, 0
             self._urgent = self._long = False
             self._logged_bytes += size_bytes + _LOGGED_BYTES * len(batch)
-            self._changed.notify_all()  # there is room again
+            self._room.notify_all()
         return batch, size_bytes
 
     def _put_back(self, batch: list[Write], size_bytes: int) -> None:
