@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from assay.catalog.load import Catalog
+from assay.catalog.model import Model
 from assay.envelope.estimate import Estimate
 from assay.envelope.hardware import Machine
 from assay.envelope.named import Named
@@ -47,9 +49,9 @@ class Serving(Value, frozen=True, kw_only=True):
         machine: on what.
         tenures: how the machine is had, one way each.
         quantisation: number format; default: the most exact one in which enough fits.
-        context_tokens: of each answer with its prompt; default: twice the mean, at least 2,048.
+        context_tokens: of each answer with its prompt; default: twice the mean, at least 2,048, at most the model's.
         sequences: answers at a time, at most.
-        prefill_tok_s, output_tok_s: given rates of reading and of all answers together, instead of estimates.
+        prefill_tok_s, output_tok_s: given rates of reading and of all answers together, each instead of its estimate.
         measured: what was measured on this machine, by model.
     """
 
@@ -114,27 +116,48 @@ def _speed(candidate: Named, serving: Serving, workload: Workload) -> tuple[Spee
         return f"{candidate.name} is not in the catalogue; give --prefill-tok-s and --output-tok-s as you measured them"
     if model.ecosystem == "hosted":
         return f"the weights of {model.id} cannot be had"
-    mean = workload.input_tokens + workload.output_tokens
+    mean = math.ceil(workload.input_tokens + workload.output_tokens)
+    if serving.context_tokens is not None and serving.context_tokens < mean:
+        return f"a context of {serving.context_tokens:,} tokens does not hold a mean request of {mean:,}"
     found = placed(
         serving.catalog,
         model,
         serving.machine,
         quantisation=serving.quantisation,
-        context_tokens=serving.context_tokens or max(LEAST_CONTEXT, round(2 * mean)),
+        context_tokens=serving.context_tokens or _context(mean, model),
         prompt_tokens=round(workload.input_tokens),
         most=serving.sequences,
         measured=serving.measured.get(model.id),
     )
-    return found if isinstance(found, str) else (found.speed, _said(found))
+    return found if isinstance(found, str) else _with_given(found, serving)
+
+
+def _context(mean: int, model: Model) -> int:
+    """Room for requests of twice the mean, as far as the model has it, but for a mean one in any case."""
+    wanted = max(LEAST_CONTEXT, 2 * mean)
+    return wanted if model.context_tokens is None else max(mean, min(wanted, model.context_tokens))
+
+
+def _with_given(found: Placed, serving: Serving) -> tuple[Speed, tuple[str, ...]]:
+    """The estimate, with one of its two rates as it was given."""
+    rates = {"prefill_tok_s": serving.prefill_tok_s, "most_tok_s": serving.output_tok_s}
+    given = {name: _given_rate(rate) for name, rate in rates.items() if rate is not None}
+    speed = found.speed._replace(**given)
+    words = {"prefill_tok_s": "rate of reading: as you gave it", "most_tok_s": "rate of writing: as you gave it"}
+    return speed, (_said(found._replace(speed=speed)), *(words[name] for name in given))
 
 
 def _given(prefill_tok_s: float, output_tok_s: float) -> Speed:
-    rates = [Estimate(rate, rate, rate, "given", "tok/s") for rate in (prefill_tok_s, output_tok_s)]
-    return Speed(decode_tok_s=rates[1], prefill_tok_s=rates[0], first_token_s=None, most_tok_s=rates[1])
+    read, written = _given_rate(prefill_tok_s), _given_rate(output_tok_s)
+    return Speed(decode_tok_s=written, prefill_tok_s=read, first_token_s=None, most_tok_s=written)
 
 
-def _said(found: Placed) -> tuple[str, ...]:
+def _given_rate(rate: float) -> Estimate:
+    return Estimate(rate, rate, rate, "given", "tok/s")
+
+
+def _said(found: Placed) -> str:
     most = found.speed.most_tok_s
     together = f"{found.sequences} answers at a time; all together" if found.sequences > 1 else "one answer at a time;"
     rates = f"{most.value:,.0f} tok/s ({most.low:,.0f} to {most.high:,.0f})"
-    return (f"{found.quantisation}, {together} {rates}, {most.method}",)
+    return f"{found.quantisation}, {together} {rates}, {most.method}"
