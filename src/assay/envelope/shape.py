@@ -63,6 +63,11 @@ class Shape(NamedTuple):
         """Layers that have a cache of their own."""
         return self.full_layers + self.windowed_layers
 
+    @property
+    def token_values(self) -> int:
+        """Numbers that one token leaves in the caches of all layers, before a window lets go of any."""
+        return self.full_layers * self.full_values + self.windowed_layers * self.windowed_values
+
 
 def shape_of(model: Model) -> Shape:
     """From the catalogue's facts."""
@@ -169,8 +174,8 @@ def shape_in(header: Header) -> Shape:
     return Shape(
         parameters=header.parameters,
         active=_active(header, experts, used),
-        vocabulary=_length(header, "tokenizer.ggml.tokens"),
-        merges=_length(header, "tokenizer.ggml.merges"),
+        vocabulary=header.length("tokenizer.ggml.tokens") or 0,
+        merges=header.length("tokenizer.ggml.merges") or 0,
         hidden=hidden,
         heads=heads,
         full_layers=len(full),
@@ -257,14 +262,6 @@ def _each(header: Header, name: str, layers: int) -> list[int] | None:
     return [known[layer % len(known)] for layer in range(layers)]
 
 
-def _length(header: Header, key: str) -> int:
-    value = header.metadata.get(key)
-    return value.length if isinstance(value, Array) else 0
-
-
 def _fact(header: Header, name: str) -> int:
-    """A number of the architecture, 0 where the file states none; of one per layer the largest of the first ones."""
-    value = header.metadata.get(f"{header.architecture}.{name}")
-    if isinstance(value, Array):
-        return max((one for one in value.head if isinstance(one, int)), default=0)
-    return max(0, value) if isinstance(value, int) else 0
+    """A number of the architecture, 0 where the file states none."""
+    return header.whole(name) or 0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from assay.errors import WeightsError
 from assay.types import Value
-from assay.weights.gguf import Array, Header, read_header
+from assay.weights.gguf import Header, read_header
 from assay.weights.safetensors import DTYPES, SafeTensor, read_folder, read_tensors
 
-__all__ = ["KINDS", "Anatomy", "Group", "Part", "Shape", "Tokenizer", "anatomy", "kind_of"]
+__all__ = ["KINDS", "Anatomy", "Dimensions", "Group", "Part", "Tokenizer", "anatomy", "kind_of"]
 
 Kind = Literal["embedding", "attention", "feed-forward", "experts", "router", "recurrent", "norm", "output", "other"]
 KINDS: dict[Kind, re.Pattern[str]] = {
@@ -56,8 +56,12 @@ class Group(Value, frozen=True, kw_only=True, omit_defaults=False):
     types: dict[str, int]
 
 
-class Shape(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """The numbers that a model is built by; None where the file states none. Tokens, layers, or elements."""
+class Dimensions(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """The numbers that a model is built by; None where the file states none. Tokens, layers, or elements.
+
+    Attributes:
+        kv_rank, rope_dim: of multi-head latent attention: lengths of the latent, and of the key that positions turn.
+    """
 
     layers: int | None = None
     hidden: int | None = None
@@ -67,18 +71,12 @@ class Shape(Value, frozen=True, kw_only=True, omit_defaults=False):
     head_dim: int | None = None
     experts: int | None = None
     experts_used: int | None = None
+    kv_rank: int | None = None
+    rope_dim: int | None = None
     sliding_window: int | None = None
     context_tokens: int | None = None
     vocabulary: int | None = None
     rope_base: float | None = None
-
-    @property
-    def cache_numbers_per_token(self) -> int | None:
-        """Keys and values that one token leaves in all layers; without regard to windows."""
-        kv_heads = self.kv_heads or self.heads
-        if not (self.layers and kv_heads and self.head_dim):
-            return None
-        return 2 * self.layers * kv_heads * self.head_dim
 
 
 class Tokenizer(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -114,7 +112,7 @@ class Anatomy(Value, frozen=True, kw_only=True, omit_defaults=False):
     bits_per_weight: float | None
     quantisation: str | None
     tied: bool
-    shape: Shape
+    shape: Dimensions
     tokenizer: Tokenizer
     chat_template: str | None
     groups: tuple[Group, ...]
@@ -156,12 +154,6 @@ def _of_gguf(header: Header) -> Anatomy:
         )
         for tensor in header.tensors
     )
-    fact = _Facts(header)
-    tokens = header.metadata.get("tokenizer.ggml.tokens")
-    vocabulary = tokens.length if isinstance(tokens, Array) else fact.whole("vocab_size")
-    heads, hidden = fact.whole("attention.head_count"), fact.whole("embedding_length")
-    base = header.metadata.get(f"{header.architecture}.rope.freq_base")
-    model = header.metadata.get("tokenizer.ggml.model")
     return _anatomy(
         parts,
         path=str(header.path),
@@ -173,43 +165,48 @@ def _of_gguf(header: Header) -> Anatomy:
         licence=header.licence,
         quantisation=header.quantisation,
         chat_template=header.chat_template,
-        shape=Shape(
-            layers=fact.whole("block_count"),
-            hidden=hidden,
-            feed_forward=fact.whole("feed_forward_length"),
-            heads=heads,
-            kv_heads=fact.whole("attention.head_count_kv") or heads,
-            head_dim=fact.whole("attention.key_length") or (hidden // heads if hidden and heads else None),
-            experts=fact.whole("expert_count"),
-            experts_used=fact.whole("expert_used_count"),
-            sliding_window=fact.whole("attention.sliding_window"),
-            context_tokens=header.context_length,
-            vocabulary=vocabulary,
-            rope_base=float(base) if isinstance(base, float) else None,
-        ),
-        tokenizer=Tokenizer(
-            model=model if isinstance(model, str) else None,
-            vocabulary=vocabulary,
-            special={
-                key.removeprefix("tokenizer.ggml.").removesuffix("_token_id"): value
-                for key, value in header.metadata.items()
-                if key.endswith("_token_id") and isinstance(value, int)
-            },
-        ),
+        shape=_gguf_dimensions(header),
+        tokenizer=_gguf_tokenizer(header),
     )
 
 
-class _Facts(NamedTuple):
-    """The numbers of a header's architecture."""
+def _gguf_dimensions(header: Header) -> Dimensions:
+    heads, hidden = header.whole("attention.head_count"), header.whole("embedding_length")
+    rank = header.whole("attention.kv_lora_rank")
+    base = header.metadata.get(f"{header.architecture}.rope.freq_base")
+    return Dimensions(
+        layers=header.whole("block_count"),
+        hidden=hidden,
+        feed_forward=header.whole("feed_forward_length"),
+        heads=heads,
+        kv_heads=header.whole("attention.head_count_kv") or heads,
+        head_dim=header.whole("attention.key_length") or (hidden // heads if hidden and heads else None),
+        experts=header.whole("expert_count"),
+        experts_used=header.whole("expert_used_count"),
+        kv_rank=rank,
+        rope_dim=header.whole("rope.dimension_count") if rank else None,
+        sliding_window=header.whole("attention.sliding_window"),
+        context_tokens=header.context_length,
+        vocabulary=_gguf_vocabulary(header),
+        rope_base=float(base) if isinstance(base, float) else None,
+    )
 
-    header: Header
 
-    def whole(self, name: str) -> int | None:
-        """A number above 0; of one per layer the largest of the first ones. None where the file states none."""
-        value = self.header.metadata.get(f"{self.header.architecture}.{name}")
-        if isinstance(value, Array):
-            return max((one for one in value.head if isinstance(one, int) and one > 0), default=None)
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+def _gguf_tokenizer(header: Header) -> Tokenizer:
+    model = header.metadata.get("tokenizer.ggml.model")
+    return Tokenizer(
+        model=model if isinstance(model, str) else None,
+        vocabulary=_gguf_vocabulary(header),
+        special={
+            key.removeprefix("tokenizer.ggml.").removesuffix("_token_id"): value
+            for key, value in header.metadata.items()
+            if key.endswith("_token_id") and isinstance(value, int)
+        },
+    )
+
+
+def _gguf_vocabulary(header: Header) -> int | None:
+    return header.length("tokenizer.ggml.tokens") or header.whole("vocab_size")
 
 
 # -------------------------------------------------------------------------------------------- safetensors
@@ -224,9 +221,7 @@ def _of_hub(path: Path) -> Anatomy:
     inner = config.get("text_config")
     text: dict[str, Any] = inner if isinstance(inner, dict) else config
     types = {tensor.type_name for tensor in tensors}
-    heads, hidden = _whole(text, "num_attention_heads", "n_head"), _whole(text, "hidden_size", "n_embd")
     architectures = config.get("architectures")
-    vocabulary = _whole(text, "vocab_size")
     return _anatomy(
         tuple(_part(tensor) for tensor in tensors),
         path=str(path),
@@ -240,23 +235,34 @@ def _of_hub(path: Path) -> Anatomy:
         quantisation=_text(config.get("quantization_config"), "quant_method")
         or (types.pop() if len(types) == 1 else None),
         chat_template=template,
-        shape=Shape(
-            layers=_whole(text, "num_hidden_layers", "n_layer"),
-            hidden=hidden,
-            feed_forward=_whole(text, "intermediate_size", "n_inner"),
-            heads=heads,
-            kv_heads=_whole(text, "num_key_value_heads") or heads,
-            head_dim=_whole(text, "head_dim") or (hidden // heads if hidden and heads else None),
-            experts=_whole(text, "num_local_experts", "num_experts", "n_routed_experts"),
-            experts_used=_whole(text, "num_experts_per_tok"),
-            sliding_window=_whole(text, "sliding_window"),
-            context_tokens=_whole(text, "max_position_embeddings", "n_positions"),
-            vocabulary=vocabulary,
-            rope_base=float(theta) if isinstance(theta := text.get("rope_theta"), int | float) else None,
-        ),
+        shape=_hub_dimensions(text),
         tokenizer=Tokenizer(
-            model=_text(tokenizer, "tokenizer_class"), vocabulary=vocabulary, special=_special(tokenizer)
+            model=_text(tokenizer, "tokenizer_class"),
+            vocabulary=_whole(text, "vocab_size"),
+            special=_special(tokenizer),
         ),
+    )
+
+
+def _hub_dimensions(text: Mapping[str, Any]) -> Dimensions:
+    """From the configuration of the part that reads text."""
+    heads, hidden = _whole(text, "num_attention_heads", "n_head"), _whole(text, "hidden_size", "n_embd")
+    theta = text.get("rope_theta")
+    return Dimensions(
+        layers=_whole(text, "num_hidden_layers", "n_layer"),
+        hidden=hidden,
+        feed_forward=_whole(text, "intermediate_size", "n_inner"),
+        heads=heads,
+        kv_heads=_whole(text, "num_key_value_heads") or heads,
+        head_dim=_whole(text, "head_dim") or (hidden // heads if hidden and heads else None),
+        experts=_whole(text, "num_local_experts", "num_experts", "n_routed_experts"),
+        experts_used=_whole(text, "num_experts_per_tok"),
+        kv_rank=_whole(text, "kv_lora_rank"),
+        rope_dim=_whole(text, "qk_rope_head_dim"),
+        sliding_window=_whole(text, "sliding_window"),
+        context_tokens=_whole(text, "max_position_embeddings", "n_positions"),
+        vocabulary=_whole(text, "vocab_size"),
+        rope_base=float(theta) if isinstance(theta, int | float) else None,
     )
 
 

@@ -90,6 +90,18 @@ class Header:
         value = self.metadata.get(key)
         return value if isinstance(value, str) else None
 
+    def whole(self, name: str) -> int | None:
+        """A number above 0 of the architecture, such as `block_count`; of one for each layer the largest."""
+        value = self.metadata.get(f"{self.architecture}.{name}")
+        numbers = value.head if isinstance(value, Array) else (value,)
+        known = (one for one in numbers if isinstance(one, int) and not isinstance(one, bool) and one > 0)
+        return max(known, default=None)
+
+    def length(self, key: str) -> int | None:
+        """How many elements a list of the metadata has, such as `tokenizer.ggml.tokens`."""
+        value = self.metadata.get(key)
+        return value.length if isinstance(value, Array) else None
+
     @property
     def architecture(self) -> str | None:
         """`llama`, `qwen2`, `gemma3`, ..."""

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from assay.cli.main import assay
 from assay.errors import AssayError, CatalogError, WeightsError
+from fit_facts import a_file
 
 SMOLLM2 = "huggingfacetb/smollm2-135m-instruct"
 
@@ -63,6 +64,32 @@ def test_a_safetensors_file_is_shown(run: CliRunner, tmp_path: Path) -> None:
     assert "layers unknown" in text
     assert "16.00 bits per weight, mostly F16" in text
     assert "a table of its own" in text
+
+
+def folder(path: Path, tensor: str, **config: object) -> None:
+    """A folder of the hub with one tensor, and what its configuration says."""
+    path.mkdir()
+    header = json.dumps({tensor: {"dtype": "F16", "shape": [2, 2], "data_offsets": [0, 8]}}).encode()
+    (path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    (path / "config.json").write_text(json.dumps(config))
+
+
+def test_the_cache_is_what_fit_reckons_with(run: CliRunner, tmp_path: Path) -> None:
+    """A latent and its key where attention is latent, in both formats; of recurrent layers nothing is made up."""
+    heads = {"num_hidden_layers": 61, "hidden_size": 7168, "num_attention_heads": 128, "num_key_value_heads": 128}
+    folder(tmp_path / "plain", "lm_head.weight", **heads)
+    folder(tmp_path / "latent", "lm_head.weight", **heads, kv_lora_rank=512, qk_rope_head_dim=64)
+    folder(tmp_path / "hybrid", "model.layers.0.mamba.in_proj.weight", **heads)
+    latent = {
+        "general.architecture": "deepseek2", "deepseek2.block_count": 61, "deepseek2.attention.head_count": 128,
+        "deepseek2.embedding_length": 7168, "deepseek2.attention.kv_lora_rank": 512,
+        "deepseek2.rope.dimension_count": 64,
+    }  # fmt: skip
+    a_file(tmp_path / "latent.gguf", latent)
+    assert f"{2 * 61 * 128 * 56:,} numbers" in shown(run, "plain")
+    assert f"{61 * (512 + 64):,} numbers" in shown(run, "latent")
+    assert f"{61 * (512 + 64):,} numbers" in shown(run, "latent.gguf")
+    assert "cache per token: not known" in shown(run, "hybrid")
 
 
 def test_without_a_file_the_catalogue_speaks(run: CliRunner) -> None:

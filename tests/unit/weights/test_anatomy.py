@@ -18,7 +18,6 @@ def test_a_gguf_file_is_taken_apart() -> None:
     found = anatomy(locate(SMOLLM2))
     shape = found.shape
     assert (shape.layers, shape.hidden, shape.heads, shape.kv_heads, shape.head_dim) == (30, 576, 9, 3, 64)
-    assert shape.cache_numbers_per_token == 2 * 30 * 3 * 64
     assert found.tied
     assert found.parameters == sum(group.parameters for group in found.groups) == 134_515_008
     by_kind = {group.kind: group for group in found.groups}
@@ -63,7 +62,6 @@ def test_one_file_of_the_hub_has_no_shape(tmp_path: Path) -> None:
     path = file(tmp_path / "a.safetensors", {"w": entry("F32", [2], 0, 8)}, 8)
     found = anatomy(path)
     assert found.shape.layers is None
-    assert found.shape.cache_numbers_per_token is None
     assert found.groups[0].kind == "other"
 
 

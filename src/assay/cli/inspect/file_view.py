@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from assay.catalog.model import Model
 from assay.catalog.overview import Fact, details
 from assay.cli.figures import printable
+from assay.cli.inspect.cache import token_values
 from assay.decision.table import table
 from assay.weights.anatomy import Anatomy, Group
 
@@ -87,7 +88,7 @@ def _groups(groups: Iterable[Group]) -> list[str]:
 
 
 def _cache(found: Anatomy) -> str:
-    numbers = found.shape.cache_numbers_per_token
+    numbers = token_values(found)
     if numbers is None:
         return "cache per token: not known from this file"
     window = " (layers with a window keep theirs only)" if found.shape.sliding_window else ""

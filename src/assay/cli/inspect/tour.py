@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 
 from assay.app import open_for
+from assay.cli.inspect.cache import token_values
 from assay.cli.inspect.next_view import MOST_LOCAL
 from assay.cli.inspect.tokens_view import marked
 from assay.errors import WeightsError
@@ -99,7 +100,7 @@ def _blocks(found: Anatomy) -> Stage:
 
 
 def _cache(found: Anatomy, tokens: int) -> Stage:
-    numbers, context = found.shape.cache_numbers_per_token, found.shape.context_tokens
+    numbers, context = token_values(found), found.shape.context_tokens
     if numbers is None:
         return Stage("what is kept: the cache", "its size is not known from this file", {"bytes_per_token": None})
     each = numbers * BYTES_16_BIT
