@@ -104,6 +104,8 @@ def _shape(model: Model) -> Iterator[str]:
         less, more = getattr(model, part), getattr(model, whole)
         if less is not None and more is not None and less > more:
             yield f"has {part} = {less:,} above {whole} = {more:,}"
+    if model.mixture_of_experts is False and model.active_parameters is not None:
+        yield "is no mixture of experts and has active_parameters"
     if model.mixture_of_experts is False and model.experts is not None:
         yield "is no mixture of experts and has experts"
     if model.mixture_of_experts and model.active_parameters is None:

@@ -54,6 +54,10 @@ def test_a_mistake_is_told_once(text: str, words: str) -> None:
         (OPEN + 'licence = "mit"\nparameters = 5\nactive_parameters = 9\n', "active_parameters = 9 above"),
         (OPEN + 'licence = "mit"\nmixture_of_experts = true\n', "without active_parameters"),
         (OPEN + 'licence = "mit"\nmixture_of_experts = false\nexperts = 8\n', "no mixture of experts and has experts"),
+        (
+            OPEN + 'licence = "mit"\nmixture_of_experts = false\nparameters = 9\nactive_parameters = 3\n',
+            "no mixture of experts and has active_parameters",
+        ),
         (OPEN + 'licence = "mit"\nreleased = "2026-03"\nretires = "2025"\n', "released = 2026-03 after retires = 2025"),
     ],
 )  # fmt: skip
