@@ -16,7 +16,8 @@ from typing import TypedDict
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
-from assay.envelope.estimate import Estimate, prior_cost_rank
+from assay.envelope.answer_cost import prior_cost_rank
+from assay.envelope.estimate import Estimate
 from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError
 from assay.evals.figures.scorecard import Metrics, metrics
 from assay.evals.runs.runner import Run, Runner

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.envelope.estimate import Estimate, expected_cost
+from assay.envelope.answer_cost import expected_cost
+from assay.envelope.estimate import Estimate
 from assay.evals.suites.suite import Sample
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from assay.catalog.load import builtin
 from assay.config.schema import Deployment, Price
+from assay.envelope.answer_cost import CORE, expected_cost, prior_cost_rank
 from assay.envelope.cost import bound_usd
-from assay.envelope.estimate import Estimate, expected_cost, prior_cost_rank
+from assay.envelope.estimate import Estimate
+from assay.envelope.speed import speed
 
 SMALL = builtin().find("smollm2-135m-instruct")
 BIGGER = builtin().find("qwen2.5-coder-1.5b-instruct")
@@ -45,6 +47,17 @@ def test_seconds_agree_with_what_was_measured() -> None:
     assert "not measured here" in found.method
 
 
+def test_seconds_are_those_of_the_speed_that_fit_tells() -> None:
+    """One formula for both: the prompt by its rate of reading, half of the allowed answer by its rate of writing."""
+    found = expected_cost(LOCAL, SMALL, None, 4 * 1000, 2 * 100)
+    rate = speed(SMALL, CORE, quantisation="Q4_1", context_tokens=2 * 1000 + 100, prompt_tokens=1000)
+    assert found is not None
+    assert rate is not None
+    assert rate.prefill_tok_s is not None
+    assert found.value == pytest.approx(1000 / rate.prefill_tok_s.value + 100 / rate.decode_tok_s.value)
+    assert rate.decode_tok_s.method in found.method
+
+
 def test_an_hourly_rate_turns_seconds_into_usd() -> None:
     """With `usd_per_hour` a local engine is compared in USD."""
     seconds = expected_cost(LOCAL, SMALL, None, 1000, 100)
@@ -67,7 +80,7 @@ def test_bigger_weights_take_longer() -> None:
 
 def test_active_parameters_count_for_a_mixture_of_experts() -> None:
     """What a mixture reads per token is its active share, not the whole file."""
-    mixture = msgspec.structs.replace(BIGGER, active_parameters=150_000_000)
+    mixture = msgspec.structs.replace(BIGGER, mixture_of_experts=True, active_parameters=150_000_000)
     whole, active = (expected_cost(LOCAL, model, None, 1000, 100) for model in (BIGGER, mixture))
     assert whole is not None
     assert active is not None
