@@ -19,7 +19,7 @@ from typing import NamedTuple
 from assay.catalog.model import Model
 from assay.envelope.file import FileFacts
 from assay.envelope.quantisation import quantisation_of
-from assay.envelope.runtime import SERVER, Runtime
+from assay.envelope.runtime import SERVER, STATE_VALUE_BYTES, Runtime
 from assay.envelope.shape import Shape, shape_of
 from assay.envelope.sizes import Sizes, sizes_of
 
@@ -178,5 +178,5 @@ def plan_of(shape: Shape, sizes: Sizes, runtime: Runtime, devices: int = 1) -> P
         cache_per_token=shape.full_layers * shape.full_values * runtime.value_bytes,
         window_per_token=shape.windowed_layers * shape.windowed_values * runtime.value_bytes,
         window_tokens=stepped(shape.window + runtime.piece_tokens),
-        state=shape.state_values * runtime.value_bytes,
+        state=shape.state_values * STATE_VALUE_BYTES,
     )

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["LOCAL", "PROMPT_PIECE_TOKENS", "SERVER", "Runtime", "runtime_of"]
+__all__ = ["LOCAL", "PROMPT_PIECE_TOKENS", "SERVER", "STATE_VALUE_BYTES", "Runtime", "runtime_of"]
 
 PROMPT_PIECE_TOKENS = 128
 """Tokens of a prompt that the local engine works on at a time: what a disconnected client's slot still finishes."""
+
+STATE_VALUE_BYTES = 4
+"""Of each number of a recurrent layer's state, whatever the cache is kept in: llama.cpp has 32-bit floats only
+(`llama_model::create_memory`; its log of Qwen3.6 27B tells 748 MiB for five sequences, as this gives)."""
 
 
 class Runtime(NamedTuple):
@@ -21,7 +25,7 @@ class Runtime(NamedTuple):
 
     Attributes:
         name: for people.
-        value_bytes: of each number of keys, values and states.
+        value_bytes: of each number of keys and values.
         piece_tokens: tokens of a prompt that are worked on at a time.
         keeps_scores: attention scores are kept whole; with flash attention they are not.
         repacks: some quantised tensors are held twice (see `assay.envelope.memory`).

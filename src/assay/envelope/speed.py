@@ -23,7 +23,7 @@ from assay.envelope.estimate import Estimate
 from assay.envelope.hardware import Machine
 from assay.envelope.memory import published
 from assay.envelope.quantisation import quantisation_of
-from assay.envelope.runtime import runtime_of
+from assay.envelope.runtime import STATE_VALUE_BYTES, runtime_of
 from assay.envelope.shape import Shape, shape_of
 from assay.envelope.sizes import Sizes, sizes_of
 
@@ -149,7 +149,8 @@ class _Work:
         half = context_tokens / 2
         full = shape.full_layers * shape.full_values * half
         windowed = shape.windowed_layers * shape.windowed_values * min(half, shape.window)
-        self._cache = (full + windowed + shape.state_values) * runtime_of(machine.kind).value_bytes
+        state = shape.state_values * STATE_VALUE_BYTES
+        self._cache = (full + windowed) * runtime_of(machine.kind).value_bytes + state
 
     def steps_s(self, sequences: int) -> list[float]:
         """Seconds of one step of so many sequences."""

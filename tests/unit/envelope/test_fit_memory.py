@@ -106,16 +106,24 @@ def test_latent_attention_caches_one_latent_and_a_key() -> None:
 
 
 def test_recurrent_layers_hold_a_state_of_constant_size() -> None:
-    """A hybrid caches its attention layers and a state for each sequence; a Mamba only the state."""
+    """A hybrid caches its attention layers and a state for each sequence, a Mamba only the state: in 32-bit floats."""
     hybrid = a_model(architecture="hybrid", layers=52, recurrent_layers=48, state_bytes=1000)
     found = memory(hybrid, quantisation="bf16", context_tokens=4096, sequences=2)
     assert found is not None
-    assert found.cache == 2 * (4 * 2 * 8 * 128 * 2 * 4096 + 1000)
+    assert found.cache == 2 * (4 * 2 * 8 * 128 * 2 * 4096 + 2000)
     mamba = a_model(architecture="mamba", kv_heads=None, head_dim=None, heads=None, layers=64, state_bytes=5000)
     for tokens in (256, 1 << 20):
         found = memory(mamba, quantisation="bf16", context_tokens=tokens, sequences=3)
         assert found is not None
-        assert found.cache == 15_000
+        assert found.cache == 30_000
+
+
+def test_the_state_of_a_hybrid_is_what_the_engine_allocates() -> None:
+    """Qwen3.6 27B: 48 recurrent layers; llama.cpp's log says 748.12 MiB for five sequences."""
+    model = a_model(architecture="hybrid", layers=48, recurrent_layers=48, state_bytes=78_446_592)
+    found = memory(model, quantisation="bf16", context_tokens=256, sequences=5)
+    assert found is not None
+    assert found.cache / (1 << 20) == pytest.approx(748.12, abs=0.01)
 
 
 @pytest.mark.parametrize(
