@@ -21,7 +21,6 @@ _EITHER = (("system", "system_file"), ("template", "template_file"), ("examples"
 _NO_PATH = (OSError, ValueError, RuntimeError)
 """What an impossible path raises: no such file, a zero byte in it, `~` of an unknown user."""
 _OUTPUTS = ("schema_file", "grammar_file", "choices")
-_NO_HOST = ("local", "scripted", "litellm")
 
 
 class Loaded(NamedTuple):
@@ -222,7 +221,7 @@ def _check_deployment(name: str, deployment: Deployment) -> None:
     where = f"deployments.{quoted(name)}"
     if not deployment.dialect and deployment.host is None:
         raise ConfigError(f"{where}: missing key `dialect`, or `host`, which assay models --hosts lists")
-    if deployment.host is not None and deployment.dialect in _NO_HOST:
+    if deployment.host is not None and not deployment.has_host:
         raise ConfigError(f"{where}: the dialect {deployment.dialect!r} has no host; leave one of them out")
     if deployment.dialect == "scripted" and deployment.script is None:
         raise ConfigError(f"{where}: the dialect 'scripted' needs a script, a JSON file of rules")

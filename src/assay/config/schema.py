@@ -143,6 +143,12 @@ class Breaker(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     open_s: Seconds = 20.0
 
 
+ENGINES = ("local", "scripted")
+"""Dialects of engines in our own hands."""
+WITHOUT_HOST = (*ENGINES, "litellm")
+"""Dialects that need no address of a host."""
+
+
 class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way to call a model.
 
@@ -217,7 +223,17 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     @property
     def is_private(self) -> bool:
         """Whether private-only data may be sent here: declared, or because it never leaves this machine."""
-        return self.private if self.private is not None else self.dialect in ("local", "scripted")
+        return self.private if self.private is not None else self.runs_here
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether it is an engine in our own hands: nothing is sent anywhere."""
+        return self.dialect in ENGINES
+
+    @property
+    def has_host(self) -> bool:
+        """Whether it is reached at an address that it names itself, or that the table of hosts may tell."""
+        return self.dialect not in WITHOUT_HOST
 
     @property
     def is_exact(self) -> bool:

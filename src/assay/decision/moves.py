@@ -33,7 +33,7 @@ def next_moves(spine: Spine, results: tuple[CandidateResult, ...]) -> tuple[str,
 
 
 def _is_hosted(spine: Spine, name: str) -> bool:
-    return any(live.config.dialect not in ("local", "scripted") for live in below(spine, name))
+    return any(not live.config.runs_here for live in below(spine, name))
 
 
 def _larger_open_model(spine: Spine, results: tuple[CandidateResult, ...]) -> str | None:

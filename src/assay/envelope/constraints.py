@@ -19,7 +19,6 @@ from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
 
 __all__ = ["Candidate", "Filtered", "filter_candidates", "inability", "lacks_key", "removals"]
 
-_ENGINES = ("local", "scripted")
 _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
 
 
@@ -120,4 +119,4 @@ def _needed(request: Request) -> list[str]:
 def lacks_key(deployment: Deployment, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the variable that should hold the key of the deployment's host is missing or blank."""
     name = deployment.api_key_env
-    return name is not None and deployment.dialect not in _ENGINES and not environ.get(name, "").strip()
+    return name is not None and not deployment.runs_here and not environ.get(name, "").strip()

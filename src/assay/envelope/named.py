@@ -20,7 +20,6 @@ from assay.errors import CatalogError, ConfigError, did_you_mean
 __all__ = ["Named", "named", "own_price"]
 
 _LENGTHS = tuple(1 << power for power in range(12, 21, 2))
-_WITHOUT_HOST = ("local", "scripted", "litellm")
 
 
 class Named(NamedTuple):
@@ -159,7 +158,7 @@ def _named(
         assert model is not None  # noqa: S101 - it was found by its name
         return _hosted(name, model, listed[model.id], catalog)
     price: CatalogPrice | Price | None = deployment.price_usd_per_mtok
-    if price is None and model is not None and deployment.dialect not in _WITHOUT_HOST:
+    if price is None and model is not None and deployment.has_host:
         elsewhere = deployment.host is not None and model.hosted_at(deployment.host) is not None
         noon = datetime.combine(when, time(12), UTC)
         price = price_of(model, noon, host=deployment.host) if elsewhere else listed[model.id]
@@ -174,7 +173,7 @@ def _hosted(name: str, model: Model, price: CatalogPrice, catalog: Catalog) -> N
 def _discount(model: Model | None, deployment: Deployment | None, catalog: Catalog) -> float | None:
     """What batches save, by the deployment or its host."""
     if deployment is not None:
-        if deployment.batch_discount is not None or deployment.dialect in _WITHOUT_HOST:
+        if deployment.batch_discount is not None or not deployment.has_host:
             return deployment.batch_discount
         try:
             return reached(deployment, model, catalog).deployment.batch_discount

@@ -15,7 +15,7 @@ from assay.catalog.reach import reached
 from assay.catalog.use import terms_of
 from assay.checks.check import Check
 from assay.checks.registry import make_check
-from assay.config.schema import Config, Deployment, Local, Route
+from assay.config.schema import WITHOUT_HOST, Config, Deployment, Local, Route
 from assay.dialects.capability import check_quirks
 from assay.dialects.dialect import Outbound
 from assay.errors import CatalogError, ConfigError, PluginError, WeightsError, did_you_mean
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from assay.providers.aiohttp_transport import AiohttpTransport
     from assay.providers.local.places import EngineState
     from assay.providers.local.pool import EnginePool
-
-_WITHOUT_HOST = ("local", "scripted", "litellm")
 
 
 class Builder:
@@ -118,11 +116,7 @@ class Builder:
                 prompt = live.prompt(kind)
             except ConfigError as error:
                 raise ConfigError(f"deployments.{name}{f'.kinds.{kind}' if kind else ''}: {error}") from error
-            if (
-                prompt.output is not None
-                and prompt.output.kind == "grammar"
-                and deployment.dialect not in ("local", "scripted")
-            ):
+            if prompt.output is not None and prompt.output.kind == "grammar" and not deployment.runs_here:
                 raise ConfigError(
                     f"deployments.{name}: choices and grammars need the dialect 'local'; use a schema_file"
                 )
@@ -187,7 +181,7 @@ def _upstream(name: str) -> Outbound:
     """The format of this name, as an upstream speaks it."""
     known = plugins.names("assay.dialects")
     if name not in known:
-        raise ConfigError(f"unknown dialect {name!r}; {did_you_mean(name, (*known, *_WITHOUT_HOST))}")
+        raise ConfigError(f"unknown dialect {name!r}; {did_you_mean(name, (*known, *WITHOUT_HOST))}")
     dialect = plugins.load("assay.dialects", name)()
     if not hasattr(dialect, "write_request"):
         raise ConfigError(f"the dialect {name!r} is one that clients speak, and no upstream")

@@ -157,7 +157,7 @@ class LiveDeployment:
             own = self.config.price_usd_per_mtok
             if own is not None:
                 self._price = CatalogPrice(own, own, source="assay.toml")
-            elif self.model is None or self.config.dialect in ("local", "scripted"):
+            elif self.model is None or self.config.runs_here:
                 self._price = CatalogPrice(None, None, source="none")
             else:
                 self._price = price_now(self.model, host=self.config.host)

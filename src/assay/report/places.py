@@ -26,7 +26,7 @@ def place_of(config: Config, name: str) -> Place:
     """
     deployment = config.deployments.get(name)
     if deployment is not None:
-        if deployment.dialect in ("local", "scripted"):
+        if deployment.runs_here:
             return Place("own", f"{deployment.model}, on this machine", deployment.is_private)
         kind = "private host" if deployment.is_private else "rented host"
         return Place("own" if deployment.is_private else "rent", f"{deployment.model}, {kind}", deployment.is_private)

@@ -22,8 +22,6 @@ from assay.types import Value
 
 __all__ = ["InUse", "candidate_of", "in_use"]
 
-_OURS = ("local", "scripted", "litellm")
-
 
 class InUse(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One deployment, JSON-able. `None` = not known.
@@ -78,7 +76,7 @@ def candidate_of(name: str, deployment: Deployment, model: Model | None, catalog
     Raises:
         ConfigError: it is at a host and cannot be reached as written.
     """
-    if deployment.dialect not in _OURS:
+    if deployment.has_host:
         deployment = reached(deployment, model, catalog).deployment
     host = None if deployment.is_private else deployment.host
 
