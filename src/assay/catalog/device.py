@@ -15,7 +15,9 @@ class Device(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     Attributes:
         name: as its maker calls it.
         maker: who makes it.
-        kind: `gpu` has memory of its own, `apple` shares it with the system, `cpu` uses the machine's.
+        kind: `gpu` has memory of its own, unless it `shares_memory`; `apple` shares it with the system, `cpu` uses the
+            machine's.
+        shares_memory: a GPU's memory is the system's too.
         memory_gib: memory of one, in GiB; of a kind that is sold with several, the smallest.
         memory_options_gib: all sizes it is sold with, where there are several.
         bandwidth_gb_s: bandwidth of the memory, 1e9 bytes a second.
@@ -36,6 +38,7 @@ class Device(Evidenced, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     maker: str
     kind: Literal["gpu", "apple", "cpu"]
     aliases: tuple[str, ...] = ()
+    shares_memory: bool = False
     memory_gib: Quantity | None = None
     memory_options_gib: tuple[Quantity, ...] = ()
     bandwidth_gb_s: Quantity | None = None

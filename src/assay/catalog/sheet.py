@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
+from itertools import groupby
 from typing import Any, TypedDict
 
 import msgspec
 
 from assay.catalog.entry_rows import entry_rows
+from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt
@@ -28,7 +31,10 @@ class PriceStep(TypedDict):
 
 
 class Offer(TypedDict):
-    """A host that has the model: list price, its history, and what the host does with data. `None` = not known."""
+    """A host that has the model: list price, its history, and what the host does with data. `None` = not known.
+
+    Where long requests are dearer `price` has their rates, and `short_price` those of short ones.
+    """
 
     host: str
     name: str
@@ -36,6 +42,7 @@ class Offer(TypedDict):
     snapshots: list[str]
     note: str | None
     price: dict[str, float] | None
+    short_price: dict[str, float] | None
     batch: dict[str, float] | None
     price_source: str
     price_as_of: str | None
@@ -96,6 +103,8 @@ def sheet(model: Model, catalog: Catalog, when: date) -> Sheet:
 
 def _offer(model: Model, catalog: Catalog, offer: HostedAt, when: date, history: tuple[PriceSince, ...]) -> Offer:
     found = price_on(model, when, host=offer.host)
+    dearer = (found.note or "").startswith(DEARER)
+    short = price_on(msgspec.structs.replace(model, context_tokens=1), when, host=offer.host) if dearer else None
     policy = catalog.policy(offer.host)
     return Offer(
         host=offer.host,
@@ -104,16 +113,22 @@ def _offer(model: Model, catalog: Catalog, offer: HostedAt, when: date, history:
         snapshots=list(offer.snapshots),
         note=offer.note,
         price=_rates(found.price),
+        short_price=_rates(short.price) if short is not None else None,
         batch=_rates(found.batch),
         price_source=found.source,
         price_as_of=found.as_of,
         price_note=found.note,
         history=[
             PriceStep(since=one.since.isoformat() if one.since else None, price=_rates(one.price.price))
-            for one in history
+            for one in _changes(history)
         ],
         data_policy=entry_rows({offer.host: policy})[0] if policy is not None else None,
     )
+
+
+def _changes(history: Iterable[PriceSince]) -> list[PriceSince]:
+    """Of steps with the same rates, which differ in what is not shown, the first."""
+    return [next(steps) for _, steps in groupby(history, key=lambda one: one.price.price)]
 
 
 def _rates(price: Price | None) -> dict[str, float] | None:

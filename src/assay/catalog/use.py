@@ -110,7 +110,7 @@ def judged(model: Model, terms: Terms, use: Use) -> Ruling:
     plain = Ruling("allowed", "licence", "rented under its host's terms; there are no weights to license")
     found = [*(_licensed(model, terms.licence, use) if model.ecosystem == "open-weight" else ()), *_rented(terms, use)]
     if terms.licence is not None:
-        plain = Ruling("allowed", "licence", f"{terms.licence.name} forbids none of it", duties(terms.licence))
+        plain = Ruling("allowed", "licence", f"nothing in the {terms.licence.name} forbids it", duties(terms.licence))
     worst = max(found, key=lambda one: _SEVERITY.index(one.verdict), default=plain)
     return worst._replace(duties=plain.duties)
 

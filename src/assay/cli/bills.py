@@ -32,7 +32,7 @@ def render(bills: Bills, detailed: int) -> str:
     lines += ["", *table(_HEAD, [_row(bill) for bill in shown])]
     if len(bills.bills) > MOST:
         lines.append(f"... and {len(bills.bills) - MOST} more; name some, or see all with --json")
-    lines += [f"{bill.name} ({_HAD[bill.tenure]}): unknown, {bill.unknown}" for bill in shown if bill.unknown]
+    lines += [f"{bill.name} ({_aside(bill)}): unknown, {bill.unknown}" for bill in shown if bill.unknown]
     known = [bill for bill in bills.bills if bill.usd_per_month is not None]
     if len(bills.bills) <= detailed and known:
         lines += ["", *_matrix(known), *_notes(known), *_break_even(known), *_tax(known), *_sensitivity(known[0])]
@@ -91,6 +91,10 @@ def _row(bill: Bill) -> tuple[str, ...]:
     )
 
 
+def _aside(bill: Bill) -> str:
+    return f"by {_HAD[bill.tenure]}" if bill.tenure == "host" else _HAD[bill.tenure]
+
+
 def _usd(value: float) -> str:
     return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
 
@@ -127,7 +131,7 @@ def _notes(bills: Sequence[Bill]) -> list[str]:
 
 def _break_even(bills: Sequence[Bill]) -> list[str]:
     lines = [
-        f"  {bill.name} ({_HAD[bill.tenure]}) against {one.against}: {_crossing(one)}"
+        f"  {bill.name} ({_aside(bill)}) against {one.against}: {_crossing(one)}"
         for bill in bills
         for one in bill.break_even
     ]
@@ -166,7 +170,7 @@ def _tax(bills: Sequence[Bill]) -> list[str]:
             if tax.months_to_pay_back is not None
             else ""
         )
-        lines.append(f"  {bill.name} ({_HAD[bill.tenure]}): {tax.usd_per_month:,.2f} USD a month{back}")
+        lines.append(f"  {bill.name} ({_aside(bill)}): {tax.usd_per_month:,.2f} USD a month{back}")
     return ["", "Prompt tax, what the fixed instruction costs:", *lines] if lines else []
 
 
@@ -177,7 +181,7 @@ def _sensitivity(bill: Bill) -> list[str]:
         return []
     widest = max(one.width for one in swings)
     rows = [_swing(one, widest) for one in swings]
-    return ["", f"What moves {bill.name} ({_HAD[bill.tenure]}) most, USD a month, each input alone:", *table(
+    return ["", f"What moves {bill.name} ({_aside(bill)}) most, USD a month, each input alone:", *table(
         ("input", "from", "to", "USD", "to", ""), rows, indent="  "
     )]  # fmt: skip
 

@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     help="Order of the samples and seed of each request.",
 )
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
-@click.option(
-    "--from-catalog", is_flag=True, help="Before any eval: advice from the catalogue, within [constraints]."
-)
+@click.option("--from-catalog", is_flag=True, help="Before any eval: advice from the catalogue, within [constraints].")
 @click.option("--task", help="With --from-catalog: the work, as `assay advise` names it [default: by the suite].")
 @config_option
 @json_option

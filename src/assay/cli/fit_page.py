@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from textwrap import wrap
 
 import click
 
@@ -12,6 +13,7 @@ from assay.decision.table import table
 from assay.envelope.fit_row import FitRow, RangeRow
 from assay.envelope.hardware import GIB, Machine
 
+WIDTH = 110
 BAR_CELLS = 60
 PARTS = (("weights", "█", "blue"), ("cache", "▓", "cyan"), ("compute", "▒", "magenta"), ("overhead", "░", "yellow"))
 FREE = "·"
@@ -39,7 +41,8 @@ def listing(machine: Machine, rows: Sequence[FitRow]) -> str:
         for row in rows
     ]
     marked = ["", "* measured here"] if any(row.measured for row in rows) else []
-    return "\n".join([_device(machine), f"{len(rows)} models: {', '.join(counts)}", "", *table(HEAD, cells), *marked])
+    head = [*_device(machine), f"{len(rows)} models: {', '.join(counts)}", ""]
+    return "\n".join([*head, *table(HEAD, cells), *marked])
 
 
 def page(machine: Machine, row: FitRow) -> str:
@@ -49,10 +52,12 @@ def page(machine: Machine, row: FitRow) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _device(machine: Machine) -> str:
+def _device(machine: Machine) -> list[str]:
+    """What it is, and below who says so."""
     memory = f"{machine.memory_bytes / GIB:.1f} GiB, {machine.usable_bytes / GIB:.1f} usable"
     speed = "bandwidth unknown" if machine.bandwidth_bytes_s is None else f"{machine.bandwidth_bytes_s / 1e9:,.0f} GB/s"
-    return f"{machine.name}: {memory}, {speed} ({machine.basis})"
+    said = wrap(machine.basis, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return [f"{machine.name}: {memory}, {speed}", *said]
 
 
 def _licence(row: FitRow) -> str:
@@ -141,7 +146,8 @@ def _figure(one: RangeRow | None, unit: str = "") -> str:
 
 def _rest(row: FitRow) -> list[str]:
     licence = row.licence
-    lines = [f"  licence     {licence.id or 'unknown'}: {licence.verdict}; {licence.term} decides: {licence.reason}"]
+    decides = f"{licence.term} decides: " if licence.verdict != "allowed" else ""
+    lines = [f"  licence     {licence.id or 'unknown'}: {licence.verdict}; {decides}{licence.reason}"]
     lines += [f"    must      {duty}" for duty in licence.duties]
     lines.append(f"  privacy     {row.privacy}")
     power = "unknown" if row.watts is None else f"{row.watts:,.0f} W under load"

@@ -1,9 +1,9 @@
 """Devices of the catalogue as machines: found by name, several together, with the memory that models may have.
 
 How much of the memory models may have, beside what the maker sells (none of it measured here):
-a GPU keeps 5 % for its driver and what its screen shows; macOS lets a GPU have two thirds of the memory up to 36 GB and
-three quarters above, unless it is told otherwise (`iogpu.wired_limit_mb`); an operating system needs 2 GiB, or a
-sixteenth of a larger machine.
+a GPU with memory of its own keeps 5 % for its driver and what its screen shows; macOS lets a GPU have two thirds of the
+memory up to 36 GB and three quarters above, unless it is told otherwise (`iogpu.wired_limit_mb`); an operating system
+needs 2 GiB, or a sixteenth of a larger machine, beside a processor's models and those of a GPU that shares its memory.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def machine_of(spec: str, device: Device, *, gib: float | None, count: int) -> M
         kind=device.kind,
         count=count,
         memory_bytes=memory,
-        usable_bytes=_usable_bytes(device.kind, memory),
+        usable_bytes=_usable_bytes(device, memory),
         bandwidth_bytes_s=_times(count, device.bandwidth_gb_s, 1e9),
         flops=_times(count, flops),
         watts=_times(count, device.watts),
@@ -171,10 +171,10 @@ def _options(device: Device) -> tuple[float, ...]:
     return tuple(sorted({*device.memory_options_gib, *([device.memory_gib] if device.memory_gib else [])}))
 
 
-def _usable_bytes(kind: str, memory_bytes: int) -> int:
-    if kind == "gpu":
+def _usable_bytes(device: Device, memory_bytes: int) -> int:
+    if device.kind == "gpu" and not device.shares_memory:
         return int(memory_bytes * GPU_SHARE)
-    if kind == "apple":
+    if device.kind == "apple":
         share = next(share for most, share in APPLE_SHARES if most is None or memory_bytes <= most * GIB)
         return int(memory_bytes * share)
     return max(0, memory_bytes - max(SYSTEM_BYTES, int(memory_bytes * SYSTEM_SHARE)))

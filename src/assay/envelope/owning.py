@@ -34,11 +34,11 @@ def missing(machine: Machine, speed: Speed | None, tenure: Tenure) -> str | None
     if speed.prefill_tok_s is None:
         return f"how fast {machine.key} reads a prompt is not known"
     if tenure == "rent" and machine.usd_per_hour is None:
-        return f"no rent of {machine.key} is known; give one with --usd-per-hour"
+        return f"no rent of {machine.key} is known (assay cost takes one with --usd-per-hour)"
     if tenure == "buy" and machine.usd is None:
-        return f"no price of {machine.key} is known; give one with --device-usd"
+        return f"no price of {machine.key} is known (assay cost takes one with --device-usd)"
     if tenure != "rent" and machine.watts is None:
-        return f"the power draw of {machine.key} is not known; give it with --watts"
+        return f"the power draw of {machine.key} is not known (assay cost takes it with --watts)"
     return None
 
 

@@ -93,7 +93,7 @@ def test_the_table_by_value(shop: Project) -> None:
     assert rows["input"] == ["300", "600"]
     assert rows["serving"] == ["180", "180"]
     assert rows["all together"] == ["1,261", "1,622"]
-    assert any(line.startswith("What moves bad (the token) most") for line in told)
+    assert any(line.startswith("What moves bad (by the token) most") for line in told)
 
 
 def test_machines_beside_a_host(shop: Project) -> None:
@@ -138,7 +138,9 @@ def test_fallback_tax_and_price_from_the_command_line(shop: Project) -> None:
     cheap = found["cheap/host"]
     lines = {line["name"]: line["usd"] for line in cheap["lines"]}
     assert lines["fallback"] == pytest.approx(0.1 * 300_000 * 1200 * 2 / 1e6)
-    assert cheap["prompt_tax"]["usd_per_month"] == pytest.approx(300_000 * 500 * 0.1 / 1e6)  # nothing for what falls back
+    assert cheap["prompt_tax"]["usd_per_month"] == pytest.approx(
+        300_000 * 500 * 0.1 / 1e6
+    )  # nothing for what falls back
     assert cheap["prompt_tax"]["months_to_pay_back"] == pytest.approx(30 / 15)
 
 

@@ -56,7 +56,13 @@ def test_the_list_has_every_open_model_the_best_first(project: Project, box: str
     assert all(row["total_bytes"] <= device["usable_bytes"] for row in rows if row["verdict"] == "fits")
     assert all(row["missing"] for row in rows if row["verdict"] == "unknown")
     text = project.inside("fit", "--device", box).out
-    assert text.startswith("Box: 8.0 GiB, 7.6 usable, 100 GB/s (made up, 2026-11-01)")
+    assert text.startswith("Box: 8.0 GiB, 7.6 usable, 100 GB/s\n  made up, 2026-11-01\n")
+
+
+def test_who_says_so_is_folded(project: Project) -> None:
+    """A device with three sources fills a few lines, not one that leaves the terminal."""
+    text = project.inside("fit", "--device", "rtx4090").out
+    assert max(len(line) for line in text.split("\n\n")[0].splitlines()) <= 110
 
 
 def test_a_page_says_everything_of_one_model(project: Project, box: str) -> None:

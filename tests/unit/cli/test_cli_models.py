@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import subprocess
 import sys
@@ -145,6 +146,20 @@ def test_one_model_is_shown_whole() -> None:
     for part in ("Commercial use: allowed", "At openai as gpt-4o, a moving alias", "unknown: ", "data: ", "[1] "):
         assert part in shown
     assert max(len(line) for line in shown.splitlines()) <= 132
+
+
+def test_dearer_rates_of_long_requests_are_marked_and_short_ones_told() -> None:
+    """Who compares with the host's page finds its price; a price that did not change is no step of its history."""
+    listed = models("-q", "openai/gpt-5.5").stdout
+    assert "10 / 45 *" in listed
+    assert "* the rates of long requests; short ones are cheaper" in listed
+    offer: Any = json.loads(models("show", "openai/gpt-5.5", "--json").stdout)["hosts"][0]
+    assert (offer["price"]["input"], offer["short_price"]["input"]) == (10.0, 5.0)
+    assert "short requests: input 5, output 30" in models("show", "openai/gpt-5.5").stdout
+    for one in json.loads(models("show", "gpt-4o", "--json").stdout)["hosts"]:
+        prices = [step["price"] for step in one["history"]]
+        assert all(before != after for before, after in itertools.pairwise(prices))
+        assert one["short_price"] is None
 
 
 def test_open_weights_show_licence_and_family() -> None:

@@ -35,6 +35,7 @@ def catalog() -> Catalog:
             "m3-max-36gb": a_device(name="M3 Max (30 cores)", kind="apple", memory_gib=36, bandwidth_gb_s=300),
             "epyc": a_device(name="EPYC", kind="cpu", memory_gib=None, tflops=None, cores=64),
             "a100-80gb": a_device(name="A100 80 GB", memory_gib=80),
+            "nano": a_device(name="Nano", memory_gib=8, shares_memory=True),
         }
     )
 
@@ -70,6 +71,11 @@ def test_macos_lets_models_have_a_share(catalog: Catalog) -> None:
     """Two thirds up to 36 GB, three quarters above."""
     assert machine(catalog, "m3-max-36gb").usable_bytes == int(36 * GIB * 2 / 3)
     assert machine(catalog, "m3-max-128gb").usable_bytes == 96 * GIB
+
+
+def test_a_gpu_that_shares_its_memory_leaves_some_to_the_system(catalog: Catalog) -> None:
+    """A board's 8 GB are its system's too: what an operating system needs cannot hold weights."""
+    assert machine(catalog, "nano").usable_bytes == 6 * GIB
 
 
 def test_a_processor_is_told_its_memory(catalog: Catalog) -> None:

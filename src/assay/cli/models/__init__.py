@@ -39,7 +39,7 @@ def command(ctx: click.Context, /, config: str | None, as_json: bool, table: str
 
     \b
     Examples:
-      assay models --open --max-parameters 8B --commercial
+      assay models --open --max-parameters 10B --commercial
       assay models --hosted --modality image --max-usd-out 5 --sort output_usd_per_mtok
       assay models -w 'context_tokens>=200k' -w 'gpqa-diamond>=60' --unretired
       assay models -w 'retires<=180d' --columns id,retires,successor

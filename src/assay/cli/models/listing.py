@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.catalog.columns import Column, column, columns
+from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.overview import ModelRow, known, overview
 from assay.catalog.selection import Order, Selection, select, unheard
@@ -81,7 +82,6 @@ def _lines(rows: Sequence[ModelRow], wanted: Sequence[Column] | None) -> list[st
 
 
 def _plain(row: ModelRow) -> tuple[str, ...]:
-    price = (row["input_usd_per_mtok"], row["output_usd_per_mtok"])
     hosted = row["ecosystem"] == "hosted"
     ended = row["status"] if row["status"] in ("deprecated", "retired") else "-"
     return (
@@ -89,10 +89,22 @@ def _plain(row: ModelRow) -> tuple[str, ...]:
         row["variant"] or "unknown",
         "-" if hosted and row["parameters"] is None else short(row["parameters"]),
         tokens(row["context_tokens"]),
-        "hosted" if hosted else clipped(row["licence"] or "unknown", 15),
-        f"{price[0]:.3g} / {price[1]:.3g}" if price[0] is not None and price[1] is not None else "-",
+        "hosted" if hosted else clipped(row["licence"] or "unknown", 13),
+        _price(row),
         row["retires"] or str(ended),
     )
+
+
+def _price(row: ModelRow) -> str:
+    read, written = row["input_usd_per_mtok"], row["output_usd_per_mtok"]
+    if read is None or written is None:
+        return "-"
+    return f"{read:.3g} / {written:.3g}" + (" *" if _dearer(row) else "")
+
+
+def _dearer(row: ModelRow) -> bool:
+    """Whether the price is that of long requests, and short ones have a lower one."""
+    return (row["price_note"] or "").startswith(DEARER)
 
 
 def _whole(row: ModelRow, wanted: Sequence[Column]) -> list[str]:
@@ -107,6 +119,8 @@ def _remarks(found: Selection, total: int) -> list[str]:
         f"{found.found} of {total} models{cut}; prices in USD per million tokens.",
         f"{weak[0].upper()}{weak[1:]}.",
     ]
+    if any(_dearer(row) for row in found.rows):
+        lines.insert(1, "* the rates of long requests; short ones are cheaper (assay models show NAME).")
     if found.unknown:
         left = ", ".join(f"{count} by {name}" for name, count in sorted(found.unknown.items()))
         lines.append(f"Left out only because a fact is unknown: {left} (a condition that ends in ? keeps them).")

@@ -93,6 +93,8 @@ def _offered(offer: Offer) -> Iterable[str]:
         yield from _wrapped(f"snapshots: {', '.join(offer['snapshots'])}")
     price = f"USD per million tokens: {_rates(offer['price'])}"
     yield from _wrapped(f"{price} ({offer['price_source']}, as of {offer['price_as_of'] or 'unknown'})")
+    if offer["short_price"] is not None:
+        yield from _wrapped(f"short requests: {_rates(offer['short_price'])}")
     if offer["batch"] is not None:
         yield from _wrapped(f"with a batch: {_rates(offer['batch'])}")
     for step in offer["history"] if len(offer["history"]) > 1 else ():

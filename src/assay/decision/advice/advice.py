@@ -11,7 +11,7 @@ from assay.decision.advice.lever import Facts, Lever, levers
 from assay.decision.advice.plan import Plan
 from assay.decision.advice.proof import Proof, deployment_name, proof
 from assay.decision.advice.reckoning import Reckoner, ways
-from assay.decision.advice.shortlist import Shortlist, shortlist
+from assay.decision.advice.shortlist import NEAR, Shortlist, shortlist
 from assay.decision.advice.situation import Situation
 from assay.decision.advice.tree import Step, steps
 from assay.types import Value
@@ -110,7 +110,10 @@ def _cheapest(found: Shortlist) -> Candidate | None:
     one = found.cheapest
     if one is None or one.usd_per_month is None or not found.plans:
         return None
-    return None if one.model in {part.candidate.model for part in found.plans[0].parts} else one
+    best = found.plans[0]
+    bills = (one.bill_usd_per_month, best.bill_usd_per_month)
+    near = bills[0] is not None and bills[1] is not None and bills[1] <= NEAR * bills[0]
+    return None if near or one.model in best.models else one
 
 
 def _tunable(catalog: Catalog, candidates: list[Candidate]) -> str | None:

@@ -17,6 +17,7 @@ __all__ = ["THINKING_TOKENS", "doubts", "on_price", "thinks"]
 THINKING_TOKENS = 1_500
 """Written before each answer by a model that cannot be told not to think, where the task's answer does not count them
 already. An assumption: it differs tenfold between models at one list price, and the ledger shows what it is."""
+_SWITCHED = ("switch", "effort", "budget")
 _OLD_DAYS = 365
 """Figures older than this are said to be old: benchmarks leak into training, and models move on."""
 _FEW_FIGURES = 2
@@ -31,6 +32,10 @@ def doubts(model: Model, found: Standing | None, asked: Situation, catalog: Cata
         notes += _on_figures(found, today)
     if thinks(model, asked):
         notes.append(f"it always thinks first: {THINKING_TOKENS:,} tokens an answer are added, an assumption")
+    elif found is not None and model.reasoning in _SWITCHED and not asked.about.thinks:
+        notes.append(
+            "its figures may be of answers with thinking, which costs tokens and time that are not counted here"
+        )
     if model.status == "legacy":
         successor = f"; its successor is {model.successor}" if model.successor else ""
         notes.append(f"its maker calls it legacy{successor}")

@@ -42,7 +42,18 @@ def _answer(found: Advice) -> str:
     lines.append(f"  lever:     {found.lever.name} ({found.lever.rule})")
     if not found.best.able:
         lines.append("  No figure puts any plan above the bar: take this as a place to begin measuring, no more.")
+        lines += _assumed_wait(found)
     return "\n".join(lines)
+
+
+def _assumed_wait(found: Advice) -> list[str]:
+    """That a limit which nobody named took models out."""
+    asked = found.situation
+    late = sum(one.limit == "latency" for one in found.removed)
+    if not late or "latency_s" not in asked.assumed:
+        return []
+    said = f"a first token within {asked.latency_s:g} s, which nobody asked for, took out {late} models"
+    return [f"  {said[0].upper()}{said[1:]}: --latency-s 0 lets them wait."]
 
 
 def _most_common(found: Advice) -> list[str]:

@@ -182,6 +182,8 @@ class Reckoner:
         bare = self._candidate(way.model, "own", placed.machine.key)
         unknown = missing(placed.machine, placed.speed, tenure)
         notes = [f"what it costs is not known: {unknown}"] if unknown else []
+        if tenure == "rent" and self._asked.privacy != "public":
+            notes.append("priced as rented, and a rented machine is as private as who runs it: name yours (--device)")
         if self._asked.team == "none":
             notes.append("nobody is there to run it (team none)")
         found = ruling(way.model, self._catalog, Use(commercial=True, accepted=self._asked.licences or ()))

@@ -14,7 +14,7 @@ from assay.decision.advice.plan import Plan, single
 from assay.decision.advice.proof import refuting
 from assay.decision.advice.situation import Situation
 
-__all__ = ["Shortlist", "shortlist"]
+__all__ = ["NEAR", "Shortlist", "shortlist"]
 
 NEAR = 1.1
 """Costs within a tenth of each other decide nothing."""
@@ -79,8 +79,10 @@ def _reasons(asked: Situation, one: Candidate, able: bool) -> tuple[str, ...]:
             f"published figures put it above {one.rank.share:.0%} of {one.rank.models} models "
             f"({one.rank.low:.0%} to {one.rank.high:.0%}), {where}"
         )
-    if one.place == "own":
+    if one.place == "own" and asked.device is not None:
         reasons.append("nothing leaves your machines, and nobody else can change or end it")
+    elif one.place == "own":
+        reasons.append("no host is asked, and nobody else can change or end it")
     elif asked.team in ("none", "app"):
         reasons.append("nothing to run: the host does")
     if one.ecosystem == "open-weight" and one.place == "host":

@@ -82,7 +82,7 @@ _ALL = (
         floor=0.3, input_tokens=600, output_tokens=60, requests_per_day=100_000, kind="bulk.label", check="choice",
     ),
     Task(
-        name="edge", says="on the device itself: a phone, a laptop, a box in the field", need="instructions",
+        name="edge", says="work on the device itself: a phone, a laptop, a box in the field", need="instructions",
         input_tokens=500, output_tokens=150, requests_per_day=200, own_device=True, device="orin-nano-8gb",
         kind="edge.answer", check="normalised", bar=0.7,
     ),

@@ -9,6 +9,7 @@ from tests.unit.decision.advice.conftest import TODAY, USUAL, Advised, catalog_o
 
 from assay.config.schema import Constraints
 from assay.decision.advice.advice import Advice, advise
+from assay.decision.advice.explained import explained
 from assay.decision.advice.situation import situation
 
 
@@ -141,3 +142,28 @@ def test_nothing_left_says_so(advised: Advised) -> None:
     assert found.shortlist == ()
     assert found.proof.commands == ()
     assert {one.limit for one in found.removed} >= {"budget"}
+
+
+def test_a_rented_machine_is_not_called_ones_own(advised: Advised) -> None:
+    """Data that may not leave, and no machine named: that the price is a rented one's is told, and what that means."""
+    rented, there = (
+        advised("chat", privacy="regulated").best,
+        advised("chat", privacy="regulated", device="laptop").best,
+    )
+    assert rented is not None
+    assert there is not None
+    assert any(one.startswith("priced as rented, and a rented machine is as private") for one in rented.warnings)
+    assert not any("leaves your machines" in one for one in rented.reasons)
+    assert not any(one.startswith("priced as rented") for one in there.warnings)
+    assert any("nothing leaves your machines" in one for one in there.reasons)
+
+
+def test_a_wait_that_nobody_named_is_told_where_it_leaves_nobody_able(advised: Advised) -> None:
+    """The task's usual wait took the able ones out: the flag that lifts it is named."""
+    slow = weights("slow", 30e9, 89.0)
+    found = advised("chat", models=(slow, weights("tiny", 1e8, None)), device="laptop", privacy="regulated")
+    assert "which nobody asked for, took out 1 models: --latency-s 0 lets them wait" in explained(found)
+    named = advised(
+        "chat", models=(slow, weights("tiny", 1e8, None)), device="laptop", privacy="regulated", latency_s=2
+    )
+    assert "--latency-s 0" not in explained(named)

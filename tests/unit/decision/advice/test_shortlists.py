@@ -49,6 +49,25 @@ def test_no_figure_is_never_best_but_may_be_cheapest(advised: Advised) -> None:
     assert "no published figure speaks of extraction; only an eval can tell" in found.cheapest.warnings
 
 
+def test_hardly_cheaper_is_not_told(advised: Advised) -> None:
+    """Who costs nearly what the best does, and is not able, is no alternative."""
+    near = hosted("good", (0.01, 0.04), 60), hosted("worse", (0.0095, 0.038), None)
+    found = advised("extraction", models=(*USUAL, *near))
+    assert found.best is not None
+    assert found.best.lead.model == "acme/good"
+    assert found.cheapest is None
+
+
+def test_figures_with_thinking_are_doubted(advised: Advised) -> None:
+    """Where thinking is a switch, what it costs is not in the price: that is told, unless the task counts it."""
+    models = (*USUAL, hosted("switch", (0.001, 0.004), 95, more='reasoning = "switch"'))
+    told, counted = advised("extraction", models=models).best, advised("reasoning", models=models).best
+    assert told is not None
+    assert counted is not None
+    assert any("of answers with thinking" in one for one in told.warnings)
+    assert not any("of answers with thinking" in one for one in counted.warnings)
+
+
 def test_popularity_alone_is_warned_of(advised: Advised) -> None:
     """90,000 derivatives are no evidence: where nothing else speaks for a model, that is said."""
     found = advised("extraction", models=(*USUAL, weights("dusty", 1e9, None, family="dusty", price=(0.0001, 0.0001))))
