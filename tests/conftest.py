@@ -6,9 +6,12 @@ import gc
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from assay.catalog.load import builtin
 from assay.config.load import parse
 from assay.inference.build import Builder
 from assay.inference.spine import Spine
+from assay.ledger.migrate import migrate
 from assay.ledger.store import SqliteLedger
 
 # A busy machine is slow, which is no failure; CI tries the same examples every time.
@@ -65,10 +69,19 @@ def own_weights(
         monkeypatch.setenv("ASSAY_WEIGHTS", str(tmp_path_factory.getbasetemp() / f"no-weights-{next(_numbers)}"))
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema and nothing in it: to copy it takes half as long as to make one."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, str(path))
+    return path
+
+
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+async def ledger(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[SqliteLedger]:
     """A ledger in a file of its own."""
-    made = SqliteLedger(tmp_path / "ledger.db")
+    made = SqliteLedger(shutil.copyfile(empty_ledger, tmp_path / "ledger.db"))
     yield made
     await made.close()
 

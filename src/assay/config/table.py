@@ -5,6 +5,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
@@ -34,7 +35,7 @@ def read_table(raw: object, kind: type[T], where: str = "") -> T:
     """
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where or 'the file'} must be a table, not {raw!r}")
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     values: dict[str, Any] = {}
     for key, value in raw.items():
         place = f"{where}.{key}" if where else key
@@ -45,6 +46,12 @@ def read_table(raw: object, kind: type[T], where: str = "") -> T:
         return msgspec.convert(values, kind, strict=True, from_attributes=True)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(error, where, values)) from error
+
+
+@cache
+def _fields(kind: type[Section]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The keys that a table may have: to find their types takes longer than to read the table."""
+    return {field.name: field for field in msgspec.structs.fields(kind)}
 
 
 def _convert_field(value: object, annotation: Any, place: str) -> object:
