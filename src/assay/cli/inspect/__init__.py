@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from assay.cli.door import Finite, config_option, emit, json_option, read_file, run, utf8
+
+if TYPE_CHECKING:
+    from assay.cli.inspect.subject import Subject
 
 
 @click.command("inspect")
@@ -54,40 +57,70 @@ def command(
     if beside and prompt is None:
         raise click.UsageError("--beside needs a --prompt that all of them answer")
     found = subject(name, config)
-    shown: dict[str, Any] = {"name": name, "model": found.model.id if found.model else None, "file": found.anatomy}
-    parts: list[str] = []
-    if text is None and prompt is None and not tour:
-        from assay.cli.inspect.file_view import facts_text, file_text
-
-        if found.anatomy is not None:
-            parts.append(file_text(found.anatomy, tensors=tensors, template=template))
-        else:
-            shown["facts"], told = facts_text(found.model, found.missing)
-            parts.append(told)
-    elif not tour:
-        shown.pop("file")
+    views: list[View] = []
+    if tour or (text is None and prompt is None):
+        views.append(_file(found, tensors=tensors, template=template, told=not tour))
     if text is not None:
-        from assay.cli.inspect.tokens_view import tokens_text
-
-        shown["tokens"], told = run(tokens_text(name, _given(text), config))
-        parts.append(told)
-    if prompt is not None and not beside and not tour:
-        from assay.cli.inspect.next_view import Drawing, next_text
-
-        drawing = Drawing(top, temperature, top_k, top_p)
-        shown["next"], told = run(next_text(name, _given(prompt), raw, system, drawing, config))
-        parts.append(told)
+        views.append(_tokens(name, _given(text), config))
     if beside and prompt is not None:
-        from assay.cli.inspect.beside_view import beside_text
-
-        shown["beside"], told = run(beside_text((name, *beside), _given(prompt), raw, system, max_tokens, config))
-        parts.append(told)
+        views.append(_beside((name, *beside), _given(prompt), raw, system, max_tokens, config))
+    elif prompt is not None and not tour:
+        views.append(_next(name, _given(prompt), raw, system, (top, temperature, top_k, top_p), config))
     if tour:
-        from assay.cli.inspect.tour import tour_text
+        views.append(_tour(name, found, _given(prompt or "The sky is"), config))
+    shown: dict[str, Any] = {"name": name, "model": found.model.id if found.model else None}
+    for view in views:
+        shown |= view.figures
+    emit(shown, as_json, "\n\n".join(view.told for view in views if view.told))
 
-        shown["tour"], told = run(tour_text(name, found.anatomy, _given(prompt or "The sky is"), config))
-        parts.append(told)
-    emit(shown, as_json, "\n\n".join(parts))
+
+class View(NamedTuple):
+    """What is looked at, JSON-able by its name, and as text."""
+
+    figures: dict[str, Any]
+    told: str
+
+
+def _file(found: Subject, *, tensors: bool, template: bool, told: bool) -> View:
+    """The file; where there is none, what the catalogue knows."""
+    from assay.cli.inspect.file_view import facts_text, file_text
+
+    if not told:
+        return View({"file": found.anatomy}, "")
+    if found.anatomy is not None:
+        return View({"file": found.anatomy}, file_text(found.anatomy, tensors=tensors, template=template))
+    facts, text = facts_text(found.model, found.missing)
+    return View({"file": None, "facts": facts}, text)
+
+
+def _tokens(name: str, text: str, config: str | None) -> View:
+    from assay.cli.inspect.tokens_view import tokens_text
+
+    tokens, told = run(tokens_text(name, text, config))
+    return View({"tokens": tokens}, told)
+
+
+def _next(name: str, prompt: str, raw: bool, system: str | None, drawing: tuple[Any, ...], config: str | None) -> View:
+    from assay.cli.inspect.next_view import Drawing, next_text
+
+    following, told = run(next_text(name, prompt, raw, system, Drawing(*drawing), config))
+    return View({"next": following}, told)
+
+
+def _beside(
+    names: tuple[str, ...], prompt: str, raw: bool, system: str | None, max_tokens: int, config: str | None
+) -> View:
+    from assay.cli.inspect.beside_view import beside_text
+
+    answers, told = run(beside_text(names, prompt, raw, system, max_tokens, config))
+    return View({"beside": answers}, told)
+
+
+def _tour(name: str, found: Subject, prompt: str, config: str | None) -> View:
+    from assay.cli.inspect.tour import tour_text
+
+    stages, told = run(tour_text(name, found.anatomy, prompt, config))
+    return View({"tour": stages}, told)
 
 
 def _given(text: str) -> str:
