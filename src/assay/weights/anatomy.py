@@ -19,10 +19,13 @@ KINDS: dict[Kind, re.Pattern[str]] = {
     # first those whose names hold other kinds' words; GGUF's names (gguf-py, constants.py) | the hub's
     "norm": re.compile(r"norm|\bln_|layernorm"),
     "experts": re.compile(r"_exps?\b|_shexp|experts?\."),
-    "router": re.compile(r"ffn_gate_inp|mlp\.gate\.weight|router"),
-    "recurrent": re.compile(r"\.ssm_|\.time_mix|\.channel_mix|mamba|mixer\.|\.rwkv"),
-    "attention": re.compile(r"\.attn_|self_attn|attention\.|\.attn\."),
-    "feed-forward": re.compile(r"\.ffn_|\.mlp\.|feed_forward"),
+    "router": re.compile(r"ffn_gate_inp|(mlp|moe|mixer)\.gate\.weight|router"),
+    "recurrent": re.compile(
+        r"\.ssm_|\.time_mix|\.channel_mix|mamba|mixer\.(?![qkvo]_proj|(up|down|gate)_proj)|\.rwkv"
+        r"|linear_attn|shortconv|layers\.\d+\.conv\."
+    ),
+    "attention": re.compile(r"\.attn_|self_attn|attention\.|\.attn\.|mixer\.[qkvo]_proj"),
+    "feed-forward": re.compile(r"\.ffn_|\.mlp\.|feed_forward|mixer\."),
     "embedding": re.compile(r"token_embd|embed_tokens|\bwte\b|position_embd|\bwpe\b|embeddings?\."),
     "output": re.compile(r"^output\.|lm_head|\bhead\.weight"),
 }
