@@ -15,6 +15,7 @@ from assay.decision.advice.advice import Advice
 from assay.decision.advice.candidate import Candidate
 from assay.decision.advice.proof import ROUTE, deployment_name, flags
 from assay.decision.advice.situation import Situation
+from assay.envelope.quantisation import quantisation_of
 from assay.errors import ConfigError
 from assay.evals.suites.profile import profile
 from assay.evals.suites.samples import SampleLine
@@ -26,8 +27,6 @@ __all__ = ["Started", "configuration", "start"]
 
 SUITE = "suite"
 ORDERS = "orders.csv"
-_GGUF = ("Q", "IQ", "F16", "F32")
-"""How llama.cpp's number formats begin."""
 _MAX_TOKENS_FACTOR = 4
 """Longest answer, by the mean one: what is cut off there is an answer that went wrong."""
 _READING_TOK_S = 20.0
@@ -131,8 +130,8 @@ def _has_file(one: Candidate, catalog: Catalog) -> bool:
 
 def _server(one: Candidate) -> str:
     """The server of one's own to begin with: llama.cpp's for its own number formats, else vLLM."""
-    name = (one.envelope.quantisation or "") if one.envelope is not None else ""
-    return "llamacpp" if name.startswith(_GGUF) else "vllm"
+    name = one.envelope.quantisation if one.envelope is not None else None
+    return "llamacpp" if name is not None and quantisation_of(name).form == "gguf" else "vllm"
 
 
 def _routes(found: Advice) -> dict[str, Any]:
