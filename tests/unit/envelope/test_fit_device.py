@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from fit_facts import GIB, a_catalog, a_device
 
 from assay.catalog.load import Catalog
 from assay.envelope.device import machine
 from assay.errors import CatalogError
+from fit_facts import GIB, a_catalog, a_device
 
 OWN = """
 as_of = "2026-11-01"
