@@ -18,11 +18,9 @@ from assay.config.schema import Price
 if TYPE_CHECKING:
     from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, Provider
 
-__all__ = ["DEARER", "CatalogPrice", "changed_on", "changes_by_hour", "listed"]
+__all__ = ["CatalogPrice", "changed_on", "changes_by_hour", "listed"]
 
 _BATCH = {"processing": "batch"}
-DEARER = "dearer above"
-"""How a note begins where long requests have dearer rates, and these are shown."""
 _CHECKED = re.compile(r"(?:verified|checked|as of)\b[^.]{0,80}?(\d{4}-\d{2}-\d{2})")
 
 
@@ -37,6 +35,7 @@ class CatalogPrice(NamedTuple):
         note: what must be said beside it, or why the price is unknown.
         batch: the rates of answers that may come later, with a batch; `None` where the source names none.
         by_hour: it is another one at some hours of the day.
+        by_length: short requests are cheaper, and none of a size was asked for.
     """
 
     price: Price | None
@@ -46,6 +45,7 @@ class CatalogPrice(NamedTuple):
     note: str | None = None
     batch: Price | None = None
     by_hour: bool = False
+    by_length: bool = False
 
 
 def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_tokens: int | None = None) -> CatalogPrice:
@@ -64,9 +64,9 @@ def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_toke
     steps = sorted({start for rate in rates.values() for start in rate.steps})
     reachable = [start for start in steps if context_tokens is None or start < context_tokens]
     size = input_tokens if input_tokens is not None else (reachable[-1] + 1 if reachable else 0)
-    note = None
-    if reachable and input_tokens is None:
-        note = f"{DEARER} {reachable[0]} input tokens; the dearest rate that the context can reach is shown"
+    note, by_length = None, bool(reachable) and input_tokens is None
+    if by_length:
+        note = f"dearer above {reachable[0]} input tokens; the dearest rate that the context can reach is shown"
     elif steps and not reachable:
         note = f"its dearer rates above {steps[0]} input tokens are past the model's context"
     batch = _rates(info.get_prices(when, _BATCH)) if _has_batches(info, when) else None
@@ -78,6 +78,7 @@ def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_toke
         note=note,
         batch=_settling(batch, size) if batch else None,
         by_hour=changes_by_hour(ref),
+        by_length=by_length,
     )
 
 

@@ -100,6 +100,7 @@ class ModelRow(TypedDict):
     price_source: str | None
     price_as_of: str | None
     price_note: str | None
+    price_by_length: bool | None
     commercial: str
     osi_approved: bool | None
     commercial_use: str | None
@@ -233,6 +234,7 @@ def _rates(found: CatalogPrice | None) -> dict[str, Any]:
         "price_source": found.source if found else None,
         "price_as_of": found.as_of if found else None,
         "price_note": found.note if found else None,
+        "price_by_length": found.by_length if price and found else None,
     }
 
 

@@ -7,11 +7,13 @@ was looked up once, with its whole history, is kept in the user's cache for as l
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import structs
 
 from assay.catalog.kept import keep, recall
 from assay.catalog.listed import CatalogPrice, changed_on, changes_by_hour, listed
@@ -19,8 +21,14 @@ from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt, PriceRef
 
 __all__ = [
-    "CatalogPrice", "PriceSince", "price_histories", "price_now", "price_of", "price_on", "prices_by_hour", "prices_of",
+    "CatalogPrice", "PriceSince", "price_histories", "price_now", "price_of", "price_on", "prices_by_hour",
+    "prices_for_length", "prices_of",
 ]  # fmt: skip
+
+
+_LENGTHS = (32_000, 100_000, 128_000, 199_999, 200_000, 272_000, 512_000, 524_288)
+"""Tokens above which rates are dearer somewhere, as genai-prices has them: what was looked up for these few is kept. A
+step between two of them counts from the lower one on."""
 
 
 class PriceSince(NamedTuple):
@@ -85,6 +93,21 @@ def prices_of(models: Iterable[Model], when: date) -> dict[str, CatalogPrice]:
         return _on(found[first.key], when) if first is not None else _unknown(model, None)
 
     return {model.id: price(model) for model in models}
+
+
+def prices_for_length(
+    found: Mapping[str, CatalogPrice], models: Iterable[Model], when: date, tokens: float
+) -> dict[str, CatalogPrice]:
+    """Prices of `prices_of`, with those of requests of so many tokens where long ones are dearer.
+
+    The next of a few lengths stands for them; where they are longer than all of these, the dearest rate stays.
+    """
+    length = next((length for length in _LENGTHS if length >= tokens), None)
+    if length is None:
+        return dict(found)
+    by_length = [model for model in models if found[model.id].by_length]
+    short = prices_of([structs.replace(model, context_tokens=length) for model in by_length], when)
+    return {**found, **{name: one if one.by_length else one._replace(note=None) for name, one in short.items()}}
 
 
 def price_histories(model: Model) -> dict[str, tuple[PriceSince, ...]]:

@@ -10,7 +10,6 @@ from typing import Any, TypedDict
 import msgspec
 
 from assay.catalog.entry_rows import entry_rows
-from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt
@@ -103,8 +102,8 @@ def sheet(model: Model, catalog: Catalog, when: date) -> Sheet:
 
 def _offer(model: Model, catalog: Catalog, offer: HostedAt, when: date, history: tuple[PriceSince, ...]) -> Offer:
     found = price_on(model, when, host=offer.host)
-    dearer = (found.note or "").startswith(DEARER)
-    short = price_on(msgspec.structs.replace(model, context_tokens=1), when, host=offer.host) if dearer else None
+    brief = msgspec.structs.replace(model, context_tokens=1)
+    short = price_on(brief, when, host=offer.host) if found.by_length else None
     policy = catalog.policy(offer.host)
     return Offer(
         host=offer.host,

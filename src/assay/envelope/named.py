@@ -6,20 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
-from msgspec import structs
-
-from assay.catalog.listed import DEARER, CatalogPrice
+from assay.catalog.listed import CatalogPrice
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
-from assay.catalog.prices import price_of, prices_of
+from assay.catalog.prices import price_of, prices_for_length, prices_of
 from assay.catalog.reach import reached
 from assay.config.schema import Config, Deployment, Price
 from assay.envelope.renting import batch_price
 from assay.errors import CatalogError, ConfigError, did_you_mean
 
 __all__ = ["Named", "named", "own_price"]
-
-_LENGTHS = tuple(1 << power for power in range(12, 21, 2))
 
 
 class Named(NamedTuple):
@@ -107,19 +103,8 @@ def _priced_models(catalog: Catalog, when: date, input_tokens: float) -> list[Na
 
 
 def _listed(models: Sequence[Model], when: date, input_tokens: float) -> dict[str, CatalogPrice]:
-    """List prices for requests of about this length, where long ones are dearer.
-
-    What a context can reach decides what `prices_of` gives: one of few lengths, twice the mean or more, stands for it.
-    """
-    found = prices_of(models, when)
-    size = next((size for size in _LENGTHS if size >= 2 * input_tokens), None)
-    dearer = [model for model in models if _is_dearer(found[model.id])] if size else []
-    short = prices_of([structs.replace(model, context_tokens=size) for model in dearer], when)
-    return found | {name: price if _is_dearer(price) else price._replace(note=None) for name, price in short.items()}
-
-
-def _is_dearer(price: CatalogPrice) -> bool:
-    return (price.note or "").startswith(DEARER)
+    """List prices for requests of about this length: where long ones are dearer, up to twice the mean counts."""
+    return prices_for_length(prices_of(models, when), models, when, 2 * input_tokens)
 
 
 def own_price(text: str) -> tuple[str, Price]:

@@ -16,7 +16,7 @@ from assay.catalog.entry import Source
 from assay.catalog.load import builtin
 from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt, PriceRef
-from assay.catalog.prices import price_histories, price_now, price_of, price_on, prices_of
+from assay.catalog.prices import price_histories, price_now, price_of, price_on, prices_for_length, prices_of
 from assay.config.schema import Price
 
 DAY = date(2026, 11, 23)
@@ -129,6 +129,22 @@ def test_the_first_host_with_a_price_counts() -> None:
     own = Price(input=1.0, output=2.0)
     assert prices_of([priced_at(("openai", "gpt-4o"), price_usd_per_mtok=own)], DAY)["m/m"].price == own
     assert prices_of([priced_at()], DAY)["m/m"].price is None
+
+
+def test_short_requests_have_the_price_of_short_ones() -> None:
+    """Where long requests are dearer: up to the step the lower rates, without a note; beyond it the dear ones."""
+    models = [builtin().find(name) for name in ("google/gemini-2.5-pro", "openai/gpt-4o")]
+    day = date(2026, 11, 26)
+    found = prices_of(models, day)
+    gemini, plain = (model.id for model in models)
+    assert (found[gemini].by_length, found[plain].by_length) == (True, False)
+    for tokens in (2_000, 200_000):
+        short = prices_for_length(found, models, day, tokens)
+        assert short[gemini].price == price_of(models[0], datetime(2026, 11, 26, tzinfo=UTC), input_tokens=tokens).price
+        assert (short[gemini].by_length, short[gemini].note) == (False, None)
+        assert short[plain] == found[plain]
+    for tokens in (200_001, 10**7):
+        assert prices_for_length(found, models, day, tokens)[gemini].price == found[gemini].price
 
 
 def test_a_price_that_changes_by_the_hour_is_the_dearest() -> None:

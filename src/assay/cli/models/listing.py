@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from assay.catalog.columns import Column, column, columns
-from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.overview import ModelRow, known, overview
 from assay.catalog.selection import Order, Selection, select, unheard
@@ -99,12 +98,7 @@ def _price(row: ModelRow) -> str:
     read, written = row["input_usd_per_mtok"], row["output_usd_per_mtok"]
     if read is None or written is None:
         return "-"
-    return f"{read:.3g} / {written:.3g}" + (" *" if _dearer(row) else "")
-
-
-def _dearer(row: ModelRow) -> bool:
-    """Whether the price is that of long requests, and short ones have a lower one."""
-    return (row["price_note"] or "").startswith(DEARER)
+    return f"{read:.3g} / {written:.3g}" + (" *" if row["price_by_length"] else "")
 
 
 def _whole(row: ModelRow, wanted: Sequence[Column]) -> list[str]:
@@ -119,7 +113,7 @@ def _remarks(found: Selection, total: int) -> list[str]:
         f"{found.found} of {total} models{cut}; prices in USD per million tokens.",
         f"{weak[0].upper()}{weak[1:]}.",
     ]
-    if any(_dearer(row) for row in found.rows):
+    if any(row["price_by_length"] for row in found.rows):
         lines.insert(1, "* the rates of long requests; short ones are cheaper (assay models show NAME).")
     if found.unknown:
         left = ", ".join(f"{count} by {name}" for name, count in sorted(found.unknown.items()))

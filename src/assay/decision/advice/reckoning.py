@@ -9,10 +9,9 @@ from functools import lru_cache
 
 import msgspec
 
-from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
-from assay.catalog.prices import CatalogPrice, prices_of
+from assay.catalog.prices import CatalogPrice, prices_for_length, prices_of
 from assay.catalog.use import Use, ruling
 from assay.catalog.weather import Standing, standing
 from assay.decision.advice.ability import MODEST, bar_among
@@ -32,8 +31,6 @@ __all__ = ["Reckoner", "ways"]
 SMALLEST = 5
 """Models without a published figure that are reckoned on machines of one's own, the smallest first."""
 _NOT_WORTH = "published figures put it below half of the bar, or none speaks of it: no machine was looked for"
-_SIZES = (32_000, 128_000, 200_000, 256_000, 512_000)
-"""Tokens of a request, in steps at which some hosts' rates become dearer."""
 
 
 def ways(catalog: Catalog, asked: Situation, today: date, *, own: bool = True) -> tuple[list[Way], list[Removed]]:
@@ -144,15 +141,9 @@ class Reckoner:
         )
 
     def _prices(self, models: Sequence[Model]) -> dict[str, CatalogPrice]:
-        """List prices. Where long requests are dearer, those of a model whose context is hardly longer than ours.
-
-        It is one of a few sizes, so that prices that were looked up for a day serve most situations.
-        """
+        """List prices of requests that are as long as the longest of ours."""
         found = _listed(self._catalog, self._today)
-        size = next((size for size in _SIZES if size >= self._asked.context_tokens), None)
-        dearer = [model for model in models if (found[model.id].note or "").startswith(DEARER)] if size else []
-        short = prices_of([msgspec.structs.replace(model, context_tokens=size) for model in dearer], self._today)
-        return {**found, **short}
+        return prices_for_length(found, models, self._today, self._asked.context_tokens)
 
     def _hosted(self, way: Way, price: CatalogPrice) -> Candidate:
         bare = self._candidate(way.model, "host", way.at or "")

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from assay.catalog.model import Modality
 from assay.config.schema import Constraints
 from assay.decision.advice.task import Task, task_named
+from assay.envelope.workload import DAYS_PER_MONTH
 from assay.errors import ConfigError
 from assay.types import Value
 
@@ -20,7 +21,6 @@ Team = Literal["none", "app", "ml", "infra"]
 """Nobody who runs models; developers; people who train models; people who run servers."""
 HOT_PER_DAY = 1_000.0
 """Requests a day from which on repeated behaviour counts as hot: an instruction is then paid for a thousand times."""
-DAYS_PER_MONTH = 30.4
 
 
 class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
