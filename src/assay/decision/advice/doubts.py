@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice
@@ -11,12 +12,11 @@ from assay.catalog.renown import only_popular
 from assay.catalog.weather import Standing
 from assay.decision.advice.situation import Situation
 
-__all__ = ["THINKING_TOKENS", "doubts", "on_price", "thinks"]
+__all__ = ["THINKING_TOKENS", "doubts", "may_think", "on_price", "thinks"]
 
 THINKING_TOKENS = 1_500
 """Written before each answer by a model that cannot be told not to think, where the task's answer does not count them
 already. An assumption: it differs tenfold between models at one list price, and the ledger shows what it is."""
-_SWITCHED = ("switch", "effort", "budget")
 _OLD_DAYS = 365
 """Figures older than this are said to be old: benchmarks leak into training, and models move on."""
 _FEW_FIGURES = 2
@@ -31,7 +31,7 @@ def doubts(model: Model, found: Standing | None, asked: Situation, catalog: Cata
         notes += _on_figures(found, today)
     if thinks(model, asked):
         notes.append(f"it always thinks first: {THINKING_TOKENS:,} tokens an answer are added, an assumption")
-    elif found is not None and model.reasoning in _SWITCHED and not asked.about.thinks:
+    elif found is not None and may_think(model, asked):
         notes.append(
             "its figures may be of answers with thinking, which costs tokens and time that are not counted here"
         )
@@ -48,6 +48,11 @@ def thinks(model: Model, asked: Situation) -> bool:
     return model.reasoning == "always" and not asked.about.thinks
 
 
+def may_think(model: Model, asked: Situation) -> bool:
+    """Whether it writes more than the answer that the task counts, or does so unless it is told not to."""
+    return model.reasoning not in (None, "none") and not asked.about.thinks
+
+
 def _on_figures(found: Standing, today: date) -> list[str]:
     notes = []
     if len(found.figures) < _FEW_FIGURES:
@@ -62,6 +67,6 @@ def _on_figures(found: Standing, today: date) -> list[str]:
 def on_price(price: CatalogPrice) -> list[str]:
     """What must be known of a list price."""
     notes = ["its price is not known, so it comes after those whose price is"] if price.price is None else []
-    if price.note and (price.price is None or price.by_length):
+    if price.note and (price.price is None or price.note.startswith(DEARER)):
         notes.append(f"price: {price.note}")
     return notes

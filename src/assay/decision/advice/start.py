@@ -10,9 +10,11 @@ import msgspec
 import tomli_w
 
 from assay.catalog.load import Catalog
+from assay.catalog.model import Model
 from assay.config.load import FILE_NAME, parse
 from assay.decision.advice.advice import Advice
 from assay.decision.advice.candidate import Candidate
+from assay.decision.advice.doubts import THINKING_TOKENS, may_think
 from assay.decision.advice.proof import ROUTE, deployment_name, flags
 from assay.decision.advice.situation import Situation
 from assay.envelope.quantisation import quantisation_of
@@ -112,7 +114,13 @@ def _deployment(one: Candidate, asked: Situation, catalog: Catalog) -> dict[str,
         table |= {"dialect": "local"}
     else:
         table |= {"host": _server(one), "private": True}
-    return table | {"settings": {"max_tokens": _MAX_TOKENS_FACTOR * asked.output_tokens}} | _prompts(asked)
+    return table | {"settings": {"max_tokens": _room(catalog.get(one.model), asked)}} | _prompts(asked)
+
+
+def _room(model: Model | None, asked: Situation) -> int:
+    """Tokens at most: one that thinks where the task counts the answer alone would be cut off before it."""
+    thinking = THINKING_TOKENS if model is not None and may_think(model, asked) else 0
+    return _MAX_TOKENS_FACTOR * (asked.output_tokens + thinking)
 
 
 def _prompts(asked: Situation) -> dict[str, Any]:

@@ -101,12 +101,12 @@ _ALL = (
         profile="leakage",
     ),
     Task(
-        name="extraction", says="fields out of texts", need="instructions", first="price", floor=0.3,
+        name="extraction", says="taking fields out of texts", need="instructions", first="price", floor=0.3,
         input_tokens=1_500, output_tokens=200, requests_per_day=5_000, checkable=True, easy_share=0.8,
         kind="fields.extract", check="fields",
     ),
     Task(
-        name="classification", says="one of some labels for each text", need="instructions", first="price", floor=0.3,
+        name="classification", says="giving each text one of a few labels", need="instructions", first="price", floor=0.3,
         input_tokens=500, output_tokens=10, requests_per_day=5_000, easy_share=0.8, kind="texts.classify",
         check="choice",
     ),

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.decision.advice.conftest import USUAL, Advised, catalog_of
+from tests.unit.decision.advice.conftest import USUAL, Advised, catalog_of, hosted
 
 from assay.config.load import load
+from assay.decision.advice.doubts import THINKING_TOKENS
 from assay.decision.advice.start import start
 from assay.decision.advice.task import TASKS
 from assay.errors import ConfigError, SuiteError
@@ -103,3 +104,13 @@ def test_nobody_left_writes_nothing(advised: Advised, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no model is left to begin with"):
         start(advised("chat", usd_per_month=0.0001), catalog_of(*USUAL), tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_who_thinks_has_room_for_it(advised: Advised, tmp_path: Path) -> None:
+    """A label has 10 tokens: a model that thinks first would be cut off before it, and fail for no fault of its own."""
+    models = (*USUAL, hosted("switch", (0.001, 0.004), 95, more='reasoning = "switch"'))
+    start(advised("classification", models=models), catalog_of(*models), tmp_path)
+    made = load(tmp_path).config.deployments
+    rooms = {name: one.settings.max_tokens for name, one in made.items()}
+    assert rooms.pop("switch") == 4 * (TASKS["classification"].output_tokens + THINKING_TOKENS)
+    assert set(rooms.values()) == {4 * TASKS["classification"].output_tokens}
