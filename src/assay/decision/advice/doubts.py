@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from assay.catalog.listed import DEARER
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice
@@ -67,6 +66,6 @@ def _on_figures(found: Standing, today: date) -> list[str]:
 def on_price(price: CatalogPrice) -> list[str]:
     """What must be known of a list price."""
     notes = ["its price is not known, so it comes after those whose price is"] if price.price is None else []
-    if price.note and (price.price is None or price.note.startswith(DEARER)):
+    if price.note and (price.price is None or price.by_length):
         notes.append(f"price: {price.note}")
     return notes
