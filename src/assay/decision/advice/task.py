@@ -106,8 +106,8 @@ _ALL = (
         kind="fields.extract", check="fields",
     ),
     Task(
-        name="classification", says="giving each text one of a few labels", need="instructions", first="price", floor=0.3,
-        input_tokens=500, output_tokens=10, requests_per_day=5_000, easy_share=0.8, kind="texts.classify",
+        name="classification", says="giving each text one of a few labels", need="instructions", first="price",
+        floor=0.3, input_tokens=500, output_tokens=10, requests_per_day=5_000, easy_share=0.8, kind="texts.classify",
         check="choice",
     ),
     Task(
