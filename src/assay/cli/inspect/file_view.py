@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 from assay.catalog.model import Model
 from assay.catalog.overview import Fact, details
-from assay.cli.figures import printable
+from assay.cli.figures import cut, printable
 from assay.cli.inspect.cache import token_values
 from assay.decision.table import table
 from assay.weights.anatomy import Anatomy, Group
@@ -14,6 +15,8 @@ from assay.weights.anatomy import Anatomy, Group
 __all__ = ["facts_text", "file_text"]
 
 CUT_CHARS = 200
+CUT_VALUE_CHARS = 80
+WIDTH = 100
 
 
 def file_text(found: Anatomy, *, tensors: bool, template: bool) -> str:
@@ -60,9 +63,9 @@ def facts_text(model: Model | None, missing: str) -> tuple[list[Fact], str]:
     if model is None:
         return [], f"nothing is known of it, and {missing}"
     facts = [fact for fact in details(model) if fact["value"] is not None]
-    rows = [(fact["fact"], _value(fact["value"]), fact["source"] or "-", fact["as_of"] or "-") for fact in facts]
-    head = f"{model.id}: {missing}. What the catalogue knows:"
-    return facts, "\n".join((head, *table(("fact", "value", "source", "as of"), rows)))
+    rows = [(fact["fact"], cut(_value(fact["value"]), CUT_VALUE_CHARS), fact["as_of"] or "-") for fact in facts]
+    head = f"{model.id}: {missing}. What the catalogue knows (`assay models show {model.id}` has the sources):"
+    return facts, "\n".join((*wrap(head, width=WIDTH), *table(("fact", "value", "as of"), rows)))
 
 
 def _value(value: object) -> str:
