@@ -6,37 +6,14 @@ import pytest
 from costed import MACHINE, served
 from msgspec import structs
 
-from assay.catalog.load import Catalog, read
 from assay.envelope.bills import bills_of
 from assay.envelope.hardware import GIB, Machine
 from assay.envelope.placing import ENOUGH, Placed, placed
 from assay.ledger.rows import MeasurementRow
+from fit_facts import a_catalog, a_model
 
-MODEL = b"""
-as_of = "2026-11-27"
-[sources.card]
-title = "a model card"
-[[models]]
-id = "acme/seven"
-name = "Seven"
-maker = "acme"
-ecosystem = "open-weight"
-licence = "apache-2.0"
-architecture = "transformer"
-parameters = 7_000_000_000
-layers = 32
-hidden = 4096
-heads = 32
-kv_heads = 8
-head_dim = 128
-vocabulary = 32000
-context_tokens = 8192
-precision = "bf16"
-forms = ["gguf"]
-evidence = "card"
-"""
-CATALOG = Catalog([("own.toml", read(MODEL, "own.toml"))])
-SEVEN = CATALOG.find("acme/seven")
+SEVEN = a_model("acme/seven", parameters=7_000_000_000, vocabulary=32_000, context_tokens=8192)
+CATALOG = a_catalog(SEVEN)
 HERE = MACHINE._replace(key="auto")
 ROW = MeasurementRow(
     id="1", created_at=1.79e9, host="here", model="acme/seven", weights_sha256="0", quantisation="Q4_K_M",
