@@ -49,10 +49,10 @@ def test_tokens_are_the_text_again(run: CliRunner) -> None:
 
 
 def test_next_tokens_are_a_distribution_that_settings_reshape(run: CliRunner) -> None:
-    """Cold and cut, the first token gains; the told share is nearly the whole."""
+    """Cold and cut, the first token gains; the known share is nearly the whole."""
     plain = told(run, SMOLLM2, "--raw", "-p", "The capital of Peru is")["next"]
     cold = told(run, SMOLLM2, "--raw", "-p", "The capital of Peru is", "--temperature", "0.5", "--top-p", "0.9")["next"]
-    assert 0.9 < plain["told_share"] <= 1
+    assert 0.9 < plain["known_share"] <= 1
     assert plain["tokens"][0]["probability"] == pytest.approx(cold["tokens"][0]["probability"])
     assert cold["tokens"][0]["drawn"] > plain["tokens"][0]["drawn"]
     assert cold["drawn_from"] < plain["drawn_from"]

@@ -25,7 +25,7 @@ class Finding(NamedTuple):
 
     kind: Literal["mistake", "finding"]
     entry: str
-    said: str
+    message: str
 
 
 def lint(data: bytes, name: str) -> list[Finding]:
@@ -39,9 +39,9 @@ def lint(data: bytes, name: str) -> list[Finding]:
     except CatalogError as error:
         return [Finding("mistake", "", f"{name}: {error}")]
     return [
-        Finding("finding", entry, said)
+        Finding("finding", entry, message)
         for found in (_unused(file), *(_model(model, beside) for model in file.models))
-        for entry, said in found
+        for entry, message in found
     ]
 
 
@@ -73,8 +73,8 @@ def _unused(file: File) -> Iterator[tuple[str, str]]:
 
 
 def _model(model: Model, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    for said in (*_offers(model, catalog), *_shape(model), *_dates(model)):
-        yield model.id, said
+    for message in (*_offers(model, catalog), *_shape(model), *_dates(model)):
+        yield model.id, message
 
 
 def _offers(model: Model, catalog: Catalog) -> Iterator[str]:

@@ -14,7 +14,7 @@ AT_HOST = '[[models.hosts]]\nhost = "openai"\nmodel = "b"\nevidence = "s"\n'
 
 def said(text: str) -> list[str]:
     """What is found, in words."""
-    return [one.said for one in lint(text.encode(), "f.toml")]
+    return [one.message for one in lint(text.encode(), "f.toml")]
 
 
 def test_a_good_file_has_no_findings() -> None:
@@ -37,7 +37,7 @@ def test_a_good_file_has_no_findings() -> None:
 def test_a_mistake_is_told_once(text: str, words: str) -> None:
     """A file that cannot be read is not looked at further."""
     (found,) = lint(text.encode(), "f.toml")
-    assert (found.kind, words in found.said) == ("mistake", True)
+    assert (found.kind, words in found.message) == ("mistake", True)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_mistake_is_told_once(text: str, words: str) -> None:
 def test_what_a_reader_would_stumble_over(text: str, words: str) -> None:
     """One finding, with the model that it is about."""
     (found,) = lint((HEAD + text).encode(), "f.toml")
-    assert (found.kind, found.entry, words in found.said) == ("finding", "a/b", True)
+    assert (found.kind, found.entry, words in found.message) == ("finding", "a/b", True)
 
 
 def test_a_source_that_nothing_names_is_found() -> None:

@@ -207,7 +207,7 @@ def test_a_good_file_passes_and_a_bad_one_is_told(tmp_path: Path) -> None:
     assert bad.exit_code == 1
     assert json.loads(bad.stdout) == [
         {"file": "bad.toml", "kind": "finding", "entry": "acme/own",
-         "said": "has no licence; what is unknown counts as not allowed"}
+         "message": "has no licence; what is unknown counts as not allowed"}
     ]  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def command(
     found = subject(name, config)
     views: list[View] = []
     if tour or (text is None and prompt is None):
-        views.append(_file(found, tensors=tensors, template=template, told=not tour))
+        views.append(_file(found, tensors=tensors, template=template, shown=not tour))
     if text is not None:
         views.append(_tokens(name, _given(text), config))
     if beside and prompt is not None:
@@ -71,21 +71,21 @@ def command(
     shown: dict[str, Any] = {"name": name, "model": found.model.id if found.model else None}
     for view in views:
         shown |= view.figures
-    emit(shown, as_json, "\n\n".join(view.told for view in views if view.told))
+    emit(shown, as_json, "\n\n".join(view.text for view in views if view.text))
 
 
 class View(NamedTuple):
     """What is looked at, JSON-able by its name, and as text."""
 
     figures: dict[str, Any]
-    told: str
+    text: str
 
 
-def _file(found: Subject, *, tensors: bool, template: bool, told: bool) -> View:
+def _file(found: Subject, *, tensors: bool, template: bool, shown: bool) -> View:
     """The file; where there is none, what the catalogue knows."""
     from assay.cli.inspect.file_view import facts_text, file_text
 
-    if not told:
+    if not shown:
         return View({"file": found.anatomy}, "")
     if found.anatomy is not None:
         return View({"file": found.anatomy}, file_text(found.anatomy, tensors=tensors, template=template))

@@ -51,8 +51,8 @@ async def next_text(
         "temperature": drawing.temperature,
         "top_k": drawing.top_k,
         "top_p": drawing.top_p,
-        "told": len(found),
-        "told_share": min(1.0, mass),
+        "known": len(found),
+        "known_share": min(1.0, mass),
         "drawn_from": sum(share > 0 for share in shares),
         "entropy_bits": entropy_bits([one.probability for one in found]),
         "drawn_entropy_bits": entropy_bits(shares),
@@ -75,7 +75,7 @@ def _lines(shown: dict[str, Any], drawing: Drawing) -> list[str]:
     return [
         *table(("next token", "the model's", "together", "drawn", ""), rows),
         "",
-        f"told are the {shown['told']} most probable tokens, {100 * shown['told_share']:.1f} % of the whole; "
+        f"known are the {shown['known']} most probable tokens, {100 * shown['known_share']:.1f} % of the whole; "
         f"undecided by {shown['entropy_bits']:.2f} bits over these",
         f"drawn with {drawing}: from {shown['drawn_from']} tokens, {shown['drawn_entropy_bits']:.2f} bits "
         "(cut first, then temperature, as llama.cpp does it)",

@@ -25,7 +25,7 @@ class Stage(NamedTuple):
     """One step on the way, with what this model makes of it."""
 
     name: str
-    told: str
+    text: str
     figures: dict[str, Any]
 
 
@@ -49,8 +49,8 @@ async def tour_text(name: str, found: Anatomy | None, prompt: str, config: str |
         _logits(found, following),
         _sampling(following),
     )
-    rows = [{"stage": one.name, "told": one.told, **one.figures} for one in stages]
-    lines = [line for at, one in enumerate(stages, 1) for line in (f"{at}. {one.name}", *_wrapped(one.told), "")]
+    rows = [{"stage": one.name, "text": one.text, **one.figures} for one in stages]
+    lines = [line for at, one in enumerate(stages, 1) for line in (f"{at}. {one.name}", *_wrapped(one.text), "")]
     lines.append(
         "Not shown: what each head attends to, and the numbers between the blocks. The engine gives out neither;\n"
         "a framework that runs the unquantised weights (transformers, with output_attentions) does."
@@ -58,25 +58,25 @@ async def tour_text(name: str, found: Anatomy | None, prompt: str, config: str |
     return rows, "\n".join(lines)
 
 
-def _wrapped(told: str) -> list[str]:
-    return wrap(told, width=WIDTH, initial_indent="   ", subsequent_indent="   ")
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, width=WIDTH, initial_indent="   ", subsequent_indent="   ")
 
 
 def _tokens(prompt: str, tokens: tuple[Token, ...]) -> Stage:
     cut = "|".join(marked(one.text) for one in tokens)
-    told = f"{len(prompt)} characters become {len(tokens)} tokens: |{cut}|"
-    return Stage("text -> tokens", told, {"tokens": len(tokens)})
+    text = f"{len(prompt)} characters become {len(tokens)} tokens: |{cut}|"
+    return Stage("text -> tokens", text, {"tokens": len(tokens)})
 
 
 def _embeddings(found: Anatomy, tokens: int) -> Stage:
     rows, width = found.shape.vocabulary, found.shape.hidden
     table = _parameters(found, "embedding")
     share = 100 * table / found.parameters
-    told = (
+    text = (
         f"each token's number picks a row of a table of {_n(rows)} rows x {_n(width)} numbers "
         f"({table / 1e6:,.1f} M parameters, {share:.0f} % of the model): {tokens} x {_n(width)} numbers go on"
     )
-    return Stage("tokens -> embeddings", told, {"rows": rows, "width": width, "parameters": table})
+    return Stage("tokens -> embeddings", text, {"rows": rows, "width": width, "parameters": table})
 
 
 def _blocks(found: Anatomy) -> Stage:
@@ -95,8 +95,8 @@ def _blocks(found: Anatomy) -> Stage:
     dense = not shape.experts
     flops = 2 * (attention + forward + recurrent) if dense else None
     work = f"; some {flops / 1e6:,.0f} M operations a token, two for each parameter" if flops else ""
-    told = f"{_n(shape.layers)} blocks, one after another, rewrite them: {', '.join(parts)}{work}"
-    return Stage("embeddings -> blocks", told, {"layers": shape.layers, "operations_per_token": flops})
+    text = f"{_n(shape.layers)} blocks, one after another, rewrite them: {', '.join(parts)}{work}"
+    return Stage("embeddings -> blocks", text, {"layers": shape.layers, "operations_per_token": flops})
 
 
 def _cache(found: Anatomy, tokens: int) -> Stage:
@@ -105,36 +105,36 @@ def _cache(found: Anatomy, tokens: int) -> Stage:
         return Stage("what is kept: the cache", "its size is not known from this file", {"bytes_per_token": None})
     each = numbers * BYTES_16_BIT
     whole = f", {context * each / 2**20:,.0f} MiB for its {context:,} tokens of context" if context else ""
-    told = (
+    text = (
         f"keys and values of each token stay, so that the next one need not read all again: {numbers:,} numbers, "
         f"{each / 1024:,.1f} KiB a token in 16 bits; {tokens * each / 1024:,.0f} KiB now{whole}"
     )
-    return Stage("what is kept: the cache", told, {"bytes_per_token": each})
+    return Stage("what is kept: the cache", text, {"bytes_per_token": each})
 
 
 def _logits(found: Anatomy, following: tuple[Next, ...]) -> Stage:
     table = "the embeddings' own table" if found.tied else "a table of its own"
-    told = (
+    text = (
         f"the last token's {_n(found.shape.hidden)} numbers are held against every row of {table}: "
         f"{_n(found.shape.vocabulary)} scores, one for each token; {_top(following)}"
     )
-    return Stage("blocks -> logits", told, {"vocabulary": found.shape.vocabulary, "top": _shares(following)})
+    return Stage("blocks -> logits", text, {"vocabulary": found.shape.vocabulary, "top": _shares(following)})
 
 
 def _sampling(following: tuple[Next, ...]) -> Stage:
     logprobs = [one.logprob for one in following]
     first = marked(following[0].token)
     cool, hot = (drawn(logprobs, temperature=heat)[0] for heat in (0.5, 1.5))
-    told = (
+    text = (
         f"temperature 0 takes {first!r}; drawn at 0.5 it comes {100 * cool:.0f} times in 100, at 1.5 "
         f"{100 * hot:.0f} times. It is appended, and all begins again for the token after it"
     )
-    return Stage("logits -> next token", told, {"first": following[0].token, "at_0.5": cool, "at_1.5": hot})
+    return Stage("logits -> next token", text, {"first": following[0].token, "at_0.5": cool, "at_1.5": hot})
 
 
 def _top(following: tuple[Next, ...]) -> str:
-    told = ", ".join(f"{marked(one.token)!r} {100 * one.probability:.1f} %" for one in following[:SHOWN])
-    return f"as shares: {told}"
+    text = ", ".join(f"{marked(one.token)!r} {100 * one.probability:.1f} %" for one in following[:SHOWN])
+    return f"as shares: {text}"
 
 
 def _shares(following: tuple[Next, ...]) -> list[dict[str, Any]]:

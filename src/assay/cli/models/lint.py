@@ -40,4 +40,4 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
 
 def _line(path: str, one: Finding) -> str:
     where = f"{path}: {one.entry}" if one.entry and one.kind == "finding" else path
-    return f"{where}: {one.said}" if one.kind == "finding" else one.said
+    return f"{where}: {one.message}" if one.kind == "finding" else one.message
