@@ -5,7 +5,7 @@ Each rule gives a reason or `None`. What is unknown fails a rule about permissio
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from assay.catalog.days import last_day
 from assay.catalog.use import judged, use_of
@@ -44,10 +44,11 @@ def _licence(candidate: Candidate, limits: Constraints) -> str | None:
     if model is None:
         return _unknown_weights(candidate)
     if model.licence is None:
-        return f"the licence of {model.id!r} is unknown"
+        return f"the licence of {model.id!r} is unknown (licences)"
     if model.licence.lower() in {licence.lower() for licence in limits.licences}:
         return None
-    return f"licence {model.licence!r} is not one of {', '.join(limits.licences) or 'those allowed (none)'}"
+    allowed = ", ".join(limits.licences) or "those allowed (none)"
+    return f"the licence {model.licence!r} of {model.id} is not one of {allowed} (licences)"
 
 
 def _use(candidate: Candidate, limits: Constraints) -> str | None:
@@ -57,7 +58,15 @@ def _use(candidate: Candidate, limits: Constraints) -> str | None:
     if candidate.model is None:
         return _unknown_weights(candidate) or _unknown_answers(candidate, limits)
     found = judged(candidate.model, candidate.terms, use_of(limits))
-    return None if found.verdict == "allowed" else f"{candidate.model.id}: {found.reason} ({found.term})"
+    if found.verdict != "allowed":
+        return f"{candidate.model.id}: {found.reason} ({found.term}; {_stated(limits)})"
+    return _unknown_answers(candidate, limits)
+
+
+def _stated(limits: Constraints) -> str:
+    """The constraints that say what it is wanted for."""
+    names = ("commercial", "monthly_users", "region", "trains_on_outputs")
+    return ", ".join(name for name in names if getattr(limits, name))
 
 
 def _unknown_weights(candidate: Candidate) -> str | None:
@@ -87,7 +96,7 @@ def _duty(candidate: Candidate, forbidden: tuple[LicenceTerm, ...]) -> str | Non
     if model is None:
         return _unknown_weights(candidate)
     if model.licence is None:
-        return f"the licence of {model.id!r} is unknown"
+        return f"the licence of {model.id!r} is unknown (forbidden_terms)"
     for term in forbidden:
         value = getattr(licence, term) if licence is not None else None
         if value is None:
@@ -158,7 +167,7 @@ def _retirement(candidate: Candidate, days: int | None, today: date | None) -> s
     if model.retires is None:
         return None
     today = today or datetime.now(UTC).date()
-    if last_day(model.retires) - today >= timedelta(days=max(days, 1)):
+    if (last_day(model.retires) - today).days >= max(days, 1):
         return None
     return f"{model.id} retires on {model.retires}{_instead(model.successor)} (days_to_retirement = {days})"
 
@@ -178,7 +187,8 @@ def _price(candidate: Candidate, limits: Constraints) -> str | None:
         return unknown if limits.unknown_price == "refuse" else None
     for side, limit in highest.items():
         if limit is not None and (found := getattr(price, side)) > limit:
-            return f"{candidate.deployment.model} costs {found:g} USD per million {side} tokens, above {limit:g}"
+            said = f"{candidate.deployment.model} costs {found:g} USD per million {side} tokens"
+            return f"{said}, above {limit:g} ({side}_usd_per_mtok)"
     return None
 
 

@@ -76,9 +76,9 @@ def test_nothing_stated_permits_everything() -> None:
     ],
 )
 def test_a_stated_use_needs_a_licence_that_allows_it(limits: dict[str, Any], term: str) -> None:
-    """The reason names model and term; an approved licence allows all of it; an unknown one nothing."""
+    """The reason names model, term and constraint; an approved licence allows all of it; an unknown one nothing."""
     assert why(weights(STRICT), **limits).startswith("m/open: ")
-    assert why(weights(STRICT), **limits).endswith(f"({term})")
+    assert why(weights(STRICT), **limits).endswith(f"({term}; {next(iter(limits))})")
     assert why(weights(OPEN), **limits) == ""
     assert "unknown" in why(weights(None), **limits)
     assert "catalog_files" in why(nobody_knows(weights(OPEN)), **limits)
@@ -179,6 +179,7 @@ def test_a_host_that_always_forgets_needs_no_number_of_days() -> None:
         ({"retires": "2026-12-26"}, 30, True),
         ({"retires": "2026-12-25"}, 30, False),
         ({"retires": "2026-11"}, 0, True),
+        ({"retires": "9999"}, 10**12, False),
         ({"retires": "2025"}, 0, False),
         ({"status": "retired"}, 0, False),
         ({"status": "deprecated"}, 0, True),
@@ -191,6 +192,38 @@ def test_a_model_needs_days_until_it_retires(facts: dict[str, Any], days: int, k
     assert (found == "") == kept
     assert kept or "m/next" in found
     assert why(weights(OPEN, **facts), days_to_retirement=days) == ""
+
+
+def test_answers_of_a_host_that_nobody_named_train_no_models() -> None:
+    """A deployment with an address only: whose model it is does not say what its host allows."""
+    far = rented(None)
+    unnamed = far._replace(deployment=Deployment(model="m/rented", dialect="openai"), terms=Terms())
+    served = weights(OPEN)._replace(deployment=Deployment(model="m/open", dialect="openai"))
+    for one in (unnamed, served):
+        assert "trains_on_outputs" in why(one, trains_on_outputs=True)
+        assert why(one, commercial=True) == ""
+    assert why(weights(OPEN), trains_on_outputs=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "limits"),
+    [
+        (weights(STRICT), {"licences": ("mit",)}),
+        (weights(None), {"licences": ("mit",)}),
+        (weights(None), {"forbidden_terms": ("naming",)}),
+        (weights(STRICT), {"commercial": True}),
+        (weights(STRICT), {"monthly_users": 900}),
+        (weights(STRICT), {"region": "eu"}),
+        (rented(None, Price(input=1.0, output=5.0)), {"input_usd_per_mtok": 0.5}),
+        (rented(None, Price(input=1.0, output=5.0)), {"output_usd_per_mtok": 0.5}),
+    ],
+)
+def test_a_refusal_names_the_model_and_the_constraint(one: Candidate, limits: dict[str, Any]) -> None:
+    """Whoever reads it in an answer of the gateway finds the line of the configuration."""
+    assert one.model is not None
+    said = why(one, **limits)
+    assert one.model.id in said
+    assert next(iter(limits)) in said
 
 
 def test_a_price_has_a_highest_rate_per_direction() -> None:
@@ -234,7 +267,10 @@ candidates = ["far", "near"]
     ("limits", "said"),
     [
         ("hosts = []", "the host 'openai' is not one of those allowed (none) (hosts)"),
-        ("output_usd_per_mtok = 9.5", "openai/gpt-4o costs 10 USD per million output tokens, above 9.5"),
+        (
+            "output_usd_per_mtok = 9.5",
+            "openai/gpt-4o costs 10 USD per million output tokens, above 9.5 (output_usd_per_mtok)",
+        ),
         ('openness = "open-weight"', "openai/gpt-4o is hosted, not open-weight (openness)"),
     ],
 )
