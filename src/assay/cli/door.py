@@ -95,11 +95,19 @@ def utf8(text: str) -> str:
 def emit(value: object, as_json: bool, text: str) -> None:
     """Print the result: JSON of `value`, or `text`."""
     if as_json:
-        import msgspec
-
-        data = msgspec.json.encode(value, enc_hook=str)
-        text = msgspec.json.format(data, indent=2).decode()
+        text = _json(value)
     say(text if text.endswith("\n") else text + "\n")
+
+
+def _json(value: object) -> str:
+    import msgspec
+
+    try:
+        return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode()
+    except UnicodeEncodeError:  # a path or word of the command line that is no UTF-8
+        import json
+
+        return json.dumps(msgspec.to_builtins(value, str_keys=True, enc_hook=str), indent=2)
 
 
 def say(text: str) -> bool:

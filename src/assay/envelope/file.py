@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ def facts_of(path: Path) -> FileFacts:
         stat = path.stat()
     except OSError as error:
         raise WeightsError(f"weights {path}: {error.strerror or error}") from error
-    folder = f"files/{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24]}"
+    folder = f"files/{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]}"
     key = f"{_VERSION}-{stat.st_size}-{stat.st_mtime_ns}"
     found = recall(folder, key, FileFacts)
     if found is None:

@@ -108,9 +108,10 @@ def test_what_is_wrong_is_told(project: Path) -> None:
     """An unknown device, a broken look."""
     with pytest.raises(CatalogError, match="rtx4091"):
         news("--device", "rtx4091")
-    (project / "assay.db.news.json").write_text("{")
-    with pytest.raises(DecisionError, match="delete it to begin anew"):
-        news()
+    for broken in (b"{", b'{"day": "\xff"}', b'{"models": ' * 100_000):
+        (project / "assay.db.news.json").write_bytes(broken)
+        with pytest.raises(DecisionError, match="delete it to begin anew"):
+            news()
 
 
 def test_without_a_configuration_the_catalogue_has_news(

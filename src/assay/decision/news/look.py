@@ -76,7 +76,7 @@ def read_look(path: Path) -> Look | None:
         return msgspec.json.decode(path.read_bytes(), type=Look)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise DecisionError(f"the last look in {path} cannot be read ({error}); delete it to begin anew") from error
 
 
