@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,7 +44,8 @@ def export(rows: Sequence[ModelRow], path: Path) -> None:
     except OSError as error:
         raise CatalogError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _csv(rows: Sequence[ModelRow], path: Path) -> None:
@@ -74,7 +76,8 @@ def _parquet(rows: Sequence[ModelRow], path: Path) -> None:
     with TemporaryDirectory() as folder, duckdb.connect() as connection:
         lines = Path(folder) / "rows.jsonl"
         _jsonl(rows, lines)
-        connection.execute(
-            f"COPY (SELECT * FROM read_json(?, format='newline_delimited', columns={{{typed}}})) TO ? (FORMAT parquet)",  # noqa: S608 - names of our own columns
-            [str(lines), str(path)],
-        )
+        copied = f"SELECT * FROM read_json(?, format='newline_delimited', columns={{{typed}}})"  # noqa: S608 - names of our own columns
+        try:
+            connection.execute(f"COPY ({copied}) TO ? (FORMAT parquet)", [str(lines), str(path)])
+        except duckdb.IOException as error:
+            raise OSError(str(error)) from error

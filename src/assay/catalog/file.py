@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from assay.catalog.days import last_day
 from assay.catalog.device import Device
 from assay.catalog.entry import Day, Entry, Evidenced, Source
 from assay.catalog.family import Family
@@ -50,9 +51,12 @@ def read(data: bytes, name: str) -> File:
     """The checked content of a data file; `name` is what messages call it.
 
     Raises:
-        CatalogError: it is no TOML, has an unknown key, or a fact without a source.
+        CatalogError: it is no TOML, has an unknown key, a day that no calendar has, or a fact without a source.
     """
-    return complete(parse(data, name), name)
+    file = parse(data, name)
+    for day in _days(file):
+        _check_day(day, name)
+    return complete(file, name)
 
 
 def parse(data: bytes, name: str) -> File:
@@ -63,7 +67,7 @@ def parse(data: bytes, name: str) -> File:
     """
     try:
         return msgspec.toml.decode(data, type=File)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # no UTF-8, endless numbers, too deep
         raise CatalogError(f"{name}: {error}") from error
 
 
@@ -93,6 +97,28 @@ def complete(file: File, name: str) -> File:
         },
         devices={key: _evidenced(one, file, sources, f"{name}: device {key!r}") for key, one in file.devices.items()},
     )
+
+
+def _days(file: File) -> Iterator[str]:
+    """Every day that the file names; what was shipped has been looked at, and starts in no time to lose."""
+    yield file.as_of
+    evidenced = (file.models, file.families.values(), file.licences.values(), file.data_policies.values(),
+                 file.devices.values())  # fmt: skip
+    sources = [file.sources, *(entry.sources for entries in evidenced for entry in entries)]
+    sources += [host.sources for host in file.hosts.values()]
+    days = [source.as_of for several in sources for source in several.values()]
+    for model in file.models:
+        days += [model.knowledge_cutoff, model.released, model.deprecated, model.retires]
+        days += [figure.as_of for figure in model.benchmarks]
+    days += [device.released for device in file.devices.values()]
+    yield from (day for day in days if day is not None)
+
+
+def _check_day(day: str, name: str) -> None:
+    try:
+        last_day(day)
+    except ValueError as error:
+        raise CatalogError(f"{name}: {day!r} is no day of the calendar: {error}") from error
 
 
 def _dated(source: Source, as_of: str) -> Source:

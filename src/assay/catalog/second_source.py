@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+import re
+import zlib
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +29,8 @@ _MODELS_DEV = {
     "fireworks": "fireworks-ai", "gemini": "google", "gemini-openai": "google", "moonshot": "moonshotai",
     "novita": "novita-ai", "together": "togetherai",
 }  # fmt: skip
+
+_DAY = re.compile(r"\d{4}(-\d{2}){0,2}")
 
 
 class Listed(NamedTuple):
@@ -77,13 +82,13 @@ def read_second(name: str, path: Path) -> Second:
         CatalogError: it cannot be read, or is something else.
     """
     _, file, reader = SOURCES[name]
-    path = next(path.rglob(file), path / file) if path.is_dir() else path
     try:
+        path = next(path.rglob(file), path / file) if path.is_dir() else path
         data = path.read_bytes()
         content = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except OSError as error:
         raise CatalogError(f"cannot read {name}'s file {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, RecursionError, zlib.error) as error:
         raise CatalogError(f"{path} is not {name}'s file: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(one, dict) for one in content.values()):
         raise CatalogError(f"{path} is not {name}'s file: expected an object of objects")
@@ -104,33 +109,46 @@ def _in_litellm(content: Mapping[str, Any], host: str, name: str) -> Listed | No
         cached_input=_rate(found.get("cache_read_input_token_cost"), 1e6),
         input_tokens=_whole(found.get("max_input_tokens")),
         max_output_tokens=_whole(found.get("max_output_tokens")),
-        retires=found.get("deprecation_date"),
+        retires=_day(found.get("deprecation_date")),
     )
 
 
 def _in_models_dev(content: Mapping[str, Any], host: str, name: str) -> Listed | None:
     """Providers hold models by the name that they have there; rates are for a million tokens."""
-    found = content.get(_MODELS_DEV.get(host, host), {}).get("models", {}).get(name)
-    if found is None:
+    found = _table(_table(content.get(_MODELS_DEV.get(host, host))).get("models")).get(name)
+    if not isinstance(found, Mapping):
         return None
-    cost, limit = found.get("cost") or {}, found.get("limit") or {}
+    cost, limit = _table(found.get("cost")), _table(found.get("limit"))
     return Listed(
         input=_rate(cost.get("input")),
         output=_rate(cost.get("output")),
         cached_input=_rate(cost.get("cache_read")),
         context_tokens=_whole(limit.get("context")),
         max_output_tokens=_whole(limit.get("output")),
-        knowledge_cutoff=found.get("knowledge"),
-        released=found.get("release_date"),
+        knowledge_cutoff=_day(found.get("knowledge")),
+        released=_day(found.get("release_date")),
     )
 
 
+def _table(found: Any) -> Mapping[str, Any]:
+    """Others may write anything; what is not of the expected form says nothing."""
+    return found if isinstance(found, Mapping) else {}
+
+
 def _rate(number: Any, times: float = 1.0) -> float | None:
-    return round(number * times, 9) if isinstance(number, int | float) else None
+    return round(number * times, 9) if _is_number(number) and number >= 0 else None
 
 
 def _whole(number: Any) -> int | None:
-    return int(number) if isinstance(number, int | float) and number > 0 else None
+    return int(number) if _is_number(number) and number > 0 else None
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+
+
+def _day(text: Any) -> str | None:
+    return text if isinstance(text, str) and _DAY.fullmatch(text) else None
 
 
 SOURCES: dict[str, tuple[str, str, Callable[[Mapping[str, Any], str, str], Listed | None]]] = {

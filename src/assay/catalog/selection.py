@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from assay.catalog.columns import Column
 from assay.catalog.overview import ModelRow
 from assay.catalog.where import Condition, cell
-from assay.errors import did_you_mean
+from assay.errors import CatalogError, did_you_mean
 
 __all__ = ["Order", "Selection", "select", "unheard"]
 
@@ -43,7 +43,11 @@ def select(
     order: Order | None = None,
     limit: int | None = None,
 ) -> Selection:
-    """The rows that meet all conditions and have all words in id, name, family or maker."""
+    """The rows that meet all conditions and have all words in id, name, family or maker.
+
+    Raises:
+        CatalogError: the column of the order has none.
+    """
     kept: list[ModelRow] = []
     unknown = Counter[str]()
     for row in rows:
@@ -55,6 +59,8 @@ def select(
         elif all(met is None for _, met in missed):
             unknown.update({name for name, _ in missed})
     if order is not None:
+        if order.column.kind == "table":
+            raise CatalogError(f"{order.column.name} is a table and has no order; sort by another column")
         kept = _sorted(kept, order)
     return Selection(tuple(kept[:limit]), len(kept), dict(unknown))
 

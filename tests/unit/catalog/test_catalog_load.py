@@ -108,6 +108,12 @@ def test_own_file_adds_and_replaces(tmp_path: Path) -> None:
         ((b'evidence = "us"', b'evidence = "us"\nweights = [{ evidence = "us" }]'), "source"),
         ((b'evidence = "us"', b'evidence = "us"\nparameters = 0'), "parameters"),
         ((b"as_of", b"as_of = ["), r"mine\.toml"),
+        ((b"as_of", b"x = " + b"[" * 5000 + b"\nas_of"), "recursion"),
+        ((b"as_of", b"x = " + b"9" * 5000 + b"\nas_of"), "limit"),
+        ((b"ACME", b"\xff"), "utf-8"),
+        ((b"2026-11-01", b"2026-02-30"), "'2026-02-30' is no day of the calendar"),
+        ((b'evidence = "us"', b'evidence = "us"\nretires = "2026-13"'), "'2026-13' is no day of the calendar"),
+        ((b'evidence = "us"', b'evidence = "us"\nsources = { a = { title = "a", as_of = "0000" } }'), "'0000'"),
     ],
 )
 def test_mistakes_are_named(change: tuple[bytes, bytes], message: str) -> None:

@@ -109,11 +109,34 @@ def test_one_hour_that_agrees_is_enough(tmp_path: Path) -> None:
         assert found["output"] == ("agrees", rate, rate)
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": 1}', b"\x1f\x8bnothing"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "x",
+        {"cost": [1], "limit": 3},
+        {"cost": {"input": "2", "output": True, "cache_read": -1}, "knowledge": 5, "release_date": ["x"]},
+        {"cost": {"input": float("inf"), "output": float("nan")}, "limit": {"context": float("inf")}},
+        {"knowledge": "\x1b[31mred"},
+    ],
+)
+def test_what_is_not_of_the_expected_form_says_nothing(tmp_path: Path, row: Any) -> None:
+    """Others' files change their form; a number that is none is no price, and no text reaches the terminal raw."""
+    model = hosted(("openai", "gpt-4o", "openai"), context_tokens=128_000, knowledge_cutoff="2023-09")
+    there = {"openai": {"models": {"gpt-4o": row}}}
+    found = compare([model], models_dev(tmp_path, there), DAY)
+    assert {one.theirs for one in found} <= {None}
+    assert compare([model], models_dev(tmp_path, {"openai": {"models": []}}), DAY) == []
+
+
+DAMAGED = bytearray(gzip.compress(b'{"openai": {}}' * 99))
+DAMAGED[14:24] = b"\xff" * 10
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": 1}', b"\x1f\x8bnothing", b"[" * 100_000, bytes(DAMAGED)])
 def test_another_file_is_told(tmp_path: Path, content: bytes) -> None:
     """What is not the file that it is said to be is named; so is what is not there."""
     (tmp_path / "f").write_bytes(content)
-    with pytest.raises(CatalogError, match="is not litellm's file"):
+    with pytest.raises(CatalogError, match=r"is not litellm's file|cannot read"):
         read_second("litellm", tmp_path / "f")
     with pytest.raises(CatalogError, match="cannot read litellm's file"):
         read_second("litellm", tmp_path)

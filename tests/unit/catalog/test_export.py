@@ -55,9 +55,9 @@ def test_parquet_has_typed_columns(tmp_path: Path) -> None:
     assert (typed["context_tokens"], typed["tools"], typed["input"]) == ("DOUBLE", "BOOLEAN", "VARCHAR[]")
 
 
-@pytest.mark.parametrize("name", ["m.xlsx", "m", "nowhere/m.csv"])
+@pytest.mark.parametrize("name", ["m.xlsx", "m", "nowhere/m.csv", "nowhere/m.parquet", f"{'m' * 250}.csv"])
 def test_what_cannot_be_written_is_told(tmp_path: Path, name: str) -> None:
-    """The ending or the folder; nothing is left behind."""
+    """The ending, the folder or the length of the name; nothing is left behind."""
     with pytest.raises(CatalogError, match=name.split("/")[-1]):
         export(ROWS, tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -166,3 +166,9 @@ def test_a_word_that_no_model_has_is_told_with_the_nearest() -> None:
         "no model has the licence 'apache2'; did you mean 'apache-2.0'?",
         "no model has the engines 'vlm'; did you mean 'vllm'?",
     ]
+
+
+def test_a_table_has_no_order() -> None:
+    """Said, not raised by the comparison of two of its cells."""
+    with pytest.raises(CatalogError, match="weights is a table and has no order"):
+        select([row(weights=[{"bytes": 1}]), row(weights=[{"bytes": 2}])], [], order=Order(column("weights")))
