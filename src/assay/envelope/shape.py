@@ -10,7 +10,8 @@ import math
 from typing import NamedTuple
 
 from assay.catalog.model import Model
-from assay.weights.gguf import Array, Header
+from assay.errors import WeightsError
+from assay.weights.gguf import ARRAY_HEAD, Array, Header
 
 __all__ = ["Shape", "shape_in", "shape_of"]
 
@@ -159,8 +160,14 @@ def _windowed(model: Model, attending: int, caching: int) -> int:
 
 
 def shape_in(header: Header) -> Shape:
-    """From a GGUF header. What it does not state counts as 0, as the engine takes it."""
+    """From a GGUF header. What it does not state counts as 0, as the engine takes it.
+
+    Raises:
+        WeightsError: it has more layers than any model.
+    """
     heads, layers = _fact(header, "attention.head_count"), _fact(header, "block_count")
+    if layers > ARRAY_HEAD:
+        raise WeightsError(f"weights {header.path}: {layers} layers cannot be; no model has more than {ARRAY_HEAD}")
     hidden, window = _fact(header, "embedding_length"), _fact(header, "attention.sliding_window")
     state = _state_values(header)
     caches = _kv_heads(header, layers, heads, has_state=state > 0)

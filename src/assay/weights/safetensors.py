@@ -120,7 +120,7 @@ def _files(folder: Path) -> tuple[Path, ...]:
         return found
     try:
         names = set(msgspec.json.decode(_read(index), type=_Index).weight_map.values())
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise WeightsError(f"weights {index}: {error}") from error
     for name in names:
         if "/" in name or "\\" in name or name in ("", ".", ".."):
@@ -137,7 +137,7 @@ def _tensors(path: Path, header: bytes, data_bytes: int) -> tuple[SafeTensor, ..
         raw = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
         raw.pop("__metadata__", None)
         entries = {name: msgspec.json.decode(value, type=_Entry) for name, value in raw.items()}
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise WeightsError(f"weights {path}: its header cannot be read: {error}") from error
     ordered = sorted(entries.items(), key=lambda item: item[1].data_offsets)
     at, found = 0, []
@@ -171,7 +171,7 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     try:
         return msgspec.json.decode(_read(path), type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise WeightsError(f"weights {path}: {error}") from error
 
 

@@ -213,6 +213,13 @@ def test_a_header_gives_shape_and_sizes(tmp_path: Path) -> None:
     assert (apart.file, apart.dense, apart.routed, apart.second) == (3 * 128 + 18, 128 + 18, 128, 18)
 
 
+def test_a_header_cannot_ask_for_more_layers_than_any_model_has(tmp_path: Path) -> None:
+    """Four billion layers would be a list of four billion numbers."""
+    hostile = a_file(tmp_path / "m.gguf", {**TINY, "llama.block_count": 2**32 - 1})
+    with pytest.raises(WeightsError, match="4294967295 layers cannot be"):
+        shape_in(read_header(hostile))
+
+
 @pytest.mark.parametrize(
     ("facts", "full", "windowed"),
     [

@@ -1,11 +1,14 @@
 """Speed of a model: by hand, as ranges, and unknown where a fact is."""
 
 import pytest
-from fit_facts import a_machine, a_model
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.envelope.speed import COMPUTE, DENSE, MIXTURE, SMALL, Speed, speed
+from assay.envelope.quantisation import quantisation_of
+from assay.envelope.shape import shape_of
+from assay.envelope.sizes import sizes_of
+from assay.envelope.speed import COMPUTE, DENSE, MIXTURE, SMALL, Speed, speed, speed_of
+from fit_facts import a_machine, a_model
 
 
 def of(model: object = None, **given: object) -> Speed:
@@ -52,6 +55,15 @@ def test_the_first_token_waits_for_the_prompt() -> None:
     assert found.first_token_s.value == pytest.approx(1000 / found.prefill_tok_s.value + step_s)
     assert found.first_token_s.low < found.first_token_s.value < found.first_token_s.high
     assert found.first_token_s.high == pytest.approx(1000 / found.prefill_tok_s.low + 1 / found.decode_tok_s.low)
+
+
+def test_weights_of_nothing_have_no_speed() -> None:
+    """A file may hold a vocabulary only."""
+    shape = shape_of(a_model())
+    sizes = sizes_of(a_model(), shape, quantisation_of("bf16"))
+    assert sizes is not None
+    empty = shape._replace(parameters=0, active=0)
+    assert speed_of(empty, sizes, a_machine(), context_tokens=0, sequences=1, prompt_tokens=9) is None
 
 
 def test_classes_of_models_have_their_own_efficiency() -> None:

@@ -72,6 +72,14 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
         read_tensors(path)
 
 
+def test_a_header_that_is_no_text_is_named(tmp_path: Path) -> None:
+    """JSON is UTF-8."""
+    header = b'{"\xff": 1}'
+    (tmp_path / "m.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_tensors(tmp_path / "m.safetensors")
+
+
 def test_a_length_beyond_the_file_reads_nothing(tmp_path: Path) -> None:
     """A header that claims to be huge is refused before it is read."""
     path = tmp_path / "m.safetensors"
