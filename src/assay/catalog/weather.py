@@ -45,7 +45,7 @@ NEEDS: Mapping[str, Mapping[str, float]] = {
     "chat": {
         "arena-elo": 1, "ifeval": 1, "ifbench": 1, "mt-bench": 0.5, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25,
     },
-    "multimodal": {"mmmu": 1},
+    "multimodal": {"mmmu": 1, "mmmu-pro": 1},
     "bilingual": {"mmmlu": 1, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
     "instructions": {"ifeval": 1, "ifbench": 1, "mmlu-pro": 0.5, "gpqa-diamond": 0.25, "mmlu": 0.25},
 }  # fmt: skip
