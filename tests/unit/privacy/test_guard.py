@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.config.schema import Constraints, Deployment
+from assay.envelope.candidate import Candidate
 from assay.envelope.constraints import removals
 from assay.errors import PrivacyViolation
 from assay.privacy.guard import assert_may_receive
@@ -57,7 +58,7 @@ def test_filter_and_guard_agree(
     limits = Constraints(unlabelled_data=unlabelled)
     deployment = Deployment(model="x/y", dialect=dialect, private=private)
     label = effective_label(Request(label=own), route, kind)
-    kept = removals("d", deployment, None, Request(label=label), limits, environ={}) is None
+    kept = removals(Candidate("d", deployment, None), Request(label=label), limits, environ={}) is None
     assert kept == allowed(label, deployment.is_private, limits)
     if own is Label.PRIVATE_ONLY:
         assert kept == deployment.is_private
