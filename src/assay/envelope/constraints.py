@@ -8,8 +8,7 @@ it gives a reason or `None`. What is unknown passes a rule about abilities and f
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
@@ -17,35 +16,9 @@ from assay.envelope.candidate import Candidate
 from assay.envelope.permission import impermissible
 from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
 
-__all__ = ["Candidate", "Filtered", "filter_candidates", "inability", "lacks_key", "removals"]
+__all__ = ["inability", "lacks_key", "removals"]
 
 _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
-
-
-class Filtered(NamedTuple):
-    """What is left, in the order given, and each removed name with the reason."""
-
-    kept: tuple[str, ...]
-    removed: tuple[tuple[str, str], ...]
-
-
-def filter_candidates(
-    candidates: Iterable[Candidate],
-    request: Request,
-    constraints: Constraints,
-    *,
-    environ: Mapping[str, str] = os.environ,
-) -> Filtered:
-    """Which candidates may serve the request. `request.label` is the effective one (`assay.privacy.label`)."""
-    kept: list[str] = []
-    removed: list[tuple[str, str]] = []
-    for candidate in candidates:
-        reason = removals(candidate, request, constraints, environ=environ)
-        if reason is None:
-            kept.append(candidate.name)
-        else:
-            removed.append((candidate.name, reason))
-    return Filtered(tuple(kept), tuple(removed))
 
 
 def removals(

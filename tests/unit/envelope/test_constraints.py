@@ -11,7 +11,7 @@ from assay.catalog.load import builtin
 from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
 from assay.envelope.candidate import Candidate
-from assay.envelope.constraints import filter_candidates, removals
+from assay.envelope.constraints import removals
 from assay.types import (
     Audio,
     Image,
@@ -159,15 +159,3 @@ def test_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None
     assert removals(Candidate("it", deployment, HOSTED), Request(), Constraints()) is not None
     monkeypatch.setenv("ASSAY_TEST_KEY", "x")
     assert removals(Candidate("it", deployment, HOSTED), Request(), Constraints()) is None
-
-
-def test_filter_keeps_order_and_names_each_removal() -> None:
-    """What is left keeps the route's order; each removed candidate has its reason."""
-    found = filter_candidates(
-        [Candidate("far", REMOTE, HOSTED), Candidate("base", LOCAL, BASE), Candidate("near", LOCAL, SMALL)],
-        Request(label=Label.PRIVATE_ONLY),
-        Constraints(licences=("apache-2.0",)),
-    )
-    assert found.kept == ("near",)
-    assert [name for name, _ in found.removed] == ["far", "base"]
-    assert all(why for _, why in found.removed)
