@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from assay.errors import MalformedReply
 from assay.inference.asking import Asking
@@ -91,12 +92,13 @@ async def next_tokens(
     else:
         request = Request(model=target, form="completion", prompt=prompt, sampling=sampling)
     asking = await _asked(spine, request, target, Trace())
-    content = (asking.response.logprobs or {}).get("content") or []
-    first: Any = content[0] if isinstance(content, list) and content else {}
-    tops = first.get("top_logprobs") if isinstance(first, dict) else None
-    if not tops:
+    try:
+        content = msgspec.convert((asking.response.logprobs or {}).get("content") or [], list[_Place])
+    except msgspec.ValidationError as error:
+        raise MalformedReply(f"{target} tells no probabilities of tokens as they should be: {error}") from error
+    if not content or not content[0].top_logprobs:
         raise MalformedReply(f"{target} tells no probabilities of tokens")
-    found = [Next(token=_text(one), logprob=float(one["logprob"]), id=one.get("id")) for one in tops]
+    found = [Next(token=_text(one), logprob=min(0.0, one.logprob), id=one.id) for one in content[0].top_logprobs]
     return tuple(sorted(found, key=lambda one: -one.logprob))
 
 
@@ -117,13 +119,21 @@ class _Tokens(msgspec.Struct):
     tokens: list[_Piece]
 
 
+class _Top(msgspec.Struct):
+    logprob: Annotated[float, Meta(le=0.01)]  # some hosts round to a little above a probability of 1
+    token: str = ""
+    bytes: list[Annotated[int, Meta(ge=0, le=255)]] | None = None
+    id: int | None = None
+
+
+class _Place(msgspec.Struct):
+    top_logprobs: list[_Top] | None = None
+
+
 def _data(piece: str | list[int]) -> bytes:
     """A token's bytes; the engine gives those that are no text as numbers."""
     return piece.encode() if isinstance(piece, str) else bytes(piece)
 
 
-def _text(one: dict[str, Any]) -> str:
-    data = one.get("bytes")
-    if isinstance(data, list):
-        return readable(bytes(data))
-    return str(one.get("token", ""))
+def _text(one: _Top) -> str:
+    return one.token if one.bytes is None else readable(bytes(one.bytes))
