@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assay.catalog.load import builtin
 from assay.config.load import parse
+from assay.decision.advice.advice import advise
 from assay.decision.advice.configured import situation_of, task_of
 from assay.decision.advice.proof import flags, samples_needed
 from assay.decision.advice.situation import situation
@@ -99,3 +103,10 @@ def test_a_suite_tells_the_task_and_the_number_of_examples(tmp_path: Any) -> Non
     assert made.limits == config.constraints
     assert situation_of(config, None).task == "chat"
     assert situation_of(config, suite, "sql").task == "sql"
+
+
+def test_a_budget_of_nothing_is_one(tmp_path: Path) -> None:
+    """With `usd_per_month = 0` no call is made that costs anything, so nothing else is advised."""
+    made = situation_of(parse(b"[constraints]\nusd_per_month = 0\n", tmp_path / "assay.toml"), None)
+    found = advise(builtin(), made, date(2026, 11, 26))
+    assert found.best is None or found.best.bill_usd_per_month == 0
