@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay.catalog.entry import Source
+from assay.envelope.band import Band
 from assay.envelope.breakeven import break_even
-from assay.envelope.monthly import Band, Monthly, Tariff
+from assay.envelope.monthly import Monthly, Tariff
 from assay.envelope.overheads import Overheads
 from assay.envelope.scenario import PromptTax, Scenario, prompt_tax
 from assay.envelope.sensitivity import Swing, tornado

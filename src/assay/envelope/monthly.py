@@ -8,30 +8,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from assay.envelope.band import Band
 from assay.types import Value
 
-__all__ = ["Band", "Line", "Monthly", "Tariff"]
-
-
-class Band(NamedTuple):
-    """A figure with the range that it may be in."""
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def exactly(cls, value: float) -> Band:
-        """A figure without doubt."""
-        return cls(value, value, value)
-
-    def times(self, factor: float) -> Band:
-        """All of it by a factor of 0 or more."""
-        return Band(self.value * factor, self.low * factor, self.high * factor)
-
-    def by(self, other: Band) -> Band:
-        """The product: low with low, high with high."""
-        return Band(self.value * other.value, self.low * other.low, self.high * other.high)
+__all__ = ["Line", "Monthly", "Tariff"]
 
 
 class Line(NamedTuple):

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Meta, structs
 
 from assay.catalog.entry import Entry, Evidenced
-from assay.envelope.monthly import Band, Line
+from assay.envelope.band import Band
+from assay.envelope.monthly import Line
 from assay.errors import ConfigError, did_you_mean
 
 __all__ = ["Hours", "Overheads", "assumed", "defaults", "staff_lines"]

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from assay.envelope.band import Band
 from assay.envelope.hardware import Machine
-from assay.envelope.monthly import Band, Line, Tariff
+from assay.envelope.monthly import Line, Tariff
 from assay.envelope.overheads import Overheads, staff_lines
 from assay.envelope.speed import Speed
 from assay.envelope.workload import SECONDS_PER_DAY, Workload

@@ -7,7 +7,8 @@ costs what it costs outside: some hosts do not give both discounts together, and
 from __future__ import annotations
 
 from assay.config.schema import Price
-from assay.envelope.monthly import Band, Line, Tariff
+from assay.envelope.band import Band
+from assay.envelope.monthly import Line, Tariff
 from assay.envelope.overheads import Overheads, staff_lines
 from assay.envelope.workload import Workload
 

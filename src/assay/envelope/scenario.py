@@ -7,8 +7,9 @@ from typing import Literal
 from msgspec import structs
 
 from assay.config.schema import Price
+from assay.envelope.band import Band
 from assay.envelope.hardware import Machine
-from assay.envelope.monthly import Band, Line, Monthly, Tariff
+from assay.envelope.monthly import Line, Monthly, Tariff
 from assay.envelope.overheads import Overheads
 from assay.envelope.owning import Tenure, missing, served_tariff
 from assay.envelope.renting import hosted_tariff, per_request_usd

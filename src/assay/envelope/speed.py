@@ -19,6 +19,7 @@ import math
 from typing import Literal, NamedTuple
 
 from assay.catalog.model import Model
+from assay.envelope.band import Band
 from assay.envelope.estimate import Estimate
 from assay.envelope.hardware import Machine
 from assay.envelope.memory import published
@@ -27,20 +28,13 @@ from assay.envelope.runtime import STATE_VALUE_BYTES, runtime_of
 from assay.envelope.shape import Shape, shape_of
 from assay.envelope.sizes import Sizes, sizes_of
 
-__all__ = ["Band", "Speed", "speed", "speed_of"]
+__all__ = ["Speed", "speed", "speed_of"]
 
 SMALL_PARAMETERS = 2_000_000_000
 
 
-class Band(NamedTuple):
-    """A share of what the hardware could do at best: median, 10th and 90th percentile."""
-
-    value: float
-    low: float
-    high: float
-
-
 DENSE = Band(0.58, 0.38, 0.86)
+"""Of the bandwidth, as the next three: median, 10th and 90th percentile of the share that is reached."""
 SMALL = Band(0.43, 0.28, 0.64)
 """Under 2 B parameters: the spread about the median is taken to be that of larger dense models."""
 MIXTURE = Band(0.31, 0.08, 0.62)

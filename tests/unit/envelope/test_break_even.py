@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from assay.envelope.band import Band
 from assay.envelope.breakeven import break_even
-from assay.envelope.monthly import Band, Line, Tariff
+from assay.envelope.monthly import Line, Tariff
 from assay.envelope.overheads import defaults
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from assay.envelope.monthly import Band
+from assay.envelope.band import Band
 from assay.envelope.owning import request_seconds
 from assay.envelope.workload import Workload
 

@@ -21,7 +21,8 @@ from assay.decision.advice.limits import Way, broken
 from assay.decision.advice.machines import Machines, Served, Unfit
 from assay.decision.advice.situation import Situation
 from assay.decision.advice.tariffs import by_token, without_server
-from assay.envelope.monthly import Band, Tariff
+from assay.envelope.band import Band
+from assay.envelope.monthly import Tariff
 from assay.envelope.overheads import defaults
 from assay.envelope.owning import Tenure, missing, served_tariff
 from assay.envelope.workload import Workload

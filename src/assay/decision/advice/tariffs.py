@@ -7,7 +7,8 @@ from functools import cache
 import msgspec
 
 from assay.config.schema import Price
-from assay.envelope.monthly import Band, Line, Tariff
+from assay.envelope.band import Band
+from assay.envelope.monthly import Line, Tariff
 from assay.envelope.overheads import Overheads, defaults, staff_lines
 from assay.envelope.renting import per_request_usd
 from assay.envelope.workload import Workload
