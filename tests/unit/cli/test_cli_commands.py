@@ -151,7 +151,7 @@ def test_doctor_tells_what_local_engines_need(project: Project) -> None:
                    'dialect = "local"\nengine = { context_tokens = 8192 }\n')  # fmt: skip
     engines = [one for one in project("doctor", "--json").json if one["what"].startswith("engine SmolLM2")]
     assert [one["ok"] for one in engines] == [True, False]
-    assert "needs about 0.53 of 1.00 GiB for local engines" in engines[0]["found"]
+    assert "needs about 0.51 of 1.00 GiB for local engines" in engines[0]["found"]
     assert "raise local.memory_gib, or lower engine.context_tokens" in engines[1]["found"]
 
 

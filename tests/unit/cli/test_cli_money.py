@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -91,11 +92,13 @@ def test_a_ledger_that_takes_no_more_ends_it_in_order(project: Project, monkeypa
     """A full disk: exit code 3, JSON of what was done on stdout, the reason on stderr, and no stack of calls."""
     add, kept = SqliteLedger.add_result, []
 
-    async def full(self: SqliteLedger, row: ResultRow) -> None:
+    def full(self: SqliteLedger, row: ResultRow) -> asyncio.Future[None]:
         if len(kept) == 5:
-            raise LedgerError("cannot write the ledger: database or disk is full")
+            failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            failed.set_exception(LedgerError("cannot write the ledger: database or disk is full"))
+            return failed
         kept.append(row)
-        await add(self, row)
+        return add(self, row)
 
     monkeypatch.setattr(SqliteLedger, "add_result", full)
     ended = project.inside("eval", "-m", "good", "--json")
