@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from assay.cli.door import Finite, config_option, emit, json_option, note
+from assay.cli.since import moment
 
 if TYPE_CHECKING:
     from datetime import date
@@ -61,7 +62,9 @@ class Known(NamedTuple):
 @click.option("--instruction-tokens", type=AMOUNT, help="Of the input, what is the same in every request.")
 @click.option("--days", "days_per_month", type=Finite(1.0, 31.0), help="Days of a month [default: 30.4].")
 @click.option("--from-ledger", is_flag=True, help="The requests that were really made, instead of a description.")
-@click.option("--since", metavar="7d", help="Of the ledger: the last so many days (7d) or hours (12h).")
+@click.option(
+    "--since", metavar="7d", callback=moment, help="Of the ledger: the last so many days (7d) or hours (12h)."
+)
 @click.option("-k", "--kind", "kinds", multiple=True, help="Of the ledger: only this kind; repeat for several.")
 @click.option("-d", "--device", "devices", multiple=True, help="Serve open weights on it: l4, h100x2, auto, x.toml.")
 @click.option("--rent-gpu", "tenures", flag_value="rent", multiple=True, help="It is rented by the hour.")
@@ -90,7 +93,7 @@ class Known(NamedTuple):
 @config_option
 @json_option
 def command(
-    names: tuple[str, ...], from_ledger: bool, since: str | None, kinds: tuple[str, ...], prices: tuple[str, ...],
+    names: tuple[str, ...], from_ledger: bool, since: float, kinds: tuple[str, ...], prices: tuple[str, ...],
     tuning_usd: float, assume: tuple[str, ...], only_assumptions: bool, vary: tuple[str, ...], plot: str | None,
     config: str | None, as_json: bool, **others: Any,
 ) -> None:  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -41,20 +42,19 @@ def workload_of(options: Mapping[str, float | None], traffic: tuple[Traffic, ...
     return Workload(**described)
 
 
-def traffic_of(config: str | None, since: str | None, kinds: tuple[str, ...]) -> tuple[Traffic, ...]:
-    """All requests of the ledger since a time, then each kind's where there are several.
+def traffic_of(config: str | None, since: float, kinds: tuple[str, ...]) -> tuple[Traffic, ...]:
+    """All requests of the ledger since a time (seconds since 1970), then each kind's where there are several.
 
     Raises:
         LedgerError: there are none whose tokens are known.
     """
     from assay.errors import LedgerError
 
-    now = time.time()
-    whole, by_kind = run(_observed(config, now, now - _seconds(since) if since else 0.0, kinds))
+    whole, by_kind = run(_observed(config, time.time(), since, kinds))
     if whole is None:
         asked = f" of kind {', '.join(kinds)}" if kinds else ""
         raise LedgerError(
-            f"the ledger has no answered requests{asked}{f' of the last {since}' if since else ''} whose tokens are "
+            f"the ledger has no answered requests{asked}{_from(since) if since else ''} whose tokens are "
             "known, apart from evaluations; describe the work with --requests-per-day and the like"
         )
     if whole.uncounted:
@@ -76,11 +76,5 @@ async def _observed(
         await ledger.close()
 
 
-def _seconds(since: str) -> float:
-    """`7d` or `12h` in seconds."""
-    units = {"d": 86_400.0, "h": 3600.0}
-    number, unit = since[:-1], since[-1:].lower()
-    try:
-        return float(number) * units[unit]
-    except (KeyError, ValueError):
-        raise click.UsageError(f"--since {since!r}: expected days or hours, like 7d or 12h") from None
+def _from(since: float) -> str:
+    return f" since {datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC"

@@ -200,7 +200,8 @@ def test_assumptions_are_listed_with_their_sources(shop: Project) -> None:
         (("good", *WORK, "--instruction-tokens", "2000"), 2, "instruction_tokens"),
         (("good", *WORK, "--plot", "cost.pdf"), 3, ".svg or .png"),
         (("good", "--from-ledger"), 3, "no answered requests"),
-        (("good", "--from-ledger", "--since", "soon"), 2, "7d"),
+        (("good", "--from-ledger", "--since", "soon"), 2, "neither a span"),
+        (("good", "--from-ledger", "--since", "-3d"), 2, "neither a span"),
         (("good", *WORK, "--cached-share", "1.5"), 2, "cached-share"),
     ],
 )  # fmt: skip

@@ -6,7 +6,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,36 +13,21 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.progress import LINE_EVERY_S
+from assay.cli.since import DAY_S, moment
 
 if TYPE_CHECKING:
     from assay.evals.traffic.harvest import Gathered, Harvest
     from assay.evals.traffic.suite import Written
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DIMENSIONS = ("feedback", "answer", "deployment", "length", "script", "turns", "day")
 _USUAL = ("feedback", "answer", "deployment", "length", "script")
-
-
-def _since(context: click.Context, option: click.Parameter, given: str | None) -> float:
-    """`7d`, `12h` back from now, or `2026-11-01` (UTC), as seconds since 1970."""
-    if given is None:
-        return 0.0
-    span = re.fullmatch(r"(\d{1,9})([smhdw])", given)
-    if span is not None:
-        return time.time() - int(span[1]) * _UNITS_S[span[2]]
-    try:
-        day = datetime.fromisoformat(given)
-    except ValueError:
-        problem = f"{given!r} is neither a span (30m, 12h, 7d, 4w) nor a day (2026-11-01)"
-        raise click.BadParameter(problem, context, option) from None
-    return (day if day.tzinfo is not None else day.replace(tzinfo=UTC)).timestamp()
 
 
 @click.command("from-ledger")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder to write; absent or empty.")
 @click.option("-k", "--kind", help="Only this kind.")
 @click.option("--route", help="Only requests to this route or deployment.")
-@click.option("--since", callback=_since, help="Not older: 30m, 12h, 7d, 4w, or a day, 2026-11-01 (UTC).")
+@click.option("--since", callback=moment, help="Not older: 30m, 12h, 7d, 4w, or a day, 2026-11-01 (UTC).")
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Samples of each kind.")
 @click.option("--with-feedback-only", is_flag=True, help="Only requests that somebody has said something of.")
 @click.option(
@@ -110,7 +94,7 @@ async def _make(
     ledger = open_ledger(loaded)
     try:
         bodies = Bodies(ledger, loaded.config)
-        oldest = time.time() - loaded.config.bodies.keep_days * _UNITS_S["d"]
+        oldest = time.time() - loaded.config.bodies.keep_days * DAY_S
         wish = wish._replace(since_s=max(wish.since_s, oldest))
         found = await harvest(ledger, wish, bodies.redactor_for(personal=redact), _Reading().told)
     finally:
