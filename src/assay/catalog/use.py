@@ -21,6 +21,13 @@ __all__ = ["NO_TERMS", "Ruling", "Terms", "Use", "Verdict", "duties", "judged", 
 Verdict = Literal["allowed", "ask", "forbidden"]
 _SEVERITY: tuple[Verdict, ...] = ("allowed", "ask", "forbidden")
 
+_IN_EU = {
+    "at", "be", "bg", "cy", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr", "hr", "hu", "ie", "it", "lt", "lu",
+    "lv", "mt", "nl", "pl", "pt", "ro", "se", "si", "sk",
+}  # fmt: skip
+"""The members of the European Union (https://european-union.europa.eu/principles-countries-history/eu-countries_en),
+by ISO 3166-1: what is granted to nobody in the Union is not granted there."""
+
 
 class Use(Value, frozen=True, kw_only=True):
     """What a model is wanted for. What is not stated is not judged.
@@ -162,7 +169,8 @@ def _region(licence: Licence, use: Use) -> Ruling | None:
         return None
     if excluded is None:
         return Ruling("ask", "regions_excluded", f"whether {licence.name} excludes a region is unknown")
-    if use.region.lower() not in excluded:
+    region = use.region.lower()
+    if region not in excluded and not (region in _IN_EU and "eu" in excluded):
         return None
     return Ruling("forbidden", "regions_excluded", f"{licence.name} grants nothing in {use.region}")
 

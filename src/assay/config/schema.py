@@ -314,7 +314,7 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     unknown_price: Literal["refuse", "allow"] = "refuse"
     commercial: bool | None = None
     monthly_users: Positive | None = None
-    region: str | None = None
+    region: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")] | None = None
     trains_on_outputs: bool = False
     forbidden_terms: tuple[LicenceTerm, ...] = ()
     openness: Literal["open-weight", "open-recipe", "open-source"] | None = None

@@ -50,6 +50,7 @@ def ruled(licence: str | None, policies: dict[str, DataPolicy] | None = None, **
         ("capped", {"monthly_users": 1000}, "ask", "user_cap"),
         ("capped", {"monthly_users": 1000, "region": "EU"}, "forbidden", "regions_excluded"),
         ("capped", {"region": "us"}, "allowed", "licence"),
+        ("capped", {"region": "de"}, "forbidden", "regions_excluded"),
         ("capped", {"trains_on_outputs": True}, "forbidden", "output_training"),
         ("research", {"commercial": True}, "forbidden", "commercial_use"),
         ("research", {"commercial": False}, "allowed", "licence"),

@@ -164,6 +164,12 @@ def test_a_host_that_is_none_is_told_before_anything_is_called(make_spine: Any) 
         make_spine('[constraints]\nhosts = ["opnai"]\n')
 
 
+def test_a_region_that_is_no_code_is_told_before_anything_is_called(make_spine: Any) -> None:
+    """No licence names `europe`, so it would be granted everywhere."""
+    with pytest.raises(ConfigError, match=r"constraints\.region"):
+        make_spine('[constraints]\nregion = "europe"\n')
+
+
 def test_a_host_that_always_forgets_needs_no_number_of_days() -> None:
     """Zero retention is the promise; retention on request is none."""
     always = DataPolicy(zero_retention="always", evidence="x")
