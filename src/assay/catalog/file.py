@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar
@@ -24,6 +25,7 @@ Key = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 E = TypeVar("E", bound=Evidenced)
 INHERITED = ("engines", "forms", "recipes")
 """Facts that a model has from its family where it says nothing itself."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class File(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -51,11 +53,14 @@ def read(data: bytes, name: str) -> File:
     """The checked content of a data file; `name` is what messages call it.
 
     Raises:
-        CatalogError: it is no TOML, has an unknown key, a day that no calendar has, or a fact without a source.
+        CatalogError: it is no TOML, has an unknown key, a day that no calendar has, a control character, or a fact
+            without a source.
     """
     file = parse(data, name)
     for day in _days(file):
         _check_day(day, name)
+    for text in _texts(msgspec.to_builtins(file)):
+        _check_text(text, name)
     return complete(file, name)
 
 
@@ -119,6 +124,22 @@ def _check_day(day: str, name: str) -> None:
         last_day(day)
     except ValueError as error:
         raise CatalogError(f"{name}: {day!r} is no day of the calendar: {error}") from error
+
+
+def _check_text(text: str, name: str) -> None:
+    """Names and notes stand in tables on a terminal, which control characters could rewrite."""
+    if _CONTROL.search(text) is not None:
+        raise CatalogError(f"{name}: a control character in {text!r}; remove it")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in what JSON could hold, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for pair in value.items() for one in pair for text in _texts(one))
+    elif isinstance(value, list | tuple):
+        yield from (text for one in value for text in _texts(one))
 
 
 def _dated(source: Source, as_of: str) -> Source:

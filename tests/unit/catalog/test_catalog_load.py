@@ -111,6 +111,8 @@ def test_own_file_adds_and_replaces(tmp_path: Path) -> None:
         ((b"as_of", b"x = " + b"[" * 5000 + b"\nas_of"), "recursion"),
         ((b"as_of", b"x = " + b"9" * 5000 + b"\nas_of"), "limit"),
         ((b"ACME", b"\xff"), "utf-8"),
+        ((b'"ACME"', b'"A\\u001b[2JCME"'), "a control character"),
+        ((b'evidence = "us"', b'evidence = "us"\nnotes = { tools = "a\\u202eb" }'), "a control character"),
         ((b"2026-11-01", b"2026-02-30"), "'2026-02-30' is no day of the calendar"),
         ((b'evidence = "us"', b'evidence = "us"\nretires = "2026-13"'), "'2026-13' is no day of the calendar"),
         ((b'evidence = "us"', b'evidence = "us"\nsources = { a = { title = "a", as_of = "0000" } }'), "'0000'"),
