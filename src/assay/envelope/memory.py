@@ -23,7 +23,7 @@ from assay.envelope.runtime import SERVER, STATE_VALUE_BYTES, Runtime
 from assay.envelope.shape import Shape, shape_of
 from assay.envelope.sizes import Sizes, sizes_of
 
-__all__ = ["Memory", "Plan", "memory", "plan_of", "published", "stepped", "why"]
+__all__ = ["Memory", "Plan", "memory", "plan_of", "published", "stepped"]
 
 CONTEXT_STEP_TOKENS = 256
 """An engine rounds a context up to a multiple of this."""
@@ -125,7 +125,7 @@ def memory(
     runtime: Runtime = SERVER,
     devices: int = 1,
 ) -> Memory | None:
-    """The memory that a model needs; `None`: a needed fact is unknown, and `why` tells which.
+    """The memory that a model needs; `None`: a needed fact is unknown; `assay.envelope.fit` names it.
 
     Args:
         model: its facts.
@@ -151,18 +151,6 @@ def memory(
 def published(model: Model) -> str | None:
     """The number format of the weights as their maker, or the first known file, has them."""
     return model.precision or next((one.quantisation for one in model.weights if one.quantisation is not None), None)
-
-
-def why(model: Model, quantisation: str | None = None) -> tuple[str, ...]:
-    """The facts that are needed for the memory and not known."""
-    shape = shape_of(model)
-    missing = list(shape.missing)
-    if quantisation is None and published(model) is None:
-        missing.append("precision")
-    has_file = any(one.bytes is not None for one in model.weights)
-    if shape.parameters is None and not has_file:
-        missing.append("parameters")
-    return tuple(missing)
 
 
 def plan_of(shape: Shape, sizes: Sizes, runtime: Runtime, devices: int = 1) -> Plan:

@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 
 from assay.catalog.offers import HubFile, Weights
 from assay.envelope.file import facts_in, facts_of, model_of
-from assay.envelope.memory import Plan, memory, plan_of, why
+from assay.envelope.fit import fit
+from assay.envelope.memory import Plan, memory, plan_of
 from assay.envelope.quantisation import choices, quantisation_of
 from assay.envelope.runtime import LOCAL, SERVER
 from assay.envelope.shape import shape_in, shape_of
 from assay.envelope.sizes import sizes_in, sizes_of
 from assay.errors import CatalogError, WeightsError
 from assay.weights.gguf import read_header
-from fit_facts import GIB, TINY, a_file, a_model
+from fit_facts import GIB, TINY, a_catalog, a_file, a_machine, a_model
 
 COUNTS = st.integers(0, 1 << 20)
 
@@ -133,7 +134,7 @@ def test_the_state_of_a_hybrid_is_what_the_engine_allocates() -> None:
         ({"kv_heads": None}, "kv_heads"),
         ({"head_dim": None, "hidden": None}, "head_dim"),
         ({"parameters": None}, "parameters"),
-        ({"precision": None, "forms": None}, "precision"),
+        ({"precision": None, "forms": None}, "forms or precision"),
         ({"mixture_of_experts": True}, "active_parameters"),
         ({"architecture": "hybrid", "state_bytes": 1}, "recurrent_layers"),
         ({"full_head_dim": 512}, "full_kv_heads"),
@@ -144,7 +145,7 @@ def test_the_state_of_a_hybrid_is_what_the_engine_allocates() -> None:
 def test_an_unknown_fact_is_named(facts: dict[str, object], missing: str) -> None:
     """There is no memory then, and no guess."""
     model = a_model(**facts)
-    assert missing in why(model)
+    assert missing in fit(a_catalog(model), model, a_machine()).missing
     assert memory(model, quantisation=None, context_tokens=4096, sequences=1) is None
 
 
