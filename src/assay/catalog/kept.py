@@ -25,8 +25,11 @@ _VERSIONS = 4
 
 def recall(folder: str, key: str, kind: type[T]) -> T | None:
     """What was kept in this folder under this key; `None` if nothing was, or it cannot be read."""
+    path = _path(folder, key)
+    if not path.is_absolute():
+        return None
     try:
-        with _path(folder, key).open("rb") as file:
+        with path.open("rb") as file:
             digest, _, data = file.read().partition(b"\n") if _is_own(file.fileno()) else (b"", b"", b"")
         return msgspec.json.decode(data, type=kind) if digest == _digest(data) else None
     except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
@@ -37,6 +40,8 @@ def keep(folder: str, key: str, value: object) -> None:
     """Keep a value; of what was kept in this folder before, the newest few stay: other versions may be in use too."""
     path = _path(folder, key)
     part = path.with_suffix(f".{os.getpid()}.part")
+    if not path.is_absolute():  # a user without a home has no cache, and `~` is no folder to make
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         data = msgspec.json.encode(value)

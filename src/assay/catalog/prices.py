@@ -6,9 +6,11 @@ was looked up once, with its whole history, is kept in the user's cache for as l
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -176,13 +178,25 @@ def _histories(listings: Iterable[_Listing]) -> dict[str, tuple[PriceSince, ...]
 
 
 def _edition() -> str | None:
-    """Which data genai-prices has, without importing it; `None` = they were changed in this process."""
+    """Which data genai-prices has, and how they are read here; without importing it.
+
+    `None` = they were changed in this process.
+    """
     snapshots = sys.modules.get("genai_prices.data_snapshot")
     spec = find_spec("genai_prices")
     if spec is None or spec.origin is None or getattr(snapshots, "_custom_snapshot", None) is not None:
         return None
-    data = Path(spec.origin).with_name("data.py").stat()
-    return f"{data.st_size}-{data.st_mtime_ns}-{len(CatalogPrice._fields)}"
+    paths = (Path(spec.origin).with_name("data.py"), Path(__file__).with_name("listed.py"), Path(__file__))
+    return _digest(tuple((path, path.stat().st_mtime_ns) for path in paths))
+
+
+@cache
+def _digest(files: tuple[tuple[Path, int], ...]) -> str:
+    """Of what is in them: images and package managers give every version the same time."""
+    digest = hashlib.sha256()
+    for path, _ in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
 
 
 def _history(listing: _Listing) -> tuple[PriceSince, ...]:

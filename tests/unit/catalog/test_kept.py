@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.catalog import kept
 from assay.catalog.kept import keep, recall
 
 
@@ -66,6 +67,15 @@ def test_a_link_that_waits_under_the_name_of_the_part_is_not_followed(cache: Pat
     (cache / "prices" / f"one.{os.getpid()}.part").symlink_to(tmp_path / "precious")
     keep("prices", "one", [1])
     assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_a_user_without_a_home_has_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder that is called `~` is made where one happens to be."""
+    monkeypatch.setattr(kept.platformdirs, "user_cache_dir", lambda name: f"~/.cache/{name}")
+    monkeypatch.chdir(tmp_path)
+    keep("prices", "one", [1])
+    assert recall("prices", "one", list[int]) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_is_no_utf8_costs_time_only() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -101,6 +103,20 @@ def test_a_kept_price_needs_no_import_of_the_source(own_cache: Path) -> None:
         for _ in range(2)
     ]
     assert runs == [["10.0", "True"], ["10.0", "False"]]
+
+
+def test_other_prices_of_the_same_size_and_time_are_another_edition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reproducible images give all files one time, so it does not tell an upgrade."""
+    monkeypatch.setattr(prices, "find_spec", lambda _: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    found = []
+    for text in ("price = 1", "price = 2"):
+        (tmp_path / "data.py").write_text(text)
+        os.utime(tmp_path / "data.py", (1, 1))
+        prices._digest.cache_clear()
+        found.append(prices._edition())
+    assert found[0] != found[1]
 
 
 @pytest.mark.parametrize("broken", [b"{", b'{"openai gpt-4o None": 5}', b'{"openai gpt-4o None": [[1, 2]]}'])
