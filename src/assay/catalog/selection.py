@@ -72,7 +72,7 @@ def unheard(rows: Iterable[ModelRow], conditions: Iterable[Condition]) -> list[s
         if one.operator != "=" or one.column.kind not in ("text", "list"):
             continue
         known = {word for row in rows for word in _words(cell(row, one.column))}
-        for value in one.values:
+        for value in dict.fromkeys(one.values):
             if value not in known:
                 said.append(f"no model has the {one.column.name} {value!r}; {did_you_mean(str(value), known)}")
     return said

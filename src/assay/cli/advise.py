@@ -116,6 +116,8 @@ def command(
     Exit code 0: a plan is advised; 1: no model of the catalogue is left within the limits.
     """
     if use_cases:
+        if task or folder or explain or any(value not in (None, ()) for value in given.values()):
+            raise click.UsageError("--use-cases shows all of them with their usual figures; leave other flags out")
         _use_cases(config, as_json)
         return
     asking = not as_json and sys.stdin.isatty() and sys.stderr.isatty()

@@ -168,6 +168,11 @@ def test_a_word_that_no_model_has_is_told_with_the_nearest() -> None:
     ]
 
 
+def test_a_word_that_is_said_twice_is_told_once() -> None:
+    """Looking for the nearest takes its time."""
+    assert len(unheard([row(licence="mit")], [condition("licence=mti|mti|MTI", TODAY)])) == 1
+
+
 def test_a_table_has_no_order() -> None:
     """Said, not raised by the comparison of two of its cells."""
     with pytest.raises(CatalogError, match="weights is a table and has no order"):

@@ -173,3 +173,12 @@ def test_choose_takes_a_task_only_from_the_catalogue(project: Project) -> None:
     ended = project.inside("choose", "--task", "code")
     assert ended.code == 2
     assert "--task goes with --from-catalog" in ended.err
+
+
+@pytest.mark.parametrize("more", [("--task", "chat"), ("--budget", "5"), ("--write", "new"), ("--language", "de")])
+def test_use_cases_take_no_flag_that_would_change_nothing(project: Project, more: tuple[str, ...]) -> None:
+    """Whoever gives one believes that it counts."""
+    ended = project.inside("advise", "--use-cases", *more)
+    assert ended.code == 2
+    assert "leave other flags out" in ended.err
+    assert not (project.folder / "new").exists()
