@@ -171,6 +171,8 @@ def read_header(path: Path) -> Header:
     Raises:
         WeightsError: the file is missing, no GGUF, of a version that is not supported, damaged or truncated.
     """
+    if path.is_fifo():
+        raise WeightsError(f"weights {path}: a pipe is no file, and opening it would wait for a writer")
     try:
         with path.open("rb") as file:
             return _Reader(path, file).header()

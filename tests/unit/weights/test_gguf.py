@@ -1,3 +1,4 @@
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -217,3 +218,11 @@ def test_reads_the_weights_that_ship_with_the_package() -> None:
     assert (header.licence, header.quantisation) == ("apache-2.0", "Q4_1")
     assert header.expected_bytes == header.file_bytes == 98_362_432
     assert "<|im_start|>" in (header.chat_template or "")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes in folders")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write to it."""
+    os.mkfifo(tmp_path / "m.gguf")
+    with pytest.raises(WeightsError, match="a pipe is no file"):
+        read_header(tmp_path / "m.gguf")
