@@ -301,7 +301,8 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
             made (`opt-out`) too.
         max_retention_days: hosts that may keep inputs or answers for longer are out; 0 = they keep nothing.
         data_regions: hosts that cannot keep data in one of these regions (`eu`, `us`) are out.
-        days_to_retirement: a model needs so many days until its maker retires it; 0 = only retired ones are out.
+        days_to_retirement: models that their maker may retire within so many days are out; 0 = only retired ones. Of
+            `2027-02` the first day counts.
         input_usd_per_mtok: highest price of a million input tokens.
         output_usd_per_mtok: highest price of a million output tokens.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from assay.catalog.days import last_day
+from assay.catalog.days import ends_within
 from assay.catalog.use import judged, use_of
 from assay.config.schema import Constraints, LicenceTerm
 from assay.envelope.candidate import Candidate
@@ -164,10 +164,7 @@ def _retirement(candidate: Candidate, days: int | None, today: date | None) -> s
         return None
     if model.status == "retired":
         return f"{model.id} is retired{_instead(model.successor)}"
-    if model.retires is None:
-        return None
-    today = today or datetime.now(UTC).date()
-    if (last_day(model.retires) - today).days >= max(days, 1):
+    if model.retires is None or not ends_within(model.retires, days, today or datetime.now(UTC).date()):
         return None
     return f"{model.id} retires on {model.retires}{_instead(model.successor)} (days_to_retirement = {days})"
 
@@ -193,4 +190,6 @@ def _price(candidate: Candidate, limits: Constraints) -> str | None:
 
 
 def _named(candidate: Candidate) -> str:
+    if candidate.terms.host is None and candidate.deployment.host is not None:
+        return f"the address of {candidate.name!r}, which is not {candidate.deployment.host}'s own,"
     return f"the host {candidate.terms.host!r}" if candidate.terms.host else f"the host of {candidate.name!r}"

@@ -182,9 +182,10 @@ def test_a_host_that_always_forgets_needs_no_number_of_days() -> None:
     [
         ({"retires": "2026-11-26"}, 0, False),
         ({"retires": "2026-11-27"}, 0, True),
-        ({"retires": "2026-12-26"}, 30, True),
-        ({"retires": "2026-12-25"}, 30, False),
-        ({"retires": "2026-11"}, 0, True),
+        ({"retires": "2026-12-27"}, 30, True),
+        ({"retires": "2026-12-26"}, 30, False),
+        ({"retires": "2026-12"}, 30, False),
+        ({"retires": "2026-11"}, 0, False),
         ({"retires": "9999"}, 10**12, False),
         ({"retires": "2025"}, 0, False),
         ({"status": "retired"}, 0, False),
@@ -193,7 +194,7 @@ def test_a_host_that_always_forgets_needs_no_number_of_days() -> None:
     ],
 )
 def test_a_model_needs_days_until_it_retires(facts: dict[str, Any], days: int, kept: bool) -> None:
-    """Counted to the last day that the date may mean; no date is no reason; weights that one has do not retire."""
+    """Counted to the first day that the date may mean; no date is no reason; weights that one has do not retire."""
     found = why(rented(None, successor="m/next", **facts), days_to_retirement=days)
     assert (found == "") == kept
     assert kept or "m/next" in found

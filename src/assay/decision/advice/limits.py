@@ -8,10 +8,11 @@ modalities must be known: a model that reads images is known for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from assay.catalog.days import ends_within
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import prices_of
@@ -58,7 +59,7 @@ def _retired(way: Way, asked: Situation, catalog: Catalog, today: date) -> str |
     if model.status in ("retired", "deprecated"):
         ends = f", switched off on {model.retires}" if model.retires else ""
         return f"its maker calls it {model.status}{ends}" + (f"; use {model.successor}" if model.successor else "")
-    if model.retires is not None and way.place == "host" and model.retires < str(today + timedelta(days=SOON_DAYS)):
+    if model.retires is not None and way.place == "host" and ends_within(model.retires, SOON_DAYS, today):
         return f"its maker switches it off on {model.retires}, within {SOON_DAYS} days or in the past"
     return None
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from assay.catalog.days import first_day
+from assay.catalog.days import days_until, ends_within
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.catalog.prices import price_on
-from assay.catalog.reach import reached
+from assay.catalog.reach import reached, rented_from
 from assay.catalog.use import terms_of
 from assay.config.schema import Config, Deployment, Price
 from assay.decision.lock import Lock
@@ -59,7 +59,7 @@ def in_use(config: Config, catalog: Catalog, lock: Lock | None, today: date, wit
         catalog: what is known of it.
         lock: the pins, if there are any.
         today: what days are counted from.
-        within_days: an end that is nearer asks for action.
+        within_days: an end in so many days or fewer asks for action.
 
     Raises:
         ConfigError: a deployment at a host cannot be reached as written.
@@ -78,7 +78,6 @@ def candidate_of(name: str, deployment: Deployment, model: Model | None, catalog
     """
     if deployment.has_host:
         deployment = reached(deployment, model, catalog).deployment
-    host = None if deployment.is_private else deployment.host
 
     def price() -> Price | None:
         own = deployment.price_usd_per_mtok
@@ -86,7 +85,7 @@ def candidate_of(name: str, deployment: Deployment, model: Model | None, catalog
             return own
         return price_on(model, today, host=deployment.host).price
 
-    return Candidate(name, deployment, model, terms_of(model, catalog, host), price)
+    return Candidate(name, deployment, model, terms_of(model, catalog, rented_from(deployment, catalog)), price)
 
 
 class _Around(NamedTuple):
@@ -113,19 +112,19 @@ def _in_use(name: str, deployment: Deployment, around: _Around) -> InUse:
         kinds=tuple(kind for kind, target in around.pins.items() if target in (name, *routes)),
         status=ends.status if ends is not None else None,
         retires=ends.retires if ends is not None else None,
-        days_left=(first_day(ends.retires) - around.today).days if ends is not None and ends.retires else None,
+        days_left=days_until(ends.retires, around.today) if ends is not None and ends.retires else None,
         successor=ends.successor if ends is not None else None,
         forbidden=impermissible(candidate, limits, around.today),
         action=None,
     )
-    return msgspec.structs.replace(one, action=_action(one, around.within_days))
+    return msgspec.structs.replace(one, action=_action(one, around))
 
 
-def _action(one: InUse, within_days: int) -> str | None:
+def _action(one: InUse, around: _Around) -> str | None:
     instead = f"; its successor is {one.successor}" if one.successor else ""
-    if one.status == "retired" or (one.days_left is not None and one.days_left <= 0):
+    if one.status == "retired" or (one.retires is not None and ends_within(one.retires, 0, around.today)):
         return f"retired{f' on {one.retires}' if one.retires else ''}{instead}"
-    if one.days_left is not None and one.days_left <= within_days:
+    if one.retires is not None and ends_within(one.retires, around.within_days, around.today):
         return f"retires on {one.retires}, in {one.days_left} days{instead}"
     return f"no longer permitted: {one.forbidden}" if one.forbidden is not None else None
 

@@ -25,7 +25,8 @@ def reason(found: Advice, model: str, place: str) -> str | None:
     [
         ('status = "retired"\nretires = "2026-10-01"', "retirement: its maker calls it retired"),
         ('status = "deprecated"\nsuccessor = "frontier"', "use frontier"),
-        ('retires = "2027-02-20"', "retirement: its maker switches it off on 2027-02-20, within 90 days"),
+        ('retires = "2027-02-25"', "retirement: its maker switches it off on 2027-02-25, within 90 days"),
+        ('retires = "2027-02"', "retirement: its maker switches it off on 2027-02, within 90 days"),
         ('domain = "law"', "domain: it was made for law, not for chat"),
         ('reasoning = "always"', "latency: it always thinks before it answers"),
     ],
@@ -41,7 +42,7 @@ def test_a_model_that_ends_or_is_made_for_something_else_is_not_advised(
 
 def test_a_model_that_ends_after_90_days_stays(advised: Advised) -> None:
     """The limit is 90 days, not any date."""
-    found = advised("chat", models=(*USUAL, hosted("later", (0.001, 0.001), 95.0, more='retires = "2027-03-01"')))
+    found = advised("chat", models=(*USUAL, hosted("later", (0.001, 0.001), 95.0, more='retires = "2027-02-26"')))
     assert found.best is not None
     assert found.best.lead.model == "acme/later"
 
