@@ -2,13 +2,15 @@
 
 The host is the one that it names. Where it names neither a host nor an address, it is the first that the catalogue
 knows for its model and that speaks its format. An address of its own is nobody's in the table: then nothing is filled
-in.
+in. A host that is named beside such an address gives its format and quirks, never its word on data.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,7 +21,11 @@ from assay.catalog.offers import HostedAt
 from assay.config.schema import Deployment
 from assay.errors import CatalogError, ConfigError
 
-__all__ = ["Reached", "reached"]
+__all__ = ["Reached", "reached", "rented_from"]
+
+_ACCOUNTS_OWN = re.compile(r"\\\{.*?\\\}")
+"""A part in braces of an address, as `re.escape` writes it."""
+_PORTS = {"http": 80, "https": 443}
 
 
 class Reached(NamedTuple):
@@ -64,6 +70,44 @@ def reached(deployment: Deployment, model: Model | None, catalog: Catalog) -> Re
         batch_discount=deployment.batch_discount if deployment.batch_discount is not None else host.batch_discount,
     )
     return Reached(at_host, base_url, known or (deployment.model if host.maker_in_names else last))
+
+
+def rented_from(deployment: Deployment, catalog: Catalog) -> str | None:
+    """The host that answers for what is sent there, by its key; `None` = the team itself, or nobody that is known.
+
+    Whoever sits at another address than the host's own has promised nothing, whatever host is named for its format. An
+    address is the host's own with its scheme, name and port; a part in braces of the table's stands for the account's
+    own. Of a host without an address in the table the deployment's counts.
+
+    Args:
+        deployment: as it is written, or as `reached` completes it.
+        catalog: the table of hosts.
+
+    Raises:
+        CatalogError: there is no such host.
+    """
+    if deployment.is_private or deployment.host is None:
+        return None
+    own = catalog.host(deployment.host).base_url
+    if deployment.base_url is None or own is None or _is_at(deployment.base_url, own):
+        return deployment.host
+    return None
+
+
+def _is_at(address: str, own: str) -> bool:
+    """Whether an address is of the origin that the table's own has."""
+    pattern = _ACCOUNTS_OWN.sub("[^/@:]+", re.escape(_origin(own)))
+    return re.fullmatch(pattern, _origin(address)) is not None
+
+
+def _origin(address: str) -> str:
+    """Scheme, name and port in lower case; empty for what is no address, which is nobody's."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return ""
+    return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
 def _implied(deployment: Deployment, model: Model | None, catalog: Catalog) -> str | None:

@@ -52,7 +52,7 @@ class Terms(NamedTuple):
 
     Attributes:
         licence: of its weights.
-        host: where it is rented; `None` = the team runs it itself.
+        host: where it is rented; `None` = the team runs it itself, or nobody knows whose its address is.
         policy: what that host does with data.
     """
 

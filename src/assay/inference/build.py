@@ -11,7 +11,7 @@ from assay import plugins
 from assay.catalog.load import Catalog
 from assay.catalog.located import weights_of
 from assay.catalog.model import Model
-from assay.catalog.reach import reached
+from assay.catalog.reach import reached, rented_from
 from assay.catalog.use import terms_of
 from assay.checks.check import Check
 from assay.checks.registry import make_check
@@ -109,7 +109,7 @@ class Builder:
             model=model,
             dialect=dialect,
             missing=provider.reason if isinstance(provider, Unavailable) else None,
-            terms=terms_of(model, self._catalog, None if deployment.is_private else deployment.host),
+            terms=terms_of(model, self._catalog, rented_from(deployment, self._catalog)),
         )
         for kind in (None, *deployment.kinds):
             try:

@@ -11,7 +11,7 @@ import pytest
 from assay.catalog.host import Host
 from assay.catalog.host_rows import host_rows
 from assay.catalog.load import Catalog, builtin, read
-from assay.catalog.reach import reached
+from assay.catalog.reach import reached, rented_from
 from assay.config.schema import Deployment
 from assay.dialects import openai_chat
 from assay.dialects.capability import Fit
@@ -138,6 +138,54 @@ def test_an_address_of_ones_own_gets_nothing_from_the_table() -> None:
     model = builtin().find("openai/gpt-4o-mini")
     said = at(model=model.id, dialect="openai", base_url="http://127.0.0.1:9/v1")
     assert reached(said, model, builtin()).deployment == said
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("openai", None),
+        ("openai", "https://api.openai.com/v1/"),
+        ("openai", "HTTPS://API.openai.com:443/v2"),
+        ("azure", "https://acme.openai.azure.com/openai/v1"),
+        ("vertex", "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4"),
+        ("vllm", "http://127.0.0.1:8000/v1"),
+    ],
+)
+def test_an_address_of_the_hosts_own_is_its(host: str, address: str | None) -> None:
+    """As the table has it, at another path or by its default port, or of an account of one's own."""
+    assert rented_from(at(host=host, base_url=address), builtin()) == host
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("openai", "http://api.openai.com/v1"),
+        ("openai", "https://api.openai.com:8443/v1"),
+        ("openai", "https://api.openai.com.acme.example/v1"),
+        ("openai", "https://api.openai.com@acme.example/v1"),
+        ("openai", "https://acme.example/api.openai.com/v1"),
+        ("openai", "https://api.openai.com:x/v1"),
+        ("openai", "http://127.0.0.1:9/v1"),
+        ("openai", ""),
+        ("azure", "https://acme.example/x.openai.azure.com/openai/v1"),
+        ("azure", "https://.openai.azure.com/openai/v1"),
+        ("azure", "https://acme.openai.azure.com.example/openai/v1"),
+        ("azure", "https://acme.openaiXazure.com/openai/v1"),
+        ("vllm", "http://gpu.example:8000/v1"),
+    ],
+)
+def test_another_address_is_a_strangers(host: str, address: str) -> None:
+    """Whoever is there has promised nothing of what the named host promises."""
+    assert rented_from(at(host=host, base_url=address, dialect="openai"), builtin()) is None
+
+
+def test_whose_an_address_is_without_a_table() -> None:
+    """A private deployment is rented from nobody; a host without an address in the table is where one says."""
+    text = b'as_of = "2026"\nsources.us.title = "us"\n[hosts.lab]\nname = "Lab"\ndialect = "openai"\nevidence = "us"\n'
+    catalog = Catalog([("own", read(text, "own"))])
+    assert rented_from(at(host="lab", base_url="http://lab/v1"), catalog) == "lab"
+    assert rented_from(at(host="lab", base_url="http://lab/v1", private=True), catalog) is None
+    assert rented_from(at(dialect="openai", base_url="http://lab/v1"), catalog) is None
 
 
 @pytest.mark.parametrize(

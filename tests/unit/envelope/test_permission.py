@@ -244,6 +244,15 @@ def test_a_price_has_a_highest_rate_per_direction() -> None:
     assert why(weights(OPEN), input_usd_per_mtok=0) == ""
 
 
+def test_another_address_than_the_hosts_has_promised_nothing() -> None:
+    """Its host is named for the format alone: no policy is known, and the reason says so."""
+    stranger = rented(None)._replace(terms=Terms())
+    said = "the address of 'far', which is not h's own,"
+    assert said in why(stranger, hosts=("h",))
+    assert said in why(stranger, inputs_may_train=False)
+    assert why(stranger) == ""
+
+
 def test_no_price_is_looked_up_where_none_is_limited() -> None:
     """The list of prices takes long to import, and this is asked with each request."""
 
@@ -258,7 +267,6 @@ CONFIG = """
 {limits}
 [deployments.far]
 model = "openai/gpt-4o"
-base_url = "http://127.0.0.1:9"
 host = "openai"
 api_key_env = "HOME"
 [deployments.near]

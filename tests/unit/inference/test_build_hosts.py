@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from assay.catalog.load import builtin
-from assay.config.schema import Deployment
+from assay.config.schema import Constraints, Deployment
 from assay.dialects.capability import check_quirks
+from assay.envelope.permission import impermissible
 from assay.errors import ConfigError, RequestError
 from assay.inference.build import Builder
 from assay.inference.deployment import LiveDeployment
@@ -62,6 +63,17 @@ def test_a_price_is_that_of_the_named_host() -> None:
     known = built(model="anthropic/claude-sonnet-4-5", host="anthropic")
     assert known.price.price is not None
     assert built(model="anthropic/claude-sonnet-4-5", host="groq").price.price is None
+
+
+def test_a_hosts_promises_hold_at_its_own_address_only() -> None:
+    """Elsewhere its quirks shape what is sent, and neither data policy nor name is lent to whoever is there."""
+    limits = Constraints(hosts=("openai",), max_retention_days=90)
+    there, elsewhere = built(host="openai"), built(host="openai", base_url="https://acme.example/v1")
+    assert impermissible(there.candidate, limits) is None
+    assert "which is not openai's own" in str(impermissible(elsewhere.candidate, limits))
+    assert elsewhere.config.quirks == there.config.quirks
+    kept = impermissible(elsewhere.candidate, Constraints(max_retention_days=90))
+    assert "keeps inputs is unknown (max_retention_days)" in str(kept)
 
 
 def test_litellm_is_built_without_a_host() -> None:

@@ -106,8 +106,11 @@ def _may_be_used(
     model: Model, catalog: Catalog, constraints: Constraints, today: date, fits: Callable[[Model], bool]
 ) -> bool:
     """At one of its hosts, or on a device of one's own."""
-    dialects = {offer.host: catalog.host(offer.host).dialect for offer in model.hosts}
-    ways = [Deployment(model=model.id, host=host, base_url="", dialect=dialect) for host, dialect in dialects.items()]
+    hosts = {offer.host: catalog.host(offer.host) for offer in model.hosts}
+    ways = [
+        Deployment(model=model.id, host=key, base_url=host.base_url or "", dialect=host.dialect)
+        for key, host in hosts.items()
+    ]
     if model.ecosystem == "open-weight" and fits(model):
         ways.append(Deployment(model=model.id, dialect="local"))
     candidates = (candidate_of(model.id, way, model, catalog, today) for way in ways)
