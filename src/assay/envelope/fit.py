@@ -19,7 +19,7 @@ from assay.envelope.memory import Memory, Plan, plan_of, published
 from assay.envelope.quantisation import QUANTISATIONS, Quantisation, choices, quantisation_of
 from assay.envelope.runtime import runtime_of
 from assay.envelope.shape import Shape, shape_of
-from assay.envelope.sizes import Sizes, sizes_of
+from assay.envelope.sizes import Sizes, sized, sizes_of
 from assay.envelope.speed import Speed, speed_of
 from assay.errors import CatalogError
 from assay.ledger.rows import MeasurementRow
@@ -184,11 +184,16 @@ def _missing(model: Model, shape: Shape, quantisation: str | None, file: FileFac
     if file is not None:
         return ()
     missing = list(shape.missing)
-    if shape.parameters is None:
+    if shape.parameters is None and not _is_sized(model, quantisation):
         missing.append("parameters")
     if quantisation is None and model.forms is None and published(model) is None:
         missing.append("forms or precision")
     return tuple(missing)
+
+
+def _is_sized(model: Model, quantisation: str | None) -> bool:
+    """Whether the size of a file is known, of this format or of any: then memory is known without parameters."""
+    return bool(sized(model)) if quantisation is None else quantisation.lower() in sized(model)
 
 
 def _kinds(
@@ -197,7 +202,10 @@ def _kinds(
     """The formats to choose from, the most exact first; `None` stands for that of the file."""
     if file is not None:
         return (None,)
-    return choices(model, machine.kind) if quantisation is None else (quantisation_of(quantisation),)
+    if quantisation is not None:
+        return (quantisation_of(quantisation),)
+    found = choices(model, machine.kind)
+    return found if model.parameters is not None else tuple(one for one in found if one.name.lower() in sized(model))
 
 
 def _candidate(needs: _Needs, kind: Quantisation | None) -> _Candidate:

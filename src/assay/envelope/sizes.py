@@ -10,7 +10,7 @@ from assay.envelope.quantisation import Quantisation
 from assay.envelope.shape import Shape, is_looked_up, is_routed
 from assay.weights.gguf import Header, Tensor
 
-__all__ = ["Sizes", "sizes_in", "sizes_of"]
+__all__ = ["Sizes", "sized", "sizes_in", "sizes_of"]
 
 REPACKED = {"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"}
 """Types of which llama.cpp makes a second copy, in an order that its kernels for processors like
@@ -62,11 +62,16 @@ def sizes_in(header: Header) -> Sizes:
 
 
 def sizes_of(model: Model, shape: Shape, kind: Quantisation) -> Sizes | None:
-    """From the size of a known file of this format, else from parameters and bits; `None`: neither is known."""
+    """From the size of a known file of this format, else from parameters and bits; `None`: neither is known.
+
+    Without parameters as many are taken as the file's bytes would be: what is held twice is then at most so much.
+    """
     parameters, active = shape.parameters, shape.active
-    exact = _exact(model, kind) if model.weights else None
+    exact = sized(model).get(kind.name.lower()) if model.weights else None
     if parameters is None:
-        return None if exact is None else Sizes(exact, 0, exact, 0, "size of the file, as the catalogue has it")
+        if exact is None:
+            return None
+        parameters = int(8 * exact / kind.bits)
     embedding = min(shape.embedding, parameters // 2)
     size = exact if exact is not None else kind.bytes_of(parameters, embedding, shape.hidden)
     second = min(size, kind.second_bytes(parameters, embedding, shape.hidden))
@@ -79,18 +84,18 @@ def sizes_of(model: Model, shape: Shape, kind: Quantisation) -> Sizes | None:
     return Sizes(size, second, int(size - routed), int(routed), basis)
 
 
+def sized(model: Model) -> dict[str, int]:
+    """Bytes of the files that the catalogue knows, by their format in lower case; of several the first."""
+    found = [(one.quantisation.lower(), one.bytes) for one in model.weights if one.quantisation and one.bytes]
+    return dict(reversed(found))
+
+
 def _routed_share(shape: Shape, parameters: int, active: int | None) -> float:
     """Share of the weights that are experts: with `used` of `all`, active = dense + used / all x routed."""
     if not shape.is_mixture or active is None:
         return 0.0
     unused = 1.0 - shape.experts_used / shape.experts if shape.experts else 1.0
     return min(1.0, (parameters - active) / (parameters * unused)) if unused > 0 else 0.0
-
-
-def _exact(model: Model, kind: Quantisation) -> int | None:
-    """Size of a file of this format that the catalogue knows."""
-    name = kind.name.lower()
-    return next((one.bytes for one in model.weights if one.bytes and (one.quantisation or "").lower() == name), None)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -102,7 +102,7 @@ def speed_of(
     shape: Shape, sizes: Sizes, machine: Machine, *, context_tokens: int, sequences: int, prompt_tokens: int
 ) -> Speed | None:
     """As `speed`, for a model whose shape and sizes are there already."""
-    if machine.bandwidth_bytes_s is None or not shape.active:  # a file may hold a vocabulary only
+    if machine.bandwidth_bytes_s is None or not shape.active or shape.parameters is None:  # a vocabulary only: 0
         return None
     work = _Work(shape, sizes, machine, context_tokens)
     method, one = _method(shape, sizes, machine), work.steps_s(1)

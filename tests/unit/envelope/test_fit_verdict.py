@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.catalog.family import Family
+from assay.catalog.offers import HubFile, Weights
 from assay.config.schema import Constraints
 from assay.envelope.fit import Fit, fit, options, rank
 from assay.envelope.fit_row import fit_row
@@ -17,6 +18,7 @@ from assay.ledger.rows import MeasurementRow
 from fit_facts import GIB, SOURCES, a_catalog, a_machine, a_model
 
 CATALOG = a_catalog()
+FILES = {"Q8_0": 8_540_000_000, "Q4_K_M": 4_920_000_000}
 
 
 def judged(model: Any = None, **given: Any) -> Fit:
@@ -79,6 +81,23 @@ def test_unknown_is_unknown_and_named(facts: dict[str, Any], missing: tuple[str,
     found = judged(a_model(**facts))
     assert (found.verdict, found.missing, found.memory, found.speed) == ("unknown", missing, None, None)
     assert f"not known: {', '.join(missing)}" in found.reasons
+
+
+def test_a_known_file_needs_no_parameters_for_its_memory() -> None:
+    """Its bytes are the weights; its speed, and formats whose size nobody knows, stay unknown."""
+    hub = HubFile(repo="a/b", file="c", evidence="s")
+    files = tuple(Weights(evidence="s", quantisation=name, bytes=size, hub=hub) for name, size in FILES.items())
+    model = a_model(parameters=None, weights=files)
+    for kind in ("gpu", "cpu"):
+        found = judged(model, machine=a_machine(kind=kind))
+        assert (found.verdict, found.quantisation, found.speed) == ("fits", "Q8_0", None)
+    assert [one.quantisation for one in options(model, a_machine(), context_tokens=256, sequences=1)] == [*FILES]
+    least = judged(model, machine=a_machine(kind="cpu"), quantisation="q4_k_m").memory
+    known = judged(a_model(weights=files), machine=a_machine(kind="cpu"), quantisation="q4_k_m").memory
+    assert least is not None
+    assert known is not None
+    assert known.weights <= least.weights <= 1.1 * known.weights
+    assert judged(model, quantisation="q6_k").missing == ("parameters",)
 
 
 def test_hosted_models_do_not_fit_anywhere() -> None:
