@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +11,8 @@ from assay.cli.door import config_option, emit, json_option
 
 if TYPE_CHECKING:
     from assay.catalog.load import Catalog
-    from assay.config.schema import Deployment
+    from assay.config.schema import Constraints, Deployment
+    from assay.inference.deployment import LiveDeployment
 
 
 @click.group()
@@ -39,8 +40,8 @@ def check(config: str | None, as_json: bool) -> None:
     loaded = load(config)
     catalog = load_catalog(loaded.config.catalog_files)
     builder = Builder(catalog)
-    for name, deployment in loaded.config.deployments.items():
-        builder.deployment(name, deployment)
+    builder.check_hosts(loaded.config.constraints.hosts or ())
+    live = [builder.deployment(name, deployment) for name, deployment in loaded.config.deployments.items()]
     for name, route in loaded.config.routes.items():
         make_route(name, route)
     if loaded.config.decide.suite is not None:
@@ -51,7 +52,11 @@ def check(config: str | None, as_json: bool) -> None:
             if name not in known:
                 raise ConfigError(f"graders of suite {suite.name!r} ask {name!r}; {did_you_mean(name, known)}")
     deployments, routes = len(loaded.config.deployments), len(loaded.config.routes)
-    notes = _unknown_models(loaded.config.deployments, catalog)
+    notes = [
+        *_unknown_models(loaded.config.deployments, catalog),
+        *_elsewhere(live),
+        *_unknown_words(loaded.config.constraints, catalog),
+    ]
     value = {"path": str(loaded.path), "digest": loaded.digest, "deployments": deployments, "routes": routes}
     text = f"{loaded.path} is right: {deployments} deployments, {routes} routes"
     emit(value | {"notes": notes}, as_json, "\n".join([text, *(f"note: {note}" for note in notes)]))
@@ -70,6 +75,31 @@ def _unknown_models(deployments: Mapping[str, Deployment], catalog: Catalog) -> 
         + (f"; did you mean {nearest[model]!r}?" if nearest[model] else "")
         for name, model in unknown.items()
     ]
+
+
+def _elsewhere(deployments: Iterable[LiveDeployment]) -> Iterator[str]:
+    """A word on each that names a host and is at another address: what the host promises does not hold there."""
+    for one in deployments:
+        if one.is_elsewhere:
+            yield (
+                f"deployments.{one.name}.base_url is not {one.config.host}'s own address: whoever is there has no "
+                "known data policy and counts as none of constraints.hosts; say private = true if it is your own"
+            )
+
+
+def _unknown_words(limits: Constraints, catalog: Catalog) -> Iterator[str]:
+    """A word on each that nothing in the catalogue has, so that a limit with it lets nothing more pass."""
+    from assay.errors import did_you_mean
+
+    policies = [policy for host in catalog.hosts if (policy := catalog.policy(host)) is not None]
+    known = {
+        "licences": {*catalog.licences, *(model.licence.lower() for model in catalog.models if model.licence)},
+        "data_regions": {region for policy in policies for region in policy.regions or ()},
+    }
+    for key, words in known.items():
+        for word in getattr(limits, key) or ():
+            if word.lower() not in words:
+                yield f"constraints.{key}: nothing in the catalogue has {word!r}; {did_you_mean(word.lower(), words)}"
 
 
 @command.command()

@@ -150,6 +150,8 @@ def _configured(config: str | None) -> list[dict[str, Any]]:
             findings.append(_finding(f"deployment {name}", False, f"no key: ${key} is empty"))
         else:
             found = str(live.missing or deployment.model) + (f", ${key} is set" if key is not None else "")
+            if live.is_elsewhere:
+                found += f"; not at {live.config.host}'s own address: whoever is there has no known data policy"
             findings.append(_finding(f"deployment {name}", live.missing is None, found))
     findings += [*_engines(builder), *_suite(loaded)]
     try:

@@ -158,7 +158,8 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
             one that a plug-in registers; default: what its host speaks.
         host: a provider or server of the table that `assay models --hosts` shows: its address, format, variable of the
             key and quirks hold where the deployment says nothing else. No host is private by itself, not even a server
-            on this machine: say `private = true`.
+            on this machine: say `private = true`. At another `base_url` than the host's own, nothing that the host
+            promises holds, and `constraints.hosts` does not know it.
         base_url: where the host's API begins, `https://host/v1`; default: the host's own.
         api_key_env: name of the environment variable that holds the key; default: the host's usual one.
         upstream_model: what the host calls the model; default: from the catalogue, else the id's last part, or all of

@@ -60,6 +60,8 @@ def _convert_field(value: object, annotation: Any, place: str) -> object:
         inner = next((item for item in _sections(annotation)), None)
         if inner is not None:
             return [read_table(item, inner, f"{place}[{number}]") for number, item in enumerate(value)]
+        for word in value:
+            _check_item(word, annotation, place)
     if isinstance(value, str):
         _check_word(value, annotation, place)
     if not isinstance(value, Mapping):
@@ -81,6 +83,13 @@ def _sections(annotation: Any) -> Iterator[type[Section]]:
     for option in (annotation, *get_args(annotation)):
         if get_origin(option) is tuple:
             yield from (item for item in get_args(option) if isinstance(item, type) and issubclass(item, Section))
+
+
+def _check_item(value: object, annotation: Any, place: str) -> None:
+    """The same as of a single word of those that an array holds."""
+    for option in (annotation, *get_args(annotation)):
+        if get_origin(option) is tuple and isinstance(value, str):
+            _check_word(value, get_args(option)[0], place)
 
 
 def _check_word(value: str, annotation: Any, place: str) -> None:

@@ -60,7 +60,7 @@ class Builder:
             ConfigError: a deployment or route cannot be made as written.
             PluginError: an unknown dialect, policy or check.
         """
-        self._check_hosts(config.constraints.hosts or ())
+        self.check_hosts(config.constraints.hosts or ())
         targets: dict[str, LiveDeployment | LiveRoute] = {}
         for name, deployment in config.deployments.items():
             targets[name] = self.deployment(name, deployment)
@@ -122,8 +122,12 @@ class Builder:
                 )
         return live
 
-    def _check_hosts(self, hosts: Iterable[str]) -> None:
-        """A misspelt host among those that are allowed would take every candidate out, and only when it is called."""
+    def check_hosts(self, hosts: Iterable[str]) -> None:
+        """A misspelt host among those that are allowed would take every candidate out, and only when it is called.
+
+        Raises:
+            ConfigError: the catalogue has no such host.
+        """
         for host in hosts:
             try:
                 self._catalog.host(host)

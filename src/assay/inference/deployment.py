@@ -60,6 +60,11 @@ class LiveDeployment:
         return self._candidate
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is at another address than its host's own: then nobody has promised anything about data."""
+        return self.config.host is not None and self.terms.host is None and not self.config.is_private
+
+    @property
     def breaker(self) -> Breaker:
         """Keeps calls from a host that fails again and again."""
         if self._breaker is None:

@@ -24,7 +24,7 @@ def test_the_table_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = CliRunner().invoke(assay, ["models", "--hosts", "-c", str(Path(__file__).parents[3] / "examples/workshop")])
     assert shown.exit_code == 0
     groq = next(line for line in shown.stdout.splitlines() if line.startswith("groq "))
-    assert groq.split()[1:5] == ["openai", "GROQ_API_KEY", "(set)", "rented"]
+    assert groq.split()[1:5] == ["openai", "GROQ_API_KEY", "yes", "rented"]
     assert groq.endswith("https://api.groq.com/openai/v1")
     assert "gsk-secret" not in shown.stdout
     rows = json.loads(CliRunner().invoke(assay, ["models", "--hosts", "--json"]).stdout)
@@ -57,6 +57,36 @@ def test_a_model_that_the_catalogue_does_not_know_is_noted(tmp_path: Path, model
     assert (noted or "") in shown.stdout
     told = json.loads(CliRunner().invoke(assay, ["config", "check", "--json", "-c", path]).stdout)
     assert len(told["notes"]) == (noted is not None)
+
+
+def test_an_address_that_is_not_the_hosts_own_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, by `config check` and by `doctor`; a private one is the team's own, so there is nothing to say."""
+    monkeypatch.setenv("GROQ_API_KEY", "k")
+    elsewhere = 'host = "groq"\nbase_url = "http://127.0.0.1:9/v1"'
+    for more, times in (("", 1), ("\nprivate = true", 0)):
+        path = config(tmp_path, elsewhere + more)
+        checked = CliRunner().invoke(assay, ["config", "check", "-c", path]).stdout
+        looked = CliRunner().invoke(assay, ["doctor", "-c", path]).stdout
+        assert checked.count("deployments.d.base_url is not groq's own address") == times
+        assert looked.count("not at groq's own address") == times
+
+
+def test_limits_that_nothing_can_keep_to_are_told(tmp_path: Path) -> None:
+    """An unknown host is refused as `serve` does; a region or licence that nobody has is noted, the nearest named."""
+    limits = 'host = "groq"\n[constraints]\n'
+    with pytest.raises(ConfigError, match=r"constraints\.hosts: .*did you mean 'openai'"):
+        CliRunner().invoke(
+            assay, ["config", "check", "-c", config(tmp_path, f'{limits}hosts = ["opnai"]')], catch_exceptions=False
+        )
+    words = 'licences = ["apache2.0", "MIT"]\ndata_regions = ["euu", "US"]'
+    told = json.loads(
+        CliRunner().invoke(assay, ["config", "check", "--json", "-c", config(tmp_path, limits + words)]).stdout
+    )
+    noted = [note for note in told["notes"] if note.startswith("constraints.")]
+    assert noted == [
+        "constraints.licences: nothing in the catalogue has 'apache2.0'; did you mean 'apache-2.0'?",
+        "constraints.data_regions: nothing in the catalogue has 'euu'; did you mean 'eu'?",
+    ]
 
 
 def test_an_unknown_policy_or_check_is_told_with_its_route(tmp_path: Path) -> None:

@@ -143,6 +143,10 @@ def test_a_missing_key_names_its_table(toml: str, message: str) -> None:
             '[constraints]\nunknown_price = "perhaps"',
             "constraints.unknown_price: unknown value 'perhaps'; known: allow, refuse",
         ),
+        (
+            '[constraints]\nforbidden_terms = ["naming", "share_alik"]',
+            "constraints.forbidden_terms: unknown value 'share_alik'; did you mean 'share_alike'?",
+        ),
         ('[ledger]\ndurability = "comit"', "ledger.durability: unknown value 'comit'; did you mean 'commit'?"),
         (
             SMALL + 'settings.style = "txt"',
