@@ -74,7 +74,7 @@ TINY: Metadata = {
 
 def a_file(path: Path, metadata: Metadata = TINY, tensors: dict[str, int] | None = None) -> Path:
     """A GGUF file with these facts and tensors of 32 numbers, each of the type with its number."""
-    named = tensors or {"token_embd.weight": 0, "blk.0.attn_q.weight": 0}
+    named = tensors if tensors is not None else {"token_embd.weight": 0, "blk.0.attn_q.weight": 0}
 
     def text(value: str) -> bytes:
         return struct.pack("<Q", len(value)) + value.encode()

@@ -181,8 +181,8 @@ def rank(one: Fit) -> tuple[int, int, int, int, str]:
 
 
 def _missing(model: Model, shape: Shape, quantisation: str | None, file: FileFacts | None) -> tuple[str, ...]:
-    if file is not None:
-        return ()
+    if file is not None:  # without tensors it is the head of several, or nothing at all
+        return () if file.sizes.file else ("the tensors of its weights",)
     missing = list(shape.missing)
     if shape.parameters is None and not _is_sized(model, quantisation):
         missing.append("parameters")

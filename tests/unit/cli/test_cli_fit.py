@@ -137,6 +137,14 @@ def test_a_file_is_exact(project: Project, box: str) -> None:
     assert project.inside("fit", "broken.gguf", "-d", box).code == 3
 
 
+def test_a_file_without_tensors_is_unknown(project: Project, box: str) -> None:
+    """The first of several files may hold none: what nobody has weighed does not fit."""
+    a_file(project.folder / "head.gguf", tensors={})
+    [row] = project.inside("fit", "head.gguf", "-d", box, "--context", "512", "--json").json["models"]
+    assert (row["verdict"], row["missing"]) == ("unknown", ["the tensors of its weights"])
+    assert "not known: the tensors of its weights" in project.inside("fit", "head.gguf", "-d", box).out
+
+
 def test_a_local_deployment_can_be_named(project: Project, box: str) -> None:
     """Its weights are what is fitted."""
     a_file(project.folder / "tiny.gguf")
