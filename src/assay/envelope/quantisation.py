@@ -1,10 +1,10 @@
 """Number formats of weights: how many bits each takes, and which are made of a published form.
 
 Bits per weight of llama.cpp's mixtures are those of its `quantize` tool on a 7B model with a small vocabulary (weights
-of blocks, hardly any embeddings): Q4_K_M 4.84, Q5_K_M 5.68, Q6_K 6.56, Q8_0 8.5 (catalog-ux.md section 2 has the same
-within 1 %). Embeddings and the output matrix take more: `quantize` keeps them at 6 bits or above. Its K-types need rows
-of 256 numbers; where a model's rows are no multiple of that, the next larger type is taken instead
-(`src/llama-quant.cpp`), so small models are heavier than their label says.
+of blocks, hardly any embeddings): Q4_K_M 4.84, Q5_K_M 5.68, Q6_K 6.56, Q8_0 8.5 (docs/LOG.md has the same within 1 %).
+Embeddings and the output matrix take more: `quantize` keeps them at 6 bits or above. Its K-types need rows of 256
+numbers; where a model's rows are no multiple of that, the next larger type is taken instead (`src/llama-quant.cpp`), so
+small models are heavier than their label says.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import re
 import struct
 from importlib import resources
 from pathlib import Path
@@ -118,3 +119,9 @@ def _gguf_numbers(path: Path) -> dict[str, int]:
             number("Q")
             found["elements"] += elements
     return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_source_is_something_that_a_reader_can_open(name: str) -> None:
+    """A title names a page, a file or this project's own pages, never notes that stayed where they were taken."""
+    assert not re.search(r"\bresearch/|local-models\.md|catalog-ux\.md", (FOLDER / name).read_text())

@@ -54,7 +54,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> Any:
     ],
 )
 def test_list_prices_of_the_shipped_hosted_models(name: str, expected: Price) -> None:
-    """Prices are those of six cross-checked catalogues (research/catalog-ux.md), with source and date."""
+    """Prices are those of six cross-checked catalogues, with source and date."""
     found = price_of(builtin().find(name), NOW)
     assert found.price == expected
     assert found.source.startswith("genai-prices ")

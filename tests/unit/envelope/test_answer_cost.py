@@ -37,7 +37,7 @@ def test_a_priced_estimate_ends_at_the_bound() -> None:
 
 
 def test_seconds_agree_with_what_was_measured() -> None:
-    """SmolLM2 took 402/151 + 48/53 CPU seconds for 402 prompt and 48 answer tokens (research/local-models.md)."""
+    """SmolLM2 took 402/151 + 48/53 CPU seconds for 402 prompt and 48 answer tokens (docs/LOG.md)."""
     found = expected_cost(LOCAL, SMALL, None, 4 * 402, 2 * 48)
     assert found is not None
     assert found.unit == "s"
