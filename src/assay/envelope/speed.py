@@ -7,10 +7,9 @@
     first   = prompt / prefill + one step
 
 Efficiencies are medians with their 10th and 90th percentile over 283 community measurements of the decode rate on one
-GPU, after 98 of 381 were dropped that were above the physical ceiling (catalog-ux.md section 2). The second term
-hardly matters on a GPU; on a processor with few cores it is what limits a small model. Several devices: a range from
-layers one after the other (the bandwidth of one) to all at once (of all), with the geometric mean between them; that
-was not measured here.
+GPU, after 98 of 381 were dropped that were above the physical ceiling (docs/LOG.md). The second term hardly matters on
+a GPU; on a processor with few cores it is what limits a small model. Several devices: a range from layers one after the
+other (the bandwidth of one) to all at once (of all), with the geometric mean between them; that was not measured here.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ what the second term takes off (docs/LOG.md)."""
 COMPUTE = Band(0.4, 0.2, 0.7)
 """Of a GPU's or Apple chip's peak rate in prefill. An assumption: nobody measured it for this formula."""
 PROCESSOR = Band(0.4, 0.2, 0.8)
-"""Of a processor's peak rate: 32 to 49 x 1e9 operations a second and core in prefill (local-models.md section 3)."""
+"""Of a processor's peak rate: 32 to 49 x 1e9 operations a second and core in prefill (docs/LOG.md)."""
 
 
 class Speed(NamedTuple):
@@ -136,7 +135,7 @@ class _Work:
 
     def __init__(self, shape: Shape, sizes: Sizes, machine: Machine, context_tokens: int) -> None:
         self._shape, self._sizes, self._machine = shape, sizes, machine
-        self._shares, self.rates, self._reach = _band(shape, machine), _compute(machine), _reach(machine)
+        (self._shares, _), self.rates, self._reach = _share(shape, machine), _compute(machine), _reach(machine)
         active = shape.active or 0
         self._flops = 2.0 * active
         self._forward = 2.0 * max(active - shape.embedding, active // 2)
@@ -177,21 +176,21 @@ def _compute(machine: Machine) -> Band:
     return PROCESSOR if machine.kind == "cpu" else COMPUTE
 
 
-def _band(shape: Shape, machine: Machine) -> Band:
+def _share(shape: Shape, machine: Machine) -> tuple[Band, str]:
+    """Of the bandwidth, and what it is the share of."""
     if shape.is_mixture:
-        return MIXTURE
+        return MIXTURE, "a mixture of experts"
     if machine.kind == "cpu":
-        return READ
-    return SMALL if (shape.parameters or 0) < SMALL_PARAMETERS else DENSE
+        return READ, "a processor"
+    return (SMALL, "a small model") if (shape.parameters or 0) < SMALL_PARAMETERS else (DENSE, "a dense model")
 
 
 _WHOLE = Band(1.0, 1.0, 1.0)
-_KINDS = {DENSE: "a dense model", SMALL: "a small model", MIXTURE: "a mixture of experts", READ: "a processor"}
 
 
 def _method(shape: Shape, sizes: Sizes, machine: Machine) -> str:
-    band = _band(shape, machine)
+    band, kind = _share(shape, machine)
     several = f"; {machine.count} devices, one after the other or all at once" if machine.count > 1 else ""
     doubt = f"; bandwidth and FLOPS within x{machine.doubt:g}" if machine.doubt > 1 else ""
-    share = f"{band.value:g} ({band.low:g} to {band.high:g}) of the bandwidth for {_KINDS[band]}"
+    share = f"{band.value:g} ({band.low:g} to {band.high:g}) of the bandwidth for {kind}"
     return f"formula: {share}; {sizes.basis}{several}{doubt}"
