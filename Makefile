@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@"; else \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; fi
 
-.PHONY: demo models test debian e2e check fuzz bench docs golden lock clean help
+.PHONY: setup demo models test debian e2e check fuzz bench docs golden lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,8 @@ help: ## this list
 .stamps/e2e: .stamps/dev requirements/e2e.txt
 	@set -- --require-hashes -r requirements/e2e.txt; $(INSTALL)
 	@touch $@
+
+setup: .stamps/run ## .venv with assay and an engine for local models, and nothing more
 
 demo: .stamps/run ## set up what is missing, measure real local models, choose, pin, serve, ask
 	@$(BIN)/assay demo

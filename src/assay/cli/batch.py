@@ -92,7 +92,7 @@ def fetch(wait_s: float, config: str | None, as_json: bool) -> None:
       assay batch fetch
       assay batch fetch --wait-s 3600
     """
-    ended, left = run(_fetch(wait_s, config))
+    ended, left = run(_fetch(wait_s, config), continues=True)
     text = f"{len(ended)} batches ended, {len(left)} still wait"
     emit({"ended": ended, "waiting": left}, as_json, text)
     finish(STILL_WAITING if left else 0)

@@ -182,7 +182,7 @@ def _sensitivity(bill: Bill) -> list[str]:
     widest = max(one.width for one in swings)
     rows = [_swing(one, widest) for one in swings]
     return ["", f"What moves {bill.name} ({_aside(bill)}) most, USD a month, each input alone:", *table(
-        ("input", "from", "to", "USD", "to", ""), rows, indent="  "
+        ("input", "low", "high", "USD if low", "USD if high", ""), rows, indent="  "
     )]  # fmt: skip
 
 

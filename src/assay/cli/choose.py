@@ -67,7 +67,9 @@ def command(
         advise_configured(config, folder, task, as_json)
     if task is not None:
         raise click.UsageError("--task goes with --from-catalog; kinds of a suite are chosen with --kind")
-    decision = run(_choose(targets, folder, kinds, profiles, split, bar, overall, seed, concurrency, config))
+    decision = run(
+        _choose(targets, folder, kinds, profiles, split, bar, overall, seed, concurrency, config), continues=True
+    )
     from assay.decision.explain import explain
 
     emit(decision, as_json, explain(decision))

@@ -65,7 +65,7 @@ def command(
 
     Exit code 0: one is better than every other; 4: these samples cannot tell.
     """
-    compared = run(_compare(names, folder, kinds, split, no_run, seed, concurrency, labels, config))
+    compared = run(_compare(names, folder, kinds, split, no_run, seed, concurrency, labels, config), continues=True)
     from assay.evals.figures.comparison import verdict
 
     wanted = [row for row in compared.rows if every or row.differs]

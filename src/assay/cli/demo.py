@@ -32,7 +32,7 @@ def command(folder: str | None, fresh: bool, as_json: bool) -> None:
     Example:
       assay demo examples/workshop --fresh
     """
-    run(_demo(find_example(folder), fresh, as_json))
+    run(_demo(find_example(folder), fresh, as_json), continues=True)
 
 
 def find_example(folder: str | None) -> Path:

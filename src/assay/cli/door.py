@@ -22,6 +22,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
 
 
+class Paused(click.Abort):
+    """Interrupted in work that is kept, and goes on where it ended."""
+
+
 class Finite(click.FloatRange):
     """A number within a range; `nan` and `inf`, which pass every comparison, are none."""
 
@@ -48,10 +52,19 @@ def config_option(command: F) -> F:
     )(command)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run something async; Ctrl-C cancels it in order, so that what was done is kept."""
-    with runner() as opened:
-        return opened.run(work)
+def run(work: Coroutine[Any, Any, T], *, continues: bool = False) -> T:
+    """Run something async; Ctrl-C cancels it in order, so that what was done is kept.
+
+    Raises:
+        Paused: Ctrl-C, in work that `continues` when the same command is given again.
+    """
+    try:
+        with runner() as opened:
+            return opened.run(work)
+    except (KeyboardInterrupt, _cancelled()) as error:
+        if not continues:
+            raise
+        raise Paused from error
 
 
 def runner() -> asyncio.Runner:
@@ -144,8 +157,11 @@ def guarded(main: Callable[[], object]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort, _cancelled()):
+    except Paused:
         _complain("interrupted; what was done is kept, the same command continues", [])
+        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort, _cancelled()):
+        _complain("interrupted", [])
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - the outermost door: a mistake of ours must not look like the answer "no"
         import traceback

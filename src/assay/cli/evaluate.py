@@ -159,7 +159,7 @@ def command(
             {"tasks": tasks, "include": include, "fewshot": fewshot, "harness-python": harness_python},
             "is of a harness: use it with --harness lm-eval",
         )
-        finish(run(_eval(asked)))
+        finish(run(_eval(asked), continues=True))
     from assay.cli.harness import Asking, evaluate
 
     if not tasks:
@@ -176,7 +176,8 @@ def command(
             evaluate(
                 asking, asked.targets, seed=asked.seed, concurrency=asked.concurrency, deadline_s=asked.deadline_s,
                 fresh=asked.fresh, config=asked.config, as_json=asked.as_json,
-            )
+            ),
+            continues=True,
         )
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ from textwrap import wrap
 
 import click
 
-from assay.decision.table import table
+from assay.cli.models.cells import short
+from assay.decision.table import MOST, table
 from assay.envelope.fit_row import FitRow, RangeRow
 from assay.envelope.hardware import GIB, Machine
 
@@ -17,7 +18,7 @@ WIDTH = 110
 BAR_CELLS = 60
 PARTS = (("weights", "█", "blue"), ("cache", "▓", "cyan"), ("compute", "▒", "magenta"), ("overhead", "░", "yellow"))
 FREE = "·"
-HEAD = ("model", "verdict", "format", "GiB", "context to", "at once", "tokens/s", "first token", "licence")
+HEAD = ("model", "verdict", "format", "GiB", "context", "at once", "tokens/s", "first s", "licence")
 OPTIONS_SHOWN = 8
 
 
@@ -32,17 +33,17 @@ def listing(machine: Machine, rows: Sequence[FitRow]) -> str:
             row.verdict + (" *" if row.measured else ""),
             row.quantisation or "-",
             f"{row.total_bytes / GIB:.1f}" if row.total_bytes is not None else "-",
-            f"{row.most_context_tokens:,}" if row.most_context_tokens else "-",
+            short(row.most_context_tokens) if row.most_context_tokens else "-",
             _count(row),
             _range(row.decode_tok_s),
-            _range(row.first_token_s, " s"),
+            _range(row.first_token_s),
             _licence(row) if row.verdict != "unknown" else f"unknown: {', '.join(row.missing)}",
         )
         for row in rows
     ]
     marked = ["", "* measured here"] if any(row.measured for row in rows) else []
     head = [*_device(machine), f"{len(rows)} models: {', '.join(counts)}", ""]
-    return "\n".join([*head, *table(HEAD, cells), *marked])
+    return "\n".join([*head, *table(HEAD, cells, most=MOST), *marked])
 
 
 def page(machine: Machine, row: FitRow) -> str:

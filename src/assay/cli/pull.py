@@ -144,7 +144,7 @@ def _pull(one: Wanted, origins: tuple[Origin, ...], store: Store, quiet: bool) -
     result = {"model": one.model, "sha256": one.sha256, "bytes": one.size_bytes, "licence": one.licence.id}
     try:
         with PullProgress(one.model, one.size_bytes, quiet=quiet) as watch:
-            done = run(pull(one, store, origins, watch, accepted=True))
+            done = run(pull(one, store, origins, watch, accepted=True), continues=True)
     except WeightsError as error:
         return {**result, "path": None, "source": None, "fetched": False, "error": str(error)}
     return {**result, "path": str(done.path), "source": done.source, "fetched": done.fetched, "error": None}

@@ -4,13 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["table"]
+__all__ = ["MOST", "table"]
+
+MOST = 120
+"""Letters of a line that most terminals show; what is cut for it is whole in the JSON."""
+_LEAST = 12
+"""Narrower columns are not cut: numbers stay whole."""
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
-    """Aligned columns of plain text; the last column is not padded."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "", *, most: int | None = None
+) -> list[str]:
+    """Aligned columns of plain text; the last column is not padded.
+
+    With `most` letters a line at most: the widest columns are cut for it, the first, which names the row, last of all.
+    """
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    if most is not None:
+        widths = _narrowed(widths, most - len(indent) - 2 * (len(widths) - 1))
     return [
-        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+        (indent + "  ".join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
         for row in (head, *rows)
     ]
+
+
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """Widths that come to no more than the room, if they can: the widest gives first."""
+    left = list(widths)
+    while sum(left) > room and max(left) > _LEAST:
+        others = range(1, len(left)) if max(left[1:], default=0) > _LEAST else range(1)
+        left[max(others, key=left.__getitem__)] -= 1
+    return left
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else cell[: width - 1] + "…"

@@ -127,6 +127,21 @@ def test_what_stands_around_the_models_is_listed(table: str) -> None:
     assert all("sources" in row and "unverified" in row for row in found)
 
 
+@pytest.mark.parametrize("words", [(), ("--families",), ("--licences",), ("--hosts",), ("--devices",)])
+def test_tables_are_no_wider_than_a_terminal(words: tuple[str, ...]) -> None:
+    """The widest cells are cut; the JSON has them whole."""
+    assert max(map(len, models(*words).stdout.splitlines())) <= 120
+
+
+def test_an_end_of_open_weights_is_one_of_an_api() -> None:
+    """What its maker switches off is the maker's own host: the list says so, not the model's sheet alone."""
+    lines = models("--where", "retires<=2030-01-01", "--open").stdout.splitlines()
+    listed = [line for line in lines if line.endswith("(API)")]
+    assert listed
+    assert any("ends at its maker's API" in line for line in lines)
+    assert not any(line.endswith("(API)") for line in models("--hosted").stdout.splitlines())
+
+
 def test_the_licences_show_terms() -> None:
     """A cap of users, names to carry, regions left out."""
     llama = next(row for row in rows("--licences") if row["key"] == "llama3.1")

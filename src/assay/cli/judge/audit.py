@@ -57,7 +57,8 @@ def command(
     """
     with within_purse():
         code = run(
-            _audit(judge, folder, kinds, labels_file, repeats, probes, concurrency, max_usd, fresh, config, as_json)
+            _audit(judge, folder, kinds, labels_file, repeats, probes, concurrency, max_usd, fresh, config, as_json),
+            continues=True,
         )
     finish(code)
 

@@ -46,7 +46,7 @@ def command(
     given |= {"rubric": rubric} if rubric is not None else {}
     given |= {"rubric_file": rubric_file} if rubric_file is not None else {}
     with within_purse():
-        duel = run(_compare(a, b, judge, given, folder, kinds, concurrency, max_usd, config))
+        duel = run(_compare(a, b, judge, given, folder, kinds, concurrency, max_usd, config), continues=True)
     emit(duel, as_json, render(duel))
     if not duel.samples:
         finish(3)

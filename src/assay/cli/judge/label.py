@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
-from assay.cli.door import config_option, emit, json_option, note, run
+from assay.cli.door import Paused, config_option, emit, json_option, note, run
 
 if TYPE_CHECKING:
     from assay.evals.judging.labels import HumanLabel, Labels
@@ -49,7 +49,10 @@ def command(
     new = [one for one in answers if labels is None or labels.of(one.row) is None]
     known = len(answers) - len(new)
     waiting = new if limit is None else new[: max(0, limit - known)]
-    made = _ask(waiting, Path(file), by)
+    try:
+        made = _ask(waiting, Path(file), by)
+    except (KeyboardInterrupt, click.Abort) as error:
+        raise Paused from error
     value = {"labels": made, "known": known, "left": len(waiting) - made, "file": file}
     emit(value, as_json, f"{made} labelled now, {known} before, {len(waiting) - made} left: {file}")
 

@@ -15,9 +15,10 @@ from assay.catalog.where import cell, condition
 from assay.cli.door import emit, note
 from assay.cli.models.cells import clipped, short, shown, tokens
 from assay.cli.models.flags import stated
-from assay.decision.table import table
+from assay.decision.table import MOST, table
 
 _HEADS = ("model", "variant", "size", "context", "licence", "USD in / out", "retires")
+_API = " (API)"
 
 
 def show_models(catalog: Catalog, given: Mapping[str, Any], as_json: bool) -> None:
@@ -74,7 +75,7 @@ def _export(found: Selection, path: Path) -> None:
 
 def _lines(rows: Sequence[ModelRow], wanted: Sequence[Column] | None) -> list[str]:
     if wanted is None:
-        return table(_HEADS, [_plain(row) for row in rows])
+        return table(_HEADS, [_plain(row) for row in rows], most=MOST)
     if len(wanted) == len(columns()):
         return [line for row in rows for line in (*_whole(row, wanted), "")]
     return table([one.name for one in wanted], [[shown(one, cell(row, one)) for one in wanted] for row in rows])
@@ -82,7 +83,6 @@ def _lines(rows: Sequence[ModelRow], wanted: Sequence[Column] | None) -> list[st
 
 def _plain(row: ModelRow) -> tuple[str, ...]:
     hosted = row["ecosystem"] == "hosted"
-    ended = row["status"] if row["status"] in ("deprecated", "retired") else "-"
     return (
         row["id"],
         row["variant"] or "unknown",
@@ -90,8 +90,15 @@ def _plain(row: ModelRow) -> tuple[str, ...]:
         tokens(row["context_tokens"]),
         "hosted" if hosted else clipped(row["licence"] or "unknown", 13),
         _price(row),
-        row["retires"] or str(ended),
+        _ends(row),
     )
+
+
+def _ends(row: ModelRow) -> str:
+    """When its maker ends it; of weights that can be had only the maker's own API ends."""
+    if row["retires"] is not None:
+        return row["retires"] + (_API if row["ecosystem"] == "open-weight" else "")
+    return str(row["status"]) if row["status"] in ("deprecated", "retired") else "-"
 
 
 def _price(row: ModelRow) -> str:
@@ -115,6 +122,8 @@ def _remarks(found: Selection, total: int) -> list[str]:
     ]
     if any(row["price_by_length"] for row in found.rows):
         lines.insert(1, "* the rates of long requests; short ones are cheaper (assay models show NAME).")
+    if any(row["retires"] is not None and row["ecosystem"] == "open-weight" for row in found.rows):
+        lines.insert(1, "(API) ends at its maker's API; the weights can be run on.")
     if found.unknown:
         left = ", ".join(f"{count} by {name}" for name, count in sorted(found.unknown.items()))
         lines.append(f"Left out only because a fact is unknown: {left} (a condition that ends in ? keeps them).")

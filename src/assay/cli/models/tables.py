@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from assay.catalog.entry import Evidenced
@@ -12,7 +13,7 @@ from assay.catalog.host_rows import host_rows
 from assay.catalog.load import Catalog
 from assay.cli.door import emit
 from assay.cli.models.cells import clipped, few, short
-from assay.decision.table import table
+from assay.decision.table import MOST, table
 
 _UNKNOWN = "unknown"
 
@@ -42,9 +43,9 @@ def _families(rows: list[dict[str, Any]]) -> list[str]:
         (
             row["key"],
             row["maker"],
-            few(row["engines"]),
-            few(row["forms"]),
-            few(row["recipes"]),
+            few(row["engines"], 1),
+            few(row["forms"], 1),
+            few(row["recipes"], 1),
             _count(row["derivatives"]),
             row["patches"] or _UNKNOWN,
             row["licence_stability"] or _UNKNOWN,
@@ -52,12 +53,11 @@ def _families(rows: list[dict[str, Any]]) -> list[str]:
         )
         for row in rows
     ]
-    return table(head, cells)
+    return table(head, cells, most=MOST)
 
 
 def _licences(rows: list[dict[str, Any]]) -> list[str]:
-    head = ("licence", "OSI", "commercial", "user cap", "attribution", "naming", "train on answers", "policy", "not in",
-            "share alike")  # fmt: skip
+    head = ("licence", "OSI", "commercial", "user cap", "credit", "naming", "may train", "policy", "not in", "alike")
     cells = [
         (
             row["key"],
@@ -65,7 +65,7 @@ def _licences(rows: list[dict[str, Any]]) -> list[str]:
             row["commercial_use"] or _UNKNOWN,
             "none" if row["user_cap"] == 0 else short(row["user_cap"]),
             _yes_no(row["attribution"]),
-            _UNKNOWN if row["naming"] is None else clipped(row["naming"], 20) or "none",
+            _UNKNOWN if row["naming"] is None else clipped(row["naming"], 10) or "none",
             row["output_training"] or _UNKNOWN,
             _yes_no(row["use_policy"]),
             few(row["regions_excluded"]),
@@ -73,7 +73,7 @@ def _licences(rows: list[dict[str, Any]]) -> list[str]:
         )
         for row in rows
     ]
-    return table(head, cells)
+    return table(head, cells, most=MOST)
 
 
 def _devices(rows: list[dict[str, Any]]) -> list[str]:
@@ -89,27 +89,31 @@ def _devices(rows: list[dict[str, Any]]) -> list[str]:
         )
         for row in rows
     ]
-    return table(head, cells)
+    return table(head, cells, most=MOST)
 
 
 def _hosts(catalog: Catalog, as_json: bool) -> None:
     rows = host_rows(catalog, os.environ)
-    head = ("host", "speaks", "key", "whose", "differs in", "as of", "not looked up", "address")
+    head = ("host", "speaks", "key", "set", "whose", "address")
     cells = [
         (
-            row["host"],
-            ", ".join((row["dialect"], *row["dialects"])),
-            f"{row['api_key_env']} ({'set' if row['key_set'] else 'not set'})" if row["api_key_env"] else "-",
+            row["host"] + (" *" if row["unverified"] else ""),
+            few([row["dialect"], *row["dialects"]], 1),
+            row["api_key_env"] or "-",
+            _yes_no(row["key_set"]) if row["api_key_env"] else "-",
             "own" if row["self_hosted"] else "rented",
-            few([*(set(row["quirks"]) - {"capabilities"}), *row["quirks"].get("capabilities", ())]),
-            row["as_of"] or "-",
-            few(row["unverified"]),
             row["base_url"] or "-",
         )
         for row in rows
     ]
-    notes = [f"{row['host']}: {row['note']}" for row in rows if row["note"]]
-    emit(rows, as_json, "\n".join((*table(head, cells), "", *_policies(catalog), "", *notes)))
+    marked = "* not all of it could be looked up; --json says what, and what differs in the formats of each host."
+    notes = [line for row in rows if row["note"] for line in _folded(f"{row['host']}: {row['note']}")]
+    text = "\n".join((*table(head, cells, most=MOST), marked, "", *_policies(catalog), "", *notes))
+    emit(rows, as_json, text)
+
+
+def _folded(text: str) -> list[str]:
+    return wrap(text, MOST, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def _policies(catalog: Catalog) -> list[str]:
@@ -127,7 +131,7 @@ def _policies(catalog: Catalog) -> list[str]:
         )
         for key, policy in found
     ]
-    return table(head, cells) if cells else []
+    return table(head, cells, most=MOST) if cells else []
 
 
 def _sizes(row: Mapping[str, Any]) -> str:
