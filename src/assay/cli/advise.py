@@ -27,7 +27,7 @@ PROMPTS = (
     ("latency_s", "Longest wait for the first token in seconds (0 = nobody waits)"),
     ("modalities", "Taken besides text: image, audio, video, document (with commas)"),
     ("languages", "Languages as ISO codes (with commas)"),
-    ("usd_per_month", "Budget in USD a month (0 = none)"),
+    ("usd_per_month", "Budget in USD a month (Enter = no limit; --budget 0 = nothing may be billed)"),
     ("team", "Team: none, app (developers), ml (who train), infra (who run servers)"),
     ("device", "A machine that is there, as `assay fit` names it"),
     ("examples", "Good examples at hand"),
@@ -65,7 +65,13 @@ PROMPTS = (
     help="Taken besides text; may be repeated.",
 )
 @click.option("--language", "languages", multiple=True, help="ISO 639-1 code (de); may be repeated.")
-@click.option("--budget", "usd_per_month", type=_LIMIT, help="Most that may be billed, USD a month [default: none].")
+@click.option(
+    "--budget",
+    "usd_per_month",
+    type=_LIMIT,
+    help="Most that may be billed, USD a month; 0 = nothing: what is free, and a --device that is there, whose power "
+    "does not count then [default: none].",
+)
 @click.option(
     "--team",
     type=click.Choice(["none", "app", "ml", "infra"]),

@@ -14,6 +14,7 @@ from assay.decision.advice.reckoning import Reckoner, ways
 from assay.decision.advice.shortlist import NEAR, Shortlist, shortlist
 from assay.decision.advice.situation import Situation
 from assay.decision.advice.tree import Step, steps
+from assay.errors import CatalogError, did_you_mean
 from assay.types import Value
 
 __all__ = ["CAVEAT", "Advice", "advise"]
@@ -75,8 +76,9 @@ def advise(catalog: Catalog, asked: Situation, today: date, *, own: bool = True)
         own: look at machines of one's own too.
 
     Raises:
-        CatalogError: the device is not known.
+        CatalogError: the device, or a language, is not known.
     """
+    _check_languages(catalog, asked.languages)
     reckoner = Reckoner(catalog, asked, today)
     kept, removed = ways(catalog, asked, today, own=own)
     candidates, unfit = reckoner.candidates(kept)
@@ -95,6 +97,17 @@ def advise(catalog: Catalog, asked: Situation, today: date, *, own: bool = True)
         removed=(*out, *found.over_budget),
         proof=proof(asked, _compared(found.plans), route=bool(found.plans) and found.plans[0].kind == "hybrid"),
     )
+
+
+def _check_languages(catalog: Catalog, codes: tuple[str, ...]) -> None:
+    """A code that no maker names would take out every model of which it is known what it was made for."""
+    known = {code for model in catalog.models for code in model.languages or ()}
+    for code in codes:
+        if code not in known:
+            raise CatalogError(
+                f"language: no model of the catalogue names {code!r}, an ISO 639-1 code; {did_you_mean(code, known)} "
+                "(without --language the evals tell)"
+            )
 
 
 def _compared(plans: tuple[Plan, ...]) -> tuple[Candidate, ...]:

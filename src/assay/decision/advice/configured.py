@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import structs
-
 from assay.config.schema import Config
 from assay.decision.advice.situation import Situation, situation
 from assay.evals.suites.suite import Suite
@@ -46,14 +44,13 @@ def situation_of(config: Config, suite: Suite | None, task: str | None = None) -
     """
     limits = config.constraints
     given: dict[str, Any] = {
-        "usd_per_month": limits.usd_per_month,  # here 0 is a budget, as the calls see it
+        "usd_per_month": limits.usd_per_month,
         "latency_s": limits.p95_latency_s,
         "privacy": "sensitive" if limits.unlabelled_data == "private-only" else None,
         "licences": limits.licences,
         "examples": len(suite.samples.made_up(False)) if suite is not None else None,
     }
-    asked = situation(task or (task_of(suite) if suite is not None else USUAL), given, limits)
-    return structs.replace(asked, usd_per_month=0.0) if limits.usd_per_month == 0 else asked
+    return situation(task or (task_of(suite) if suite is not None else USUAL), given, limits)
 
 
 def task_of(suite: Suite) -> str:

@@ -112,9 +112,15 @@ def _near(one: Candidate, least: Candidate) -> bool:
 
 
 def _within(asked: Situation, one: Candidate | Plan) -> bool:
-    """An unknown price passes no budget: nobody could say that it keeps it."""
+    """An unknown price passes no budget: nobody could say that it keeps it. Power for one's own machine passes 0."""
     limit, bill = asked.usd_per_month, one.bill_usd_per_month
+    if limit == 0 and asked.device is not None and _is_own(one):
+        return True
     return limit is None or (bill is not None and bill <= limit)
+
+
+def _is_own(one: Candidate | Plan) -> bool:
+    return all(part.place == "own" for part in (one.candidates if isinstance(one, Plan) else (one,)))
 
 
 def _over(asked: Situation, one: Candidate) -> Removed:

@@ -34,7 +34,8 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
         context_tokens: longest request with its answer.
         modalities: taken besides text.
         languages: ISO 639-1 codes.
-        usd_per_month: hard budget; `None` = none was named.
+        usd_per_month: hard budget; `None` = none was named; 0 = nothing may be billed: what is free is left, and what
+            runs on a machine that is there, whose power is on no bill of this work.
         team: who would run it.
         device: what open weights would run on; `None` = the cheapest rented one that they fit on.
         examples: good examples at hand, each with an answer beyond dispute.
@@ -97,7 +98,8 @@ def situation(task: str, given: Mapping[str, Any], limits: Constraints | None = 
 
     Args:
         task: its name.
-        given: by field; `None` and empty tuples count as not given. A latency or budget of 0 stands for no limit.
+        given: by field; `None` and empty tuples count as not given. A latency of 0 stands for no limit; a budget of 0
+            is one.
         limits: of a team's `assay.toml`.
 
     Raises:
@@ -105,15 +107,15 @@ def situation(task: str, given: Mapping[str, Any], limits: Constraints | None = 
     """
     about = task_named(task)
     told = {name: value for name, value in given.items() if value is not None and value != ()}
+    if "languages" in told:
+        told["languages"] = tuple(code.lower() for code in told["languages"])
     usual = _usual(about, told)
     assumed = tuple(name for name in usual if name not in told)
-    told |= {name: None for name in _NO_LIMIT if told.get(name) == 0}
+    if told.get("latency_s") == 0:
+        told["latency_s"] = None
     made = Situation(**{**usual, **told}, task=task, limits=limits, assumed=assumed)
     _check(made)
     return made
-
-
-_NO_LIMIT = ("latency_s", "usd_per_month")
 
 
 def _usual(task: Task, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,9 +145,10 @@ def _usual(task: Task, told: Mapping[str, Any]) -> dict[str, Any]:
 def _check(made: Situation) -> None:
     for name in ("requests_per_day", "input_tokens", "output_tokens", "context_tokens"):
         _positive(name, getattr(made, name))
-    for name in ("latency_s", "usd_per_month"):
-        if getattr(made, name) is not None:
-            _positive(name, getattr(made, name))
+    if made.latency_s is not None:
+        _positive("latency_s", made.latency_s)
+    if made.usd_per_month:
+        _positive("usd_per_month", made.usd_per_month)
     for name in ("sensitive_share", "hard_share"):
         if not 0 <= getattr(made, name) <= 1:
             raise ConfigError(f"{name}: {getattr(made, name)!r} is no share; give 0 to 1")

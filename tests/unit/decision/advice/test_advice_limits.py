@@ -11,6 +11,7 @@ from assay.config.schema import Constraints
 from assay.decision.advice.advice import Advice, advise
 from assay.decision.advice.explained import explained
 from assay.decision.advice.situation import situation
+from assay.errors import CatalogError
 
 
 def reason(found: Advice, model: str, place: str) -> str | None:
@@ -101,7 +102,11 @@ def test_what_a_model_cannot_take_removes_it(
 
 def test_languages_that_a_maker_does_not_name_remove_it_and_unknown_ones_are_told(advised: Advised) -> None:
     """A list without the language is a no; no list at all is a warning."""
-    models = (*USUAL, hosted("latin", (0.01, 0.01), 95.0, more='languages = ["la"]'))
+    models = (
+        *USUAL,
+        hosted("latin", (0.01, 0.01), 95.0, more='languages = ["la"]'),
+        hosted("dear", (900.0, 900.0), 1.0, more='languages = ["de", "fr"]'),
+    )
     found = advised("bilingual", languages=("de", "fr"), models=models)
     assert "does not name de, fr" in (reason(found, "acme/latin", "host") or "")
     assert found.best is not None
@@ -116,6 +121,26 @@ def test_a_budget_limits_the_bill_and_an_unknown_price_passes_none(advised: Advi
     assert "what it bills a month is not known" in (reason(found, "acme/secret", "host") or "")
     assert found.best is not None
     assert (found.best.bill_usd_per_month or 0) <= 600
+
+
+def test_a_budget_of_nothing_leaves_what_is_free_and_ones_own_machine(advised: Advised) -> None:
+    """A machine that is there bills nothing for this work; one that must be rented does."""
+    models = (*USUAL, hosted("gratis", (0.0, 0.0), 99.0))
+    found = advised("chat", usd_per_month=0.0, models=models)
+    assert {part.candidate.model for plan in found.shortlist for part in plan.parts} == {"acme/gratis"}
+    assert "the budget is 0 USD" in (reason(found, "acme/frontier", "host") or "")
+    here = advised("chat", usd_per_month=0.0, device="laptop", requests_per_day=10)
+    assert here.shortlist
+    assert {part.candidate.place for plan in here.shortlist for part in plan.parts} == {"own"}
+    assert "--budget 0" in here.proof.commands[0].command
+
+
+def test_a_language_that_nobody_names_is_refused(advised: Advised) -> None:
+    """It is a mistake sooner than a language; case is none."""
+    models = (*USUAL, hosted("latin", (0.01, 0.01), 95.0, more='languages = ["la"]'))
+    assert advised("bilingual", languages=("LA",), models=models).situation.languages == ("la",)
+    with pytest.raises(CatalogError, match=r"language: no model of the catalogue names 'lat', .*did you mean 'la'"):
+        advised("bilingual", languages=("lat",), models=models)
 
 
 def test_a_named_machine_that_is_too_small_or_too_slow_is_told(advised: Advised) -> None:
