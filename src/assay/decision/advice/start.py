@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +24,7 @@ from assay.errors import ConfigError
 from assay.evals.suites.profile import profile
 from assay.evals.suites.samples import SampleLine
 from assay.evals.suites.starting import WantedKind, begin_suite
-from assay.evals.suites.writing import NewKind, add_kind
+from assay.evals.suites.writing import NewKind, add_kind, check_free
 from assay.types import JsonObject
 
 __all__ = ["Started", "configuration", "start"]
@@ -57,7 +59,7 @@ class Started(NamedTuple):
 
 
 def start(found: Advice, catalog: Catalog, folder: Path) -> Started:
-    """Write `assay.toml` and a suite into a folder that has neither.
+    """Write `assay.toml` and a suite into a folder that has neither. Whoever is killed leaves all of it or nothing.
 
     Raises:
         ConfigError: no model is left to write down, the folder has an `assay.toml`, or it cannot be written.
@@ -70,12 +72,32 @@ def start(found: Advice, catalog: Catalog, folder: Path) -> Started:
         raise ConfigError(f"{target} is there already; name another folder with --write")
     text = configuration(found, catalog)
     parse(text.encode(), target.absolute())
-    written = _suite(found.situation, folder / SUITE)
+    check_free(folder / SUITE)
+    beside = _beside(folder)
     try:
-        target.write_text(text, "utf-8")
+        beside.mkdir(parents=True)
+        written = _suite(found.situation, beside / SUITE)
+        (beside / FILE_NAME).write_text(text, "utf-8")
+        _put(beside, folder)
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
     return Started(folder, (FILE_NAME, *(f"{SUITE}/{name}" for name in written)), _notes(found, catalog))
+
+
+def _beside(folder: Path) -> Path:
+    """A new folder on the same file system: a folder that is there may be the root of one."""
+    return (folder if folder.is_dir() else folder.absolute().parent) / f".{secrets.token_hex(4)}"
+
+
+def _put(beside: Path, folder: Path) -> None:
+    """In one step where no folder is; else the configuration comes last: nothing is read without it."""
+    if not folder.exists():
+        beside.rename(folder)
+        return
+    for name in (SUITE, FILE_NAME):
+        (beside / name).rename(folder / name)
 
 
 def configuration(found: Advice, catalog: Catalog) -> str:

@@ -99,6 +99,31 @@ def test_nothing_is_overwritten(advised: Advised, tmp_path: Path) -> None:
     assert not (other / "assay.toml").exists()
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_start_is_there_as_a_whole_or_not_at_all(
+    advised: Advised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """It grows out of sight, so that what ends it in the middle leaves the place as it was."""
+    place = tmp_path / "new"
+    if there:
+        place.mkdir()
+
+    def ended(asked: object, folder: Path) -> tuple[str, ...]:
+        folder.mkdir()
+        (folder / "half.jsonl").write_text("{}")
+        assert not (place / "suite").exists()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("assay.decision.advice.start._suite", ended)
+        with pytest.raises(ConfigError, match=r"cannot write .*assay\.toml: No space left"):
+            start(advised("chat"), catalog_of(*USUAL), place)
+    assert [path.name for path in tmp_path.rglob("*")] == (["new"] if there else [])
+    start(advised("chat"), catalog_of(*USUAL), place)
+    assert {path.name for path in place.iterdir()} == {"assay.toml", "suite"}
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
 def test_nobody_left_writes_nothing(advised: Advised, tmp_path: Path) -> None:
     """Without a candidate there is nothing to begin with, and the message says where the reasons are."""
     with pytest.raises(ConfigError, match="no model is left to begin with"):
