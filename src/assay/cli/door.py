@@ -105,11 +105,11 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def emit(value: object, as_json: bool, text: str) -> None:
-    """Print the result: JSON of `value`, or `text`."""
+def emit(value: object, as_json: bool, text: str) -> bool:
+    """Print the result: JSON of `value`, or `text`. False when the reader has left, as `say` tells."""
     if as_json:
         text = _json(value)
-    say(text if text.endswith("\n") else text + "\n")
+    return say(text if text.endswith("\n") else text + "\n")
 
 
 def _json(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import config_option, emit, finish, json_option
+from assay.cli.door import config_option, emit, finish, json_option, note
 
 if TYPE_CHECKING:
     from assay.catalog.load import Catalog
@@ -49,7 +49,8 @@ def command(
     beside the ledger. A day given with --since is compared as far as the catalogue remembers: prices have a history,
     terms and data policies have none.
 
-    Exit code 1 if something that is used is retired, retires within --within days, or breaks a constraint.
+    Exit code 1 if something that is used is retired, retires within --within days, breaks a constraint, or has left
+    the catalogue.
 
     \b
     Examples:
@@ -64,8 +65,8 @@ def command(
     loaded = load_if_any(config)  # the catalogue has news for everybody
     catalog = catalog_of(loaded)
     found, seen = _news(catalog, loaded, today, since, within, device)
-    emit(found, as_json, "\n".join(_text(found, everything)))
-    if not no_save:
+    read = emit(found, as_json, "\n".join(_text(found, everything)))
+    if read and not no_save:  # news that nobody has read are told again
         from assay.decision.news.look import write_look
 
         write_look(_place(loaded), seen)
@@ -88,16 +89,19 @@ def _news(
     from assay.config.schema import Constraints
     from assay.decision.lock import FILE_NAME, read_lock
     from assay.decision.news.look import look, look_back, read_look
-    from assay.decision.news.news import news
+    from assay.decision.news.news import news, remembered
     from assay.decision.news.usage import in_use
 
     before = look_back(catalog, _day(since, today)) if since is not None else read_look(_place(loaded))
     after = look(catalog, today)
+    if before is not None and before.day > after.day:
+        note(f"the last look is of {before.day}, which is still to come: is this machine's clock right?")
     limits = loaded.config.constraints if loaded is not None else Constraints()
     lock_path = loaded.folder / FILE_NAME if loaded is not None else None
     lock = read_lock(lock_path) if lock_path is not None and lock_path.exists() else None
     used = in_use(loaded.config, catalog, lock, today, within) if loaded is not None else ()
-    return news(catalog, before, after, used, limits, fits=_fits_on(catalog, device)), after
+    found = news(catalog, before, after, used, limits, fits=_fits_on(catalog, device))
+    return found, remembered(before, after, used)
 
 
 def _day(text: str, today: date) -> date:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,40 @@ def test_an_end_that_comes_into_sight_asks_for_action(project: Path) -> None:
     assert shown.exit_code == 1
     assert "acme/model (d): retires unknown -> 2026-01-31; successor unknown -> acme/next" in shown.stdout
     assert "  !  d " in shown.stdout
+
+
+def test_a_model_in_use_that_left_the_catalogue_asks_for_action(project: Path) -> None:
+    """Exit code 1, again and again until it is used no longer."""
+    news()
+    describe(project)
+    (project / "own.toml").write_text((project / "own.toml").read_text().replace("acme/model", "acme/other"))
+    for _ in range(2):
+        shown = news()
+        assert shown.exit_code == 1
+        assert "left the catalogue" in shown.stdout
+        assert "acme/model (d): gone" in shown.stdout
+
+
+def test_news_that_nobody_read_are_told_again(project: Path) -> None:
+    """A pipe that closes before the first byte keeps no look."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "assay", "news"], stdout=writing, cwd=project, check=False)
+    os.close(writing)
+    assert done.returncode == 0
+    assert not (project / "assay.db.news.json").exists()
+
+
+def test_a_look_that_is_still_to_come_is_told(project: Path) -> None:
+    """A clock was wrong, then or now; what is compared with is named."""
+    news()
+    kept = project / "assay.db.news.json"
+    look = json.loads(kept.read_text())
+    kept.write_text(json.dumps(look | {"day": "2999-01-01"}))
+    shown = news()
+    assert "the last look is of 2999-01-01, which is still to come" in shown.stderr
+    assert json.loads(kept.read_text())["day"] == look["day"]
+    assert news().stderr == ""
 
 
 def test_a_day_is_compared_as_far_as_the_catalogue_remembers() -> None:

@@ -17,7 +17,7 @@ from assay.decision.news.usage import InUse, candidate_of
 from assay.envelope.permission import impermissible
 from assay.types import Value
 
-__all__ = ["NewModel", "News", "news"]
+__all__ = ["NewModel", "News", "news", "remembered"]
 
 
 class NewModel(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -87,11 +87,31 @@ def news(
     return News(
         since=before.day if before is not None else None,
         today=after.day,
-        used=tuple(used),
+        used=_marked(used, mine),
         changes=tuple(one for one in mine if one.used_by),
         new_models=tuple(_new(model, after) for model in new if _may_be_used(model, catalog, constraints, today, fits)),
         others=tuple(one for one in mine if not one.used_by),
     )
+
+
+def remembered(before: Look | None, after: Look, used: Iterable[InUse]) -> Look:
+    """The look to be kept: with what is used and left the catalogue, so that it is told until it is used no longer."""
+    if before is None:
+        return after
+    wanted = {one.model.lower() for one in used}
+    kept = {name: seen for name, seen in before.models.items() if name not in after.models and name.lower() in wanted}
+    return msgspec.structs.replace(after, models={**kept, **after.models})
+
+
+def _marked(used: Iterable[InUse], found: Iterable[Change]) -> tuple[InUse, ...]:
+    """What is used, with an action where the model is gone; those first that ask for action."""
+    gone = {name for one in found if one.kind == "gone" for name in one.used_by}
+    why = "left the catalogue, nothing tells its price or end; use another, or describe it in a catalog_files file"
+    marked = [
+        msgspec.structs.replace(one, action=why) if one.deployment in gone and one.action is None else one
+        for one in used
+    ]
+    return tuple(sorted(marked, key=lambda one: one.action is None))
 
 
 def _of(change: Change, used: Iterable[InUse]) -> Change:

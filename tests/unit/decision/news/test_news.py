@@ -22,7 +22,7 @@ from assay.config.schema import Config, Constraints, Price
 from assay.decision.lock import Lock, Pin
 from assay.decision.news.changes import Change, changes
 from assay.decision.news.look import Look, Seen, look, look_back, read_look, write_look
-from assay.decision.news.news import news
+from assay.decision.news.news import news, remembered
 from assay.decision.news.usage import InUse, in_use
 from assay.errors import DecisionError
 
@@ -257,6 +257,22 @@ def test_changes_are_told_with_the_deployments_that_they_concern() -> None:
     assert found.others_by_kind == {"price": 1}
     assert not found.needs_action
     json.dumps(msgspec.to_builtins(found))
+
+
+def test_a_model_in_use_that_left_the_catalogue_asks_for_action() -> None:
+    """Nobody tells its price or end any more; it is told until it is used no longer, and comes first."""
+    before, after = look(catalog(hosted(), weights(), hosted("m/else")), TODAY), catalog(hosted())
+    uses = tuple(used(after).values())
+    found = news(after, before, look(after, TODAY), uses, Constraints())
+    assert found.needs_action
+    assert [(one.deployment, (one.action or "").partition(",")[0]) for one in found.used] == [
+        ("own", "left the catalogue"), ("far", ""),
+    ]  # fmt: skip
+    kept = remembered(before, look(after, TODAY), uses)
+    assert set(kept.models) == {"m/rented", "m/open"}
+    assert news(after, kept, look(after, TODAY), uses, Constraints()).needs_action
+    assert set(remembered(kept, look(after, TODAY), ()).models) == {"m/rented"}
+    assert remembered(None, look(after, TODAY), uses) == look(after, TODAY)
 
 
 @pytest.mark.parametrize(
