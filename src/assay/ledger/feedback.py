@@ -42,7 +42,7 @@ class Feedback:
         for start in range(0, len(request_ids), _AT_ONCE):
             wanted = request_ids[start : start + _AT_ONCE]
             marks = ", ".join("?" for _ in wanted)
-            statement = f"select * from feedback where request_id in ({marks}) order by id"  # noqa: S608 - marks only
+            statement = f"select * from feedback where request_id in ({marks}) order by created_at, id"  # noqa: S608 - marks only
             for row in await self._ledger.rows(FeedbackRow, statement, wanted):
                 found.setdefault(row.request_id, []).append(row)
         return found
