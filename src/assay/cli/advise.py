@@ -127,21 +127,26 @@ def command(
         _use_cases(config, as_json)
         return
     asking = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-    found = advice_for(_catalog(config), _task(task, asking), given, asking=asking)
+    found = advice_for(config, _task(task, asking), given, asking=asking)
     tell(found, as_json, explain=explain)
     if folder is not None:
         _write(found, _catalog(config), folder)
     finish(0 if found.best is not None else 1)
 
 
-def advice_for(catalog: Catalog, task: str, given: dict[str, Any], *, asking: bool = False) -> Advice:
+def advice_for(config: str | None, task: str, given: dict[str, Any], *, asking: bool = False) -> Advice:
     """The advice of today; on a terminal what no flag gave is asked first."""
+    from assay.cli.places import catalog_of, measured_here
+    from assay.config.load import load_if_any
     from assay.decision.advice.advice import advise
     from assay.decision.advice.situation import situation
+    from assay.envelope.device import AUTO
 
     if asking:
         _ask(task, given)
-    return advise(catalog, situation(task, given), _today())
+    loaded, asked = load_if_any(config), situation(task, given)
+    is_here = (asked.device or "").strip().lower() == AUTO
+    return advise(catalog_of(loaded), asked, _today(), measured=measured_here(loaded) if is_here else {})
 
 
 def tell(found: Advice, as_json: bool, *, explain: bool) -> None:

@@ -8,10 +8,11 @@ from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.envelope.fit import Fit, fit
 from assay.envelope.hardware import Machine
+from assay.envelope.quantisation import QUANTISATIONS
 from assay.envelope.speed import Speed, speed
 from assay.ledger.rows import MeasurementRow
 
-__all__ = ["ENOUGH", "MOST", "Placed", "placed"]
+__all__ = ["ENOUGH", "MOST", "Placed", "fit_as_measured", "placed"]
 
 ENOUGH = 8
 """Answers at a time for which a less exact format is taken; weights are read once for all of them."""
@@ -71,16 +72,49 @@ def placed(
     return Placed(found.quantisation, sequences, rate)
 
 
+def fit_as_measured(
+    catalog: Catalog, model: Model, machine: Machine, row: MeasurementRow | None, *, quantisation: str | None = None,
+    context_tokens: int = 8192, sequences: int = 1, prompt_tokens: int = 512,
+) -> Fit:  # fmt: skip
+    """As `fit`, in the number format that was measured on this machine, if it fits so; else by the estimate.
+
+    Args:
+        catalog: where its licence is looked up.
+        model: its facts.
+        machine: what it shall run on.
+        row: what was measured of the model, where anything was; it says nothing of other machines and formats.
+        quantisation: this format; default: the measured one, else the most exact that fits.
+        context_tokens: context of each sequence.
+        sequences: at the same time.
+        prompt_tokens: of the prompt.
+
+    Raises:
+        CatalogError: no such quantisation is known.
+    """
+
+    def found(kind: str | None, measured: MeasurementRow | None) -> Fit:
+        return fit(
+            catalog, model, machine, context_tokens=context_tokens, sequences=sequences, quantisation=kind,
+            prompt_tokens=prompt_tokens, measured=measured,
+        )  # fmt: skip
+
+    if row is not None and machine.is_here and (row.quantisation is None or row.quantisation.lower() in QUANTISATIONS):
+        one = found(quantisation or row.quantisation, row)
+        if one.measured is not None and one.verdict in ("fits", "tight"):
+            return one
+    return found(quantisation, None)
+
+
 def _measured(
     catalog: Catalog, model: Model, machine: Machine, quantisation: str | None, context_tokens: int,
     prompt_tokens: int, row: MeasurementRow | None,
 ) -> Placed | None:  # fmt: skip
     """As it was measured; `None` where that was another format, or nothing was."""
-    if row is None or not machine.is_here:
+    if row is None:
         return None
-    found = fit(
-        catalog, model, machine, context_tokens=context_tokens, quantisation=quantisation or row.quantisation,
-        prompt_tokens=prompt_tokens, measured=row,
+    found = fit_as_measured(
+        catalog, model, machine, row, quantisation=quantisation, context_tokens=context_tokens,
+        prompt_tokens=prompt_tokens,
     )  # fmt: skip
     if found.measured is None or found.speed is None or found.quantisation is None:
         return None

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from assay.envelope.bills import bills_of
 from assay.envelope.hardware import GIB, Machine
-from assay.envelope.placing import ENOUGH, Placed, placed
+from assay.envelope.placing import ENOUGH, Placed, fit_as_measured, placed
 from assay.ledger.rows import MeasurementRow
 from fit_facts import a_catalog, a_model
 
@@ -64,6 +64,26 @@ def test_a_measurement_here_replaces_the_estimate() -> None:
     assert "measured here" in here.speed.most_tok_s.method
     assert found(on(MACHINE, measured=ROW)).speed.most_tok_s.value != 11.0
     assert found(on(HERE, measured=ROW, quantisation="Q8_0")).speed.most_tok_s.value != 11.0
+
+
+@pytest.mark.parametrize(
+    ("machine", "facts", "quantisation", "is_measured"),
+    [
+        (HERE, {}, "Q4_K_M", True),
+        (HERE, {"quantisation": None}, "BF16", True),
+        (HERE, {"quantisation": "IQ9_X"}, "BF16", False),
+        (HERE, {"memory_bytes": 900 * GIB}, "BF16", False),
+        (MACHINE, {}, "BF16", False),
+    ],
+)
+def test_the_measured_format_is_taken_if_it_fits(
+    machine: Machine, facts: dict[str, object], quantisation: str, is_measured: bool
+) -> None:
+    """On this machine only; a format that nobody knows, or that does not fit, leaves the estimate."""
+    row = structs.replace(ROW, **facts)
+    found = fit_as_measured(CATALOG, SEVEN, machine, row)
+    assert (found.quantisation, found.measured is not None) == (quantisation, is_measured)
+    assert fit_as_measured(CATALOG, SEVEN, machine, row, quantisation="Q8_0").quantisation == "Q8_0"
 
 
 @pytest.mark.parametrize(("volume", "said"), [(10_000, 0), (1_000_000, 1)])

@@ -51,7 +51,8 @@ def command(ctx: click.Context, /, config: str | None, as_json: bool, table: str
     from assay.cli.places import catalog_of
     from assay.config.load import load_if_any
 
-    catalog = catalog_of(load_if_any(config))
+    loaded = load_if_any(config)
+    catalog = catalog_of(loaded)
     if table is not None:
         from assay.cli.models.tables import show_table
 
@@ -59,4 +60,4 @@ def command(ctx: click.Context, /, config: str | None, as_json: bool, table: str
         return
     from assay.cli.models.listing import show_models
 
-    show_models(catalog, given, as_json)
+    show_models(catalog, loaded, given, as_json)

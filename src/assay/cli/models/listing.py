@@ -15,21 +15,24 @@ from assay.catalog.where import cell, condition
 from assay.cli.door import emit, note
 from assay.cli.models.cells import clipped, short, shown, tokens
 from assay.cli.models.flags import stated
+from assay.cli.places import fits_on
+from assay.config.load import Loaded
 from assay.decision.table import MOST, table
 
 _HEADS = ("model", "variant", "size", "context", "licence", "USD in / out", "retires")
 _API = " (API)"
 
 
-def show_models(catalog: Catalog, given: Mapping[str, Any], as_json: bool) -> None:
+def show_models(catalog: Catalog, loaded: Loaded | None, given: Mapping[str, Any], as_json: bool) -> None:
     """Print or export the rows that are asked for.
 
     Raises:
         CatalogError: a column, condition or device is not known.
+        LedgerError: what was measured on this machine cannot be read.
     """
     today = datetime.now(UTC).date()
     every = overview(catalog, today)
-    rows = every if given["fits"] is None else _fitting(every, catalog, given["fits"])
+    rows = every if given["fits"] is None else _fitting(every, catalog, loaded, given["fits"])
     figures = {name for row in every for name in row["benchmarks"]}
     conditions = [condition(text, today, figures) for text in (*stated(given), *given["where"])]
     order = _order(given["sort"], figures)
@@ -57,13 +60,10 @@ def _columns(text: str | None, figures: set[str]) -> list[Column] | None:
     return [column(name.strip(), figures) for name in text.split(",")]
 
 
-def _fitting(rows: Sequence[ModelRow], catalog: Catalog, device: str) -> list[ModelRow]:
-    """Those whose weights fit, tightly too, into a device at the default context (`assay fit` tells more)."""
-    from assay.envelope.device import machine
-    from assay.envelope.fit import fit
-
-    there = machine(catalog, device)
-    return [row for row in rows if fit(catalog, catalog.find(row["id"]), there).verdict in ("fits", "tight")]
+def _fitting(rows: Sequence[ModelRow], catalog: Catalog, loaded: Loaded | None, device: str) -> list[ModelRow]:
+    """Those whose weights fit into a device (`assay fit` tells more)."""
+    fits = fits_on(catalog, loaded, device)
+    return [row for row in rows if fits(catalog.find(row["id"]))]
 
 
 def _export(found: Selection, path: Path) -> None:

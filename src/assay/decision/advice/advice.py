@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 
 from assay.catalog.load import Catalog
 from assay.catalog.model import Model
@@ -15,6 +17,7 @@ from assay.decision.advice.shortlist import NEAR, Shortlist, shortlist
 from assay.decision.advice.situation import Situation
 from assay.decision.advice.tree import Step, steps
 from assay.errors import CatalogError, did_you_mean
+from assay.ledger.rows import MeasurementRow
 from assay.types import Value
 
 __all__ = ["CAVEAT", "Advice", "advise"]
@@ -23,6 +26,7 @@ CAVEAT = (
     "Published figures are the weather: a range, dated, mostly the makers' own, on other work than yours. Prices are "
     "list prices; memory and speed are estimates. The evals replace all of it."
 )
+_NOTHING: Mapping[str, MeasurementRow] = MappingProxyType({})
 _COMPARED = 3
 """Candidates that the evals compare: more of them cost more and tell less of each."""
 
@@ -66,7 +70,14 @@ class Advice(Value, frozen=True, kw_only=True, omit_defaults=False):
         return _compared(self.shortlist)
 
 
-def advise(catalog: Catalog, asked: Situation, today: date, *, own: bool = True) -> Advice:
+def advise(
+    catalog: Catalog,
+    asked: Situation,
+    today: date,
+    *,
+    own: bool = True,
+    measured: Mapping[str, MeasurementRow] = _NOTHING,
+) -> Advice:
     """Advice from the facts of a catalogue.
 
     Args:
@@ -74,12 +85,13 @@ def advise(catalog: Catalog, asked: Situation, today: date, *, own: bool = True)
         asked: the situation.
         today: for prices and retirements.
         own: look at machines of one's own too.
+        measured: what was measured on this machine, by model; it counts where that is the device.
 
     Raises:
         CatalogError: the device, or a language, is not known.
     """
     _check_languages(catalog, asked.languages)
-    reckoner = Reckoner(catalog, asked, today)
+    reckoner = Reckoner(catalog, asked, today, measured)
     kept, removed = ways(catalog, asked, today, own=own)
     candidates, unfit = reckoner.candidates(kept)
     found = shortlist(asked, candidates, reckoner.scaled)

@@ -32,7 +32,7 @@ class Rank(Value, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Envelope(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """A model on a machine, estimated. `None` = not known.
+    """A model on a machine. `None` = not known.
 
     Attributes:
         machine: spec of the device, as `assay fit --device` takes it.
@@ -42,6 +42,7 @@ class Envelope(Value, frozen=True, kw_only=True, omit_defaults=False):
         memory_bytes: weights, cache for all sequences, compute and overhead.
         free_bytes: what is left of the memory that models may have.
         decode_tok_s, first_token_s: of one stream, as low and high.
+        measured: that it was measured on this machine, and when; `None` = memory and speed are estimates.
     """
 
     machine: str
@@ -52,6 +53,7 @@ class Envelope(Value, frozen=True, kw_only=True, omit_defaults=False):
     free_bytes: int | None
     decode_tok_s: tuple[float, float] | None
     first_token_s: tuple[float, float] | None
+    measured: str | None = None
 
 
 class Candidate(Value, frozen=True, kw_only=True, omit_defaults=False):

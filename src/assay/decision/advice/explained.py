@@ -134,6 +134,8 @@ def _envelope(one: Envelope) -> str:
         parts.append(f"{one.decode_tok_s[0]:,.0f} to {one.decode_tok_s[1]:,.0f} tok/s")
     if one.first_token_s is not None:
         parts.append(f"first token in {one.first_token_s[0]:.2g} to {one.first_token_s[1]:.2g} s")
+    if one.measured is not None:
+        parts.append(one.measured)
     return "; ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -10,10 +11,12 @@ from assay.catalog.model import Model
 from assay.decision.advice.candidate import Envelope
 from assay.decision.advice.situation import Situation
 from assay.envelope.device import machine
-from assay.envelope.fit import Fit, fit
+from assay.envelope.fit import Fit
 from assay.envelope.hardware import GIB, Machine, machine_of
-from assay.envelope.placing import MOST
-from assay.envelope.speed import Speed, speed
+from assay.envelope.measured import measured_on
+from assay.envelope.placing import Placed, fit_as_measured, placed
+from assay.envelope.speed import Speed
+from assay.ledger.rows import MeasurementRow
 
 __all__ = ["Machines", "Served", "Unfit"]
 
@@ -48,15 +51,15 @@ class Unfit(NamedTuple):
 class Machines:
     """The machines that a situation allows, the cheapest first."""
 
-    def __init__(self, catalog: Catalog, asked: Situation) -> None:
-        """Raises a `CatalogError` where the named device is not known."""
-        self._catalog, self._asked = catalog, asked
+    def __init__(self, catalog: Catalog, asked: Situation, measured: Mapping[str, MeasurementRow]) -> None:
+        """Raises a `CatalogError` where the named device is not known; `measured` here, by model."""
+        self._catalog, self._asked, self._measured = catalog, asked, measured
         self.named = asked.device is not None
         self._machines = (machine(catalog, asked.device),) if asked.device is not None else _rented(catalog)
 
     def serve(self, model: Model) -> Served | Unfit:
         """The first machine that the model fits on and is fast enough on, else the reason why there is none."""
-        least = (model.parameters or 0) * LEAST_BITS / 8
+        least = 0.0 if model.id in self._measured else (model.parameters or 0) * LEAST_BITS / 8
         unfit: Unfit | None = None
         for one in self._machines:
             if one.usable_bytes < least:
@@ -77,9 +80,9 @@ class Machines:
         return f"it needs more than {least_bytes / GIB:,.0f} GiB; {largest.name} has {gib:,.0f} for models"
 
     def _on(self, model: Model, one: Machine) -> Served | Unfit:
-        asked = self._asked
-        found = fit(
-            self._catalog, model, one, context_tokens=asked.context_tokens,
+        asked, row = self._asked, self._measured.get(model.id)
+        found = fit_as_measured(
+            self._catalog, model, one, row, context_tokens=asked.context_tokens,
             sequences=min(asked.sequences, MOST_SEQUENCES), prompt_tokens=asked.input_tokens,
         )  # fmt: skip
         if found.verdict not in ("fits", "tight"):
@@ -87,11 +90,11 @@ class Machines:
         slow = self._slow(found)
         if slow is not None:
             return Unfit("latency", slow)
-        most = speed(
-            model, one, quantisation=found.quantisation, context_tokens=asked.context_tokens,
-            sequences=min(MOST, found.most_sequences or MOST), prompt_tokens=asked.input_tokens,
+        busy = placed(
+            self._catalog, model, one, quantisation=found.quantisation, context_tokens=asked.context_tokens,
+            prompt_tokens=asked.input_tokens, measured=found.measured,
         )  # fmt: skip
-        return Served(one, _envelope(found), most)
+        return Served(one, _envelope(found), busy.speed if isinstance(busy, Placed) else None)
 
     def _slow(self, found: Fit) -> str | None:
         """Why the first word comes too late even where the machine is as fast as it may be."""
@@ -128,4 +131,5 @@ def _envelope(found: Fit) -> Envelope:
         free_bytes=found.free_bytes,
         decode_tok_s=(rate.decode_tok_s.low, rate.decode_tok_s.high) if rate is not None else None,
         first_token_s=(first.low, first.high) if first is not None else None,
+        measured=measured_on(found.measured) if found.measured is not None else None,
     )

@@ -26,6 +26,7 @@ from assay.envelope.monthly import Tariff
 from assay.envelope.overheads import defaults
 from assay.envelope.owning import Tenure, missing, served_tariff
 from assay.envelope.workload import Workload
+from assay.ledger.rows import MeasurementRow
 
 __all__ = ["Reckoner", "ways"]
 
@@ -84,9 +85,9 @@ class Reckoner:
         CatalogError: the named device is not known.
     """
 
-    def __init__(self, catalog: Catalog, asked: Situation, today: date) -> None:
+    def __init__(self, catalog: Catalog, asked: Situation, today: date, measured: Mapping[str, MeasurementRow]) -> None:
         self._catalog, self._asked, self._today = catalog, asked, today
-        self._machines = Machines(catalog, asked)
+        self._machines = Machines(catalog, asked, measured)
         self._standings: dict[str, Standing | None] = {}
         self._tariffs: dict[tuple[str, str], Tariff] = {}
 
