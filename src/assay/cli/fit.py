@@ -48,9 +48,16 @@ class Place(NamedTuple):
     measured: dict[str, MeasurementRow]
 
 
+def _one(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> str:
+    if len(given) > 1:
+        raise click.UsageError(f"--device: one at a time, not {', '.join(given)}; run it once for each")
+    return given[0]
+
+
 @click.command("fit")
 @click.argument("names", nargs=-1)
-@click.option("-d", "--device", default="auto", show_default=True, help="rtx4090, h100x2, m3-max-36gb, a TOML file.")
+@click.option("-d", "--device", default=("auto",), multiple=True, callback=_one, show_default=True,
+              help="rtx4090, h100x2, m3-max-36gb, a TOML file.")  # fmt: skip
 @click.option("--context", type=click.IntRange(1), help="Tokens of each sequence [default: 8192, or the model's].")
 @click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1, 100_000), help="Sequences at once.")
 @click.option("--prompt", default=512, show_default=True, type=click.IntRange(1), help="Tokens before the first token.")

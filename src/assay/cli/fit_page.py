@@ -32,7 +32,7 @@ def listing(machine: Machine, rows: Sequence[FitRow]) -> str:
             row.model,
             row.verdict + (" *" if row.measured else ""),
             row.quantisation or "-",
-            f"{row.total_bytes / GIB:.1f}" if row.total_bytes is not None else "-",
+            f"{row.total_bytes / GIB:,.1f}" if row.total_bytes is not None else "-",
             short(row.most_context_tokens) if row.most_context_tokens else "-",
             _count(row),
             _range(row.decode_tok_s),
@@ -55,7 +55,7 @@ def page(machine: Machine, row: FitRow) -> str:
 
 def _device(machine: Machine) -> list[str]:
     """What it is, and below who says so."""
-    memory = f"{machine.memory_bytes / GIB:.1f} GiB, {machine.usable_bytes / GIB:.1f} usable"
+    memory = f"{machine.memory_bytes / GIB:,.1f} GiB, {machine.usable_bytes / GIB:,.1f} usable"
     speed = "bandwidth unknown" if machine.bandwidth_bytes_s is None else f"{machine.bandwidth_bytes_s / 1e9:,.0f} GB/s"
     said = wrap(machine.basis, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     return [f"{machine.name}: {memory}, {speed}", *said]
@@ -84,17 +84,18 @@ def _range(one: RangeRow | None, unit: str = "") -> str:
 
 def _memory(machine: Machine, row: FitRow) -> list[str]:
     if row.total_bytes is None or row.free_bytes is None:
-        return [f"  memory      unknown, of {machine.usable_bytes / GIB:.1f} GiB"]
+        return [f"  memory      unknown, of {machine.usable_bytes / GIB:,.1f} GiB"]
     sizes = [(name, getattr(row, f"{name}_bytes"), mark, colour) for name, mark, colour in PARTS]
     whole = max(row.total_bytes, machine.usable_bytes, 1)
+    wide = max(7, len(f"{whole / GIB:,.2f}"))
     bar = "".join(_styled(mark * _cells(size, whole), colour) for _, size, mark, colour in sizes)
     used = sum(_cells(size, whole) for _, size, _, _ in sizes)
     lines = [f"  memory      |{bar}{FREE * max(0, BAR_CELLS - used)}|"]
     for name, size, mark, colour in sizes:
-        lines.append(f"    {_styled(mark, colour)} {name:<9} {size / GIB:7.2f} GiB")
+        lines.append(f"    {_styled(mark, colour)} {name:<9} {size / GIB:{wide},.2f} GiB")
     over = "free" if row.free_bytes >= 0 else "too much"
     lines.append(
-        f"    {FREE} {over:<9} {abs(row.free_bytes) / GIB:7.2f} GiB, of {machine.usable_bytes / GIB:.2f} usable"
+        f"    {FREE} {over:<9} {abs(row.free_bytes) / GIB:{wide},.2f} GiB, of {machine.usable_bytes / GIB:,.2f} usable"
     )
     lines.append(f"    {row.memory_basis}")
     return lines
@@ -169,7 +170,7 @@ def _firsts(lines: Sequence[str]) -> list[tuple[bool, str]]:
 
 def _options(row: FitRow) -> list[str]:
     cells = [
-        (one.quantisation, f"{one.total_bytes / GIB:.1f}", one.verdict, one.basis)
+        (one.quantisation, f"{one.total_bytes / GIB:,.1f}", one.verdict, one.basis)
         for one in row.options[:OPTIONS_SHOWN]
     ]
     return table(("format", "GiB", "verdict", "weights"), cells, "  ")

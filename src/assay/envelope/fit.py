@@ -278,7 +278,7 @@ def _verdict(memory: Memory, machine: Machine, shape: Shape, asked: _Asked) -> t
     if limit is not None and asked.context_tokens > limit:
         return "no", (f"its context is {limit:,} tokens, not {asked.context_tokens:,}",)
     verdict = _fits(memory, machine.usable_bytes)
-    needs = f"{memory.total / GIB:.1f} of {machine.usable_bytes / GIB:.1f} GiB"
+    needs = f"{memory.total / GIB:,.1f} of {machine.usable_bytes / GIB:,.1f} GiB"
     if verdict == "no":
         needs += _how_many(memory, machine)
     words = {

@@ -101,7 +101,7 @@ def _smaller_form(one: Fit, found: tuple[Option, ...]) -> str | None:
 def _less_context(one: Fit) -> str | None:
     if one.memory is None or not one.memory.cache:
         return None
-    return f"degraded: half of the context, or of the sequences, frees up to {one.memory.cache / 2 / GIB:.2f} GiB"
+    return f"degraded: half of the context, or of the sequences, frees up to {one.memory.cache / 2 / GIB:,.2f} GiB"
 
 
 def _fallback(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import socket
 import sys
 import time
@@ -117,6 +118,7 @@ def test_exit_codes_are_the_verdict(project: Project, box: str, words: tuple[str
         (("--measure",), "--measure needs a NAME"),
         (("qwen2.5-0.5b-instruct", "--measure", "-d", "rtx4090"), "not on 'rtx4090'"),
         (("--context", "0"), "0 is not in the range"),
+        (("-d", "rtx4090", "-d", "l4"), "one at a time, not rtx4090, l4"),
     ],
 )
 def test_a_mistake_is_named(project: Project, box: str, words: tuple[str, ...], said: str) -> None:
@@ -124,6 +126,14 @@ def test_a_mistake_is_named(project: Project, box: str, words: tuple[str, ...], 
     ended = project.inside("fit", *(words if "-d" in words or "--device" in words else (*words, "-d", box)))
     assert ended.code in (2, 3)
     assert said in ended.err
+
+
+def test_large_figures_are_grouped(project: Project, box: str) -> None:
+    """A context that nothing holds is told in figures that can be read."""
+    text = project.inside("fit", "llama-3.1-8b-instruct", "-d", box, "--context", str(10**12)).out
+    assert "not 1,000,000,000,000" in text
+    assert " 122,070,312.50 GiB" in text
+    assert not re.search(r"\d{5}\.\d", text)
 
 
 def test_a_file_is_exact(project: Project, box: str) -> None:
