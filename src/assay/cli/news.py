@@ -100,7 +100,7 @@ def _news(
     lock_path = loaded.folder / FILE_NAME if loaded is not None else None
     lock = read_lock(lock_path) if lock_path is not None and lock_path.exists() else None
     used = in_use(loaded.config, catalog, lock, today, within) if loaded is not None else ()
-    found = news(catalog, before, after, used, limits, fits=_fits_on(catalog, device))
+    found = news(catalog, before, after, used, limits, fits=_fits(catalog, loaded, device))
     return found, remembered(before, after, used)
 
 
@@ -114,15 +114,11 @@ def _day(text: str, today: date) -> date:
     return day
 
 
-def _fits_on(catalog: Catalog, device: str | None) -> Callable[[Model], bool]:
+def _fits(catalog: Catalog, loaded: Loaded | None, device: str | None) -> Callable[[Model], bool]:
     """Whether open weights fit on a device; on an unnamed one they may."""
-    from assay.envelope.device import machine
-    from assay.envelope.fit import fit
+    from assay.cli.places import fits_on
 
-    if device is None:
-        return lambda _: True
-    there = machine(catalog, device)
-    return lambda model: fit(catalog, model, there).verdict in ("fits", "tight")
+    return fits_on(catalog, loaded, device) if device is not None else lambda _: True
 
 
 def _text(found: News, everything: bool) -> Iterator[str]:

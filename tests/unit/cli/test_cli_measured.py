@@ -35,10 +35,10 @@ async def _measured(path: Path) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration on a machine with one GiB, which no estimate of the model fits into."""
+    """A configuration without hosts, on a machine with one GiB, which no estimate of the model fits into."""
     monkeypatch.setattr("assay.envelope.device.machine", lambda _, key: a_machine(key=key, usable_bytes=GIB))
     path = tmp_path / "assay.toml"
-    path.write_text("")
+    path.write_text("[constraints]\nhosts = []\n")
     return path
 
 
@@ -55,15 +55,20 @@ def test_what_was_measured_to_fit_fits(config: Path) -> None:
 
 
 def test_lists_and_advice_go_by_it(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`assay models --fits auto` lists the model; `assay advise --device auto` does not take it out for its memory."""
+    """`models --fits auto` lists the model, `news` too; `advise --device auto` does not take it out for its memory."""
     monkeypatch.setattr("assay.decision.advice.machines.machine", lambda _, key: a_machine(key=key, usable_bytes=GIB))
-    assert (_is_listed(config), _is_too_large(config)) == (False, True)
+    assert (_is_listed(config), _is_news(config), _is_too_large(config)) == (False, False, True)
     asyncio.run(_measured(load(str(config)).ledger_path))
-    assert (_is_listed(config), _is_too_large(config)) == (True, False)
+    assert (_is_listed(config), _is_news(config), _is_too_large(config)) == (True, True, False)
 
 
 def _is_listed(config: Path) -> bool:
     return MODEL in [row["id"] for row in _told(config, "models", "--fits", "auto")]
+
+
+def _is_news(config: Path) -> bool:
+    found = _told(config, "news", "--device", "auto", "--since", "2024-08-01", "--no-save")
+    return MODEL in [one["model"] for one in found["new_models"]]
 
 
 def _is_too_large(config: Path) -> bool:
