@@ -11,6 +11,8 @@ import click
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from assay.catalog.load import Catalog
     from assay.decision.advice.advice import Advice
 
@@ -19,12 +21,31 @@ _ABOVE = Finite(min=0, max=HUGE, min_open=True)
 _LIMIT = Finite(min=0, max=HUGE)
 _SHARE = Finite(min=0, max=1)
 _COUNT = click.IntRange(1, 10**9)
+
+
+class Word(click.Choice[str]):
+    """One of some words; for another that people use, the one that was probably meant is named."""
+
+    def __init__(self, choices: Sequence[str], *, meant: Mapping[str, str]) -> None:
+        super().__init__(choices)
+        self._meant = meant
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The word, or a usage error."""
+        if value in self._meant:
+            self.fail(
+                f"{value!r} is none of {', '.join(self.choices)}; did you mean {self._meant[value]!r}?", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
 PROMPTS = (
     ("privacy", "Data: public, sensitive (a part may not leave), regulated (none may)"),
     ("requests_per_day", "Requests a day"),
     ("input_tokens", "Input tokens of one request"),
     ("output_tokens", "Output tokens of one answer"),
     ("latency_s", "Longest wait for the first token in seconds (0 = nobody waits)"),
+    ("answer_s", "Longest time for a whole answer on your own machine in seconds (0 = as long as it takes)"),
     ("modalities", "Taken besides text: image, audio, video, document (with commas)"),
     ("languages", "Languages as ISO codes (with commas)"),
     ("usd_per_month", "Budget in USD a month (Enter = no limit; --budget 0 = nothing may be billed)"),
@@ -44,7 +65,7 @@ PROMPTS = (
 )
 @click.option(
     "--privacy",
-    type=click.Choice(["public", "sensitive", "regulated"]),
+    type=Word(["public", "sensitive", "regulated"], meant={"private": "sensitive", "confidential": "sensitive"}),
     help="sensitive: a part may not leave the house; regulated: none may [default: public].",
 )
 @click.option("--sensitive-share", type=_SHARE, help="Of sensitive work, the share that may not leave [default: 0.3].")
@@ -55,6 +76,11 @@ PROMPTS = (
     "--latency-s",
     type=_LIMIT,
     help="Longest wait for the first token; 0 = nobody waits [default: the task's, or none].",
+)
+@click.option(
+    "--answer-s",
+    type=_LIMIT,
+    help="Longest time for a whole answer on a machine of your own; 0 = as long as it takes [default: the task's].",
 )
 @click.option("--context", "context_tokens", type=_COUNT, help="Longest request and answer [default: one of each].")
 @click.option(
@@ -77,7 +103,8 @@ PROMPTS = (
     type=click.Choice(["none", "app", "ml", "infra"]),
     help="Who would run it: nobody, developers, people who train, people who run servers [default: app].",
 )
-@click.option("--device", help="A machine that is there, as `assay fit` names it [default: the cheapest to rent].")
+@click.option("--device", help="A machine that is there, as `assay fit` names it [default: the cheapest to rent, or "
+              "to buy where data may not leave].")  # fmt: skip
 @click.option("--licence", "licences", multiple=True, help="That open weights may have; may be repeated.")
 @click.option("--examples", type=click.IntRange(0, 10**9), help="Good examples at hand [default: 0].")
 @click.option(

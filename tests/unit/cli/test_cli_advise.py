@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from tests.unit.cli.conftest import Project
 
 from assay.cli.advise import PROMPTS
+from assay.cli.main import assay
 from assay.decision.advice.task import TASKS
 from assay.evals.suites.starters import starter
 
@@ -182,3 +183,10 @@ def test_use_cases_take_no_flag_that_would_change_nothing(project: Project, more
     assert ended.code == 2
     assert "leave other flags out" in ended.err
     assert not (project.folder / "new").exists()
+
+
+def test_a_word_for_private_data_names_what_is_meant() -> None:
+    """`private` is what people say; the nearest word is named."""
+    shown = CliRunner().invoke(assay, ["advise", "--task", "chat", "--privacy", "private"])
+    assert shown.exit_code == 2
+    assert "did you mean 'sensitive'?" in shown.output

@@ -42,6 +42,7 @@ class Envelope(Value, frozen=True, kw_only=True, omit_defaults=False):
         memory_bytes: weights, cache for all sequences, compute and overhead.
         free_bytes: what is left of the memory that models may have.
         decode_tok_s, first_token_s: of one stream, as low and high.
+        answer_s: until a whole answer, likewise.
         measured: that it was measured on this machine, and when; `None` = memory and speed are estimates.
     """
 
@@ -53,6 +54,7 @@ class Envelope(Value, frozen=True, kw_only=True, omit_defaults=False):
     free_bytes: int | None
     decode_tok_s: tuple[float, float] | None
     first_token_s: tuple[float, float] | None
+    answer_s: tuple[float, float] | None = None
     measured: str | None = None
 
 
@@ -68,6 +70,8 @@ class Candidate(Value, frozen=True, kw_only=True, omit_defaults=False):
         usd_per_month_range: the same at both ends of what the speed is estimated at.
         bill_usd_per_month: of that, what is billed: tokens, or machines and power; what a budget limits.
         usd_per_query: the bill over the number of requests.
+        thinking_usd_per_query: what thinking adds to it where nothing tells the model not to, an assumption; 0 on a
+            machine of one's own, where it takes time. `None` = it does not think, or that is counted already.
         price_as_of: the list price is at least as new as this.
         rank: what published figures say; `None` = nothing.
         envelope: where it is run by oneself.
@@ -85,6 +89,7 @@ class Candidate(Value, frozen=True, kw_only=True, omit_defaults=False):
     usd_per_month_range: tuple[float, float] | None = None
     bill_usd_per_month: float | None = None
     usd_per_query: float | None = None
+    thinking_usd_per_query: float | None = None
     price_as_of: str | None = None
     rank: Rank | None = None
     envelope: Envelope | None = None

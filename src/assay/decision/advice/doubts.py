@@ -11,7 +11,7 @@ from assay.catalog.renown import only_popular
 from assay.catalog.weather import Standing
 from assay.decision.advice.situation import Situation
 
-__all__ = ["THINKING_TOKENS", "doubts", "may_think", "on_price", "thinks"]
+__all__ = ["THINKING_TOKENS", "doubts", "may_think", "on_price", "thinks", "written_tokens"]
 
 THINKING_TOKENS = 1_500
 """Written before each answer by a model that cannot be told not to think, where the task's answer does not count them
@@ -50,6 +50,11 @@ def thinks(model: Model, asked: Situation) -> bool:
 def may_think(model: Model, asked: Situation) -> bool:
     """Whether it writes more than the answer that the task counts, or does so unless it is told not to."""
     return model.reasoning not in (None, "none") and not asked.about.thinks
+
+
+def written_tokens(model: Model, asked: Situation) -> int:
+    """Tokens that it writes for an answer: one that always thinks writes more than the answer."""
+    return asked.output_tokens + (THINKING_TOKENS if thinks(model, asked) else 0)
 
 
 def _on_figures(found: Standing, today: date) -> list[str]:

@@ -9,6 +9,7 @@ from textwrap import wrap
 
 from assay.decision.advice.advice import Advice
 from assay.decision.advice.candidate import Candidate, Envelope, Rank, Removed
+from assay.decision.advice.doubts import THINKING_TOKENS
 from assay.decision.advice.plan import Plan
 from assay.decision.advice.use_cases import UseCase
 from assay.decision.table import table
@@ -35,25 +36,43 @@ def _answer(found: Advice) -> str:
         f"For {asked.about.says} ({asked.privacy} data, {asked.requests_per_day:,.10g} requests a day), {found.as_of}:"
     )
     if found.best is None:
-        return "\n".join([head, "  no model of the catalogue is left within these limits.", *_most_common(found)])
+        none = "  no model of the catalogue is left within these limits."
+        return "\n".join([head, none, *_most_common(found), *_assumed_limits(found)])
     lines = [head, f"  best:      {found.best.title}, {_cost(found.best)}"]
     if found.runner_up is not None:
         lines.append(f"  runner-up: {found.runner_up.title}, {_cost(found.runner_up)}")
     lines.append(f"  lever:     {found.lever.name} ({found.lever.rule})")
     if not found.best.able:
         lines.append("  No figure puts any plan above the bar: take this as a place to begin measuring, no more.")
-        lines += _assumed_wait(found)
-    return "\n".join(lines)
+        lines += _assumed_limits(found)
+    return "\n".join([*lines, *_cautions(found)])
 
 
-def _assumed_wait(found: Advice) -> list[str]:
-    """That a limit which nobody named took models out."""
-    asked = found.situation
-    late = sum(one.limit == "latency" for one in found.removed)
-    if not late or "latency_s" not in asked.assumed:
-        return []
-    said = f"a first token within {asked.latency_s:g} s, which nobody asked for, took out {late} models"
-    return [f"  {said[0].upper()}{said[1:]}: --latency-s 0 lets them wait."]
+_TIMES = (("latency", "latency_s", "first token"), ("answer", "answer_s", "whole answer"))
+
+
+def _assumed_limits(found: Advice) -> list[str]:
+    """That limits which nobody named took models out."""
+    asked, lines = found.situation, []
+    for limit, field, what in _TIMES:
+        late = sum(one.limit == limit for one in found.removed)
+        if late and field in asked.assumed:
+            said = f"A {what} within {getattr(asked, field):g} s, which nobody asked for, took out {late} models"
+            lines.append(f"  {said}: --{field.replace('_', '-')} 0 lets them wait.")
+    return lines
+
+
+def _cautions(found: Advice) -> list[str]:
+    """What the answer rests on that somebody must know before they read on."""
+    asked, lines = found.situation, []
+    if asked.task == "bilingual" and not asked.languages:
+        lines.append("No language was named, so nobody looked whether these models know yours: --language de ...")
+    if asked.team == "none" and asked.privacy != "public" and found.best is not None and found.best.kind != "hosted":
+        lines.append(
+            "Somebody must run this, and nobody is there (team none): find them; or, where a managed host's data "
+            "policy fits (assay models --hosts), let the data go there: --privacy public."
+        )
+    return [piece for line in lines for piece in _bullet("!", line)]
 
 
 def _most_common(found: Advice) -> list[str]:
@@ -80,8 +99,16 @@ def _row(found: Advice, plan: Plan) -> tuple[str, ...]:
     names = plan.title if len(plan.parts) == 1 else " + ".join(one.name for one in plan.candidates)
     return (
         mark, plan.kind, names, _rank(plan.rank), _number(plan.bill_usd_per_month), _number(plan.usd_per_month),
-        _number(plan.usd_per_query),
+        _query(plan.usd_per_query, thinks=plan.thinks),
     )  # fmt: skip
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _query(usd: float | None, *, thinks: bool) -> str:
+    return _number(usd) + (" + thinking" if thinks and usd is not None else "")
 
 
 def _rank(rank: Rank | None) -> str:
@@ -133,7 +160,9 @@ def _envelope(one: Envelope) -> str:
     if one.decode_tok_s is not None:
         parts.append(f"{one.decode_tok_s[0]:,.0f} to {one.decode_tok_s[1]:,.0f} tok/s")
     if one.first_token_s is not None:
-        parts.append(f"first token in {one.first_token_s[0]:.2g} to {one.first_token_s[1]:.2g} s")
+        parts.append(f"first token in {_seconds(one.first_token_s[0])} to {_seconds(one.first_token_s[1])} s")
+    if one.answer_s is not None:
+        parts.append(f"an answer in {_seconds(one.answer_s[0])} to {_seconds(one.answer_s[1])} s")
     if one.measured is not None:
         parts.append(one.measured)
     return "; ".join(parts)
@@ -180,12 +209,20 @@ def tabled(rows: Sequence[UseCase]) -> str:
     cells = []
     for row in rows:
         rank = f"above {row.share:.0%} ({row.low:.0%} to {row.high:.0%})" if row.share is not None else "none published"
-        cells.append((row.task, "best", row.best or "nobody", rank, _number(row.usd_per_query), row.lever))
+        cells.append(
+            (row.task, "best", row.best or "nobody", rank, _query(row.usd_per_query, thinks=row.thinks), row.lever)
+        )
         second = row.runner_up or "nobody"
         tokens = f"{row.input_tokens:,} in, {row.output_tokens:,} out"
-        cells.append(("", "next", second, tokens, _number(row.runner_up_usd_per_query), ""))
+        cells.append(("", "next", second, tokens, _query(row.runner_up_usd_per_query, thinks=row.runner_up_thinks), ""))
     note = "USD/query is what is billed for the tokens shown; own machines are spread over the task's usual volume."
-    return "\n".join([*table(head, cells), "", note, "assay advise --task NAME says why, and how to refute it."]) + "\n"
+    thinking = (
+        f"{THINKING_TOKENS:,} tokens of thinking are in it where a model always thinks; + thinking: it may think."
+    )
+    return (
+        "\n".join([*table(head, cells), "", note, thinking, "assay advise --task NAME says why, and how to refute it."])
+        + "\n"
+    )
 
 
 def _usd(value: float | None) -> str:

@@ -64,6 +64,11 @@ class Plan(Value, frozen=True, kw_only=True, omit_defaults=False):
         return frozenset(part.candidate.model for part in self.parts)
 
     @property
+    def thinks(self) -> bool:
+        """Whether one of them may think, and what that costs is not in its price."""
+        return any(one.thinking_usd_per_query is not None for one in self.candidates)
+
+    @property
     def candidates(self) -> tuple[Candidate, ...]:
         """All that are asked."""
         return tuple(part.candidate for part in self.parts)

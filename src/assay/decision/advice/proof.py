@@ -24,7 +24,8 @@ CHANCE = 0.8
 _SIZES = (20, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400, 500)
 _FLAGS = {
     "privacy": "--privacy", "requests_per_day": "--requests-per-day", "input_tokens": "--input-tokens",
-    "output_tokens": "--output-tokens", "latency_s": "--latency-s", "context_tokens": "--context",
+    "output_tokens": "--output-tokens", "latency_s": "--latency-s", "answer_s": "--answer-s",
+    "context_tokens": "--context",
     "modalities": "--modality", "languages": "--language", "usd_per_month": "--budget", "team": "--team",
     "device": "--device", "examples": "--examples", "knowledge": "--knowledge", "ceiling": "--ceiling",
     "licences": "--licence", "sensitive_share": "--sensitive-share", "hard_share": "--hard-share",
@@ -122,7 +123,7 @@ def flags(asked: Situation) -> str:
         for one in value if isinstance(value, tuple) else (value,):
             if one is False and field == "checkable":
                 words.append("--not-checkable")
-            elif one is None and field == "latency_s":
+            elif one is None and field in ("latency_s", "answer_s"):
                 words += [flag, "0"]
             elif one is not None and one is not False:
                 words += [flag] if one is True else [flag, f"{one:.10g}" if isinstance(one, float) else str(one)]
@@ -155,10 +156,13 @@ def refuting(asked: Situation, candidates: Sequence[Candidate], hard: float | No
 
 
 def eval_usd(candidates: Iterable[Candidate], samples: int) -> float | None:
-    """Twice what one eval of all candidates should cost, rounded up to one figure; `None` = no bill, or not known."""
-    costs = [one.usd_per_query for one in candidates if one.place == "host"]
-    total = sum(2 * samples * cost for cost in costs if cost is not None)
-    if None in costs or total <= 0:
+    """Twice what one eval of all candidates should cost, rounded up to one figure; `None` = no bill, or not known.
+
+    With room for thinking where a model may think.
+    """
+    hosted = [one for one in candidates if one.place == "host"]
+    total = sum(2 * samples * ((one.usd_per_query or 0.0) + (one.thinking_usd_per_query or 0.0)) for one in hosted)
+    if any(one.usd_per_query is None for one in hosted) or total <= 0:
         return None
     unit: float = 10.0 ** math.floor(math.log10(total))
     return round(math.ceil(total / unit) * unit, 6)

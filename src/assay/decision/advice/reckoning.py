@@ -16,15 +16,16 @@ from assay.catalog.use import Use, ruling
 from assay.catalog.weather import Standing, standing
 from assay.decision.advice.ability import MODEST, bar_among
 from assay.decision.advice.candidate import Candidate, Rank, Removed
-from assay.decision.advice.doubts import THINKING_TOKENS, doubts, on_price, thinks
+from assay.decision.advice.doubts import THINKING_TOKENS, doubts, may_think, on_price, thinks, written_tokens
 from assay.decision.advice.limits import Way, broken
 from assay.decision.advice.machines import Machines, Served, Unfit
 from assay.decision.advice.situation import Situation
 from assay.decision.advice.tariffs import by_token, without_server
 from assay.envelope.band import Band
+from assay.envelope.hardware import Machine
 from assay.envelope.monthly import Tariff
-from assay.envelope.overheads import defaults
-from assay.envelope.owning import Tenure, missing, served_tariff
+from assay.envelope.overheads import Overheads, defaults
+from assay.envelope.owning import missing, served_tariff
 from assay.envelope.workload import Workload
 from assay.ledger.rows import MeasurementRow
 
@@ -135,11 +136,10 @@ class Reckoner:
     def _load(self, model: Model) -> Workload:
         """The work as this model does it: one that always thinks writes more than the answer."""
         asked = self._asked
-        thinking = THINKING_TOKENS if thinks(model, asked) else 0
         return Workload(
             requests_per_day=asked.requests_per_day,
             input_tokens=asked.input_tokens,
-            output_tokens=asked.output_tokens + thinking,
+            output_tokens=written_tokens(model, asked),
         )
 
     def _prices(self, models: Sequence[Model]) -> dict[str, CatalogPrice]:
@@ -149,8 +149,22 @@ class Reckoner:
 
     def _hosted(self, way: Way, price: CatalogPrice) -> Candidate:
         bare = self._candidate(way.model, "host", way.at or "")
-        warned = msgspec.structs.replace(bare, price_as_of=price.as_of, warnings=(*bare.warnings, *on_price(price)))
+        warned = msgspec.structs.replace(
+            bare,
+            price_as_of=price.as_of,
+            thinking_usd_per_query=self._thinking_usd(way.model, price),
+            warnings=(*bare.warnings, *on_price(price)),
+        )
         return self._kept(warned, by_token(price.price, self._load(way.model)) if price.price is not None else None)
+
+    def _thinking_usd(self, model: Model, price: CatalogPrice) -> float | None:
+        """What thinking that is not counted adds to a query."""
+        if not self._may_think_more(model) or price.price is None:
+            return None
+        return THINKING_TOKENS * price.price.output / 1e6
+
+    def _may_think_more(self, model: Model) -> bool:
+        return may_think(model, self._asked) and not thinks(model, self._asked)
 
     def _served(self, way: Way) -> Candidate | Removed:
         """On a machine of one's own, if there is one that it fits on and that carries the volume."""
@@ -171,20 +185,23 @@ class Reckoner:
         )
 
     def _owned(self, way: Way, placed: Served) -> Candidate:
-        tenure: Tenure = "have" if self._machines.named else "rent"
+        tenure = self._machines.tenure
+        overheads = without_server() if self._asked.about.own_device else defaults()
         bare = self._candidate(way.model, "own", placed.machine.key)
         unknown = missing(placed.machine, placed.speed, tenure)
         notes = [f"what it costs is not known: {unknown}"] if unknown else []
-        if tenure == "rent" and self._asked.privacy != "public":
-            notes.append("priced as rented, and a rented machine is as private as who runs it: name yours (--device)")
+        if tenure == "buy":
+            notes.append(_bought(placed.machine, overheads))
         if self._asked.team == "none":
             notes.append("nobody is there to run it (team none)")
         found = ruling(way.model, self._catalog, Use(commercial=True, accepted=self._asked.licences or ()))
         notes += [f"licence: {found.reason}"] if found.verdict == "ask" else []
         notes += [f"licence: {duty}" for duty in found.duties]
-        warned = msgspec.structs.replace(bare, envelope=placed.envelope, warnings=(*bare.warnings, *notes))
+        adds = 0.0 if self._may_think_more(way.model) else None
+        warned = msgspec.structs.replace(
+            bare, envelope=placed.envelope, thinking_usd_per_query=adds, warnings=(*bare.warnings, *notes)
+        )
         load = self._load(way.model)
-        overheads = without_server() if self._asked.about.own_device else defaults()
         return self._kept(warned, served_tariff(placed.machine, placed.speed, load, overheads, tenure=tenure))
 
     def _kept(self, one: Candidate, tariff: Tariff | None) -> Candidate:
@@ -225,6 +242,13 @@ class Reckoner:
             rank=_rank(found) if found is not None else None,
             warnings=doubts(model, found, self._asked, self._catalog, self._today),
         )
+
+
+def _bought(machine: Machine, overheads: Overheads) -> str:
+    return (
+        f"priced as bought, {machine.usd or 0.0:,.0f} USD a machine and what stands around it, paid off over "
+        f"{overheads.amortise_months:g} months: name the one that is there (--device)"
+    )
 
 
 def _rank(found: Standing) -> Rank:

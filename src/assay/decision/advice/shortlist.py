@@ -79,7 +79,7 @@ def _reasons(asked: Situation, one: Candidate, able: bool) -> tuple[str, ...]:
             f"published figures put it above {one.rank.share:.0%} of {one.rank.models} models "
             f"({one.rank.low:.0%} to {one.rank.high:.0%}), {where}"
         )
-    if one.place == "own" and asked.device is not None:
+    if one.place == "own" and (asked.device is not None or asked.privacy != "public"):
         reasons.append("nothing leaves your machines, and nobody else can change or end it")
     elif one.place == "own":
         reasons.append("no host is asked, and nobody else can change or end it")

@@ -31,6 +31,7 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
         privacy: `public`; `sensitive`: a part of it (`sensitive_share`) may not leave; `regulated`: none may.
         requests_per_day, input_tokens, output_tokens: the volume.
         latency_s: longest wait for the first token; `None` = nobody waits.
+        answer_s: longest time for a whole answer on a machine of one's own; `None` = as long as it takes.
         context_tokens: longest request with its answer.
         modalities: taken besides text.
         languages: ISO 639-1 codes.
@@ -56,6 +57,7 @@ class Situation(Value, frozen=True, kw_only=True, omit_defaults=False):
     input_tokens: int
     output_tokens: int
     latency_s: float | None
+    answer_s: float | None
     context_tokens: int
     modalities: tuple[Modality, ...]
     languages: tuple[str, ...]
@@ -98,8 +100,8 @@ def situation(task: str, given: Mapping[str, Any], limits: Constraints | None = 
 
     Args:
         task: its name.
-        given: by field; `None` and empty tuples count as not given. A latency of 0 stands for no limit; a budget of 0
-            is one.
+        given: by field; `None` and empty tuples count as not given. A time of 0 stands for no limit; a budget of 0 is
+            one.
         limits: of a team's `assay.toml`.
 
     Raises:
@@ -111,11 +113,13 @@ def situation(task: str, given: Mapping[str, Any], limits: Constraints | None = 
         told["languages"] = tuple(code.lower() for code in told["languages"])
     usual = _usual(about, told)
     assumed = tuple(name for name in usual if name not in told)
-    if told.get("latency_s") == 0:
-        told["latency_s"] = None
+    told |= {name: None for name in _TIMES if told.get(name) == 0}
     made = Situation(**{**usual, **told}, task=task, limits=limits, assumed=assumed)
     _check(made)
     return made
+
+
+_TIMES = ("latency_s", "answer_s")
 
 
 def _usual(task: Task, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +130,7 @@ def _usual(task: Task, told: Mapping[str, Any]) -> dict[str, Any]:
         "input_tokens": task.input_tokens,
         "output_tokens": task.output_tokens,
         "latency_s": task.latency_s,
+        "answer_s": task.answer_s,
         "context_tokens": sum(tokens),
         "modalities": task.modalities,
         "languages": (),
@@ -143,10 +148,9 @@ def _usual(task: Task, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(made: Situation) -> None:
-    for name in ("requests_per_day", "input_tokens", "output_tokens", "context_tokens"):
+    times = (name for name in _TIMES if getattr(made, name) is not None)
+    for name in ("requests_per_day", "input_tokens", "output_tokens", "context_tokens", *times):
         _positive(name, getattr(made, name))
-    if made.latency_s is not None:
-        _positive("latency_s", made.latency_s)
     if made.usd_per_month:
         _positive("usd_per_month", made.usd_per_month)
     for name in ("sensitive_share", "hard_share"):

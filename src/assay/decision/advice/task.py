@@ -24,6 +24,7 @@ class Task(Value, frozen=True, kw_only=True):
         thinks: `output_tokens` count what is thought before the answer.
         requests_per_day: of a team that says nothing.
         latency_s: until the first token, where somebody waits; `None` = nobody does.
+        answer_s: until a whole answer, on a machine of one's own, waited for or not: past it work is not done there.
         modalities: taken besides text.
         domain: models made for another field are not asked; those made for this one are.
         own_device: it runs on the device itself, not at a host.
@@ -45,6 +46,7 @@ class Task(Value, frozen=True, kw_only=True):
     thinks: bool = False
     requests_per_day: float = 1_000.0
     latency_s: float | None = None
+    answer_s: float = 120.0
     modalities: tuple[Modality, ...] = ()
     domain: str | None = None
     own_device: bool = False
@@ -60,13 +62,13 @@ class Task(Value, frozen=True, kw_only=True):
 _ALL = (
     Task(
         name="reasoning", says="complex reasoning: plans, proofs, diagnoses", need="reasoning",
-        input_tokens=2_000, output_tokens=3_000, thinks=True, requests_per_day=500, kind="reasoning.answer",
-        check="numeric", profile="wrong-explanation",
+        input_tokens=2_000, output_tokens=3_000, thinks=True, requests_per_day=500, answer_s=600.0,
+        kind="reasoning.answer", check="numeric", profile="wrong-explanation",
     ),
     Task(
         name="long-documents", says="questions on long documents", need="long-context", first="price", floor=0.7,
-        input_tokens=60_000, output_tokens=800, requests_per_day=300, kind="documents.answer", check="contains",
-        profile="wrong-explanation",
+        input_tokens=60_000, output_tokens=800, requests_per_day=300, answer_s=300.0, kind="documents.answer",
+        check="contains", profile="wrong-explanation",
     ),
     Task(
         name="chat", says="real-time chat: somebody waits for each answer", need="chat", first="price", floor=0.6,

@@ -19,7 +19,7 @@ _PRIVACY = {
     "regulated": "nothing leaves machines of your own",
 }
 _TEAM = {
-    "none": "nobody runs a server: hosts, or a device that is there",
+    "none": "nobody runs a server: hosts, or a device that is there; data that may not leave needs somebody",
     "app": "one server is a burden that somebody must carry; counted in the cost of each own machine",
     "ml": "own models can be run, and tuned",
     "infra": "own machines can be run; tuning needs somebody who trains",
@@ -61,7 +61,7 @@ def steps(
               "weights with other licences are left out", out["licence"] + out["constraints"]),
         _step(asked, "What must it take?", ("modalities", "languages", "context_tokens"), _taken(asked),
               "who cannot take it is left out", out["modality"] + out["language"] + out["context"] + out["tools"]),
-        _step(asked, "Does it fit, and is it fast enough?", ("device", "latency_s"), _waited(asked),
+        _step(asked, "Does it fit, and is it fast enough?", ("device", "latency_s", "answer_s"), _waited(asked),
               "own machines are reckoned; of a host only a measurement tells", _on_machines(out)),
         _step(asked, "Who is able?", (), asked.about.says, _bar(asked, candidates, found),
               out["figures"]),
@@ -73,7 +73,7 @@ def steps(
 
 
 def _on_machines(out: Counter[str]) -> int:
-    return out["memory"] + out["latency"] + out["volume"]
+    return out["memory"] + out["latency"] + out["answer"] + out["volume"]
 
 
 def _step(asked: Situation, question: str, fields: Sequence[str], answer: str, so: str, removed: int = 0) -> Step:
@@ -87,8 +87,10 @@ def _taken(asked: Situation) -> str:
 
 
 def _waited(asked: Situation) -> str:
-    machine = f"on {asked.device}" if asked.device else "on the cheapest machine to be rented that it fits on"
-    return machine + (f", first token within {asked.latency_s:g} s" if asked.latency_s else ", nobody waits")
+    had = "rented" if asked.privacy == "public" else "bought"
+    machine = f"on {asked.device}" if asked.device else f"on the cheapest machine to be {had} that it fits on"
+    begun = f", first token within {asked.latency_s:g} s" if asked.latency_s else ", nobody waits"
+    return machine + begun + (f", a whole answer within {asked.answer_s:g} s" if asked.answer_s else "")
 
 
 def _bar(asked: Situation, candidates: Sequence[Candidate], found: Shortlist) -> str:

@@ -24,6 +24,7 @@ class UseCase(Value, frozen=True, kw_only=True, omit_defaults=False):
         requests_per_day: volume that the cost of own machines is spread over.
         best, runner_up: titles of the plans.
         usd_per_query, runner_up_usd_per_query: what is billed for one: tokens, or machines and power.
+        thinks, runner_up_thinks: thinking may come to that, and is not in it.
         share, low, high: of the measured models, those that the best is above; its range.
         lever: the advised one.
         refuted_by: the eval that would show that the best is wrong.
@@ -38,6 +39,8 @@ class UseCase(Value, frozen=True, kw_only=True, omit_defaults=False):
     usd_per_query: float | None
     runner_up: str | None
     runner_up_usd_per_query: float | None
+    thinks: bool
+    runner_up_thinks: bool
     share: float | None
     low: float | None
     high: float | None
@@ -65,6 +68,8 @@ def _row(catalog: Catalog, name: str, today: date) -> UseCase:
         usd_per_query=best.usd_per_query if best is not None else None,
         runner_up=_title(second),
         runner_up_usd_per_query=second.usd_per_query if second is not None else None,
+        thinks=best is not None and best.thinks,
+        runner_up_thinks=second is not None and second.thinks,
         share=rank.share if rank is not None else None,
         low=rank.low if rank is not None else None,
         high=rank.high if rank is not None else None,

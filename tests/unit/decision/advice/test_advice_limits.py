@@ -170,17 +170,17 @@ def test_nothing_left_says_so(advised: Advised) -> None:
     assert {one.limit for one in found.removed} >= {"budget"}
 
 
-def test_a_rented_machine_is_not_called_ones_own(advised: Advised) -> None:
-    """Data that may not leave, and no machine named: that the price is a rented one's is told, and what that means."""
-    rented, there = (
+def test_a_machine_that_must_be_bought_is_told_with_its_price(advised: Advised) -> None:
+    """Data that may not leave, and no machine named: it is priced as bought; one that is there is not."""
+    bought, there = (
         advised("chat", privacy="regulated").best,
         advised("chat", privacy="regulated", device="laptop").best,
     )
-    assert rented is not None
+    assert bought is not None
     assert there is not None
-    assert any(one.startswith("priced as rented, and a rented machine is as private") for one in rented.warnings)
-    assert not any("leaves your machines" in one for one in rented.reasons)
-    assert not any(one.startswith("priced as rented") for one in there.warnings)
+    assert any(one.startswith("priced as bought, ") for one in bought.warnings)
+    assert any("nothing leaves your machines" in one for one in bought.reasons)
+    assert not any(one.startswith("priced as bought") for one in there.warnings)
     assert any("nothing leaves your machines" in one for one in there.reasons)
 
 
