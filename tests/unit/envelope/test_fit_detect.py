@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fit_facts import GIB, a_catalog, a_device
 
 from assay.envelope import detect
 from assay.envelope.device import machine
 from assay.errors import ConfigError
+from fit_facts import GIB, a_catalog, a_device
 
 CATALOG = a_catalog(
     devices={
