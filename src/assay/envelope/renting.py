@@ -29,6 +29,10 @@ def batch_price(price: Price, discount: float | None) -> Price | None:
 
 def token_lines(price: Price, workload: Workload, batch: Price | None = None, basis: str = "list price") -> list[Line]:
     """USD of one request, by what is charged: input, cached input, cache writes, output; batched ones mixed in."""
+    return [Line(name, Band.exactly(usd), basis) for name, usd in _charged(price, workload, batch)]
+
+
+def _charged(price: Price, workload: Workload, batch: Price | None) -> list[tuple[str, float]]:
     share = workload.batch_share if batch is not None else 0.0
     parts = {
         "input": (workload.plain_tokens, price.input, batch.input if batch else 0.0),
@@ -37,7 +41,7 @@ def token_lines(price: Price, workload: Workload, batch: Price | None = None, ba
         "output": (workload.output_tokens, price.output, batch.output if batch else 0.0),
     }
     return [
-        Line(name, Band.exactly(tokens * ((1.0 - share) * rate + share * cheaper) / MTOK), basis)
+        (name, tokens * ((1.0 - share) * rate + share * cheaper) / MTOK)
         for name, (tokens, rate, cheaper) in parts.items()
         if tokens
     ]
@@ -45,7 +49,7 @@ def token_lines(price: Price, workload: Workload, batch: Price | None = None, ba
 
 def per_request_usd(price: Price, workload: Workload, batch: Price | None = None) -> float:
     """USD of one mean request."""
-    return sum(line.usd.value for line in token_lines(price, workload, batch))
+    return sum(usd for _, usd in _charged(price, workload, batch))
 
 
 def hosted_tariff(
