@@ -70,11 +70,7 @@ def run(work: Coroutine[Any, Any, T], *, continues: bool = False) -> T:
 def runner() -> asyncio.Runner:
     """Runs several things one after another in one event loop; Ctrl-C cancels the one that runs."""
     import asyncio
-    import gc
 
-    # Requests make many short-lived objects and hardly a cycle: looked for at each 700, as is usual, cycles cost a
-    # tenth of the CPU time of a call.
-    gc.set_threshold(20_000, 10, 10)
     return asyncio.Runner(loop_factory=_loop)
 
 
