@@ -157,13 +157,14 @@ def _sum(seconds: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
+_WEAKEST_FIRST: tuple[CostBasis, ...] = ("unknown", "held", "bound", "measured", "none")
+
+
 def total_cost(costs: Iterable[tuple[float | None, CostBasis]]) -> tuple[float | None, CostBasis]:
-    """The sum of costs and the weakest basis among them: unknown, then bound, then measured."""
-    total, bases = 0.0, set[CostBasis]()
+    """The sum of costs and the weakest basis among them: unknown, then held, then bound, then measured."""
+    total, weakest = 0.0, len(_WEAKEST_FIRST) - 1
     for usd, basis in costs:
-        bases.add(basis)
+        weakest = min(weakest, _WEAKEST_FIRST.index(basis))
         total += usd or 0.0
-    if "unknown" in bases:
-        return None, "unknown"
-    order: tuple[CostBasis, ...] = ("held", "bound", "measured")
-    return total, next((basis for basis in order if basis in bases), "none")
+    basis = _WEAKEST_FIRST[weakest]
+    return (None if basis == "unknown" else total), basis

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -46,6 +47,7 @@ EVERYTHING = "everything"
 """The scope of `constraints.usd_per_month`."""
 
 _BUSY_S = 30.0
+_DAY_S = 86_400
 
 
 def _insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -> str:
@@ -153,7 +155,12 @@ class Ledger(Protocol):
 
 def month_of(at: float) -> str:
     """The budget period of a time: `2026-11` (UTC)."""
-    return time.strftime("%Y-%m", time.gmtime(at))
+    return _month(int(at // _DAY_S))
+
+
+@lru_cache(maxsize=4)
+def _month(day: int) -> str:
+    return time.strftime("%Y-%m", time.gmtime(day * _DAY_S))
 
 
 class SqliteLedger:

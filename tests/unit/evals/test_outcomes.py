@@ -87,3 +87,12 @@ async def test_a_run_is_read_page_by_page(ledger: SqliteLedger, monkeypatch: pyt
     empty = Outcomes("other")
     await read_outcomes(ledger, "other", empty)
     assert len(empty) == 0
+
+
+def test_an_outcome_that_was_read_is_not_a_stale_one() -> None:
+    """What is kept of a reading goes when another answer to the sample comes."""
+    outcomes = Outcomes("run")
+    outcomes.add(row("a", value=0.0))
+    assert outcomes["a"].value == 0.0
+    outcomes.add(row("a", value=1.0))
+    assert outcomes["a"].value == 1.0

@@ -17,6 +17,8 @@ _BASES: tuple[CostBasis, ...] = ("held", "measured", "bound", "unknown", "none")
 _KEPT_REASONS = 1000
 """Different reasons for no score that are kept word by word; of others only the class."""
 _PAGE = 500
+_READ = 2000
+"""Outcomes kept as objects once they were read."""
 
 
 class _Column:
@@ -65,6 +67,7 @@ class Outcomes(Mapping[str, Outcome]):
         self._reason = array("H")
         self._value, self._latency, self._engine = _Column(None), _Column(None), _Column(None)
         self._usd, self._grading, self._created = _Column(None), _Column(0.0), _Column(None)
+        self._read: dict[str, Outcome] = {}  # scorecard and comparison look at each several times
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -76,12 +79,17 @@ class Outcomes(Mapping[str, Outcome]):
         return sample_id in self._ids
 
     def __getitem__(self, sample_id: str) -> Outcome:
+        if (known := self._read.get(sample_id)) is not None:
+            return known
         answers = self.answers(sample_id)
         if not answers:
             raise KeyError(sample_id)
         repeats = self._repeats(answers[0].kind)
         counted = [answer for answer in answers if answer.repeat < repeats.times] or answers[:1]
-        return reduced(counted, repeats)
+        if len(self._read) >= _READ:
+            self._read.clear()
+        found = self._read[sample_id] = reduced(counted, repeats)
+        return found
 
     @property
     def repeated(self) -> bool:
@@ -115,6 +123,7 @@ class Outcomes(Mapping[str, Outcome]):
 
     def add(self, outcome: Outcome) -> None:
         """Note an answer; one of the same sample and repeat is exchanged."""
+        self._read.pop(outcome.sample_id, None)
         sample = self._ids.add(outcome.sample_id)
         if sample == len(self._first):
             self._first.append(0)
