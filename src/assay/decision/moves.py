@@ -37,7 +37,10 @@ def _is_hosted(spine: Spine, name: str) -> bool:
 
 
 def _larger_open_model(spine: Spine, results: tuple[CandidateResult, ...]) -> str | None:
-    """The smallest open-weight model of the catalogue above those tried, with a licence that is allowed."""
+    """The smallest open-weight model of the catalogue above those tried, with a licence that is allowed.
+
+    One whose weights can be pulled comes first, then one that was taught to answer.
+    """
     targets = [spine.targets[one.name] for one in results]
     models = [target.model for target in targets if isinstance(target, LiveDeployment) and target.model is not None]
     sizes = [model.parameters for model in models if model.ecosystem == "open-weight" and model.parameters]
@@ -52,5 +55,6 @@ def _larger_open_model(spine: Spine, results: tuple[CandidateResult, ...]) -> st
     ]
     if not found:
         return None
-    model = min(found, key=lambda one: one.parameters or 0)
-    return f"{model.id} ({(model.parameters or 0) / 1e6:,.0f} M parameters, licence {model.licence or 'unknown'})"
+    model = min(found, key=lambda one: (not one.weights, one.variant == "base", one.parameters or 0))
+    facts = f"{(model.parameters or 0) / 1e6:,.0f} M parameters, licence {model.licence or 'unknown'}"
+    return f"{model.id} ({facts}{f'; assay pull {model.id}' if model.weights else ''})"

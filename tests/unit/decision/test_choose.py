@@ -384,6 +384,7 @@ async def test_when_none_passes_the_moves_are_listed(world: World) -> None:
     text = "\n".join(kind.moves)
     for words in ("near came closest", "larger open model", "hosted: not proven here", "split the work", "tuning"):
         assert words in text
+    assert "; assay pull " in text, "of all larger models, one that can be had and was taught to answer"
     assert of(await world.choosing(spine, suite, "near").choose(), "a").moves[0].startswith("another configuration")
 
 

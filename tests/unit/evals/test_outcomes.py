@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from assay.evals.figures.metrics import metrics
 from assay.evals.runs import outcomes as module
 from assay.evals.runs.outcomes import Outcomes, read_outcomes
 from assay.evals.runs.repeats import Repeats
@@ -96,3 +99,12 @@ def test_an_outcome_that_was_read_is_not_a_stale_one() -> None:
     assert outcomes["a"].value == 0.0
     outcomes.add(row("a", value=1.0))
     assert outcomes["a"].value == 1.0
+
+
+@given(some.lists(some.floats(0, 100), min_size=2, max_size=20), some.randoms(use_true_random=False))
+def test_means_do_not_depend_on_the_order(seconds: list[float], chance: Random) -> None:
+    """A run that is read again comes in another order, and comes to the same figures to the last digit."""
+    rows = [msgspec.structs.replace(row(str(number)), engine_s=one) for number, one in enumerate(seconds)]
+    first = metrics(rows, len(rows))
+    chance.shuffle(rows)
+    assert metrics(rows, len(rows)) == first

@@ -53,20 +53,23 @@ class Metrics(Value, frozen=True, kw_only=True):
     batched: int = 0
 
 
+_PICO = 1e12
+
+
 class _Mean:
-    """A mean that is not known as soon as one value is not."""
+    """A mean that is not known as soon as one value is not. Sums are whole: the same in whatever order values come."""
 
     def __init__(self) -> None:
-        self._sum, self._count, self._unknown = 0.0, 0, False
+        self._sum, self._count, self._unknown = 0, 0, False
 
     def add(self, value: float | None) -> None:
         self._unknown |= value is None
-        self._sum += value or 0.0
+        self._sum += round((value or 0.0) * _PICO)
         self._count += 1
 
     @property
     def value(self) -> float | None:
-        return self._sum / self._count if self._count and not self._unknown else None
+        return self._sum / _PICO / self._count if self._count and not self._unknown else None
 
 
 class Tally:
