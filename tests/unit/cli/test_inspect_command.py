@@ -92,6 +92,13 @@ def test_the_cache_is_what_fit_reckons_with(run: CliRunner, tmp_path: Path) -> N
     assert "cache per token: not known" in shown(run, "hybrid")
 
 
+def test_a_deployment_comes_before_a_folder_of_its_name(run: CliRunner, tmp_path: Path) -> None:
+    """What is looked at is what --text and --prompt would ask: a folder that happens to be called so is not meant."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "assay.toml").write_text(f'[deployments.small]\nmodel = "{SMOLLM2}"\ndialect = "local"\n')
+    assert "134.5 M parameters" in shown(run, "small")
+
+
 def test_without_a_file_the_catalogue_speaks(run: CliRunner) -> None:
     """A hosted model has facts, and no file to look into."""
     text = shown(run, "openai/gpt-4o")

@@ -1,4 +1,4 @@
-"""What a name on the command line means: a file, a model of the catalogue, or a deployment of it."""
+"""What a name on the command line means: a deployment, a file, or a model of the catalogue; as in `app.open_for`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,12 @@ def subject(name: str, config: str | None) -> Subject:
         CatalogError: there is nothing of this name.
         WeightsError: its file is damaged.
     """
-    path = Path(name).expanduser()
-    if path.exists():
-        return Subject(None, anatomy(path))
-    if path.suffix in (".gguf", ".safetensors"):
-        raise WeightsError(f"weights {name}: no such file")
     catalog, deployments = _known(config)
-    deployment = deployments.get(name)
+    deployment, path = deployments.get(name), Path(name).expanduser()
+    if deployment is None and path.exists():
+        return Subject(None, anatomy(path))
+    if deployment is None and path.suffix in (".gguf", ".safetensors"):
+        raise WeightsError(f"weights {name}: no such file")
     model = catalog.get(deployment.model if deployment else name)
     if deployment is None and model is None:
         catalog.find(name)  # raises, naming the nearest

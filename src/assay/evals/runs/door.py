@@ -11,7 +11,7 @@ import asyncio
 __all__ = ["Door", "Passage"]
 
 WIDTH = 2
-"""Two, three and five cost the same CPU; with two, a request waits least for those beside it."""
+"""Two, three and five could not be told apart in CPU; with two, a request waits least for those beside it."""
 
 
 class Passage:
