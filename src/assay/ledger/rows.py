@@ -275,3 +275,51 @@ class Recovered(Row, frozen=True, kw_only=True):
     attempts: int
     charged_usd: float
     unknown: int
+
+
+class LockRow(Row, frozen=True, kw_only=True):
+    """An `assay.lock` as it was written; `body` is its JSON. Times are seconds since 1970.
+
+    `proven_at`: when all of it was last proved, by the decision behind it or by `assay check`. `verdict`: of the last
+    proof, at `checked_at`; None = it was not proved again.
+    """
+
+    id: str
+    created_at: float
+    route: str
+    body: bytes
+    why: str
+    proven_at: float | None = None
+    verdict: Literal["holds", "changed", "regressed", "open"] | None = None
+    checked_at: float | None = None
+
+
+class ObservationRow(Row, frozen=True, kw_only=True):
+    """One answer that `assay watch` asked for.
+
+    `watch` is a digest of what is watched. `value` is the score of a canary; of a border input 1 where the answer is the
+    usual one, else 0. None = there was no answer.
+    """
+
+    id: str
+    created_at: float
+    target: str
+    watch: str
+    item: str
+    kind: str
+    what: Literal["canary", "border"]
+    value: float | None
+    answer_sha256: str | None = None
+    request_id: str | None = None
+
+
+class AlarmRow(Row, frozen=True, kw_only=True):
+    """A change that `assay watch` has found; `since`: when it probably came; `body` is JSON of the evidence."""
+
+    id: str
+    created_at: float
+    target: str
+    watch: str
+    what: Literal["canary", "border"]
+    since: float | None
+    body: bytes
