@@ -297,8 +297,8 @@ class LockRow(Row, frozen=True, kw_only=True):
 class ObservationRow(Row, frozen=True, kw_only=True):
     """One answer that `assay watch` asked for.
 
-    `watch` is a digest of what is watched. `value` is the score of a canary; of a border input 1 where the answer is the
-    usual one, else 0. None = there was no answer.
+    `watch` is a digest of what is watched. `value` is the score of a canary; of a border input 1 where the answer is
+    the usual one, else 0. None = there was no answer.
     """
 
     id: str
