@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,10 @@ from assay.errors import DecisionError
 from assay.types import Value
 
 FILE_NAME = "assay.lock"
-VERSION = 1
-_HEAD = "# Written by `assay pin`. Review it like code; `assay check` proves it again.\n\n"
+VERSION = 2
+"""That is written. Version 1, which is read as well, does not say which of the samples passed, nor what they were."""
+_READABLE = (1, VERSION)
+_HEAD = "# Written by assay. Review it like code; `assay check` proves it again, `assay rollback` goes back.\n\n"
 
 
 class Pin(Value, frozen=True, kw_only=True):
@@ -23,9 +26,11 @@ class Pin(Value, frozen=True, kw_only=True):
     Attributes:
         target: deployment or route that serves the kind.
         facts: what decides its answers (`assay.inference.identity.target_facts`).
-        passed: of `samples`, the ones it was chosen on.
+        passed: of `samples`, the ones it was chosen on; `failed` are those that did not.
         made_up: whether the samples are synthetic: of real work nothing is proven.
         tolerated_regression: how much lower, as a share, it may score when it is proved again.
+        samples_sha256: of all that decides their scores (`assay.evals.suites.digest`), and `judges_sha256` of the models
+            that grade them; empty = not known, so that the suite as a whole must be unchanged.
     """
 
     target: str
@@ -36,6 +41,9 @@ class Pin(Value, frozen=True, kw_only=True):
     samples: tuple[str, ...]
     facts: dict[str, str]
     made_up: bool = False
+    failed: tuple[str, ...] = ()
+    samples_sha256: str = ""
+    judges_sha256: str = ""
 
 
 class Lock(Value, frozen=True, kw_only=True):
@@ -65,7 +73,7 @@ def read_lock(path: Path) -> Lock:
         raise DecisionError(f"no {path}; run `assay choose`, then `assay pin`") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise DecisionError(f"{path} cannot be read ({error}); write it anew with `assay pin`") from error
-    if lock.version != VERSION:
+    if lock.version not in _READABLE:
         raise DecisionError(
             f"{path} has version {lock.version}, this assay reads {VERSION}; write it anew with `assay pin`"
         )
@@ -73,8 +81,18 @@ def read_lock(path: Path) -> Lock:
 
 
 def write_lock(path: Path, lock: Lock) -> None:
-    """Write the file in one step: a reader sees the old or the new one, never half of it."""
+    """Write the file in one step: a reader sees the old or the new one, never half of it.
+
+    Raises:
+        DecisionError: it cannot be written.
+    """
     text = _HEAD + tomli_w.dumps(msgspec.to_builtins(lock), multiline_strings=False)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, "utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise DecisionError(f"cannot write {path}: {error.strerror}; what stood there is as it was") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
