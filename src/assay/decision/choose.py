@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from assay.decision.basis import Basis, Ground, bases, ground_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
@@ -99,6 +100,8 @@ class Choosing:
         for name in self.candidates:
             await self._open(name)
         groups = self._groups()
+        basis = await bases(self.spine, self.candidates, tuple(self.suite.kinds))
+        ground = await ground_of(self.spine, self.suite)
         gated: Gated = {name: [] for name in self.candidates}
         decisions: dict[str, KindDecision] = {}
         for group in [*(g for g in groups if g.gate), *(g for g in groups if not g.gate)]:
@@ -109,7 +112,7 @@ class Choosing:
                         gated[one.name].append((group, one))
         for run in self._runs.values():
             await self.runner.finish(run)
-        return self._decision(groups, tuple(decisions[group.name] for group in groups))
+        return self._decision(groups, tuple(decisions[group.name] for group in groups), basis, ground)
 
     # --------------------------------------------------------------------------------------- set-up
 
@@ -307,7 +310,9 @@ class Choosing:
 
     # ----------------------------------------------------------------------------------- the whole
 
-    def _decision(self, groups: Sequence[Group], kinds: tuple[KindDecision, ...]) -> Decision:
+    def _decision(
+        self, groups: Sequence[Group], kinds: tuple[KindDecision, ...], basis: dict[str, Basis], ground: Ground
+    ) -> Decision:
         def has(sample_id: str) -> bool:
             return any(group.samples.has(sample_id) for group in groups)
 
@@ -332,6 +337,8 @@ class Choosing:
             runs={name: run.row.id for name, run in self._runs.items()},
             guarantee=GUARANTEE,
             population=self._population(kinds),
+            basis=basis,
+            ground=ground,
         )
 
     def _population(self, kinds: Sequence[KindDecision]) -> str:

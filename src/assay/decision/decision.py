@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from assay.decision.basis import Basis, Ground
+from assay.decision.question import Question
 from assay.evals.suites.suite_table import Reducer
 from assay.types import Value
 
@@ -100,6 +102,10 @@ class Decision(Value, frozen=True, kw_only=True):
         asked_now: of these, asked in this very call; the rest was known from earlier runs.
         spent_usd, spent_engine_s: of what was asked now; None = not known.
         runs: candidate -> run that holds its results.
+        basis: candidate -> what it was, and on what conditions it was had.
+        ground: the samples, limits and judges that all candidates have in common; None = it was not recorded.
+        question: what was said on the command line; None = it was not recorded.
+        again_of: the decision that was made again.
     """
 
     id: str
@@ -119,6 +125,10 @@ class Decision(Value, frozen=True, kw_only=True):
     runs: dict[str, str]
     guarantee: str
     population: str
+    basis: dict[str, Basis] = {}
+    ground: Ground | None = None
+    question: Question | None = None
+    again_of: str | None = None
 
     @property
     def exit_code(self) -> int:
