@@ -171,7 +171,7 @@ class TestPassThrough:
     async def test_overridden_calls_do_not_pass_raw(self, make_spine: MakeSpine) -> None:
         """A vote changes the seed, so the client's bytes are written anew for each call."""
         async with host(well) as up:
-            routes = '[routes.v]\ncandidates = ["up"]\npolicy = { kind = "vote", n = 2 }'
+            routes = '[routes.v]\ncandidates = ["up"]\npolicy = { kind = "vote", n = 3 }'
             events = [
                 event async for event in make_spine(toml(up.url) + routes).generate(ask(native=self.RAW % "false"), "v")
             ]

@@ -94,7 +94,8 @@ class TestHit:
     async def test_vote_repeats_from_the_cache(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
         """Each call of a vote has its own entry, and a repeated vote makes no call."""
         spine = make_spine(
-            toml('[routes.v]\ncandidates = ["m"]\npolicy = { kind = "vote", n = 3 }'), {"m.json": SCRIPT}
+            toml('[routes.v]\ncandidates = ["m"]\npolicy = { kind = "vote", n = 3, at_once = true }'),
+            {"m.json": SCRIPT},
         )
         for _ in range(2):
             await spine.answer(ask(), "v", None, CACHED)

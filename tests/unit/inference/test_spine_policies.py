@@ -78,6 +78,22 @@ CASES = {
         2,
     ),
     "vote": Case('kind = "vote", n = 3', rule("yes", **SLOW), rule("no", **SLOW), "yes", False, 3),
+    "best-of": Case(
+        'kind = "best-of", check = { check = "regex", pattern = "^four" }',
+        rule("secret wrong"),
+        rule("four five six", **SLOW),
+        "four five six",
+        False,
+        2,
+    ),
+    "best-of at once": Case(
+        'kind = "best-of", at_once = true, n = 3, check = { check = "regex", pattern = "^four" }',
+        rule("secret wrong"),
+        rule("four five six", **SLOW),
+        "four five six",
+        False,
+        3,
+    ),
     "hedge": Case(
         'kind = "hedge", after_s = 0.02',
         rule("too late", delay_s=5.0),
@@ -254,7 +270,9 @@ class TestHolding:
                 {"answer": "majority", "delay_s": 0.02},
             ]
         }
-        spine = make_spine(scripted("a") + route('kind = "vote"', candidates='"a"'), {"a.json": script})
+        spine = make_spine(
+            scripted("a") + route('kind = "vote", at_once = true', candidates='"a"'), {"a.json": script}
+        )
         assert (await spine.answer(ask(), "r")).text == "majority"
 
     async def test_cascade_refuses_with_reasons(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
@@ -379,7 +397,7 @@ class TestVote:
     async def test_concurrency_limit_only_delays(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
         """A vote of eight over one deployment that takes two at a time ends well."""
         spine = make_spine(
-            scripted("a", more="concurrency = 2") + route('kind = "vote", n = 8', candidates='"a"'),
+            scripted("a", more="concurrency = 2") + route('kind = "vote", n = 8, at_once = true', candidates='"a"'),
             {"a.json": rule("yes", delay_s=0.02)},
         )
         assert (await spine.answer(ask(), "r")).text == "yes"
@@ -403,7 +421,7 @@ class TestNested:
         trace = Trace()
         events = [event async for event in spine.generate(ask(), "top", trace)]
         assert text_of_events(events) == "good"
-        assert sorted(row["path"] for row in rows(ledger.path)) == ["0.0.0", "0.0.1", "0.0.2", "0.1"]
+        assert sorted(row["path"] for row in rows(ledger.path)) == ["0.0.0", "0.0.1", "0.1"]
         assert {row["path"]: row["route"] for row in rows(ledger.path)}["0.1"] == "k"
         assert trace.answering is not None
         assert trace.answering.deployment == "b"
@@ -422,7 +440,7 @@ class TestNested:
         with pytest.raises(AssayError, match="deadline"):
             await spine.answer(ask(deadline_s=0.2), "top")
         assert 0.2 <= time.monotonic() - started < 0.4
-        assert {row["deployment"] for row in await settled(ledger.path, 3)} == {"a"}
+        assert {row["deployment"] for row in await settled(ledger.path, 2)} == {"a"}
         assert not strangers(before)
 
     async def test_label_of_an_inner_route_reaches_its_leaves(
@@ -471,7 +489,7 @@ class TestNested:
         assert message.count("private-only and the deployment is not private") == 3
 
 
-HOSTILE = ("fixed", "fallback", "cascade", "vote", "hedge", "split", "by-kind", "nested", "deep", "retry")
+HOSTILE = ("fixed", "fallback", "cascade", "vote", "best", "hedge", "split", "by-kind", "nested", "deep", "retry")
 
 
 class TestPrivacy:
@@ -489,6 +507,7 @@ class TestPrivacy:
             + route('kind = "fallback"', "fallback", both)
             + route('kind = "cascade", check = { check = "regex", pattern = "never" }', "cascade", '"own", "out"')
             + route('kind = "vote", n = 4', "vote", both)
+            + route('kind = "best-of", check = { check = "regex", pattern = "never" }', "best", both)
             + route('kind = "hedge", after_s = 0.001', "hedge", both)
             + route('kind = "split", weights = { out = 99.0, own = 1.0 }', "split", both)
             + route('kind = "by-kind", kinds = { sql = "own", out = "out" }', "by-kind", both)

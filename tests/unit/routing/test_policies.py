@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import chisquare
 
 from assay.errors import ConfigError, PluginError
+from assay.routing.best_of import BestOf
 from assay.routing.by_kind import ByKind
 from assay.routing.cascade import Cascade
 from assay.routing.fallback import Fallback, Fixed
@@ -96,6 +97,7 @@ POLICIES: list[Policy] = [
     Cascade(check={"check": "regex", "pattern": "y"}),
     Cascade(check={"check": "regex", "pattern": "y"}, last="check"),
     Vote(n=3),
+    BestOf(check={"check": "regex", "pattern": "y"}),
     Hedge(),
     Split(weights={"a": 1, "b": 1}),
     ByKind(kinds={"sql": "a"}),
@@ -212,7 +214,7 @@ class TestVote:
 
     def test_asks_n_times_with_seeds_of_their_own(self) -> None:
         """The calls are spread over the candidates, held, and differ in their seed only."""
-        step = decided(Vote(n=5, temperature=0.5), state(seed=2**31 - 2))
+        step = decided(Vote(n=5, temperature=0.5, at_once=True), state(seed=2**31 - 2))
         assert [call.target for call in step.calls] == ["a", "b", "a", "b", "a"]
         samplings = [call.overrides.sampling for call in step.calls]
         assert len({sampling.seed for sampling in samplings}) == 5
@@ -231,13 +233,14 @@ class TestVote:
 
     def test_tie_goes_to_the_first(self) -> None:
         """Without a majority the earliest call's answer is given."""
-        assert decided(Vote(n=2), state(ok(0, "a", "x", send=0), ok(1, "b", "y", send=0))) == Answer(attempt=0)
+        history = (ok(0, "a", "x", send=0), ok(1, "b", "y", send=0))
+        assert decided(Vote(n=2, at_once=True), state(*history)) == Answer(attempt=0)
 
     def test_failed_and_cancelled_do_not_vote(self) -> None:
         """Only answers count; without any the vote is refused."""
         cut = Attempt(index=1, send=0, call=Call(target="b"), cancelled=True)
         assert decided(Vote(), state(bad(0, "a"), cut, ok(2, "a", send=0))) == Answer(attempt=2)
-        assert isinstance(decided(Vote(), state(bad(0, "a"), cut)), Refuse)
+        assert isinstance(decided(Vote(n=2), state(bad(0, "a"), cut)), Refuse)
 
     def test_tool_calls_are_part_of_the_ballot(self) -> None:
         """Equal texts with different tool calls do not agree."""
@@ -437,10 +440,10 @@ class TestRetrying:
     def test_a_retried_vote_still_waits_for_all_of_its_answers(self) -> None:
         """When every call of a vote failed, all are repeated, held, and as many answers are waited for as before."""
         history = [bad(n, "a", send=0, hold=True, until=3) for n in range(3)]
-        step = decided(Retrying(Vote(), {"a": 1}), state(*history))
+        step = decided(Retrying(Vote(at_once=True), {"a": 1}), state(*history))
         assert (len(step.calls), step.until, step.hold) == (3, 3, True)
         history[2] = bad(2, "a", send=0, hold=True, until=3, retryable=False)
-        step = decided(Retrying(Vote(), {"a": 1}), state(*history))
+        step = decided(Retrying(Vote(at_once=True), {"a": 1}), state(*history))
         assert (len(step.calls), step.until, step.hold) == (2, 2, True)
 
     def test_one_answer_of_several_is_enough(self) -> None:
@@ -467,6 +470,7 @@ class TestOptions:
         [
             ({"kind": "hedge", "after": 1.0}, "after_s"),
             ({"kind": "vote", "temprature": 0.1}, "temperature"),
+            ({"kind": "best-of", "non": "vote"}, "none"),
             ({"kind": "split", "weight": {}}, "weights"),
             ({"kind": "cascade", "chek": "sql"}, "check"),
             ({"kind": "by-kind", "kind_s": {}}, "kinds"),
@@ -493,6 +497,9 @@ class TestOptions:
             {"kind": "vote", "n": 0},
             {"kind": "vote", "n": 65},
             {"kind": "vote", "quorum": 0},
+            {"kind": "best-of"},
+            {"kind": "best-of", "check": "sql", "n": 0},
+            {"kind": "best-of", "check": "sql", "none": "last"},
             {"kind": "cascade"},
             {"kind": "cascade", "check": "sql", "last": "maybe"},
             {"kind": "split"},
