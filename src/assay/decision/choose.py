@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from assay.decision.basis import Basis, Ground, bases, ground_of
+from assay.decision.basis import Basis, Ground
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
+from assay.decision.survey import bases, ground_of
 from assay.envelope.answer_cost import prior_cost_rank
 from assay.envelope.estimate import Estimate
 from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.decision.line import told
 from assay.decision.table import table
 
 _MARKS = {
@@ -20,6 +22,7 @@ def explain(decision: Decision, kind: str | None = None) -> str:
     """The whole decision, or one kind of it, as plain text."""
     kinds = [one for one in decision.kinds if kind is None or one.name == kind or kind in one.kinds]
     blocks = [summary(decision)] if kind is None else []
+    blocks += [text] if (text := told(decision, kind)) else []
     blocks += [_kind(one) for one in kinds]
     blocks.append(method(decision))
     return "\n\n".join(blocks) + "\n"
@@ -89,17 +92,6 @@ def _row(one: CandidateResult) -> tuple[str, ...]:
         f"{one.p95_s:.2f} s" if one.p95_s is not None else "-",
         f"{one.status.value}: {one.reason}",
     )
-
-
-def cost_of(one: CandidateResult) -> str:
-    """Cost of one answer: measured, or expected and marked with `~`."""
-    if one.usd is not None and (one.usd > 0 or one.engine_s is None):
-        return f"{one.usd * 1000:.3f} USD/1k"
-    if one.engine_s is not None:
-        return f"{one.engine_s:.2f} CPU s"
-    if one.expected is not None:
-        return f"~{one.expected:.2f} CPU s" if one.expected_unit == "s" else f"~{one.expected * 1000:.3f} USD/1k"
-    return "unknown"
 
 
 def method(decision: Decision) -> str:
