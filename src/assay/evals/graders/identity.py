@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
 from assay.evals.graders.grader import Grader
 from assay.evals.graders.grading import graders_of
 from assay.evals.graders.judges import KIND
-from assay.evals.suites.suite import Suite
+from assay.evals.suites.suite import Samples, Suite
 from assay.inference.identity import target_digest
 from assay.inference.spine import Spine
 
-__all__ = ["grader_digest", "run_digest"]
+__all__ = ["grader_digest", "judges_digest", "run_digest"]
 
 
 async def grader_digest(spine: Spine, grader: Grader) -> str:
@@ -36,11 +37,21 @@ async def run_digest(spine: Spine, target: str, suite: Suite) -> str:
         AssayError: the target, or a model that grades it, cannot be identified.
     """
     digest = await target_digest(spine, target, suite.kinds)
-    graders = [grader for _, grader in graders_of(suite.samples)]
+    graded = await judges_digest(spine, suite.samples, suite.kinds)
+    return f"{digest}+judges:{graded[:16]}" if graded else digest
+
+
+async def judges_digest(spine: Spine, samples: Samples, kinds: Iterable[str]) -> str:
+    """sha256 (hex) of everything that is asked to grade some samples of these kinds; empty where nothing is.
+
+    Raises:
+        ConfigError: a grader asks a model that there is not.
+        AssayError: a model cannot be identified.
+    """
+    graders = [grader for _, grader in graders_of(samples)]
     if not graders:
-        return digest
+        return ""
     judges = sorted([await grader_digest(spine, grader) for grader in graders])
     others = sorted({name for grader in graders for name in grader.opponents})
-    opponents = [await target_digest(spine, name, suite.kinds) for name in others]
-    graded = hashlib.sha256(msgspec.json.encode([judges, opponents])).hexdigest()
-    return f"{digest}+judges:{graded[:16]}"
+    opponents = [await target_digest(spine, name, kinds) for name in others]
+    return hashlib.sha256(msgspec.json.encode([judges, opponents])).hexdigest()

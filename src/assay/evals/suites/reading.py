@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay.errors import SuiteError
+from assay.evals.suites.grader_files import with_files
 from assay.evals.suites.index import Index, Samples
 from assay.evals.suites.lines import LinesFile
 from assay.evals.suites.regular import regular
@@ -160,18 +161,10 @@ class SuiteReader:
 
     def _resolve(self, graders: tuple[GraderSpec, ...]) -> tuple[GraderSpec, ...]:
         """Graders, and those within them, with the files that they name made absolute."""
-        return tuple({key: self._absolute(key, value) for key, value in spec.items()} for spec in graders)
+        return tuple(with_files(spec, self._absolute) for spec in graders)
 
-    def _absolute(self, key: str, value: object) -> object:
-        if key == "files" and isinstance(value, dict):
-            return {name: self._absolute("file", path) for name, path in value.items()}
-        if key == "graders" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
-            return list(self._resolve(tuple(value)))
-        if key == "of" and isinstance(value, dict):
-            return self._resolve((value,))[0]
-        if not isinstance(value, str) or not (key in ("database", "file") or key.endswith("_file")):
-            return value
-        path = (self._folder / value).resolve()
+    def _absolute(self, name: str) -> str:
+        path = (self._folder / name).resolve()
         self._note(path)
         return str(path)
 
