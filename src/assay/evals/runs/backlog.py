@@ -42,6 +42,7 @@ class Backlog:
     Args:
         items: in the order to ask them in.
         stop: asked before each item; true ends it all.
+        most: asked before each item: so many may be under way at the same time.
         clock: seconds.
     """
 
@@ -49,10 +50,14 @@ class Backlog:
         self,
         items: Iterator[Item],
         stop: Callable[[], bool] | None = None,
+        most: Callable[[], int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._items = items
         self._stop = stop
+        self._most = most
+        self._under_way = 0
+        self._back = asyncio.Event()
         self._clock = clock
         self._later: list[tuple[float, int, Item]] = []
         self._order = count()
@@ -62,17 +67,27 @@ class Backlog:
     async def next(self) -> Item | None:
         """The next item, waited for where a rate limit asks for it; None: there is none for this caller."""
         while not self._halted and not (self._stop is not None and self._stop()):
+            if self._most is not None and self._under_way >= max(1, self._most()):
+                self._back.clear()
+                await self._back.wait()
+                continue
             item = next(self._items, None)
             due_in_s = self._later[0][0] - self._clock() if self._later else None
             if item is None and due_in_s is not None and due_in_s <= 0:
                 item = heapq.heappop(self._later)[2]
             if item is not None:
                 item.tries += 1
+                self._under_way += 1
                 return item
             if due_in_s is None:
                 return None
             await asyncio.sleep(due_in_s)
         return None
+
+    def done(self) -> None:
+        """An item that was given out is under way no more."""
+        self._under_way -= 1
+        self._back.set()
 
     def answered(self) -> None:
         """The host has answered."""
@@ -101,6 +116,7 @@ class Backlog:
     def halt(self) -> None:
         """Give out nothing more."""
         self._halted = True
+        self._back.set()
 
     @property
     def cut_short(self) -> bool:

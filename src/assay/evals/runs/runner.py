@@ -148,30 +148,41 @@ class Runner:
         return Run(row, outcomes)
 
     def missing(
-        self, run: Run, samples: Samples, due: Collection[tuple[str, int]] | None = None
+        self, run: Run, samples: Samples, due: Collection[tuple[str, int]] | None = None, *, by_sample: bool = False
     ) -> Iterator[tuple[int, int]]:
         """`(number of the sample, repeat)` of each answer without a score: every sample once, then each again.
 
-        `due`: only these `(sample, repeat)`.
+        Args:
+            run: what is known.
+            samples: in the order to ask them in.
+            due: only these `(sample, repeat)`.
+            by_sample: all repeats of a sample before the next one.
         """
         outcomes = _growing(run)
         rounds = max((self.repeats(kind).times for kind in self._suite.kinds), default=1)
-        for repeat in range(rounds):
-            for number, sample_id, kind in samples.heads:
-                wanted = due is None or (sample_id, repeat) in due
-                if wanted and repeat < self.repeats(kind).times and not outcomes.has_value(sample_id, repeat):
-                    yield number, repeat
+        every = (
+            ((repeat, head) for head in samples.heads for repeat in range(rounds))
+            if by_sample
+            else ((repeat, head) for repeat in range(rounds) for head in samples.heads)
+        )
+        for repeat, (number, sample_id, kind) in every:
+            wanted = due is None or (sample_id, repeat) in due
+            if wanted and repeat < self.repeats(kind).times and not outcomes.has_value(sample_id, repeat):
+                yield number, repeat
 
     async def evaluate(
-        self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None, *, one_by_one: bool = False,
-        due: Collection[tuple[str, int]] | None = None,
+        self, run: Run, samples: Iterable[Sample], stop: Callable[[], bool] | None = None, *,
+        most: Callable[[], int] | None = None, one_by_one: bool = False, due: Collection[tuple[str, int]] | None = None,
     ) -> int:  # fmt: skip
         """Ask and grade those of the samples that have no score yet.
 
         Args:
             run: grows by them; of `open` or `known`.
             samples: in the order to ask them in.
-            stop: asked before each sample; true ends the evaluation, what is in flight is awaited.
+            stop: asked before each sample; true ends the evaluation, what is in flight is awaited. All repeats of a
+                sample are asked before the next one then, so that what it comes to is known.
+            most: asked before each sample: so many in flight, if that is fewer than the concurrency allows. `stop` may
+                know that no more are sure to be needed.
             one_by_one: never two in flight, so that none waits for another: for latency that counts. Local engines
                 that answer one at a time are asked so anyway; they would not be faster, and `stop` would come late.
             due: only these `(sample, repeat)`; None = all that have no score.
@@ -186,10 +197,11 @@ class Runner:
             RateLimited: as these, since the host takes nothing more.
         """
         order = samples if isinstance(samples, Samples) else Samples.held(tuple(samples))
-        items = (Item(number, repeat) for number, repeat in self.missing(run, order, due))
+        missing = self.missing(run, order, due, by_sample=stop is not None)
+        items = (Item(number, repeat) for number, repeat in missing)
         alone = self._options.desk is None and (one_by_one or self._spine.one_at_a_time(run.row.target))
         width = 1 if alone else min(self._concurrency, len(order))
-        shift = _Shift(Backlog(items, stop), Pace(width), in_turn=alone or stop is not None)
+        shift = _Shift(Backlog(items, stop, most), Pace(width), in_turn=alone or stop is not None)
         async with asyncio.TaskGroup() as group:
             for _ in range(width):
                 group.create_task(self._work(run, order, shift))
@@ -223,7 +235,10 @@ class Runner:
                 item = await shift.backlog.next()
                 if item is None:
                     return
-                await self._try(run, shift, order[item.number], item, number)
+                try:
+                    await self._try(run, shift, order[item.number], item, number)
+                finally:
+                    shift.backlog.done()
             except AssayError as error:  # not this sample's fault: none can be asked, or what it came to be kept
                 shift.halt(error)
                 return
