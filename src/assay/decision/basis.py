@@ -99,11 +99,16 @@ class Ground(Value, frozen=True, kw_only=True):
     """What all candidates have in common.
 
     Attributes:
-        kinds: those that were decided, of the split that decides; `bar` is the suite's own.
+        suite_digest: of all that decides scores, kinds that are not decided too.
+        kinds: those that were decided, of the `split` that decides; their `bar` is the suite's own.
+        bar: of kinds whose suite names none.
         constraints: those that were set, as `assay.toml` has them.
         judges: model that grades -> its facts.
     """
 
+    suite_digest: str
     kinds: dict[str, KindGround]
+    split: str | None
+    bar: float
     constraints: dict[str, Any] = {}
     judges: dict[str, dict[str, str]] = {}

@@ -36,25 +36,6 @@ GUARANTEE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What is decided together: one kind, or all kinds that are no gates.
-
-    Attributes:
-        samples: those that decide: made up (`made_up`) only where there are no others; so many are `left_out`.
-    """
-
-    name: str
-    kinds: tuple[str, ...]
-    samples: Samples
-    made_up: bool
-    left_out: int
-    bar: float
-    gate: bool
-    guards: tuple[str, ...] | None
-    p95_latency_s: float | None = None
-
-
 Gated = dict[str, list[tuple[Group, CandidateResult]]]
 """Candidate -> the gates that it has not passed, with what came of it there."""
 
@@ -100,9 +81,10 @@ class Choosing:
         """
         for name in self.candidates:
             await self._open(name)
-        groups = self._groups()
+        bars = Bars(self.bar, self.force_bar, self.p95_latency_s)
+        groups = groups_of(self.suite, bars, overall=self.overall, split=self.split)
         basis = await bases(self.spine, self.candidates, tuple(self.suite.kinds))
-        ground = await ground_of(self.spine, self.suite)
+        ground = await ground_of(self.spine, self.suite, split=self.split, bar=self.bar)
         gated: Gated = {name: [] for name in self.candidates}
         decisions: dict[str, KindDecision] = {}
         for group in [*(g for g in groups if g.gate), *(g for g in groups if not g.gate)]:
@@ -124,44 +106,6 @@ class Choosing:
             raise
         except AssayError as error:  # weights that are not there, an engine that does not start
             self._broken[name] = str(error)
-
-    def _groups(self) -> list[Group]:
-        for kind in self.suite.kinds.values():
-            if kind.gate and not self.suite.of(kind.name):
-                raise SuiteError(
-                    f"the gate {kind.name!r} has no samples of the split {self.split!r}, so it cannot hold"
-                )
-        groups = [
-            Group(
-                name=kind.name,
-                kinds=(kind.name,),
-                **_deciding(samples),
-                bar=(kind.bar or 1.0) if kind.gate else (self.force_bar or kind.bar or self.bar),
-                gate=kind.gate,
-                guards=kind.guards,
-                p95_latency_s=self._latency_limit(kind),
-            )
-            for kind in self.suite.kinds.values()
-            if (samples := self.suite.of(kind.name))
-        ]
-        if not self.overall:
-            return groups
-        plain = [group for group in groups if not group.gate]
-        together = Group(
-            name="overall",
-            kinds=tuple(kind for group in plain for kind in group.kinds),
-            **_deciding(self.suite.samples.only({kind for group in plain for kind in group.kinds})),
-            bar=self.force_bar or self.bar,
-            gate=False,
-            guards=None,
-            p95_latency_s=self._latency_limit(*(self.suite.kinds[kind] for group in plain for kind in group.kinds)),
-        )
-        return [*(group for group in groups if group.gate), *([together] if plain else [])]
-
-    def _latency_limit(self, *kinds: Kind) -> float | None:
-        """The strictest of the envelope's limit and the kinds' own, in seconds."""
-        limits = [self.p95_latency_s, *(kind.p95_latency_s for kind in kinds)]
-        return min((limit for limit in limits if limit is not None), default=None)
 
     # ------------------------------------------------------------------------------------ one group
 
@@ -243,20 +187,22 @@ class Choosing:
     async def _prove(self, group: Group, name: str, estimate: Estimate | None, chosen: str | None) -> CandidateResult:
         run = self._runs[name]
 
-        def verdict() -> Verdict:
-            m = self._metrics(group, run)
-            return certain(m.passed, m.failed, m.unscored, m.total, group.bar)
+        order = shuffled(group.samples, self.seed)
+        proof = Proof(
+            group.bar, order, run, self.runner.repeats, tolerance=0.0 if group.gate else self.tolerance, errors=errors,
+            concurrency=self.runner.concurrency,
+        )  # fmt: skip
 
         def settled() -> bool:
             # Right answers can be enough before the last one, a latency never: any sample left may be the slow one.
-            return verdict() is Verdict.FAIL or (verdict() is Verdict.PASS and group.p95_latency_s is None)
+            return proof.settled and (group.p95_latency_s is None or proof.verdict() is Verdict.FAIL)
 
         stop = None if group.gate else settled
+        most = None if group.gate or group.p95_latency_s is not None else proof.most
         try:
             # Side by side, samples wait for each other: that is no latency that a client would see.
             one_by_one = group.p95_latency_s is not None
-            order = shuffled(group.samples, self.seed)
-            self._asked_now += await self.runner.evaluate(run, order, stop, one_by_one=one_by_one)
+            self._asked_now += await self.runner.evaluate(run, order, stop, most=most, one_by_one=one_by_one)
         except (BudgetExceeded, ConfigError):
             raise
         except AssayError as error:
@@ -319,7 +265,8 @@ class Choosing:
 
         asked = sum(has(sample) for run in self._runs.values() for sample in run.results)
         answers = (row for run in self._runs.values() for row in run.answers if has(row.sample_id))
-        new = [row for row in answers if row.created_at >= self._started and not row.cached]
+        came = [row for row in answers if row.created_at >= self._started]
+        new = [row for row in came if not row.cached]
         return Decision(
             id=new_id(),
             created_at=self._started,
@@ -332,6 +279,7 @@ class Choosing:
             kinds=kinds,
             asked=asked,
             asked_now=self._asked_now,
+            replayed_now=len(came) - len(new),
             grid=sum(kind.total for kind in kinds) * len(self.candidates),
             spent_usd=_total(new, _price),
             spent_engine_s=_total(new, lambda row: row.engine_s),
@@ -352,20 +300,6 @@ class Choosing:
             + (f"; {left_out} more were made up and decide nothing" if left_out else "")
             + "; intervals (Wilson, 95 %; samples of one group count for less) are for new work of the same kind"
         )
-
-
-class _Deciding(TypedDict):
-    samples: Samples
-    made_up: bool
-    left_out: int
-
-
-def _deciding(samples: Samples) -> _Deciding:
-    """Those that were met in real work, if there are any: a made-up sample never makes a model pass beside them."""
-    real = samples.made_up(False)
-    if real:
-        return {"samples": real, "made_up": False, "left_out": len(samples) - len(real)}
-    return {"samples": samples, "made_up": True, "left_out": 0}
 
 
 def _price(row: Outcome) -> float | None:

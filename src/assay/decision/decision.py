@@ -100,6 +100,7 @@ class Decision(Value, frozen=True, kw_only=True):
     Attributes:
         asked: samples that the evidence rests on; `grid` would be every candidate on every sample.
         asked_now: of these, asked in this very call; the rest was known from earlier runs.
+        replayed_now: of `asked_now`, what the ledger's cache answered: nothing was sent.
         spent_usd, spent_engine_s: of what was asked now; None = not known.
         runs: candidate -> run that holds its results.
         basis: candidate -> what it was, and on what conditions it was had.
@@ -125,6 +126,7 @@ class Decision(Value, frozen=True, kw_only=True):
     runs: dict[str, str]
     guarantee: str
     population: str
+    replayed_now: int = 0
     basis: dict[str, Basis] = {}
     ground: Ground | None = None
     question: Question | None = None

@@ -104,7 +104,9 @@ def method(decision: Decision) -> str:
         spent.append(f"{decision.spent_engine_s:.1f} CPU s")
     lines = [
         f"Asked: {decision.asked} of {decision.grid} answers that the full grid has ({saved} saved); "
-        f"{decision.asked_now} in this call" + (f", for {' and '.join(spent)}." if spent else "."),
+        f"{decision.asked_now} in this call"
+        + (f" ({decision.replayed_now} from the cache)" if decision.replayed_now else "")
+        + (f", for {' and '.join(spent)}." if spent else "."),
         "Order: by expected cost, from prompts, limits and prices; ~ marks an expected figure, others are measured.",
         f"Guarantee: {decision.guarantee}.",
         f"Speaks of: {decision.population}.",

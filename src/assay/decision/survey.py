@@ -35,10 +35,20 @@ async def bases(spine: Spine, candidates: Sequence[str], kinds: Sequence[str]) -
     return {name: await _basis(spine, name, kinds) for name in candidates}
 
 
-async def ground_of(spine: Spine, suite: Suite) -> Ground:
-    """What all candidates have in common: a suite that is cut to the kinds and the split that decide."""
+async def ground_of(spine: Spine, suite: Suite, *, split: str | None, bar: float) -> Ground:
+    """What all candidates have in common.
+
+    Args:
+        spine: the limits, and the models that grade.
+        suite: cut to the kinds and the split that decide.
+        split: which that is.
+        bar: of kinds whose suite names none.
+    """
     judges = sorted({name for _, grader in graders_of(suite.samples) for name in grader.models})
     return Ground(
+        suite_digest=suite.digest,
+        split=split,
+        bar=bar,
         kinds={name: _kind(spine, suite, name) for name in suite.kinds},
         constraints=msgspec.to_builtins(spine.constraints),
         judges={name: await _judge(spine, name) for name in judges},
