@@ -19,7 +19,7 @@ from assay.catalog.model import Model
 from assay.catalog.terms import DataPolicy, Licence
 from assay.errors import CatalogError, did_you_mean
 
-__all__ = ["INHERITED", "File", "complete", "parse", "read"]
+__all__ = ["INHERITED", "File", "complete", "finished", "framed", "parse", "read"]
 
 Key = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 E = TypeVar("E", bound=Evidenced)
@@ -82,6 +82,12 @@ def complete(file: File, name: str) -> File:
     Raises:
         CatalogError: a fact has no source, or an entry is there twice.
     """
+    frame = framed(file, name)
+    return msgspec.structs.replace(frame, models=tuple(finished(model, frame, name) for model in frame.models))
+
+
+def framed(file: File, name: str) -> File:
+    """As `complete`, but its models are as they stand in it: most of the work, and commands ask for a few of them."""
     sources = {key: _dated(source, file.as_of) for key, source in file.sources.items()}
     families = {key: _evidenced(one, file, sources, f"{name}: family {key!r}") for key, one in file.families.items()}
     doubled = _doubled(model.id for model in file.models)
@@ -91,7 +97,6 @@ def complete(file: File, name: str) -> File:
         file,
         sources=sources,
         families=families,
-        models=tuple(_model(model, file, sources, families, name) for model in file.models),
         hosts={key: _host(one, sources, f"{name}: host {key!r}") for key, one in file.hosts.items()},
         licences={
             key: _evidenced(one, file, sources, f"{name}: licence {key!r}") for key, one in file.licences.items()
@@ -102,6 +107,27 @@ def complete(file: File, name: str) -> File:
         },
         devices={key: _evidenced(one, file, sources, f"{name}: device {key!r}") for key, one in file.devices.items()},
     )
+
+
+def finished(model: Model, frame: File, name: str) -> Model:
+    """One of the models of a file that is `framed`, with what `complete` fills in.
+
+    Raises:
+        CatalogError: a fact has no source.
+    """
+    where = f"{name}: {model.id}"
+    family = model.family or frame.family
+    whole = _evidenced(model, frame, frame.sources, where, family=family)
+    on_hub = [item.hub.evidence for item in model.weights if item.hub is not None]
+    parts = [
+        *(offer.evidence for offer in model.hosts),
+        *(weights.evidence for weights in model.weights),
+        *(figure.evidence for figure in model.benchmarks),
+    ]
+    for key in parts + on_hub:
+        _check_source(where, key, whole.sources)
+    around = frame.families.get(family)
+    return _inherited(whole, around) if around is not None and model.ecosystem == "open-weight" else whole
 
 
 def _days(file: File) -> Iterator[str]:
@@ -163,22 +189,6 @@ def _host(host: Host, sources: dict[str, Source], where: str) -> Host:
     facts = (*HOST_FACTS, *(f"quirks.{name}" for name in host.quirks))
     _check_keys(where, host.evidence, host.evidence_for, facts, sources)
     return msgspec.structs.replace(host, sources=sources)
-
-
-def _model(model: Model, file: File, shared: Mapping[str, Source], families: Mapping[str, Family], name: str) -> Model:
-    where = f"{name}: {model.id}"
-    family = model.family or file.family
-    whole = _evidenced(model, file, shared, where, family=family)
-    on_hub = [item.hub.evidence for item in model.weights if item.hub is not None]
-    parts = [
-        *(offer.evidence for offer in model.hosts),
-        *(weights.evidence for weights in model.weights),
-        *(figure.evidence for figure in model.benchmarks),
-    ]
-    for key in parts + on_hub:
-        _check_source(where, key, whole.sources)
-    around = families.get(family)
-    return _inherited(whole, around) if around is not None and model.ecosystem == "open-weight" else whole
 
 
 def _inherited(model: Model, family: Family) -> Model:

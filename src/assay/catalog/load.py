@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay.catalog.device import Device
 from assay.catalog.family import Family
-from assay.catalog.file import File, read
+from assay.catalog.file import File, finished, read
 from assay.catalog.host import Host
 from assay.catalog.model import Model
 from assay.catalog.shipped import shipped
@@ -23,29 +23,48 @@ __all__ = ["Catalog", "builtin", "load", "read"]
 
 
 class Catalog:
-    """The models, families, hosts, licences and devices of some data files; later files win."""
+    """The models, families, hosts, licences and devices of some data files; later files win.
 
-    def __init__(self, files: Iterable[tuple[str, File]]) -> None:
+    Args:
+        files: complete.
+        beneath: files before those, `framed`: each of their models is finished when it is asked for.
+    """
+
+    def __init__(self, files: Iterable[tuple[str, File]], beneath: Iterable[tuple[str, File]] = ()) -> None:
         models: dict[str, Model] = {}
         self._hosts: dict[str, Host] = {}
         self._licences: dict[str, Licence] = {}
         self._families: dict[str, Family] = {}
         self._policies: dict[str, DataPolicy] = {}
         self._devices: dict[str, Device] = {}
-        for _, file in files:
+        frames, own = tuple(beneath), tuple(files)
+        for _, file in (*frames, *own):
             models.update({model.id: model for model in file.models})
             self._hosts.update(file.hosts)
             self._licences.update({key.lower(): licence for key, licence in file.licences.items()})
             self._families.update(file.families)
             self._policies.update(file.data_policies)
             self._devices.update(file.devices)
+        replaced = {model.id for _, file in own for model in file.models}
+        self._unfinished = {
+            model.id: (frame, name) for name, frame in frames for model in frame.models if model.id not in replaced
+        }
         self._models = dict(sorted(models.items()))
         self._names = _names(self._models)
 
     @property
     def models(self) -> tuple[Model, ...]:
         """All models, sorted by id."""
+        for model_id in tuple(self._unfinished):
+            self._finished(model_id)
         return tuple(self._models.values())
+
+    def _finished(self, model_id: str) -> Model:
+        place = self._unfinished.get(model_id)
+        if place is not None:
+            self._models[model_id] = finished(self._models[model_id], *place)
+            self._unfinished.pop(model_id, None)  # last, for other threads
+        return self._models[model_id]
 
     @property
     def hosts(self) -> dict[str, Host]:
@@ -55,7 +74,7 @@ class Catalog:
     def get(self, name: str) -> Model | None:
         """The model with this id or alias (in any case), or `None`."""
         found = self._names.get(name.strip().lower())
-        return self._models[found] if found is not None else None
+        return self._finished(found) if found is not None else None
 
     def find(self, name: str) -> Model:
         """The model with this id or alias (in any case).
@@ -123,13 +142,13 @@ def load(files: Iterable[str | Path] = ()) -> Catalog:
         CatalogError: a file cannot be read or has a mistake; names the file and the place.
     """
     own = [(str(path), _read_path(Path(path))) for path in files]
-    return Catalog([*shipped(), *own]) if own else builtin()
+    return Catalog(own, beneath=shipped()) if own else builtin()
 
 
 @cache
 def builtin() -> Catalog:
     """The shipped catalogue, read once."""
-    return Catalog(shipped())
+    return Catalog((), beneath=shipped())
 
 
 def _read_path(path: Path) -> File:

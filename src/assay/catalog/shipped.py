@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from assay.catalog.file import File, complete, parse
+from assay.catalog.file import File, framed, parse
 from assay.catalog.kept import keep, recall
 
 __all__ = ["shipped"]
@@ -16,8 +16,8 @@ FOLDER = Path(__file__).parent / "data"
 
 @cache
 def shipped() -> tuple[tuple[str, File], ...]:
-    """Every data file by name, checked; in the order of their names."""
-    return tuple((name, complete(file, name)) for name, file in _files())
+    """Every data file by name, `framed`; in the order of their names."""
+    return tuple((name, framed(file, name)) for name, file in _files())
 
 
 def _files() -> list[tuple[str, File]]:

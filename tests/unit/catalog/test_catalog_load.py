@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import assay.catalog.load as loading
+from assay.catalog.file import complete, finished
 from assay.catalog.load import Catalog, builtin, load, read
 from assay.catalog.model import Model
 from assay.catalog.overview import ModelRow, details, overview
+from assay.catalog.shipped import shipped
 from assay.errors import CatalogError
 
 OWN = b"""
@@ -51,6 +54,29 @@ def test_unknown_host_names_the_nearest() -> None:
     assert builtin().host("openai").api_key_env == "OPENAI_API_KEY"
     with pytest.raises(CatalogError, match="did you mean 'openai'"):
         builtin().host("opnai")
+
+
+def test_a_model_is_finished_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command pays for the models that it names; each is the same as in a catalogue that finished them all."""
+    asked: list[str] = []
+    monkeypatch.setattr(loading, "finished", lambda model, *place: asked.append(model.id) or finished(model, *place))
+    catalog = Catalog([], beneath=shipped())
+    named = catalog.find("gpt-oss-20b")
+    assert asked == [named.id]
+    assert catalog.find("gpt-oss-20b") is named
+    assert asked == [named.id]
+    whole = Catalog([(name, complete(frame, name)) for name, frame in shipped()])
+    assert catalog.models == whole.models
+    assert [model.sources for model in catalog.models] == [model.sources for model in whole.models]
+
+
+def test_a_models_family_and_sources_are_filled_in() -> None:
+    """What a file says once for all its models stands in each that is found."""
+    model = builtin().find("gpt-oss-20b")
+    assert model.family
+    source = model.provenance("parameters")
+    assert source is not None
+    assert source.as_of
 
 
 def test_builtin_is_read_once() -> None:
