@@ -1,0 +1,1 @@
+"""Adapting: prompt and examples are searched per model on dev, and what wins is decided on held-out samples."""

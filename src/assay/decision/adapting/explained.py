@@ -1,0 +1,110 @@
+"""An adaptation as text: what it brought on held-out samples, what was tried, which prompt won, what it cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from assay.config.schema import Example, Settings
+from assay.decision.adapting.adaptation import Adaptation, Gain, KindAdaptation, Spending
+from assay.decision.adapting.luck import RULE
+from assay.decision.table import MOST, table
+
+__all__ = ["explained"]
+
+_HEAD = ("kind", "candidate", "as configured", "adapted", "difference, 95 %", "on dev", "what won")
+_SHOWN_EXAMPLES = 3
+_LONGEST = 90
+
+
+def explained(adaptations: Sequence[Adaptation]) -> str:
+    """All of them: the gains first, then each search."""
+    answers = adaptations[0].answers if adaptations else 0
+    gains = [_gain_row(one.candidate, kind) for one in adaptations for kind in one.kinds if kind.won is not None]
+    head = f"Adapted on dev, {answers} answers at most for each candidate and kind; compared on held-out samples:"
+    lines = [head]
+    lines += table(_HEAD, gains, indent="  ", most=MOST) if gains else ["  every prompt is kept as configured"]
+    lines += [f"  {line}" for line in _cautions(adaptations)]
+    for one in adaptations:
+        lines += ["", *_candidate(one)]
+    lines += ["", f"Rule: {RULE}."]
+    return "\n".join(lines)
+
+
+def _gain_row(candidate: str, kind: KindAdaptation) -> tuple[str, ...]:
+    dev = next((f"{one.passed} of {one.scored}" for one in kind.tried if one.name == kind.won), "-")
+    gain = kind.gain
+    if gain is None:
+        return (kind.kind, candidate, "-", "-", "could not be asked", dev, kind.won or "-")
+    n = gain.comparison.samples
+    return (
+        kind.kind, candidate, f"{gain.configured} of {n}", f"{gain.adapted} of {n}", _difference(gain), dev,
+        kind.won or "-",
+    )  # fmt: skip
+
+
+def _difference(gain: Gain) -> str:
+    found, interval = gain.comparison.difference, gain.comparison.interval
+    if found is None or interval is None:
+        return "-"
+    return f"{found * 100:+.0f} points [{interval[0] * 100:+.0f}, {interval[1] * 100:+.0f}]"
+
+
+def _cautions(adaptations: Sequence[Adaptation]) -> Iterator[str]:
+    gaps = [kind.gain.optimism for one in adaptations for kind in one.kinds if kind.gain is not None]
+    known = [gap for gap in gaps if gap is not None]
+    if known:
+        mean = sum(known) / len(known) * 100
+        yield (
+            f"Optimism: what won passed {mean:+.0f} points on dev against held-out samples (mean of {len(known)}): the "
+            "best of several on few samples looks better than it is."
+        )
+
+
+# ------------------------------------------------------------------------------------------ one search
+
+
+def _candidate(one: Adaptation) -> Iterator[str]:
+    yield f"{one.candidate}: {_spent(one.spending)}"
+    if one.reason:
+        yield f"  {one.reason}"
+    for kind in one.kinds:
+        yield f"  {kind.kind}: {kind.reason}"
+        if kind.tried:
+            yield f"    tried: {'; '.join(f'{tried.name} {tried.passed} of {tried.scored}' for tried in kind.tried)}"
+        if kind.untried:
+            yield f"    {kind.untried} more were not tried; more answers (--adapt-answers) allow them"
+        if kind.left_out:
+            yield f"    {kind.left_out} dev samples were left out: they are held out too, or may not be sent to it"
+        yield from (f"    {name}: not asked: {why}" for name, why in kind.refused.items())
+        if kind.settings is not None:
+            yield from (f"    | {line}" for line in _prompt(kind.settings))
+
+
+def _spent(spending: Spending) -> str:
+    costs = [f"{spending.tokens:,} tokens" if spending.tokens is not None else "tokens not told"]
+    if spending.usd is not None and (spending.usd or spending.engine_s is None):
+        costs.append(f"{spending.usd:.4f} USD")
+    if spending.engine_s is not None:
+        costs.append(f"{spending.engine_s:.1f} CPU s")
+    return f"{spending.answers} answers on dev, {spending.asked_now} of them asked now, for {', '.join(costs)}"
+
+
+def _prompt(settings: Settings) -> Iterator[str]:
+    """The prompt that won, as it stands in the configuration."""
+    shown = {"style": settings.style, "system": settings.system, "template": settings.template,
+             "choices": settings.choices, "reasoning_effort": settings.reasoning_effort}  # fmt: skip
+    yield from (f"{key} = {_cut(json.dumps(value, ensure_ascii=False))}" for key, value in shown.items() if value)
+    examples = settings.examples or ()
+    yield from (_cut(_example(one)) for one in examples[:_SHOWN_EXAMPLES])
+    if len(examples) > _SHOWN_EXAMPLES:
+        yield f"and {len(examples) - _SHOWN_EXAMPLES} more examples"
+
+
+def _example(one: Example) -> str:
+    said = one.assistant if one.assistant is not None else ", ".join(call.name for call in one.calls)
+    return f"example: {json.dumps(one.user, ensure_ascii=False)} -> {json.dumps(said, ensure_ascii=False)}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
