@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
+from assay.cli.writing import writing_options
 
 if TYPE_CHECKING:
     from assay.app import App
+    from assay.cli.writing import Writing
     from assay.decision.decision import Decision
+    from assay.decision.question import Question
+    from assay.evals.suites.suite import Suite
 
 
 @click.command("choose")
 @click.option(
     "-m", "--model", "targets", multiple=True, help="Candidate; repeat for several [default: decide.candidates]."
 )
-@click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
+@click.option(
+    "-s", "--suite", "folder", type=click.Path(resolve_path=True), help="Folder of the suite [default: decide.suite]."
+)
 @click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
 @click.option("--profile", "profiles", multiple=True, help="Only the kinds of this profile; may be repeated.")
 @click.option(
@@ -38,14 +44,19 @@ if TYPE_CHECKING:
     help="Order of the samples and seed of each request.",
 )
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@click.option(
+    "--again", is_flag=False, flag_value="", metavar="[DECISION]",
+    help="Make a decision again on its old evidence: what has changed since, and what that changes [default: the "
+    "newest]. Other options win over what was asked then.",
+)  # fmt: skip
+@writing_options
 @click.option("--from-catalog", is_flag=True, help="Before any eval: advice from the catalogue, within [constraints].")
 @click.option("--task", help="With --from-catalog: the work, as `assay advise` names it [default: by the suite].")
 @config_option
 @json_option
 def command(
-    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], profiles: tuple[str, ...],
-    split: str | None, bar: float | None, overall: bool, seed: int, concurrency: int, from_catalog: bool,
-    task: str | None, config: str | None, as_json: bool,
+    again: str | None, writing: Writing | None, concurrency: int, from_catalog: bool,
+    task: str | None, config: str | None, as_json: bool, **said: Any,
 ) -> None:  # fmt: skip
     """Find, per kind of work, the cheapest candidate that certainly meets the bar.
 
@@ -57,6 +68,8 @@ def command(
       assay choose
       assay choose --bar 0.9 -k sql
       assay choose --overall --json
+      assay choose --again                 what has changed since, and what that changes
+      assay choose --write assay.toml      the route that enforces it, added to the configuration
       assay choose --from-catalog
 
     Exit code 0: every kind has a candidate; 1: none passes some kind; 4: cannot be told.
@@ -64,74 +77,104 @@ def command(
     if from_catalog:
         from assay.cli.advise import advise_configured
 
-        advise_configured(config, folder, task, as_json)
+        advise_configured(config, said["folder"], task, as_json)
     if task is not None:
         raise click.UsageError("--task goes with --from-catalog; kinds of a suite are chosen with --kind")
-    decision = run(
-        _choose(targets, folder, kinds, profiles, split, bar, overall, seed, concurrency, config), continues=True
-    )
-    from assay.decision.explain import explain
+    if again is not None:
+        from assay.cli.again import choose_again, given
 
-    emit(decision, as_json, explain(decision))
+        decision = choose_again(again, given(said), concurrency, config, as_json)
+    else:
+        from assay.decision.explain import explain
+        from assay.decision.line import with_line
+        from assay.decision.question import Question
+
+        decision = run(_choose(Question(**said), concurrency, config), continues=True)
+        emit(with_line(decision), as_json, explain(decision))
+    if writing is not None:
+        writing.write(decision, config)
     finish(decision.exit_code)
 
 
-async def _choose(
-    targets: tuple[str, ...], folder: str | None, kinds: tuple[str, ...], profiles: tuple[str, ...],
-    split: str | None, bar: float | None, overall: bool, seed: int, concurrency: int, config: str | None,
-) -> Decision:  # fmt: skip
+async def _choose(question: Question, concurrency: int, config: str | None) -> Decision:
     from assay.app import open_app
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
-        return await decide(
-            app, targets=targets, folder=folder, kinds=kinds, profiles=profiles, split=split, bar=bar,
-            overall=overall, seed=seed, concurrency=concurrency,
-        )  # fmt: skip
+        return await decide(app, question, concurrency=concurrency)
 
 
 async def decide(
-    app: App, *, targets: tuple[str, ...] = (), folder: str | None = None, kinds: tuple[str, ...] = (),
-    profiles: tuple[str, ...] = (), split: str | None = None, bar: float | None = None, overall: bool = False,
-    seed: int = 0, concurrency: int = 8,
-) -> Decision:  # fmt: skip
-    """Choose and record the decision."""
+    app: App, question: Question | None = None, *, concurrency: int = 8, again_of: str | None = None
+) -> Decision:
+    """Choose and record the decision.
+
+    Args:
+        app: the configuration, and where the decision is recorded.
+        question: what is asked; default: what configuration and suite say.
+        concurrency: samples in flight at once.
+        again_of: the decision that is made again.
+    """
     from shlex import quote
 
     import msgspec
 
     from assay.cli.progress import EvalProgress
     from assay.decision.choose import Choosing
-    from assay.evals.graders.grading import check_graders
+    from assay.decision.question import Question
     from assay.evals.judging.standing import standing_of, told
     from assay.evals.runs.runner import Runner
-    from assay.evals.suites.suite import read_suite
     from assay.ledger.rows import DecisionRow
 
+    asked = question if question is not None else Question()
     settings = app.loaded.config
-    split = settings.decide.split if split is None else None if split == "all" else split
-    whole = read_suite(folder or app.suite_path)
-    wanted = whole.with_gates(whole.kinds_of(profiles, kinds))
-    suite = whole.only(wanted, split)  # type: ignore[arg-type]  # click checked it
-    check_graders(suite.samples)
-    names = tuple(dict.fromkeys(targets or app.candidates_for(suite)))
-    for name in names:
-        app.spine.route(name)
+    whole, suite, names, split = material(app, asked)
     with EvalProgress(suite.answers * len(names)) as progress:
         runner = Runner(
-            app.spine, whole, seed=seed, config_digest=app.loaded.digest, concurrency=concurrency,
+            app.spine, whole, seed=asked.seed, config_digest=app.loaded.digest, concurrency=concurrency,
             on_result=progress.result,
         )  # fmt: skip
         choosing = Choosing(
-            app.spine, suite, names, runner, bar=settings.decide.bar, seed=seed, config_digest=app.loaded.digest,
-            split=split, force_bar=bar, p95_latency_s=settings.constraints.p95_latency_s, overall=overall,
+            app.spine, suite, names, runner, bar=settings.decide.bar, seed=asked.seed, config_digest=app.loaded.digest,
+            split=split, force_bar=asked.bar, p95_latency_s=settings.constraints.p95_latency_s, overall=asked.overall,
             on_verdict=progress.verdict,
         )  # fmt: skip
         decision = await choosing.choose()
     for one in await standing_of(app.spine, suite, decision.runs):  # a decision is worth what its judges are
-        note(f"  {told(one, f' -s {quote(folder)}' if folder is not None else '')}")
+        note(f"  {told(one, f' -s {quote(asked.folder)}' if asked.folder is not None else '')}")
+    decision = msgspec.structs.replace(decision, question=asked, again_of=again_of)
     body = msgspec.json.encode(decision)
     await app.ledger.add_decision(
         DecisionRow(id=decision.id, created_at=decision.created_at, suite=decision.suite, body=body)
     )
     return decision
+
+
+class Material(NamedTuple):
+    """What is decided on: the whole suite, the part of it that decides, the candidates, the split."""
+
+    whole: Suite
+    suite: Suite
+    names: tuple[str, ...]
+    split: Literal["dev", "heldout"] | None
+
+
+def material(app: App, question: Question) -> Material:
+    """What a question is decided on, as configuration and suite are now.
+
+    Raises:
+        ConfigError: there is no such candidate.
+        SuiteError: the suite cannot be read, or has not what is asked for.
+    """
+    from assay.evals.graders.grading import check_graders
+    from assay.evals.suites.suite import read_suite
+
+    said = question.split if question.split is not None else app.loaded.config.decide.split
+    split = None if said == "all" else said
+    whole = read_suite(question.folder or app.suite_path)
+    suite = whole.only(whole.with_gates(whole.kinds_of(question.profiles, question.kinds)), split)
+    check_graders(suite.samples)
+    names = tuple(dict.fromkeys(question.targets or app.candidates_for(suite)))
+    for name in names:
+        app.spine.route(name)
+    return Material(whole, suite, names, split)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.writing import writing_options
 
 if TYPE_CHECKING:
+    from assay.cli.writing import Writing
     from assay.decision.decision import Decision
     from assay.ledger.store import SqliteLedger
 
@@ -16,24 +18,31 @@ if TYPE_CHECKING:
 @click.command("explain")
 @click.argument("decision_id", metavar="[DECISION]", required=False)
 @click.option("-k", "--kind", help="Only this kind.")
+@writing_options
 @config_option
 @json_option
-def command(decision_id: str | None, kind: str | None, config: str | None, as_json: bool) -> None:
+def command(
+    decision_id: str | None, kind: str | None, writing: Writing | None, config: str | None, as_json: bool
+) -> None:
     """Show a decision with every candidate, its evidence and the reason for its verdict.
 
     \b
     Examples:
-      assay explain                the newest decision
-      assay explain 0199f -k sql   one kind of the decision whose id begins so
+      assay explain                      the newest decision
+      assay explain 0199f -k sql         one kind of the decision whose id begins so
+      assay explain --write assay.toml   the route that enforces it, added to the configuration
     """
     decision = run(_find(decision_id, config))
     from assay.decision.explain import explain
+    from assay.decision.line import with_line
     from assay.errors import DecisionError, did_you_mean
 
     if kind is not None and not any(kind == one.name or kind in one.kinds for one in decision.kinds):
         known = did_you_mean(kind, [one.name for one in decision.kinds])
         raise DecisionError(f"decision {decision.id} has no kind {kind!r}; {known}")
-    emit(decision, as_json, explain(decision, kind))
+    emit(with_line(decision), as_json, explain(decision, kind))
+    if writing is not None:
+        writing.write(decision, config)
 
 
 async def _find(decision_id: str | None, config: str | None) -> Decision:

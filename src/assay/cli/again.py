@@ -1,0 +1,117 @@
+"""`assay choose --again`: a decision made again on its old evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.cli.door import emit, run
+from assay.cli.recovery import show_recovered
+
+if TYPE_CHECKING:
+    from assay.app import App
+    from assay.decision.again import Again
+    from assay.decision.changed import Standing
+    from assay.decision.decision import Decision
+    from assay.decision.question import Question
+
+__all__ = ["choose_again", "given", "make_again"]
+
+
+def given(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that stand on the command line, without those that have their default."""
+    source, here = click.get_current_context().get_parameter_source, click.core.ParameterSource.COMMANDLINE
+    return {name: value for name, value in said.items() if source(name) is here}
+
+
+def choose_again(
+    decision_id: str, said: Mapping[str, Any], concurrency: int, config: str | None, as_json: bool
+) -> Decision:
+    """Make a decision again and print what came of it; the decision that stands now.
+
+    Args:
+        decision_id: how its id begins; empty = the newest.
+        said: options that win over what was asked then.
+        concurrency: samples in flight at once.
+        config: which assay.toml.
+        as_json: how it is printed.
+    """
+    from assay.decision.again import again_json, again_text
+
+    found = run(_again(decision_id, said, concurrency, config), continues=True)
+    emit(again_json(found), as_json, again_text(found))
+    return found.stands
+
+
+async def _again(decision_id: str, said: Mapping[str, Any], concurrency: int, config: str | None) -> Again:
+    from assay.app import open_app
+
+    async with open_app(config) as app:
+        show_recovered(app.ledger.recovered)
+        return await make_again(app, decision_id, said, concurrency=concurrency)
+
+
+async def make_again(
+    app: App, decision_id: str = "", said: Mapping[str, Any] | None = None, *, concurrency: int = 8
+) -> Again:
+    """Make a decision again; where nothing has changed nobody is asked, and it stands.
+
+    Args:
+        app: the configuration as it is now.
+        decision_id: how its id begins; empty = the newest.
+        said: fields of a `Question` that win over what was asked then.
+        concurrency: samples in flight at once.
+
+    Raises:
+        DecisionError: there is no such decision.
+    """
+    from assay.cli.choose import decide
+    from assay.cli.explain import find_decision
+    from assay.decision.again import Again, effects, standing_of
+    from assay.decision.changed import changes
+
+    before = await find_decision(app.ledger, decision_id or None)
+    question = _asked_again(app, before, said or {})
+    standing = standing_of(before)
+    changed = changes(standing, await _now(app, question)) if standing is not None else None
+    if changed == ():
+        return Again(of=before, changes=(), decision=None, pinned=_pinned(app, before))
+    after = await decide(app, question, concurrency=concurrency, again_of=before.id)
+    found = effects(before, after, changed or ())
+    return Again(of=before, changes=changed, decision=after, effects=found, pinned=_pinned(app, after))
+
+
+def _asked_again(app: App, before: Decision, said: Mapping[str, Any]) -> Question:
+    """What was asked then, with what is said now, without candidates that are configured no longer."""
+    from msgspec import structs
+
+    from assay.decision.again import question_of
+
+    question = question_of(before)
+    left = tuple(name for name in question.targets if name in app.spine.targets)
+    return structs.replace(question, **{"targets": left, **said})
+
+
+async def _now(app: App, question: Question) -> Standing:
+    from assay.cli.choose import material
+    from assay.decision.changed import Standing
+    from assay.decision.survey import bases, ground_of
+
+    _, suite, names, split = material(app, question)
+    return Standing(
+        question=question,
+        basis=await bases(app.spine, names, tuple(suite.kinds)),
+        ground=await ground_of(app.spine, suite, split=split, bar=app.loaded.config.decide.bar),
+    )
+
+
+def _pinned(app: App, stands: Decision) -> str | None:
+    """The decision that the lock rests on, where it is another one."""
+    from assay.decision.lock import read_lock
+
+    if not app.lock_path.exists():
+        return None
+    pinned = read_lock(app.lock_path).decision
+    return pinned if pinned != stands.id else None
