@@ -1,9 +1,12 @@
-"""Choosing: gates in full first, then the cheapest candidate that certainly passes the bar.
+"""Choosing: gates in full first, then the cheapest candidate that passes the bar.
 
-A candidate is asked sample by sample until the verdict of the full suite is arithmetically certain: enough have
-passed, or so many have failed that the bar is out of reach. Nothing is estimated about the samples left out. Where a
-latency limit holds, whoever passes has answered all of them. Samples that were made up decide only where there are
-no others.
+A candidate is asked sample by sample until the verdict that the full suite would give is known: arithmetically (enough
+have passed, or so many have failed that the bar is out of reach), or, where an error is allowed, by tests that may be
+looked at after every sample (`assay.stats.sequential`). Where a latency limit holds, whoever passes has answered all
+samples. Samples that were made up decide only where there are no others.
+
+Who is cheapest is guessed beforehand and measured while asking: whoever is expected to cost less than what the best so
+far has really cost is asked too.
 """
 
 from __future__ import annotations
@@ -11,30 +14,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+
+import msgspec
 
 from assay.decision.basis import Basis, Ground
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.decision.group import Bars, Group, groups_of
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
 from assay.decision.survey import bases, ground_of
+from assay.decision.trial import Trial
 from assay.envelope.answer_cost import prior_cost_rank
 from assay.envelope.estimate import Estimate
-from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError
+from assay.errors import AssayError, BudgetExceeded, ConfigError
 from assay.evals.figures.scorecard import Metrics, metrics
 from assay.evals.runs.runner import Run, Runner
-from assay.evals.suites.suite import Kind, Samples, Suite, shuffled
+from assay.evals.suites.suite import Suite, shuffled
 from assay.inference.spine import Spine
 from assay.ledger.rows import Outcome, new_id
 from assay.privacy.label import effective_label
-from assay.stats.certainty import Verdict, certain, needed
+from assay.stats.certainty import Verdict, needed
 from assay.stats.intervals import upper_bound
+from assay.stats.known import known_mean
+from assay.stats.sequential import Errors, shared
 
-GUARANTEE = (
+EXACT = (
     "exact: each verdict is the one that the full suite would give; a candidate was asked until its verdict was "
     "arithmetically certain"
 )
-
 
 Gated = dict[str, list[tuple[Group, CandidateResult]]]
 """Candidate -> the gates that it has not passed, with what came of it there."""
@@ -51,6 +58,8 @@ class Choosing:
         runner: evaluates samples of `suite`.
         bar: for kinds whose suite names none; `force_bar` for all but gates, whose default is 1.
         p95_latency_s: hard limit on measured latency, for all kinds; a kind's own may be stricter.
+        tolerance: whoever misses the bar by no more may be chosen; gates have none.
+        error: of the choice for each kind that is no gate; 0 = only what is certain counts.
         overall: decide all kinds together instead of each by itself.
         on_verdict: told of each candidate that is done: kind, candidate, verdict.
     """
@@ -65,6 +74,8 @@ class Choosing:
     split: str | None = None
     force_bar: float | None = None
     p95_latency_s: float | None = None
+    tolerance: float = 0.0
+    error: float = 0.0
     overall: bool = False
     on_verdict: Callable[[str, str, str], None] | None = None
     _runs: dict[str, Run] = field(default_factory=dict)
@@ -111,23 +122,27 @@ class Choosing:
 
     async def _decide(self, group: Group, gated: Gated) -> KindDecision:
         estimates = {name: expected(self.spine, name, group.samples) for name in self.candidates}
+        barred = {name: self._barred(group, name, gated) for name in self.candidates}
+        errors = Errors(0.0, 0.0) if group.gate else shared(self.error, list(barred.values()).count(None))
         results: dict[str, CandidateResult] = {}
         chosen: str | None = None
         for name in prior_cost_rank(estimates):
-            barred = self._barred(group, name, gated)
-            if barred is not None:
-                status, reason = barred
-                result = self._result(group, name, status, reason, estimates[name])
-            elif chosen is not None and not group.gate:
+            kept_out = barred[name] or self._barred(group, name, gated)  # it may have broken meanwhile
+            if kept_out is not None:
+                results[name] = self._result(group, name, *kept_out, estimates[name])
+            elif (
+                chosen is not None
+                and not group.gate
+                and not self._may_undercut(group, estimates[name], results[chosen])
+            ):
                 reason = f"{chosen} passes and is expected to cost no more"
-                result = self._result(group, name, Status.NOT_NEEDED, reason, estimates[name])
+                results[name] = self._result(group, name, Status.NOT_NEEDED, reason, estimates[name])
             else:
-                result = await self._prove(group, name, estimates[name], chosen)
-                if result.status is Status.CHOSEN:
-                    chosen = name
-            results[name] = result
+                results[name] = await self._prove(group, name, estimates[name], errors)
+                if results[name].status is Status.CHOSEN:
+                    chosen = self._cheaper(group, chosen, name, results)
             if self.on_verdict is not None:
-                self.on_verdict(group.name, name, result.status)
+                self.on_verdict(group.name, name, results[name].status)
         listed = tuple(results.values())
         need = needed(len(group.samples), group.bar)
         decided = KindDecision(
@@ -184,21 +199,21 @@ class Choosing:
                 return (Status.UNPROVEN if keyless else Status.EXCLUDED), "; ".join(reasons)
         return None
 
-    async def _prove(self, group: Group, name: str, estimate: Estimate | None, chosen: str | None) -> CandidateResult:
+    async def _prove(self, group: Group, name: str, estimate: Estimate | None, errors: Errors) -> CandidateResult:
         run = self._runs[name]
 
         order = shuffled(group.samples, self.seed)
-        proof = Proof(
+        trial = Trial(
             group.bar, order, run, self.runner.repeats, tolerance=0.0 if group.gate else self.tolerance, errors=errors,
             concurrency=self.runner.concurrency,
         )  # fmt: skip
 
         def settled() -> bool:
             # Right answers can be enough before the last one, a latency never: any sample left may be the slow one.
-            return proof.settled and (group.p95_latency_s is None or proof.verdict() is Verdict.FAIL)
+            return trial.settled and (group.p95_latency_s is None or trial.verdict() is Verdict.FAIL)
 
         stop = None if group.gate else settled
-        most = None if group.gate or group.p95_latency_s is not None else proof.most
+        most = None if group.gate or group.p95_latency_s is not None else trial.most
         try:
             # Side by side, samples wait for each other: that is no latency that a client would see.
             one_by_one = group.p95_latency_s is not None
@@ -209,32 +224,40 @@ class Choosing:
             self._broken[name] = str(error)
             return self._result(group, name, Status.UNPROVEN, str(error), estimate)
         m = self._metrics(group, run)
-        found, need = verdict(), needed(m.total, group.bar)
-        if found is Verdict.FAIL:
-            status, reason = Status.FAILED, _below(m, need)
-        elif found is Verdict.OPEN:
-            status = Status.OPEN
-            reason = f"{m.passed} passed, {m.unscored} unscored of {m.total}; {need} needed: cannot be told"
-        elif group.p95_latency_s is not None and m.p95_s is None:
-            status = Status.OPEN
-            reason = "its answers came from the cache, so the latency limit cannot be told; another --seed measures it"
-        elif group.p95_latency_s is not None and m.p95_s is not None and m.p95_s > group.p95_latency_s:
-            status = Status.FAILED
-            reason = f"p95 latency {m.p95_s:.2f} s is above the limit of {group.p95_latency_s:g} s"
-        elif chosen is not None:
-            status, reason = Status.NOT_NEEDED, f"passes too; {chosen} is expected to cost no more"
-        else:
-            asked = m.passed + m.failed
-            reason = f"the cheapest that passes: {m.passed} of {asked} asked passed, {need} of {m.total} needed"
-            status = Status.CHOSEN
-        return self._result(group, name, status, reason, estimate)
+        status, reason = _status(group, trial, m)
+        return self._result(group, name, status, reason, estimate, early=trial.early)
+
+    def _may_undercut(self, group: Group, guess: Estimate | None, best: CandidateResult) -> bool:
+        """Whether a candidate is expected to cost less than the best so far has turned out to cost."""
+        cost = self._cost(group, best)
+        return guess is not None and cost is not None and guess.unit == best.expected_unit and guess.value < cost
+
+    def _cheaper(self, group: Group, best: str | None, name: str, results: dict[str, CandidateResult]) -> str:
+        """Which of two that pass is the cheaper; the other one's result says so. Equal ones stay in their order."""
+        if best is None:
+            return name
+        before, now = self._cost(group, results[best]), self._cost(group, results[name])
+        same = results[best].expected_unit == results[name].expected_unit
+        less = same and before is not None and now is not None and now < before
+        chosen, other = (name, best) if less else (best, name)
+        reason = f"passes too; {chosen} costs no more" + ("" if same else ", as far as is known")
+        results[other] = msgspec.structs.replace(results[other], status=Status.NOT_NEEDED, reason=reason)
+        return chosen
+
+    def _cost(self, group: Group, one: CandidateResult) -> float | None:
+        """What an answer with a score has really cost, in the unit of what was expected; where unknown, that."""
+        rows = [row for row in self._runs[one.name].results.values() if group.samples.has(row.sample_id)]
+        scored = [row for row in rows if row.value is not None]
+        billed = known_mean(row.cost_usd if one.expected_unit == "usd" else row.engine_s for row in scored)
+        return billed if billed is not None else one.expected
 
     def _metrics(self, group: Group, run: Run) -> Metrics:
-        rows = (row for row in run.results.values() if group.samples.has(row.sample_id))
-        return metrics(rows, len(group.samples), group.samples.group_of)
+        rows = [row for row in run.results.values() if group.samples.has(row.sample_id)]
+        total = len(group.samples)
+        return metrics(rows, total, group.samples.group_of, stopped=len(rows) < total)
 
     def _result(
-        self, group: Group, name: str, status: Status, reason: str, estimate: Estimate | None
+        self, group: Group, name: str, status: Status, reason: str, estimate: Estimate | None, *, early: bool = False
     ) -> CandidateResult:
         run = self._runs.get(name)
         m = self._metrics(group, run) if run is not None else metrics((), len(group.samples))
@@ -247,6 +270,7 @@ class Choosing:
             failed=m.failed,
             unscored=m.unscored,
             interval=m.interval,
+            early=early,
             failure_bound=upper_bound(m.failed, scored) if group.gate and scored else None,
             p95_s=m.p95_s,
             usd=m.usd,
@@ -284,10 +308,22 @@ class Choosing:
             spent_usd=_total(new, _price),
             spent_engine_s=_total(new, lambda row: row.engine_s),
             runs={name: run.row.id for name, run in self._runs.items()},
-            guarantee=GUARANTEE,
+            tolerance=self.tolerance,
+            error=self.error,
+            guarantee=self._guarantee(),
             population=self._population(kinds),
             basis=basis,
             ground=ground,
+        )
+
+    def _guarantee(self) -> str:
+        if self.error == 0.0:
+            return EXACT
+        least = f"the bar less {100 * self.tolerance:g} points" if self.tolerance else "the bar"
+        return (
+            f"for each kind, the choice is wrong with probability {100 * self.error:g} % at most, whenever one stops: "
+            f"that the chosen one misses {least} on the full suite, or that a cheaper one, or any where none was "
+            "chosen, meets the bar; gates are exact"
         )
 
     def _population(self, kinds: Sequence[KindDecision]) -> str:
@@ -314,9 +350,31 @@ def _total(rows: Sequence[Outcome], value: Callable[[Outcome], float | None]) ->
     return sum(known) if len(known) == len(values) else None
 
 
-def _below(m: Metrics, need: int) -> str:
-    best = m.total - m.failed
-    return f"{m.passed} passed, {m.failed} failed: at most {best} of {m.total} can pass, {need} needed"
+def _status(group: Group, trial: Trial, m: Metrics) -> tuple[Status, str]:
+    """What became of a candidate that was asked, and why."""
+    found, need, asked = trial.verdict(), needed(m.total, group.bar), m.passed + m.failed
+    if found is Verdict.FAIL and trial.early:
+        return Status.FAILED, f"{m.passed} of {asked} asked passed: too few for {need} of {m.total}"
+    if found is Verdict.FAIL:
+        best = m.total - m.failed
+        return (
+            Status.FAILED,
+            f"{m.passed} passed, {m.failed} failed: at most {best} of {m.total} can pass, {need} needed",
+        )
+    if found is Verdict.OPEN:
+        return Status.OPEN, f"{m.passed} passed, {m.unscored} unscored of {m.total}; {need} needed: cannot be told"
+    if group.p95_latency_s is not None and m.p95_s is None:
+        return (
+            Status.OPEN,
+            "its answers came from the cache, so the latency limit cannot be told; another --seed measures it",
+        )
+    if group.p95_latency_s is not None and m.p95_s is not None and m.p95_s > group.p95_latency_s:
+        return Status.FAILED, f"p95 latency {m.p95_s:.2f} s is above the limit of {group.p95_latency_s:g} s"
+    short = ", within the tolerance" if m.total - m.failed < need else ""
+    return (
+        Status.CHOSEN,
+        f"the cheapest that passes: {m.passed} of {asked} asked passed, {need} of {m.total} needed{short}",
+    )
 
 
 def _sentence(group: Group, chosen: str | None, results: tuple[CandidateResult, ...]) -> str:

@@ -36,7 +36,9 @@ class CandidateResult(Value, frozen=True, kw_only=True):
 
     Attributes:
         passed, failed, unscored: of the samples asked so far; the rest was not needed for a certain verdict.
-        interval: Wilson, 95 %: for new work of the same kind.
+        interval: 95 %, for new work of the same kind: Wilson's where all samples were asked, else one that holds
+            whenever one stops (`assay.stats.anytime`).
+        early: samples were left out that could still turn the verdict: it rests on a test, with the decision's error.
         failure_bound: of a gate: exact one-sided 95 % upper bound of its failure rate (Clopper-Pearson).
         usd, engine_s: measured mean of one answer.
         expected: predicted cost of one answer that the order came from, in `expected_unit`.
@@ -49,6 +51,7 @@ class CandidateResult(Value, frozen=True, kw_only=True):
     failed: int = 0
     unscored: int = 0
     interval: tuple[float, float] | None = None
+    early: bool = False
     failure_bound: float | None = None
     p95_s: float | None = None
     usd: float | None = None
@@ -102,6 +105,8 @@ class Decision(Value, frozen=True, kw_only=True):
         asked_now: of these, asked in this very call; the rest was known from earlier runs.
         replayed_now: of `asked_now`, what the ledger's cache answered: nothing was sent.
         spent_usd, spent_engine_s: of what was asked now; None = not known.
+        tolerance: whoever misses the bar by no more may be chosen.
+        error: the probability of a wrong choice, per kind, is no larger; 0 = only what is certain counts.
         runs: candidate -> run that holds its results.
         basis: candidate -> what it was, and on what conditions it was had.
         ground: the samples, limits and judges that all candidates have in common; None = it was not recorded.
@@ -126,6 +131,8 @@ class Decision(Value, frozen=True, kw_only=True):
     runs: dict[str, str]
     guarantee: str
     population: str
+    tolerance: float = 0.0
+    error: float = 0.0
     replayed_now: int = 0
     basis: dict[str, Basis] = {}
     ground: Ground | None = None

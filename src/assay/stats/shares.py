@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from assay.errors import EvalError
+from assay.stats.anytime import anytime
 from assay.stats.clusters import Cluster, clusters, mean_variance, weighted_mean
 from assay.stats.intervals import Interval, wilson, z_score
 from assay.stats.student import t_score
@@ -32,9 +33,12 @@ class Share(NamedTuple):
 
 
 def share(
-    values: Sequence[float], groups: Sequence[Hashable | None] | None = None, confidence: float = 0.95
-) -> Share | None:
+    values: Sequence[float], groups: Sequence[Hashable | None] | None = None, confidence: float = 0.95, *,
+    stopped: bool = False,
+) -> Share | None:  # fmt: skip
     """The mean of scores in [0, 1] and its interval: Wilson's, with as many scores as the data are worth.
+
+    Where what was seen has ended the sampling (`stopped`), it is `anytime`'s instead, which is wider.
 
     Right-or-wrong scores without groups have Wilson's interval itself. Otherwise the variance of the mean is estimated
     between groups (`mean_variance`; each score is a group where there are none), and n scores are worth
@@ -56,13 +60,14 @@ def share(
         return None
     if not all(0.0 <= value <= 1.0 for value in values):
         raise EvalError(f"scores lie between 0 and 1, not {next(v for v in values if not 0 <= v <= 1)!r}")
+    interval = anytime if stopped else wilson
     n, whole = len(values), all(value in (0.0, 1.0) for value in values)
     if whole and groups is None:
-        return Share(sum(values) / n, wilson(sum(values), n, confidence), n, n, float(n))
+        return Share(sum(values) / n, interval(sum(values), n, confidence), n, n, float(n))
     parts = clusters(values, groups)
     effective = float(n) if whole and len(parts) == n else _effective_n(values, parts, confidence)
     value = min(1.0, weighted_mean(parts))
-    return Share(value, wilson(value * effective, effective, confidence), n, len(parts), effective)
+    return Share(value, interval(value * effective, effective, confidence), n, len(parts), effective)
 
 
 def _effective_n(values: Sequence[float], parts: Sequence[Cluster], confidence: float) -> float:

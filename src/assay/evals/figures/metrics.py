@@ -111,11 +111,11 @@ class Tally:
         if self._grouped:
             self._groups.append(group)
 
-    def metrics(self, total: int) -> Metrics:
-        """The figures so far, of which there could be `total`."""
+    def metrics(self, total: int, *, stopped: bool = False) -> Metrics:
+        """The figures so far, of which there could be `total`; `stopped`: what was seen has ended the sampling."""
         values, latencies = self._values, in_order(self._latencies)
         passed = sum(value >= 1.0 for value in values)
-        found = share(values, self._groups if self._grouped else None)
+        found = share(values, self._groups if self._grouped else None, stopped=stopped)
         right = math.fsum(values)
         limits = bounds(right, len(values) - right, self._unscored, total) if total else None
         return Metrics(
@@ -137,9 +137,9 @@ class Tally:
         )
 
 
-def metrics(rows: Iterable[Outcome], total: int, group_of: GroupOf | None = None) -> Metrics:
-    """The figures of some results, of which there could be `total`."""
+def metrics(rows: Iterable[Outcome], total: int, group_of: GroupOf | None = None, *, stopped: bool = False) -> Metrics:
+    """The figures of some results, of which there could be `total`; `stopped`: see `Tally.metrics`."""
     tally = Tally(group_of)
     for row in rows:
         tally.add(row)
-    return tally.metrics(total)
+    return tally.metrics(total, stopped=stopped)

@@ -78,7 +78,7 @@ class Runner:
         self._suite = suite
         self._seed = seed
         self._config_digest = config_digest
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._options = Options(use_cache=use_cache, seed=seed, purse=purse, desk=desk, durable=False)
         self.deadline_s = deadline_s
         self._repeats = repeats
@@ -200,7 +200,7 @@ class Runner:
         missing = self.missing(run, order, due, by_sample=stop is not None)
         items = (Item(number, repeat) for number, repeat in missing)
         alone = self._options.desk is None and (one_by_one or self._spine.one_at_a_time(run.row.target))
-        width = 1 if alone else min(self._concurrency, len(order))
+        width = 1 if alone else min(self.concurrency, len(order))
         shift = _Shift(Backlog(items, stop, most), Pace(width), in_turn=alone or stop is not None)
         async with asyncio.TaskGroup() as group:
             for _ in range(width):
