@@ -407,9 +407,12 @@ class Decide(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
     Attributes:
         suite: folder of the suite.
-        candidates: deployments or routes to choose from; default: all deployments.
+        candidates: deployments, routes or grids to choose from; default: all deployments and members of grids.
         split: decide on this part of the samples; default: all. Prompts written on `dev` are judged on `heldout`.
         bar: share of samples to pass, for kinds whose suite names none.
+        tolerance: whoever misses the bar by no more, as a share, may be chosen.
+        error: how probable a wrong choice may be, per kind: candidates are asked until that is reached; 0 = until all
+            is certain.
         tolerated_regression: how much lower a re-proved pin may score.
     """
 
@@ -417,7 +420,27 @@ class Decide(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     candidates: tuple[str, ...] | None = None
     split: Literal["dev", "heldout"] | None = None
     bar: Annotated[float, Meta(gt=0, le=1)] = 0.8
+    tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    error: Annotated[float, Meta(ge=0, lt=0.5)] = 0.05
     tolerated_regression: Annotated[float, Meta(ge=0, le=1)] = 0.05
+
+
+class Watch(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What `assay watch` asks hosted deployments day after day, to notice a model that was changed behind its name.
+
+    Attributes:
+        deployments: whom it asks; default: the hosted deployments that the pins use, or else the last decision.
+        suite: folder of the suite that canaries are from; default: `decide.suite`.
+        canaries_per_day: samples of it, always the same ones; 0 = none, so that only border inputs are watched.
+        borders: prompts whose answer hangs by a hair, found by `assay watch --find-borders`; 0 = none.
+        alarms_per_year: false alarms of one deployment in a year at most, on the average.
+    """
+
+    deployments: tuple[str, ...] | None = None
+    suite: str | None = None
+    canaries_per_day: Annotated[int, Meta(ge=0, le=10_000)] = 50
+    borders: Annotated[int, Meta(ge=0, le=200)] = 20
+    alarms_per_year: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -426,21 +449,35 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     Attributes:
         deployments: ways to call a model, by name.
         routes: names that clients call, by name.
+        grids: configurations side by side, by a name for all of them.
         constraints: the envelope.
         ledger: where records are kept.
         serve: the gateway.
         bodies: what is kept of requests and answers.
         local: the engines on this machine, together.
         decide: defaults of the decision's commands.
+        watch: what is asked of hosted deployments day after day.
         catalog_files: further files of the catalogue, with models of your own.
     """
 
     deployments: dict[str, Deployment] = {}
     routes: dict[str, Route] = {}
+    grids: dict[str, Grid] = {}
     constraints: Constraints = Constraints()
     ledger: Ledger = Ledger()
     serve: Serve = Serve()
     bodies: Bodies = Bodies()
     local: Local = Local()
     decide: Decide = Decide()
+    watch: Watch = Watch()
     catalog_files: tuple[str, ...] = ()
+
+    def members(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names of deployments, routes and grids, with the members in place of each grid; each name once."""
+        return tuple(
+            dict.fromkeys(
+                one
+                for name in names
+                for one in ([each.name for each in self.grids[name].members] if name in self.grids else (name,))
+            )
+        )
