@@ -35,6 +35,16 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1, min_open=True),
     help="Share to pass, for every kind but gates [default: the suite's, else decide.bar].",
 )
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Whoever misses the bar by no more, as a share, may be chosen [default: decide.tolerance].",
+)
+@click.option(
+    "--error",
+    type=click.FloatRange(0, 0.5, max_open=True),
+    help="How probable a wrong choice may be, per kind; 0 asks until all is certain [default: decide.error].",
+)
 @click.option("--overall", is_flag=True, help="One candidate for all kinds together (gates stay by themselves).")
 @click.option(
     "--seed",
@@ -58,15 +68,17 @@ def command(
     again: str | None, writing: Writing | None, concurrency: int, from_catalog: bool,
     task: str | None, config: str | None, as_json: bool, **said: Any,
 ) -> None:  # fmt: skip
-    """Find, per kind of work, the cheapest candidate that certainly meets the bar.
+    """Find, per kind of work, the cheapest candidate that meets the bar, with a guarantee.
 
-    Gates are run in full first. Then candidates are asked cheapest first, each only until its verdict is
-    arithmetically certain. Results are kept: the same call again asks nothing.
+    Gates are run in full first. Then candidates are asked cheapest first, each only until the verdict that the
+    full suite would give is known: with the error allowed, whenever one stops. Results are kept: the same call
+    again asks nothing.
 
     \b
     Examples:
       assay choose
       assay choose --bar 0.9 -k sql
+      assay choose --bar 0.9 --tolerance 0.03 --error 0.05
       assay choose --overall --json
       assay choose --again                 what has changed since, and what that changes
       assay choose --write assay.toml      the route that enforces it, added to the configuration
@@ -137,6 +149,8 @@ async def decide(
         choosing = Choosing(
             app.spine, suite, names, runner, bar=settings.decide.bar, seed=asked.seed, config_digest=app.loaded.digest,
             split=split, force_bar=asked.bar, p95_latency_s=settings.constraints.p95_latency_s, overall=asked.overall,
+            tolerance=settings.decide.tolerance if asked.tolerance is None else asked.tolerance,
+            error=settings.decide.error if asked.error is None else asked.error,
             on_verdict=progress.verdict,
         )  # fmt: skip
         decision = await choosing.choose()
