@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from assay.decision.decision import Decision, KindDecision
 from assay.decision.lock import VERSION, Lock, Pin
 from assay.errors import AssayError, DecisionError
+from assay.evals.graders.identity import judges_digest
 from assay.evals.runs.repeats import ONCE
 from assay.evals.runs.run import RepeatsOf, joined
+from assay.evals.suites.digest import samples_digest
+from assay.evals.suites.suite import Suite
 from assay.inference.identity import target_facts
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
 from assay.routing.by_kind import ByKind
 
 
-async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) -> Lock:
+async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float, suite: Suite | None = None) -> Lock:
     """The lock of a decision.
+
+    Args:
+        spine: what can be called.
+        decision: what was chosen.
+        tolerated_regression: how much lower a pin may score when it is proved again, as a share.
+        suite: of the decision: a pin then outlasts a suite that grows around its samples. None, or another one: the
+            suite as a whole must stay as it is.
 
     Raises:
         DecisionError: nothing was chosen, or a run of the evidence is gone.
@@ -38,16 +50,21 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) 
             if not scored:  # decided together with other kinds, and certain before this one had its turn
                 unproven[kind] = f"none of its samples was needed to decide {one.name!r}; choose it by itself"
                 continue
+            samples = tuple(row.sample_id for row in scored)
+            failed = tuple(row.sample_id for row in scored if (row.value or 0.0) < 1.0)
             kinds[kind] = Pin(
                 target=one.chosen,
                 bar=one.bar,
-                passed=sum((row.value or 0.0) >= 1.0 for row in scored),
+                passed=len(samples) - len(failed),
+                failed=failed,
                 tolerated_regression=tolerated_regression,
                 made_up=one.made_up,
                 run=decision.runs[one.chosen],
-                samples=tuple(row.sample_id for row in scored),
+                samples=samples,
                 facts=await target_facts(spine, one.chosen, kind, fresh=True),
             )
+            if suite is not None and suite.digest == decision.suite_digest:
+                kinds[kind] = await _with_evidence(spine, kinds[kind], kind, suite)
     if not kinds:
         raise DecisionError("no kind has a proven candidate, so there is nothing to pin; see `assay explain`")
     return Lock(
@@ -61,6 +78,16 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float) 
         seed=decision.seed,
         kinds=kinds,
         unproven=unproven,
+    )
+
+
+async def _with_evidence(spine: Spine, one: Pin, kind: str, suite: Suite) -> Pin:
+    """A pin that says what its samples are, and who graded them."""
+    samples = suite.of(kind).named(one.samples)
+    return structs.replace(
+        one,
+        samples_sha256=samples_digest(samples, suite.kinds[kind]),
+        judges_sha256=await judges_digest(spine, samples, (kind,)),
     )
 
 
@@ -101,6 +128,27 @@ async def broken_pins(spine: Spine, lock: Lock, *, fresh: bool = False) -> dict[
         if changes:
             broken[kind] = "; ".join(changes)
     return broken
+
+
+async def changed_evidence(spine: Spine, lock: Lock, kind: str, suite: Suite) -> str | None:
+    """Why the samples of a pin cannot be asked again as they were; None where they can.
+
+    Raises:
+        AssayError: a file that decides a score cannot be read, or a model that grades cannot be identified.
+    """
+    pin = lock.kinds[kind]
+    samples = suite.of(kind).named(pin.samples)
+    gone = [sample for sample in pin.samples if not samples.has(sample)]
+    if gone:
+        return f"{len(gone)} of its pinned samples are not in the suite any more ({gone[0]} ...); choose again"
+    if not pin.samples_sha256:
+        same = suite.digest == lock.suite_digest
+        return None if same else "the suite is not the one of the evidence any more; choose again"
+    if samples_digest(samples, suite.kinds[kind]) != pin.samples_sha256:
+        return "its pinned samples, or their graders, are not as they were in the suite of the evidence; choose again"
+    if await judges_digest(spine, samples, (kind,)) != pin.judges_sha256:
+        return "a model or rubric that grades its samples is another one; choose again"
+    return None
 
 
 def pinned_route(lock: Lock, broken: Mapping[str, str], default_kind: str | None) -> LiveRoute:

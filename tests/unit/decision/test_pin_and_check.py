@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.decision.check import CheckReport, check
+from assay.decision.check import CheckReport, Checking
 from assay.decision.decision import Decision
 from assay.decision.lock import VERSION, Lock, read_lock, write_lock
 from assay.decision.pin import broken_pins, changed_facts, pin, pinned_route
@@ -35,7 +35,8 @@ async def pinned(world: World, outcomes: dict[str, dict[str, str]], suite: Suite
 
 async def proved(spine: Spine, lock: Lock, suite: Suite, **options: Any) -> CheckReport:
     """`assay check`."""
-    return await check(spine, lock, suite, Runner(spine, suite, seed=lock.seed, use_cache=False), **options)
+    runner = Runner(spine, suite, seed=lock.seed, use_cache=False)
+    return await Checking(spine, lock, suite, runner, **options).check()
 
 
 async def test_what_was_pinned_holds(world: World) -> None:
@@ -161,7 +162,7 @@ async def test_a_regression_is_judged_by_the_tolerance(world: World, tolerated: 
     spine, lock = await pinned(world, {"m": {"a": "+" * 10}}, suite, tolerated=tolerated)
     assert len(lock.kinds["a"].samples) == 10
     Drifting(spine, "m", {"a 3."})
-    report = await proved(spine, lock, suite)
+    report = await proved(spine, lock, suite, full=True)
     assert (report.kinds[0].verdict, report.exit_code) == (verdict, code)
     assert (report.kinds[0].passed, report.kinds[0].pinned_passed) == (9, 10)
 

@@ -1,0 +1,139 @@
+"""One pin proved again: its samples, asked in a random order until it is proven whether they still score as they did.
+
+A verdict reads the longest finished beginning of the order, so that it is the same whatever was in flight. Which
+samples passed when they were pinned stands in the lock, so that only changes count (`assay.stats.retest`).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Collection
+from fractions import Fraction
+from functools import cached_property
+from itertools import accumulate
+
+from assay.decision.lock import Lock, Pin
+from assay.evals.runs.outcomes import Outcomes
+from assay.evals.runs.runner import Run
+from assay.evals.suites.suite import Samples
+from assay.stats.certainty import Verdict
+from assay.stats.retest import Retest, Seen
+
+__all__ = ["Proof"]
+
+
+class Proof:
+    """What is proven of a pin so far.
+
+    Args:
+        lock: whose pin it is; version 1 does not say which samples passed, and passes alone are counted then.
+        pin: what is proved again.
+        run: holds what its samples come to now.
+        order: of the pinned samples; drawn before any was asked.
+        repeats: so many answers a sample needs.
+        error: probability of a wrong verdict; 0 = only what is arithmetically certain.
+    """
+
+    def __init__(self, lock: Lock, pin: Pin, run: Run, order: Samples, repeats: int, error: float) -> None:
+        self._paired = lock.version > 1
+        self._pin = pin
+        self._run = run
+        self._order = list(order.ids)
+        self._repeats = repeats
+        self._failed: Collection[str] = frozenset(pin.failed) if self._paired else ()
+        self._test = Retest(passed=len(self._order) - len(self._failed), failed=len(self._failed), error=error)
+        self._read = 0
+        self._sequential = Verdict.OPEN
+        self._worst = self._best = Seen()
+
+    @property
+    def tolerated(self) -> int:
+        """By so many samples the score may have fallen."""
+        return math.floor(Fraction(str(self._pin.tolerated_regression)) * len(self._order))
+
+    def settled(self) -> bool:
+        """Whether the verdict has fallen. What has been answered since the last look is read."""
+        while self._sequential is Verdict.OPEN and self._read < len(self._order):
+            if not self._finished(self._order[self._read]):
+                break
+            self._worst, self._best = self._with(self._order[self._read], self._worst, self._best)
+            self._read += 1
+            self._sequential = self._test.verdict(self._limit, self._worst, self._best)
+        return self._sequential is not Verdict.OPEN
+
+    def soonest(self) -> int:
+        """The least number of further samples after which the verdict could fall; at least 1."""
+        left = range(1, len(self._order) - self._read + 1)
+        return 1 + bisect_left(left, True, key=self._could_fall)
+
+    def verdict(self) -> Verdict:
+        """What is proven. What all answers together make certain comes first: it is without an error."""
+        worst = best = Seen()
+        for sample in self.answered:
+            worst, best = self._with(sample, worst, best)
+        certain = Retest(passed=self._test.passed, failed=self._test.failed, error=0.0)
+        found = certain.verdict(self._limit, worst, best)
+        return found if found is not Verdict.OPEN or not self.settled() else self._sequential
+
+    @property
+    def answered(self) -> list[str]:
+        """The samples that were asked."""
+        return [sample for sample in self._order if self._finished(sample)]
+
+    @property
+    def changes(self) -> tuple[int, int] | None:
+        """Of those that have a score, how many passed only when they were pinned, and only now; None = not known."""
+        if not self._paired:
+            return None
+        values = {sample: value for sample in self.answered if (value := self._run.results[sample].value) is not None}
+        lost = sum(value < 1.0 and sample not in self._failed for sample, value in values.items())
+        return lost, sum(value >= 1.0 and sample in self._failed for sample, value in values.items())
+
+    def passes(self) -> tuple[int, int]:
+        """The least and the most of all pinned samples that pass now; each bound is wrong with the error."""
+        least, most = self._test.drop(self._worst, self._best)
+        return self._test.passed - most, self._test.passed - least
+
+    @property
+    def _limit(self) -> int:
+        """As `tolerated`; where the pinned outcomes are not known, everything that failed then counts as lost."""
+        return self.tolerated + (0 if self._paired else len(self._order) - self._pin.passed)
+
+    def _finished(self, sample: str) -> bool:
+        """Whether it has a score, or all of its answers are here and have none."""
+        row = self._run.results.get(sample)
+        if row is None:
+            return False
+        return row.value is not None or self._answers(sample) >= self._repeats
+
+    def _answers(self, sample: str) -> int:
+        results = self._run.results
+        return len(results.answers(sample)) if isinstance(results, Outcomes) else 1
+
+    def _with(self, sample: str, worst: Seen, best: Seen) -> tuple[Seen, Seen]:
+        value = self._run.results[sample].value
+        passed_before = sample not in self._failed
+        fails, passes = value is None or value < 1.0, value is None or value >= 1.0
+        return _seen(worst, passed_before, not fails), _seen(best, passed_before, passes)
+
+    @cached_property
+    def _failing(self) -> list[int]:
+        """By number of samples: how many of the first of the order failed when they were pinned."""
+        return [0, *accumulate(sample in self._failed for sample in self._order)]
+
+    def _could_fall(self, ahead: int) -> bool:
+        """Whether so many more samples could end it: if none has changed, or if all fail."""
+        failing = self._failing[self._read + ahead] - self._failing[self._read]
+        passing = ahead - failing
+        same = self._worst._replace(passing=self._worst.passing + passing, failing=self._worst.failing + failing)
+        lost = self._best._replace(
+            passing=self._best.passing + passing, failing=self._best.failing + failing, lost=self._best.lost + passing
+        )
+        return self._test.falls_at_most(self._limit, same) or self._test.falls_more_than(self._limit, lost)
+
+
+def _seen(seen: Seen, passed_before: bool, passes: bool) -> Seen:
+    if passed_before:
+        return seen._replace(passing=seen.passing + 1, lost=seen.lost + (not passes))
+    return seen._replace(failing=seen.failing + 1, gained=seen.gained + passes)
