@@ -68,9 +68,10 @@ class App:
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """What decisions choose from: `decide.candidates`, else all deployments."""
-        named = self.loaded.config.decide.candidates
-        return named if named is not None else tuple(self.loaded.config.deployments)
+        """What decisions choose from: `decide.candidates`, else all deployments and the members of grids."""
+        config = self.loaded.config
+        named = config.decide.candidates
+        return config.members(named if named is not None else (*config.deployments, *config.grids))
 
     def candidates_for(self, suite: Suite) -> tuple[str, ...]:
         """As `candidates`, without the judges of this suite where `decide.candidates` names nobody."""
@@ -120,7 +121,16 @@ def open_app(config: Path | str | None = None) -> App:
 
 
 def open_for(name: str, config: Path | str | None = None) -> tuple[App, str]:
-    """An app in which `name` can be called, and what it is called there.
+    """An app in which `name` can be called, and what it is called there; see `loaded_for`.
+
+    Raises:
+        AssayError: the configuration cannot be used, or there is nothing of this name.
+    """
+    return App(loaded_for(name, config)), name
+
+
+def loaded_for(name: str, config: Path | str | None = None) -> Loaded:
+    """A configuration in which `name` can be called.
 
     It is a deployment or route of the configuration; else a model of the catalogue, or a GGUF file, that the local
     engine runs: an extra deployment beside those of the configuration. Without a configuration the ledger is the
@@ -131,10 +141,10 @@ def open_for(name: str, config: Path | str | None = None) -> tuple[App, str]:
     """
     loaded = load_if_any(config) or without_config()
     if name in loaded.config.deployments or name in loaded.config.routes:
-        return App(loaded), name
+        return loaded
     extra = _engine_of(name, load_catalog(loaded.config.catalog_files))
     deployments = {**loaded.config.deployments, name: extra}
-    return App(loaded._replace(config=structs.replace(loaded.config, deployments=deployments))), name
+    return loaded._replace(config=structs.replace(loaded.config, deployments=deployments))
 
 
 def without_config() -> Loaded:

@@ -196,7 +196,10 @@ class OutputFormat(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sampling(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """How tokens are drawn. `None` leaves the choice to the deployment, then to the provider."""
+    """How tokens are drawn. `None` leaves the choice to the deployment, then to the provider.
+
+    How long a model thinks is said in a word of its host, or in tokens (`reasoning_tokens`, 0 = not at all).
+    """
 
     max_tokens: int | None = None
     temperature: float | None = None
@@ -211,6 +214,12 @@ class Sampling(Value, frozen=True, kw_only=True, omit_defaults=True):
     top_logprobs: int | None = None
     logit_bias: dict[str, float] | None = None
     reasoning_effort: str | None = None
+    reasoning_tokens: int | None = None
+
+    @property
+    def limits_thinking(self) -> bool:
+        """Whether it says how long to think."""
+        return self.reasoning_effort is not None or self.reasoning_tokens is not None
 
 
 class Native(Value, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,20 +7,21 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from assay.config.schema import Config, Deployment, Route, Settings
+from assay.config.grid import FILES as GRID_FILES
+from assay.config.grid import Grid, with_grids
+from assay.config.likeness import EITHER, OUTPUTS, likened
+from assay.config.schema import Config, Deployment, Route, Settings, Watch
 from assay.config.table import quoted, read_table
 from assay.errors import ConfigError, did_you_mean
 
 FILE_NAME = "assay.toml"
 _FILE_KEYS = ("system_file", "template_file", "examples_file", "schema_file", "grammar_file")
-_EITHER = (("system", "system_file"), ("template", "template_file"), ("examples", "examples_file"))
 _NO_PATH = (OSError, ValueError, RuntimeError)
 """What an impossible path raises: no such file, a zero byte in it, `~` of an unknown user."""
-_OUTPUTS = ("schema_file", "grammar_file", "choices")
 
 
 class Loaded(NamedTuple):
@@ -118,13 +119,20 @@ def parse(data: bytes, file: Path) -> Config:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{file}: not valid TOML: {error}") from error
     try:
-        config = read_table(raw, Config)
+        config = read_table(_whole(raw), Config)
         config = _resolve(config, file.parent)
         _check_references(config)
         _check_files(config)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     return config
+
+
+def _whole(raw: dict[str, Any]) -> dict[str, Any]:
+    """The file's tables with all that they stand for."""
+    if isinstance(deployments := raw.get("deployments"), dict):
+        raw = {**raw, "deployments": likened(deployments)}
+    return with_grids(raw)
 
 
 # --------------------------------------------------------------------------------------- after reading
@@ -155,6 +163,11 @@ def _resolve_deployment(deployment: Deployment, folder: Path) -> Deployment:
     )
 
 
+def _resolve_grid(grid: Grid, folder: Path) -> Grid:
+    files = {key: tuple(str(_absolute(one, folder)) for one in getattr(grid, key)) for key in GRID_FILES}
+    return msgspec.structs.replace(grid, **files)
+
+
 def _resolve(config: Config, folder: Path) -> Config:
     scheme, separator, place = config.ledger.url.partition(":///")
     if scheme != "sqlite" or not separator or not place:
@@ -165,8 +178,10 @@ def _resolve(config: Config, folder: Path) -> Config:
     return msgspec.structs.replace(
         config,
         deployments={name: _resolve_deployment(item, folder) for name, item in config.deployments.items()},
+        grids={name: _resolve_grid(grid, folder) for name, grid in config.grids.items()},
         ledger=msgspec.structs.replace(config.ledger, url=url),
         decide=msgspec.structs.replace(config.decide, suite=_absolute(config.decide.suite, folder)),
+        watch=msgspec.structs.replace(config.watch, suite=_absolute(config.watch.suite, folder)),
         catalog_files=tuple(str(_absolute(item, folder)) for item in config.catalog_files),
     )
 
@@ -187,10 +202,20 @@ def _check_references(config: Config) -> None:
                 raise ConfigError(f"routes.{name}.candidates: unknown {candidate!r}; {near}")
         if "kind" not in route.policy:
             raise ConfigError(f'routes.{name}.policy needs a kind, for example {{ kind = "fallback" }}')
+    if both := sorted(known & set(config.grids)):
+        raise ConfigError(f"{both[0]!r} is the name of a grid and of a deployment or route; give the grid another one")
     for candidate in config.decide.candidates or ():
-        if candidate not in known:
-            raise ConfigError(f"decide.candidates: unknown {candidate!r}; {did_you_mean(candidate, known)}")
+        if candidate not in {*known, *config.grids}:
+            near = did_you_mean(candidate, {*known, *config.grids})
+            raise ConfigError(f"decide.candidates: unknown {candidate!r}; {near}")
+    _check_watched(config.watch, known)
     _check_cycles(config.routes)
+
+
+def _check_watched(watch: Watch, known: set[str]) -> None:
+    for name in watch.deployments or ():
+        if name not in known:
+            raise ConfigError(f"watch.deployments: unknown {name!r}; {did_you_mean(name, known)}")
 
 
 def _check_cycles(routes: Mapping[str, Route]) -> None:
@@ -235,10 +260,10 @@ def _check_deployment(name: str, deployment: Deployment) -> None:
 
 
 def _check_settings(where: str, settings: Settings) -> None:
-    for one, other in _EITHER:
+    for one, other in EITHER:
         if getattr(settings, one) is not None and getattr(settings, other) is not None:
             raise ConfigError(f"{where}: {one} and {other} are both set; keep one")
-    outputs = [key for key in _OUTPUTS if getattr(settings, key) is not None]
+    outputs = [key for key in OUTPUTS if getattr(settings, key) is not None]
     if len(outputs) > 1:
         raise ConfigError(f"{where}: {' and '.join(outputs)} are both set; an answer has one form")
     if settings.choices is not None and not all(settings.choices):

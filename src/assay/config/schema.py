@@ -5,11 +5,13 @@ Paths are relative to the file and are resolved on loading (`assay.config.load`)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from assay.config.grid import Grid
 from assay.config.table import Section
 
 _HUGE = 1e12  # no price, limit or time is larger; keeps out the `inf` that TOML has
@@ -83,6 +85,7 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         template_file: file with the template, instead of `template`.
         examples: few-shot turns put between instruction and input: an array of `{ user, assistant }`.
         examples_file: file of JSON lines with `user`, and `assistant` or `calls`, instead of `examples`.
+        max_examples: only so many of the examples, the first ones.
         style: `chat` sends turns; `text` writes everything as one text for a base model.
         schema_file: JSON schema that the answer is limited to.
         grammar_file: GBNF grammar that the answer is limited to (local engine only).
@@ -93,6 +96,8 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         stop: texts that end the answer.
         seed: of the drawing, where the host or engine takes one.
         reasoning_effort: how long a reasoning model thinks: `minimal`, `low`, `medium`, `high`, as its host calls it.
+        reasoning_tokens: how many tokens it may think, instead of `reasoning_effort`; 0 = it does not. Hosts that take
+            no such number are told the nearest effort.
     """
 
     system: str | None = None
@@ -101,6 +106,7 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     template_file: str | None = None
     examples: tuple[Example, ...] | None = None
     examples_file: str | None = None
+    max_examples: Annotated[int, Meta(ge=0)] | None = None
     style: Literal["chat", "text"] | None = None
     schema_file: str | None = None
     grammar_file: str | None = None
@@ -111,6 +117,7 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     stop: tuple[str, ...] | None = None
     seed: int | None = None
     reasoning_effort: str | None = None
+    reasoning_tokens: Annotated[int, Meta(ge=0)] | None = None
 
 
 class Engine(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -153,6 +160,7 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """One way to call a model.
 
     Attributes:
+        like: another deployment, whose keys hold here too, those of its tables one by one; what stands here wins.
         model: id in the catalogue.
         dialect: `openai`, `openai-responses`, `anthropic`, `gemini`, `completions`, `local`, `scripted`, `litellm`, or
             one that a plug-in registers; default: what its host speaks.
@@ -193,6 +201,7 @@ class Deployment(Section, frozen=True, kw_only=True, forbid_unknown_fields=True,
             variable `SSL_CERT_FILE`.
     """
 
+    like: str | None = None
     model: str
     dialect: str = ""
     host: str | None = None

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from assay.dialects.anthropic_blocks import DIALECT
 from assay.dialects.anthropic_messages import read_messages
 from assay.dialects.fields import MARK, Fields, parse_object
+from assay.dialects.thinking_budget import effort_of
 from assay.types import Form, Native, OutputFormat, Request, Sampling, Tool, ToolChoice
 
 __all__ = ["COUNT", "EFFORT", "EMPTY", "OUTPUT", "THINKING", "read_request"]
@@ -22,7 +23,6 @@ EFFORT = MARK + "effort"
 OUTPUT = MARK + "output"
 EMPTY = MARK + "empty"
 _MODES = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
-_BUDGETS = ((4096, "low"), (16384, "medium"))  # tokens of thinking below which the effort is called so, else high
 
 
 def read_request(body: bytes, form: Form = "chat") -> Request:
@@ -94,7 +94,7 @@ def _read_thinking(fields: Fields, notes: dict[str, Any]) -> str | None:
     budget = thinking.integer("budget_tokens", 1)
     if budget is None:
         raise thinking.missing("budget_tokens")
-    return next((word for most, word in _BUDGETS if budget < most), "high")
+    return effort_of(budget)
 
 
 class _Wanted(NamedTuple):

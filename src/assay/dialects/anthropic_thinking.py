@@ -2,7 +2,8 @@
 
 A client of this format has said it in its own words. An effort that another format or a deployment names becomes an
 effort here, with `adaptive` thinking, or a budget of tokens; `anthropic_model` says which by the model's name, and the
-quirk `thinking` overrules it. A budget is a share of `max_tokens`, as OpenRouter documents it.
+quirk `thinking` overrules it. A budget is a share of `max_tokens`, as OpenRouter documents it; or it is said in tokens
+(`reasoning_tokens`), which a model that thinks adaptively is told as an effort.
 
 Thinking excludes a forced tool call, and sampling that differs from the model's own. A budget excludes an answer of the
 last loop of tool calls that came without its thinking, too. Then no thinking is asked for, which is noted.
@@ -11,11 +12,12 @@ last loop of tool calls that came without its thinking, too. Then no thinking is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from assay.dialects.anthropic_model import hides_thinking, thinks_adaptively
 from assay.dialects.anthropic_request import EFFORT, THINKING
 from assay.dialects.capability import Fit
+from assay.dialects.thinking_budget import FEATURE, as_effort, effort_of
 from assay.errors import RequestError
 from assay.types import Request
 
@@ -38,26 +40,44 @@ def put_thinking(body: dict[str, Any], request: Request, fit: Fit, *, model: str
     """
     if THINKING in request.extra:
         body["thinking"] = request.extra[THINKING]
-    effort, read = request.sampling.reasoning_effort, request.extra.get(EFFORT)
+    read = request.extra.get(EFFORT)
     if read == "output_config":
-        body["output_config"]["effort"] = effort
-    if effort is None or read is not None or THINKING in request.extra:
+        body["output_config"]["effort"] = request.sampling.reasoning_effort
+    if read is not None or THINKING in request.extra:
         return
-    if not fit.takes("reasoning_effort", "reasoning_effort"):
+    wish = _wish(as_effort(request, fit), fit)
+    if wish is None:
         return
-    if effort not in (*_SHARES, "none"):
-        known = ", ".join((*_SHARES, "none"))
-        raise RequestError(f"reasoning_effort must be one of {known}, not {effort!r}", field="reasoning_effort")
-    if effort == "none":
+    if wish.effort == "none":
         body["thinking"] = {"type": "disabled"}
         return
     match _style(model, quirks):
         case "adaptive":
-            _adaptive(body, effort, fit, shown=hides_thinking(model))
+            _adaptive(body, wish, fit, shown=hides_thinking(model))
         case "budget":
-            _budget(body, effort, fit)
+            _budget(body, wish, fit)
         case _:
-            fit.note("reasoning_effort")
+            fit.note(wish.feature)
+
+
+class _Wish(NamedTuple):
+    """How long to think, and by which feature that was said."""
+
+    feature: str
+    effort: str
+    tokens: int | None = None
+
+
+def _wish(request: Request, fit: Fit) -> _Wish | None:
+    effort, tokens = request.sampling.reasoning_effort, request.sampling.reasoning_tokens
+    if effort is None:
+        return _Wish(FEATURE, effort_of(tokens), tokens) if tokens is not None else None
+    if not fit.takes("reasoning_effort", "reasoning_effort"):
+        return None
+    if effort not in (*_SHARES, "none"):
+        known = ", ".join((*_SHARES, "none"))
+        raise RequestError(f"reasoning_effort must be one of {known}, not {effort!r}", field="reasoning_effort")
+    return _Wish("reasoning_effort", effort)
 
 
 def _style(model: str, quirks: Mapping[str, Any]) -> str:
@@ -69,21 +89,24 @@ def _style(model: str, quirks: Mapping[str, Any]) -> str:
     return str(style)
 
 
-def _adaptive(body: dict[str, Any], effort: str, fit: Fit, *, shown: bool) -> None:
+def _adaptive(body: dict[str, Any], wish: _Wish, fit: Fit, *, shown: bool) -> None:
     excluded = _is_excluded(body)
-    if excluded or effort not in _EFFORTS:
-        fit.note("reasoning_effort")
+    if excluded or wish.effort not in _EFFORTS or wish.tokens is not None:
+        fit.note(wish.feature)
     if not excluded:
         body["thinking"] = {"type": "adaptive", "display": "summarized"} if shown else {"type": "adaptive"}
-    body["output_config"]["effort"] = _NEAREST.get(effort, effort)
+    body["output_config"]["effort"] = _NEAREST.get(wish.effort, wish.effort)
 
 
-def _budget(body: dict[str, Any], effort: str, fit: Fit) -> None:
+def _budget(body: dict[str, Any], wish: _Wish, fit: Fit) -> None:
     most = body.get("max_tokens", 0)
     if most <= _LEAST_TOKENS or _is_excluded(body) or _lost_thinking(body["messages"]):
-        fit.note("reasoning_effort")
+        fit.note(wish.feature)
         return
-    budget = min(max(_LEAST_TOKENS, int(most * _SHARES[effort])), most - 1)
+    wanted = wish.tokens if wish.tokens is not None else int(most * _SHARES[wish.effort])
+    budget = min(max(_LEAST_TOKENS, wanted), most - 1)
+    if wish.tokens not in (None, budget):
+        fit.note(wish.feature)
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
 

@@ -32,6 +32,7 @@ FEATURES: dict[str, str] = {
     "logprobs": "log-probabilities of the answer's tokens",
     "logit_bias": "raising or lowering single tokens",
     "reasoning_effort": "how long a reasoning model thinks",
+    "reasoning_tokens": "how many tokens a reasoning model may think",
     "reasoning": "reasoning of earlier turns sent back",
     "json": "an answer that is some JSON",
     "json_schema": "an answer that follows a JSON schema",
@@ -81,7 +82,7 @@ QUIRKS = frozenset({
     "capabilities", "ignore", "auth", "exact", "tools", "max_tokens_field", "seed_field", "grammar", "top_k",
     "developer_role", "stream_options", "reasoning_field", "reasoning_details", "prefill_field", "longest_call_id",
     "call_id_length", "encrypted_reasoning", "default_max_tokens", "thinking", "schema_dialect", "sign_calls",
-    "call_ids", "count_form",
+    "call_ids", "count_form", "budget_field",
 })  # fmt: skip
 """Every quirk that some format or engine understands; a host that speaks several has those of all."""
 

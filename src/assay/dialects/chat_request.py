@@ -14,6 +14,7 @@ from assay.dialects.chat_parts import DIALECT
 from assay.dialects.fields import MARK, Fields, merge, parse_object
 from assay.dialects.foreign import is_foreign, note_thinking, translated
 from assay.dialects.sampling import read_sampling, read_stream, write_sampling, write_stream
+from assay.dialects.thinking_budget import as_effort
 from assay.errors import RequestError
 from assay.types import Native, OutputFormat, Request, Tool, ToolChoice
 
@@ -154,6 +155,7 @@ CAPABILITIES: dict[str, Rule] = {
     "tool_result.media": Rule("emulate", "shown in a user message after the tools' answers"),
     "document.url": Rule("reject", "a file is sent as its data, or named by an id"),
     "prefill": Rule("emulate", "sent as a turn that is over; the host answers with a turn of its own"),
+    "reasoning_tokens": Rule("emulate", "said as the effort that it comes to, unless quirks name a `budget_field`"),
 }
 """What the format itself cannot be told."""
 
@@ -176,7 +178,7 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
     body |= _tools(request, fit, foreign=foreign)
     if request.output is not None:
         body |= _output_wire(request.output, fit)
-    body |= write_sampling(request, quirks, fit)
+    body |= write_sampling(as_effort(request, fit), quirks, fit)
     if stream:
         body |= write_stream(request, quirks)
     merge(body, {key: value for key, value in request.extra.items() if key != "stream_options"})
@@ -193,6 +195,8 @@ class Written(NamedTuple):
 def _table(quirks: Mapping[str, Any], *, foreign: bool) -> Mapping[str, Rule]:
     """The format's rules, with the host's additions; who says `top_k` in this format means a host that takes it."""
     added = {key: Rule("keep") for key in ("top_k", "grammar") if quirks.get(key) is True}
+    if "budget_field" in quirks:
+        added["reasoning_tokens"] = Rule("keep")
     if foreign:
         added.setdefault("top_k", Rule("emulate", "left out; 1 is said as temperature 0"))
     return CAPABILITIES | added if added else CAPABILITIES

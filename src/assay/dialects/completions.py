@@ -23,6 +23,7 @@ from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
 from assay.dialects.fields import MARK, Fields, merge, parse_object
 from assay.dialects.foreign import translated
 from assay.dialects.sampling import read_sampling, read_stream, write_sampling, write_stream
+from assay.dialects.thinking_budget import as_effort
 from assay.errors import AssayError, ProviderError, RequestError
 from assay.types import (
     Event,
@@ -50,6 +51,7 @@ CAPABILITIES: dict[str, Rule] = {
     "json_schema": Rule("reject", "a plain completion has no output format"),
     "grammar": Rule("reject", "a plain completion has no output format"),
     "reasoning_effort": Rule("reject", "a plain completion does not think"),
+    "reasoning_tokens": Rule("reject", "a plain completion does not think"),
     "top_k": Rule("reject", "OpenAI's format has no top_k; hosts that take it say so in their quirks"),
 }
 
@@ -96,7 +98,7 @@ class Completions:
         request = translated(request, _NAME, fit)
         if request.suffix is not None:
             body["suffix"] = request.suffix
-        body |= write_sampling(request, quirks, fit, chat=False)
+        body |= write_sampling(as_effort(request, fit), quirks, fit, chat=False)
         if stream:
             body |= write_stream(request, quirks)
         merge(body, {key: value for key, value in request.extra.items() if key != "stream_options"})

@@ -11,6 +11,7 @@ Quirks of a host (the `quirks` of `write_request`), all optional:
 | `developer_role` | true | false: developer messages are written as system messages |
 | `stream_options` | true | false: a stream is asked for without `stream_options`, so the host may not tell its usage |
 | `reasoning_field` | none | where the reasoning of earlier turns goes that came in another format: `reasoning_content` or `reasoning` |
+| `budget_field` | none | where a thinking budget in tokens goes: `thinking_budget`, or `reasoning.max_tokens` (OpenRouter) |
 | `reasoning_details` | false | gives signatures back to the providers that made them (OpenRouter; Google's endpoint of this format) |
 | `prefill_field` | none | the field that makes a last assistant message the answer's beginning: `prefix` (Mistral, DeepSeek) |
 | `longest_call_id` | none | most characters of a tool call's id (OpenAI: 40) |

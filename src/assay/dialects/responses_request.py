@@ -30,6 +30,7 @@ from assay.dialects.responses_tools import (
     write_format,
     write_tool,
 )  # fmt: skip
+from assay.dialects.thinking_budget import as_effort
 from assay.types import Message, Native, OutputFormat, Request, Sampling, Text, ToolCall
 
 __all__ = ["CAPABILITIES", "read_request", "rules", "write_request"]
@@ -63,6 +64,7 @@ CAPABILITIES: dict[str, Rule] = {
     "tools.native": Rule("reject", "another provider's own tool"),
     "tool_result.error": Rule("emulate", "the text is sent without the mark"),
     "message.name": Rule("emulate", "left out: a message has no name"),
+    "reasoning_tokens": Rule("emulate", "said as the effort that it comes to"),
     "audio": Rule("reject", "OpenAI takes no sounds here"),
     "video.data": Rule("reject", "the format takes no videos"),
     "video.url": Rule("reject", "the format takes no videos"),
@@ -203,7 +205,7 @@ def write_request(request: Request, *, model: str, stream: bool, fit: Fit, quirk
     )  # fmt: skip
     shared = {} if own else _shared(request)
     note_thinking(request, fit)
-    request = translated(_without(request, shared), NAME, fit)
+    request = as_effort(translated(_without(request, shared), NAME, fit), fit)
     request = msgspec.structs.replace(request, extra=request.extra | shared)
     ids = CallIds(None if own else _LONGEST_CALL_ID)
     body: dict[str, Any] = {"model": model}

@@ -117,6 +117,8 @@ def write_sampling(request: Request, quirks: Mapping[str, Any], fit: Fit, *, cha
         wire["temperature"] = 0.0  # the most probable token only
     if "reasoning_effort" in wire and request.extra.get(_EFFORT) == "reasoning":
         wire["reasoning"] = {"effort": wire.pop("reasoning_effort")}
+    if sampling.reasoning_tokens is not None:
+        _put_budget(wire, sampling.reasoning_tokens, quirks)
     if "seed" in wire and "seed_field" in quirks:
         wire[quirks["seed_field"]] = wire.pop("seed")
     if sampling.max_tokens is not None and fit.takes("max_tokens", "max_tokens"):
@@ -130,6 +132,12 @@ def write_sampling(request: Request, quirks: Mapping[str, Any], fit: Fit, *, cha
         if wire.pop("logprobs", None):
             wire["logprobs"] = most or 0
     return wire
+
+
+def _put_budget(wire: dict[str, Any], tokens: int, quirks: Mapping[str, Any]) -> None:
+    """How many tokens may be thought, in the field of this host: `thinking_budget`, or `reasoning.max_tokens`."""
+    outer, _, inner = str(quirks.get("budget_field", "thinking_budget")).partition(".")
+    wire[outer] = {inner: tokens} if inner else tokens
 
 
 def _takes(fit: Fit, feature: str, value: object) -> bool:

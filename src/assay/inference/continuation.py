@@ -65,7 +65,7 @@ def _unsuited(request: Request) -> str | None:
     sampling = request.sampling
     if request.output is not None and request.output.kind != "text":
         return "a form that is enforced from the first token on cannot be taken up in the middle"
-    if sampling.reasoning_effort is not None or any(request.extra.get(key) for key in _THINKING):
+    if sampling.limits_thinking or any(request.extra.get(key) for key in _THINKING):
         return "reasoning comes before an answer, not in the middle of it"
     if sampling.logprobs or request.suffix is not None or request.extra.get("echo"):
         return "the request wants more than text that follows"

@@ -100,7 +100,7 @@ class LiveDeployment:
         quirks, must be able to say it.
         """
         dialect, quirks, prompt = self.config.dialect, self.config.quirks, self.prompt(request.kind)
-        if prompt.output is not None or prompt.sampling.reasoning_effort is not None:
+        if prompt.output is not None or prompt.sampling.limits_thinking:
             return False
         form = "completion" if prompt.style == "text" else request.form
         if form == "completion":

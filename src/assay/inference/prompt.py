@@ -18,13 +18,15 @@ from assay.config.schema import Example, Settings
 from assay.errors import BadRequest, ConfigError
 from assay.types import Message, OutputFormat, Reasoning, Request, Sampling, Text, ToolCall, ToolResult, Value
 
+_THINKING = ("reasoning_effort", "reasoning_tokens")
 _GROUPS = (
     ("system", "system_file"),
     ("template", "template_file"),
     ("examples", "examples_file"),
     ("schema_file", "grammar_file", "choices"),
+    _THINKING,
 )
-_SAMPLING = ("temperature", "top_p", "max_tokens", "stop", "seed", "reasoning_effort")
+_SAMPLING = ("temperature", "top_p", "max_tokens", "stop", "seed", *_THINKING)
 INPUT = "{input}"
 
 
@@ -137,8 +139,10 @@ def _only_text(message: Message) -> str:
 
 
 def over(base: Sampling, top: Sampling) -> Sampling:
-    """`base` with every parameter that `top` sets."""
+    """`base` with every parameter that `top` sets; of the two ways to say how long to think, that of `top`."""
     given = {name: value for name in top.__struct_fields__ if (value := getattr(top, name)) not in (None, ())}
+    if not given.keys().isdisjoint(_THINKING):
+        given = dict.fromkeys(_THINKING) | given
     return msgspec.structs.replace(base, **given)
 
 
@@ -168,7 +172,7 @@ def compile_prompt(settings: Settings) -> Prompt:
     """
     style = settings.style or "chat"
     given = {name: value for name in _SAMPLING if (value := getattr(settings, name)) is not None}
-    examples = settings.examples or _examples(settings.examples_file)
+    examples = (settings.examples or _examples(settings.examples_file))[: settings.max_examples]
     if style == "text" and any(example.calls for example in examples):
         raise ConfigError("style 'text' writes no tool calls, and an example has some; use style 'chat'")
     return Prompt(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay.config.schema import Example, ExampleCall, Settings
@@ -70,6 +71,7 @@ def test_every_setting_takes_part_in_merging() -> None:
         "system": "s", "system_file": "s", "template": "t", "template_file": "t", "examples": (SHOT,),
         "examples_file": "e", "style": "text", "schema_file": "j", "grammar_file": "g", "choices": ("a",),
         "temperature": 0.5, "top_p": 0.5, "max_tokens": 5, "stop": ("x",), "seed": 5, "reasoning_effort": "low",
+        "max_examples": 2, "reasoning_tokens": 5,
     }  # fmt: skip
     assert set(values) == set(Settings.__struct_fields__)
     for name, value in values.items():
@@ -332,10 +334,32 @@ def test_over_takes_every_field() -> None:
     full = Sampling(
         max_tokens=1, temperature=0.0, top_p=0.0, top_k=0, stop=("a",), seed=0, n=1, frequency_penalty=0.0,
         presence_penalty=0.0, logprobs=False, top_logprobs=0, logit_bias={}, reasoning_effort="",
+        reasoning_tokens=0,
     )  # fmt: skip
     assert {name for name in Sampling.__struct_fields__ if getattr(full, name) is None} == set()
     assert over(Sampling(), full) == full
     assert over(full, Sampling()) == full
+
+
+def test_who_says_how_long_to_think_says_it_alone() -> None:
+    """An effort of a request takes the place of a deployment's budget, and the other way round; a kind's likewise."""
+    budget, effort = Sampling(reasoning_tokens=4000, seed=1), Sampling(reasoning_effort="low")
+    assert over(budget, effort) == Sampling(reasoning_effort="low", seed=1)
+    assert over(effort, budget) == budget
+    merged = merge(Settings(reasoning_tokens=4000), Settings(reasoning_effort="low"))
+    assert merged == Settings(reasoning_effort="low")
+
+
+def test_only_so_many_examples(tmp_path: Path) -> None:
+    """The first ones, wherever they stand; none at all too, and never more than there are."""
+    second = Example(user="b", assistant="2")
+    (tmp_path / "e").write_text('{"user": "b", "assistant": "2"}\n' * 3)
+    given = Settings(examples=(SHOT, second))
+    assert [compile_prompt(msgspec.structs.replace(given, max_examples=n)).examples for n in (0, 1, 9)] == [
+        (), (SHOT,), (SHOT, second)
+    ]  # fmt: skip
+    assert compile_prompt(Settings(examples_file=str(tmp_path / "e"), max_examples=2)).examples == (second, second)
+    assert merge(given, Settings(max_examples=1)) == Settings(examples=(SHOT, second), max_examples=1)
 
 
 def test_everything_else_of_the_request_stays() -> None:

@@ -42,7 +42,7 @@ QUIRKS = {
     "grammar": True,
     "top_k": True,
     "upstream": "the local engine",
-    "capabilities": {"reasoning_effort": "emulate"},  # which it would overlook without a word
+    "capabilities": dict.fromkeys(("reasoning_effort", "reasoning_tokens"), "emulate"),  # overlooked without a word
 }
 TOOLS = ("schema", "native", "none")
 MAX_TOLD_BYTES = 64 * 1024 * 1024
