@@ -22,6 +22,7 @@ from assay.decision.decision import CandidateResult, Decision, KindDecision, Sta
 from assay.decision.group import Bars, Group, groups_of
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
+from assay.decision.repriced import dearer_now
 from assay.decision.survey import bases, ground_of
 from assay.decision.trial import Trial
 from assay.envelope.answer_cost import prior_cost_rank
@@ -79,6 +80,7 @@ class Choosing:
     overall: bool = False
     on_verdict: Callable[[str, str, str], None] | None = None
     _runs: dict[str, Run] = field(default_factory=dict)
+    _dearer: dict[str, dict[str, float]] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
     _asked_now: int = 0
     _started: float = field(default_factory=time.time)
@@ -112,7 +114,8 @@ class Choosing:
 
     async def _open(self, name: str) -> None:
         try:
-            self._runs[name] = await self.runner.open(name)
+            self._runs[name] = run = await self.runner.open(name)
+            self._dearer[name] = await dearer_now(self.spine, run)
         except ConfigError:
             raise
         except AssayError as error:  # weights that are not there, an engine that does not start
@@ -252,9 +255,16 @@ class Choosing:
         return billed if billed is not None else one.expected
 
     def _metrics(self, group: Group, run: Run) -> Metrics:
-        rows = [row for row in run.results.values() if group.samples.has(row.sample_id)]
+        rows = [self._at_todays_price(run, row) for row in run.results.values() if group.samples.has(row.sample_id)]
         total = len(group.samples)
         return metrics(rows, total, group.samples.group_of, stopped=len(rows) < total)
+
+    def _at_todays_price(self, run: Run, row: Outcome) -> Outcome:
+        """Who is cheapest today is asked, not who was when his answers were billed."""
+        more = self._dearer[run.row.target].get(row.kind)
+        if more is None or row.cost_usd is None or (row.created_at >= self._started and not row.cached):
+            return row
+        return msgspec.structs.replace(row, cost_usd=max(0.0, row.cost_usd + more))
 
     def _result(
         self, group: Group, name: str, status: Status, reason: str, estimate: Estimate | None, *, early: bool = False
