@@ -39,6 +39,7 @@ class Wish(NamedTuple):
         by: what divides the requests of a kind into strata: names of `DIMENSIONS`.
         seed: another one draws others.
         near: texts of at least this similarity count as one.
+        answered_by: only those that one of these deployments answered; () = whoever did.
     """
 
     limit: int = 200
@@ -49,6 +50,7 @@ class Wish(NamedTuple):
     by: tuple[str, ...] = DEFAULT
     seed: int = 0
     near: float = 0.85
+    answered_by: tuple[str, ...] = ()
 
 
 class StratumTold(Value, frozen=True, kw_only=True):
@@ -113,6 +115,8 @@ async def harvest(ledger: Ledger, wish: Wish, redactor: Redactor, told: Callable
         if told is not None:
             told(seen)
         for one in page:
+            if wish.answered_by and one.row.deployment not in wish.answered_by:
+                continue
             said = fingerprint(one.said)
             draw.add(one.kind, stratum_of(one, wish.by), said, one.row.request_id, _rank(one))
     redacted: Counter[str] = Counter()

@@ -1,0 +1,111 @@
+"""Two arms of live traffic: does the new one fail more often than the old one by more than a margin? Asked at any time.
+
+Whoever looks at a dashboard looks again and again, and stops when it looks good. So the evidence against a hypothesis
+is an e-process: the likelihood of what was seen under a mixture of all rates, over the greatest that the hypothesis
+allows (universal inference: Wasserman, Ramdas, Balakrishnan 2020, PNAS 117:16880). While the hypothesis is true it ever
+reaches 1 / error with a probability of error at most, however often one looks. Requests count as independent and the
+rates as constant; the share of traffic that an arm gets may change at will.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from assay.errors import EvalError
+from assay.stats.intervals import Interval
+
+__all__ = ["Tally", "log_evidence", "rate_interval"]
+
+_STEPS = 60
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class Tally(NamedTuple):
+    """Failures among some requests."""
+
+    failures: int
+    requests: int
+
+
+def log_evidence(old: Tally, new: Tally, margin: float, *, above: bool) -> float:
+    """Natural logarithm of the evidence that new less old lies above the margin (`above`), or below it.
+
+    Args:
+        old: what was seen of one arm so far.
+        new: and of the other.
+        margin: difference of the two rates, 0 to below 1.
+        above: whether evidence is wanted for "above the margin" or for "below".
+
+    Raises:
+        EvalError: counts or margin are out of range.
+    """
+    _check(margin, old, new)
+    seen = _mixture(old) + _mixture(new)
+    if not old.requests or not new.requests:
+        return 0.0
+    difference = new.failures / new.requests - old.failures / old.requests
+    allowed = difference <= margin if above else difference >= margin
+    if allowed:
+        return seen - _likelihood(old, old.failures / old.requests) - _likelihood(new, new.failures / new.requests)
+    return seen - _greatest(old, new, margin)
+
+
+def rate_interval(tally: Tally, error: float = 0.05) -> Interval:
+    """Rates that cannot be excluded; all of the intervals that are ever looked at hold the true rate, but for `error`.
+
+    The confidence sequence of a beta mixture (Robbins 1970, Annals of Mathematical Statistics 41:1397).
+    """
+    _check(0.0, tally)
+    if not tally.requests:
+        return Interval(0.0, 1.0)
+    value, most = tally.failures / tally.requests, _mixture(tally) + math.log(error)
+    return Interval(_edge(tally, 0.0, value, most), _edge(tally, 1.0, value, most))
+
+
+def _edge(tally: Tally, outer: float, inner: float, least: float) -> float:
+    """Between a rate that is excluded and one that is not, where its likelihood is the least that is not."""
+    if _likelihood(tally, outer) >= least:
+        return outer
+    for _ in range(_STEPS):
+        middle = (outer + inner) / 2
+        outer, inner = (outer, middle) if _likelihood(tally, middle) >= least else (middle, inner)
+    return inner
+
+
+def _mixture(tally: Tally) -> float:
+    """Log-likelihood under a Beta(1/2, 1/2) mixture of rates (Krichevsky and Trofimov 1981)."""
+    hits, others = tally.failures + 0.5, tally.requests - tally.failures + 0.5
+    return math.lgamma(hits) + math.lgamma(others) - math.lgamma(hits + others) - math.log(math.pi)
+
+
+def _likelihood(tally: Tally, rate: float) -> float:
+    """Log-likelihood of a rate."""
+    return _times_log(tally.failures, rate) + _times_log(tally.requests - tally.failures, 1.0 - rate)
+
+
+def _times_log(count: int, share: float) -> float:
+    if count == 0:
+        return 0.0
+    return count * math.log(share) if share > 0.0 else -math.inf
+
+
+def _greatest(old: Tally, new: Tally, margin: float) -> float:
+    """The greatest log-likelihood of rates that lie just the margin apart, by golden section: it is concave."""
+    low, high = 0.0, 1.0 - margin
+
+    def at(rate: float) -> float:
+        return _likelihood(old, rate) + _likelihood(new, min(1.0, rate + margin))
+
+    for _ in range(_STEPS):
+        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        low, high = (low, right) if at(left) >= at(right) else (left, high)
+    return max(at(low), at(high), at((low + high) / 2))
+
+
+def _check(margin: float, *tallies: Tally) -> None:
+    if not 0.0 <= margin < 1.0:
+        raise EvalError(f"a margin of two rates lies from 0 to below 1, not {margin!r}")
+    for one in tallies:
+        if not 0 <= one.failures <= one.requests:
+            raise EvalError(f"{one.failures!r} failures of {one.requests!r} requests cannot be")
