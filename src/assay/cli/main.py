@@ -22,6 +22,7 @@ COMMANDS = {
     "choose": "choose",
     "compare": "compare",
     "config": "config",
+    "context": "context",
     "cost": "cost",
     "demo": "demo",
     "doctor": "doctor",
@@ -38,8 +39,10 @@ COMMANDS = {
     "pin": "pin",
     "pull": "pull",
     "report": "report",
+    "rollback": "rollback",
     "serve": "serve",
     "suite": "suite",
+    "watch": "watch",
     "weights": "weights",
 }
 """Command -> module in this package."""

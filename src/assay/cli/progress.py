@@ -191,3 +191,23 @@ class VerdictProgress(_Progress):
         """One verdict is here."""
         self._done += 1
         self._move(self._done, lambda: f"{self._done} of {self._total} verdicts")
+
+
+class AnswerProgress(_Progress):
+    """Counts answers as they come in, of whom they are."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        if self._drawn:
+            self._draw(self._what, None)
+        return self
+
+    def one(self, target: str) -> None:
+        """One answer, or lack of one, of this target."""
+        self._done += 1
+        told = f"{self._what}: {target}, {self._done} answers"
+        self._move(self._done, lambda: told, lambda: {"description": told})

@@ -7,8 +7,9 @@ the same, are the usual one at temperature 0.
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -25,13 +26,11 @@ class Delays(NamedTuple):
     Attributes:
         median_days: None = more than half of the runs did not find it.
         late_days: nine of ten runs are not later; None likewise.
-        early: runs with an alarm before the change; they are not counted.
     """
 
     runs: int
     median_days: float | None
     late_days: float | None
-    early: int
 
 
 def even(items: int, share: float) -> list[float]:
@@ -51,16 +50,16 @@ def lower(rates: Sequence[float], drop: float) -> list[float]:
 
 
 def fewer(rates: Sequence[float], drop: float) -> list[float]:
-    """So many of all items, the first ones, fall to nothing; the share that is right falls by as much at most."""
-    lost = round(len(rates) * drop)
-    return [0.0] * lost + list(rates[lost:])
+    """So many of all items, the first ones, fall to nothing; where that is no whole number, the last of them in part."""
+    lost = len(rates) * drop
+    return [rate * max(0.0, 1.0 - max(0.0, lost - place)) for place, rate in enumerate(rates)]
 
 
 def delays(
     before: Sequence[float], after: Sequence[float], *, quiet_days: int, most_days: int, days: float, runs: int,
     seed: int = 0, drops: Sequence[tuple[float, float]] = DROPS,
 ) -> Delays:  # fmt: skip
-    """How long a change takes to be found.
+    """How long a change takes to be found. Nobody looks before it: false alarms are counted by `false_alarms`.
 
     Args:
         before: rate of each item up to the change.
@@ -72,17 +71,15 @@ def delays(
         seed: of the draws.
         drops: of the detector.
     """
-    found: list[float] = []
-    early = 0
+    found = []
     for number in range(runs):
         rng = random.Random(f"{seed}/{number}")  # noqa: S311 - a simulation, repeated by its seed
-        rates = [before] * quiet_days + [after] * most_days
-        day = next(_alarms(rates, days, rng, drops), None)
-        if day is not None and day < quiet_days:
-            early += 1
-        else:
-            found.append(day - quiet_days + 1 if day is not None else float("inf"))
-    return Delays(runs, _finite(median(found)) if found else None, _finite(_tenth_worst(found)), early)
+        detector = Detector(len(before), drops)
+        for _ in range(quiet_days):
+            detector.see(_answers(before, rng))
+        found.append(next((day for day in range(1, most_days + 1) if _alarms(detector, after, days, rng)), math.inf))
+    found.sort()
+    return Delays(runs, _finite(median(found)), _finite(found[math.ceil(0.9 * runs) - 1]))
 
 
 def false_alarms(
@@ -91,24 +88,22 @@ def false_alarms(
 ) -> int:  # fmt: skip
     """Alarms in so many days without a change; after each one the detector begins anew."""
     rng = random.Random(seed)  # noqa: S311 - a simulation, repeated by its seed
-    return sum(1 for _ in _alarms([rates] * simulated_days, days, rng, drops))
+    detector, wrong = Detector(len(rates), drops), 0
+    for _ in range(simulated_days):
+        if _alarms(detector, rates, days, rng):
+            detector, wrong = Detector(len(rates), drops), wrong + 1
+    return wrong
 
 
-def _alarms(
-    rates: Sequence[Sequence[float]], days: float, rng: random.Random, drops: Sequence[tuple[float, float]]
-) -> Iterator[int]:
-    """The days of the alarms."""
-    detector = Detector(len(rates[0]), drops)
-    for number, today in enumerate(rates):
-        detector.see(_RIGHT if rng.random() < rate else _WRONG for rate in today)
-        if detector.evidence().alarms(days):
-            yield number
-            detector = Detector(len(today), drops)
+def _alarms(detector: Detector, rates: Sequence[float], days: float, rng: random.Random) -> bool:
+    """Whether one more day brings an alarm."""
+    detector.see(_answers(rates, rng))
+    return detector.evidence().alarms(days)
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and value != float("inf") else None
+def _answers(rates: Sequence[float], rng: random.Random) -> list[Tally]:
+    return [_RIGHT if rng.random() < rate else _WRONG for rate in rates]
 
 
-def _tenth_worst(found: Sequence[float]) -> float | None:
-    return sorted(found)[(9 * len(found) + 9) // 10 - 1] if found else None
+def _finite(value: float) -> float | None:
+    return value if value != math.inf else None

@@ -1,0 +1,188 @@
+"""Border inputs: prompts whose greedy answer is a near-tie, so that hardly any change of a model leaves all alone.
+
+A swapped model, another quantisation or another prompt of the host's moves scores by a few points, which takes many
+answers to see. It moves every probability, and where two tokens were nearly equal the other one wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from assay.decision.watching.panel import Border
+from assay.decision.watching.prompts import pool, variants
+from assay.errors import AssayError, BadRequest, BudgetExceeded
+from assay.inference.asking import shown
+from assay.inference.charges import bound
+from assay.inference.purse import Purse
+from assay.inference.reach import below
+from assay.inference.spine import Options, Spine
+from assay.inference.trace import Trace
+from assay.types import Label, Message, Request, Response, Sampling
+
+__all__ = ["KIND", "POOL", "Said", "Searching", "bound_usd", "question", "say"]
+
+KIND = "assay.watch"
+"""Kind of the requests: `assay logs -k assay.watch` shows them."""
+POOL = 160
+"""Prompts that are tried."""
+_MAX_TOKENS = 4
+_DEADLINE_S = 60.0
+
+
+class Said(NamedTuple):
+    """One answer. `gap`: see `Border`; None where the host tells no probabilities. `usd`: None = not known."""
+
+    text: str
+    gap: float | None
+    request_id: str
+    usd: float | None
+
+
+def question(prompt: str, *, told: bool = False) -> Request:
+    """A prompt as it is asked; `told` with the probabilities of the tokens."""
+    sampling = Sampling(max_tokens=_MAX_TOKENS, temperature=0.0)
+    if told:
+        sampling = Sampling(max_tokens=_MAX_TOKENS, temperature=0.0, logprobs=True, top_logprobs=2)
+    said = (Message.of("user", prompt),)
+    return Request(messages=said, sampling=sampling, kind=KIND, label=Label.PUBLIC, deadline_s=_DEADLINE_S)
+
+
+async def say(
+    spine: Spine, target: str, prompt: str, purse: Purse | None = None, *, told: bool = False
+) -> Said:  # fmt: skip
+    """Ask once, uncached.
+
+    Raises:
+        AssayError: there is no answer.
+    """
+    trace = Trace()
+    response = await spine.answer(question(prompt, told=told), target, trace, Options(purse=purse))
+    return Said(shown(response).strip(), _gap(response), trace.request_id, trace.cost[0])
+
+
+def bound_usd(spine: Spine, target: str, requests: Iterable[Request]) -> float | None:
+    """What some requests cost at most; None = nobody knows, or it is paid in seconds.
+
+    Raises:
+        AssayError: a budget is set, and nothing bounds a call.
+    """
+    total = 0.0
+    lives = list(below(spine, target))
+    for request in requests:
+        for live in lives:
+            one = bound(live, spine.constraints, live.attempted(request, untouched=True))
+            if one is None:
+                return None
+            total += one
+    return total
+
+
+class Searching:
+    """Looks for border inputs of one target.
+
+    Args:
+        spine: what can be called.
+        target: deployment or route.
+        wanted: how many.
+        purse: what it may cost.
+        concurrency: requests in flight.
+        on_answer: told after each answer.
+    """
+
+    def __init__(
+        self, spine: Spine, target: str, wanted: int, *, purse: Purse | None = None, concurrency: int = 8,
+        on_answer: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._spine = spine
+        self._target = target
+        self._wanted = wanted
+        self._purse = purse
+        self._gate = asyncio.Semaphore(1 if spine.one_at_a_time(target) else concurrency)
+        self._on_answer = on_answer
+
+    @property
+    def requests(self) -> list[Request]:
+        """What is asked at most."""
+        return [question(text, told=True) for prompt in pool(POOL) for text in (prompt, prompt, *variants(prompt))]
+
+    async def find(self) -> tuple[Border, ...]:
+        """The prompts that are nearest to a tie, the nearest first; fewer where fewer were answered.
+
+        Where the host tells the probabilities of tokens, one answer shows how near a prompt is. Else each is asked
+        twice, and twice a little differently, and counts by how many different answers came.
+
+        Raises:
+            AssayError: there is no answer at all: the first reason.
+        """
+        prompts = pool(POOL)
+        first = await self._try(prompts[0])
+        if first is not None and first.gap is not None:
+            found = await self._each(prompts, told=True)
+            near = [
+                Border(prompt=one, usual=said.text, gap=said.gap) for one, said in found.items() if said.gap is not None
+            ]
+            return tuple(sorted(near, key=lambda one: (one.gap or 0.0, one.prompt))[: self._wanted])
+        asked = [text for prompt in prompts for text in (prompt, *variants(prompt))]
+        once = await self._each(asked, told=False)
+        again = await self._each(prompts, told=False)
+        ranked = sorted(((-_spread(prompt, once, again), prompt) for prompt in prompts if prompt in once), key=str)
+        ranked.sort(key=lambda one: one[0])
+        return tuple(Border(prompt=prompt, usual=once[prompt].text) for _, prompt in ranked[: self._wanted])
+
+    async def _try(self, prompt: str) -> Said | None:
+        """Whether it tells probabilities; None = it refuses to be asked for them."""
+        try:
+            return await say(self._spine, self._target, prompt, self._purse, told=True)
+        except BadRequest:
+            return None
+
+    async def _each(self, prompts: Sequence[str], *, told: bool) -> Mapping[str, Said]:
+        """The answers that came.
+
+        Raises:
+            BudgetExceeded: some had no money left.
+            AssayError: none came: the first reason.
+        """
+        problems: list[AssayError] = []
+
+        async def ask(prompt: str) -> tuple[str, Said | None]:
+            async with self._gate:
+                try:
+                    said = await say(self._spine, self._target, prompt, self._purse, told=told)
+                except AssayError as error:
+                    problems.append(error)
+                    return prompt, None
+            self._on_answer()
+            return prompt, said
+
+        answers = dict(await asyncio.gather(*map(ask, prompts)))
+        found = {prompt: said for prompt, said in answers.items() if said is not None}
+        spent = next((one for one in problems if isinstance(one, BudgetExceeded)), None)
+        if spent is not None or (problems and not found):
+            raise spent or problems[0]
+        return found
+
+
+def _spread(prompt: str, once: Mapping[str, Said], again: Mapping[str, Said]) -> float:
+    """How undecided it looks: different answers to the very same words count most."""
+    texts = [answers[prompt].text for answers in (once, again) if prompt in answers]
+    around = [once[text].text for text in variants(prompt) if text in once]
+    return 10.0 * (len(Counter(texts)) - 1) + len(Counter([*texts, *around])) - 1
+
+
+def _gap(response: Response) -> float | None:
+    """Between the two best tokens, where it is narrowest in the answer."""
+    gaps = []
+    for place in (response.logprobs or {}).get("content") or ():
+        best = sorted((_number(one.get("logprob")) for one in place.get("top_logprobs") or ()), reverse=True)[:2]
+        if len(best) == 2 and all(map(math.isfinite, best)):
+            gaps.append(best[0] - best[1])
+    return min(gaps, default=None)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else -math.inf

@@ -1,0 +1,112 @@
+"""How watched targets stand, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from assay.decision.watching.reading import Channel, Reading
+from assay.decision.watching.round import ENOUGH_ANSWERS, Asked
+from assay.decision.watching.standing import Alarm, Standing
+from assay.stats.change import Tally
+
+__all__ = ["exit_code", "told"]
+
+_FOUND: dict[Channel, str] = {
+    "scores": "scores fell",
+    "answers": "answers are other ones",
+    "better": "scores rose",
+}
+_COUNTED: dict[Channel, str] = {
+    "scores": "answers pass",
+    "answers": "answers are the usual ones",
+    "better": "answers fail",
+}
+_CODES = {"changed": 1, "down": 3, "baseline": 4, "quiet": 0}
+
+
+def exit_code(standings: Iterable[Standing]) -> int:
+    """1 = something changed; 3 = a host is down; 4 = too early to say; 0 = all is quiet. The first that holds."""
+    found = {_CODES[one.state] for one in standings}
+    return next((code for code in (1, 3, 4) if code in found), 0)
+
+
+def told(standings: Sequence[Standing]) -> str:
+    """Some lines for each target, those that ask for action first."""
+    order = list(_CODES)
+    return "\n".join(line for one in sorted(standings, key=lambda one: order.index(one.state)) for line in _lines(one))
+
+
+def _lines(one: Standing) -> list[str]:
+    lines = [f"{one.target}: {_state(one)}"]
+    lines += [f"  begins anew: {one.begins_anew}"] if one.begins_anew is not None else []
+    lines += [f"  {_asked(one.asked)}"] if one.asked is not None else []
+    lines += [f"  {_reading(reading)}" for reading in one.readings if reading.channel != "better"]
+    raised_before = len(one.alarms) - one.new
+    for number, alarm in enumerate(one.alarms):
+        lines += _alarm(one.target, alarm, is_new=number >= raised_before)
+    if not one.borders:
+        lines.append(
+            f"  no border inputs yet, which show a swapped model soonest: assay watch --find-borders -m {one.target}"
+        )
+    return lines
+
+
+def _state(one: Standing) -> str:
+    match one.state:
+        case "changed":
+            return "CHANGED"
+        case "down":
+            return f"nobody answers: {one.asked.problem if one.asked is not None else 'no answer'}"
+        case "baseline":
+            return f"too early to say: each item wants {ENOUGH_ANSWERS} answers, on more than one day"
+    return f"quiet since {one.began}"
+
+
+def _asked(asked: Asked) -> str:
+    if not asked.answered and not asked.unanswered:
+        return "asked today already"
+    lacking = f", {asked.unanswered} without one ({asked.problem})" if asked.unanswered else ""
+    usd = "cost not known" if asked.usd is None else f"{asked.usd:.6f} USD"
+    return f"asked now: {asked.answered} answers{lacking}, {usd}"
+
+
+def _reading(one: Reading) -> str:
+    whole = Tally(one.before.passed + one.after.passed, one.before.asked + one.after.asked)
+    said = f"{_of(whole)} {_COUNTED[one.channel]}, {one.items} items on {one.days} days"
+    return f"{said}; evidence of a change {_evidence(one)}"
+
+
+def _evidence(one: Reading) -> str:
+    needed = f"an alarm from {one.days_between:,.0f} on"
+    if one.log_evidence is None:
+        return f"needs a second day ({needed})"
+    value = one.log_evidence / math.log(10)
+    return f"{10**value:,.1f} ({needed})" if value < 6 else f"1e{value:.0f} ({needed})"
+
+
+def _alarm(target: str, alarm: Alarm, *, is_new: bool) -> list[str]:
+    one = alarm.reading
+    was, now = one.before.share or 0.0, one.after.share or 0.0
+    when = "" if is_new else f" (told on {datetime.fromtimestamp(alarm.told_at, UTC).date()})"
+    word = "notice" if alarm.is_notice else "ALARM"
+    head = (
+        f"  {word}{when}: {_FOUND[one.channel]}, probably on {one.since}: since then {_of(one.after)} "
+        f"{_COUNTED[one.channel]}, before it {_of(one.before)} ({was:.0%} to {now:.0%})"
+    )
+    if not is_new:
+        return [head]
+    right = f"    a false one of this kind comes once in {one.days_between:,.0f} days of rounds, on the average"
+    if alarm.is_notice:
+        return [head, right]
+    return [
+        head,
+        right,
+        "    what to do: `assay check` proves the pins again, `assay choose --again` chooses on the new evidence,",
+        f"    `assay rollback` goes back to what was proven; once it is accepted: `assay watch --reset {target}`",
+    ]
+
+
+def _of(tally: Tally) -> str:
+    return f"{tally.passed} of {tally.asked}"
