@@ -69,16 +69,18 @@ async def make_again(
     """
     from assay.cli.choose import decide
     from assay.cli.explain import find_decision
+    from assay.decision.adapting.restored import restore
     from assay.decision.again import Again, effects, standing_of
     from assay.decision.changed import changes
 
     before = await find_decision(app.ledger, decision_id or None)
+    restore(app.spine, before.adaptations)
     question = _asked_again(app, before, said or {})
     standing = standing_of(before)
     changed = changes(standing, await _now(app, question)) if standing is not None else None
     if changed == ():
         return Again(of=before, changes=(), decision=None, pinned=_pinned(app, before))
-    after = await decide(app, question, concurrency=concurrency, again_of=before.id)
+    after = await decide(app, question, adaptations=before.adaptations, concurrency=concurrency, again_of=before.id)
     found = effects(before, after, changed or ())
     return Again(of=before, changes=changed, decision=after, effects=found, pinned=_pinned(app, after))
 

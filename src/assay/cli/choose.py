@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
+from assay.cli.adapting import adapt_options
 from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
 from assay.cli.writing import writing_options
 
 if TYPE_CHECKING:
     from assay.app import App
+    from assay.cli.adapting import Adapt
     from assay.cli.writing import Writing
+    from assay.decision.adapting.adaptation import Adaptation
     from assay.decision.decision import Decision
     from assay.decision.question import Question
     from assay.evals.suites.suite import Suite
@@ -59,13 +62,14 @@ if TYPE_CHECKING:
     help="Make a decision again on its old evidence: what has changed since, and what that changes [default: the "
     "newest]. Other options win over what was asked then.",
 )  # fmt: skip
+@adapt_options
 @writing_options
 @click.option("--from-catalog", is_flag=True, help="Before any eval: advice from the catalogue, within [constraints].")
 @click.option("--task", help="With --from-catalog: the work, as `assay advise` names it [default: by the suite].")
 @config_option
 @json_option
 def command(
-    again: str | None, writing: Writing | None, concurrency: int, from_catalog: bool,
+    again: str | None, adapt: Adapt | None, writing: Writing | None, concurrency: int, from_catalog: bool,
     task: str | None, config: str | None, as_json: bool, **said: Any,
 ) -> None:  # fmt: skip
     """Find, per kind of work, the cheapest candidate that meets the bar, with a guarantee.
@@ -80,6 +84,7 @@ def command(
       assay choose --bar 0.9 -k sql
       assay choose --bar 0.9 --tolerance 0.03 --error 0.05
       assay choose --overall --json
+      assay choose --adapt                 each candidate with the prompt that suits it, too
       assay choose --again                 what has changed since, and what that changes
       assay choose --write assay.toml      the route that enforces it, added to the configuration
       assay choose --from-catalog
@@ -93,6 +98,8 @@ def command(
     if task is not None:
         raise click.UsageError("--task goes with --from-catalog; kinds of a suite are chosen with --kind")
     if again is not None:
+        if adapt is not None:
+            raise click.UsageError("--again goes by what --adapt found then; without --again it is searched anew")
         from assay.cli.again import choose_again, given
 
         decision = choose_again(again, given(said), concurrency, config, as_json)
@@ -101,29 +108,32 @@ def command(
         from assay.decision.line import with_line
         from assay.decision.question import Question
 
-        decision = run(_choose(Question(**said), concurrency, config), continues=True)
+        decision = run(_choose(Question(**said), adapt, concurrency, config), continues=True)
         emit(with_line(decision), as_json, explain(decision))
     if writing is not None:
         writing.write(decision, config)
     finish(decision.exit_code)
 
 
-async def _choose(question: Question, concurrency: int, config: str | None) -> Decision:
+async def _choose(question: Question, adapt: Adapt | None, concurrency: int, config: str | None) -> Decision:
     from assay.app import open_app
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
-        return await decide(app, question, concurrency=concurrency)
+        return await decide(app, question, adapt=adapt, concurrency=concurrency)
 
 
 async def decide(
-    app: App, question: Question | None = None, *, concurrency: int = 8, again_of: str | None = None
-) -> Decision:
+    app: App, question: Question | None = None, *, adapt: Adapt | None = None,
+    adaptations: tuple[Adaptation, ...] = (), concurrency: int = 8, again_of: str | None = None,
+) -> Decision:  # fmt: skip
     """Choose and record the decision.
 
     Args:
         app: the configuration, and where the decision is recorded.
         question: what is asked; default: what configuration and suite say.
+        adapt: how prompts are searched before; None = candidates are asked as they are.
+        adaptations: what an earlier search has found; its candidates can be called.
         concurrency: samples in flight at once.
         again_of: the decision that is made again.
     """
@@ -131,7 +141,9 @@ async def decide(
 
     import msgspec
 
+    from assay.cli.adapting import caution, search, with_adapted, with_heldout
     from assay.cli.progress import EvalProgress
+    from assay.decision.adapting.gain import with_gains
     from assay.decision.choose import Choosing
     from assay.decision.question import Question
     from assay.evals.judging.standing import standing_of, told
@@ -140,6 +152,11 @@ async def decide(
 
     asked = question if question is not None else Question()
     settings = app.loaded.config
+    if adapt is not None:
+        asked = with_heldout(asked)
+        before = material(app, asked)
+        adaptations = await search(app, adapt, asked, before, concurrency)
+        asked = with_adapted(asked, before.names, adaptations)
     whole, suite, names, split = material(app, asked)
     with EvalProgress(suite.answers * len(names)) as progress:
         runner = Runner(
@@ -154,9 +171,13 @@ async def decide(
             on_verdict=progress.verdict,
         )  # fmt: skip
         decision = await choosing.choose()
+        if adapt is not None:
+            adaptations = await with_gains(runner, suite, adaptations, asked.seed)
+    if adapt is not None and (said := caution(app, adaptations)) is not None:
+        note(f"  {said}")
     for one in await standing_of(app.spine, suite, decision.runs):  # a decision is worth what its judges are
         note(f"  {told(one, f' -s {quote(asked.folder)}' if asked.folder is not None else '')}")
-    decision = msgspec.structs.replace(decision, question=asked, again_of=again_of)
+    decision = msgspec.structs.replace(decision, question=asked, again_of=again_of, adaptations=adaptations)
     body = msgspec.json.encode(decision)
     await app.ledger.add_decision(
         DecisionRow(id=decision.id, created_at=decision.created_at, suite=decision.suite, body=body)

@@ -37,13 +37,22 @@ class Writing(NamedTuple):
             DecisionError: no kind has a proven candidate.
         """
         from assay.config.load import load
+        from assay.decision.adapting.written import adapted_table
+        from assay.decision.adapting.written import reasons_of as adapted_from
         from assay.decision.line import reasons_of, route_of
-        from assay.decision.route_file import route_text, write_route
+        from assay.decision.route_file import deployment_piece, route_text, write_route
 
         name = self.route if self.route is not None else f"{decision.suite}-chosen"
-        route = route_of(decision, default_kind=load(config).config.serve.default_kind)
+        loaded = load(config).config
+        route = route_of(decision, default_kind=loaded.serve.default_kind)
         text = route_text(name, route, reasons_of(decision))
-        file = write_route(self.file, name, text, force=self.force)
+        folder = self.file.expanduser().resolve().parent
+        deployments = [
+            deployment_piece(one.adapted, adapted_table(loaded, one, folder), adapted_from(one))
+            for one in decision.adaptations
+            if one.adapted in route.candidates and one.adapted is not None
+        ]
+        file = write_route(self.file, name, text, force=self.force, deployments=deployments)
         note(f"route {name!r} of decision {decision.id[:12]} written to {file}; clients call it by that name")
 
 

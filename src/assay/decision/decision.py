@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from assay.decision.adapting.adaptation import Adaptation
 from assay.decision.basis import Basis, Ground
 from assay.decision.question import Question
 from assay.evals.suites.suite_table import Reducer
@@ -112,6 +113,7 @@ class Decision(Value, frozen=True, kw_only=True):
         ground: the samples, limits and judges that all candidates have in common; None = it was not recorded.
         question: what was said on the command line; None = it was not recorded.
         again_of: the decision that was made again.
+        adaptations: candidates whose prompts were searched before, with what that came to.
     """
 
     id: str
@@ -138,6 +140,7 @@ class Decision(Value, frozen=True, kw_only=True):
     ground: Ground | None = None
     question: Question | None = None
     again_of: str | None = None
+    adaptations: tuple[Adaptation, ...] = ()
 
     @property
     def exit_code(self) -> int:

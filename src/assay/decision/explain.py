@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.decision.adapting.explained import explained
 from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.line import told
@@ -23,6 +24,7 @@ def explain(decision: Decision, kind: str | None = None) -> str:
     kinds = [one for one in decision.kinds if kind is None or one.name == kind or kind in one.kinds]
     blocks = [summary(decision)] if kind is None else []
     blocks += [text] if (text := told(decision, kind)) else []
+    blocks += [explained(decision.adaptations, kind)] if decision.adaptations else []
     blocks += [_kind(one) for one in kinds]
     blocks.append(method(decision))
     return "\n\n".join(blocks) + "\n"

@@ -66,13 +66,16 @@ class Adapting:
     async def adapt(self, candidates: Sequence[str]) -> tuple[Adaptation, ...]:
         """Search for each candidate, those of different hosts side by side. Whoever calls again asks nothing twice.
 
+        What an earlier call found, and somebody has put into the configuration, is not adapted once more: it is the
+        candidate that it was made of for which another prompt may be found now.
+
         Raises:
             SuiteError: no kind has dev samples.
-            ConfigError: the proposer, or a name of an adapted candidate, cannot be used; or `usd` is given, and nobody
-                knows what a call costs at most.
+            ConfigError: there is no such proposer; or `usd` is given, and nobody knows what a call costs at most.
             BudgetExceeded: the month's budget is spent; what was asked is kept and a further call continues.
         """
         self._check(candidates)
+        candidates = [name for name in candidates if name not in set(map(adapted_name, candidates))]
         found: dict[str, Adaptation] = {}
         problems: list[AssayError] = []
 
@@ -103,12 +106,6 @@ class Adapting:
             purse, part = Purse(self.usd, "--adapt-usd"), self.suite.only(tuple(self.kinds))
             check_targets(self.spine, candidates, part, purse)
             check_judges(self.spine, part, purse)
-        taken = [name for name in map(adapted_name, candidates) if name in self.spine.targets]
-        if taken:
-            raise ConfigError(
-                f"{taken[0]!r} is there already, and would be the name of an adapted candidate; name candidates with "
-                "--model without it, or give it another name"
-            )
 
     # --------------------------------------------------------------------------------- one candidate
 
@@ -133,7 +130,7 @@ class Adapting:
                 reason = f"the search ended early: {error}"
         else:
             reason = "a route is decided as it is; adapt the deployments below it"
-        adapted = self._add(live, kinds) if isinstance(live, LiveDeployment) else None
+        adapted = await self._add(live, kinds) if isinstance(live, LiveDeployment) else None
         return Adaptation(
             candidate=name,
             answers=self.searching.answers,
@@ -181,7 +178,7 @@ class Adapting:
 
     # ---------------------------------------------------------------------------- what becomes of it
 
-    def _add(self, live: LiveDeployment, kinds: Sequence[KindAdaptation]) -> LiveDeployment | None:
+    async def _add(self, live: LiveDeployment, kinds: Sequence[KindAdaptation]) -> LiveDeployment | None:
         """Make the adapted candidate callable; None where nothing won.
 
         It stands for the kinds that were won, and for the gates before them, which it answers as configured, from the
@@ -193,6 +190,8 @@ class Adapting:
         gates = [kind for kind in self._kinds_of(live) if self.suite.kinds[kind].gate]
         only = live.config.only_kinds if self.overall else tuple(dict.fromkeys((*won, *gates)))
         name = adapted_name(live.name)
-        adapted = derived(live, name, adapted_config(live.config, won, only))
-        self.spine.targets[name] = adapted
+        before = self.spine.targets.get(name)
+        if isinstance(before, LiveDeployment):
+            await before.provider.close()
+        adapted = self.spine.targets[name] = derived(live, name, adapted_config(live.config, won, only))
         return adapted

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
+
+import msgspec
 
 from assay.config.schema import Example, Settings
 from assay.decision.adapting.adaptation import Adaptation, Gain, KindAdaptation, Spending
@@ -17,8 +20,10 @@ _SHOWN_EXAMPLES = 3
 _LONGEST = 90
 
 
-def explained(adaptations: Sequence[Adaptation]) -> str:
-    """All of them: the gains first, then each search."""
+def explained(adaptations: Sequence[Adaptation], only: str | None = None) -> str:
+    """All of them, or of one kind: the gains first, then each search."""
+    if only is not None:
+        adaptations = [_of_kind(one, only) for one in adaptations]
     answers = adaptations[0].answers if adaptations else 0
     gains = [_gain_row(one.candidate, kind) for one in adaptations for kind in one.kinds if kind.won is not None]
     head = f"Adapted on dev, {answers} answers at most for each candidate and kind; compared on held-out samples:"
@@ -28,7 +33,20 @@ def explained(adaptations: Sequence[Adaptation]) -> str:
     for one in adaptations:
         lines += ["", *_candidate(one)]
     lines += ["", f"Rule: {RULE}."]
-    return "\n".join(lines)
+    return "\n".join(part for line in lines for part in _wrapped(line))
+
+
+def _wrapped(line: str) -> list[str]:
+    """A long line as several, each as far in as the first; a table's and a prompt's stay as they are."""
+    text = line.lstrip()
+    if len(line) <= MOST or text.startswith("|"):
+        return [line]
+    indent = " " * (len(line) - len(text))
+    return wrap(text, MOST, initial_indent=indent, subsequent_indent=f"{indent}  ", break_long_words=False)
+
+
+def _of_kind(one: Adaptation, kind: str) -> Adaptation:
+    return msgspec.structs.replace(one, kinds=tuple(found for found in one.kinds if found.kind == kind))
 
 
 def _gain_row(candidate: str, kind: KindAdaptation) -> tuple[str, ...]:
@@ -56,8 +74,8 @@ def _cautions(adaptations: Sequence[Adaptation]) -> Iterator[str]:
     if known:
         mean = sum(known) / len(known) * 100
         yield (
-            f"Optimism: what won passed {mean:+.0f} points on dev against held-out samples (mean of {len(known)}): the "
-            "best of several on few samples looks better than it is."
+            f"Optimism: {mean:+.0f} points, what won passed so much more on dev than held out, on the average: "
+            "the best of several on few samples looks better than it is."
         )
 
 

@@ -23,6 +23,9 @@ __all__ = ["proposals"]
 _USUAL, _FEW, _MANY = 4, 2, 8
 """Examples; the usual number is also what other changes are combined with."""
 
+_LESS_TOKENS, _MORE_TOKENS = 1024, 8192
+"""Of thinking: the least that hosts take, and what most of them call a high effort."""
+
 _ORDER = (
     ("examples",), ("rewritten 1",), ("rewritten 2",), ("choices",), ("choices", "examples"), ("form", "examples"),
     ("form", "choices", "examples"), ("rewritten 1", "examples"), ("rewritten 2", "examples"), ("low",), ("high",),
@@ -83,9 +86,21 @@ def _changes(live: LiveDeployment, kind: Kind, plain: Settings, practice: Practi
         yield "choices", _Change("choices", {"choices": practice.choices})
     if described := _instruction(kind, practice):
         yield "described", _Change("the kind's description", {"system": described})
-    if live.model is not None and live.model.reasoning == "effort":
-        for effort in {"low", "high"} - {plain.reasoning_effort}:
-            yield effort, _Change(f"effort {effort}", {"reasoning_effort": effort})
+    yield from _thinking(live)
+
+
+def _thinking(live: LiveDeployment) -> Iterator[tuple[str, _Change]]:
+    """Less and more of it, as far as the model has a say in it."""
+    how = live.model.reasoning if live.model is not None and not live.config.runs_here else None
+    if how == "effort":
+        for word in ("low", "high"):
+            yield word, _Change(f"effort {word}", {"reasoning_effort": word, "reasoning_tokens": None})
+    elif how == "budget":
+        for word, tokens in (("low", _LESS_TOKENS), ("high", _MORE_TOKENS)):
+            yield (
+                word,
+                _Change(f"{tokens:,} tokens of thinking", {"reasoning_effort": None, "reasoning_tokens": tokens}),
+            )
 
 
 def _examples(shots: Sequence[Shot]) -> _Change:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from assay.config.schema import Deployment, Settings
+from assay.decision.adapting.practice import MOST_SHOWN
 from assay.inference.deployment import LiveDeployment
 from assay.inference.prompt import Prompt, compile_prompt, merge
 
@@ -57,7 +58,8 @@ def configured(config: Deployment, kind: str) -> Variant:
     prompt = compile_prompt(settings)
     texts = {"system": prompt.system, "template": prompt.template, "examples": prompt.examples or None}
     files = dict.fromkeys(("system_file", "template_file", "examples_file"))
-    return Variant(CONFIGURED, structs.replace(settings, **texts, **files))
+    room = {"max_examples": len(prompt.examples) + MOST_SHOWN} if settings.max_examples is not None else {}
+    return Variant(CONFIGURED, structs.replace(settings, **texts, **files, **room))
 
 
 def adapted_config(config: Deployment, kinds: Mapping[str, Settings], only: tuple[str, ...] | None) -> Deployment:

@@ -3,84 +3,77 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomli_w
 
 from assay.config.schema import Config, Deployment, Settings
-from assay.decision.adapting.adaptation import Adaptation
+from assay.decision.adapting.adaptation import Adaptation, KindAdaptation
 from assay.decision.adapting.variant import adapted_config
 
-__all__ = ["adapted_tables", "adapted_toml"]
+__all__ = ["adapted_table", "reasons_of"]
 
-_HEAD = """\
-# Deployments with the prompts that `assay choose --adapt` found; {won}.
-# Put these tables into {file}: then `assay choose` finds what was measured, and `assay pin` freezes it.
-
-"""
-_SETTINGS_PATHS = ("schema_file", "grammar_file", "system_file", "template_file", "examples_file")
+_PATHS = ("schema_file", "grammar_file", "system_file", "template_file", "examples_file")
 
 
-def adapted_tables(config: Config, adaptations: Sequence[Adaptation], folder: Path) -> dict[str, Any]:
-    """Name -> table of each adapted deployment.
+def adapted_table(config: Config, adaptation: Adaptation, folder: Path) -> dict[str, Any]:
+    """The table of an adapted deployment; it says what it is like, and the prompts of the kinds that were won.
+
+    A member of a grid is in no table of its own that another could be like: then everything is said.
 
     Args:
-        config: that the candidates are of.
-        adaptations: of one call.
-        folder: of the `assay.toml` that they are for: paths start there.
+        config: that the candidate is of.
+        adaptation: has an adapted candidate.
+        folder: of the `assay.toml` that it is for: paths start there.
     """
-    return {
-        one.adapted: _table(_adapted(config.deployments[one.candidate], one), folder)
-        for one in adaptations
-        if one.adapted is not None
-    }
+    won = {kind.kind: kind.settings for kind in adaptation.kinds if kind.settings is not None}
+    made_by_grid = {member.name for grid in config.grids.values() for member in grid.members}
+    if adaptation.candidate in made_by_grid:
+        whole = adapted_config(config.deployments[adaptation.candidate], won, adaptation.only_kinds)
+        return _plain(_relative_deployment(whole, folder))
+    table: dict[str, Any] = {"like": adaptation.candidate}
+    if adaptation.only_kinds is not None:
+        table["only_kinds"] = list(adaptation.only_kinds)
+    return table | {"kinds": {kind: _plain(_relative(settings, folder)) for kind, settings in won.items()}}
 
 
-def adapted_toml(config: Config, adaptations: Sequence[Adaptation], file: Path) -> str:
-    """The same as text, with a head that says what to do with it. Empty where nothing won.
+def reasons_of(adaptation: Adaptation) -> tuple[str, ...]:
+    """Where an adapted deployment comes from, in sentences."""
+    won = [kind for kind in adaptation.kinds if kind.won is not None]
+    return (
+        f"{adaptation.candidate} with the prompts that `assay choose --adapt` found on dev samples.",
+        *(f"{kind.kind}: {kind.reason}{_heldout(kind)}." for kind in won),
+    )
 
-    Args:
-        config: that the candidates are of.
-        adaptations: of one call.
-        file: the `assay.toml` that they are for.
-    """
-    tables = adapted_tables(config, adaptations, file.parent)
-    if not tables:
+
+def _heldout(kind: KindAdaptation) -> str:
+    if kind.gain is None:
         return ""
-    won = "; ".join(f"{one.adapted}: {', '.join(_won(one))}" for one in adaptations if one.adapted is not None)
-    body = tomli_w.dumps({"deployments": tables}, multiline_strings=False)
-    return _HEAD.format(won=won, file=file.name) + body
+    n = kind.gain.comparison.samples
+    return f"; {kind.gain.adapted} of {n} held out, and {kind.gain.configured} as configured"
 
 
-def _won(one: Adaptation) -> list[str]:
-    return [kind.kind for kind in one.kinds if kind.won is not None]
+def _plain(section: Deployment | Settings) -> dict[str, Any]:
+    table: dict[str, Any] = msgspec.to_builtins(section)
+    return table
 
 
-def _adapted(deployment: Deployment, one: Adaptation) -> Deployment:
-    won = {kind.kind: kind.settings for kind in one.kinds if kind.settings is not None}
-    return adapted_config(deployment, won, one.only_kinds)
-
-
-def _table(deployment: Deployment, folder: Path) -> dict[str, Any]:
+def _relative_deployment(deployment: Deployment, folder: Path) -> Deployment:
     weights = deployment.weights
-    relative = msgspec.structs.replace(
+    return msgspec.structs.replace(
         deployment,
+        like=None,
         weights=weights if weights is None or ":" in weights else _from(weights, folder),
         script=_from(deployment.script, folder),
         ca_file=_from(deployment.ca_file, folder),
         settings=_relative(deployment.settings, folder),
         kinds={kind: _relative(settings, folder) for kind, settings in deployment.kinds.items()},
     )
-    table: dict[str, Any] = msgspec.to_builtins(relative)
-    return table
 
 
 def _relative(settings: Settings, folder: Path) -> Settings:
-    paths = {key: _from(getattr(settings, key), folder) for key in _SETTINGS_PATHS}
-    return msgspec.structs.replace(settings, **paths)
+    return msgspec.structs.replace(settings, **{key: _from(getattr(settings, key), folder) for key in _PATHS})
 
 
 def _from(path: str | None, folder: Path) -> str | None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from prompt_world import FOLLOWS_EXAMPLES, TEXT, PromptWorld, sample, some
+from prompt_world import FOLLOWS_EXAMPLES, PromptWorld, sample, some
 
 from assay.decision.adapting.adaptation import Adaptation, KindAdaptation
 from assay.decision.adapting.adapting import adapted_name
@@ -158,7 +158,7 @@ async def test_what_belongs_to_a_held_out_group_is_left_out(world: PromptWorld) 
 
 
 async def test_a_configured_example_that_is_held_out_takes_part_as_it_is_only(world: PromptWorld) -> None:
-    """The configured prompt is measured as it is; nothing new is made that shows a held-out sample, and that is told."""
+    """The configured prompt is measured as it is; nothing new that shows a held-out sample is, and that is told."""
     lines = some()
     shown = json.dumps(lines[12]["input"])
     more = f'[deployments.small.kinds.say]\nsystem = "Be brief."\nexamples = [{{ user = {shown}, assistant = "x" }}]\n'
@@ -220,12 +220,11 @@ async def test_with_overall_the_adapted_one_does_all(world: PromptWorld) -> None
 
 async def test_kinds_of_others_are_passed_over(world: PromptWorld) -> None:
     """A deployment that is a candidate for some kinds is searched for these."""
-    spine = world.spine(small=FOLLOWS_EXAMPLES)
-    live = spine.targets["small"]
-    assert isinstance(live, LiveDeployment)
     shouts = [one | {"input": one["input"].replace("say", "shout")} for one in some()]
     suite = world.suite({"say": some(), "shout": shouts})
-    more = f'[deployments.few]\nmodel = "x/few"\ndialect = "scripted"\nscript = "small.json"\nonly_kinds = ["say"]\n{TEXT}'
+    more = (
+        f'[deployments.few]\nmodel = "x/few"\ndialect = "scripted"\nscript = "small.json"\nonly_kinds = ["say"]\n{TEXT}'
+    )
     spine = world.spine(more, small=FOLLOWS_EXAMPLES)
     (found,) = await world.adapting(spine, suite).adapt(["few"])
     assert [one.kind for one in found.kinds] == ["say"]
@@ -299,10 +298,13 @@ async def test_money_needs_a_price(world: PromptWorld) -> None:
         await world.adapting(spine, world.suite({"say": some()}), usd=1.0).adapt(["rented"])
 
 
-async def test_the_name_must_be_free(world: PromptWorld) -> None:
-    """A deployment that has the adapted one's name is not exchanged for it."""
-    taken = adapted_name("small")
-    more = f'[deployments."{taken}"]\nmodel = "x/y"\ndialect = "scripted"\nscript = "small.json"\n'
-    spine = world.spine(more, small=FOLLOWS_EXAMPLES)
-    with pytest.raises(ConfigError, match="is there already"):
-        await world.adapting(spine, world.suite({"say": some()})).adapt(["small"])
+async def test_an_adapted_candidate_is_searched_anew_from_its_origin(world: PromptWorld) -> None:
+    """What an earlier call found, and somebody has configured, is exchanged and not adapted once more."""
+    earlier = adapted_name("small")
+    more = f'[deployments."{earlier}"]\nlike = "small"\nonly_kinds = ["say"]\n'
+    spine, suite = world.spine(more, small=FOLLOWS_EXAMPLES), world.suite({"say": some()})
+    (found,) = await world.adapting(spine, suite).adapt(["small", earlier])
+    assert (found.candidate, found.adapted) == ("small", earlier)
+    adapted = spine.targets[earlier]
+    assert isinstance(adapted, LiveDeployment)
+    assert len(adapted.prompt("say").examples) == 2
