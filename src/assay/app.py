@@ -36,6 +36,7 @@ class App:
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self.catalog = load_catalog(loaded.config.catalog_files)
+        self._pinned: str | None = None
         self.ledger = open_ledger(loaded)
         try:
             self.spine: Spine = Builder(self.catalog, loaded.config.local).spine(loaded.config, self.ledger)
@@ -99,15 +100,25 @@ class App:
         return endpoint(spine)
 
     async def serve_pins(self) -> tuple[Lock | None, dict[str, str]]:
-        """Make the pinned route callable. Returns the lock, and why some of its pins are broken."""
+        """Make the pinned route callable. Returns the lock, and why some of its pins are broken.
+
+        Called again, what the lock says now takes the place of what it said; requests in flight end as they began.
+
+        Raises:
+            DecisionError: the lock cannot be read; what was callable stays so.
+            ConfigError: its route has the name of something else.
+        """
         if not self.lock_path.exists():
             return None, {}
         lock = read_lock(self.lock_path)
-        if lock.route in self.spine.targets:
+        if lock.route in self.spine.targets and lock.route != self._pinned:
             raise ConfigError(f"{self.lock_path}: its route {lock.route!r} is also the name of a target in assay.toml")
         broken = await broken_pins(self.spine, lock)
         route = pinned_route(lock, broken, self.loaded.config.serve.default_kind)
+        if self._pinned is not None and self._pinned != lock.route:
+            del self.spine.targets[self._pinned]
         self.spine.targets[lock.route] = route
+        self._pinned = lock.route
         return lock, broken
 
 

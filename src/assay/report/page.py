@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,6 +40,15 @@ def page(view: View) -> str:
     Raises:
         ReportError: jinja2 or matplotlib is not installed.
     """
+    return framed(_content(view))
+
+
+def framed(content: Mapping[str, object]) -> str:
+    """A page around the template that `content["view"].source.what` names, filled with the content.
+
+    Raises:
+        ReportError: jinja2 is not installed.
+    """
     script = _own("filter.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
@@ -47,7 +56,7 @@ def page(view: View) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     return _environment().get_template("page.html.jinja").render(
-        **_content(view), style=_own("style.css"), script=script, policy=policy
+        **content, style=_own("style.css"), script=script, policy=policy
     )  # fmt: skip
 
 
@@ -81,16 +90,17 @@ def _plots(view: DecisionView, key: str) -> dict[str, object]:
 
         sides: dict[str, str] = {one.name: one.side for one in view.candidates}
         return {
-            "tradeoff": _both(lambda width, key: candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
-            "bars": _both(lambda width, key: kinds_bars(view.kinds, width, key), f"{key}-kinds"),
-            "latency": _both(lambda width, key: latencies(view.candidates, width, key), f"{key}-time"),
+            "tradeoff": both(lambda width, key: candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
+            "bars": both(lambda width, key: kinds_bars(view.kinds, width, key), f"{key}-kinds"),
+            "latency": both(lambda width, key: latencies(view.candidates, width, key), f"{key}-time"),
             "kind_plots": [kind_tradeoff(kind, sides, f"{key}-kind{place}") for place, kind in enumerate(view.kinds)],
         }
     except ImportError as error:
         raise _missing(error) from error
 
 
-def _both(draw: Callable[[float, str], str], key: str) -> Plot:
+def both(draw: Callable[[float, str], str], key: str) -> Plot:
+    """A plot drawn in both widths; `draw` takes a width and the begin of all ids in it."""
     from assay.report.canvas import NARROW, WIDE
 
     return Plot(draw(WIDE, f"{key}-w"), draw(NARROW, f"{key}-n"))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from assay.errors import ReportError
 from assay.report.markdown import markdown
 from assay.report.view import View
+from assay.report.written import written
 
 Format = Literal["html", "md", "json"]
 _ID_CHARS = 12
@@ -68,19 +67,7 @@ class Report:
         Raises:
             ReportError: the file cannot be written, or the libraries for a page are not installed.
         """
-        place = Path(path)
-        if place.is_dir():
-            raise ReportError(f"cannot write {place}: it is a folder; name a file in it with -o")
-        text = self.text(form)
-        temporary = place.with_name(f".{place.name}.part")
-        try:
-            temporary.write_text(text, "utf-8")
-            temporary.replace(place)
-        except OSError as error:
-            with contextlib.suppress(OSError):  # it may be that not even this can be done there
-                temporary.unlink()
-            raise ReportError(f"cannot write {place}: {error.strerror}; name another file with -o") from error
-        return place
+        return written(path, self.text(form))
 
     def _repr_html_(self) -> str:
         from assay.report.page import fragment

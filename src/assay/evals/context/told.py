@@ -1,0 +1,88 @@
+"""What was found of a context, in sentences: the same on the command line and on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay.evals.context.plan import Quoted
+from assay.evals.context.verdict import Finding, Reach
+
+__all__ = ["guarantee", "told", "told_depths", "told_quoted"]
+
+_SAID_CHARS = 160
+
+
+def told(one: Finding, said: Quoted) -> str:
+    """How far a task reaches, with the evidence at both sides of the border."""
+    held = [reach for reach in one.reaches if one.effective_tokens and reach.length <= one.effective_tokens]
+    beyond = next((reach for reach in one.reaches if reach not in held), None)
+    proof = f": {_count(held[-1])} pass there" if held else ""
+    return f"{one.task}: {_reaches(one, beyond)}{_share(one, said)}{proof}{_border(beyond)}."
+
+
+def told_depths(one: Finding) -> Iterator[str]:
+    """Where a fact is found less, or more, often than elsewhere."""
+    for effect in one.depth_effects:
+        elsewhere = effect.elsewhere_passed / max(1, effect.elsewhere_scored)
+        word = "less" if effect.passed / max(1, effect.scored) < elsewhere else "more"
+        yield (
+            f"{one.task}: {word} is found at depth {effect.depth} %: {effect.passed} of {effect.scored} pass, "
+            f"elsewhere {effect.elsewhere_passed} of {effect.elsewhere_scored} "
+            f"(exact test by length, Holm: p = {effect.p_value:.2g})"
+        )
+
+
+def told_quoted(said: Quoted) -> str:
+    """What is said of the context."""
+    parts = [f"its model has {said.model:,}"] if said.model is not None else []
+    parts += [f"its engine is set to {said.engine:,}"] if said.engine is not None else []
+    return f"Quoted tokens of context: {' and '.join(parts) or 'not known'}."
+
+
+def guarantee(bar: float, prompts: int) -> str:
+    """What the verdicts rest on."""
+    return (
+        f"A length holds when at least {bar:.0%} of its {prompts} prompts pass: certain for these prompts, of which no "
+        "more are asked than that takes. The interval (Wilson, 95 %) is for other prompts of the same form; your "
+        "documents may be harder."
+    )
+
+
+def _reaches(one: Finding, beyond: Reach | None) -> str:
+    if one.effective_tokens is None:
+        return "cannot be told"
+    if one.effective_tokens == 0:
+        return "nothing, for not even the shortest length holds"
+    end = "" if beyond is not None and beyond.verdict == "fails" else "at least "
+    return f"effective context {end}{one.effective_tokens:,} tokens"
+
+
+def _share(one: Finding, said: Quoted) -> str:
+    if not one.effective_tokens or said.tokens is None:
+        return ""
+    return f" ({one.effective_tokens / said.tokens:.0%} of the {said.tokens:,} quoted)"
+
+
+def _border(beyond: Reach | None) -> str:
+    """What is known of the first length that does not hold."""
+    if beyond is None:
+        return ", the longest asked"
+    at = f"; at {beyond.length:,}"
+    if beyond.refused is not None and not beyond.passed:
+        return f"{at} the prompt is refused: {_cut(beyond.refused)}"
+    if beyond.verdict == "not asked":
+        return f"{at} nothing was asked"
+    unknown = beyond.total - beyond.passed - beyond.failed
+    open_ = (
+        f", {unknown} of {beyond.total} have no score, so that it cannot be told" if beyond.verdict == "open" else ""
+    )
+    return f"{at} {_count(beyond)}{open_}"
+
+
+def _count(reach: Reach) -> str:
+    return f"{reach.passed} of {reach.passed + reach.failed}"
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= _SAID_CHARS else text[: _SAID_CHARS - 1] + "…"
