@@ -65,48 +65,56 @@ async def make_again(
         concurrency: samples in flight at once.
 
     Raises:
-        DecisionError: there is no such decision.
+        DecisionError: there is no such decision, or none of the candidates that it named is configured any more.
     """
+    from msgspec import structs
+
     from assay.cli.choose import decide
     from assay.cli.explain import find_decision
     from assay.decision.adapting.restored import restore
-    from assay.decision.again import Again, effects, standing_of
+    from assay.decision.again import Again, effects, question_of, standing_of
     from assay.decision.changed import changes
 
     before = await find_decision(app.ledger, decision_id or None)
     restore(app.spine, before.adaptations)
-    question = _asked_again(app, before, said or {})
+    question = structs.replace(question_of(before), **(said or {}))
+    possible = _possible(app, question)
     standing = standing_of(before)
-    changed = changes(standing, await _now(app, question)) if standing is not None else None
+    changed = changes(standing, await _now(app, question, possible)) if standing is not None else None
     if changed == ():
         return Again(of=before, changes=(), decision=None, pinned=_pinned(app, before))
-    after = await decide(app, question, adaptations=before.adaptations, concurrency=concurrency, again_of=before.id)
+    after = await decide(app, possible, adaptations=before.adaptations, concurrency=concurrency, again_of=before.id)
     found = effects(before, after, changed or ())
     return Again(of=before, changes=changed, decision=after, effects=found, pinned=_pinned(app, after))
 
 
-def _asked_again(app: App, before: Decision, said: Mapping[str, Any]) -> Question:
-    """What was asked then, with what is said now, without candidates that are configured no longer."""
+def _possible(app: App, question: Question) -> Question:
+    """The question without candidates that are configured no longer; that they are gone is told as a change."""
     from msgspec import structs
 
-    from assay.decision.again import question_of
+    from assay.errors import DecisionError
 
-    question = question_of(before)
     left = tuple(name for name in question.targets if name in app.spine.targets)
-    return structs.replace(question, **{"targets": left, **said})
+    if question.targets and not left:
+        names = ", ".join(question.targets)
+        raise DecisionError(f"none of its candidates is configured any more ({names}); name others with --model")
+    return structs.replace(question, targets=left)
 
 
-async def _now(app: App, question: Question) -> Standing:
+async def _now(app: App, question: Question, possible: Question) -> Standing:
+    """What the decision would rest on now."""
     from assay.cli.choose import material
     from assay.decision.changed import Standing
     from assay.decision.survey import bases, ground_of
 
-    _, suite, names, split = material(app, question)
-    return Standing(
-        question=question,
-        basis=await bases(app.spine, names, tuple(suite.kinds)),
-        ground=await ground_of(app.spine, suite, split=split, bar=app.loaded.config.decide.bar),
-    )
+    _, suite, names, split = material(app, possible)
+    decide = app.loaded.config.decide
+    ground = await ground_of(
+        app.spine, suite, split=split, bar=decide.bar,
+        tolerance=decide.tolerance if question.tolerance is None else question.tolerance,
+        error=decide.error if question.error is None else question.error,
+    )  # fmt: skip
+    return Standing(question=question, basis=await bases(app.spine, names, tuple(suite.kinds)), ground=ground)
 
 
 def _pinned(app: App, stands: Decision) -> str | None:

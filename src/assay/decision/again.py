@@ -69,6 +69,8 @@ def question_of(decision: Decision) -> Question:
         split="all" if decision.split is None else decision.split,  # type: ignore[arg-type]  # of a suite's splits
         overall=any(len(one.kinds) > 1 for one in decision.kinds),
         seed=decision.seed,
+        tolerance=decision.tolerance,
+        error=decision.error,
     )
 
 

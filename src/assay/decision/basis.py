@@ -102,6 +102,7 @@ class Ground(Value, frozen=True, kw_only=True):
         suite_digest: of all that decides scores, kinds that are not decided too.
         kinds: those that were decided, of the `split` that decides; their `bar` is the suite's own.
         bar: of kinds whose suite names none.
+        tolerance, error: of the tests that stop early, as shares.
         constraints: those that were set, as `assay.toml` has them.
         judges: model that grades -> its facts.
     """
@@ -110,5 +111,7 @@ class Ground(Value, frozen=True, kw_only=True):
     kinds: dict[str, KindGround]
     split: str | None
     bar: float
+    tolerance: float = 0.0
+    error: float = 0.0
     constraints: dict[str, Any] = {}
     judges: dict[str, dict[str, str]] = {}

@@ -37,6 +37,7 @@ _KIND = {
     "samples": "samples", "gate": "is a gate", "bar": "bar", "p95_latency_s": "p95 latency limit in seconds",
     "repeats": "times asked", "stays": "may never leave",
 }  # fmt: skip
+_DEFAULTS = ("bar", "tolerance", "error")
 _DIGEST_LETTERS = 64
 
 
@@ -102,6 +103,8 @@ def _was_asked_for(one: Change, options: set[str]) -> bool:
     """Whether it differs only because other candidates, kinds or another split were named this time."""
     if one.about == "candidate":
         return "targets" in options
+    if one.about == "limit":
+        return one.subject.removeprefix("decide.") in options
     return one.about == "suite" and bool(options & {"kinds", "profiles", "split", "folder"})
 
 
@@ -208,8 +211,10 @@ def _limits(before: Ground, after: Ground) -> Iterator[Change]:
         was, now = before.constraints.get(name), after.constraints.get(name)
         if was != now:
             yield Change(about="limit", subject=f"constraints.{name}", fact="", before=was, after=now)
-    if before.bar != after.bar:
-        yield Change(about="limit", subject="decide.bar", fact="", before=before.bar, after=after.bar)
+    for name in _DEFAULTS:
+        was, now = getattr(before, name), getattr(after, name)
+        if was != now:
+            yield Change(about="limit", subject=f"decide.{name}", fact="", before=was, after=now)
 
 
 def _judges(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> Iterator[Change]:

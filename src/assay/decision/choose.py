@@ -97,7 +97,9 @@ class Choosing:
         bars = Bars(self.bar, self.force_bar, self.p95_latency_s)
         groups = groups_of(self.suite, bars, overall=self.overall, split=self.split)
         basis = await bases(self.spine, self.candidates, tuple(self.suite.kinds))
-        ground = await ground_of(self.spine, self.suite, split=self.split, bar=self.bar)
+        ground = await ground_of(
+            self.spine, self.suite, split=self.split, bar=self.bar, tolerance=self.tolerance, error=self.error
+        )
         gated: Gated = {name: [] for name in self.candidates}
         decisions: dict[str, KindDecision] = {}
         for group in [*(g for g in groups if g.gate), *(g for g in groups if not g.gate)]:

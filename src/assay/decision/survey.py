@@ -35,7 +35,9 @@ async def bases(spine: Spine, candidates: Sequence[str], kinds: Sequence[str]) -
     return {name: await _basis(spine, name, kinds) for name in candidates}
 
 
-async def ground_of(spine: Spine, suite: Suite, *, split: str | None, bar: float) -> Ground:
+async def ground_of(
+    spine: Spine, suite: Suite, *, split: str | None, bar: float, tolerance: float, error: float
+) -> Ground:
     """What all candidates have in common.
 
     Args:
@@ -43,12 +45,16 @@ async def ground_of(spine: Spine, suite: Suite, *, split: str | None, bar: float
         suite: cut to the kinds and the split that decide.
         split: which that is.
         bar: of kinds whose suite names none.
+        tolerance: who misses a bar by no more may be chosen.
+        error: how probable a wrong choice may be.
     """
     judges = sorted({name for _, grader in graders_of(suite.samples) for name in grader.models})
     return Ground(
         suite_digest=suite.digest,
         split=split,
         bar=bar,
+        tolerance=tolerance,
+        error=error,
         kinds={name: _kind(spine, suite, name) for name in suite.kinds},
         constraints=msgspec.to_builtins(spine.constraints),
         judges={name: await _judge(spine, name) for name in judges},
