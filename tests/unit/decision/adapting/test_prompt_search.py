@@ -222,9 +222,7 @@ async def test_kinds_of_others_are_passed_over(world: PromptWorld) -> None:
     """A deployment that is a candidate for some kinds is searched for these."""
     shouts = [one | {"input": one["input"].replace("say", "shout")} for one in some()]
     suite = world.suite({"say": some(), "shout": shouts})
-    more = (
-        f'[deployments.few]\nmodel = "x/few"\ndialect = "scripted"\nscript = "small.json"\nonly_kinds = ["say"]\n{TEXT}'
-    )
+    more = '[deployments.few]\nlike = "small"\nonly_kinds = ["say"]\n'
     spine = world.spine(more, small=FOLLOWS_EXAMPLES)
     (found,) = await world.adapting(spine, suite).adapt(["few"])
     assert [one.kind for one in found.kinds] == ["say"]
