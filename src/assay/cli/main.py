@@ -34,6 +34,7 @@ COMMANDS = {
     "inspect": "inspect",
     "judge": "judge",
     "logs": "logs",
+    "migrate": "migrate",
     "models": "models",
     "news": "news",
     "pin": "pin",

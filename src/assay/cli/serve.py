@@ -11,6 +11,7 @@ from assay.cli.door import config_option, emit, json_option, note, run
 from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
+    from assay.app import App
     from assay.decision.lock import Lock
 
 
@@ -28,7 +29,7 @@ def command(host: str | None, port: int | None, log_requests: bool, config: str 
 
     The pinned route has the suite's name. A request's kind comes in the header x-assay-kind; a kind that
     nothing was proven for is refused, unless serve.default_kind names one. Other machines come in with the key of
-    serve.api_key_env.
+    serve.api_key_env. A lock that is written anew (assay pin, assay rollback) is taken up within a second.
 
     \b
     Example:
@@ -52,16 +53,21 @@ def _log_requests() -> None:
 
 
 async def _serve(host: str | None, port: int | None, config: str | None, as_json: bool) -> None:
+    import asyncio
+    from functools import partial
+
     import msgspec
 
     from assay.app import open_app
     from assay.gateway import server
     from assay.gateway.asgi import Gateway
+    from assay.gateway.following import follow, stamp
     from assay.gateway.health import readiness
     from assay.inference.bodies import Bodies
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
+        seen = stamp(app.lock_path)
         lock, broken = await app.serve_pins()
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         serve = msgspec.structs.replace(app.loaded.config.serve, **given)
@@ -79,7 +85,27 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
         for name, state in ready.body["deployments"].items():
             if not state["ready"]:
                 note(f"  {name} cannot be asked: {state['reason']}")
-        await server.run(gateway, listener)
+        following = asyncio.create_task(follow(app.lock_path, seen, partial(_take_up, app)))
+        try:
+            await server.run(gateway, listener)
+        finally:
+            following.cancel()
+
+
+async def _take_up(app: App) -> None:
+    """Serve what the lock says now; one that cannot be used changes nothing, and that is told."""
+    from assay.errors import AssayError
+
+    try:
+        lock, broken = await app.serve_pins()
+    except AssayError as error:
+        note(f"{app.lock_path} has changed and cannot be served; what was pinned before goes on: {error}")
+        return
+    note(f"{app.lock_path} has changed; what it pins is served from now on:")
+    for line in _told(lock, broken):
+        note(line)
+    if broken:
+        note("  (assay.toml and prompts are as they were when this began; start again to take up changes of theirs)")
 
 
 def _told(lock: Lock | None, broken: dict[str, str]) -> list[str]:

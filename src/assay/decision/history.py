@@ -13,13 +13,13 @@ from pathlib import Path
 
 import msgspec
 
-from assay.decision.lock import Lock, read_lock, write_lock
+from assay.decision.lock import READABLE, Lock, read_lock, write_lock
 from assay.errors import DecisionError
 from assay.ledger.locks import Proof, add_lock, locks, note_proof
 from assay.ledger.rows import LockRow, new_id
 from assay.ledger.store import Ledger
 
-__all__ = ["FOUND", "adopt", "keep", "lock_of", "note"]
+__all__ = ["FOUND", "adopt", "keep", "kept", "lock_of", "note"]
 
 FOUND = "found in place"
 """Why a lock is in the history that no command of this ledger wrote: it came with the checkout, say."""
@@ -55,9 +55,9 @@ async def adopt(ledger: Ledger, lock: Lock) -> LockRow:
     Raises:
         LedgerError: the ledger cannot be read or written.
     """
-    for row in await locks(ledger, lock.route):
-        if lock_of(row) == lock:
-            return row
+    known = next((row for row in await locks(ledger, lock.route) if lock_of(row) == lock), None)
+    if known is not None:
+        return known
     row = _row(lock, FOUND)
     await add_lock(ledger, row)
     return row
@@ -73,12 +73,26 @@ async def note(ledger: Ledger, lock: Lock, verdict: Proof) -> None:
     await note_proof(ledger, row.id, verdict, time.time())
 
 
+async def kept(ledger: Ledger, id_begins: str, route: str | None = None) -> LockRow:
+    """The kept lock whose id begins so.
+
+    Raises:
+        DecisionError: there is none, or more than one.
+    """
+    found = [row for row in await locks(ledger, route) if row.id.startswith(id_begins)]
+    if len(found) != 1:
+        how = f"{len(found)} kept locks have ids that begin" if found else "no kept lock has an id that begins"
+        raise DecisionError(f"{how} with {id_begins!r}; `assay pin --history` lists them")
+    return found[0]
+
+
 def lock_of(row: LockRow) -> Lock | None:
     """The lock of a row; None where it cannot be read any more: a later assay wrote it, or it is damaged."""
     try:
-        return msgspec.json.decode(row.body, type=Lock)
+        lock = msgspec.json.decode(row.body, type=Lock)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return lock if lock.version in READABLE else None
 
 
 def _row(lock: Lock, why: str) -> LockRow:

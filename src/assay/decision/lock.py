@@ -16,7 +16,7 @@ from assay.types import Value
 FILE_NAME = "assay.lock"
 VERSION = 2
 """That is written. Version 1, which is read as well, does not say which of the samples passed, nor what they were."""
-_READABLE = (1, VERSION)
+READABLE = (1, VERSION)
 _HEAD = "# Written by assay. Review it like code; `assay check` proves it again, `assay rollback` goes back.\n\n"
 
 
@@ -29,8 +29,8 @@ class Pin(Value, frozen=True, kw_only=True):
         passed: of `samples`, the ones it was chosen on; `failed` are those that did not.
         made_up: whether the samples are synthetic: of real work nothing is proven.
         tolerated_regression: how much lower, as a share, it may score when it is proved again.
-        samples_sha256: of all that decides their scores (`assay.evals.suites.digest`), and `judges_sha256` of the models
-            that grade them; empty = not known, so that the suite as a whole must be unchanged.
+        samples_sha256: of all that decides their scores (`assay.evals.suites.digest`), and `judges_sha256` of the
+            models that grade them; empty = not known, so that the suite as a whole must be unchanged.
     """
 
     target: str
@@ -73,7 +73,7 @@ def read_lock(path: Path) -> Lock:
         raise DecisionError(f"no {path}; run `assay choose`, then `assay pin`") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise DecisionError(f"{path} cannot be read ({error}); write it anew with `assay pin`") from error
-    if lock.version not in _READABLE:
+    if lock.version not in READABLE:
         raise DecisionError(
             f"{path} has version {lock.version}, this assay reads {VERSION}; write it anew with `assay pin`"
         )
