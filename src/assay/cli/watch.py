@@ -45,8 +45,8 @@ def _span(context: click.Context, option: click.Parameter, given: str | None) ->
 
 @click.command("watch")
 @click.option("-m", "--model", "targets", multiple=True,
-              help="Deployment or route; may be repeated [default: watch.deployments, else hosted ones that pins, or the "
-              "last decision, use].")  # fmt: skip
+              help="Deployment or route; may be repeated [default: watch.deployments, else hosted ones that pins or "
+              "the last decision use].")  # fmt: skip
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Suite of the canaries [default: watch.suite].")
 @click.option("--find-borders", is_flag=True, help="Look for prompts whose answer hangs by a hair, and keep them.")
 @click.option("--status", is_flag=True, help="Ask nothing; say how it stands.")

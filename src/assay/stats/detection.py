@@ -50,7 +50,7 @@ def lower(rates: Sequence[float], drop: float) -> list[float]:
 
 
 def fewer(rates: Sequence[float], drop: float) -> list[float]:
-    """So many of all items, the first ones, fall to nothing; where that is no whole number, the last of them in part."""
+    """So many of all items, the first ones, fall to nothing; the last in part, where that is no whole number."""
     lost = len(rates) * drop
     return [rate * max(0.0, 1.0 - max(0.0, lost - place)) for place, rate in enumerate(rates)]
 
