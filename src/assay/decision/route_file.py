@@ -154,13 +154,12 @@ def _only_ours(said: dict[str, Any], old: bytes) -> bool:
 
 
 def _with(old: bytes, piece: Piece, file: Path, *, force: bool) -> bytes:
-    text = piece.text.encode()
-    if b"\r\n" in old:
-        text = text.replace(b"\n", b"\r\n")
+    ended = b"\r\n" if b"\r\n" in old else b"\n"
+    text = piece.text.encode().replace(b"\n", ended)
     if piece.name in _read(old, file).get(piece.table, {}):
         first, last = _place(old, piece, file, force=force)
         return old[:first] + text + old[last:]
-    return old + (b"" if old.endswith(b"\n") else b"\n") + b"\n" + text
+    return old + (b"" if old.endswith(b"\n") else ended) + ended + text
 
 
 def _place(old: bytes, piece: Piece, file: Path, *, force: bool) -> tuple[int, int]:
