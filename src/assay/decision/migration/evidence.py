@@ -223,7 +223,8 @@ class Evidence:
         if name in self._broken:
             return self._broken[name]
         try:
-            self.asked += await self.runner.evaluate(self.runs[name], samples, one_by_one=one_by_one)
+            asked = await self.runner.evaluate(self.runs[name], samples, one_by_one=one_by_one)
+            self.asked += asked  # not in one line with the wait: the other one adds to it meanwhile
         except (BudgetExceeded, ConfigError):
             raise
         except AssayError as error:

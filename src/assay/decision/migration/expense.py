@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from assay.evals.figures.metrics import metrics
 from assay.evals.runs.run import Run
 from assay.evals.suites.suite import Suite
-from assay.ledger.rows import Outcome
+from assay.ledger.rows import Outcome, Row
 from assay.ledger.store import Ledger
-from assay.ledger.tokens import tokens_of
 from assay.types import Value
 
 __all__ = ["Expense", "expenses"]
@@ -23,7 +22,7 @@ class Expense(Value, frozen=True, kw_only=True):
         usd: really billed for one answer; None = not known.
         engine_s: CPU seconds of one answer on a local engine.
         p50_s, p95_s: latency, without answers from the cache.
-        input_tokens, output_tokens: of one answer that was made in this run, as its host counted them.
+        input_tokens, output_tokens: of one answer that this run asked for, as its host counted them.
     """
 
     name: str
@@ -34,6 +33,23 @@ class Expense(Value, frozen=True, kw_only=True):
     p95_s: float | None
     input_tokens: float | None
     output_tokens: float | None
+
+
+class _Taken(Row, frozen=True, kw_only=True):
+    """Mean tokens of a run's answers; None = no host told any."""
+
+    input: float | None
+    output: float | None
+
+
+# Ids sort by time, so that a run's requests are those after its own; `requests` has no index by run.
+_TAKEN = """
+  select 1.0 * sum(input_tokens) / count(distinct requests.id) as input,
+    1.0 * sum(output_tokens) / count(distinct requests.id) as output
+  from requests join attempts on attempts.request_id = requests.id
+  where requests.id > ?1 and requests.run_id = ?1 and requests.cached = 0 and requests.outcome = 'answered'
+    and requests.target = (select target from runs where id = ?1)
+"""
 
 
 async def expenses(ledger: Ledger, suite: Suite, runs: Sequence[Run]) -> tuple[Expense, ...]:
@@ -47,7 +63,7 @@ async def expenses(ledger: Ledger, suite: Suite, runs: Sequence[Run]) -> tuple[E
 
 async def _expense(ledger: Ledger, suite: Suite, run: Run, wanted: set[str]) -> Expense:
     found = metrics(_of(run.results.values(), wanted), len(wanted))
-    took = await tokens_of(ledger, run.row.id, list(suite.kinds))
+    (took,) = await ledger.rows(_Taken, _TAKEN, (run.row.id,))
     return Expense(
         name=run.row.target,
         answers=len(wanted),
@@ -55,8 +71,8 @@ async def _expense(ledger: Ledger, suite: Suite, run: Run, wanted: set[str]) -> 
         engine_s=found.engine_s,
         p50_s=found.p50_s,
         p95_s=found.p95_s,
-        input_tokens=took.input_tokens / took.answers if took.answers and took.input_tokens is not None else None,
-        output_tokens=took.output_tokens / took.answers if took.answers and took.output_tokens is not None else None,
+        input_tokens=took.input,
+        output_tokens=took.output,
     )
 
 

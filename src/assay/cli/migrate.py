@@ -1,0 +1,281 @@
+"""`assay migrate`: a forced move made safe - proved, made in steps, with a way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
+from assay.cli.recovery import show_recovered
+from assay.cli.since import moment
+
+if TYPE_CHECKING:
+    from assay.app import App
+    from assay.decision.migration.migration import Migration
+    from assay.decision.migration.traffic import Traffic
+    from assay.evals.suites.suite import Suite
+
+_MOST_ERROR = 0.49
+
+
+class Given(NamedTuple):
+    """What was asked for on the command line."""
+
+    old: str | None
+    new: str | None
+    margin: float | None
+    error: float
+    folder: str | None
+    kinds: tuple[str, ...]
+    split: str | None
+    traffic: int
+    since: float
+    judge: str | None
+    adapt: bool
+    adapt_answers: int | None
+    seed: int
+    concurrency: int
+    max_usd: float | None
+    write: Path | None
+    route: str | None
+    canary: float
+    force: bool
+    pin: bool
+    status: str | None
+    back: Path | None
+    config: str | None
+    as_json: bool
+
+
+@click.command("migrate")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@click.option(
+    "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="So much lower may a kind's share be, or so much higher --status' failure rate "
+    "[default: decide.tolerated_regression].",
+)  # fmt: skip
+@click.option(
+    "--error", default=0.05, show_default=True, type=click.FloatRange(0, _MOST_ERROR, min_open=True),
+    help="Probability of a wrong go at most, and of a wrong no-go.",
+)  # fmt: skip
+@click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
+@click.option("-k", "--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--split", type=click.Choice(["dev", "heldout", "all"]), help="Part of it [default: decide.split].")
+@click.option(
+    "--traffic", default=0, metavar="N", type=click.IntRange(0, 100_000),
+    help="Ask so many real requests of each kind again, where routes keep bodies.",
+)  # fmt: skip
+@click.option("--since", callback=moment, help="Of --traffic, not older: 30m, 12h, 7d, 4w, or a day (UTC).")
+@click.option("--judge", help="Deployment or route that grades real requests which no check can.")
+@click.option("--adapt", is_flag=True, help="Search prompts for the new one first, on dev samples.")
+@click.option("--adapt-answers", type=click.IntRange(1), help="Dev answers of each kind that the search may look at.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1),
+    help="Order of the samples and seed of each request.",
+)  # fmt: skip
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Samples in flight at once.")
+@click.option("--max-usd", type=Finite(0), help="Spend at most so much in this call, judges included.")
+@click.option(
+    "--write", type=click.Path(path_type=Path, dir_okay=False),
+    help="After a go, write a canary into this assay.toml; how it was is kept beside it.",
+)  # fmt: skip
+@click.option("--route", help="Of --write: the route that clients call [default: the one that the old one serves].")
+@click.option(
+    "--canary", default=0.05, show_default=True, type=click.FloatRange(0, 1, min_open=True),
+    help="Of --write: share of the sessions that the new one gets.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Write or pin without a go; the verdict is told all the same.")
+@click.option("--pin", is_flag=True, help="After a go, pin the new one where assay.lock pins the old one.")
+@click.option("--status", metavar="ROUTE", help="How the canary of this route goes: proceed, hold or go back.")
+@click.option(
+    "--back", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the route of this assay.toml as it was before the canary.",
+)  # fmt: skip
+@config_option
+@json_option
+def command(**given: Any) -> None:
+    """Move work from OLD to NEW, deployments or routes: proved kind by kind, then in steps, with a way back.
+
+    Both answer the same samples, in an order drawn before, until it is proven that NEW is not worse than OLD by more
+    than the margin, or that it is. Gates are asked in full first. What has no score counts as the worst and as the
+    best. The verdict is the worst over all kinds. Without NEW, the successor is taken that the maker names.
+
+    With --traffic real requests are asked again: graded where no right answer is needed (schema, a judge), else
+    compared with what was answered, which decides nothing. Private-only requests never go to one that is not private.
+
+    \b
+    Examples:
+      assay migrate gpt-old gpt-new --margin 0.03
+      assay migrate gpt-old gpt-new --traffic 100 --since 7d --judge frontier
+      assay migrate gpt-old gpt-new --write assay.toml --canary 0.05
+      assay migrate --status support
+      assay migrate gpt-old gpt-new --write assay.toml --canary 0.25
+      assay migrate --back assay.toml
+      assay migrate gpt-old gpt-new --pin
+
+    Exit code 0: go (of --status: proceed); 1: no-go (go back); 4: cannot be told (hold).
+    """
+    asked = Given(**given)
+    if asked.status is not None or asked.back is not None:
+        _refuse_with(asked)
+        from assay.cli.migrate_canary import go_back, show_standing
+
+        if asked.back is not None:
+            finish(go_back(asked.back, asked.as_json))
+        finish(run(show_standing(str(asked.status), asked.margin, asked.error, asked.config, asked.as_json)))
+    if asked.old is None:
+        raise click.UsageError("name the deployment or route to move away from: assay migrate OLD [NEW]")
+    finish(run(_migrate(asked), continues=True))
+
+
+def _refuse_with(asked: Given) -> None:
+    """`--status` and `--back` ask no model, so that what is said of a move would be without effect."""
+    if asked.old is not None or asked.write is not None or asked.pin or (asked.status and asked.back):
+        raise click.UsageError(
+            "--status and --back stand alone: assay migrate --status ROUTE, assay migrate --back FILE"
+        )
+
+
+async def _migrate(asked: Given) -> int:
+    from assay.app import open_app
+    from assay.decision.migration.explained import explained
+
+    async with open_app(asked.config) as app:
+        show_recovered(app.ledger.recovered)
+        asked = asked._replace(new=asked.new or _successor(app, str(asked.old)))
+        whole = _suite(app, asked)
+        found = await _proved(app, asked, whole)
+        done = await _done(app, asked, found, whole)
+    emit(found, asked.as_json, "" if asked.as_json else explained(found))
+    for line in done:
+        note(line)
+    return found.exit_code
+
+
+def _successor(app: App, old: str) -> str:
+    from assay.decision.migration.retirement import successor_of
+
+    app.spine.route(old)
+    new = successor_of(app.spine, app.loaded.config.deployments, old)
+    note(f"  the maker names a successor, which {new} calls")
+    return new
+
+
+def _suite(app: App, asked: Given) -> Suite:
+    """The whole suite.
+
+    Raises:
+        ConfigError: old and new are the same, or one is not there; or there is no suite.
+    """
+    from assay.errors import ConfigError
+    from assay.evals.suites.suite import read_suite
+
+    for name in (str(asked.old), str(asked.new)):
+        app.spine.route(name)
+    if asked.old == asked.new:
+        raise ConfigError(f"{asked.old!r} is both; name another deployment or route to move to")
+    return read_suite(asked.folder or app.suite_path)
+
+
+async def _proved(app: App, asked: Given, whole: Suite) -> Migration:
+    """The verdict."""
+    from assay.cli.progress import EvalProgress
+    from assay.decision.migration.migrating import Migrating
+    from assay.evals.graders.grading import check_graders
+    from assay.evals.runs.runner import Runner
+    from assay.inference.purse import Purse
+
+    settings = app.loaded.config
+    split = settings.decide.split if asked.split is None else None if asked.split == "all" else asked.split
+    split = "heldout" if asked.adapt else split
+    suite = whole.only(whole.with_gates(asked.kinds), split)  # type: ignore[arg-type]  # click checked it
+    check_graders(suite.samples)
+    old, new = str(asked.old), str(asked.new)
+    purse = Purse(asked.max_usd, "--max-usd") if asked.max_usd is not None else None
+    if purse is not None:
+        _check_payable(app, (old, new), suite, purse)
+    traffic = await _traffic(app, asked, suite) if asked.traffic else None
+    with EvalProgress(_answers(suite, traffic)) as progress:
+
+        def make_runner(one: Suite) -> Runner:
+            return Runner(
+                app.spine, whole if one is suite else one, seed=asked.seed, config_digest=app.loaded.digest,
+                concurrency=asked.concurrency, purse=purse, on_result=progress.result,
+            )  # fmt: skip
+
+        return await Migrating(
+            app.spine, suite, old, new, make_runner,
+            margin=asked.margin if asked.margin is not None else settings.decide.tolerated_regression,
+            error=asked.error, seed=asked.seed, split=split, bar=settings.decide.bar,
+            p95_latency_s=settings.constraints.p95_latency_s, concurrency=asked.concurrency, traffic=traffic,
+            on_finding=lambda one: progress.verdict(one.kind, new, one.verdict),
+        ).migrate()  # fmt: skip
+
+
+def _answers(suite: Suite, traffic: Traffic | None) -> int:
+    """That are asked for at most."""
+    beside = [one.answers for one in (traffic.graded, traffic.answered) if one is not None] if traffic else []
+    return 2 * (suite.answers + sum(beside))
+
+
+def _check_payable(app: App, names: tuple[str, ...], suite: Suite, purse: Any) -> None:
+    from assay.evals.runs.payable import check_judges, check_targets
+
+    check_targets(app.spine, names, suite, purse)
+    check_judges(app.spine, suite, purse)
+
+
+async def _traffic(app: App, asked: Given, suite: Suite) -> Traffic:
+    """Real requests of the old one.
+
+    Raises:
+        DecisionError: the ledger keeps none.
+    """
+    import time
+
+    from assay.cli.since import DAY_S
+    from assay.decision.migration.traffic import draw_traffic
+    from assay.errors import DecisionError
+    from assay.evals.traffic.harvest import Wish
+    from assay.inference.bodies import Bodies
+
+    settings, old = app.loaded.config, str(asked.old)
+    oldest = max(asked.since, time.time() - settings.bodies.keep_days * DAY_S)
+    whose = {"target": old} if old in settings.routes else {"answered_by": (old,)}
+    wish = Wish(limit=asked.traffic, since_s=oldest, seed=asked.seed, **whose)
+    redactor = Bodies(app.ledger, settings).redactor_for(personal=True)
+    found = await draw_traffic(app.spine, wish, redactor, str(asked.new), suite, kinds=asked.kinds, judge=asked.judge)
+    if not any(found.requests.values()):
+        kept = f"{found.unread} are kept without their text" if found.unread else "none is kept"
+        raise DecisionError(
+            f'the ledger has no real requests that {old!r} answered: {kept}; say bodies = "full" under [serve] or a '
+            "route in assay.toml, and serve; or leave --traffic out"
+        )
+    return found
+
+
+async def _done(app: App, asked: Given, found: Migration, whole: Suite) -> list[str]:
+    """Write and pin, as far as it was wanted and the verdict allows; what was done, in words."""
+    from assay.cli.migrate_canary import begin_canary
+    from assay.decision.migration.finding import Verdict
+
+    if asked.write is None and not asked.pin:
+        return []
+    if found.verdict is not Verdict.GO and not asked.force:
+        return ["nothing was written: the verdict is no go (--force writes all the same)"]
+    done = []
+    if asked.write is not None:
+        done += begin_canary(app, asked.write, found, asked.canary, asked.route)
+    if asked.pin:
+        from assay.decision.history import keep
+        from assay.decision.lock import read_lock
+        from assay.decision.migration.pinned import moved_pins
+
+        lock = await moved_pins(app.spine, read_lock(app.lock_path), found, whole)
+        await keep(app.ledger, app.lock_path, lock, f"migrate {found.old} -> {found.new}")
+        moved = ", ".join(kind for kind, pin in lock.kinds.items() if pin.target == found.new)
+        done.append(f"{app.lock_path}: {found.new} is pinned for {moved}; assay rollback goes back")
+    return done

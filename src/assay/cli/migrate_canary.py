@@ -1,0 +1,110 @@
+"""The canary of `assay migrate`: written, looked at, taken back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.cli.door import emit
+
+if TYPE_CHECKING:
+    from assay.app import App
+    from assay.decision.migration.canary import Canary
+    from assay.decision.migration.migration import Migration
+    from assay.decision.migration.standing import Arm, Standing
+
+__all__ = ["begin_canary", "go_back", "show_standing"]
+
+
+def begin_canary(app: App, file: Path, found: Migration, share: float, route: str | None) -> list[str]:
+    """Write a stage; what was written and what comes next, in words.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    from assay.decision.migration.canary import write_canary
+    from assay.errors import ConfigError
+
+    base = app.loaded.path
+    if base is None:
+        raise ConfigError("there is no assay.toml to write a canary into")
+    written = write_canary(file, base, found.old, found.new, share, route)
+    canary, move = written.canary, f"assay migrate {found.old} {found.new} --write {file}"
+    lines = [
+        f"{file}: clients of {canary.route!r} get {canary.new} for {canary.share:.0%} of the sessions, {canary.old} "
+        f"for the rest and where it fails; how it was: {written.copy}",
+        f"next: assay serve -c {file}; assay migrate --status {canary.route} -c {file}",
+    ]
+    if canary.next_share is not None:
+        lines.append(f"      {move} --canary {canary.next_share:g}, once that says proceed")
+    return [*lines, f"back: assay migrate --back {file}"]
+
+
+def go_back(file: Path, as_json: bool) -> int:
+    """Write the route of a configuration as it was before its canary."""
+    from assay.decision.migration.canary import go_back as gone_back
+
+    written = gone_back(file)
+    result = {"file": str(file), "route": written.canary.route, "before": str(written.copy), "id": written.canary.id}
+    emit(result, as_json, f"{file}: the route {written.canary.route!r} is as it was in {written.copy}")
+    return 0
+
+
+async def show_standing(route: str, margin: float | None, error: float, config: str | None, as_json: bool) -> int:
+    """How a canary goes."""
+    from assay.app import open_ledger
+    from assay.config.load import load
+    from assay.decision.migration.canary import canary_of
+    from assay.decision.migration.standing import standing_of
+
+    loaded = load(config)
+    canary = canary_of(loaded.config, route)
+    ledger = open_ledger(loaded)
+    try:
+        tolerated = margin if margin is not None else loaded.config.decide.tolerated_regression
+        found = await standing_of(ledger, loaded.config, canary, tolerated, error)
+    finally:
+        await ledger.close()
+    emit(found, as_json, "" if as_json else _standing(found, canary))
+    return found.exit_code
+
+
+def _standing(found: Standing, canary: Canary) -> str:
+    from assay.decision.table import table
+
+    since = datetime.fromtimestamp(found.since_s, UTC).isoformat(timespec="minutes")
+    head = ("arm", "share", "requests", "failed", "failure rate", "cancelled", "feedback", "USD each", "p50", "p95")
+    rows = [_arm(found.old, 1 - found.share), _arm(found.new, found.share)]
+    lines = [
+        f"{found.route}: {found.advice.upper().replace('-', ' ')}. {found.reason[:1].upper()}{found.reason[1:]}.",
+        "",
+        *table(head, rows, indent="  "),
+        "",
+        f"Since {since}. Guarantee: {found.guarantee}.",
+    ]
+    if found.unplaced:
+        lines.append(f"Of {found.unplaced} requests the arm cannot be told; they are not counted.")
+    if found.advice == "proceed" and canary.next_share is not None:
+        lines.append(f"Next: the same --write with --canary {canary.next_share:g}.")
+    if found.advice == "go-back":
+        lines.append("Next: assay migrate --back FILE.")
+    return "\n".join(lines)
+
+
+def _arm(arm: Arm, share: float) -> tuple[str, ...]:
+    from assay.cli.figures import seconds
+
+    feedback = ", ".join(f"{count} {verdict}" for verdict, count in sorted(arm.feedback.items())) or "-"
+    return (
+        arm.name,
+        f"{share:.0%}",
+        str(arm.requests),
+        str(arm.failures),
+        f"{arm.interval[0]:.1%} to {arm.interval[1]:.1%}",
+        str(arm.cancelled),
+        feedback,
+        f"{arm.usd:.6f}" if arm.usd is not None else "not known",
+        seconds(arm.p50_s),
+        seconds(arm.p95_s),
+    )
