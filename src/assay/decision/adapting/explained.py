@@ -73,9 +73,10 @@ def _cautions(adaptations: Sequence[Adaptation]) -> Iterator[str]:
     known = [gap for gap in gaps if gap is not None]
     if known:
         mean = sum(known) / len(known) * 100
+        more = f"{abs(mean):.0f} points {'more' if mean >= 0 else 'less'}"
         yield (
-            f"Optimism: {mean:+.0f} points, what won passed so much more on dev than held out, on the average: "
-            "the best of several on few samples looks better than it is."
+            f"What won passed {more} on dev than on held-out samples, on the average: the best of several on few "
+            "samples looks better than it is."
         )
 
 
@@ -91,9 +92,9 @@ def _candidate(one: Adaptation) -> Iterator[str]:
         if kind.tried:
             yield f"    tried: {'; '.join(f'{tried.name} {tried.passed} of {tried.scored}' for tried in kind.tried)}"
         if kind.untried:
-            yield f"    {kind.untried} more were not tried; more answers (--adapt-answers) allow them"
+            yield f"    not tried, for want of answers (--adapt-answers): {kind.untried} more"
         if kind.left_out:
-            yield f"    {kind.left_out} dev samples were left out: they are held out too, or may not be sent to it"
+            yield f"    left out of dev: {kind.left_out}, held out as well, or not to be sent to it"
         yield from (f"    {name}: not asked: {why}" for name, why in kind.refused.items())
         if kind.settings is not None:
             yield from (f"    | {line}" for line in _prompt(kind.settings))
@@ -116,7 +117,7 @@ def _prompt(settings: Settings) -> Iterator[str]:
     examples = settings.examples or ()
     yield from (_cut(_example(one)) for one in examples[:_SHOWN_EXAMPLES])
     if len(examples) > _SHOWN_EXAMPLES:
-        yield f"and {len(examples) - _SHOWN_EXAMPLES} more examples"
+        yield f"(and {len(examples) - _SHOWN_EXAMPLES} more)"
 
 
 def _example(one: Example) -> str:

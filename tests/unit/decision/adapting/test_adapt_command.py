@@ -99,7 +99,7 @@ def test_the_text_tells_what_was_tried_and_won(place: Path) -> None:
         "tried: as configured 0 of 8; 4 examples 8 of 8",
         '| template = "{input} =>"',
         "Rule: the configured prompt is kept unless",
-        "Optimism: +0 points",
+        "What won passed 0 points more on dev",
     ):
         assert said in ended.out, ended.out
     assert max(map(len, ended.out[: ended.out.index("say: small+adapted")].splitlines())) <= 120
