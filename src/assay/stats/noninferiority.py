@@ -54,8 +54,10 @@ class Counts(NamedTuple):
 
     def plus(self, difference: int, times: int = 1) -> Counts:
         """With samples of this difference: 1, 0 or -1."""
-        more = [times if difference == one else 0 for one in (1, -1, 0)]
-        return Counts(*(count + added for count, added in zip(self, more, strict=True)))
+        gained, lost, same = self
+        if difference > 0:
+            return Counts(gained + times, lost, same)
+        return Counts(gained, lost + times, same) if difference < 0 else Counts(gained, lost, same + times)
 
 
 def score(counts: Counts, difference: float) -> float:
@@ -149,15 +151,17 @@ class Trial:
         return Interval(score_interval(self._least, confidence).low, score_interval(self._most, confidence).high)
 
     def _judged(self) -> tuple[Noninferiority, bool]:
-        left = self._total - self._least.total
+        least, most, margin = self._least, self._most, self._margin
+        left = self._total - least.total
         not_worse, worse = self._errors
-        if score(self._least.plus(-1, left), -self._margin) >= _quantile(not_worse):
+        if score(least.plus(-1, left), -margin) >= _quantile(not_worse):
             return Noninferiority.NOT_WORSE, False
-        if score(self._most.plus(1, left), -self._margin) <= -_quantile(worse):
+        if score(most.plus(1, left), -margin) <= -_quantile(worse):
             return Noninferiority.WORSE, False
-        if _capital(self._least, self._margin, 1) >= -math.log(not_worse):
+        # A verdict never contradicts the interval beside it, although bets alone would be error enough.
+        if score(least, -margin) >= _quantile(not_worse) and _capital(least, margin, 1) >= -math.log(not_worse):
             return Noninferiority.NOT_WORSE, True
-        if _capital(self._most, self._margin, -1) >= -math.log(worse):
+        if score(most, -margin) <= -_quantile(worse) and _capital(most, margin, -1) >= -math.log(worse):
             return Noninferiority.WORSE, True
         return Noninferiority.OPEN, False
 
