@@ -129,7 +129,7 @@ def _came_to(kind: KindDecision, chosen: CandidateResult, others: Sequence[Candi
     if passing:
         return f"passes too: {passing[0].name}, {cost_of(passing[0])}{_times(passing[0], chosen)}"
     if spared:
-        return f"not needed: {chosen.name} passes and costs no more; {spared[0].name} {cost_of(spared[0])}"
+        return f"not needed: {spared[0].name} costs {cost_of(spared[0])}"
     failed = [one for one in others if one.status is Status.FAILED]
     if failed:
         unsure = [one.name for one in others if one.status in _UNKNOWN]

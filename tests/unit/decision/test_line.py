@@ -28,7 +28,7 @@ async def test_a_cheaper_own_one_keeps_the_rented_one_away(world: World) -> None
     decision = await world.choosing(spine, world.suite({"a": 10})).choose()
     line = line_of(decision)
     assert (line.side, line.target, line.hosts) == ("own", "small", ())
-    assert line.other.startswith("rent not needed: small passes and costs no more; big ~")
+    assert line.other.startswith("rent not needed: big costs ~")
     assert "own" in told(decision)
 
 
@@ -120,7 +120,7 @@ CHOSEN = candidate("here", Status.CHOSEN, passed=9, failed=1, usd=0.001)
         ([candidate("far", Status.NOT_NEEDED, passed=9, usd=0.014)],
          "rent passes too: far, 14.000 USD/1k, 14 times as much"),
         ([candidate("far", Status.NOT_NEEDED, passed=3, expected=0.002, expected_unit="usd")],
-         "rent not needed: here passes and costs no more; far ~2.000 USD/1k"),
+         "rent not needed: far costs ~2.000 USD/1k"),
         ([candidate("far", Status.FAILED, passed=5, failed=5), candidate("off", Status.FAILED, passed=1, failed=4)],
          "rent fails: 50% of 80% at best, by far"),
         ([candidate("far", Status.FAILED, passed=5, failed=5), candidate("off", Status.UNPROVEN)],
