@@ -57,7 +57,7 @@ class Given(NamedTuple):
 @click.option("--full", is_flag=True, help="Ask every prompt, also when a verdict is certain: for the whole picture.")
 @click.option("--answer-tokens", type=click.IntRange(1), help="Room for an answer [default: 32; 2048 if it thinks].")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of texts and order.")
-@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Prompts in flight at once.")
+@click.option("--concurrency", default=4, show_default=True, type=click.IntRange(1), help="Prompts in flight at once.")
 @click.option("--deadline-s", default=600.0, show_default=True, type=Finite(0.01), help="Cuts one prompt.")
 @click.option("--max-usd", type=Finite(0), help="Spend at most so much in this call; needed where a host bills.")
 @click.option("--fresh", is_flag=True, help="A new run without the cache, instead of continuing the known one.")

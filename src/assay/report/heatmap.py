@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["context_page", "heatmap", "write_page"]
 
-_ROW, _FOOT, _LEFT, _RIGHT = 34.0, 62.0, 58.0, 8.0
+_ROW, _FOOT, _LEFT, _RIGHT = 30.0, 62.0, 58.0, 8.0
 """Heights and margins in CSS pixels."""
 _GAP = 0.03
 
@@ -63,16 +63,17 @@ def heatmap(one: Finding, depths: Sequence[int], width: float, key: str) -> str:
     """
     height = _ROW * len(depths) + _FOOT
     size = (_LEFT / width, _FOOT / height, 1 - (_LEFT + _RIGHT) / width, 1 - (_FOOT + 6) / height)
+    small = width <= NARROW
     with drawing(width, height) as figure:
         panel = figure.add_axes(size)
         panel.set_xlim(-0.5, len(one.reaches) - 0.5)
         panel.set_ylim(len(depths) - 0.5, -0.5)
         for place, reach in enumerate(one.reaches):
-            _column(panel, place, reach, depths, small=width <= NARROW)
+            _column(panel, place, reach, depths, small=small)
         panel.set_yticks(range(len(depths)), [f"{depth} %" for depth in depths])
         panel.set_ylabel("depth")
-        panel.set_xticks(range(len(one.reaches)), [_name(reach) for reach in one.reaches])
-        panel.set_xlabel("tokens of prompt and answer, and how many prompts passed")
+        panel.set_xticks(range(len(one.reaches)), [_name(reach, small=small) for reach in one.reaches])
+        panel.set_xlabel("tokens of prompt and answer" if small else "tokens of prompt and answer, and how many passed")
         panel.tick_params(length=0)
         for side in panel.spines.values():
             side.set_visible(False)
@@ -98,7 +99,7 @@ def _box(panel: Axes, place: int, row: int, share: float | None) -> None:
     corner, side = (place - 0.5 + _GAP, row - 0.5 + _GAP), 1 - 2 * _GAP
     style = "-" if share is not None else (0, (2, 3))
     if share:
-        panel.add_patch(Rectangle(corner, side, side, facecolor=OWN, edgecolor="none", alpha=0.12 + 0.68 * share))
+        panel.add_patch(Rectangle(corner, side, side, facecolor=OWN, edgecolor="none", alpha=0.1 + 0.5 * share))
     panel.add_patch(Rectangle(corner, side, side, facecolor="none", edgecolor=MUTED if share == 0 else RULE,
                               linewidth=1, linestyle=style))  # fmt: skip
 
@@ -108,10 +109,12 @@ def _share(cell: Cell | None) -> float | None:
     return cell.passed / scored if cell is not None and scored else None
 
 
-def _name(reach: Reach) -> str:
-    """`4k` with what passed under it."""
+def _name(reach: Reach, *, small: bool) -> str:
+    """`4k` with what passed under it, where there is room."""
     size = f"{reach.length // 1024}k" if reach.length % 1024 == 0 else f"{reach.length:,}"
     scored = reach.passed + reach.failed
+    if small:
+        return size
     if reach.refused is not None and not reach.passed:
         return f"{size}\nrefused"
     return f"{size}\n{reach.passed} of {scored}" if scored else f"{size}\n{numbers.DASH}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay.evals.context.plan import Budget, Grid, Quoted
 from assay.evals.context.ruler import Ruler
-from assay.evals.context.told import guarantee, told, told_depths, told_quoted
+from assay.evals.context.told import DEPTHS, guarantee, told, told_depths, told_quoted
 from assay.evals.context.verdict import Finding, needed_reach
 from assay.stats.certainty import Verdict
 from assay.types import Value
@@ -58,10 +58,10 @@ class Measured(Value, frozen=True, kw_only=True):
     @property
     def sentences(self) -> list[str]:
         """What was found: a sentence for each task, and for each depth that matters."""
-        found = [sentence for one in self.findings for sentence in (told(one, self.quoted), *told_depths(one))]
-        return [*found, *([self.answer] if self.answer is not None else [])]
+        found = [(told(one, self.quoted), told_depths(one)) for one in self.findings]
+        return [said for pair in (*found, (self.answer,)) for said in pair if said is not None]
 
     @property
     def method(self) -> list[str]:
         """What it rests on."""
-        return [guarantee(self.bar, self.grid.prompts), self.ruler.told, told_quoted(self.quoted)]
+        return [guarantee(self.bar, self.grid.prompts), self.ruler.told, DEPTHS, told_quoted(self.quoted)]

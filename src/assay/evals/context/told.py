@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from assay.evals.context.plan import Quoted
 from assay.evals.context.verdict import Finding, Reach
 
-__all__ = ["guarantee", "told", "told_depths", "told_quoted"]
+__all__ = ["DEPTHS", "guarantee", "told", "told_depths", "told_quoted"]
 
+DEPTHS = "A depth is named where that is more than chance: an exact test by length, Holm over depths, at 5 %."
 _SAID_CHARS = 160
 
 
@@ -20,16 +19,17 @@ def told(one: Finding, said: Quoted) -> str:
     return f"{one.task}: {_reaches(one, beyond)}{_share(one, said)}{proof}{_border(beyond)}."
 
 
-def told_depths(one: Finding) -> Iterator[str]:
-    """Where a fact is found less, or more, often than elsewhere."""
-    for effect in one.depth_effects:
-        elsewhere = effect.elsewhere_passed / max(1, effect.elsewhere_scored)
-        word = "less" if effect.passed / max(1, effect.scored) < elsewhere else "more"
-        yield (
-            f"{one.task}: {word} is found at depth {effect.depth} %: {effect.passed} of {effect.scored} pass, "
-            f"elsewhere {effect.elsewhere_passed} of {effect.elsewhere_scored} "
-            f"(exact test by length, Holm: p = {effect.p_value:.2g})"
-        )
+def told_depths(one: Finding) -> str | None:
+    """Where less is found than elsewhere; None where no depth is known to lose anything."""
+    lost = [effect for effect in one.depth_effects if effect.lost]
+    if not lost:
+        return None
+    at = " and ".join(
+        f"{effect.depth} % ({effect.passed} of {effect.scored} pass, elsewhere {effect.elsewhere_passed} of "
+        f"{effect.elsewhere_scored}; p = {effect.p_value:.1g})"
+        for effect in lost
+    )
+    return f"{one.task}: less is found at a depth of {at}."
 
 
 def told_quoted(said: Quoted) -> str:

@@ -88,6 +88,11 @@ class DepthEffect(Value, frozen=True, kw_only=True):
     elsewhere_scored: int
     p_value: float
 
+    @property
+    def lost(self) -> bool:
+        """Whether it is less."""
+        return self.passed * self.elsewhere_scored < self.elsewhere_passed * self.scored
+
 
 class Finding(Value, frozen=True, kw_only=True):
     """One task.
