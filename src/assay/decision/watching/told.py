@@ -42,6 +42,7 @@ def _lines(one: Standing) -> list[str]:
     lines = [f"{one.target}: {_state(one)}"]
     lines += [f"  begins anew: {one.begins_anew}"] if one.begins_anew is not None else []
     lines += [f"  {_asked(one.asked)}"] if one.asked is not None else []
+    lines += [f"  {one.left_out} samples may not be sent there: private ones, or of other work"] if one.left_out else []
     lines += [f"  {_reading(reading)}" for reading in one.readings if reading.channel != "better"]
     raised_before = len(one.alarms) - one.new
     for number, alarm in enumerate(one.alarms):
