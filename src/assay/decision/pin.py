@@ -32,8 +32,9 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float, 
             suite as a whole must stay as it is.
 
     Raises:
-        DecisionError: nothing was chosen, or a run of the evidence is gone.
+        DecisionError: nothing was chosen, a run of the evidence is gone, or an adapted candidate is not configured.
     """
+    _check_configured(spine, decision)
     kinds: dict[str, Pin] = {}
     unproven: dict[str, str] = {}
     for one in decision.kinds:
@@ -89,6 +90,17 @@ async def _with_evidence(spine: Spine, one: Pin, kind: str, suite: Suite) -> Pin
         samples_sha256=samples_digest(samples, suite.kinds[kind]),
         judges_sha256=await judges_digest(spine, samples, (kind,)),
     )
+
+
+def _check_configured(spine: Spine, decision: Decision) -> None:
+    """What `assay choose --adapt` found can be called in that call alone, until somebody has put it down."""
+    adapted = {one.adapted for one in decision.adaptations} - spine.targets.keys()
+    missing = sorted({one.chosen for one in decision.kinds if one.chosen is not None and one.chosen in adapted})
+    if missing:
+        raise DecisionError(
+            f"{', '.join(missing)} was chosen with prompts that the configuration does not have; put it there with "
+            "`assay choose --again --write assay.toml`, then pin that decision"
+        )
 
 
 def _repeats(one: KindDecision) -> RepeatsOf:

@@ -136,6 +136,17 @@ def test_what_is_written_is_found_pinned_and_served(place: Path, world: PromptWo
     assert (place / "assay.lock").exists()
 
 
+def test_what_is_not_written_cannot_be_pinned(place: Path) -> None:
+    """A pin must be served by the configuration; the message says how it gets there, and that works."""
+    run("choose", "--adapt")
+    refused = run("pin")
+    assert refused.code != 0
+    assert "assay choose --again --write assay.toml" in refused.err
+    assert run("choose", "--again", "--write", "assay.toml").code == 0
+    ended = run("pin")
+    assert ended.code == 0, ended.err
+
+
 def test_it_is_written_again_by_force(place: Path) -> None:
     """A second search takes the place of the first, in the file too; without --force the file is as it was."""
     run("choose", "--adapt", "--write", "assay.toml")
