@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +79,10 @@ def canary_of(config: Config, name: str) -> Canary:
     return found
 
 
+def _canaries(config: Config) -> Iterator[Canary]:
+    return (found for name, route in config.routes.items() if (found := _canary(name, route.policy)) is not None)
+
+
 def _canary(name: str, policy: Mapping[str, Any]) -> Canary | None:
     version, weights = str(policy.get("version", "")), policy.get("weights")
     migration = version.removeprefix(_VERSION)
@@ -116,7 +120,11 @@ def write_canary(file: Path, base: Path, old: str, new: str, share: float, route
     name = _route(config, old, new, route)
     known = _canary(name, config.routes[name].policy) if name in config.routes else None
     if known is not None:
-        _check_same(config, known, old, new)
+        if not _is_of(config, known, old, new):
+            raise ConfigError(
+                f"the route {name!r} is a canary of another move ({known.old} -> {known.new}); end that first: "
+                f"assay migrate --back {file}"
+            )
         made, routes = known._replace(share=share), _staged(known, tables, share)
     else:
         made = Canary(name, new_id(), old, new, share)
@@ -142,7 +150,7 @@ def go_back(file: Path) -> Written:
     """
     text = _text(file)
     config = parse(text.encode(), file.resolve())
-    found = next((one for name, route in config.routes.items() if (one := _canary(name, route.policy))), None)
+    found = next(_canaries(config), None)
     if found is None:
         raise ConfigError(f"{file} has no canary to go back from")
     copy = _copy(file, found)
@@ -169,17 +177,18 @@ def go_back(file: Path) -> Written:
 
 
 def _route(config: Config, old: str, new: str, named: str | None) -> str:
-    """The route that clients call."""
-    if named is None:
-        over = [name for name, route in config.routes.items() if old in route.candidates]
-        mine = [name for name in over if (found := _canary(name, config.routes[name].policy)) and found.new == new]
-        if old in config.routes:
-            named = old
-        elif len(mine or over) == 1:
-            (named,) = mine or over
-        else:
-            some = f"{old} is a candidate of {', '.join(over)}" if over else f"{old} is a candidate of no route"
-            raise ConfigError(f"{some}; name the route that clients call: --route NAME")
+    """The route that clients call: where a canary of this move stands already, that one."""
+    begun = [one.route for one in _canaries(config) if _is_of(config, one, old, new)]
+    over = [name for name, route in config.routes.items() if old in route.candidates]
+    if named is None and len(begun) == 1:
+        (named,) = begun
+    elif named is None and old in config.routes:
+        named = old
+    elif named is None and len(over) == 1:
+        (named,) = over
+    elif named is None:
+        some = f"{old} is a candidate of {', '.join(over)}" if over else f"{old} is a candidate of no route"
+        raise ConfigError(f"{some}; name the route that clients call: --route NAME")
     if named in config.deployments:
         raise ConfigError(
             f"{named!r} is the name of a deployment, so no route can be called so; name one with --route, and let "
@@ -205,19 +214,14 @@ def _begun(config: Config, tables: Mapping[str, Any], made: Canary) -> tuple[Can
     return made, {name: {"candidates": [made.old, made.new], **outer, "policy": _policy(made)}, **more}
 
 
-def _check_same(config: Config, known: Canary, old: str, new: str) -> None:
-    """A further stage is of the same move."""
-    arms = {known.old: old, known.new: new}
-    for arm, wanted in arms.items():
+def _is_of(config: Config, known: Canary, old: str, new: str) -> bool:
+    """Whether a canary is of this move: its arms are the two, or routes that were made of them."""
+    for arm, ending, wanted in ((known.old, _BEFORE, old), (known.new, _AFTER, new)):
         route = config.routes.get(arm)
-        whole = arm in (f"{known.route}{_BEFORE}", f"{known.route}{_AFTER}") and route is not None
-        if arm != wanted and not (
-            whole and route is not None and (wanted in route.candidates or wanted == known.route)
-        ):
-            raise ConfigError(
-                f"the route {known.route!r} is a canary of another move ({known.old} -> {known.new}); end that first: "
-                "assay migrate --back FILE"
-            )
+        made = arm == f"{known.route}{ending}" and route is not None
+        if arm != wanted and not (made and route is not None and wanted in (known.route, *route.candidates)):
+            return False
+    return True
 
 
 def _plain(route: Route, old: str) -> bool:
