@@ -251,10 +251,13 @@ async def _told(app: App, runner: Runner, runs: dict[str, Run], suite: Suite, en
     from assay.evals.figures.correction import NOBODY, corrections, read_people
     from assay.evals.figures.scorecard import scorecard
     from assay.evals.runs.ending import ending
+    from assay.evals.runs.tokens import RunTokens
 
     evaluated, problem, purse = list(runs.values()), ended.problem, ended.purse
     people = await read_people(ended.labels, app.ledger, evaluated) if ended.labels is not None else NOBODY
     seen = corrections(evaluated, suite, people)
+    for one in evaluated:
+        one.tokens = await RunTokens.read(app.ledger, one.row.id)
     cards = [scorecard(one, suite, seen.get(one.row.id)) for one in evaluated]
     compared = compare_runs(evaluated, suite, people.verdicts, rows=False)
     end = ending(runner, evaluated, suite, problem, purse)

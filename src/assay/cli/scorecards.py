@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "cells", "render"]
 
-COLUMNS = ("passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "cost each", "cached")
+COLUMNS = ("passed", "of", "share", "95 % interval", "unscored", "p50", "p95", "tokens", "cost each", "cached")
 _REASONS = 3
 _REASON_CHARS = 200
 
@@ -67,10 +67,12 @@ def _share(one: Figure) -> str:
 def cells(one: Metrics) -> tuple[str, ...]:
     """A row under `COLUMNS`."""
     from assay.cli.figures import cost, seconds
+    from assay.evals.runs.tokens import told_tokens
 
     interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval else "-"
     interval += f" ({one.groups} groups)" if one.groups is not None else ""
     share = f"{one.share:.0%}" if one.share is not None else "-"
     times = (seconds(one.p50_s), seconds(one.p95_s))
     spent = cost(one.usd, one.engine_s)
-    return (str(one.passed), str(one.total), share, interval, str(one.unscored), *times, spent, str(one.cached))
+    took = told_tokens(one.tokens)
+    return (str(one.passed), str(one.total), share, interval, str(one.unscored), *times, took, spent, str(one.cached))

@@ -19,10 +19,11 @@ import msgspec
 
 from assay.decision.basis import Basis, Ground
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.decision.effort import models_of, with_tokens
 from assay.decision.group import Bars, Group, groups_of
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
-from assay.decision.repriced import dearer_now
+from assay.decision.repriced import TodaysCosts, todays_costs
 from assay.decision.survey import bases, ground_of
 from assay.decision.trial import Trial
 from assay.envelope.answer_cost import prior_cost_rank
@@ -80,7 +81,7 @@ class Choosing:
     overall: bool = False
     on_verdict: Callable[[str, str, str], None] | None = None
     _runs: dict[str, Run] = field(default_factory=dict)
-    _dearer: dict[str, dict[str, float]] = field(default_factory=dict)
+    _costs: dict[str, TodaysCosts] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
     _asked_now: int = 0
     _started: float = field(default_factory=time.time)
@@ -110,14 +111,17 @@ class Choosing:
                         gated[one.name].append((group, one))
         for run in self._runs.values():
             await self.runner.finish(run)
-        return self._decision(groups, tuple(decisions[group.name] for group in groups), basis, ground)
+        models = models_of(self.spine, self._runs)
+        decided = [(decisions[group.name], group.samples) for group in groups]
+        kinds = await with_tokens(self.spine, decided, self._runs, models)
+        return msgspec.structs.replace(self._decision(groups, kinds, basis, ground), models=models)
 
     # --------------------------------------------------------------------------------------- set-up
 
     async def _open(self, name: str) -> None:
         try:
             self._runs[name] = run = await self.runner.open(name)
-            self._dearer[name] = await dearer_now(self.spine, run)
+            self._costs[name] = await todays_costs(self.spine, run, self._started)
         except ConfigError:
             raise
         except AssayError as error:  # weights that are not there, an engine that does not start
@@ -257,16 +261,10 @@ class Choosing:
         return billed if billed is not None else one.expected
 
     def _metrics(self, group: Group, run: Run) -> Metrics:
-        rows = [self._at_todays_price(run, row) for row in run.results.values() if group.samples.has(row.sample_id)]
+        costs = self._costs[run.row.target]  # who is cheapest today is asked, not who was when answers were billed
+        rows = [costs.of(row) for row in run.results.values() if group.samples.has(row.sample_id)]
         total = len(group.samples)
         return metrics(rows, total, group.samples.group_of, stopped=len(rows) < total)
-
-    def _at_todays_price(self, run: Run, row: Outcome) -> Outcome:
-        """Who is cheapest today is asked, not who was when his answers were billed."""
-        more = self._dearer[run.row.target].get(row.kind)
-        if more is None or row.cost_usd is None or (row.created_at >= self._started and not row.cached):
-            return row
-        return msgspec.structs.replace(row, cost_usd=max(0.0, row.cost_usd + more))
 
     def _result(
         self, group: Group, name: str, status: Status, reason: str, estimate: Estimate | None, *, early: bool = False

@@ -7,6 +7,8 @@ from enum import StrEnum
 from assay.decision.adapting.adaptation import Adaptation
 from assay.decision.basis import Basis, Ground
 from assay.decision.question import Question
+from assay.evals.figures.more_tokens import MoreTokens
+from assay.evals.runs.tokens import Tokens
 from assay.evals.suites.suite_table import Reducer
 from assay.types import Value
 
@@ -43,6 +45,7 @@ class CandidateResult(Value, frozen=True, kw_only=True):
         failure_bound: of a gate: exact one-sided 95 % upper bound of its failure rate (Clopper-Pearson).
         usd, engine_s: measured mean of one answer.
         expected: predicted cost of one answer that the order came from, in `expected_unit`.
+        tokens: of one answer, over all its calls; None = not known.
     """
 
     name: str
@@ -59,6 +62,7 @@ class CandidateResult(Value, frozen=True, kw_only=True):
     engine_s: float | None = None
     expected: float | None = None
     expected_unit: str | None = None
+    tokens: Tokens | None = None
 
 
 class KindDecision(Value, frozen=True, kw_only=True):
@@ -72,6 +76,7 @@ class KindDecision(Value, frozen=True, kw_only=True):
         evidence: ids of the samples on which the chosen one was proven.
         moves: what is left to do when none passes.
         reducers: of the kinds whose samples are asked several times: what the values of one sample come to.
+        more_tokens: candidates of one model beside each other: what more tokens an answer bought.
     """
 
     name: str
@@ -88,6 +93,7 @@ class KindDecision(Value, frozen=True, kw_only=True):
     reducers: dict[str, Reducer] = {}
     made_up: bool = False
     left_out: int = 0
+    more_tokens: tuple[MoreTokens, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -110,6 +116,7 @@ class Decision(Value, frozen=True, kw_only=True):
         error: the probability of a wrong choice, per kind, is no larger; 0 = only what is certain counts.
         runs: candidate -> run that holds its results.
         basis: candidate -> what it was, and on what conditions it was had.
+        models: candidate -> the model that it is a configuration of; those of several models are not in it.
         ground: the samples, limits and judges that all candidates have in common; None = it was not recorded.
         question: what was said on the command line; None = it was not recorded.
         again_of: the decision that was made again.
@@ -137,6 +144,7 @@ class Decision(Value, frozen=True, kw_only=True):
     error: float = 0.0
     replayed_now: int = 0
     basis: dict[str, Basis] = {}
+    models: dict[str, str] = {}
     ground: Ground | None = None
     question: Question | None = None
     again_of: str | None = None

@@ -7,6 +7,8 @@ from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.line import told
 from assay.decision.table import table
+from assay.evals.figures.more_tokens import told_more
+from assay.evals.runs.tokens import told_tokens
 
 _MARKS = {
     Status.CHOSEN: "+",
@@ -71,12 +73,14 @@ def _kind(kind: KindDecision) -> str:
         + (f"; {kind.left_out} made-up ones decide nothing" if kind.left_out else ""),
     ]
     lines += table(
-        ("", "candidate", "passed", "asked", "95 % interval", "cost", "p95", "verdict"),
+        ("", "candidate", "passed", "asked", "95 % interval", "tokens", "cost", "p95", "verdict"),
         [_row(one) for one in kind.candidates],
         indent="  ",
     )
     lines += [f"  {one.name}: failure rate at most {one.failure_bound:.0%} (95 %, exact)" for one in kind.candidates
               if kind.gate and one.failure_bound is not None]  # fmt: skip
+    if kind.more_tokens:
+        lines += ["  what more tokens bought:", *(f"    - {told_more(one)}" for one in kind.more_tokens)]
     if kind.moves:
         lines += ["  moves that are left:", *(f"    - {move}" for move in kind.moves)]
     return "\n".join(lines)
@@ -90,6 +94,7 @@ def _row(one: CandidateResult) -> tuple[str, ...]:
         f"{one.passed}" if asked else "-",
         f"{asked + one.unscored}" if asked + one.unscored else "-",
         _interval(one),
+        told_tokens(one.tokens),
         cost_of(one),
         f"{one.p95_s:.2f} s" if one.p95_s is not None else "-",
         f"{one.status.value}: {one.reason}",

@@ -18,7 +18,8 @@ from assay.inference.spine import Spine
 def expected(spine: Spine, name: str, samples: Sequence[Sample]) -> Estimate | None:
     """Mean expected cost of one answer to these samples; None where nothing is known to estimate from.
 
-    A route counts as the sum of everything below it: an upper bound for cascades.
+    A route counts as the sum of everything below it: an upper bound for cascades. Where its policy asks `n` times, as
+    vote and best-of do, each of its candidates counts as often as it may be asked.
     """
     target = spine.targets[name]
     if not isinstance(target, LiveDeployment):
@@ -26,11 +27,13 @@ def expected(spine: Spine, name: str, samples: Sequence[Sample]) -> Estimate | N
         known = [part for part in parts if part is not None]
         if len(known) < len(parts) or len({part.unit for part in known}) != 1:
             return None
+        draws = getattr(spine.route(name).policy, "n", None)
+        times = draws / len(known) if draws is not None else 1.0
         return Estimate(
-            value=sum(part.value for part in known),
+            value=times * sum(part.value for part in known),
             low=min(part.low for part in known),
-            high=sum(part.high for part in known),
-            method=f"sum of {', '.join(spine.route(name).candidates)}",
+            high=draws * max(part.high for part in known) if draws else sum(part.high for part in known),
+            method=f"sum of {', '.join(spine.route(name).candidates)}" + (f", {draws} calls" if draws else ""),
             unit=known[0].unit,
         )
     sizes, limits = [], []

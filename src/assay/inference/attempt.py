@@ -420,9 +420,10 @@ class Attempt:
 
     def _settlement(self, outcome: _Outcome, error: AssayError | None = None) -> Settlement:
         record, meter = self.record, self._meter
-        # Of a cached answer nothing was used now; its tokens stand in the row of the call that was made.
-        response = record.response if record.response is not None and outcome == "ok" else self._folder.response()
-        usage = response.usage if outcome != "cached" else None
+        # An answer from the cache is told with the tokens of the call that made it: they are what it takes, and cost 0.
+        whole = record.response if outcome in ("ok", "cached") else None
+        response = whole if whole is not None else self._folder.response()
+        usage = response.usage
         record.engine_s, record.load_s = meter.engine_s, meter.load_s
         record.cost_usd, record.cost_basis = charge(
             self._live,

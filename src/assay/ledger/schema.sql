@@ -55,7 +55,8 @@ create table attempts (            -- one try at one deployment; the intent row 
   status integer,                   -- HTTP
   finish text,
   passed_through integer not null,
-  input_tokens integer,             -- OpenAI's convention: includes cached, output includes reasoning
+  input_tokens integer,             -- OpenAI's convention: includes cached, output includes reasoning;
+                                    -- of an answer from the cache, those of the call that made it
   cached_tokens integer,
   cache_write_tokens integer,
   output_tokens integer,

@@ -18,7 +18,7 @@ import msgspec
 from assay.errors import SuiteError
 from assay.evals.figures.answers import Row, row_of
 from assay.evals.figures.correction import Correction, corrected_lead
-from assay.evals.figures.scorecard import Comparison, Metrics, compare, metrics
+from assay.evals.figures.scorecard import Comparison, Metrics, compare, metrics, with_tokens
 from assay.evals.judging.labels import Verdicts
 from assay.evals.runs.runner import Run
 from assay.evals.suites.suite import Samples, Suite
@@ -179,7 +179,7 @@ def _side(name: str, run: Run, suite: Suite) -> Side:
 
 def _figures(run: Run, samples: Samples) -> Metrics:
     rows = (row for row in run.results.values() if samples.has(row.sample_id))
-    return metrics(rows, len(samples), samples.group_of)
+    return with_tokens(metrics(rows, len(samples), samples.group_of), run, samples)
 
 
 # ------------------------------------------------------------------------------------------- pairs

@@ -6,6 +6,7 @@ import math
 from array import array
 from collections.abc import Callable, Iterable
 
+from assay.evals.runs.tokens import Tokens
 from assay.ledger.rows import Outcome
 from assay.stats.certainty import bounds
 from assay.stats.latency import in_order, value_at
@@ -34,6 +35,7 @@ class Metrics(Value, frozen=True, kw_only=True):
         engine_s: mean CPU seconds of one answer on a local engine.
         grading_usd: mean cost of grading one answer; None = not known.
         batched: answers that came with a batch; they stand in the cache, and have no latency.
+        tokens: of one answer, over all its calls; None = nobody told, or nobody asked the ledger.
     """
 
     total: int
@@ -51,6 +53,7 @@ class Metrics(Value, frozen=True, kw_only=True):
     groups: int | None = None
     grading_usd: float | None = 0.0
     batched: int = 0
+    tokens: Tokens | None = None
 
 
 _PICO = 1e12

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+
 from assay.evals.figures.correction import Correction
 from assay.evals.figures.metrics import GroupOf, Metrics, Tally, metrics
 from assay.evals.figures.steadiness import Steadiness, steadiness
@@ -13,7 +15,7 @@ from assay.ledger.rows import Outcome
 from assay.stats.matched import matched
 from assay.types import Value
 
-__all__ = ["Comparison", "Metrics", "Scorecard", "compare", "metrics", "scorecard"]
+__all__ = ["Comparison", "Metrics", "Scorecard", "compare", "metrics", "scorecard", "with_tokens"]
 
 
 class Scorecard(Value, frozen=True, kw_only=True):
@@ -88,6 +90,8 @@ def scorecard(run: Run, suite: Suite, corrected: Correction | None = None) -> Sc
             reasons[row.unscored or "unknown"] += 1
     synthetic = {kind: len(made_up.only((kind,))) for kind in suite.kinds} if made_up else {}
     steady = {kind: steadiness(run, suite.of(kind)) for kind in suite.kinds}
+    real_ones = suite.samples.made_up(False) if made_up else suite.samples
+    kinds = {kind: real.of(kind).metrics(len(suite.of(kind)) - synthetic.get(kind, 0)) for kind in suite.kinds}
     return Scorecard(
         run=run.row.id,
         suite=suite.name,
@@ -95,8 +99,8 @@ def scorecard(run: Run, suite: Suite, corrected: Correction | None = None) -> Sc
         target=run.row.target,
         target_digest=run.row.target_digest,
         seed=run.row.seed,
-        overall=real.all.metrics(len(suite.samples) - len(made_up)),
-        kinds={kind: real.of(kind).metrics(len(suite.of(kind)) - synthetic.get(kind, 0)) for kind in suite.kinds},
+        overall=with_tokens(real.all.metrics(len(suite.samples) - len(made_up)), run, real_ones),
+        kinds={kind: with_tokens(one, run, real_ones.only((kind,))) for kind, one in kinds.items()},
         unscored=dict(reasons),
         synthetic_overall=other.all.metrics(len(made_up)) if made_up else None,
         synthetic={kind: other.of(kind).metrics(count) for kind, count in synthetic.items() if count},
@@ -104,6 +108,11 @@ def scorecard(run: Run, suite: Suite, corrected: Correction | None = None) -> Sc
         public=run.row.harness,
         corrected=corrected,
     )
+
+
+def with_tokens(found: Metrics, run: Run, samples: Samples) -> Metrics:
+    """The figures with the tokens of an answer to these samples, as far as they were read with the run."""
+    return msgspec.structs.replace(found, tokens=run.tokens.of(samples))
 
 
 class _Tallies:

@@ -10,6 +10,7 @@ import msgspec
 
 from assay.evals.runs.outcomes import Outcomes
 from assay.evals.runs.repeats import Repeats, reduced
+from assay.evals.runs.tokens import RunTokens
 from assay.evals.suites.sample import Sample
 from assay.ledger.rows import Outcome, ResultRow, RunRow
 from assay.ledger.store import Ledger
@@ -27,11 +28,13 @@ class Run:
     Attributes:
         results: by sample, what all its answers come to; `Outcomes` while it is being evaluated, without the answers.
         waiting: `(sample, repeat)` of each answer that comes with a batch, and which.
+        tokens: what its answers took, as far as that was read (`RunTokens.read`).
     """
 
     row: RunRow
     results: Mapping[str, Outcome] = field(default_factory=dict)
     waiting: dict[tuple[str, int], str] = field(default_factory=dict)
+    tokens: RunTokens = field(default_factory=RunTokens)
 
     @property
     def answers(self) -> Iterator[Outcome]:
@@ -50,7 +53,7 @@ class Run:
 
 async def read_run(ledger: Ledger, row: RunRow, repeats: RepeatsOf | None = None) -> Run:
     """A run with the whole rows that the ledger has of it, answers included, joined as in `joined`."""
-    return Run(row, joined(await ledger.results(row.id), repeats))
+    return Run(row, joined(await ledger.results(row.id), repeats), tokens=await RunTokens.read(ledger, row.id))
 
 
 def joined(rows: Iterable[ResultRow], repeats: RepeatsOf | None = None) -> dict[str, ResultRow]:
