@@ -100,9 +100,13 @@ def command(
         finish(run(_reset(asked, reset)))
     if status:
         finish(run(_status(asked)))
-    if find_borders:
-        finish(run(_find(asked), continues=True))
-    finish(run(_rounds(asked, every_s), continues=True))
+    from assay.errors import BudgetExceeded
+
+    try:
+        finish(run(_find(asked) if find_borders else _rounds(asked, every_s), continues=True))
+    except BudgetExceeded as error:  # its own code is 1, which would say that something has changed
+        note(f"assay: {error}; what was asked is kept, the same command goes on with the rest")
+        finish(3)
 
 
 async def _rounds(given: Given, every_s: float | None) -> int:
