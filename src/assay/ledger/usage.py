@@ -9,7 +9,8 @@ __all__ = ["AnswersRow", "UsageRow", "answers_of", "run_before", "usage_of"]
 
 _USAGE = """
 select a.deployment, r.kind, sum(a.input_tokens) as input_tokens, sum(a.cached_tokens) as cached_tokens,
-  sum(a.cache_write_tokens) as cache_write_tokens, sum(a.output_tokens) as output_tokens, sum(a.cost_usd) as cost_usd
+  sum(a.cache_write_tokens) as cache_write_tokens, sum(a.output_tokens) as output_tokens,
+  sum(a.engine_s) as engine_s, sum(a.cost_usd) as cost_usd
 from results r join attempts a on a.request_id = r.request_id
 where r.run_id = ? and a.outcome = 'ok' and a.cost_basis = 'measured' and a.batch_id is null
 group by a.deployment, r.kind
@@ -23,9 +24,10 @@ class UsageRow(Row, frozen=True, kw_only=True):
 
     deployment: str
     kind: str
-    input_tokens: int
-    output_tokens: int
     cost_usd: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    engine_s: float | None = None
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
