@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from assay.decision.repriced import dearer_now
+from assay.decision.repriced import TodaysCosts, dearer_now, todays_costs
 from assay.evals.runs.runner import Runner
 from assay.evals.suites.suite import Suite
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine
+from assay.ledger.rows import Outcome
 
 World = Any  # of this folder's conftest
 
@@ -93,3 +95,43 @@ async def test_who_is_cheapest_today_is_asked(world: World) -> None:
     usd = {one.name: one.usd for one in decision.kinds[0].candidates}
     assert usd["m"] == pytest.approx(2 * usd["n"])
     assert len(world.calls) == calls
+
+
+def outcome(**more: Any) -> Outcome:
+    """An answer of a run."""
+    plain = {"run_id": "r", "sample_id": "s", "kind": "a", "value": 1.0, "unscored": None, "cost_basis": "measured",
+             "cached": False, "created_at": 50.0, "cost_usd": 0.001}  # fmt: skip
+    return Outcome(**(plain | more))
+
+
+@pytest.mark.parametrize(
+    ("row", "usd"),
+    [
+        (outcome(), 0.003),
+        (outcome(created_at=150.0), 0.001),  # asked in this call, at today's price already
+        (outcome(created_at=150.0, cached=True), 0.003),  # noted in this call, billed before
+        (outcome(kind="b"), 0.001),
+        (outcome(cost_usd=None), None),
+    ],
+)
+def test_answers_of_before_cost_what_they_would_today(row: Outcome, usd: float | None) -> None:
+    """Those that were billed in this very call, those of other kinds and those of unknown cost stay as they are."""
+    found = TodaysCosts(None, {"a": 0.002}, since=100.0).of(row).cost_usd
+    assert found == (pytest.approx(usd) if usd is not None else None)
+
+
+async def test_an_engine_here_is_paid_at_the_rate_of_now(make_spine: Callable[..., Spine]) -> None:
+    """Its seconds are known: a new rate counts for what was measured, no rate makes it unknown again."""
+    toml = '[deployments.m]\nmodel = "qwen/qwen2.5-coder-0.5b-instruct"\ndialect = "local"\nusd_per_hour = {}\n'
+    for rate, usd in (("3.6", 0.002), ("0", 0.0)):
+        spine = make_spine(toml.format(rate))
+        costs = TodaysCosts(spine.targets["m"], {}, since=100.0)  # type: ignore[arg-type]
+        assert costs.of(outcome(engine_s=2.0)).cost_usd == pytest.approx(usd)
+    spine = make_spine(toml.replace("usd_per_hour = {}\n", ""))
+    assert TodaysCosts(spine.targets["m"], {}, since=100.0).of(outcome(engine_s=2.0)).cost_usd is None  # type: ignore[arg-type]
+
+
+async def test_a_host_is_paid_by_its_tokens(world: World) -> None:
+    """Only an engine here has seconds that are paid."""
+    spine = world.spine({"m": {"a": "++++"}})
+    assert (await todays_costs(spine, await run_of(spine, world.suite({"a": 4})), 0.0)).engine is None
