@@ -141,17 +141,19 @@ def _refuse_with(asked: Given) -> None:
 
 async def _migrate(asked: Given) -> int:
     from assay.app import open_app
+    from assay.cli.migrate_canary import check_canary
     from assay.decision.migration.explained import explained
 
     async with open_app(asked.config) as app:
         show_recovered(app.ledger.recovered)
         asked = asked._replace(new=asked.new or _successor(app, str(asked.old)))
         whole = _suite(app, asked)
+        if asked.write is not None:
+            check_canary(app, asked.write, str(asked.old), str(asked.new), asked.canary, asked.route)
         found = await _proved(app, asked, whole)
-        done = await _done(app, asked, found, whole)
-    emit(found, asked.as_json, "" if asked.as_json else explained(found))
-    for line in done:
-        note(line)
+        emit(found, asked.as_json, "" if asked.as_json else explained(found))
+        for line in await _done(app, asked, found, whole):
+            note(line)
     return found.exit_code
 
 

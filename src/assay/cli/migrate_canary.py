@@ -14,7 +14,26 @@ if TYPE_CHECKING:
     from assay.decision.migration.migration import Migration
     from assay.decision.migration.standing import Arm, Standing
 
-__all__ = ["begin_canary", "go_back", "show_standing"]
+__all__ = ["begin_canary", "check_canary", "go_back", "show_standing"]
+
+
+def check_canary(app: App, file: Path, old: str, new: str, share: float, route: str | None) -> None:
+    """Make sure, before anything is asked, that a stage can be written.
+
+    Raises:
+        ConfigError: it cannot be.
+    """
+    from assay.decision.migration.canary import write_canary
+
+    write_canary(file, _base(app), old, new, share, route, only_check=True)
+
+
+def _base(app: App) -> Path:
+    from assay.errors import ConfigError
+
+    if app.loaded.path is None:
+        raise ConfigError("there is no assay.toml to write a canary into")
+    return app.loaded.path
 
 
 def begin_canary(app: App, file: Path, found: Migration, share: float, route: str | None) -> list[str]:
@@ -24,12 +43,8 @@ def begin_canary(app: App, file: Path, found: Migration, share: float, route: st
         ConfigError: it cannot be written.
     """
     from assay.decision.migration.canary import write_canary
-    from assay.errors import ConfigError
 
-    base = app.loaded.path
-    if base is None:
-        raise ConfigError("there is no assay.toml to write a canary into")
-    written = write_canary(file, base, found.old, found.new, share, route)
+    written = write_canary(file, _base(app), found.old, found.new, share, route)
     canary, move = written.canary, f"assay migrate {found.old} {found.new} --write {file}"
     lines = [
         f"{file}: clients of {canary.route!r} get {canary.new} for {canary.share:.0%} of the sessions, {canary.old} "

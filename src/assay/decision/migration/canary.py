@@ -94,7 +94,9 @@ def _canary(name: str, policy: Mapping[str, Any]) -> Canary | None:
     return Canary(name, migration, old, new, float(share))
 
 
-def write_canary(file: Path, base: Path, old: str, new: str, share: float, route: str | None = None) -> Written:
+def write_canary(
+    file: Path, base: Path, old: str, new: str, share: float, route: str | None = None, *, only_check: bool = False
+) -> Written:
     """Write a stage into a configuration.
 
     Args:
@@ -104,6 +106,7 @@ def write_canary(file: Path, base: Path, old: str, new: str, share: float, route
         new: the one that takes its place.
         share: of traffic that the new one gets, above 0 to 1.
         route: that clients call; default: `old`, where that is a route, else the only one that it is a candidate of.
+        only_check: write nothing, but make sure that it could be.
 
     Raises:
         ConfigError: it cannot be written, would not load, or no route was named and none can be meant.
@@ -136,9 +139,10 @@ def write_canary(file: Path, base: Path, old: str, new: str, share: float, route
     )
     after = exchanged(text, routes, comments)
     parse(after.encode(), file.resolve())
-    if known is None:
+    if known is None and not only_check:
         _put(copy, text)
-    _put(file, after)
+    if not only_check:
+        _put(file, after)
     return Written(file, copy, made)
 
 

@@ -16,7 +16,7 @@ __all__ = ["Difference", "differences"]
 _UNKNOWN = "not known"
 
 
-class Difference(Value, frozen=True, kw_only=True):
+class Difference(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One fact that is not the same; of a route, those of all deployments below it.
 
     `lost`: the old one had it and the new one has it not, or nobody knows that it has.

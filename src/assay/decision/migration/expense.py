@@ -14,7 +14,7 @@ from assay.types import Value
 __all__ = ["Expense", "expenses"]
 
 
-class Expense(Value, frozen=True, kw_only=True):
+class Expense(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One of the two.
 
     Attributes:

@@ -36,7 +36,7 @@ class Basis(StrEnum):
     NONE = "none"
 
 
-class Finding(Value, frozen=True, kw_only=True):
+class Finding(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One kind, on the samples of a suite or on real requests.
 
     Attributes:
@@ -74,7 +74,7 @@ class Finding(Value, frozen=True, kw_only=True):
     withheld: dict[str, int] = {}
 
 
-class Agreement(Value, frozen=True, kw_only=True):
+class Agreement(Value, frozen=True, kw_only=True, omit_defaults=False):
     """How often answers to real requests say what the answers said that were given. It decides nothing.
 
     Another answer may be as good. `again`: the old one asked again, which tells what chance alone changes; None = it

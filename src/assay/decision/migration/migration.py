@@ -13,7 +13,7 @@ from assay.types import Value
 __all__ = ["Migration", "overall"]
 
 
-class Migration(Value, frozen=True, kw_only=True):
+class Migration(Value, frozen=True, kw_only=True, omit_defaults=False):
     """What `assay migrate` found.
 
     Attributes:

@@ -17,7 +17,7 @@ from assay.types import Value
 __all__ = ["Retirement", "retirement_of", "successor_of"]
 
 
-class Retirement(Value, frozen=True, kw_only=True):
+class Retirement(Value, frozen=True, kw_only=True, omit_defaults=False):
     """When a deployment's model is taken away by its maker; what a team runs itself has no such end.
 
     Attributes:

@@ -22,7 +22,7 @@ _LATENCIES = 20_000
 Advice = Literal["proceed", "hold", "go-back"]
 
 
-class Arm(Value, frozen=True, kw_only=True):
+class Arm(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One arm.
 
     Attributes:
@@ -45,7 +45,7 @@ class Arm(Value, frozen=True, kw_only=True):
     p95_s: float | None
 
 
-class Standing(Value, frozen=True, kw_only=True):
+class Standing(Value, frozen=True, kw_only=True, omit_defaults=False):
     """How a canary goes.
 
     Attributes:
