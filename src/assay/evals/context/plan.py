@@ -95,7 +95,10 @@ class Quoted(Value, frozen=True, kw_only=True):
 
 
 class Budget(Value, frozen=True, kw_only=True):
-    """What a whole grid takes; a length that fails early takes less. `usd`: by list prices; None = not known."""
+    """What a whole grid takes; a length that fails early takes less.
+
+    `usd`: by list prices; None = not known. An engine on this machine sends no bill.
+    """
 
     prompts: int
     input_tokens: int
@@ -168,6 +171,8 @@ def budget(spine: Spine, target: str, grid: Grid) -> Budget:
 def _usd(spine: Spine, target: str, read: int, written: int) -> float | None:
     usd = 0.0
     for live in below(spine, target):
+        if live.config.dialect == "local":
+            continue
         price = live.price.price
         if price is None:
             return None
