@@ -161,7 +161,7 @@ def _successor(app: App, old: str) -> str:
     from assay.decision.migration.retirement import successor_of
 
     app.spine.route(old)
-    new = successor_of(app.spine, app.loaded.config.deployments, old)
+    new = successor_of(app.spine, app.catalog, app.loaded.config.deployments, old)
     note(f"  the maker names a successor, which {new} calls")
     return new
 

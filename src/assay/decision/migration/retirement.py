@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
 from assay.catalog.days import days_until, last_day
+from assay.catalog.load import Catalog
 from assay.catalog.model import Model
 from assay.config.schema import Deployment
 from assay.errors import ConfigError
@@ -15,6 +17,8 @@ from assay.inference.spine import Spine
 from assay.types import Value
 
 __all__ = ["Retirement", "retirement_of", "successor_of"]
+
+_UNFIT = re.compile(r"[^a-z0-9]+")
 
 
 class Retirement(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -58,11 +62,12 @@ def _end(live: LiveDeployment, today: date) -> Retirement | None:
     )
 
 
-def successor_of(spine: Spine, deployments: Mapping[str, Deployment], name: str) -> str:
+def successor_of(spine: Spine, catalog: Catalog, deployments: Mapping[str, Deployment], name: str) -> str:
     """The deployment that calls what the maker names as the successor.
 
     Args:
         spine: what can be called.
+        catalog: of models.
         deployments: of the configuration, in its order.
         name: of the old deployment or route.
 
@@ -70,21 +75,33 @@ def successor_of(spine: Spine, deployments: Mapping[str, Deployment], name: str)
         ConfigError: the catalogue names no successor, or no deployment calls it; says what to do.
     """
     models = [live.model for live in below(spine, name) if live.model is not None]
-    named = [model for model in models if model.successor is not None]
-    if not named:
+    named = next((model for model in models if model.successor is not None), None)
+    if named is None:
         known = f"the catalogue names no successor of {models[0].id}" if models else "the catalogue does not know it"
         raise ConfigError(f"{known}; name what to move to: assay migrate {name} NEW")
-    wanted = str(named[0].successor)
-    found = [other for other in deployments if _calls(spine, other, wanted)]
-    if not found:
+    wanted = str(named.successor)
+    found = next((other for other in deployments if _calls(spine, other, wanted)), None)
+    if found is None:
+        ids = [model.id for model in catalog.models if _is(model, wanted)]
+        said = f"{wanted} ({ids[0]})" if ids else wanted
+        table = f'[deployments.NAME] with model = "{ids[0]}"' if ids else "a deployment that calls it"
         raise ConfigError(
-            f"the successor of {named[0].id} is {wanted}, and no deployment calls it; add "
-            f'[deployments.NAME] with model = "{wanted}" to assay.toml, or name another: assay migrate {name} NEW'
+            f"the successor of {named.id} is {said}, and no deployment calls it; add {table} to assay.toml, or name "
+            f"another: assay migrate {name} NEW"
         )
-    return found[0]
+    return found
 
 
-def _calls(spine: Spine, name: str, model: str) -> bool:
+def _calls(spine: Spine, name: str, wanted: str) -> bool:
     target = spine.targets.get(name)
-    known: Model | None = target.model if isinstance(target, LiveDeployment) else None
-    return known is not None and model.lower() in (known.id, *(alias.lower() for alias in known.aliases))
+    return isinstance(target, LiveDeployment) and target.model is not None and _is(target.model, wanted)
+
+
+def _is(model: Model, wanted: str) -> bool:
+    """Whether a model is meant: makers write names, with spaces and capitals."""
+    known = (model.id, model.id.rpartition("/")[2], model.name, *model.aliases)
+    return _plain(wanted) in map(_plain, known)
+
+
+def _plain(name: str) -> str:
+    return _UNFIT.sub("-", name.lower()).strip("-")
