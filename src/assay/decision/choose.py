@@ -132,7 +132,7 @@ class Choosing:
     async def _decide(self, group: Group, gated: Gated) -> KindDecision:
         estimates = {name: expected(self.spine, name, group.samples) for name in self.candidates}
         barred = {name: self._barred(group, name, gated) for name in self.candidates}
-        errors = Errors(0.0, 0.0) if group.gate else shared(self.error, list(barred.values()).count(None))
+        errors = iter(shared(0.0 if group.gate else self.error, list(barred.values()).count(None)))
         results: dict[str, CandidateResult] = {}
         chosen: str | None = None
         for name in prior_cost_rank(estimates):
@@ -147,7 +147,10 @@ class Choosing:
                 reason = f"{chosen} passes and is expected to cost no more"
                 results[name] = self._result(group, name, Status.NOT_NEEDED, reason, estimates[name])
             else:
-                results[name] = await self._prove(group, name, estimates[name], errors)
+                allowed = next(errors)
+                if chosen:  # the first acceptance has had what there is; a further one has to be certain
+                    allowed = allowed._replace(accept=0.0)
+                results[name] = await self._prove(group, name, estimates[name], allowed)
                 if results[name].status is Status.CHOSEN:
                     chosen = self._cheaper(group, chosen, name, results)
             if self.on_verdict is not None:

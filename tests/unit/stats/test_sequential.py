@@ -76,11 +76,18 @@ def test_without_error_it_is_arithmetic(total: int, bar: float) -> None:
             assert found.verdict(passes, passes, seen) is certain(passes, seen - passes, 0, total, bar)
 
 
+def test_one_error_may_be_none() -> None:
+    """Then that side waits until it is certain, and the other one does not."""
+    sure, both = lines(60, 0.8, 0.0, Errors(0.0, 0.0)), lines(60, 0.8, 0.0, Errors(0.1, 0.1))
+    assert lines(60, 0.8, 0.0, Errors(0.0, 0.1))[:2] == (sure.accept, both.reject)
+    assert lines(60, 0.8, 0.0, Errors(0.1, 0.0))[:2] == (both.accept, sure.reject)
+
+
 @given(st.integers(1, 120), st.integers(1, 40).map(lambda n: n / 40), st.sampled_from([0.0, 0.03, 0.1]))
 @settings(max_examples=30, deadline=None)
 def test_never_later_than_certain(total: int, bar: float, tolerance: float) -> None:
     """The lines lie within those of arithmetic, never cross, and leave no suite without a verdict."""
-    found, sure = lines(total, bar, tolerance, shared(0.05, 8)), lines(total, bar, tolerance, Errors(0.0, 0.0))
+    found, sure = lines(total, bar, tolerance, shared(0.05, 8)[3]), lines(total, bar, tolerance, Errors(0.0, 0.0))
     for seen in range(total + 1):
         assert found.accept[seen] <= sure.accept[seen]
         assert found.reject[seen] >= sure.reject[seen]
@@ -137,7 +144,7 @@ def test_unscored_samples_count_against_both() -> None:
 
 def test_what_is_surely_needed() -> None:
     """No verdict can fall before so many more samples, so that many may be in flight without one being wasted."""
-    found = lines(60, 0.8, 0.03, shared(0.05, 4))
+    found = lines(60, 0.8, 0.03, shared(0.05, 4)[0])
     for seen in range(60):
         for passes in range(seen + 1):
             if found.verdict(passes, passes, seen) is not Verdict.OPEN:
@@ -152,17 +159,19 @@ def test_what_is_surely_needed() -> None:
 
 @pytest.mark.parametrize("candidates", [1, 2, 3, 8, 50])
 def test_what_is_shared_adds_up(candidates: int) -> None:
-    """All of them miss the bar, or one is right and the others miss it: never more than the error."""
-    one = shared(0.05, candidates)
-    assert candidates * one.accept <= 0.05 + 1e-12
-    assert (candidates - 1) * one.accept + one.reject <= 0.05 + 1e-12
+    """All of them miss the bar, or those before the right one do: never more than the error."""
+    errors = shared(0.05, candidates)
+    assert len(errors) == candidates
+    assert sum(one.accept for one in errors) <= 0.05 + 1e-12
+    for place, right in enumerate(errors):
+        assert sum(one.accept for one in errors[:place]) + right.reject <= 0.05 + 1e-12
 
 
 @pytest.mark.parametrize(("error", "tolerance"), [(0.5, 0.0), (-0.1, 0.0), (0.05, 1.0), (0.05, -0.1)])
 def test_what_makes_no_sense_is_told(error: float, tolerance: float) -> None:
     """With the value."""
     with pytest.raises(EvalError, match=r"0\.5|-0\.1|1\.0"):
-        lines(10, 0.8, tolerance, shared(error, 3))
+        lines(10, 0.8, tolerance, shared(error, 3)[0])
 
 
 def peeking(outcomes: list[bool], bar: float) -> Verdict:
