@@ -74,7 +74,8 @@ def command(
     result = {
         "verdict": verdict(compared), "best": compared.best, "suite": compared.suite,
         "suite_digest": compared.suite_digest, "samples": compared.samples, "sides": compared.sides,
-        "pairs": compared.pairs, "differing": sum(row.differs for row in compared.rows), "rows": shown,
+        "pairs": compared.pairs, "more_tokens": compared.more_tokens,
+        "differing": sum(row.differs for row in compared.rows), "rows": shown,
     }  # fmt: skip
     emit(result, as_json, "" if as_json else render(compared, shown, len(wanted), every, full))
     finish(0 if compared.best is not None else 4)
@@ -87,6 +88,7 @@ async def _compare(
     from assay.app import open_app
     from assay.cli.progress import EvalProgress
     from assay.cli.recovery import show_recovered
+    from assay.decision.effort import models_of
     from assay.evals.figures.comparison import check_suite, compare_runs
     from assay.evals.figures.correction import read_people
     from assay.evals.graders.grading import check_graders
@@ -121,7 +123,8 @@ async def _compare(
             people = await read_people(known_labels, app.ledger, runs) if known_labels is not None else None
             # with the answers, which are shown
             runs = [await read_run(app.ledger, one.row, runner.repeats) for one in runs]
-    return compare_runs(runs, part, people.verdicts if people is not None else None)
+        models = models_of(app.spine, (name for name in different if name in app.spine.targets))
+    return compare_runs(runs, part, people.verdicts if people is not None else None, models=models)
 
 
 async def _public(app: App, names: Sequence[str]) -> list[Run] | None:
@@ -181,6 +184,7 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
     from assay.cli.scorecards import COLUMNS, cells
     from assay.decision.table import table
     from assay.evals.figures.comparison import verdict
+    from assay.evals.figures.more_tokens import told_more
 
     lines = [verdict(compared), ""]
     rows = [(side.name, *cells(side.figures)) for side in compared.sides]
@@ -192,6 +196,8 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
     for pair in compared.pairs:
         lines += ["", *_per_kind(pair)]
         lines += [f"  {pair.a} less {pair.b}, {told(pair.corrected)}"] if pair.corrected is not None else []
+    if compared.more_tokens:
+        lines += ["", "What more tokens bought:", *(f"  {told_more(one)}" for one in compared.more_tokens)]
     lines += ["", f"Samples {'that were answered' if every else 'where they differ'}: {wanted}"]
     if len(shown) < wanted:
         lines[-1] += f"; the first {len(shown)} (--limit):"

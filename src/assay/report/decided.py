@@ -8,13 +8,15 @@ import msgspec
 
 from assay.config.schema import Config
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.evals.runs.tokens import Tokens
 from assay.evals.suites.suite import Suite
 from assay.ledger.rows import ResultRow
-from assay.report.front import on_front
+from assay.report.front import on_front, unsurpassed
 from assay.report.places import Place, place_of
 from assay.report.verdict import decided_details, decided_verdict
 from assay.report.view import CandidateView, Cost, DecisionView, KindView, Measure, Samples, Source, Standing
 from assay.stats.certainty import bounds
+from assay.stats.known import known_mean
 from assay.stats.latency import Quantile, quantile
 from assay.stats.means import mean_of_proportions
 
@@ -44,12 +46,16 @@ def decision_view(
     kinds = tuple(_kind(one, letters, places, suite) for one in decision.kinds)
     candidates = [_candidate(name, letters[name], decision, places[name], results.get(name, ())) for name in letters]
     front = on_front((one.quality.cost, one.quality.share) for one in candidates)
+    short = unsurpassed((_written(one.quality), one.quality.share) for one in candidates)
     return DecisionView(
         source=source,
         verdict=decided_verdict(kinds),
         details=decided_details(decision, kinds),
         kinds=kinds,
-        candidates=tuple(msgspec.structs.replace(one, front=best) for one, best in zip(candidates, front, strict=True)),
+        candidates=tuple(
+            msgspec.structs.replace(one, front=cheap, tokens_front=brief)
+            for one, cheap, brief in zip(candidates, front, short, strict=True)
+        ),
         asked=decision.asked,
         grid=decision.grid,
         asked_now=decision.asked_now,
@@ -97,7 +103,11 @@ def _asked(one: CandidateResult) -> int:
 def _kind(kind: KindDecision, letters: Mapping[str, str], places: Mapping[str, Place], suite: Suite | None) -> KindView:
     found = [_standing(one, kind, letters[one.name]) for one in kind.candidates]
     front = on_front((one.measure.cost, one.measure.share) for one in found)
-    standings = tuple(msgspec.structs.replace(one, front=best) for one, best in zip(found, front, strict=True))
+    short = unsurpassed((_written(one.measure), one.measure.share) for one in found)
+    standings = tuple(
+        msgspec.structs.replace(one, front=cheap, tokens_front=brief)
+        for one, cheap, brief in zip(found, front, short, strict=True)
+    )
     known = suite.kinds.get(kind.name) if suite is not None else None
     return KindView(
         name=kind.name,
@@ -115,7 +125,12 @@ def _kind(kind: KindDecision, letters: Mapping[str, str], places: Mapping[str, P
         moves=kind.moves,
         made_up=kind.made_up,
         left_out=kind.left_out,
+        more_tokens=kind.more_tokens,
     )
+
+
+def _written(found: Measure) -> tuple[float, ...] | None:
+    return (found.tokens.output,) if found.tokens is not None else None
 
 
 def _standing(one: CandidateResult, kind: KindDecision, letter: str) -> Standing:
@@ -137,6 +152,7 @@ def _standing(one: CandidateResult, kind: KindDecision, letter: str) -> Standing
             bounds=(limits.low, limits.high),
             cost=cost_of(one),
             p95_s=one.p95_s,
+            tokens=one.tokens,
         ),
     )
 
@@ -172,6 +188,7 @@ def _candidate(name: str, letter: str, decision: Decision, place: Place, rows: S
         full_usd=_full(each, "usd"),
         full_engine_s=_full(each, "s"),
         latency=_latency(rows, {inner for kind in decision.kinds for inner in kind.kinds}),
+        model=decision.models.get(name),
     )
 
 
@@ -188,6 +205,21 @@ def _quality(work: Sequence[tuple[KindDecision, CandidateResult]]) -> Measure:
         interval=(mean.interval.low, mean.interval.high) if mean is not None else None,
         bounds=(sum(one.low for one in limits) / len(work), sum(one.high for one in limits) / len(work)),
         cost=_mean_cost([cost_of(one) for _, one in work]),
+        tokens=_mean_tokens([one for _, one in work]),
+    )
+
+
+def _mean_tokens(work: Sequence[CandidateResult]) -> Tokens | None:
+    """The mean over the kinds asked, which count alike, as the share does; None where one told no tokens."""
+    asked = [one.tokens for one in work if one.passed + one.failed]
+    known = [one for one in asked if one is not None]
+    if not known or len(known) < len(asked):
+        return None
+    return Tokens(
+        answers=sum(one.answers for one in known),
+        input=known_mean(one.input for one in known),
+        output=sum(one.output for one in known) / len(known),
+        reasoning=known_mean(one.reasoning for one in known),
     )
 
 

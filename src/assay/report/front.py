@@ -16,15 +16,19 @@ def rank(cost: Cost) -> tuple[int, float]:
 
 def on_front(points: Iterable[tuple[Cost | None, float | None]]) -> list[bool]:
     """For each (cost, share) whether it is on the front. What is not known, or passes nothing, is not."""
-    listed = list(points)
-    known = [(rank(cost), share) for cost, share in listed if cost is not None and share is not None]
+    return unsurpassed((rank(cost) if cost is not None else None, share) for cost, share in points)
 
-    def best(cost: Cost | None, share: float | None) -> bool:
-        if cost is None or not share:
+
+def unsurpassed(points: Iterable[tuple[tuple[float, ...] | None, float | None]]) -> list[bool]:
+    """For each (what is spent, share) whether nobody that spends less passes as much, or no more passes more."""
+    listed = list(points)
+    known = [(spent, share) for spent, share in listed if spent is not None and share is not None]
+
+    def best(own: tuple[float, ...] | None, share: float | None) -> bool:
+        if own is None or not share:
             return False
-        own = rank(cost)
         return not any(
             (other <= own and better > share) or (other < own and better >= share) for other, better in known
         )
 
-    return [best(cost, share) for cost, share in listed]
+    return [best(spent, share) for spent, share in listed]

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from assay.evals.figures.more_tokens import told_more
 from assay.report import numbers
 from assay.report.shown import visible
 from assay.report.view import DecisionView, KindView, RunKind, RunView, Samples, Source, View
@@ -115,6 +116,7 @@ def _kind(kind: KindView) -> str:
             one.status,
             numbers.count(one.measure),
             numbers.span(one.measure.interval),
+            numbers.tokens(one.measure),
             numbers.cost(one.measure.cost),
             numbers.duration(one.measure.p95_s),
             escape(one.reason),
@@ -130,8 +132,9 @@ def _kind(kind: KindView) -> str:
     return _fold(
         summary,
         f"{numbers.demand(kind)}.",
-        _table(("", "candidate", "verdict", "passed", "95 % interval", "cost", "p95", "reason"), rows),
+        _table(("", "candidate", "verdict", "passed", "95 % interval", "tokens", "cost", "p95", "reason"), rows),
         _bullets(bounds),
+        "What more tokens bought:\n\n" + _bullets(map(told_more, kind.more_tokens)) if kind.more_tokens else "",
         "Moves that are left:\n\n" + _bullets(kind.moves) if kind.moves else "",
     )
 
@@ -188,7 +191,7 @@ def _run(view: RunView) -> list[str]:
         f"**{escape(view.verdict)}**",
         _bullets(view.details),
         _table(
-            ("kind", "bar", "passed", "of", "95 % interval", "verdict", "cost each", "p50", "p95"),
+            ("kind", "bar", "passed", "of", "95 % interval", "verdict", "tokens", "cost each", "p50", "p95"),
             (_run_row(kind) for kind in view.kinds),
         ),
         _bullets(reasons),
@@ -207,6 +210,7 @@ def _run_row(kind: RunKind) -> tuple[str, ...]:
         f"{found.total}",
         numbers.measured_span(found),
         meets(kind),
+        numbers.tokens(found),
         numbers.cost(found.cost) if found.asked else numbers.DASH,
         numbers.duration(found.p50_s),
         numbers.duration(found.p95_s),

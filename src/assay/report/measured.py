@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from assay.config.schema import Config
 from assay.evals.figures.scorecard import Metrics, metrics
+from assay.evals.runs.tokens import RunTokens, Tokens
 from assay.evals.suites.suite import Kind, Suite
 from assay.ledger.rows import ResultRow, RunRow
 from assay.report.mask import WITHHELD, Mask
@@ -40,6 +41,7 @@ def run_view(
     mask: Mask | None,
     source: Source,
     samples: Samples,
+    tokens: RunTokens | None = None,
 ) -> RunView:
     """The view of a run.
 
@@ -51,6 +53,7 @@ def run_view(
         mask: withholds what must stay secret; None = nobody knows what must.
         source: where the figures come from.
         samples: the samples to show.
+        tokens: of its answers; None = nobody asked the ledger.
     """
     made_up, every = None, rows
     if suite is not None:
@@ -59,9 +62,10 @@ def run_view(
         suite = replace(suite, samples=suite.samples.made_up(False))
         rows = _within(rows, suite)
     place = place_of(config, run.target)
-    kinds = _kinds(rows, config, suite)
+    kinds = _kinds(rows, config, suite, tokens)
     group_of = suite.samples.group_of if suite is not None else None
-    overall = _measure(metrics(rows, sum(kind.measure.total for kind in kinds), group_of))
+    took = tokens.of(suite.samples) if tokens is not None and suite is not None else None
+    overall = _measure(metrics(rows, sum(kind.measure.total for kind in kinds), group_of), took)
     usd, engine_s = known_sum([row.cost_usd for row in rows]), known_sum([row.engine_s for row in rows])
     unscored = Counter(_reason(row.unscored or "unknown", mask) for row in rows if row.value is None)
     return RunView(
@@ -105,20 +109,27 @@ def _reason(text: str, mask: Mask | None) -> str:
     return WITHHELD if mask.hides(text) else visible(text[:_REASON_CHARS])
 
 
-def _kinds(rows: Sequence[ResultRow], config: Config, suite: Suite | None) -> tuple[RunKind, ...]:
+def _kinds(
+    rows: Sequence[ResultRow], config: Config, suite: Suite | None, tokens: RunTokens | None
+) -> tuple[RunKind, ...]:
     if suite is None:
         names = dict.fromkeys(row.kind for row in rows)
         found = [(name, [row for row in rows if row.kind == name]) for name in names]
         return tuple(RunKind(name=name, description="", label=None, gate=False, bar=None, needed=None, meets=None,
                              measure=_measure(metrics(mine, len(mine)))) for name, mine in found)  # fmt: skip
     return tuple(
-        _kind(kind, metrics((row for row in rows if row.kind == kind.name), total, suite.samples.group_of), config)
+        _kind(
+            kind,
+            metrics((row for row in rows if row.kind == kind.name), total, suite.samples.group_of),
+            config,
+            tokens.of(suite.of(kind.name)) if tokens is not None else None,
+        )
         for kind in suite.kinds.values()
         if (total := len(suite.of(kind.name)))
     )
 
 
-def _kind(kind: Kind, found: Metrics, config: Config) -> RunKind:
+def _kind(kind: Kind, found: Metrics, config: Config, tokens: Tokens | None) -> RunKind:
     bar = kind.bar or (1.0 if kind.gate else config.decide.bar)
     verdict = certain(found.passed, found.failed, found.unscored, found.total, bar)
     scored = found.passed + found.failed
@@ -130,12 +141,12 @@ def _kind(kind: Kind, found: Metrics, config: Config) -> RunKind:
         bar=bar,
         needed=needed(found.total, bar),
         meets=None if verdict is Verdict.OPEN else verdict is Verdict.PASS,
-        measure=_measure(found),
+        measure=_measure(found, tokens),
         failure_bound=upper_bound(found.failed, scored) if kind.gate and scored else None,
     )
 
 
-def _measure(found: Metrics) -> Measure:
+def _measure(found: Metrics, tokens: Tokens | None = None) -> Measure:
     return Measure(
         total=found.total,
         passed=found.passed,
@@ -148,4 +159,5 @@ def _measure(found: Metrics) -> Measure:
         cost=Cost.measured(found.usd, found.engine_s),
         p50_s=found.p50_s,
         p95_s=found.p95_s,
+        tokens=tokens,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from assay.evals.runs.tokens import told_tokens
 from assay.report.view import Cost, KindView, Measure, Span
 
 DASH = "–"
@@ -53,6 +54,11 @@ def _digits(value: float) -> str:
     if value >= 1 or value == 0:
         return f"{value:,.2f}"
     return f"{value:#.3g}" if value >= 0.0001 else f"{value:.1e}"
+
+
+def tokens(measure: Measure) -> str:
+    """Tokens written for an answer: `240`, `1,850 (1,610 thought)`."""
+    return told_tokens(measure.tokens) if measure.tokens is not None else DASH
 
 
 def seconds(value: float | None) -> str:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from assay import __version__
 from assay.errors import ReportError
+from assay.evals.figures.more_tokens import told_more
 from assay.report import numbers
 from assay.report.markdown import meets, method
 from assay.report.shown import visible
+from assay.report.verdict import spending
 from assay.report.view import DecisionView, View
 
 if TYPE_CHECKING:
@@ -80,20 +82,34 @@ def _content(view: View) -> dict[str, object]:
         "version": __version__,
         "open_kinds": len(view.kinds) <= _OPEN_KINDS,
     }
-    return content | (_plots(view, key) if isinstance(view, DecisionView) else {})
+    if not isinstance(view, DecisionView):
+        return content
+    return content | _plots(view, key) | {"spending": spending(view.kinds), "told_more": told_more}
 
 
 def _plots(view: DecisionView, key: str) -> dict[str, object]:
     try:
         from assay.report.bars import kinds_bars, latencies
-        from assay.report.tradeoff import candidates_tradeoff, kind_tradeoff
+        from assay.report.tradeoff import candidates_tokens, candidates_tradeoff, kind_tokens, kind_tradeoff
 
-        sides: dict[str, str] = {one.name: one.side for one in view.candidates}
+        known = {one.name: one for one in view.candidates}
         return {
             "tradeoff": both(lambda width, key: candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
+            "tokens": both(lambda width, key: candidates_tokens(view.candidates, width, key), f"{key}-tokens"),
             "bars": both(lambda width, key: kinds_bars(view.kinds, width, key), f"{key}-kinds"),
             "latency": both(lambda width, key: latencies(view.candidates, width, key), f"{key}-time"),
-            "kind_plots": [kind_tradeoff(kind, sides, f"{key}-kind{place}") for place, kind in enumerate(view.kinds)],
+            "kind_plots": [
+                list(
+                    filter(
+                        None,
+                        (
+                            kind_tradeoff(kind, known, f"{key}-kind{place}"),
+                            kind_tokens(kind, known, f"{key}-kindtokens{place}"),
+                        ),
+                    )
+                )
+                for place, kind in enumerate(view.kinds)
+            ],
         }
     except ImportError as error:
         raise _missing(error) from error

@@ -15,6 +15,7 @@ from assay.decision.decision import Decision
 from assay.errors import AssayError, DecisionError
 from assay.evals.runs.repeats import ONCE, Repeats
 from assay.evals.runs.run import joined
+from assay.evals.runs.tokens import RunTokens
 from assay.evals.suites.suite import Split, Suite, read_suite
 from assay.ledger.rows import DecisionRow, ResultRow, RunRow
 from assay.ledger.store import SqliteLedger
@@ -152,6 +153,7 @@ async def _of_run(loaded: Loaded, ledger: SqliteLedger, run: RunRow, per_kind: i
                 versions=_versions([run]),
             ),
             shown,
+            await RunTokens.read(ledger, run.id),
         )
     )
 

@@ -1,8 +1,9 @@
-"""Quality against cost: each candidate with its interval, the bounds of the full suite, and the front."""
+"""Quality against cost or tokens: each candidate with its interval, the bounds of the full suite, and the front."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from assay.report.canvas import COLOURS, MARKERS, NARROW, SHARES, cut, drawing, scale
@@ -15,48 +16,109 @@ if TYPE_CHECKING:
 
 _LETTER = 6.1
 """Width of a letter in pixels at the size of labels, for keeping them apart."""
-_UNITS = {"s": "CPU seconds an answer", "usd": "USD per 1,000 answers", "?": "cost unknown"}
-_SHORT_UNITS = {"s": "CPU s each", "usd": "USD per 1,000", "?": "unknown"}
+_UNITS = {
+    "s": "CPU seconds an answer",
+    "usd": "USD per 1,000 answers",
+    "tokens": "tokens written for an answer, thoughts included",
+    "?": "cost unknown",
+    "-": "not told",
+}
+_SHORT_UNITS = {"s": "CPU s each", "usd": "USD per 1,000", "tokens": "tokens each", "?": "unknown", "-": "not told"}
+_UNKNOWN = ("?", "-")
 
 
 class Point(NamedTuple):
-    """One candidate in a plot of quality against cost; `name` is empty where its letter alone stands beside it."""
+    """One candidate in a plot of quality against what it takes.
+
+    Attributes:
+        name: empty where its letter alone stands beside it.
+        unit, x: what an answer takes; `?` or `-` = nobody knows.
+        front: nobody who takes less passes more.
+        model: whose configurations are joined by a line.
+    """
 
     letter: str
     name: str
     side: str
     measure: Measure
+    unit: str
+    x: float
     front: bool
+    model: str | None = None
 
 
 def candidates_tradeoff(candidates: Sequence[CandidateView], width: float, key: str) -> str:
-    """Every candidate over all kinds."""
+    """Every candidate over all kinds, against what an answer costs."""
     points = [
-        Point(one.letter, cut(one.name, 28) if width > NARROW else "", one.side, one.quality, one.front)
+        Point(one.letter, _name(one, width), one.side, one.quality, *_cost(one.quality), one.front, one.model)
         for one in candidates
     ]
     title = f"Share passed (mean over kinds) against cost of an answer, for {plural(len(points), 'candidate')}"
-    return _tradeoff(points, width, 330.0 if width > NARROW else 300.0, None, key, title)
+    return _tradeoff(points, width, _height(width), None, key, title)
 
 
-def kind_tradeoff(kind: KindView, sides: dict[str, str], key: str) -> str:
+def candidates_tokens(candidates: Sequence[CandidateView], width: float, key: str) -> str:
+    """Every candidate over all kinds, against the tokens that it writes; empty where fewer than two are known."""
+    points = [
+        Point(one.letter, _name(one, width), one.side, one.quality, *_tokens(one.quality), one.tokens_front, one.model)
+        for one in candidates
+        if one.quality.scored
+    ]
+    title = f"Share passed (mean over kinds) against tokens of an answer, for {plural(len(points), 'candidate')}"
+    return _tradeoff(points, width, _height(width), None, key, title) if _several_known(points) else ""
+
+
+def kind_tradeoff(kind: KindView, candidates: Mapping[str, CandidateView], key: str) -> str:
     """The candidates of one kind, by their letters, with the bar; empty where fewer than two were asked."""
     points = [
-        Point(one.letter, "", sides[one.name], one.measure, one.front) for one in kind.standings if one.measure.scored
-    ]
-    if len(points) < 2:
-        return ""
+        Point(one.letter, "", candidates[one.name].side, one.measure, *_cost(one.measure), one.front,
+              candidates[one.name].model)
+        for one in kind.standings if one.measure.scored
+    ]  # fmt: skip
     title = f"{kind.name}: share passed against cost of an answer, bar at {percent(kind.bar)}"
-    return _tradeoff(points, NARROW, 190.0, kind.bar, key, title)
+    return _tradeoff(points, NARROW, 190.0, kind.bar, key, title) if len(points) > 1 else ""
+
+
+def kind_tokens(kind: KindView, candidates: Mapping[str, CandidateView], key: str) -> str:
+    """As `kind_tradeoff`, against tokens; empty where no model has several configurations to compare."""
+    points = [
+        Point(one.letter, "", candidates[one.name].side, one.measure, *_tokens(one.measure), one.tokens_front,
+              candidates[one.name].model)
+        for one in kind.standings if one.measure.scored
+    ]  # fmt: skip
+    title = f"{kind.name}: share passed against tokens of an answer, bar at {percent(kind.bar)}"
+    return _tradeoff(points, NARROW, 190.0, kind.bar, key, title) if kind.more_tokens else ""
+
+
+def _name(one: CandidateView, width: float) -> str:
+    return cut(one.name, 28) if width > NARROW else ""
+
+
+def _height(width: float) -> float:
+    return 330.0 if width > NARROW else 300.0
+
+
+def _cost(found: Measure) -> tuple[str, float]:
+    if found.cost is None:
+        return "?", 0.0
+    return found.cost.unit, found.cost.value * (1000 if found.cost.unit == "usd" else 1)
+
+
+def _tokens(found: Measure) -> tuple[str, float]:
+    return ("tokens", found.tokens.output) if found.tokens is not None else ("-", 0.0)
+
+
+def _several_known(points: Sequence[Point]) -> bool:
+    return sum(point.unit not in _UNKNOWN for point in points) > 1
 
 
 def _tradeoff(points: Sequence[Point], width: float, height: float, bar: float | None, key: str, title: str) -> str:
-    """One panel for each unit of cost, from what is owned to what sends a bill to what nobody knows."""
-    groups = {unit: [one for one in points if _unit(one) == unit] for unit in _UNITS}
+    """One panel for each unit, from what is owned to what sends a bill to what nobody knows."""
+    groups = {unit: [one for one in points if one.unit == unit] for unit in _UNITS}
     shown = {unit: group for unit, group in groups.items() if group}
     with drawing(width, height) as figure:
         words = _UNITS if width > NARROW or len(shown) == 1 else _SHORT_UNITS
-        ratios = [0.35 if unit == "?" else 1.0 for unit in shown]
+        ratios = [0.35 if unit in _UNKNOWN else 1.0 for unit in shown]
         axes = figure.subplots(
             1, len(shown), sharey=True, squeeze=False,
             gridspec_kw={"width_ratios": ratios, "wspace": 0.08, "left": 40 / width, "right": 1 - 14 / width,
@@ -66,28 +128,18 @@ def _tradeoff(points: Sequence[Point], width: float, height: float, bar: float |
         for panel, (unit, group) in zip(axes, shown.items(), strict=True):
             places = _places(unit, group)
             _panel(panel, unit, places, bar, first=panel is axes[0])
-            panel.set_xlabel(words[unit], labelpad=18 if unit == "?" else 4)
+            panel.set_xlabel(words[unit], labelpad=18 if unit in _UNKNOWN else 4)
+            _model_lines(panel, places)
             carried = _front_line(panel, group, carried)
             _labels(panel, unit, places)
         return inline(figure, key, title)
 
 
-def _unit(point: Point) -> str:
-    return point.measure.cost.unit if point.measure.cost is not None else "?"
-
-
-def _x(point: Point) -> float:
-    cost = point.measure.cost
-    if cost is None:
-        return 0.0
-    return cost.value * 1000 if cost.unit == "usd" else cost.value
-
-
 def _places(unit: str, group: Sequence[Point]) -> list[tuple[Point, float]]:
-    """Each point with its place on the axis; those of unknown cost stand side by side, in no order of cost."""
-    if unit == "?":
+    """Each point with its place on the axis; those of which nobody knows it stand side by side, in no order."""
+    if unit in _UNKNOWN:
         return [(point, (place + 0.5) / len(group)) for place, point in enumerate(group)]
-    return [(point, _x(point)) for point in group]
+    return [(point, point.x) for point in group]
 
 
 def _panel(panel: Axes, unit: str, places: Sequence[tuple[Point, float]], bar: float | None, *, first: bool) -> None:
@@ -99,7 +151,7 @@ def _panel(panel: Axes, unit: str, places: Sequence[tuple[Point, float]], bar: f
     panel.grid(axis="y")
     if not first:
         panel.tick_params(labelleft=False)
-    if unit == "?":
+    if unit in _UNKNOWN:
         panel.set_xlim(0, 1)
         panel.set_xticks([])
     else:
@@ -126,17 +178,28 @@ def _draw(panel: Axes, point: Point, x: float) -> None:
     )  # fmt: skip
 
 
+def _model_lines(panel: Axes, places: Sequence[tuple[Point, float]]) -> None:
+    """Configurations of one model, joined from the one that takes least to the one that takes most."""
+    models: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for point, x in places:
+        if point.model is not None and point.unit not in _UNKNOWN and point.measure.share is not None:
+            models[point.model].append((x, point.measure.share))
+    for line in models.values():
+        if len(line) > 1:
+            panel.plot(*zip(*sorted(line), strict=True), color=MUTED, linewidth=0.9, zorder=2)
+
+
 def _front_line(panel: Axes, group: Sequence[Point], carried: float | None) -> float | None:
     """The front as steps, from the best share that is to be had for less; returns the best share so far."""
-    front = sorted((one for one in group if one.front), key=_x)
+    front = sorted((one for one in group if one.front), key=lambda one: one.x)
     low, high = panel.get_xlim()
     xs, ys = ([low], [carried]) if carried is not None else ([], [])
     best = carried
     for one in front:
-        xs.append(_x(one))
+        xs.append(one.x)
         ys.append(one.measure.share or 0.0)
         best = ys[-1]
-    if best is None or (not front and _unit(group[0]) == "?"):
+    if best is None or (not front and group[0].unit in _UNKNOWN):
         return best
     panel.step([*xs, high], [*ys, best], where="post", color=INK, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
     return best
@@ -152,7 +215,7 @@ def _labels(panel: Axes, unit: str, places: Sequence[tuple[Point, float]]) -> No
     for point, x, y in sorted(marks, key=lambda one: (-one[2], one[1])):
         if point.measure.share is None:
             y = height / 2
-        label = f"{point.letter} {point.name}".strip() if unit != "?" else point.letter
+        label = f"{point.letter} {point.name}".strip() if unit not in _UNKNOWN else point.letter
         label += " ?" if point.measure.share is None else ""
         size = len(label) * _LETTER
         left = x + 9 + size > width + 12 and x > width / 2

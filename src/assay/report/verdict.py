@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assay.decision.decision import Decision
 from assay.report.numbers import money, percent, plural, seconds
@@ -74,6 +74,27 @@ def decided_details(decision: Decision, kinds: Sequence[KindView]) -> tuple[str,
     share = f", {percent(saved / decision.grid)} saved" if decision.grid else ""
     lines.append(f"{decision.asked:,} of {decision.grid:,} answers of the full grid were needed{share}")
     return tuple(lines)
+
+
+def spending(kinds: Sequence[KindView]) -> tuple[str, ...]:
+    """For each two configurations of one model in how many kinds the one that writes more passes more."""
+    steps: dict[tuple[str, str], dict[bool | None, list[str]]] = {}
+    for kind in kinds:
+        for one in kind.more_tokens:
+            found = steps.setdefault((one.fewer, one.more), {True: [], False: [], None: []})
+            found[one.pays].append(kind.name)
+    return tuple(_step(*pair, found) for pair, found in steps.items())
+
+
+def _step(fewer: str, more: str, found: Mapping[bool | None, Sequence[str]]) -> str:
+    total = sum(map(len, found.values()))
+    words = {True: "more passes", False: "fewer pass", None: "it cannot be told"}
+    parts = [f"{words[pays]} in {_named(names)}" for pays, names in found.items() if names]
+    return f"{more} writes more than {fewer} in {plural(total, 'kind')}: {'; '.join(parts)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    return f"{len(names)}" + (f" ({', '.join(names)})" if len(names) <= _NAMES else "")
 
 
 def run_verdict(target: str, overall: Measure, kinds: Sequence[RunKind]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from assay.evals.figures.more_tokens import MoreTokens
+from assay.evals.runs.tokens import Tokens
 from assay.report.shown import Passage
 from assay.stats.latency import Quantile
 from assay.types import Value
@@ -45,6 +47,7 @@ class Measure(Value, frozen=True, kw_only=True):
         interval: 95 %, for new work of the same kind.
         groups: number of groups that the scored samples come in; None = each stands alone.
         bounds: share of all `total` samples if everything open is wrong, and if it is right.
+        tokens: of one answer, over all its calls.
     """
 
     total: int
@@ -58,6 +61,7 @@ class Measure(Value, frozen=True, kw_only=True):
     cost: Cost | None = None
     p50_s: float | None = None
     p95_s: float | None = None
+    tokens: Tokens | None = None
 
     @property
     def asked(self) -> int:
@@ -76,7 +80,7 @@ class Standing(Value, frozen=True, kw_only=True):
     Attributes:
         letter: the candidate's mark, the same in the whole report.
         failure_bound: of a gate: exact one-sided 95 % upper bound of the failure rate.
-        front: no candidate that costs less passes a larger share.
+        front: no candidate that costs less passes a larger share; `tokens_front`: none that writes less.
     """
 
     letter: str
@@ -86,6 +90,7 @@ class Standing(Value, frozen=True, kw_only=True):
     measure: Measure
     failure_bound: float | None = None
     front: bool = False
+    tokens_front: bool = False
 
 
 class KindView(Value, frozen=True, kw_only=True):
@@ -96,6 +101,7 @@ class KindView(Value, frozen=True, kw_only=True):
         made_up: whether the samples that decide are synthetic; `left_out` are synthetic ones that do not.
         side: where the chosen candidate works; `none` = none passes, `open` = cannot be told.
         leader: the chosen candidate, else the one that came closest; None when nobody could be asked.
+        more_tokens: candidates of one model beside each other: what more tokens an answer bought.
     """
 
     name: str
@@ -113,6 +119,7 @@ class KindView(Value, frozen=True, kw_only=True):
     moves: tuple[str, ...] = ()
     made_up: bool = False
     left_out: int = 0
+    more_tokens: tuple[MoreTokens, ...] = ()
 
 
 class CandidateView(Value, frozen=True, kw_only=True):
@@ -124,6 +131,7 @@ class CandidateView(Value, frozen=True, kw_only=True):
         quality: mean over the kinds (gates apart) of the share passed; counts are sums.
         asked_kinds: kinds that the mean is over, of `kinds`.
         latency: quantiles of all answers that its run holds of these kinds, cached ones apart: 50 and 95 %.
+        model: that it is a configuration of; None = of several, or it was not recorded.
         usd, engine_s: what its evidence cost, altogether.
         full_usd, full_engine_s: what all its answers would cost, at the measured or else expected cost of each.
     """
@@ -147,6 +155,8 @@ class CandidateView(Value, frozen=True, kw_only=True):
     full_engine_s: float | None
     latency: tuple[Quantile, Quantile] | None = None
     front: bool = False
+    tokens_front: bool = False
+    model: str | None = None
 
 
 class Words(Value, frozen=True, kw_only=True):

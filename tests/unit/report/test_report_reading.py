@@ -25,8 +25,8 @@ CANARY = "CANARY-ALARM-9317-4402"
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is read here is text; drawing costs seconds."""
     none = Plot("", "")
-    empty = {"tradeoff": none, "bars": none, "latency": none}
-    monkeypatch.setattr(page_module, "_plots", lambda view, key: empty | {"kind_plots": [""] * len(view.kinds)})
+    empty = {"tradeoff": none, "tokens": none, "bars": none, "latency": none}
+    monkeypatch.setattr(page_module, "_plots", lambda view, key: empty | {"kind_plots": [[]] * len(view.kinds)})
 
 
 @pytest.fixture

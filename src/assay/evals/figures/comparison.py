@@ -18,6 +18,7 @@ import msgspec
 from assay.errors import SuiteError
 from assay.evals.figures.answers import Row, row_of
 from assay.evals.figures.correction import Correction, corrected_lead
+from assay.evals.figures.more_tokens import MoreTokens, more_tokens
 from assay.evals.figures.scorecard import Comparison, Metrics, compare, metrics, with_tokens
 from assay.evals.judging.labels import Verdicts
 from assay.evals.runs.runner import Run
@@ -89,6 +90,7 @@ class Compared(Value, frozen=True, kw_only=True):
         samples: samples of the suite that were looked at.
         best: the one whose lead over every other is established.
         rows: every sample that at least one run has answered, in the suite's order.
+        more_tokens: sides that are configurations of one model: what more tokens an answer bought.
     """
 
     suite: str
@@ -98,10 +100,16 @@ class Compared(Value, frozen=True, kw_only=True):
     pairs: tuple[Pair, ...]
     best: str | None
     rows: tuple[Row, ...]
+    more_tokens: tuple[MoreTokens, ...] = ()
 
 
 def compare_runs(
-    runs: Sequence[Run], suite: Suite, verdicts: Mapping[str, Verdicts] | None = None, *, rows: bool = True
+    runs: Sequence[Run],
+    suite: Suite,
+    verdicts: Mapping[str, Verdicts] | None = None,
+    *,
+    rows: bool = True,
+    models: Mapping[str, str] | None = None,
 ) -> Compared:
     """Compare runs on the samples of `suite`, which may be cut to some kinds or a split.
 
@@ -110,6 +118,7 @@ def compare_runs(
         suite: what they are of.
         verdicts: what people say of answers, by run.
         rows: with every sample, for which the runs must have been read whole (`read_run`).
+        models: target -> the model that it is a configuration of, where it is of one.
 
     Raises:
         SuiteError: a run is of another suite, or of the same before it was changed; or it is there twice.
@@ -117,15 +126,23 @@ def compare_runs(
     check_suite(runs, suite)
     named = dict(zip(_names(runs), runs, strict=True))
     pairs = _pairs(named, suite, verdicts or {})
+    sides = tuple(_side(name, run, suite) for name, run in named.items())
+    of = {one.name: model for one in sides if (model := (models or {}).get(one.target)) is not None}
     return Compared(
         suite=suite.name,
         suite_digest=suite.digest,
         samples=len(suite.samples),
-        sides=tuple(_side(name, run, suite) for name, run in named.items()),
+        sides=sides,
         pairs=pairs,
         best=next((name for name in named if pairs and _leads(name, pairs)), None),
         rows=tuple(row for sample in suite.samples if (row := row_of(sample, named)).replies) if rows else (),
+        more_tokens=more_tokens(of, named, {one.name: one.figures.tokens for one in sides}, _real(suite)),
     )
+
+
+def _real(suite: Suite) -> Samples:
+    """Samples of real work."""
+    return suite.samples.made_up(False)
 
 
 def check_suite(runs: Sequence[Run], suite: Suite) -> None:
@@ -159,7 +176,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _side(name: str, run: Run, suite: Suite) -> Side:
-    real, made_up = suite.samples.made_up(False), suite.samples.made_up(True)
+    real, made_up = _real(suite), suite.samples.made_up(True)
     reasons = Counter(
         row.unscored or "unknown"
         for row in run.results.values()
@@ -187,7 +204,7 @@ def _figures(run: Run, samples: Samples) -> Metrics:
 
 def _pairs(named: dict[str, Run], suite: Suite, verdicts: Mapping[str, Verdicts]) -> tuple[Pair, ...]:
     couples = list(combinations(named, 2))
-    real, made_up = suite.samples.made_up(False), suite.samples.made_up(True)
+    real, made_up = _real(suite), suite.samples.made_up(True)
     per_kind = [
         (couple, kind, _compare(named, couple, real.only((kind,)))) for couple in couples for kind in suite.kinds
     ]
