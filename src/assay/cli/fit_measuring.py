@@ -13,6 +13,8 @@ from msgspec import structs
 from assay.app import App, without_config
 from assay.cli.door import note
 from assay.config.schema import Constraints, Deployment, Engine
+from assay.envelope.measured import repeat_band
+from assay.envelope.pace import read_pace
 from assay.envelope.surroundings import named_threads
 from assay.errors import ConfigError
 from assay.evals.runs.measuring import Measured, measure
@@ -46,15 +48,28 @@ async def measured(model: Model, facts: FileFacts | None, loaded: Loaded | None,
     loaded = loaded or without_config()
     config = structs.replace(loaded.config, deployments={model.id: plain}, routes={}, constraints=Constraints())
     async with App(loaded._replace(config=config)) as app:
-        note(f"measuring {model.id} on this machine, some ten seconds ...")
+        note(f"measuring {model.id} on this machine, ten to thirty seconds ...")
         threads = named_threads() or engine.threads
-        found = await measure(app.spine, model.id, context_tokens=engine.context_tokens, threads=threads)
+        found = await measure(app.spine, model.id, read_pace, context_tokens=engine.context_tokens, threads=threads)
         await _keep(app.ledger, model.id, facts, engine, found)
+    for line in told(found):
+        note(f"  {line}")
+
+
+def told(found: Measured) -> list[str]:
+    """A measurement in words: the figure, what a repeat may give, and what it was corrected for."""
+    band, rate = repeat_band(disturbed=found.disturbed), found.decode_tok_s
     spread = f"{min(found.rates):.1f} to {max(found.rates):.1f} as timed"
-    note(f"  {found.decode_tok_s:.1f} tokens/s (median of {found.answers}; {spread}), {found.threads} threads")
+    lines = [
+        f"{rate:.1f} tokens/s (median of {found.answers}; {spread}), {found.threads} threads; "
+        f"expect {rate * (1 - band):.1f} to {rate * (1 + band):.1f} of a repeat"
+    ]
     if found.disturbed:
-        left = f"other work left it {found.share:.0%} of their processor time"
-        note(f"  {left}; the figures are corrected for that, and are better measured when it is quiet")
+        lines.append(
+            f"other work left it {found.share:.0%} of their processor time, at {found.pace:.0%} of their best pace; "
+            "the figures are corrected for the time, and are better measured when it is quiet"
+        )
+    return lines
 
 
 async def _keep(ledger: SqliteLedger, model: str, facts: FileFacts, engine: Engine, found: Measured) -> None:

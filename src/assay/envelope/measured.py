@@ -10,7 +10,7 @@ from assay.envelope.memory import Memory, Plan
 from assay.envelope.speed import Speed
 from assay.ledger.rows import MeasurementRow
 
-__all__ = ["measured_memory", "measured_on", "measured_speed"]
+__all__ = ["measured_memory", "measured_on", "measured_speed", "repeat_band"]
 
 BAND, DISTURBED_BAND = 0.1, 0.2
 """What two measurements of one model on one machine may differ by: on a quiet machine, and corrected on a busy one."""
@@ -19,6 +19,11 @@ BAND, DISTURBED_BAND = 0.1, 0.2
 def measured_on(row: MeasurementRow) -> str:
     """How a measured figure is marked; the day is in UTC."""
     return f"measured here, {time.strftime('%Y-%m-%d', time.gmtime(row.created_at))}"
+
+
+def repeat_band(*, disturbed: bool) -> float:
+    """Share by which a repeat may differ."""
+    return DISTURBED_BAND if disturbed else BAND
 
 
 def measured_memory(row: MeasurementRow, plan: Plan, estimate: Memory) -> tuple[Memory, str] | None:
@@ -50,9 +55,9 @@ def measured_speed(row: MeasurementRow, guess: Speed | None, *, sequences: int, 
         sequences: answers at once.
         prompt_tokens: of the prompt before the first token.
     """
-    disturbed = ", corrected for the processor time that other work took" if row.disturbed else ""
+    disturbed = ", corrected for other work" if row.disturbed else ""
     method = f"{measured_on(row)}: median of {row.answers} answers, {row.threads} threads{disturbed}"
-    band = DISTURBED_BAND if row.disturbed else BAND
+    band = repeat_band(disturbed=row.disturbed)
     decode = _around(row.decode_tok_s, band, method, "tok/s")
     most = guess.most_tok_s if guess is not None and sequences > 1 else decode
     if row.prefill_tok_s is None:

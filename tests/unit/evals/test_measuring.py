@@ -1,12 +1,15 @@
 """What short answers on a machine come to: medians, other work, and what cannot be told."""
 
-from typing import Any
+from itertools import cycle
+from typing import Any, cast
 
 import pytest
 
 from assay.errors import EvalError
-from assay.evals.runs.measuring import summary
+from assay.evals.runs import measuring
+from assay.evals.runs.measuring import Measured, measure
 from assay.inference.asking import TimedCall
+from assay.inference.spine import Spine
 
 
 def a_call(rate: float | None = 20.0, processors: float = 1.0, **given: Any) -> TimedCall:
@@ -18,6 +21,11 @@ def a_call(rate: float | None = 20.0, processors: float = 1.0, **given: Any) -> 
         "engine_s": 2.0 * processors,
     }  # fmt: skip
     return TimedCall(**{**values, **given})
+
+
+def summary(name: str, calls: list[TimedCall], long: TimedCall, **given: Any) -> Measured:
+    """What calls come to on processors that keep their pace."""
+    return measuring.summary(name, calls, [1.0] * (len(calls) + 1), long, **given)
 
 
 LONG = a_call(None, input_tokens=400, cached_tokens=20, first_token_s=1.9, output_tokens=1)
@@ -62,3 +70,44 @@ def test_a_prompt_that_was_remembered_tells_nothing() -> None:
     for given in ({"cached_tokens": 400}, {"load_s": 1.0}, {"first_token_s": None}, {"input_tokens": None}):
         long = a_call(None, **{"input_tokens": 400, **given})
         assert summary("m", [a_call()], long).prefill_tok_s is None
+
+
+def test_an_answer_beside_a_slow_processor_does_not_count() -> None:
+    """Who shares a core has all of its time and is slower: a reading before or after the answer shows it."""
+    calls = [a_call(20.0), a_call(15.0), a_call(14.0), a_call(21.0), a_call(19.0), a_call(16.0)]
+    found = measuring.summary("m", calls, [100.0, 95.0, 55.0, 98.0, 99.0, 97.0, 50.0], LONG)
+    assert (found.decode_tok_s, found.answers, found.disturbed) == (20.0, 3, False)
+    assert found.pace == pytest.approx(0.75)
+
+
+def test_a_machine_that_is_slow_throughout_is_marked() -> None:
+    """Where too few answers had the full pace, all count, and the figure says that other work ran."""
+    found = measuring.summary("m", [a_call(20.0), a_call(15.0), a_call(16.0)], [100.0, 99.0, 50.0, 50.0], LONG)
+    assert (found.decode_tok_s, found.answers, found.disturbed, found.share) == (16.0, 3, True, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rates", "paces", "asked"),
+    [
+        ([20.0], [1.0], 8),  # they agree: ten seconds, less those of the long prompt
+        ([15.0, 25.0, 20.0], [1.0], 28),  # they do not
+        ([20.0], [1.0, 0.5], 28),  # nobody saw the full pace twice running
+    ],
+)
+async def test_more_is_asked_until_quiet_answers_agree(
+    rates: list[float], paces: list[float], asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds where they do, up to thirty where they do not."""
+    now, turns, readings = 0.0, cycle(rates), cycle(paces)
+
+    async def ask(spine: object, target: str, prompt: str, tokens: int, on_call: object) -> TimedCall:
+        nonlocal now
+        now += 1.0 if tokens == measuring.ANSWER_TOKENS else 0.0
+        return a_call(next(turns)) if tokens == measuring.ANSWER_TOKENS else LONG
+
+    monkeypatch.setattr(measuring, "_ask", ask)
+    monkeypatch.setattr(measuring, "_held", lambda spine: 100)
+    found = await measure(
+        cast(Spine, None), "m", lambda: next(readings), context_tokens=512, threads=1, clock=lambda: now
+    )
+    assert len(found.rates) in (asked - 1, asked)

@@ -1,10 +1,12 @@
 """How fast a local model runs on this machine, and in how much memory: measured in some ten seconds, through the spine.
 
 Short answers are asked for one after another and timed as a client would; the medians count. Other work may take the
-processors meanwhile. An answer is *quiet* when its engine had nearly all the processor time that its threads can use:
-where enough are, only those count. Else every time is multiplied by the share of that processor time which the engine
-had, so that the figure says what it does when it is left alone, and is marked. A long prompt at the end shows how fast
-prompts are read, and what memory the engine holds when it works.
+processors meanwhile, or slow them: an engine that has all of its time is slower by a fifth where it shares a core. An
+answer is *quiet* when its engine had nearly all the processor time that its threads can use, and a fixed piece of
+reckoning ran at nearly its best pace before and after it: where enough are, only those count. Else all do, every time
+is multiplied by the share of that processor time which the engine had, and the figure is marked. Until quiet answers
+agree more are asked for, up to half a minute. A long prompt at the end shows how fast prompts are read, and what memory
+the engine holds when it works.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from statistics import median
+from statistics import median, quantiles
 from typing import NamedTuple
 
 from assay.errors import EvalError
@@ -24,12 +26,18 @@ __all__ = ["KIND", "Measured", "measure", "summary"]
 
 KIND = "assay.fit"
 """Kind of the requests: `assay logs -k assay.fit` shows them."""
-ANSWER_TOKENS = 32
+ANSWER_TOKENS = 12
 FEWEST_TOKENS = 8
 """Of an answer that counts: a shorter one tells nothing about a rate."""
 FEWEST_ANSWERS = 5
-MOST_ANSWERS = 25
+MOST_ANSWERS = 60
+NARROW = 0.02
+"""Standard error of the median, as a share of it, at which no more answers are asked for."""
+PATIENCE = 3
+"""So many times the time that was given may it take to get there."""
 QUIET_SHARE = 0.9
+FULL_PACE = 0.85
+"""Of the best pace; a shared core has about half."""
 QUIET_ENOUGH = 3
 PROMPT_S = 3.0
 """Longest time that the long prompt may take to read, as the short ones let expect."""
@@ -49,7 +57,8 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
         threads: that the engine works with.
         share: of their processor time that it had: 1 = nothing else ran.
         answers: that the median is of; `rates` has those of all answers as they were timed, in their order.
-        disturbed: other work took processor time from most of them; the figures are corrected for it.
+        disturbed: too few were quiet; the figures are corrected for the processor time that other work took.
+        pace: of the processors beside an answer by their best one, the median.
         load_s: that the engine took to start.
     """
 
@@ -61,20 +70,27 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
     share: float
     answers: int
     disturbed: bool
+    pace: float
     load_s: float | None
     rates: tuple[float, ...]
 
 
 class _Answer(NamedTuple):
-    """Tokens a second of one answer as it was timed, and processors that it kept busy."""
+    """Tokens a second of one answer as it was timed, processors that it kept busy, and their share of the best pace."""
 
     rate: float
     processors: float
+    pace: float
+
+    def is_quiet(self, threads: int) -> bool:
+        """Whether it was not disturbed by other work."""
+        return self.processors >= QUIET_SHARE * threads and self.pace >= FULL_PACE
 
 
 async def measure(
     spine: Spine,
     target: str,
+    pace: Callable[[], float],
     *,
     context_tokens: int,
     threads: int | None = None,
@@ -87,10 +103,11 @@ async def measure(
     Args:
         spine: what answers.
         target: the deployment.
+        pace: of the processors now, in any unit; read between the answers.
         context_tokens: of a slot of its engine; the long prompt is shorter.
         threads: of its engine; default: as many as it kept busy at best.
-        seconds: how long it may take, about; twice that where other work disturbs it, and longer where the model is
-            slow, for a few answers must be there.
+        seconds: how long it may take, about; up to three times that where other work disturbs it or its answers differ,
+            and longer where the model is slow, for a few answers must be there.
         on_call: told each call when it is done.
         clock: seconds that only grow.
 
@@ -102,22 +119,25 @@ async def measure(
     cold = await _ask(spine, target, next(prompts), FEWEST_TOKENS, on_call)
     began, memory = clock(), _held(spine)
     calls: list[TimedCall] = []
+    paces = [pace()]
     while len(calls) < FEWEST_ANSWERS or (
-        len(calls) < MOST_ANSWERS and clock() - began < seconds * (1 if _are_quiet(calls, threads) else 2) - PROMPT_S
+        len(calls) < MOST_ANSWERS and clock() - began < seconds * _patience(calls, paces, threads) - PROMPT_S
     ):
         calls.append(await _ask(spine, target, next(prompts), ANSWER_TOKENS, on_call))
-        if len(calls) == FEWEST_ANSWERS and not any(_answer(call) for call in calls):
+        paces.append(pace())
+        if len(calls) == FEWEST_ANSWERS and not _answers(calls, paces):
             break
     memory = max(memory, _held(spine))
     long = _long_prompt(calls, context_tokens)
     last = await _ask(spine, target, long, 1, on_call)
     memory = max(memory, _held(spine))
-    return summary(target, calls, last, threads=threads, memory_bytes=memory or None, load_s=cold.load_s)
+    return summary(target, calls, paces, last, threads=threads, memory_bytes=memory or None, load_s=cold.load_s)
 
 
 def summary(
     target: str,
     calls: Sequence[TimedCall],
+    paces: Sequence[float],
     long: TimedCall,
     *,
     threads: int | None = None,
@@ -129,6 +149,7 @@ def summary(
     Args:
         target: who answered, for messages.
         calls: short answers.
+        paces: of the processors before each of them, and after the last.
         long: an answer to a long prompt.
         threads: of the engine; default: as many as it kept busy at best.
         memory_bytes: largest resident memory of the engine.
@@ -137,12 +158,11 @@ def summary(
     Raises:
         EvalError: the answers are too short to tell a rate.
     """
-    answers = [answer for call in calls if (answer := _answer(call)) is not None]
+    answers = _answers(calls, paces)
     if not answers:
         raise EvalError(f"{target} ends its answers after a few tokens: no rate can be told; name a deployment of it")
     threads = threads or _threads(answers)
-    disturbed = not _are_quiet(calls, threads)
-    counted = answers if disturbed else [one for one in answers if one.processors >= QUIET_SHARE * threads]
+    counted = _counted(answers, threads)
     return Measured(
         decode_tok_s=median(_alone(answer.rate, answer.processors, threads) for answer in counted),
         prefill_tok_s=_prefill_alone(long, threads),
@@ -151,7 +171,8 @@ def summary(
         threads=threads,
         share=min(1.0, median(answer.processors for answer in answers) / threads),
         answers=len(counted),
-        disturbed=disturbed,
+        disturbed=not _are_quiet(answers, threads),
+        pace=median(answer.pace for answer in answers),
         load_s=load_s,
         rates=tuple(answer.rate for answer in answers),
     )
@@ -200,10 +221,14 @@ def _held(spine: Spine) -> int:
     return max((state.measured_bytes or 0 for state in spine.engines()), default=0)
 
 
-def _answer(call: TimedCall) -> _Answer | None:
-    if call.decode_tokens_per_s is None or (call.output_tokens or 0) < FEWEST_TOKENS:
-        return None
-    return _Answer(call.decode_tokens_per_s, (call.engine_s or 0.0) / call.total_s)
+def _answers(calls: Sequence[TimedCall], paces: Sequence[float]) -> list[_Answer]:
+    """Those of the calls that are long enough, each with the lower pace of before and after it."""
+    best = max(paces)
+    return [
+        _Answer(call.decode_tokens_per_s, (call.engine_s or 0.0) / call.total_s, min(before, after) / best)
+        for call, before, after in zip(calls, paces, paces[1:], strict=False)
+        if call.decode_tokens_per_s is not None and (call.output_tokens or 0) >= FEWEST_TOKENS
+    ]
 
 
 def _prefill_alone(call: TimedCall, threads: int) -> float | None:
@@ -230,9 +255,29 @@ def _threads(answers: Sequence[_Answer]) -> int:
     return max(1, math.ceil(max((answer.processors for answer in answers), default=1.0) - 0.1))
 
 
-def _are_quiet(calls: Sequence[TimedCall], threads: int | None) -> bool:
+def _are_quiet(answers: Sequence[_Answer], threads: int) -> bool:
     """Whether enough of the answers were not disturbed by other work."""
-    answers = [answer for call in calls if (answer := _answer(call)) is not None]
+    return sum(answer.is_quiet(threads) for answer in answers) >= min(QUIET_ENOUGH, len(answers))
+
+
+def _counted(answers: Sequence[_Answer], threads: int) -> list[_Answer]:
+    """The quiet ones where enough are, else all."""
+    return [one for one in answers if one.is_quiet(threads) or not _are_quiet(answers, threads)]
+
+
+def _patience(calls: Sequence[TimedCall], paces: Sequence[float], threads: int | None) -> int:
+    """How often the time that was given may be taken: more often until enough quiet answers agree."""
+    answers = _answers(calls, paces)
     threads = threads or _threads(answers)
-    quiet = sum(answer.processors >= QUIET_SHARE * threads for answer in answers)
-    return quiet >= min(QUIET_ENOUGH, len(answers))
+    return 1 if _are_quiet(answers, threads) and _agree(_counted(answers, threads)) else PATIENCE
+
+
+def _agree(answers: Sequence[_Answer]) -> bool:
+    """Whether the standard error of the median of their rates is small.
+
+    For a normal spread it is 0.93 of the distance of the quartiles, by the root of their number.
+    """
+    if len(answers) < QUIET_ENOUGH:
+        return False
+    low, middle, high = quantiles((one.rate for one in answers), n=4)
+    return 0.93 * (high - low) / math.sqrt(len(answers)) <= NARROW * middle
