@@ -56,7 +56,7 @@ async def ground_of(
         tolerance=tolerance,
         error=error,
         kinds={name: _kind(spine, suite, name) for name in suite.kinds},
-        constraints=msgspec.to_builtins(spine.constraints),
+        constraints=_as_json(spine.constraints),
         judges={name: await _judge(spine, name) for name in judges},
     )
 
@@ -110,10 +110,15 @@ def _rates(price: Price | None) -> dict[str, Any]:
 
 
 def _policy(live: LiveDeployment) -> dict[str, Any]:
-    """What is known of what its host does with data, as JSON gives it back."""
+    """What is known of what its host does with data."""
     policy = live.terms.policy
     known = {fact: getattr(policy, fact) for fact in policy.FACTS} if policy is not None else {}
-    return {fact: msgspec.to_builtins(said) for fact, said in known.items() if said is not None}
+    return {fact: _as_json(said) for fact, said in known.items() if said is not None}
+
+
+def _as_json(value: object) -> Any:
+    """As the ledger gives it back: what was kept is compared with what is there now."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 async def _judge(spine: Spine, name: str) -> dict[str, str]:

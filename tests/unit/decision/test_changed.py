@@ -234,6 +234,18 @@ async def test_conditions_are_what_catalogue_and_configuration_say(
     assert not again["hosted"].deployments["hosted"].keyless
 
 
+async def test_what_was_kept_is_what_is_there(world: World, make_spine: Callable[..., Spine]) -> None:
+    """A look that has been in the ledger is equal to the same look now: else everything would have changed."""
+    limits = '[constraints]\nlicences = ["mit", "apache-2.0"]\ndata_regions = ["eu"]\nforbidden_terms = ["naming"]\n'
+    spine = make_spine(HOSTED.partition("[constraints]")[0] + limits, {"engine.json": {"default": "yes"}})
+    names = ("hosted", "mine", "engine", "both")
+    ground = await ground_of(spine, world.suite({"a": 2}), split=None, bar=0.8, tolerance=0.0, error=0.05)
+    now = Standing(question=Question(targets=names), basis=await bases(spine, names, ("a",)), ground=ground)
+    kept = msgspec.json.decode(msgspec.json.encode(now), type=Standing)
+    assert changes(kept, now) == ()
+    assert kept == now
+
+
 async def test_what_cannot_be_identified_has_a_problem(make_spine: Callable[..., Spine]) -> None:
     """Weights that are not there: the reason stands in the facts' place, and nothing is raised."""
     spine = make_spine('[deployments.small]\nmodel = "qwen/qwen2.5-coder-0.5b-instruct"\ndialect = "local"\n')
