@@ -14,7 +14,6 @@ from assay.cli.since import moment
 if TYPE_CHECKING:
     from assay.app import App
     from assay.decision.migration.migration import Migration
-    from assay.decision.migration.traffic import Traffic
     from assay.evals.suites.suite import Suite
 
 _MOST_ERROR = 0.49
@@ -71,7 +70,7 @@ class Given(NamedTuple):
 @click.option("--since", callback=moment, help="Of --traffic, not older: 30m, 12h, 7d, 4w, or a day (UTC).")
 @click.option("--judge", help="Deployment or route that grades real requests which no check can.")
 @click.option("--adapt", is_flag=True, help="Search prompts for the new one first, on dev samples.")
-@click.option("--adapt-answers", type=click.IntRange(1), help="Dev answers of each kind that the search may look at.")
+@click.option("--adapt-answers", type=click.IntRange(2), help="Dev answers of each kind that the search may look at.")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1),
     help="Order of the samples and seed of each request.",
@@ -142,121 +141,20 @@ def _refuse_with(asked: Given) -> None:
 async def _migrate(asked: Given) -> int:
     from assay.app import open_app
     from assay.cli.migrate_canary import check_canary
+    from assay.cli.migrate_proof import proved, successor, suite_of
     from assay.decision.migration.explained import explained
 
     async with open_app(asked.config) as app:
         show_recovered(app.ledger.recovered)
-        asked = asked._replace(new=asked.new or _successor(app, str(asked.old)))
-        whole = _suite(app, asked)
+        asked = asked._replace(new=asked.new or successor(app, str(asked.old)))
+        whole = suite_of(app, asked)
         if asked.write is not None:
             check_canary(app, asked.write, str(asked.old), str(asked.new), asked.canary, asked.route)
-        found = await _proved(app, asked, whole)
+        found = await proved(app, asked, whole)
         emit(found, asked.as_json, "" if asked.as_json else explained(found))
         for line in await _done(app, asked, found, whole):
             note(line)
     return found.exit_code
-
-
-def _successor(app: App, old: str) -> str:
-    from assay.decision.migration.retirement import successor_of
-
-    app.spine.route(old)
-    new = successor_of(app.spine, app.catalog, app.loaded.config.deployments, old)
-    note(f"  the maker names a successor, which {new} calls")
-    return new
-
-
-def _suite(app: App, asked: Given) -> Suite:
-    """The whole suite.
-
-    Raises:
-        ConfigError: old and new are the same, or one is not there; or there is no suite.
-    """
-    from assay.errors import ConfigError
-    from assay.evals.suites.suite import read_suite
-
-    for name in (str(asked.old), str(asked.new)):
-        app.spine.route(name)
-    if asked.old == asked.new:
-        raise ConfigError(f"{asked.old!r} is both; name another deployment or route to move to")
-    return read_suite(asked.folder or app.suite_path)
-
-
-async def _proved(app: App, asked: Given, whole: Suite) -> Migration:
-    """The verdict."""
-    from assay.cli.progress import EvalProgress
-    from assay.decision.migration.migrating import Migrating
-    from assay.evals.graders.grading import check_graders
-    from assay.evals.runs.runner import Runner
-    from assay.inference.purse import Purse
-
-    settings = app.loaded.config
-    split = settings.decide.split if asked.split is None else None if asked.split == "all" else asked.split
-    split = "heldout" if asked.adapt else split
-    suite = whole.only(whole.with_gates(asked.kinds), split)  # type: ignore[arg-type]  # click checked it
-    check_graders(suite.samples)
-    old, new = str(asked.old), str(asked.new)
-    purse = Purse(asked.max_usd, "--max-usd") if asked.max_usd is not None else None
-    if purse is not None:
-        _check_payable(app, (old, new), suite, purse)
-    traffic = await _traffic(app, asked, suite) if asked.traffic else None
-    with EvalProgress(_answers(suite, traffic)) as progress:
-
-        def make_runner(one: Suite) -> Runner:
-            return Runner(
-                app.spine, whole if one is suite else one, seed=asked.seed, config_digest=app.loaded.digest,
-                concurrency=asked.concurrency, purse=purse, on_result=progress.result,
-            )  # fmt: skip
-
-        return await Migrating(
-            app.spine, suite, old, new, make_runner,
-            margin=asked.margin if asked.margin is not None else settings.decide.tolerated_regression,
-            error=asked.error, seed=asked.seed, split=split, bar=settings.decide.bar,
-            p95_latency_s=settings.constraints.p95_latency_s, concurrency=asked.concurrency, traffic=traffic,
-            on_finding=lambda one: progress.verdict(one.kind, new, one.verdict),
-        ).migrate()  # fmt: skip
-
-
-def _answers(suite: Suite, traffic: Traffic | None) -> int:
-    """That are asked for at most."""
-    beside = [one.answers for one in (traffic.graded, traffic.answered) if one is not None] if traffic else []
-    return 2 * (suite.answers + sum(beside))
-
-
-def _check_payable(app: App, names: tuple[str, ...], suite: Suite, purse: Any) -> None:
-    from assay.evals.runs.payable import check_judges, check_targets
-
-    check_targets(app.spine, names, suite, purse)
-    check_judges(app.spine, suite, purse)
-
-
-async def _traffic(app: App, asked: Given, suite: Suite) -> Traffic:
-    """Real requests of the old one.
-
-    Raises:
-        DecisionError: the ledger keeps none.
-    """
-    import time
-
-    from assay.cli.since import DAY_S
-    from assay.decision.migration.traffic import draw_traffic
-    from assay.errors import DecisionError
-    from assay.evals.traffic.harvest import Wish
-    from assay.inference.bodies import Bodies
-
-    settings, old = app.loaded.config, str(asked.old)
-    oldest = max(asked.since, time.time() - settings.bodies.keep_days * DAY_S)
-    whose = {"target": old} if old in settings.routes else {"answered_by": (old,)}
-    wish = Wish(limit=asked.traffic, since_s=oldest, seed=asked.seed, **whose)
-    redactor = Bodies(app.ledger, settings).redactor_for(personal=True)
-    found = await draw_traffic(app.spine, wish, redactor, str(asked.new), suite, kinds=asked.kinds, judge=asked.judge)
-    if not any(found.requests.values()):
-        kept = f"{found.unread} are kept without their text" if found.unread else "none is kept"
-        raise DecisionError(
-            f'the ledger has no real requests that {old!r} answered: {kept}; say bodies = "full" under [serve] or a '
-            "route in assay.toml, and serve; or leave --traffic out"
-        )
-    return found
 
 
 async def _done(app: App, asked: Given, found: Migration, whole: Suite) -> list[str]:

@@ -44,7 +44,7 @@ def begin_canary(app: App, file: Path, found: Migration, share: float, route: st
     """
     from assay.decision.migration.canary import write_canary
 
-    written = write_canary(file, _base(app), found.old, found.new, share, route)
+    written = write_canary(file, _base(app), found.old, found.new, share, route, deployments=_adapted(app, file, found))
     canary, move = written.canary, f"assay migrate {found.old} {found.new} --write {file}"
     lines = [
         f"{file}: clients of {canary.route!r} get {canary.new} for {canary.share:.0%} of the sessions, {canary.old} "
@@ -54,6 +54,18 @@ def begin_canary(app: App, file: Path, found: Migration, share: float, route: st
     if canary.next_share is not None:
         lines.append(f"      {move} --canary {canary.next_share:g}, once that says proceed")
     return [*lines, f"back: assay migrate --back {file}"]
+
+
+def _adapted(app: App, file: Path, found: Migration) -> str:
+    """The table of the adapted deployment, where there is one that the configuration does not know."""
+    from assay.decision.adapting.written import adapted_table, reasons_of
+    from assay.decision.route_file import deployment_piece
+
+    search, config = found.adapted, app.loaded.config
+    if search is None or search.adapted is None or search.adapted in config.deployments:
+        return ""
+    table = adapted_table(config, search, file.resolve().parent)
+    return deployment_piece(search.adapted, table, reasons_of(search)).text
 
 
 def go_back(file: Path, as_json: bool) -> int:

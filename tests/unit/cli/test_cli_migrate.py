@@ -64,7 +64,7 @@ def test_from_verdict_to_canary_and_back(desk: Project) -> None:
     (desk.folder / "bad.json").write_text(json.dumps({"default": "yes"}))
     found = desk.inside("migrate", "good", "bad", "--margin", "0.1", "--write", "assay.toml", "--canary", "0.5")
     assert found.code == 0, found.err
-    assert found.out.startswith("good -> bad: GO. 2 of 2 kinds may move.")
+    assert found.out.startswith("good -> bad: GO: 2 of 2 kinds may move.")
     assert "next: assay serve -c assay.toml; assay migrate --status desk" in found.err
     assert "--canary 1, once that says proceed" in found.err
 

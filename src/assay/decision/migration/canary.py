@@ -95,8 +95,9 @@ def _canary(name: str, policy: Mapping[str, Any]) -> Canary | None:
 
 
 def write_canary(
-    file: Path, base: Path, old: str, new: str, share: float, route: str | None = None, *, only_check: bool = False
-) -> Written:
+    file: Path, base: Path, old: str, new: str, share: float, route: str | None = None, *, deployments: str = "",
+    only_check: bool = False,
+) -> Written:  # fmt: skip
     """Write a stage into a configuration.
 
     Args:
@@ -106,6 +107,7 @@ def write_canary(
         new: the one that takes its place.
         share: of traffic that the new one gets, above 0 to 1.
         route: that clients call; default: `old`, where that is a route, else the only one that it is a candidate of.
+        deployments: tables that the new one needs and the file has not; they stay when the route goes back.
         only_check: write nothing, but make sure that it could be.
 
     Raises:
@@ -115,7 +117,8 @@ def write_canary(
         raise ConfigError(f"--canary is a share of traffic above 0 and up to 1, not {share!r}")
     if not file.exists() and file.resolve().parent != base.resolve().parent:
         raise ConfigError(f"{file}: paths in a configuration start at its folder; write it beside {base}")
-    text = _text(file if file.exists() else base)
+    was = _text(file if file.exists() else base)
+    text = f"{was.rstrip()}\n\n{deployments}" if deployments else was
     config, tables = parse(text.encode(), file.resolve()), tomllib.loads(text).get("routes", {})
     for name in (old, new):
         if name not in config.deployments and name not in config.routes:
@@ -140,7 +143,7 @@ def write_canary(
     after = exchanged(text, routes, comments)
     parse(after.encode(), file.resolve())
     if known is None and not only_check:
-        _put(copy, text)
+        _put(copy, was)
     if not only_check:
         _put(file, after)
     return Written(file, copy, made)

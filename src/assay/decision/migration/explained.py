@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from assay.decision.adapting.explained import explained as adaptations
 from assay.decision.migration.expense import Expense
 from assay.decision.migration.finding import Agreement, Basis, Finding, Verdict
 from assay.decision.migration.migration import Migration
@@ -19,13 +20,14 @@ _SAID = {Verdict.GO: "GO", Verdict.NO_GO: "NO-GO", Verdict.OPEN: "CANNOT TELL"}
 def explained(found: Migration) -> str:
     """The whole of it, as plain text."""
     blocks = [
-        [f"{found.old} -> {found.new}: {_SAID[found.verdict]}. {found.reason[:1].upper()}{found.reason[1:]}."],
+        [f"{found.old} -> {found.new}: {_SAID[found.verdict]}: {found.reason}."],
         list(_ends(found)),
-        _kinds(found.findings),
+        _kinds(found),
         [f"  {one.kind}{_source(one)}: {one.reason}" for one in found.findings],
         _agreements(found.agreements),
         _expenses(found.expenses),
         _differences(found),
+        [adaptations((found.adapted,)).rstrip()] if found.adapted is not None else [],
         list(_method(found)),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -56,9 +58,10 @@ def _end(end: Retirement) -> str:
 # ----------------------------------------------------------------------------------------- by kind
 
 
-def _kinds(findings: Sequence[Finding]) -> list[str]:
-    head = ("kind", "on", "old", "new", "gained", "lost", "difference", "95 % interval", "verdict")
-    return table(head, [_row(one) for one in findings], indent="  ")
+def _kinds(found: Migration) -> list[str]:
+    interval = f"{100 * (1 - found.error):g} % interval"
+    head = ("kind", "on", "old", "new", "gained", "lost", "difference", interval, "verdict")
+    return table(head, [_row(one) for one in found.findings], indent="  ")
 
 
 def _row(one: Finding) -> tuple[str, ...]:

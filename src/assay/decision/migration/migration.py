@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from assay.decision.adapting.adaptation import Adaptation
 from assay.decision.migration.differences import Difference
 from assay.decision.migration.expense import Expense
 from assay.decision.migration.finding import Agreement, Finding, Verdict, worst
@@ -24,7 +25,7 @@ class Migration(Value, frozen=True, kw_only=True, omit_defaults=False):
         forced: the old one is gone already.
         asked_now: answers that this very call has asked for.
         runs: `old` and `new` -> the run of the suite that holds the evidence.
-        adapted: what the new one's prompts were adapted to; None = they were not.
+        adapted: the search for the new one's prompts; None = it was asked as it is configured.
     """
 
     id: str
@@ -51,7 +52,7 @@ class Migration(Value, frozen=True, kw_only=True, omit_defaults=False):
     runs: dict[str, str]
     guarantee: str
     population: str
-    adapted: str | None = None
+    adapted: Adaptation | None = None
 
     @property
     def exit_code(self) -> int:
@@ -82,8 +83,8 @@ def overall(findings: Sequence[Finding], new_end: Retirement | None) -> tuple[Ve
         case Verdict.GO:
             return verdict, f"{len(counted)} of {len(counted)} kinds may move"
         case Verdict.NO_GO:
-            return verdict, f"{_names(decisive)}: may not move"
-    return verdict, f"{_names(decisive)}: cannot be told" if decisive else "there was nothing to compare"
+            return verdict, f"{_names(decisive)} may not move"
+    return verdict, f"{_names(decisive)} cannot be told" if decisive else "there was nothing to compare"
 
 
 def _decides(one: Finding, findings: Iterable[Finding]) -> bool:
