@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
@@ -73,6 +73,10 @@ class App:
         config = self.loaded.config
         named = config.decide.candidates
         return config.members(named if named is not None else (*config.deployments, *config.grids))
+
+    def members(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names with the members of a grid in place of its name; each once."""
+        return self.loaded.config.members(names)
 
     def candidates_for(self, suite: Suite) -> tuple[str, ...]:
         """As `candidates`, without the judges of this suite where `decide.candidates` names nobody."""

@@ -98,7 +98,7 @@ async def _bench(
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
-        names = tuple(dict.fromkeys(targets or app.candidates))
+        names = app.members(targets or app.candidates)
         await app.require(names)
         for name in names:
             told = _Told(name, warmup, repeats)

@@ -209,7 +209,7 @@ def material(app: App, question: Question) -> Material:
     whole = read_suite(question.folder or app.suite_path)
     suite = whole.only(whole.with_gates(whole.kinds_of(question.profiles, question.kinds)), split)
     check_graders(suite.samples)
-    names = tuple(dict.fromkeys(question.targets or app.candidates_for(suite)))
+    names = app.members(question.targets or app.candidates_for(suite))
     for name in names:
         app.spine.route(name)
     return Material(whole, suite, names, split)

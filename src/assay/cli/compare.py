@@ -96,10 +96,10 @@ async def _compare(
     from assay.evals.runs.runner import Runner, read_run
     from assay.evals.suites.suite import read_suite
 
-    different = tuple(dict.fromkeys(names))
-    if len(different) < 2:
-        raise click.UsageError(f"name two to compare, not {names[0]!r} alone")
     async with open_app(config) as app:
+        different = app.members(names)
+        if len(different) < 2:
+            raise click.UsageError(f"name two to compare, not {names[0]!r} alone")
         show_recovered(app.ledger.recovered)
         if (public := await _public(app, different)) is not None:
             if labels is not None:

@@ -206,7 +206,7 @@ async def _eval(given: Given) -> int:
         whole = read_suite(given.folder or app.suite_path)
         suite = _part(whole, given)
         check_graders(suite.samples)
-        names = tuple(dict.fromkeys(given.targets or app.candidates_for(suite)))
+        names = app.members(given.targets or app.candidates_for(suite))
         purse = Purse(given.max_usd, "--max-usd") if given.max_usd is not None else None
         labels = usable_labels(given.labels, whole, names)
         _check_targets(app, names, suite, purse)
