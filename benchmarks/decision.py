@@ -7,8 +7,9 @@ the models, where it is hardest (`adversarial`). Models are tried in order of co
 its own lines (`assay.stats.sequential`). The truth is what all items say of all models.
 
 A decision is wrong when the chosen model misses the bar by more than the tolerance, when a cheaper one meets it, or
-when none was chosen though one meets it. A factor is the cost of the full grid over the mean cost of a decision. Beside it
-stand the arithmetic alone, and what people do: looking at a 95 % interval after every item, and the first 100 items.
+when none was chosen though one meets it. A factor is the cost of the full grid over the mean cost of a decision.
+Beside it stand the arithmetic alone, and what people do: looking at a 95 % interval after every item, and the first
+100 items.
 
 Costs: `prices.json` in DIR (model -> [input, output], USD per million tokens) where there is one; else the catalogue's
 and genai-prices' where they know at least half of the models and the matrix has lengths; only priced models take part

@@ -87,8 +87,9 @@ def shared(error: float, candidates: int) -> tuple[Errors, ...]:
 
     A choice is wrong when one that misses the bar is accepted, or the first that meets it is rejected. An acceptance
     can be wrong at every candidate before the right one, a rejection at the right one alone: so a rejection may err
-    with all that the acceptances before it have left. Four fifths go to acceptances, in proportion to the place: the first ones
-    are the cheapest, and are rarely accepted. (A share of 0.4 to 0.9 costs the same number of samples within 2 %.)
+    with all that the acceptances before it have left. Four fifths go to acceptances, in proportion to the place: the
+    first ones are the cheapest, and are rarely accepted. (Shares of 0.4 to 0.9 need the same number of samples within
+    2 %.)
 
     Args:
         error: of the whole choice.
