@@ -28,6 +28,7 @@ class Given(NamedTuple):
     depths: str
     repeats: int
     bar: float
+    error: float
     need: str | None
     full: bool
     answer_tokens: int | None
@@ -53,6 +54,8 @@ class Given(NamedTuple):
 @click.option("--repeats", default=4, show_default=True, type=click.IntRange(1, 1000), help="Texts of each.")
 @click.option("--bar", default=0.9, show_default=True, type=click.FloatRange(0, 1, min_open=True),
               help="Share of prompts that must pass for a length to hold.")  # fmt: skip
+@click.option("--error", default=0.0, show_default=True, type=click.FloatRange(0, 0.5, max_open=True),
+              help="Chance of a wrong verdict that is allowed, for fewer calls; 0: certain.")  # fmt: skip
 @click.option("--need", metavar="TOKENS", help="Exit 1 if it uses less than this.")
 @click.option("--full", is_flag=True, help="Ask every prompt, also when a verdict is certain: for the whole picture.")
 @click.option("--answer-tokens", type=click.IntRange(1), help="Room for an answer [default: 32; 2048 if it thinks].")
@@ -71,7 +74,8 @@ def command(listing: bool, **given: Any) -> None:
 
     Facts are hidden in generated text, at several depths of prompts that get longer and longer; others of the same form
     stand in between. The effective context is the longest length at which, and at all shorter ones, the share that
-    passes is at least --bar. A length is asked until that is certain, and no longer one after the first that fails.
+    passes is at least --bar. A length is asked until that is certain (or, with --error, sure enough), and no longer one
+    after the first that fails.
 
     All is kept in the ledger: the same command asks nothing again, more --lengths or --repeats go on from there. TARGET
     may also be a model of the catalogue, or a GGUF file, for the engine on this machine.
@@ -151,10 +155,11 @@ async def _measured(app: App, given: Given, grid: Grid, cost: Budget, purse: Pur
         AssayError: nothing can be asked, or not kept.
     """
     from assay.cli.progress import EvalProgress
-    from assay.evals.context.measure import PURPOSE, measure, seen_of
+    from assay.evals.context.measure import PURPOSE, measure, orders_of, seen_of
     from assay.evals.context.measured import Measured
     from assay.evals.context.plan import lengths_of, quoted
     from assay.evals.context.ruler import ASSUMED, measured_ruler
+    from assay.evals.context.standing import Rule
     from assay.evals.context.suite import suite_of
     from assay.evals.context.verdict import finding
     from assay.evals.runs.payable import check_targets
@@ -169,9 +174,9 @@ async def _measured(app: App, given: Given, grid: Grid, cost: Budget, purse: Pur
         use_cache=not given.fresh, deadline_s=given.deadline_s, purse=purse, on_result=progress.result,
     )  # fmt: skip
     one = await runner.open(given.target, fresh=given.fresh, purpose=PURPOSE)
-    known = len(one.results)
+    known, rule = len(one.results), Rule(given.bar, given.error, len(grid.lengths))
     with progress:
-        problem = await measure(runner, one, suite, grid, given.bar, whole=given.full)
+        problem = await measure(runner, one, suite, grid, rule, whole=given.full)
     if problem is not None and not _goes_on(problem, purse):
         raise problem
     seen = await seen_of(app.ledger, one, suite.samples.ids)
@@ -184,10 +189,11 @@ async def _measured(app: App, given: Given, grid: Grid, cost: Budget, purse: Pur
         ruler=ruler,
         budget=cost,
         bar=given.bar,
+        error=given.error,
         asked=len(one.results) - known,
         need=lengths_of(given.need)[-1] if given.need is not None else None,
         stopped=str(problem) if problem is not None else None,
-        findings=tuple(finding(task, seen, given.bar, grid.lengths, grid.prompts) for task in grid.tasks),
+        findings=tuple(finding(task, seen, rule, orders_of(suite, grid, task)) for task in grid.tasks),
     )
 
 

@@ -48,12 +48,13 @@ async def show(config: str | None, bar: float, as_json: bool) -> int:
 
 async def _listed(ledger: Ledger, one: Run, bar: float) -> Listed:
     from assay.evals.context.measure import seen_of
+    from assay.evals.context.standing import Rule
     from assay.evals.context.tasks import TASKS
     from assay.evals.context.verdict import finding
 
     seen = await seen_of(ledger, one)
     tasks = [task for task in TASKS if any(prompt.place.task == task for prompt in seen)]
-    findings = tuple(finding(task, seen, bar) for task in tasks)
+    findings = tuple(finding(task, seen, Rule(bar)) for task in tasks)
     return Listed(target=one.row.target, run=one.row.id, created_at=one.row.created_at, findings=findings)
 
 

@@ -1,4 +1,4 @@
-"""Asking a grid through the spine: shortest first, each length only until it is certain whether it holds.
+"""Asking a grid through the spine: shortest first, each length only until it is decided whether it holds.
 
 All of it is one run in the ledger (`suite.NAME`): answers that have a score are not asked for again, and further
 lengths, tasks or repeats make the same run longer.
@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from assay.errors import AssayError
 from assay.evals.context.plan import Grid, place_of
 from assay.evals.context.prompt import NAME
-from assay.evals.context.verdict import Seen, standing
+from assay.evals.context.standing import Rule
+from assay.evals.context.tasks import Task
+from assay.evals.context.verdict import Orders, Seen
 from assay.evals.runs.outcomes import Outcomes, read_outcomes
 from assay.evals.runs.run import Run
 from assay.evals.runs.runner import Runner
@@ -20,7 +22,7 @@ from assay.ledger.rows import Row, RunRow
 from assay.ledger.store import Ledger
 from assay.stats.certainty import Verdict
 
-__all__ = ["PURPOSE", "known_runs", "measure", "seen_of"]
+__all__ = ["PURPOSE", "known_runs", "measure", "orders_of", "seen_of"]
 
 PURPOSE = "context"
 """Of the runs; see `Runner.open`."""
@@ -41,7 +43,7 @@ class _Call(Row, frozen=True, kw_only=True):
 
 
 async def measure(
-    runner: Runner, run: Run, suite: Suite, grid: Grid, bar: float, *, whole: bool = False
+    runner: Runner, run: Run, suite: Suite, grid: Grid, rule: Rule, *, whole: bool = False
 ) -> AssayError | None:
     """Ask what is not known yet.
 
@@ -50,17 +52,16 @@ async def measure(
         run: grows by what comes.
         suite: of the grid.
         grid: what is asked.
-        bar: share of passes at which a length holds.
-        whole: ask every prompt, also when it is certain how its length, or a shorter one, ends.
+        rule: says when a length is decided.
+        whole: ask every prompt, also when its length, or a shorter one, is decided.
 
     Returns:
         What ended it before its end; what was done is kept.
     """
     for task in grid.tasks:
         for length in grid.lengths:
-            prompts = suite.samples.named(place.id for place in grid.places((task,), (length,)))
             try:
-                verdict = await _length(runner, run, shuffled(prompts, grid.seed), bar, whole=whole)
+                verdict = await _length(runner, run, _ordered(suite, grid, task, length), rule, whole=whole)
             except AssayError as error:
                 return error
             if verdict is not Verdict.PASS and not whole:
@@ -69,12 +70,22 @@ async def measure(
     return None
 
 
-async def _length(runner: Runner, run: Run, prompts: Samples, bar: float, *, whole: bool) -> Verdict:
-    ids = list(prompts.ids)
+def orders_of(suite: Suite, grid: Grid, task: Task) -> Orders:
+    """The order in which the prompts of a task are asked."""
+    return {length: list(_ordered(suite, grid, task, length).ids) for length in grid.lengths}
+
+
+def _ordered(suite: Suite, grid: Grid, task: Task, length: int) -> Samples:
+    prompts = suite.samples.named(place.id for place in grid.places((task,), (length,)))
+    return shuffled(prompts, grid.seed)
+
+
+async def _length(runner: Runner, run: Run, prompts: Samples, rule: Rule, *, whole: bool) -> Verdict:
+    order = list(prompts.ids)
 
     def verdict() -> Verdict:
-        values = (row.value for row in map(run.results.get, ids) if row is not None)
-        return standing(values, len(ids), bar)
+        values = {one: row.value for one in order if (row := run.results.get(one)) is not None}
+        return rule.verdict(order, values, len(order))
 
     if whole or verdict() is Verdict.OPEN:
         await runner.evaluate(run, prompts, stop=None if whole else lambda: verdict() is not Verdict.OPEN)

@@ -36,6 +36,7 @@ class Measured(Value, frozen=True, kw_only=True):
     ruler: Ruler
     budget: Budget
     bar: float
+    error: float
     asked: int
     need: int | None
     stopped: str | None
@@ -64,4 +65,4 @@ class Measured(Value, frozen=True, kw_only=True):
     @property
     def method(self) -> list[str]:
         """What it rests on."""
-        return [guarantee(self.bar, self.grid.prompts), self.ruler.told, DEPTHS, told_quoted(self.quoted)]
+        return [guarantee(self.bar, self.error, self.grid.prompts), self.ruler.told, DEPTHS, told_quoted(self.quoted)]

@@ -39,12 +39,17 @@ def told_quoted(said: Quoted) -> str:
     return f"Quoted tokens of context: {' and '.join(parts) or 'not known'}."
 
 
-def guarantee(bar: float, prompts: int) -> str:
+def guarantee(bar: float, error: float, prompts: int) -> str:
     """What the verdicts rest on."""
+    sure = (
+        f"decided so that the effective context of a task is with {1 - error:.4g} probability the one that all of them "
+        "would give (two sequential tests a length)"
+        if error
+        else "certain for these prompts, of which no more are asked than that takes"
+    )
     return (
-        f"A length holds when at least {bar:.0%} of its {prompts} prompts pass: certain for these prompts, of which no "
-        "more are asked than that takes. The interval (Wilson, 95 %) is for other prompts of the same form; your "
-        "documents may be harder."
+        f"A length holds when at least {bar:.0%} of its {prompts} prompts pass: {sure}. The interval (Wilson, 95 %) is "
+        "for other prompts of the same form; your documents may be harder."
     )
 
 

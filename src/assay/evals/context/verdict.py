@@ -1,29 +1,33 @@
 """What answers say of a context: which lengths hold, how far that reaches, and whether it matters where a fact stands.
 
-A length holds when the share of its prompts that pass is at least the bar, and fails when that can no more be: plain
-arithmetic (`stats.certainty`), exact for the prompts of the grid. The interval beside it is for other prompts of the
-same form. A longer one is not asked after one that has failed.
+A length holds when the share of its prompts that pass is at least the bar, and fails when that can no more be
+(`standing`). The interval beside it is for other prompts of the same form. A longer one is not asked after one that has
+failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
 from assay.evals.context.plan import Place
+from assay.evals.context.standing import Rule
 from assay.evals.context.tasks import Task
-from assay.stats.certainty import Verdict, certain
+from assay.stats.certainty import Verdict
 from assay.stats.intervals import wilson
 from assay.stats.known import known_mean
 from assay.stats.multiple import holm
 from assay.stats.strata import Stratum, part_differs
 from assay.types import Value
 
-__all__ = ["ALPHA", "Cell", "DepthEffect", "Finding", "Reach", "Seen", "finding", "needed_reach", "standing"]
+__all__ = ["ALPHA", "Cell", "DepthEffect", "Finding", "Orders", "Reach", "Seen", "finding", "needed_reach"]
 
 ALPHA = 0.05
 """Chance of telling of any depth of a task, where none matters."""
+
+Orders = Mapping[int, Sequence[str]]
+"""By length: the ids of its prompts in the order in which they are asked."""
 
 _WORDS: dict[Verdict, Literal["holds", "fails", "open"]] = {
     Verdict.PASS: "holds", Verdict.FAIL: "fails", Verdict.OPEN: "open",
@@ -117,22 +121,21 @@ class Finding(Value, frozen=True, kw_only=True):
         return self.fails_tokens is not None or all(one.verdict == "holds" for one in self.reaches)
 
 
-def finding(
-    task: Task, seen: Iterable[Seen], bar: float, lengths: Sequence[int] | None = None, total: int | None = None
-) -> Finding:
+def finding(task: Task, seen: Iterable[Seen], rule: Rule, orders: Orders | None = None) -> Finding:
     """What the prompts of one task come to.
 
     Args:
         task: others are passed over.
         seen: what is known.
-        bar: share of passes at which a length holds.
-        lengths: that were to be asked, ascending; default: those that were.
-        total: prompts of each; default: as many as were asked.
+        rule: decides each length.
+        orders: by length, ascending: what was to be asked; default: what was, in any order.
     """
     mine = sorted((one for one in seen if one.place.task == task), key=lambda one: one.place)
     by_length = {length: list(ones) for length, ones in groupby(mine, key=lambda one: one.place.length)}
-    wanted = tuple(by_length) if lengths is None else lengths
-    reaches = tuple(_reach(length, by_length.get(length, []), bar, total) for length in wanted)
+    wanted = (
+        {length: [one.place.id for one in ones] for length, ones in by_length.items()} if orders is None else orders
+    )
+    reaches = tuple(_reach(length, by_length.get(length, []), rule, order) for length, order in wanted.items())
     first = next((one for one in reaches if one.verdict != "holds"), None)
     held = [one.length for one in reaches if first is None or one.length < first.length]
     fails = first.length if first is not None and first.verdict == "fails" else None
@@ -145,13 +148,6 @@ def finding(
     )
 
 
-def standing(values: Iterable[float | None], total: int, bar: float) -> Verdict:
-    """Whether a length of so many prompts holds, by the values that are known; None = unscored."""
-    known = list(values)
-    passed, unscored = sum(value is not None and value >= 1 for value in known), known.count(None)
-    return certain(passed, len(known) - passed - unscored, unscored, total, bar)
-
-
 def needed_reach(findings: Sequence[Finding], need: int) -> Verdict:
     """Whether so many tokens are used in every task."""
     if any(one.fails_tokens is not None and one.fails_tokens <= need for one in findings):
@@ -160,11 +156,11 @@ def needed_reach(findings: Sequence[Finding], need: int) -> Verdict:
     return Verdict.PASS if enough else Verdict.OPEN
 
 
-def _reach(length: int, seen: Sequence[Seen], bar: float, total: int | None) -> Reach:
+def _reach(length: int, seen: Sequence[Seen], rule: Rule, order: Sequence[str]) -> Reach:
     cells = tuple(_cell(depth, list(ones)) for depth, ones in groupby(seen, key=lambda one: one.place.depth))
     passed, failed = sum(cell.passed for cell in cells), sum(cell.failed for cell in cells)
     scored = passed + failed
-    whole = max(len(seen), total or 0)
+    values = {one.place.id: one.value for one in seen}
     interval = wilson(passed, scored) if scored else None
     return Reach(
         length=length,
@@ -172,10 +168,10 @@ def _reach(length: int, seen: Sequence[Seen], bar: float, total: int | None) -> 
         passed=passed,
         failed=failed,
         unscored=len(seen) - scored,
-        total=whole,
+        total=len(order),
         share=passed / scored if scored else None,
         interval=(interval.low, interval.high) if interval is not None else None,
-        verdict=_WORDS[standing((one.value for one in seen), whole, bar)] if seen else "not asked",
+        verdict=_WORDS[rule.verdict(order, values, len(order))] if seen else "not asked",
         refused=next((one.refused for one in seen if one.refused is not None), None),
         cells=cells,
     )

@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from assay.evals.context.plan import Place, Quoted
+from assay.evals.context.standing import Rule
 from assay.evals.context.told import told, told_depths
-from assay.evals.context.verdict import Finding, Seen, finding, needed_reach
+from assay.evals.context.verdict import Finding, Orders, Seen, finding, needed_reach
 from assay.stats.certainty import Verdict
 
 DEPTHS = (0, 25, 50, 75, 100)
@@ -28,7 +29,12 @@ def seen(passes: Mapping[int, int], failed: Mapping[int, int], unscored: Mapping
 
 def result(*given: Mapping[int, int], lengths: tuple[int, ...] = (1024, 2048, 4096), bar: float = 0.9) -> Finding:
     """What they come to, of 20 prompts each."""
-    return finding("needle", seen(*given), bar, lengths, 20)
+    return finding("needle", seen(*given), Rule(bar), orders(lengths))
+
+
+def orders(lengths: tuple[int, ...]) -> Orders:
+    """Twenty prompts of each."""
+    return {length: [Place("needle", length, DEPTHS[n % 5], n).id for n in range(20)] for length in lengths}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +87,7 @@ def test_no_depth_is_named_by_chance() -> None:
             for repeat in range(4)
         ]
         draw.shuffle(rows)
-        named += bool(finding("needle", _until_certain(rows), 0.9).depth_effects)
+        named += bool(finding("needle", _until_certain(rows), Rule(0.9)).depth_effects)
     assert named <= 0.05 * 300
 
 
@@ -103,7 +109,7 @@ def test_a_lost_depth_is_named() -> None:
         for depth in DEPTHS
         for repeat in range(4)
     ]
-    found = finding("needle", rows, 0.9)
+    found = finding("needle", rows, Rule(0.9))
     said = told_depths(found)
     assert said is not None
     assert "less is found at a depth of 50 % (0 of 8 pass, elsewhere 32 of 32" in said
@@ -133,6 +139,40 @@ def test_a_refusal_in_words() -> None:
     """What a host said that takes no such prompt."""
     rows = seen({1024: 20}, {})
     rows += [Seen(Place("needle", 2048, 0, n), 0.0, None, "at most\n1,500 tokens.") for n in range(3)]
-    assert told(finding("needle", rows, 0.9, (1024, 2048), 20), UNKNOWN).endswith(
+    assert told(finding("needle", rows, Rule(0.9), orders((1024, 2048))), UNKNOWN).endswith(
         "; at 2,048 the prompt is refused: at most 1,500 tokens."
     )
+
+
+@pytest.mark.parametrize("error", [0.05, 0.2])
+def test_an_error_is_kept_whoever_looks_when(error: float) -> None:
+    """Looked at after every prompt, few orders of 17 or 18 right ones of 20 decide wrongly; a rule that peeks does."""
+    draw = Random(5)  # noqa: S311 - a simulation
+    rule, ids = Rule(0.9, error, 4), [str(n) for n in range(20)]
+    wrong, early, peeking = {17: 0, 18: 0}, 0, 0
+    for passes, never in ((17, Verdict.PASS), (18, Verdict.FAIL)):
+        for _ in range(500):
+            values = [1.0] * passes + [0.0] * (20 - passes)
+            draw.shuffle(values)
+            ended = next(
+                (seen, verdict)
+                for seen in range(1, 21)
+                if (verdict := rule.verdict(ids, dict(zip(ids, values[:seen], strict=False)), 20)) is not Verdict.OPEN
+            )
+            wrong[passes] += ended[1] is never
+            early += ended[0] < 18
+            peeking += passes == 17 and any(sum(values[:seen]) >= 0.9 * seen for seen in range(5, 21))
+    assert wrong[17] <= 500 * error / 2 + 3 * (500 * error / 2) ** 0.5
+    assert wrong[18] <= 500 * error / 8 + 3 * (500 * error / 8) ** 0.5
+    assert early > 100
+    assert peeking > 0.2 * 500
+
+
+def test_a_verdict_reads_the_begin_of_the_order() -> None:
+    """What came out of turn decides nothing but what is certain: prompts that are slow may be those that fail."""
+    rule, ids = Rule(0.9, 0.2), [str(n) for n in range(20)]
+    later: dict[str, float | None] = {one: 1.0 for one in ids[1:16]}
+    assert rule.verdict(ids, later, 20) is Verdict.OPEN
+    assert rule.verdict(ids, {**later, "0": 1.0}, 20) is Verdict.PASS
+    assert rule.verdict(ids, {**later, "0": None}, 20) is Verdict.OPEN
+    assert Rule(0.9).verdict(ids, {**later, "0": 1.0}, 20) is Verdict.OPEN
