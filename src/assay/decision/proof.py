@@ -53,13 +53,12 @@ class Proof:
         return math.floor(Fraction(str(self._pin.tolerated_regression)) * len(self._order))
 
     def settled(self) -> bool:
-        """Whether the verdict has fallen. What has been answered since the last look is read."""
-        while self._sequential is Verdict.OPEN and self._read < len(self._order):
-            if not self._finished(self._order[self._read]):
-                break
+        """Whether the verdict has fallen; once it has, it stays. What has been answered since the last look is read."""
+        while self._read < len(self._order) and self._finished(self._order[self._read]):
             self._worst, self._best = self._with(self._order[self._read], self._worst, self._best)
             self._read += 1
-            self._sequential = self._test.verdict(self._limit, self._worst, self._best)
+            if self._sequential is Verdict.OPEN:
+                self._sequential = self._test.verdict(self._limit, self._worst, self._best)
         return self._sequential is not Verdict.OPEN
 
     def soonest(self) -> int:
@@ -92,6 +91,7 @@ class Proof:
 
     def passes(self) -> tuple[int, int]:
         """The least and the most of all pinned samples that pass now; each bound is wrong with the error."""
+        self.settled()
         least, most = self._test.drop(self._worst, self._best)
         return self._test.passed - most, self._test.passed - least
 
