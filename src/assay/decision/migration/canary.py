@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from assay.config.load import parse
 from assay.config.schema import Config, Route
+from assay.decision.lock import FILE_NAME as LOCK
+from assay.decision.lock import read_lock
 from assay.decision.migration.route_text import exchanged, without
 from assay.errors import ConfigError, did_you_mean
 from assay.ledger.rows import new_id
@@ -124,6 +126,7 @@ def write_canary(
         if name not in config.deployments and name not in config.routes:
             raise ConfigError(f"{file}: no deployment or route {name!r} there, so it cannot route to it")
     name = _route(config, old, new, route)
+    _check_lock(file, name)
     known = _canary(name, config.routes[name].policy) if name in config.routes else None
     if known is not None:
         if not _is_of(config, known, old, new):
@@ -143,9 +146,9 @@ def write_canary(
     after = exchanged(text, routes, comments)
     parse(after.encode(), file.resolve())
     if known is None and not only_check:
-        _put(copy, was)
+        _put(copy, was, like=file)
     if not only_check:
-        _put(file, after)
+        _put(file, after, like=file)
     return Written(file, copy, made)
 
 
@@ -176,7 +179,7 @@ def go_back(file: Path) -> Written:
         wanted = {name: old_routes.get(name) for name in names if name in old_routes or name in present}
         after = exchanged(text, wanted)
     parse(after.encode(), file.resolve())
-    _put(file, after)
+    _put(file, after, like=file)
     return Written(file, copy, found)
 
 
@@ -272,13 +275,20 @@ def _text(file: Path) -> str:
         raise ConfigError(f"cannot read {file}: {error}") from error
 
 
-def _put(file: Path, text: str) -> None:
-    """In one step: a reader sees the old or the new file."""
+def _check_lock(file: Path, name: str) -> None:
+    """The pinned route is no table of the file."""
+    lock = file.with_name(LOCK)
+    if lock.exists() and read_lock(lock).route == name:
+        raise ConfigError(f"{lock} pins the route {name!r}: its pins move with --pin; --route names another route")
+
+
+def _put(file: Path, text: str, *, like: Path) -> None:
+    """In one step: a reader sees the old or the new file; it may be read by whoever may read `like`."""
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         beside.write_bytes(text.encode())
-        if file.exists():
-            shutil.copymode(file, beside)
+        if like.exists():
+            shutil.copymode(like, beside)
         beside.replace(file)
     except OSError as error:
         raise ConfigError(f"cannot write {file}: {error.strerror}") from error

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from assay.decision.migration.finding import Basis, Finding, Verdict
-from assay.decision.migration.paired import Judged, Rule, grouped, judged
+from assay.decision.migration.paired import Judged, Pairing, Rule, grouped
 from assay.errors import AssayError, BudgetExceeded, ConfigError, SuiteError
 from assay.evals.figures.metrics import Metrics, metrics
 from assay.evals.runs.lanes import lanes
@@ -184,26 +184,24 @@ class Evidence:
     async def _compared(self, kind: Kind, samples: Samples) -> Finding | None:
         """Both on the same samples; None where the old one has no answer at all."""
         order, limit = shuffled(samples, self.seed), self._limit(kind)
+        old, new, pairing = self.runs[self.old], self.runs[self.new], Pairing(order, self.rule)
         whole = limit is not None or grouped(order)  # a latency must be seen in full, and so must groups
         step = len(order) if whole else max(_LOOK_EVERY, self.concurrency)
         for at in range(0, len(order), step):
             await self._ask_both(order[at : at + step], one_by_one=limit is not None)
             if self.old in self._broken or self.new in self._broken:
                 break
-            if not whole and self._judged(order).verdict is not Noninferiority.OPEN:
+            if not whole and pairing.look(old.results, new.results).verdict is not Noninferiority.OPEN:
                 break
         if self.new in self._broken:
             reason = f"{self.new} could not be asked: {self._broken[self.new]}"
             return self._finding(kind, samples, Basis.NONE, Verdict.OPEN, reason)
         if not self._metrics(self.old, samples).passed + self._metrics(self.old, samples).failed:
             return None
-        found = self._judged(order)
+        found = pairing.look(old.results, new.results)
         verdict, reason = _VERDICTS[found.verdict], self._sentence(found, len(order))
         verdict, reason = self._in_time(kind, self._metrics(self.new, samples), verdict, reason)
         return self._finding(kind, samples, Basis.PAIRED, verdict, reason, found)
-
-    def _judged(self, order: Samples) -> Judged:
-        return judged(order, self.runs[self.old].results, self.runs[self.new].results, self.rule)
 
     # ---------------------------------------------------------------------------------------- asking
 

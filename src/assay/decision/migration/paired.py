@@ -11,7 +11,7 @@ from assay.stats.intervals import Interval
 from assay.stats.matched import matched
 from assay.stats.noninferiority import Counts, Noninferiority, Trial, more_needed
 
-__all__ = ["Judged", "Rule", "grouped", "judged"]
+__all__ = ["Judged", "Pairing", "Rule", "grouped"]
 
 Outcomes = Mapping[str, Outcome]
 
@@ -47,23 +47,76 @@ class Judged(NamedTuple):
         return (self.counts.gained - self.counts.lost) / self.counts.total if self.counts.total else None
 
 
-def judged(order: Samples, old: Outcomes, new: Outcomes, rule: Rule) -> Judged:
-    """What two runs show so far.
+class Pairing:
+    """Reads two runs as they grow.
 
     Args:
         order: all samples in an order that was drawn before anything was asked.
-        old: what the old one's run has come to, by sample.
-        new: the same of the new one.
         rule: what is tested.
     """
-    pairs = _finished(order, old, new)
-    if grouped(order):
-        return _in_groups(order, pairs, rule)
-    trial = Trial(len(order), rule.margin, rule.error, rule.worse_error)
-    for pair in pairs:
-        trial.see(pair.least, pair.most)
-    interval = trial.interval() if pairs else None
-    return _told(pairs, trial.verdict, interval, rule, early=trial.early or len(pairs) < len(order))
+
+    def __init__(self, order: Samples, rule: Rule) -> None:
+        self._order, self._rule = order, rule
+        self._ids = tuple(order.ids)
+        self._grouped = grouped(order)
+        self._trial = Trial(len(order), rule.margin, rule.error, rule.worse_error)
+        self._pairs: list[_Pair] = []
+        self._counts = Counts()
+
+    def look(self, old: Outcomes, new: Outcomes) -> Judged:
+        """What the runs show so far: up to the first sample that one of the two has not been asked.
+
+        So concurrency cannot decide what is read. What was read before is not read again.
+
+        Args:
+            old: what the old one's run has come to, by sample.
+            new: the same of the new one.
+        """
+        for one in self._ids[len(self._pairs) :]:
+            left, right = old.get(one), new.get(one)
+            if left is None or right is None:
+                break
+            self._add(_Pair(one, _passed(left), _passed(right)))
+        if self._grouped:
+            return self._in_groups()
+        interval = self._trial.interval() if self._pairs else None
+        early = self._trial.early or len(self._pairs) < len(self._ids)
+        return self._told(self._trial.verdict, interval, early=early)
+
+    def _add(self, pair: _Pair) -> None:
+        self._pairs.append(pair)
+        self._trial.see(pair.least, pair.most)
+        if pair.old is not None and pair.new is not None:
+            self._counts = self._counts.plus(pair.new - pair.old)
+
+    def _in_groups(self) -> Judged:
+        """By an interval that knows of groups, when all have been asked."""
+        pairs, rule = self._pairs, self._rule
+        groups = [self._order.group_of(pair.sample) for pair in pairs]
+        least = [(float(one.new is True), float(one.old is not False)) for one in pairs]
+        most = [(float(one.new is not False), float(one.old is True)) for one in pairs]
+        low, high = matched(least, groups, 1.0 - rule.error), matched(most, groups, 1.0 - rule.error)
+        strict = matched(most, groups, 1.0 - rule.worse_error)
+        if low is None or high is None or strict is None:
+            return self._told(Noninferiority.OPEN, None, early=False)
+        verdict = Noninferiority.OPEN
+        if len(pairs) == len(self._ids) and low.interval.low >= -rule.margin:
+            verdict = Noninferiority.NOT_WORSE
+        elif len(pairs) == len(self._ids) and strict.interval.high < -rule.margin:
+            verdict = Noninferiority.WORSE
+        return self._told(verdict, Interval(low.interval.low, high.interval.high), early=False)
+
+    def _told(self, verdict: Noninferiority, interval: Interval | None, *, early: bool) -> Judged:
+        counts, open_ = self._counts, verdict is Noninferiority.OPEN
+        return Judged(
+            verdict=verdict,
+            seen=len(self._pairs),
+            counts=counts,
+            unscored=len(self._pairs) - counts.total,
+            interval=interval,
+            early=early and not open_,
+            more=more_needed(counts, self._rule.margin, error=self._rule.error) if open_ and counts.total else None,
+        )
 
 
 def grouped(samples: Samples) -> bool:
@@ -86,50 +139,5 @@ class _Pair(NamedTuple):
         return int(self.new is not False) - int(self.old is True)
 
 
-def _finished(order: Samples, old: Outcomes, new: Outcomes) -> list[_Pair]:
-    """Up to the first sample that one of the two has not been asked: so concurrency cannot decide what is read."""
-    pairs: list[_Pair] = []
-    for one in order.ids:
-        left, right = old.get(one), new.get(one)
-        if left is None or right is None:
-            break
-        pairs.append(_Pair(one, _passed(left), _passed(right)))
-    return pairs
-
-
 def _passed(outcome: Outcome) -> bool | None:
     return None if outcome.value is None else outcome.value >= 1.0
-
-
-def _in_groups(order: Samples, pairs: list[_Pair], rule: Rule) -> Judged:
-    """By an interval that knows of groups, when all have been asked."""
-    groups = [order.group_of(pair.sample) for pair in pairs]
-    least = [(float(one.new is True), float(one.old is not False)) for one in pairs]
-    most = [(float(one.new is not False), float(one.old is True)) for one in pairs]
-    low, high = matched(least, groups, 1.0 - rule.error), matched(most, groups, 1.0 - rule.error)
-    strict = matched(most, groups, 1.0 - rule.worse_error)
-    if low is None or high is None or strict is None:
-        return _told(pairs, Noninferiority.OPEN, None, rule, early=False)
-    verdict = Noninferiority.OPEN
-    if len(pairs) == len(order) and low.interval.low >= -rule.margin:
-        verdict = Noninferiority.NOT_WORSE
-    elif len(pairs) == len(order) and strict.interval.high < -rule.margin:
-        verdict = Noninferiority.WORSE
-    return _told(pairs, verdict, Interval(low.interval.low, high.interval.high), rule, early=False)
-
-
-def _told(pairs: list[_Pair], verdict: Noninferiority, interval: Interval | None, rule: Rule, *, early: bool) -> Judged:
-    counts = Counts()
-    for pair in pairs:
-        if pair.old is not None and pair.new is not None:
-            counts = counts.plus(pair.new - pair.old)
-    open_ = verdict is Noninferiority.OPEN
-    return Judged(
-        verdict=verdict,
-        seen=len(pairs),
-        counts=counts,
-        unscored=len(pairs) - counts.total,
-        interval=interval,
-        early=early and not open_,
-        more=more_needed(counts, rule.margin, error=rule.error) if open_ and counts.total else None,
-    )

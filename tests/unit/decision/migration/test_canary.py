@@ -181,6 +181,14 @@ def test_what_cannot_be_written_is_refused_and_changes_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["assay.toml", "s.json"]
 
 
+def test_the_copy_is_as_secret_as_the_file(tmp_path: Path) -> None:
+    """A configuration that only its owner may read is not readable to others beside it."""
+    file = written(tmp_path, PLAIN)
+    file.chmod(0o600)
+    found = write_canary(file, file, "old", "new", 0.05)
+    assert {path.stat().st_mode & 0o777 for path in (file, found.copy)} == {0o600}
+
+
 def test_another_move_does_not_take_the_canary_over(tmp_path: Path) -> None:
     """While one canary stands, another move of the same route is refused."""
     file = written(tmp_path, PLAIN)
