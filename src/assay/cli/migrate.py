@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
+from assay.cli.migrate_given import Given
 from assay.cli.recovery import show_recovered
 from assay.cli.since import moment
 
@@ -17,35 +18,6 @@ if TYPE_CHECKING:
     from assay.evals.suites.suite import Suite
 
 _MOST_ERROR = 0.49
-
-
-class Given(NamedTuple):
-    """What was asked for on the command line."""
-
-    old: str | None
-    new: str | None
-    margin: float | None
-    error: float
-    folder: str | None
-    kinds: tuple[str, ...]
-    split: str | None
-    traffic: int
-    since: float
-    judge: str | None
-    adapt: bool
-    adapt_answers: int | None
-    seed: int
-    concurrency: int
-    max_usd: float | None
-    write: Path | None
-    route: str | None
-    canary: float
-    force: bool
-    pin: bool
-    status: str | None
-    back: Path | None
-    config: str | None
-    as_json: bool
 
 
 @click.command("migrate")

@@ -10,7 +10,7 @@ from assay.cli.door import note
 
 if TYPE_CHECKING:
     from assay.app import App
-    from assay.cli.migrate import Given
+    from assay.cli.migrate_given import Given
     from assay.decision.migration.migration import Migration
     from assay.decision.migration.traffic import Traffic
     from assay.evals.suites.suite import Suite
