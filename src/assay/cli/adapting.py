@@ -11,7 +11,7 @@ from assay.cli.door import F, Finite
 
 if TYPE_CHECKING:
     from assay.app import App
-    from assay.cli.choose import Material
+    from assay.cli.material import Material
     from assay.decision.adapting.adaptation import Adaptation
     from assay.decision.question import Question
 

@@ -69,7 +69,7 @@ async def make_again(
     """
     from msgspec import structs
 
-    from assay.cli.choose import decide
+    from assay.cli.deciding import decide
     from assay.cli.explain import find_decision
     from assay.decision.adapting.restored import restore
     from assay.decision.again import Again, effects, question_of, standing_of
@@ -94,7 +94,8 @@ def _possible(app: App, question: Question) -> Question:
 
     from assay.errors import DecisionError
 
-    left = tuple(name for name in question.targets if name in app.spine.targets)
+    known = {*app.spine.targets, *app.loaded.config.grids}
+    left = tuple(name for name in question.targets if name in known)
     if question.targets and not left:
         names = ", ".join(question.targets)
         raise DecisionError(f"none of its candidates is configured any more ({names}); name others with --model")
@@ -103,7 +104,7 @@ def _possible(app: App, question: Question) -> Question:
 
 async def _now(app: App, question: Question, possible: Question) -> Standing:
     """What the decision would rest on now."""
-    from assay.cli.choose import material
+    from assay.cli.material import material
     from assay.decision.changed import Standing
     from assay.decision.survey import bases, ground_of
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assay.cli.adapting import adapt_options
-from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.recovery import show_recovered
 from assay.cli.writing import writing_options
 
 if TYPE_CHECKING:
-    from assay.app import App
     from assay.cli.adapting import Adapt
     from assay.cli.writing import Writing
-    from assay.decision.adapting.adaptation import Adaptation
     from assay.decision.decision import Decision
     from assay.decision.question import Question
-    from assay.evals.suites.suite import Suite
 
 
 @click.command("choose")
@@ -117,99 +114,8 @@ def command(
 
 async def _choose(question: Question, adapt: Adapt | None, concurrency: int, config: str | None) -> Decision:
     from assay.app import open_app
+    from assay.cli.deciding import decide
 
     async with open_app(config) as app:
         show_recovered(app.ledger.recovered)
         return await decide(app, question, adapt=adapt, concurrency=concurrency)
-
-
-async def decide(
-    app: App, question: Question | None = None, *, adapt: Adapt | None = None,
-    adaptations: tuple[Adaptation, ...] = (), concurrency: int = 8, again_of: str | None = None,
-) -> Decision:  # fmt: skip
-    """Choose and record the decision.
-
-    Args:
-        app: the configuration, and where the decision is recorded.
-        question: what is asked; default: what configuration and suite say.
-        adapt: how prompts are searched before; None = candidates are asked as they are.
-        adaptations: what an earlier search has found; its candidates can be called.
-        concurrency: samples in flight at once.
-        again_of: the decision that is made again.
-    """
-    from shlex import quote
-
-    import msgspec
-
-    from assay.cli.adapting import caution, search, with_adapted, with_heldout
-    from assay.cli.progress import EvalProgress
-    from assay.decision.adapting.gain import with_gains
-    from assay.decision.choose import Choosing
-    from assay.decision.question import Question
-    from assay.evals.judging.standing import standing_of, told
-    from assay.evals.runs.runner import Runner
-    from assay.ledger.rows import DecisionRow
-
-    asked = question if question is not None else Question()
-    settings = app.loaded.config
-    if adapt is not None:
-        asked = with_heldout(asked)
-        before = material(app, asked)
-        adaptations = await search(app, adapt, asked, before, concurrency)
-        asked = with_adapted(asked, before.names, adaptations)
-    whole, suite, names, split = material(app, asked)
-    with EvalProgress(suite.answers * len(names)) as progress:
-        runner = Runner(
-            app.spine, whole, seed=asked.seed, config_digest=app.loaded.digest, concurrency=concurrency,
-            on_result=progress.result,
-        )  # fmt: skip
-        choosing = Choosing(
-            app.spine, suite, names, runner, bar=settings.decide.bar, seed=asked.seed, config_digest=app.loaded.digest,
-            split=split, force_bar=asked.bar, p95_latency_s=settings.constraints.p95_latency_s, overall=asked.overall,
-            tolerance=settings.decide.tolerance if asked.tolerance is None else asked.tolerance,
-            error=settings.decide.error if asked.error is None else asked.error,
-            on_verdict=progress.verdict,
-        )  # fmt: skip
-        decision = await choosing.choose()
-        if adapt is not None:
-            adaptations = await with_gains(runner, suite, adaptations, asked.seed)
-    if adapt is not None and (said := caution(app, adaptations)) is not None:
-        note(f"  {said}")
-    for one in await standing_of(app.spine, suite, decision.runs):  # a decision is worth what its judges are
-        note(f"  {told(one, f' -s {quote(asked.folder)}' if asked.folder is not None else '')}")
-    decision = msgspec.structs.replace(decision, question=asked, again_of=again_of, adaptations=adaptations)
-    body = msgspec.json.encode(decision)
-    await app.ledger.add_decision(
-        DecisionRow(id=decision.id, created_at=decision.created_at, suite=decision.suite, body=body)
-    )
-    return decision
-
-
-class Material(NamedTuple):
-    """What is decided on: the whole suite, the part of it that decides, the candidates, the split."""
-
-    whole: Suite
-    suite: Suite
-    names: tuple[str, ...]
-    split: Literal["dev", "heldout"] | None
-
-
-def material(app: App, question: Question) -> Material:
-    """What a question is decided on, as configuration and suite are now.
-
-    Raises:
-        ConfigError: there is no such candidate.
-        SuiteError: the suite cannot be read, or has not what is asked for.
-    """
-    from assay.evals.graders.grading import check_graders
-    from assay.evals.suites.suite import read_suite
-
-    said = question.split if question.split is not None else app.loaded.config.decide.split
-    split = None if said == "all" else said
-    whole = read_suite(question.folder or app.suite_path)
-    suite = whole.only(whole.with_gates(whole.kinds_of(question.profiles, question.kinds)), split)
-    check_graders(suite.samples)
-    names = app.members(question.targets or app.candidates_for(suite))
-    for name in names:
-        app.spine.route(name)
-    return Material(whole, suite, names, split)

@@ -52,7 +52,7 @@ def find_example(folder: str | None) -> Path:
 
 async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
     from assay.app import open_app
-    from assay.cli.choose import decide
+    from assay.cli.deciding import decide
     from assay.cli.pin import pin_decision
     from assay.cli.pin import render as render_lock
     from assay.config.load import load
