@@ -117,8 +117,8 @@ def main() -> int:
     """Print all of it; 1 where something does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--years", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--years", type=int, default=10)
     parser.add_argument("--quiet-days", type=int, default=QUIET_DAYS)
     arguments = parser.parse_args()
     found: dict[str, Any] = {

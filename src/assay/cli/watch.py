@@ -25,7 +25,6 @@ class Given(NamedTuple):
 
     targets: tuple[str, ...]
     folder: str | None
-    repeats: int
     max_usd: float | None
     dry_run: bool
     concurrency: int
@@ -54,8 +53,6 @@ def _span(context: click.Context, option: click.Parameter, given: str | None) ->
 @click.option("--dry-run", is_flag=True, help="Ask nothing; say what would be asked, and what it costs at most.")
 @click.option("--every", "every_s", metavar="SPAN", callback=_span,
               help="Stay, and make a round each 24h, say.")  # fmt: skip
-@click.option("--baseline", "repeats", default=1, show_default=True, type=click.IntRange(1, 1000), metavar="N",
-              help="Ask each canary so often today: its usual score is known sooner.")  # fmt: skip
 @click.option("--simulate", is_flag=True, help="Say how soon drops would be found, and how often in error.")
 @click.option("--canaries", type=click.IntRange(1, 10_000), help="With --simulate: so many [default: as configured].")
 @click.option("--max-usd", type=Finite(0), help="Spend at most so much in this call, graders included.")
@@ -216,5 +213,5 @@ async def _watching(app: App, given: Given, on_answer: Callable[[str], object] =
     purse = Purse(given.max_usd, "--max-usd") if given.max_usd is not None else None
     return Watching(
         app.spine, settings, panels_path(app.loaded.ledger_path), suite, work_of(lock, decision), purse=purse,
-        repeats=given.repeats, concurrency=given.concurrency, config_digest=app.loaded.digest, on_answer=on_answer,
+        concurrency=given.concurrency, config_digest=app.loaded.digest, on_answer=on_answer,
     )  # fmt: skip

@@ -31,7 +31,7 @@ class Reading(Value, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         channel: `scores` that fall, `answers` that are no longer the usual ones, scores that are `better`.
         items: canaries, or canaries and border inputs, that have been answered.
-        answers_each: to one item, the median.
+        days_each: on which one item was answered, the median.
         days: on which answers came.
         since: the day of the most probable change, be there one or not; None = there are no two days.
         before: what passed, of what was asked, up to that day; of the channel `answers`, how many were the usual ones.
@@ -42,7 +42,7 @@ class Reading(Value, frozen=True, kw_only=True, omit_defaults=False):
 
     channel: Channel
     items: int
-    answers_each: float
+    days_each: float
     days: int
     since: str | None
     before: Tally
@@ -78,9 +78,10 @@ def day_of(seconds: float) -> str:
 def readings(rows: Iterable[ObservationRow], alarms_per_year: float) -> tuple[Reading, ...]:
     """What each channel says of some answers, oldest first; one without answers is left out.
 
-    All answers of a day count as that day's: asking twice a day brings no second chance of a false alarm.
+    Of each item one answer a day counts, the first. Answers of the same minutes are more alike than those of different
+    days (a host remembers the beginning of a prompt, say), and would make a past that is steadier than it was.
     """
-    groups = [(day, list(group)) for day, group in groupby(rows, key=lambda row: day_of(row.created_at))]
+    groups = [(day, _firsts(group)) for day, group in groupby(rows, key=lambda row: day_of(row.created_at))]
     recent = groups[-HORIZON_DAYS:]
     scores = [_Day(day, [_Bit(row.item, _passed(row)) for row in group if _is_scored(row)]) for day, group in recent]
     flipped = [_Day(day.name, [_Bit(bit.item, not bit.passed) for bit in day.bits]) for day in scores]
@@ -91,6 +92,13 @@ def readings(rows: Iterable[ObservationRow], alarms_per_year: float) -> tuple[Re
         for channel, days, drops in said
         if any(day.bits for day in days)
     )
+
+
+def _firsts(rows: Iterable[ObservationRow]) -> list[ObservationRow]:
+    found: dict[str, ObservationRow] = {}
+    for row in rows:
+        found.setdefault(_name(row), row)
+    return list(found.values())
 
 
 def _is_scored(row: ObservationRow) -> bool:
@@ -136,12 +144,13 @@ def _reading(
     items = sorted(asked)
     detector = Detector(len(items), drops)
     for day in days:
-        detector.see(_tallies(items, day.bits))
+        passed = dict(day.bits)
+        detector.see(Tally(passed[item], 1) if item in passed else Tally(0, 0) for item in items)
     found = detector.evidence()
     return Reading(
         channel=channel,
         items=len(items),
-        answers_each=median(asked.values()),
+        days_each=median(asked.values()),
         days=len(days),
         since=days[-found.late_days].name if found.late_days is not None else None,
         before=found.before,
@@ -149,11 +158,3 @@ def _reading(
         log_evidence=found.log_value if found.late_days is not None else None,
         days_between=days_between(alarms_per_year * BUDGET[channel]),
     )
-
-
-def _tallies(items: Iterable[str], bits: Iterable[_Bit]) -> list[Tally]:
-    asked, passed = Counter[str](), Counter[str]()
-    for bit in bits:
-        asked[bit.item] += 1
-        passed[bit.item] += bit.passed
-    return [Tally(passed[item], asked[item]) for item in items]

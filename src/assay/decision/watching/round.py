@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import random
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Literal
@@ -20,10 +20,10 @@ from assay.ledger.observations import add_observations, observations
 from assay.ledger.rows import ObservationRow, ResultRow, new_id
 from assay.types import Request, Value
 
-__all__ = ["ENOUGH_ANSWERS", "Asked", "Round"]
+__all__ = ["ENOUGH_DAYS", "Asked", "Round"]
 
-ENOUGH_ANSWERS = 7
-"""Of an item, before it is said that all is quiet. An alarm may come sooner."""
+ENOUGH_DAYS = 7
+"""With an answer of an item, before it is said that all is quiet. An alarm may come sooner."""
 
 
 class Asked(Value, frozen=True, kw_only=True):
@@ -51,7 +51,6 @@ class Round:
         suite: with the canaries; None = there are none.
         clock: seconds since 1970.
         purse: what it may cost.
-        repeats: how often each canary shall have been asked today.
         concurrency: requests in flight.
         config_digest: kept with the run.
         on_answer: told after each.
@@ -59,7 +58,7 @@ class Round:
 
     def __init__(
         self, spine: Spine, panel: Panel, suite: Suite | None, clock: Callable[[], float], *,
-        purse: Purse | None = None, repeats: int = 1, concurrency: int = 8, config_digest: str = "",
+        purse: Purse | None = None, concurrency: int = 8, config_digest: str = "",
         on_answer: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         self._spine = spine
@@ -67,7 +66,6 @@ class Round:
         self._suite = suite
         self._clock = clock
         self._purse = purse
-        self._repeats = repeats
         self._concurrency = concurrency
         self._config_digest = config_digest
         self._on_answer = on_answer
@@ -76,31 +74,22 @@ class Round:
         self._usd: float | None = 0.0
         self._problem: str | None = None
 
-    async def missing(self) -> tuple[dict[str, int], list[Border]]:
-        """Canaries, and how often each is still to be asked today; and the same of border inputs, each so often."""
+    async def missing(self) -> tuple[list[str], list[Border]]:
+        """Canaries and border inputs that had no answer today."""
         rows = await observations(self._spine.ledger, self._panel.digest)
         today = day_of(self._clock())
-        ever = Counter(row.item for row in rows if row.what == "border")
-        had = Counter((row.what, row.item) for row in rows if day_of(row.created_at) == today)
-        canaries = {one: self._repeats - had["canary", one] for one in self._panel.canaries}
-        borders = [
-            border
-            for border in self._panel.borders
-            for _ in range(max(1 - had["border", border.id], ENOUGH_ANSWERS - ever[border.id]))
-        ]
-        return {one: times for one, times in canaries.items() if times > 0}, borders
+        had = {(row.what, row.item) for row in rows if day_of(row.created_at) == today}
+        canaries = [one for one in self._panel.canaries if ("canary", one) not in had]
+        return canaries, [one for one in self._panel.borders if ("border", one.id) not in had]
 
     async def requests(self) -> list[Request]:
         """All that `ask` would ask."""
         canaries, borders = await self.missing()
-        samples = self._suite.samples.named(canaries) if self._suite is not None and canaries else ()
-        return [
-            *(one.request() for one in samples for _ in range(canaries[one.id])),
-            *(question(one.prompt) for one in borders),
-        ]
+        samples = self._suite.samples.named(canaries) if self._suite is not None else ()
+        return [*(one.request() for one in samples), *(question(one.prompt) for one in borders)]
 
     async def ask(self) -> Asked:
-        """Ask what is missing today. A fault of the host leaves an answer out; the next round asks again.
+        """Ask what had no answer today. A fault of the host leaves an answer out; the next round asks again.
 
         Raises:
             ConfigError, WeightsError: nothing can be asked.
@@ -109,8 +98,7 @@ class Round:
         """
         canaries, borders = await self.missing()
         try:
-            for times in range(max(canaries.values(), default=0)):
-                await self._canaries([one for one, wanted in canaries.items() if wanted > times], times)
+            await self._canaries(canaries)
             await self._borders(borders)
         finally:
             if self._writing:
@@ -119,12 +107,12 @@ class Round:
             one.result()
         return Asked(answered=self._answered, unanswered=self._unanswered, problem=self._problem, usd=self._usd)
 
-    async def _canaries(self, ids: Sequence[str], seed: int) -> None:
+    async def _canaries(self, ids: Sequence[str]) -> None:
         """As an evaluation asks its samples, so that pace, deadlines and graders are the same."""
         if self._suite is None or not ids:
             return
         runner = Runner(
-            self._spine, self._suite, seed=seed, config_digest=self._config_digest, concurrency=self._concurrency,
+            self._spine, self._suite, config_digest=self._config_digest, concurrency=self._concurrency,
             use_cache=False, repeats=1, purse=self._purse, on_result=lambda _, row: self._graded(row),
         )  # fmt: skip
         run = await runner.open(self._panel.target, fresh=True, purpose="watch")
@@ -156,7 +144,8 @@ class Round:
             value = float(said.text == border.usual)
             self._keep(border.id, KIND, "border", value, said.text, said.request_id)
 
-        await asyncio.gather(*map(ask, borders))
+        order = random.Random(self._clock()).sample(borders, len(borders))  # noqa: S311 - an order, no secret
+        await asyncio.gather(*map(ask, order))
         if spent:
             raise spent[0]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from assay.decision.watching.panel import Panel
 from assay.decision.watching.reading import Channel, Reading, day_of, readings
-from assay.decision.watching.round import ENOUGH_ANSWERS, Asked
+from assay.decision.watching.round import ENOUGH_DAYS, Asked
 from assay.ledger.observations import add_alarm, alarms, observations
 from assay.ledger.rows import AlarmRow, new_id
 from assay.ledger.store import Ledger
@@ -113,11 +113,10 @@ def _state(panel: Panel, said: Iterable[Reading], found: Iterable[Alarm], asked:
 
 
 def _is_enough(panel: Panel, said: dict[Channel, Reading]) -> bool:
-    """Whether what is asked has been answered often enough, on more than one day."""
+    """Whether what is asked has been answered on enough days."""
     wanted: list[Channel] = ["scores"] if panel.canaries else []
     wanted += ["answers"] if panel.borders else []
-    enough = (one in said and said[one].answers_each >= ENOUGH_ANSWERS and said[one].days > 1 for one in wanted)
-    return bool(wanted) and all(enough)
+    return bool(wanted) and all(one in said and said[one].days_each >= ENOUGH_DAYS for one in wanted)
 
 
 def _row(panel: Panel, alarm: Alarm) -> AlarmRow:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from assay.decision.watching.reading import Channel, Reading
-from assay.decision.watching.round import ENOUGH_ANSWERS, Asked
+from assay.decision.watching.round import ENOUGH_DAYS, Asked
 from assay.decision.watching.standing import Alarm, Standing
 from assay.stats.change import Tally
 
@@ -61,7 +61,7 @@ def _state(one: Standing) -> str:
         case "down":
             return f"nobody answers: {one.asked.problem if one.asked is not None else 'no answer'}"
         case "baseline":
-            return f"too early to say: each item wants {ENOUGH_ANSWERS} answers, on more than one day"
+            return f"too early to say: each item wants answers on {ENOUGH_DAYS} days"
     return f"quiet since {one.began}"
 
 

@@ -35,7 +35,6 @@ class Watching:
         work: kind -> the target that does it, by pins or decision.
         clock: seconds since 1970.
         purse: what all of it may cost.
-        repeats: how often each canary shall have been asked today.
         concurrency: requests of one target in flight.
         config_digest: kept with the runs.
         on_answer: told the target after each answer, or lack of one.
@@ -43,7 +42,7 @@ class Watching:
 
     def __init__(
         self, spine: Spine, settings: Watch, path: Path, suite: Suite | None, work: Mapping[str, str], *,
-        clock: Callable[[], float] = time.time, purse: Purse | None = None, repeats: int = 1, concurrency: int = 8,
+        clock: Callable[[], float] = time.time, purse: Purse | None = None, concurrency: int = 8,
         config_digest: str = "", on_answer: Callable[[str], object] = lambda target: None,
     ) -> None:  # fmt: skip
         self._spine = spine
@@ -53,7 +52,6 @@ class Watching:
         self._work = work
         self._clock = clock
         self._purse = purse
-        self._repeats = repeats
         self._concurrency = concurrency
         self._config_digest = config_digest
         self._on_answer = on_answer
@@ -154,8 +152,8 @@ class Watching:
 
     def _round(self, panel: Panel) -> Round:
         return Round(
-            self._spine, panel, self._part(panel.target), self._clock, purse=self._purse, repeats=self._repeats,
-            concurrency=self._concurrency, config_digest=self._config_digest,
+            self._spine, panel, self._part(panel.target), self._clock, purse=self._purse, concurrency=self._concurrency,
+            config_digest=self._config_digest,
             on_answer=lambda: self._on_answer(panel.target),
         )  # fmt: skip
 

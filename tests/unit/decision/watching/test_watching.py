@@ -21,7 +21,7 @@ from assay.ledger.observations import alarms, observations
 
 
 async def test_all_is_quiet_after_a_week(site: Site) -> None:
-    """Until each item has seven answers it is too early to say; then it is quiet, and stays so."""
+    """Until each item was answered on seven days it is too early to say; then it is quiet, and stays so."""
     site.set(borders=0)
     early = await site.days(6)
     assert (early.state, exit_code([early])) == ("baseline", 4)
@@ -99,8 +99,8 @@ async def test_a_second_round_of_a_day_asks_nothing_twice(site: Site) -> None:
     assert again.state == "baseline"
 
 
-async def test_rounds_that_begin_at_night_end_in_two_days(site: Site) -> None:
-    """Missed days do no harm: ten rounds over a month are ten days of answers."""
+async def test_missed_days_do_no_harm(site: Site) -> None:
+    """Ten rounds over a month are ten days of answers."""
     site.set(borders=0)
     for _ in range(10):
         site.now += 3 * 86_400
@@ -109,19 +109,11 @@ async def test_rounds_that_begin_at_night_end_in_two_days(site: Site) -> None:
     assert last.readings[0].days == 10
 
 
-async def test_a_baseline_can_be_asked_at_once(site: Site) -> None:
-    """Each canary seven times on the first day: the second day can already be told from it."""
-    site.set(borders=0)
-    await site.round(repeats=7)
-    assert len(site.host.asked) == 70
-    assert (await site.days(1)).state == "quiet"
-
-
 async def test_a_swapped_model_is_seen_in_one_round_by_its_border_inputs(site: Site) -> None:
     """Scores stay as they were, near-ties do not: the next round raises the alarm."""
     site.set(borders=20)
     await site.watching().find_borders("frontier")
-    await site.days(2)
+    await site.days(3)
     site.host.model = lambda prompt: right(prompt) if prompt.startswith("words") or len(prompt) % 2 else "blue"
     found = await site.days(1)
     assert [one.reading.channel for one in found.alarms] == ["answers"]
@@ -224,7 +216,7 @@ async def test_border_inputs_alone_can_be_watched(site: Site) -> None:
     """No suite is needed for them."""
     site.suite = None
     await site.watching().find_borders("frontier")
-    found = await site.days(2)
+    found = await site.days(7)
     assert (found.state, found.canaries, found.borders) == ("quiet", 0, 5)
 
 
@@ -244,10 +236,10 @@ async def test_rounds_cost_no_more_than_they_may(site: Site) -> None:
 
 
 async def test_what_a_round_would_ask_is_told_before(site: Site) -> None:
-    """Ten canaries and, the first time, seven answers of each border input; nothing is asked for that."""
+    """Ten canaries and five border inputs; nothing is asked for that."""
     await site.watching().find_borders("frontier")
     had = len(site.host.asked)
-    assert len(await site.watching().requests("frontier")) == 10 + 5 * 7
+    assert len(await site.watching().requests("frontier")) == 10 + 5
     assert len(site.host.asked) == had
 
 
