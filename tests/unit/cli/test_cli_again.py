@@ -301,3 +301,26 @@ def test_what_was_asked_is_read_from_the_outcome_where_it_is_not_recorded(two: P
     question = question_of(old)
     assert set(question.targets) == {"good", "bad"}
     assert (question.kinds, question.split, question.bar, question.seed) == (("words", "names"), "all", None, 0)
+
+
+def test_a_grid_is_asked_again_by_its_name(project: Project) -> None:
+    """Its members are the candidates, also those that it has only now."""
+    with (project.folder / "assay.toml").open("a") as file:
+        file.write('\n[grids.tries]\nof = "good"\ntemperature = [0.0, 0.5]\n')
+    ended = project.inside("choose", "-m", "tries", "-k", "words")
+    assert ended.code == 0, ended.err
+    assert "stands" in project.inside("choose", "--again").out
+    edit(project.folder / "assay.toml", "[0.0, 0.5]", "[0.0, 0.7]")
+    out = project.inside("choose", "--again").out
+    assert out.count("is a new candidate") == out.count("is no candidate any more") == 1
+
+
+def test_of_named_candidates_that_are_all_gone_nothing_is_guessed(project: Project) -> None:
+    """An error that names them, instead of a decision between others."""
+    assert project.inside("choose", "-m", "good").code == 0
+    text = (project.folder / "assay.toml").read_text().replace("deployments.good", "deployments.fine")
+    (project.folder / "assay.toml").write_text(text.replace('"good"]', '"fine"]').replace('["good"', '["fine"'))
+    ended = project.inside("choose", "--again")
+    assert ended.code == 4
+    assert "none of its candidates is configured any more (good); name others with --model" in ended.err
+    assert project.inside("choose", "--again", "-m", "fine").code == 0
