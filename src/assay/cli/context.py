@@ -70,7 +70,7 @@ class Given(NamedTuple):
 @config_option
 @json_option
 def command(listing: bool, **given: Any) -> None:
-    """Measure how much of its context a deployment or route really uses, beside what is quoted.
+    """Measure how much of its context a deployment or route really uses.
 
     Facts are hidden in generated text, at several depths of prompts that get longer and longer; others of the same form
     stand in between. The effective context is the longest length at which, and at all shorter ones, the share that
