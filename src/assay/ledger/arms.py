@@ -27,9 +27,9 @@ _ROWS = f"""
   {_DEALT} group by 1, 2, 3, 4, 5, 6
 """
 _LATENCIES = f"""
-  select dealt.route as dealt_route, dealt.deployment as dealt_deployment, requests.total_s as total_s
-  {_DEALT} and requests.outcome = 'answered' and answering.route = dealt.route
-    and answering.deployment = dealt.deployment
+  select dealt.route as dealt_route, dealt.deployment as dealt_deployment, answering.route as route,
+    answering.deployment as deployment, requests.total_s as total_s
+  {_DEALT} and requests.outcome = 'answered' and answering.id is not null
   order by requests.id desc limit ?4
 """
 
@@ -53,10 +53,12 @@ class ArmRow(Row, frozen=True, kw_only=True):
 
 
 class ArmLatency(Row, frozen=True, kw_only=True):
-    """How long a client waited for a whole answer of the arm that it was dealt, in seconds."""
+    """How long a client waited for a whole answer, in seconds, and who gave it; other fields as of `ArmRow`."""
 
     dealt_route: str
     dealt_deployment: str
+    route: str
+    deployment: str
     total_s: float
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -211,3 +212,34 @@ def test_what_cannot_be_done_is_said(desk: Project, arguments: tuple[str, ...], 
     found = desk.inside("migrate", *arguments)
     assert found.code == code, found.out + found.err
     assert says in found.err
+
+
+def test_a_prompt_of_its_own_makes_the_move_possible(desk: Project) -> None:
+    """Plain, the new one fails; with examples from dev it may move, and the adapted deployment is written with it."""
+    rules = [{"match": "(?s)=> yes\n\n.* =>$", "answer": "yes"}, {"match": "=>$", "answer": "Pardon?"}]
+    (desk.folder / "bad.json").write_text(json.dumps({"rules": rules, "default": "Pardon?"}))
+    config = desk.folder / "assay.toml"
+    text, plain = config.read_text(), 'script = "bad.json"\nprice_usd_per_mtok = { input = 1.0, output = 1.0 }\n'
+    settings = 'settings = { max_tokens = 8, style = "text", template = "{input} =>" }'
+    config.write_text(text.replace(f"{plain}settings = {{ max_tokens = 8 }}", plain + settings))
+    assert settings in config.read_text()
+    said = [f"Does shop {n} {'abcdefghijklmnop'[n] * 5} open?" for n in range(16)]
+    lines = [{"id": f"d{n}", "input": one, "target": "yes", "split": "dev"} for n, one in enumerate(said)]
+    with (desk.folder / "suite" / "words.jsonl").open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+    plainly = desk.inside("migrate", "good", "bad", "-k", "words", "--split", "heldout")
+    assert plainly.code == 1
+    found = desk.inside("migrate", "good", "bad", "-k", "words", "--adapt", "--margin", "0.1", "--write", "assay.toml")
+    assert found.code == 0, found.out + found.err
+    assert found.out.startswith("good -> bad+adapted: GO")
+    assert "0 of 60" in found.out
+    assert "60 of 60" in found.out
+    assert "assay migrate good bad+adapted --write assay.toml --canary 0.25" in found.err
+    written = tomllib.loads(config.read_text())
+    assert written["routes"]["desk"]["candidates"] == ["good", "bad+adapted"]
+    assert written["deployments"]["bad+adapted"]["like"] == "bad"
+    assert (
+        desk.inside("migrate", "good", "bad+adapted", "-k", "words", "--split", "heldout", "--margin", "0.1").code == 0
+    )
+    refused = desk.inside("migrate", "good", "bad", "--adapt", "--split", "dev")
+    assert (refused.code, "leave --split dev out" in refused.err) == (2, True)

@@ -96,7 +96,7 @@ async def standing_of(ledger: Ledger, config: Config, canary: Canary, margin: fl
             sides[dealt].add(row, place.arm(row.route, row.deployment))
     for one in await arm_latencies(ledger, canary.route, canary.since_s, _LATENCIES):
         dealt = place.arm(one.dealt_route, one.dealt_deployment)
-        if dealt is not None:
+        if dealt is not None and dealt == place.arm(one.route, one.deployment):
             sides[dealt].latencies.append(one.total_s)
     old, new = sides[canary.old], sides[canary.new]
     advice, reason = _advice(old.tally, new.tally, margin, error)
