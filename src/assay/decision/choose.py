@@ -83,6 +83,7 @@ class Choosing:
     _runs: dict[str, Run] = field(default_factory=dict)
     _costs: dict[str, TodaysCosts] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
+    _staying: set[str] = field(default_factory=set)
     _asked_now: int = 0
     _started: float = field(default_factory=time.time)
 
@@ -101,6 +102,7 @@ class Choosing:
         ground = await ground_of(
             self.spine, self.suite, split=self.split, bar=self.bar, tolerance=self.tolerance, error=self.error
         )
+        self._staying = {kind for kind, one in ground.kinds.items() if one.stays}
         gated: Gated = {name: [] for name in self.candidates}
         decisions: dict[str, KindDecision] = {}
         for group in [*(g for g in groups if g.gate), *(g for g in groups if not g.gate)]:
@@ -157,6 +159,7 @@ class Choosing:
                 self.on_verdict(group.name, name, results[name].status)
         listed = tuple(results.values())
         need = needed(len(group.samples), group.bar)
+        stays = not self._staying.isdisjoint(group.kinds)
         decided = KindDecision(
             name=group.name,
             kinds=group.kinds,
@@ -168,7 +171,7 @@ class Choosing:
             reason=_sentence(group, chosen, listed),
             candidates=listed,
             evidence=self._evidence(group, chosen),
-            moves=next_moves(self.spine, listed) if chosen is None else (),
+            moves=next_moves(self.spine, listed, stays=stays) if chosen is None else (),
             made_up=group.made_up,
             left_out=group.left_out,
             reducers={kind: times.reducer for kind in group.kinds if (times := self.runner.repeats(kind)).times > 1},

@@ -9,8 +9,14 @@ from assay.inference.reach import below
 from assay.inference.spine import Spine
 
 
-def next_moves(spine: Spine, results: tuple[CandidateResult, ...]) -> tuple[str, ...]:
-    """Concrete moves for a kind that nothing passes."""
+def next_moves(spine: Spine, results: tuple[CandidateResult, ...], *, stays: bool = False) -> tuple[str, ...]:
+    """Concrete moves for a kind that nothing passes.
+
+    Args:
+        spine: what is configured.
+        results: of the candidates that were looked at.
+        stays: some of the work may not leave, so that renting is no move.
+    """
     tried = [one for one in results if one.passed + one.failed]
     moves: list[str] = []
     if tried:
@@ -24,7 +30,9 @@ def next_moves(spine: Spine, results: tuple[CandidateResult, ...]) -> tuple[str,
     if larger is not None:
         moves.append(f"a larger open model: {larger}")
     moves += [f"{one.name}: not proven here ({one.reason})" for one in results if one.status is Status.UNPROVEN]
-    if not any(_is_hosted(spine, one.name) for one in results):
+    if stays:
+        moves.append("a larger model on a server of your own (private = true): some of this work may not leave")
+    elif not any(_is_hosted(spine, one.name) for one in results):
         moves.append("a hosted model: add a deployment with base_url and api_key_env")
     if tried and any(one.passed for one in tried):
         moves.append("split the work: give the samples that some candidate passes a kind of their own")
