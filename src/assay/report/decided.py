@@ -13,6 +13,7 @@ from assay.evals.suites.suite import Suite
 from assay.ledger.rows import ResultRow
 from assay.report.front import on_front, unsurpassed
 from assay.report.places import Place, place_of
+from assay.report.prompts import origins, prompts_of
 from assay.report.verdict import decided_details, decided_verdict
 from assay.report.view import CandidateView, Cost, DecisionView, KindView, Measure, Samples, Source, Standing
 from assay.stats.certainty import bounds
@@ -42,7 +43,7 @@ def decision_view(
         samples: the samples to show.
     """
     letters = letters_of(decision)
-    places = {name: place_of(config, name) for name in letters}
+    places = {name: _place(name, decision, config) for name in letters}
     kinds = tuple(_kind(one, letters, places, suite) for one in decision.kinds)
     candidates = [_candidate(name, letters[name], decision, places[name], results.get(name, ())) for name in letters]
     front = on_front((one.quality.cost, one.quality.share) for one in candidates)
@@ -70,7 +71,14 @@ def decision_view(
         guarantee=decision.guarantee,
         population=decision.population,
         samples=samples,
+        prompts=prompts_of(decision.adaptations),
     )
+
+
+def _place(name: str, decision: Decision, config: Config) -> Place:
+    """An adapted candidate that nobody has configured yet works where the one does that it was made of."""
+    known = name in config.deployments or name in config.routes
+    return place_of(config, name if known else origins(decision.adaptations).get(name, name))
 
 
 def letters_of(decision: Decision) -> dict[str, str]:

@@ -8,10 +8,15 @@ from collections.abc import Iterable, Sequence
 
 from assay.evals.figures.more_tokens import told_more
 from assay.report import numbers
+from assay.report.prompts import difference
 from assay.report.shown import visible
-from assay.report.view import DecisionView, KindView, RunKind, RunView, Samples, Source, View
+from assay.report.view import DecisionView, KindView, PromptView, RunKind, RunView, Samples, Source, View
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
+PROMPTS = (
+    "Each candidate had the same number of answers on dev to find the prompt that suits it. Both prompts answered all "
+    "held-out samples; on dev the winner was picked, so that its share there flatters it."
+)
 _SIDES = {
     "own": "own",
     "rent": "rent",
@@ -67,6 +72,7 @@ def _decision(view: DecisionView) -> list[str]:
         ),
         "### Why, kind by kind",
         *(_kind(kind) for kind in view.kinds),
+        *_prompts(view.prompts),
         "### Calls and money",
         _table(
             ("", "candidate", "where", "private", "asked", "of the grid", "spent", "the full grid", "p50", "p95"),
@@ -136,6 +142,28 @@ def _kind(kind: KindView) -> str:
         _bullets(bounds),
         "What more tokens bought:\n\n" + _bullets(map(told_more, kind.more_tokens)) if kind.more_tokens else "",
         "Moves that are left:\n\n" + _bullets(kind.moves) if kind.moves else "",
+    )
+
+
+def _prompts(prompts: Sequence[PromptView]) -> list[str]:
+    """What searches for prompts have brought; nothing where there were none."""
+    if not prompts:
+        return []
+    head = ("kind", "candidate", "as configured", "adapted", "difference, 95 %", "on dev", "what won")
+    kept = [f"{one.kind}, {one.candidate}: {one.reason}" for one in prompts if one.won is None]
+    rows = [_prompt_row(one) for one in prompts if one.won is not None]
+    return ["### Prompts that were searched", PROMPTS, _table(head, rows) if rows else "", _bullets(kept)]
+
+
+def _prompt_row(one: PromptView) -> tuple[str, ...]:
+    return (
+        escape(one.kind),
+        escape(one.candidate),
+        f"{one.configured} of {one.samples}" if one.samples else numbers.DASH,
+        f"{one.adapted} of {one.samples}" if one.samples else numbers.DASH,
+        difference(one.difference, one.interval),
+        f"{one.dev_passed} of {one.dev_scored}" if one.dev_scored else numbers.DASH,
+        escape(one.won or ""),
     )
 
 

@@ -17,7 +17,8 @@ from assay import __version__
 from assay.errors import ReportError
 from assay.evals.figures.more_tokens import told_more
 from assay.report import numbers
-from assay.report.markdown import meets, method
+from assay.report.markdown import PROMPTS, meets, method
+from assay.report.prompts import difference
 from assay.report.shown import visible
 from assay.report.verdict import spending
 from assay.report.view import DecisionView, View
@@ -84,7 +85,8 @@ def _content(view: View) -> dict[str, object]:
     }
     if not isinstance(view, DecisionView):
         return content
-    return content | _plots(view, key) | {"spending": spending(view.kinds), "told_more": told_more}
+    words = {"spending": spending(view.kinds), "told_more": told_more, "prompts": PROMPTS, "difference": difference}
+    return content | _plots(view, key) | words
 
 
 def _plots(view: DecisionView, key: str) -> dict[str, object]:

@@ -122,6 +122,31 @@ class KindView(Value, frozen=True, kw_only=True):
     more_tokens: tuple[MoreTokens, ...] = ()
 
 
+class PromptView(Value, frozen=True, kw_only=True):
+    """The search for the prompt of one candidate and kind (`assay choose --adapt`).
+
+    Attributes:
+        won: what the adapted prompt changes; None = the configured one is kept, and `reason` says why.
+        tried: prompts that were asked on dev.
+        dev_passed, dev_scored: of the adapted one, on dev.
+        samples: held-out samples that both answered; `configured` and `adapted` of them passed.
+        difference: of those shares, adapted less configured, with its 95 % interval.
+    """
+
+    kind: str
+    candidate: str
+    won: str | None
+    reason: str
+    tried: int
+    dev_passed: int | None
+    dev_scored: int | None
+    samples: int
+    configured: int | None
+    adapted: int | None
+    difference: float | None
+    interval: Span | None
+
+
 class CandidateView(Value, frozen=True, kw_only=True):
     """One candidate over all kinds.
 
@@ -235,6 +260,7 @@ class DecisionView(Value, frozen=True, kw_only=True, tag_field="view", tag="deci
     Attributes:
         asked_now, spent_usd, spent_engine_s: of the call that decided; the rest was known from earlier runs.
         unpriced: answers of the evidence whose cost nobody knows.
+        prompts: searches for prompts that came before.
     """
 
     source: Source
@@ -251,6 +277,7 @@ class DecisionView(Value, frozen=True, kw_only=True, tag_field="view", tag="deci
     guarantee: str
     population: str
     samples: Samples
+    prompts: tuple[PromptView, ...] = ()
 
 
 class RunKind(Value, frozen=True, kw_only=True):
