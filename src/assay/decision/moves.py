@@ -24,7 +24,7 @@ def next_moves(spine: Spine, results: tuple[CandidateResult, ...], *, stays: boo
         scored = best.passed + best.failed
         moves.append(
             f"another configuration: {best.name} came closest ({best.passed} of {scored} asked); "
-            "change its prompt, examples or grammar for this kind"
+            "change its prompt, examples or grammar for this kind (`assay choose --adapt` searches on dev)"
         )
     larger = _larger_open_model(spine, results)
     if larger is not None:
