@@ -223,8 +223,10 @@ def _show(found: Measured, given: Given) -> int:
 
 def _told_budget(cost: Budget, grid: Grid) -> str:
     """What the whole grid takes, in a line."""
+    from assay.report.numbers import money
+
     lengths = ", ".join(f"{length:,}" for length in grid.lengths)
-    usd = f"{cost.usd:.2f} USD" if cost.usd else "USD not known" if cost.usd is None else "no bill"
+    usd = "USD not known" if cost.usd is None else money(cost.usd) if cost.usd else "no bill"
     return (
         f"at most {cost.prompts:,} prompts of {lengths} tokens: {cost.input_tokens:,} tokens to read, "
         f"{cost.output_tokens:,} to write, {usd}"

@@ -100,7 +100,7 @@ def test_money_is_said_before_it_is_spent(measuring: Project) -> None:
     """Where a host bills, nothing is asked without --max-usd; --dry-run asks nothing and says what it would take."""
     ended = measuring.inside("context", "dear", *GRID)
     assert ended.code == 2
-    assert "18,048 tokens to read, 384 to write, 0.04 USD: say with --max-usd" in ended.err
+    assert "18,048 tokens to read, 384 to write, 0.0369 USD: say with --max-usd" in ended.err
     dry = measuring.inside("context", "dear", *GRID, "--dry-run", "--json").json
     assert dry["budget"] == {"prompts": 12, "input_tokens": 18_048, "output_tokens": 384, "usd": 0.036864}
     assert measuring.inside("logs", "--json").json["attempts"] == []
