@@ -87,7 +87,8 @@ def kind_tokens(kind: KindView, candidates: Mapping[str, CandidateView], key: st
         for one in kind.standings if one.measure.scored
     ]  # fmt: skip
     title = f"{kind.name}: share passed against tokens of an answer, bar at {percent(kind.bar)}"
-    return _tradeoff(points, NARROW, 190.0, kind.bar, key, title) if kind.more_tokens else ""
+    drawn = kind.more_tokens and _several_known(points)
+    return _tradeoff(points, NARROW, 190.0, kind.bar, key, title) if drawn else ""
 
 
 def _name(one: CandidateView, width: float) -> str:
@@ -227,6 +228,7 @@ def _labels(panel: Axes, unit: str, places: Sequence[tuple[Point, float]]) -> No
             (x / width, y / height), (-9 if left else 9, at - y), xycoords="axes fraction",
             textcoords="offset points", ha="right" if left else "left", va="center", fontsize=10.5,
             color=INK if point.measure.share is not None else MUTED, zorder=5, annotation_clip=False,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6},  # a line stops at a name
             arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
             if abs(at - y) > 6 else None,
         )  # fmt: skip
