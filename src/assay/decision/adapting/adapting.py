@@ -191,7 +191,7 @@ class Adapting:
         only = live.config.only_kinds if self.overall else tuple(dict.fromkeys((*won, *gates)))
         name = adapted_name(live.name)
         before = self.spine.targets.get(name)
-        if isinstance(before, LiveDeployment):
+        if isinstance(before, LiveDeployment) and before.provider is not live.provider:
             await before.provider.close()
         adapted = self.spine.targets[name] = derived(live, name, adapted_config(live.config, won, only))
         return adapted
