@@ -74,7 +74,7 @@ def test_a_change_ends_with_1_until_it_is_accepted(project: Project) -> None:
     found = project.inside("watch", "--status", "-m", "good")
     assert found.code == 1
     assert "ALARM: scores fell, probably on" in found.out
-    assert "since then 0 of 20 answers pass, before it 160 of 160 (100% to 0%)" in found.out
+    assert "160 of 160 (100%) answers passed before, 0 of 20 (0%) since" in found.out
     assert "assay watch --reset good" in found.out
     again = project.inside("watch", "-m", "good")
     assert again.code == 1

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
-from assay.decision.watching.reading import Channel, Reading
+from assay.decision.watching.reading import Channel, Reading, day_of
 from assay.decision.watching.round import ENOUGH_DAYS, Asked
 from assay.decision.watching.standing import Alarm, Standing
 from assay.stats.change import Tally
@@ -19,9 +18,9 @@ _FOUND: dict[Channel, str] = {
     "better": "scores rose",
 }
 _COUNTED: dict[Channel, str] = {
-    "scores": "answers pass",
-    "answers": "answers are the usual ones",
-    "better": "answers fail",
+    "scores": "answers passed",
+    "answers": "answers were the usual ones",
+    "better": "answers failed",
 }
 _CODES = {"changed": 1, "down": 3, "baseline": 4, "quiet": 0}
 
@@ -40,13 +39,15 @@ def told(standings: Sequence[Standing]) -> str:
 
 def _lines(one: Standing) -> list[str]:
     lines = [f"{one.target}: {_state(one)}"]
+    raised_before = len(one.alarms) - one.new
+    for number, alarm in enumerate(one.alarms):
+        lines += _alarm(alarm, is_new=number >= raised_before)
+    if any(not alarm.is_notice for alarm in one.alarms[raised_before:]):
+        lines += _advice(one.target)
     lines += [f"  begins anew: {one.begins_anew}"] if one.begins_anew is not None else []
     lines += [f"  {_asked(one.asked)}"] if one.asked is not None else []
     lines += [f"  {one.left_out} samples may not be sent there: private ones, or of other work"] if one.left_out else []
     lines += [f"  {_reading(reading)}" for reading in one.readings if reading.channel != "better"]
-    raised_before = len(one.alarms) - one.new
-    for number, alarm in enumerate(one.alarms):
-        lines += _alarm(one.target, alarm, is_new=number >= raised_before)
     if not one.borders:
         lines.append(
             f"  no border inputs yet, which show a swapped model soonest: assay watch --find-borders -m {one.target}"
@@ -87,26 +88,26 @@ def _evidence(one: Reading) -> str:
     return f"{10**value:,.1f} ({needed})" if value < 6 else f"1e{value:.0f} ({needed})"
 
 
-def _alarm(target: str, alarm: Alarm, *, is_new: bool) -> list[str]:
+def _alarm(alarm: Alarm, *, is_new: bool) -> list[str]:
     one = alarm.reading
-    was, now = one.before.share or 0.0, one.after.share or 0.0
-    when = "" if is_new else f" (told on {datetime.fromtimestamp(alarm.told_at, UTC).date()})"
+    when = "" if is_new else f" (told on {day_of(alarm.told_at)})"
     word = "notice" if alarm.is_notice else "ALARM"
-    head = (
-        f"  {word}{when}: {_FOUND[one.channel]}, probably on {one.since}: since then {_of(one.after)} "
-        f"{_COUNTED[one.channel]}, before it {_of(one.before)} ({was:.0%} to {now:.0%})"
-    )
-    if not is_new:
-        return [head]
-    right = f"    a false one of this kind comes once in {one.days_between:,.0f} days of rounds, on the average"
-    if alarm.is_notice:
-        return [head, right]
+    counts = f"{_share(one.before)} {_COUNTED[one.channel]} before, {_share(one.after)} since"
+    lines = [f"  {word}{when}: {_FOUND[one.channel]}, probably on {one.since}: {counts}"]
+    if is_new:
+        lines.append(f"    false alarms of this kind: one in {one.days_between:,.0f} days of rounds, on the average")
+    return lines
+
+
+def _advice(target: str) -> list[str]:
     return [
-        head,
-        right,
-        "    what to do: `assay check` proves the pins again, `assay choose --again` chooses on the new evidence,",
+        "  what to do: `assay check` proves the pins again, `assay choose --again` chooses on new evidence,",
         f"    `assay rollback` goes back to what was proven; once it is accepted: `assay watch --reset {target}`",
     ]
+
+
+def _share(tally: Tally) -> str:
+    return f"{_of(tally)}{f' ({tally.share:.0%})' if tally.share is not None else ''}"
 
 
 def _of(tally: Tally) -> str:
