@@ -104,6 +104,7 @@ async def _context(given: Given) -> int:
     from assay.app import App, loaded_for
     from assay.catalog.load import load as load_catalog
     from assay.cli.recovery import show_recovered
+    from assay.errors import ConstraintError
     from assay.evals.context.plan import budget
     from assay.evals.context.room import with_room
     from assay.inference.purse import Purse
@@ -121,8 +122,11 @@ async def _context(given: Given) -> int:
             raise click.UsageError(f"{_told_budget(cost, grid)}: say with --max-usd what it may cost")
         note(f"  {_told_budget(cost, grid)}")
         purse = Purse(given.max_usd, "--max-usd") if given.max_usd is not None else None
-        found = await _measured(app, given, grid, cost, purse)
-        return _show(found, given)
+        try:
+            return _show(await _measured(app, given, grid, cost, purse), given)
+        except ConstraintError as error:  # whose own exit code, 1, would be an answer about the context
+            note(f"assay: {error}")
+            return 4
 
 
 def _grid(app: App, given: Given) -> Grid:
@@ -135,7 +139,8 @@ def _grid(app: App, given: Given) -> Grid:
     from assay.evals.context.room import room_of
     from assay.evals.context.tasks import TASKS
 
-    known = default_lengths(quoted(app.spine, given.target)) if given.lengths is None else lengths_of(given.lengths)
+    said, room = quoted(app.spine, given.target), room_of(app.spine, given.target)
+    known = default_lengths(said, room) if given.lengths is None else lengths_of(given.lengths)
     needed = lengths_of(given.need) if given.need is not None else ()
     chosen: tuple[Task, ...] = TASKS if given.task == "all" else (given.task,)  # type: ignore[assignment]  # click checked it
     return Grid(
@@ -143,7 +148,7 @@ def _grid(app: App, given: Given) -> Grid:
         lengths=tuple(sorted({*known, *needed})),
         depths=depths_of(given.depths),
         repeats=given.repeats,
-        answer_tokens=room_of(app.spine, given.target),
+        answer_tokens=room,
         seed=given.seed,
     )
 
@@ -177,7 +182,7 @@ async def _measured(app: App, given: Given, grid: Grid, cost: Budget, purse: Pur
     known, rule = len(one.results), Rule(given.bar, given.error, len(grid.lengths))
     with progress:
         problem = await measure(runner, one, suite, grid, rule, whole=given.full)
-    if problem is not None and not _goes_on(problem, purse):
+    if problem is not None and not _goes_on(problem):
         raise problem
     seen = await seen_of(app.ledger, one, suite.samples.ids)
     return Measured(
@@ -197,11 +202,11 @@ async def _measured(app: App, given: Given, grid: Grid, cost: Budget, purse: Pur
     )
 
 
-def _goes_on(problem: AssayError, purse: Purse | None) -> bool:
+def _goes_on(problem: AssayError) -> bool:
     """Whether what was measured by then is told: a host has failed, or the money is spent."""
-    from assay.errors import ProviderError
+    from assay.errors import BudgetExceeded, ProviderError
 
-    return isinstance(problem, ProviderError) or (purse is not None and purse.refused > 0)
+    return isinstance(problem, ProviderError | BudgetExceeded)
 
 
 def _show(found: Measured, given: Given) -> int:

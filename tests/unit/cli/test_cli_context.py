@@ -156,3 +156,31 @@ def test_a_page_that_cannot_be_written(measuring: Project) -> None:
 def test_nothing_was_measured(measuring: Project) -> None:
     """--list of an empty ledger says how to begin."""
     assert "assay context TARGET" in measuring.inside("context", "--list").out
+
+
+def test_who_may_not_be_asked_was_not_measured(measuring: Project) -> None:
+    """A deployment that has no key is taken out before it is asked: no answer about its context, exit code 4."""
+    host = '[deployments.host]\nmodel = "x/h"\ndialect = "openai"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    (measuring.folder / "assay.toml").write_text(CONFIG + host + 'api_key_env = "NOBODY_SET_IT"\n')
+    ended = measuring.inside("context", "host", *GRID)
+    assert (ended.code, ended.out) == (4, "")
+    assert "NOBODY_SET_IT" in ended.err
+
+
+def test_the_budget_of_the_month_ends_it(measuring: Project) -> None:
+    """As --max-usd does: what was measured by then is told, and nothing is said of the rest."""
+    (measuring.folder / "assay.toml").write_text(CONFIG + "[constraints]\nusd_per_month = 0.02\n")
+    ended = measuring.inside("context", "dear", *GRID, "--max-usd", "1")
+    assert ended.code == 4
+    assert "stopped: " in ended.err
+    assert "nothing was asked" in ended.out or "cannot be told" in ended.out
+
+
+def test_a_model_that_thinks_has_room_for_it(measuring: Project) -> None:
+    """Its answers may take 2,048 tokens, and the shortest prompt is longer; --answer-tokens says otherwise."""
+    thinking = CONFIG + '[deployments.o]\nmodel = "openai/o3-mini"\ndialect = "scripted"\nscript = "able.json"\n'
+    (measuring.folder / "assay.toml").write_text(thinking)
+    roomy = measuring.inside("context", "o", "--dry-run", "--json").json["grid"]
+    assert (roomy["answer_tokens"], roomy["lengths"][0]) == (2048, 4096)
+    tight = measuring.inside("context", "o", "--dry-run", "--json", "--answer-tokens", "16").json["grid"]
+    assert (tight["answer_tokens"], tight["lengths"][0]) == (16, 1024)

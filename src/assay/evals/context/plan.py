@@ -148,10 +148,14 @@ def quoted(spine: Spine, target: str) -> Quoted:
     return Quoted(model=min(models, default=None), engine=min(engines, default=None))
 
 
-def default_lengths(said: Quoted) -> tuple[int, ...]:
-    """Powers of two from 1,024 up to what is quoted, which is the last; up to 8,192 where nothing is."""
-    top = said.tokens or _UNKNOWN_TOP
-    return (*(_FIRST << n for n in range(32) if _FIRST << n < top), top)
+def default_lengths(said: Quoted, answer_tokens: int) -> tuple[int, ...]:
+    """Powers of two up to what is quoted, which is the last; up to 8,192 where nothing is.
+
+    The first is 1,024, or what leaves room beside a longer answer.
+    """
+    top = said.tokens or max(_UNKNOWN_TOP, 4 * answer_tokens)
+    least = max(_FIRST, answer_tokens + _LEAST)
+    return (*(1 << n for n in range(32) if least <= 1 << n < top), top)
 
 
 def budget(spine: Spine, target: str, grid: Grid) -> Budget:

@@ -19,6 +19,7 @@ from assay.evals.context.plan import (
 )
 from assay.inference.spine import Spine
 
+UNKNOWN = Quoted(model=None, engine=None)
 MakeSpine = Callable[..., Spine]
 
 
@@ -51,14 +52,20 @@ def test_depths_as_they_are_written() -> None:
     [
         (Quoted(model=8192, engine=2048), (1024, 2048)),
         (Quoted(model=10_000, engine=None), (1024, 2048, 4096, 8192, 10_000)),
-        (Quoted(model=None, engine=None), (1024, 2048, 4096, 8192)),
+        (UNKNOWN, (1024, 2048, 4096, 8192)),
         (Quoted(model=1024, engine=None), (1024,)),
         (Quoted(model=700, engine=None), (700,)),
     ],
 )
 def test_lengths_by_default(said: Quoted, lengths: tuple[int, ...]) -> None:
     """Powers of two up to the smaller of what model and engine have, which is the last one."""
-    assert default_lengths(said) == lengths
+    assert default_lengths(said, 32) == lengths
+
+
+def test_lengths_by_default_have_room_for_thinking() -> None:
+    """Where an answer may take 2,048 tokens the first length is the first power of two that holds a text beside it."""
+    assert default_lengths(Quoted(model=16_384, engine=None), 2048) == (4096, 8192, 16_384)
+    assert default_lengths(UNKNOWN, 4096) == (8192, 16_384)
 
 
 def test_a_length_without_room_is_refused(grid: Callable[..., Grid]) -> None:
