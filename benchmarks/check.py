@@ -4,7 +4,7 @@ A score that was pinned is asked again in many random orders, where nothing has 
 otherwise by chance, where the score has fallen, and just on either side of what is tolerated, where verdicts are
 hardest. Four rules:
 
-- *changes*: what `assay check` does (`assay.stats.retest`): which samples passed before is known;
+- *check*: what `assay check` does (`assay.stats.retest`): changes and passes, side by side;
 - *passes*: the same guarantee from passes alone (`assay.stats.sequential`);
 - *certain*: stop when the rest can no longer change the verdict;
 - *peeking*: what people do: stop when a 95 % interval lies on one side of the bar, after 10 samples at least.
@@ -65,7 +65,7 @@ class Cost(NamedTuple):
     saved: float
 
 
-def changes(case: Case) -> Rule:
+def check(case: Case) -> Rule:
     """The rule of `assay check`."""
     test = Retest(passed=case.passed, failed=case.failed, error=ERROR)
     return cache(lambda seen: test.verdict(case.tolerated, seen, seen))
@@ -79,8 +79,8 @@ def certain(case: Case) -> Rule:
 
 def passes(case: Case) -> Rule:
     """From passes alone."""
-    found = lines(case.total, (case.passed - case.tolerated) / case.total, 0.0, Errors(ERROR, ERROR))
-    return lambda seen: found.verdict(_passes(seen), _passes(seen), _asked(seen))
+    found = lines(case.total, (case.passed - case.tolerated - 0.5) / case.total, 0.0, Errors(ERROR, ERROR))
+    return lambda seen: found.verdict(seen.passes, seen.passes, seen.asked)
 
 
 def peeking(case: Case) -> Rule:
@@ -89,10 +89,10 @@ def peeking(case: Case) -> Rule:
 
     @cache
     def rule(seen: Seen) -> Verdict:
-        low, high = wilson(_passes(seen), _asked(seen))
-        if _asked(seen) == case.total:
-            return Verdict.PASS if _passes(seen) / case.total >= bar else Verdict.FAIL
-        if _asked(seen) < 10 or low < bar <= high:
+        low, high = wilson(seen.passes, seen.asked)
+        if seen.asked == case.total:
+            return Verdict.PASS if seen.passes / case.total >= bar else Verdict.FAIL
+        if seen.asked < 10 or low < bar <= high:
             return Verdict.OPEN
         return Verdict.PASS if low >= bar else Verdict.FAIL
 
@@ -100,16 +100,8 @@ def peeking(case: Case) -> Rule:
 
 
 RULES: dict[str, Callable[[Case], Rule]] = {
-    "changes": changes, "passes": passes, "certain": certain, "peeking": peeking,
+    "check": check, "passes": passes, "certain": certain, "peeking": peeking,
 }  # fmt: skip
-
-
-def _passes(seen: Seen) -> int:
-    return seen.passing - seen.lost + seen.gained
-
-
-def _asked(seen: Seen) -> int:
-    return seen.passing + seen.failing
 
 
 def cases() -> list[Case]:
@@ -168,7 +160,7 @@ def problems(found: Sequence[tuple[Case, dict[str, Cost]]], orders: int) -> list
     said = [
         f"{name} is wrong in {costs[name].wrong:.1%} of the orders: {case}"
         for case, costs in found
-        for name in ("changes", "passes", "certain")
+        for name in ("check", "passes", "certain")
         if costs[name].wrong > (0.0 if name == "certain" else allowed)
     ]
     if max(costs["peeking"].wrong for _, costs in found) <= allowed:

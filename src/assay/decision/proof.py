@@ -1,7 +1,8 @@
 """One pin proved again: its samples, asked in a random order until it is proven whether they still score as they did.
 
 A verdict reads the longest finished beginning of the order, so that it is the same whatever was in flight. Which
-samples passed when they were pinned stands in the lock, so that only changes count (`assay.stats.retest`).
+samples passed when they were pinned stands in the lock, so that changes count as well as passes
+(`assay.stats.retest`).
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ class Proof:
         for sample in self.answered:
             worst, best = self._with(sample, worst, best)
         certain = Retest(passed=self._test.passed, failed=self._test.failed, error=0.0)
-        found = certain.verdict(self._limit, worst, best)
-        return found if found is not Verdict.OPEN or not self.settled() else self._sequential
+        found, settled = certain.verdict(self._limit, worst, best), self.settled()
+        return found if found is not Verdict.OPEN or not settled else self._sequential
 
     @property
     def answered(self) -> list[str]:
@@ -91,9 +92,12 @@ class Proof:
 
     def passes(self) -> tuple[int, int]:
         """The least and the most of all pinned samples that pass now; each bound is wrong with the error."""
-        self.settled()
+        verdict, wanted = self.verdict(), self._test.passed - self._limit
         least, most = self._test.drop(self._worst, self._best)
-        return self._test.passed - most, self._test.passed - least
+        low, high = self._test.passed - most, self._test.passed - least
+        if verdict is Verdict.PASS:
+            return max(low, wanted), max(high, wanted)
+        return (min(low, wanted - 1), min(high, wanted - 1)) if verdict is Verdict.FAIL else (low, high)
 
     @property
     def _limit(self) -> int:
@@ -130,7 +134,7 @@ class Proof:
         lost = self._best._replace(
             passing=self._best.passing + passing, failing=self._best.failing + failing, lost=self._best.lost + passing
         )
-        return self._test.falls_at_most(self._limit, same) or self._test.falls_more_than(self._limit, lost)
+        return self._test.verdict(self._limit, same, lost) is not Verdict.OPEN
 
 
 def _seen(seen: Seen, passed_before: bool, passes: bool) -> Seen:

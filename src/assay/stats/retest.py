@@ -10,6 +10,10 @@ to be refuted allows. Under each member of the hypothesis it is at most a martin
 reaches 1 / error with no more than that probability, whenever one looks and stops (Ville 1939; universal inference:
 Wasserman, Ramdas, Balakrishnan 2020, PNAS 117:16880; without replacement: Waudby-Smith, Ramdas 2020, NeurIPS). Where
 the hypothesis can no longer be true at all, it is refuted by arithmetic, without any error.
+
+Where answers come out otherwise by chance, as many lost as gained, passes alone tell more, for their lines have an
+exact error (`assay.stats.sequential`). Both tests look on side by side and share the error; what that costs where
+nothing has changed is less than it brings elsewhere (docs/decisions/050-check.md).
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from typing import NamedTuple
 
 from assay.errors import EvalError
 from assay.stats.certainty import Verdict
+from assay.stats.sequential import Errors, Lines, lines
 from assay.types import Value
 
 __all__ = ["Retest", "Seen"]
@@ -38,6 +43,9 @@ _LITTLE = _Belief((0.5, 5.0), (0.5, 5.0))
 _MUCH = _Belief((1.0, 3.0), (0.5, 3.0))
 _NOTHING = 0.5
 """Probability beforehand that nothing has changed, where it is to be shown that the score holds."""
+_CHANGES = 0.7
+"""Share of the error that is the changes', where it is to be shown that the score holds; where that it has fallen, the
+passes'. The rest is the other's."""
 
 
 class Seen(NamedTuple):
@@ -49,16 +57,22 @@ class Seen(NamedTuple):
     gained: int = 0
 
     @property
-    def drop(self) -> int:
-        """By how many the score of these has fallen."""
-        return self.lost - self.gained
+    def asked(self) -> int:
+        """All of them."""
+        return self.passing + self.failing
+
+    @property
+    def passes(self) -> int:
+        """Those that pass now."""
+        return self.passing - self.lost + self.gained
 
 
 class Retest(Value, frozen=True, kw_only=True):
     """A score of `passed` of `passed + failed` samples, to be proved again.
 
     Attributes:
-        error: probability of proving something that is not so; 0 = only what is arithmetically certain counts.
+        error: probability, less than 1/2, of proving something that is not so; 0 = only what is arithmetically certain
+            counts.
 
     Raises:
         EvalError: a number is out of its range.
@@ -69,10 +83,10 @@ class Retest(Value, frozen=True, kw_only=True):
     error: float
 
     def __post_init__(self) -> None:
-        if min(self.passed, self.failed) < 0 or not 0.0 <= self.error < 1.0:
+        if min(self.passed, self.failed) < 0 or not 0.0 <= self.error < 0.5:
             raise EvalError(
                 f"{self.passed!r} passed, {self.failed!r} failed, error {self.error!r}: "
-                "counts are >= 0, and an error is a probability below 1"
+                "counts are >= 0, and an error is a probability below 1/2"
             )
 
     def verdict(self, tolerated: int, worst: Seen, best: Seen) -> Verdict:
@@ -85,7 +99,9 @@ class Retest(Value, frozen=True, kw_only=True):
         """
         if self.falls_at_most(tolerated, worst):
             return Verdict.PASS
-        return Verdict.FAIL if self.falls_more_than(tolerated, best) else Verdict.OPEN
+        if self.falls_more_than(tolerated, best):
+            return Verdict.FAIL
+        return self._lines(tolerated).verdict(worst.passes, best.passes, worst.asked)
 
     def drop(self, worst: Seen, best: Seen) -> tuple[int, int]:
         """The least and the greatest fall of the whole score that is not refuted; each bound is wrong with `error`.
@@ -105,7 +121,8 @@ class Retest(Value, frozen=True, kw_only=True):
             return self._likelihood(max(gained + drop + 1, lost), gained, seen)
 
         high = min(self.failed - seen.failing + seen.gained, self.passed - seen.passing + seen.lost - drop - 1)
-        return self._refuted(_largest(likelihood, seen.gained, high), _mixture(seen, _LITTLE, _NOTHING))
+        most = _largest(likelihood, seen.gained, high)
+        return _refuted(most, _mixture(seen, _LITTLE, _NOTHING), self.error * _CHANGES)
 
     def falls_more_than(self, drop: int, seen: Seen) -> bool:
         """Whether "L - G is at most `drop`" is refuted."""
@@ -115,7 +132,14 @@ class Retest(Value, frozen=True, kw_only=True):
             return self._likelihood(min(gained + drop, lost), gained, seen)
 
         low, high = max(seen.gained, seen.lost - drop), self.failed - seen.failing + seen.gained
-        return self._refuted(_largest(likelihood, low, high), _mixture(seen, _MUCH, 0.0))
+        most = _largest(likelihood, low, high)
+        return _refuted(most, _mixture(seen, _MUCH, 0.0), self.error * (1.0 - _CHANGES))
+
+    def _lines(self, tolerated: int) -> Lines:
+        """The lines of passes alone."""
+        total, wanted = self.passed + self.failed, self.passed - tolerated
+        errors = Errors(self.error * (1.0 - _CHANGES), self.error * _CHANGES)
+        return lines(total, max(0.0, wanted - 0.5) / total, 0.0, errors)  # half a sample less: no rounding adds one
 
     def _likelihood(self, lost: int, gained: int, seen: Seen) -> float:
         """Logarithm, of what was seen in its order, if so many were lost and gained in all."""
@@ -123,10 +147,11 @@ class Retest(Value, frozen=True, kw_only=True):
             self.failed, gained, seen.failing, seen.gained
         )
 
-    def _refuted(self, hypothesis: float, mixture: float) -> bool:
-        if hypothesis == -math.inf:  # it contradicts what was seen
-            return True
-        return self.error > 0.0 and mixture - hypothesis >= -math.log(self.error)
+
+def _refuted(hypothesis: float, mixture: float, error: float) -> bool:
+    if hypothesis == -math.inf:  # it contradicts what was seen
+        return True
+    return error > 0.0 and mixture - hypothesis >= -math.log(error)
 
 
 def _drawn(total: int, hits: int, drawn: int, seen: int) -> float:
