@@ -63,9 +63,12 @@ def _purse(asked: Given, spent_usd: float = 0.0) -> Purse | None:
 
 async def _proved(app: App, asked: Given, whole: Suite, purse: Purse | None) -> Migration:
     """The verdict."""
+    from shlex import quote
+
     from assay.cli.progress import EvalProgress
     from assay.decision.migration.migrating import Migrating
     from assay.evals.graders.grading import check_graders
+    from assay.evals.judging.standing import standing_of, told
     from assay.evals.runs.runner import Runner
 
     settings = app.loaded.config
@@ -85,13 +88,17 @@ async def _proved(app: App, asked: Given, whole: Suite, purse: Purse | None) -> 
                 concurrency=asked.concurrency, purse=purse, on_result=progress.result,
             )  # fmt: skip
 
-        return await Migrating(
+        found = await Migrating(
             app.spine, suite, old, new, make_runner,
             margin=asked.margin if asked.margin is not None else settings.decide.tolerated_regression,
             error=asked.error, seed=asked.seed, split=split, bar=settings.decide.bar,
             p95_latency_s=settings.constraints.p95_latency_s, concurrency=asked.concurrency, traffic=traffic,
             on_finding=lambda one: progress.verdict(one.kind, new, one.verdict),
         ).migrate()  # fmt: skip
+    judged = {name: found.runs[side] for side, name in (("old", old), ("new", new)) if side in found.runs}
+    for one in await standing_of(app.spine, suite, judged):  # a verdict is worth what its judges are
+        note(f"  {told(one, f' -s {quote(asked.folder)}' if asked.folder is not None else '')}")
+    return found
 
 
 async def _adapted(app: App, asked: Given, whole: Suite) -> Migration:

@@ -189,9 +189,9 @@ def _capital(counts: Counts, margin: float, side: int) -> float:
 def more_needed(counts: Counts, margin: float, *, error: float = 0.05, power: float = 0.8) -> int | None:
     """About how many more samples would give a verdict with probability `power`, if the difference is as it was seen.
 
-    n = ((z_error sqrt(psi) + z_power sqrt(psi - d^2)) / (d + margin))^2 with d the difference and psi the share of
-    samples that only one gets right, one more of them added on each side (so that none seen does not mean none):
-    Nam (1997), with the variance at d for both terms.
+    n = (z_error + z_power)^2 (psi - d^2) / (d + margin)^2 with d the difference and psi the share of samples that only
+    one gets right, one more of them added on each side (so that none seen does not mean none): Nam (1997), with the
+    variance at d in place of that at the margin.
 
     Returns:
         None where the difference lies on the margin itself: no number of samples tells.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from assay.decision.adapting.explained import explained as adaptations
 from assay.decision.migration.expense import Expense
@@ -25,6 +25,7 @@ def explained(found: Migration) -> str:
         _kinds(found),
         [f"  {one.kind}{_source(one)}: {one.reason}" for one in found.findings],
         _agreements(found.agreements),
+        [f"  {kind}, left out of the draw: {_reasons(reasons)}" for kind, reasons in found.left_out.items()],
         _expenses(found.expenses),
         _differences(found),
         [adaptations((found.adapted,)).rstrip()] if found.adapted is not None else [],
@@ -105,6 +106,10 @@ def _agreements(found: Sequence[Agreement]) -> list[str]:
     ]
     said = "Agreement with the answers that were given to real requests; it decides nothing, others may be as good:"
     return [said, *table(("kind", "requests", "the old one again", "the new one"), rows, indent="  ")]
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in counts.items())
 
 
 def _share(found: Metrics) -> str:

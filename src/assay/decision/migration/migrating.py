@@ -106,6 +106,7 @@ class Migrating:
             },
             guarantee=_guarantee(found, self.margin, self.error),
             population=_population(self.suite, self.split, found),
+            left_out=self.traffic.left_out if self.traffic is not None else {},
         )
 
     def _evidence(self, suite: Suite, source: str, forced: bool) -> Evidence:
@@ -213,15 +214,11 @@ def _guarantee(found: Sequence[Finding], margin: float, error: float) -> str:
 
 
 def _population(suite: Suite, split: str | None, found: Sequence[Finding]) -> str:
-    made_up = [one.kind for one in found if one.made_up]
+    made_up, real = [one.kind for one in found if one.made_up], any(one.source == "traffic" for one in found)
     return (
         f"new work of the same kinds, of which the samples of suite {suite.name!r} {suite.version}"
         + (f", split {split}," if split else "")
         + " are taken as drawn; samples of one group together"
         + (f"; all samples of {', '.join(made_up)} were made up" if made_up else "")
-        + ("; real requests: what the old one answered and the ledger keeps" if _of_traffic(found) else "")
+        + ("; real requests: what the old one answered and the ledger keeps, rare ones more often" if real else "")
     )
-
-
-def _of_traffic(found: Sequence[Finding]) -> bool:
-    return any(one.source == "traffic" for one in found)

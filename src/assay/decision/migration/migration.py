@@ -25,6 +25,7 @@ class Migration(Value, frozen=True, kw_only=True, omit_defaults=False):
         forced: the old one is gone already.
         asked_now: answers that this very call has asked for.
         runs: `old` and `new` -> the run of the suite that holds the evidence.
+        left_out: real requests that were drawn and cannot be asked again, by kind and reason.
         adapted: the search for the new one's prompts; None = it was asked as it is configured.
     """
 
@@ -52,6 +53,7 @@ class Migration(Value, frozen=True, kw_only=True, omit_defaults=False):
     runs: dict[str, str]
     guarantee: str
     population: str
+    left_out: dict[str, dict[str, int]] = {}
     adapted: Adaptation | None = None
 
     @property

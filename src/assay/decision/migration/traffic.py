@@ -54,6 +54,7 @@ class Traffic(NamedTuple):
         requests: real requests of each kind that the draw looked at.
         drawn: those that can be asked again.
         withheld: those that the new one cannot be sent, by kind and reason.
+        left_out: those drawn that cannot be asked again (an image, other tools than most), by kind and reason.
         unread: exchanges that were kept without their text.
     """
 
@@ -62,6 +63,7 @@ class Traffic(NamedTuple):
     requests: dict[str, int]
     drawn: dict[str, int]
     withheld: dict[str, dict[str, int]]
+    left_out: dict[str, dict[str, int]]
     unread: int
 
     @property
@@ -108,6 +110,7 @@ async def draw_traffic(
         requests={one.kind: one.requests for one in wanted},
         drawn=drawn,
         withheld=withheld,
+        left_out={one.kind: one.left_out for one in wanted if one.left_out},
         unread=found.unread,
     )
 
