@@ -194,7 +194,7 @@ class Checking:
             route=self.lock.route,
             kinds=tuple(done),
             guarantee=self._guarantee(),
-            population=f"the {total} pinned samples of {len(done)} kinds of suite {self.lock.suite!r}, as they are "
+            population=f"the {total} pinned samples of {_kinds(len(done))} of suite {self.lock.suite!r}, as they are "
             "answered now; of new work nothing is said",
             asked=sum(one.asked for one in done),
             total=total,
@@ -210,6 +210,10 @@ class Checking:
             f"each verdict is the one that all pinned samples would give, with an error of at most {self.error:.2g} "
             "either way, at whatever moment it fell; gates, and what is arithmetically certain, without any"
         )
+
+
+def _kinds(count: int) -> str:
+    return "1 kind" if count == 1 else f"{count} kinds"
 
 
 _VERDICTS: dict[Verdict, Proven] = {Verdict.PASS: "holds", Verdict.FAIL: "regressed", Verdict.OPEN: "open"}
