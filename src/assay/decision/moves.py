@@ -26,6 +26,11 @@ def next_moves(spine: Spine, results: tuple[CandidateResult, ...], *, stays: boo
             f"another configuration: {best.name} came closest ({best.passed} of {scored} asked); "
             "change its prompt, examples or grammar for this kind (`assay choose --adapt` searches on dev)"
         )
+        if best.passed and isinstance(spine.targets[best.name], LiveDeployment):
+            moves.append(
+                f"more time for an answer: a vote or best-of over {best.name}, or a longer thinking budget where the "
+                "model thinks, as candidates (a grid in assay.toml)"
+            )
     larger = _larger_open_model(spine, results)
     if larger is not None:
         moves.append(f"a larger open model: {larger}")
