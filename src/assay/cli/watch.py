@@ -108,14 +108,19 @@ def command(
 
 async def _rounds(given: Given, every_s: float | None) -> int:
     """One round, or one after another."""
-    import asyncio
-
     code = await _round(given)
     while every_s is not None:
         note(f"  the next round is in {every_s / 3600:g} h; Ctrl-C ends")
-        await asyncio.sleep(every_s)
+        await pause(every_s)
         code = await _round(given)
     return code
+
+
+async def pause(seconds: float) -> None:
+    """Wait until the next round is due."""
+    import asyncio
+
+    await asyncio.sleep(seconds)
 
 
 async def _round(given: Given) -> int:
@@ -159,6 +164,7 @@ async def _reset(given: Given, target: str) -> int:
 async def _find(given: Given) -> int:
     from assay.app import open_app
     from assay.cli.progress import AnswerProgress
+    from assay.decision.watching.told import told_borders
 
     async with open_app(given.config) as app:
         show_recovered(app.ledger.recovered)
@@ -171,8 +177,8 @@ async def _find(given: Given) -> int:
             for target in targets:
                 progress.say(_costs(app, target, asked[target]))
             found = {target: await watching.find_borders(target) for target in targets}
-    emit(found, given.as_json, "\n".join(f"{name}: {len(borders)} border inputs" for name, borders in found.items()))
-    return 0 if all(found.values()) else 4
+    emit(found, given.as_json, "\n".join(told_borders(name, borders) for name, borders in found.items()))
+    return 0
 
 
 def _foretell(app: App, given: Given, asked: Mapping[str, Sequence[Request]]) -> int:

@@ -99,7 +99,7 @@ def test_border_inputs_are_found_and_asked(project: Project) -> None:
     assert told.json["good"]["requests"] == 640
     assert told.json["good"]["bound_usd"] > 0
     found = project.inside("watch", "--find-borders")
-    assert (found.code, found.out) == (0, "good: 3 border inputs\n")
+    assert (found.code, found.out) == (0, "good: 3 border inputs; 0 were answered in more than one way\n")
     assert "good: 640 requests at most, 0." in found.err
     assert "asked now: 23 answers" in project.inside("watch").out
 
@@ -167,3 +167,20 @@ def test_a_panel_can_be_simulated_before_it_is_paid_for(project: Project, monkey
     assert found["canaries"] == 30
     assert [one["items"] for one in found["rows"]] == ["wavering", "steady"]
     assert all(one["median_days"] <= 10 for one in found["rows"])
+
+
+def test_rounds_follow_each_other_until_somebody_ends_them(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configuration is read anew each time; Ctrl-C ends as it does everywhere."""
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("assay.cli.watch.pause", wait)
+    ended = project.inside("watch", "-m", "good", "--every", "12h")
+    assert waits == [43_200.0, 43_200.0]
+    assert ended.code == 130
+    assert "the next round is in 12 h" in ended.err
+    assert ended.out.count("good: too early to say") == 2

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from assay.decision.watching.panel import Border
 from assay.decision.watching.prompts import pool, variants
-from assay.errors import AssayError, BadRequest, BudgetExceeded
+from assay.errors import AssayError, BadRequest, BudgetExceeded, DecisionError
 from assay.inference.asking import shown
 from assay.inference.charges import bound
 from assay.inference.purse import Purse
@@ -116,22 +115,44 @@ class Searching:
         twice, and twice a little differently, and counts by how many different answers came.
 
         Raises:
+            DecisionError: all answers are empty.
             AssayError: there is no answer at all: the first reason.
         """
         prompts = pool(POOL)
         first = await self._try(prompts[0])
         if first is not None and first.gap is not None:
-            found = await self._each(prompts, told=True)
-            near = [
-                Border(prompt=one, usual=said.text, gap=said.gap) for one, said in found.items() if said.gap is not None
-            ]
-            return tuple(sorted(near, key=lambda one: (one.gap or 0.0, one.prompt))[: self._wanted])
-        asked = [text for prompt in prompts for text in (prompt, *variants(prompt))]
-        once = await self._each(asked, told=False)
-        again = await self._each(prompts, told=False)
-        ranked = sorted(((-_spread(prompt, once, again), prompt) for prompt in prompts if prompt in once), key=str)
-        ranked.sort(key=lambda one: one[0])
-        return tuple(Border(prompt=prompt, usual=once[prompt].text) for _, prompt in ranked[: self._wanted])
+            return self._narrowest(await self._each(prompts, told=True))
+        once = await self._each([text for prompt in prompts for text in (prompt, *variants(prompt))], told=False)
+        return self._most_ways(prompts, once, await self._each(prompts, told=False))
+
+    def _narrowest(self, said: Mapping[str, Said]) -> tuple[Border, ...]:
+        found = [
+            Border(prompt=prompt, usual=one.text, gap=one.gap)
+            for prompt, one in said.items()
+            if one.text and one.gap is not None
+        ]
+        return self._first(sorted(found, key=lambda one: (one.gap or 0.0, one.prompt)))
+
+    def _most_ways(
+        self, prompts: Sequence[str], once: Mapping[str, Said], again: Mapping[str, Said]
+    ) -> tuple[Border, ...]:
+        """Two answers to the very same words count most."""
+        ranked = []
+        for prompt in prompts:
+            same = {answers[prompt].text for answers in (once, again) if prompt in answers} - {""}
+            ways = same | ({once[text].text for text in variants(prompt) if text in once} - {""})
+            if same:
+                usual = once[prompt].text if prompt in once else min(same)
+                ranked.append((-len(same), -len(ways), Border(prompt=prompt, usual=usual, ways=len(ways))))
+        return self._first([border for _, _, border in sorted(ranked, key=lambda one: (one[0], one[1], one[2].prompt))])
+
+    def _first(self, found: Sequence[Border]) -> tuple[Border, ...]:
+        if not found:
+            raise DecisionError(
+                f"{self._target}: its answers of {_MAX_TOKENS} tokens are empty, as where a model thinks first; "
+                "watch canaries alone, with watch.borders = 0"
+            )
+        return tuple(found[: self._wanted])
 
     async def _try(self, prompt: str) -> Said | None:
         """Whether it tells probabilities; None = it refuses to be asked for them."""
@@ -165,13 +186,6 @@ class Searching:
         if spent is not None or (problems and not found):
             raise spent or problems[0]
         return found
-
-
-def _spread(prompt: str, once: Mapping[str, Said], again: Mapping[str, Said]) -> float:
-    """How undecided it looks: different answers to the very same words count most."""
-    texts = [answers[prompt].text for answers in (once, again) if prompt in answers]
-    around = [once[text].text for text in variants(prompt) if text in once]
-    return 10.0 * (len(Counter(texts)) - 1) + len(Counter([*texts, *around])) - 1
 
 
 def _gap(response: Response) -> float | None:

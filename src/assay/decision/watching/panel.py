@@ -23,11 +23,13 @@ class Border(Value, frozen=True, kw_only=True):
         prompt: as a user says it.
         usual: what was mostly answered when it was found.
         gap: between the logarithms of the probabilities of the two best tokens, where it is narrowest; None = not told.
+        ways: how many different answers came while it was looked for, to these words and to much the same ones.
     """
 
     prompt: str
     usual: str
     gap: float | None = None
+    ways: int = 1
 
     @property
     def id(self) -> str:

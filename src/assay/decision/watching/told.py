@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from assay.decision.watching.panel import Border
 from assay.decision.watching.reading import Channel, Reading, day_of
 from assay.decision.watching.round import ENOUGH_DAYS, Asked
 from assay.decision.watching.standing import Alarm, Standing
 from assay.stats.change import Tally
 
-__all__ = ["exit_code", "told"]
+__all__ = ["exit_code", "told", "told_borders"]
 
 _FOUND: dict[Channel, str] = {
     "scores": "scores fell",
@@ -35,6 +36,16 @@ def told(standings: Sequence[Standing]) -> str:
     """Some lines for each target, those that ask for action first."""
     order = list(_CODES)
     return "\n".join(line for one in sorted(standings, key=lambda one: order.index(one.state)) for line in _lines(one))
+
+
+def told_borders(target: str, found: Sequence[Border]) -> str:
+    """What was found, and how near to a tie it is."""
+    gaps = [one.gap for one in found if one.gap is not None]
+    if gaps:
+        apart = f"{min(gaps):.3f} to {max(gaps):.3f} nats apart"
+        return f"{target}: {len(found)} border inputs; their two best tokens are {apart}"
+    undecided = sum(one.ways > 1 for one in found)
+    return f"{target}: {len(found)} border inputs; {undecided} were answered in more than one way"
 
 
 def _lines(one: Standing) -> list[str]:

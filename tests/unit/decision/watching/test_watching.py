@@ -13,7 +13,7 @@ from assay.decision.watching import borders as searching
 from assay.decision.watching.borders import bound_usd
 from assay.decision.watching.panel import panels_path, read_panels, write_panels
 from assay.decision.watching.prompts import pool
-from assay.decision.watching.told import exit_code, told
+from assay.decision.watching.told import exit_code, told, told_borders
 from assay.errors import BudgetExceeded, ConfigError, DecisionError
 from assay.evals.suites.suite import Suite
 from assay.inference.purse import Purse
@@ -129,6 +129,7 @@ async def test_border_inputs_are_those_with_the_narrowest_gap(site: Site) -> Non
     asked = site.host.asked
     assert {one.prompt for one in borders} <= set(sorted(asked, key=len)[:8])
     assert borders[0].gap == pytest.approx(min(map(len, asked)) / 10)
+    assert "nats apart" in told_borders("frontier", borders)
 
 
 async def test_without_probabilities_they_are_those_that_say_several_things(site: Site) -> None:
@@ -136,8 +137,16 @@ async def test_without_probabilities_they_are_those_that_say_several_things(site
     turns, undecided = iter(range(10_000)), pool(searching.POOL)[7]
     site.host.model = lambda prompt: str(next(turns)) if prompt == undecided else right(prompt)
     borders = await site.watching().find_borders("frontier")
-    assert borders[0].prompt == undecided
+    assert (borders[0].prompt, borders[0].ways) == (undecided, 3)
+    assert told_borders("frontier", borders) == "frontier: 5 border inputs; 1 were answered in more than one way"
     assert len(site.host.asked) == 4 * searching.POOL + 1
+
+
+async def test_a_model_that_thinks_first_has_no_border_inputs(site: Site) -> None:
+    """Its answers of four tokens are empty: they would be the usual ones for ever."""
+    site.host.model = lambda prompt: ""
+    with pytest.raises(DecisionError, match=r"empty.*watch\.borders = 0"):
+        await site.watching().find_borders("frontier")
 
 
 async def test_nobody_answers_while_border_inputs_are_looked_for(site: Site) -> None:
