@@ -18,6 +18,7 @@ from assay.decision.proof import Proof
 from assay.errors import AssayError, ConfigError, did_you_mean
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite, shuffled
+from assay.inference.reach import below
 from assay.inference.spine import Spine
 from assay.ledger.locks import Proof as Proven
 from assay.stats.certainty import Verdict
@@ -25,6 +26,8 @@ from assay.types import Value
 
 __all__ = ["CheckReport", "Checking", "KindCheck"]
 
+_UNCHANGED = "nothing that decides the answers has changed"
+_EXACT = "; its engine gives equal requests equal answers, so on the machine of the evidence it scores as it did"
 CONTINUES_S = 6 * 3600.0
 """So long an interrupted check may be continued."""
 
@@ -143,10 +146,14 @@ class Checking:
             if changed is not None:
                 return _told(kind, pin, "changed", changed)
             if self.digests_only:
-                return _told(kind, pin, "holds", "nothing that decides the answers has changed")
+                return _told(kind, pin, "holds", _UNCHANGED + (_EXACT if self._exact(pin.target) else ""))
             return await self._prove(kind, pin)
         except AssayError as error:  # what grades it, say, cannot be identified
             return _told(kind, pin, "open", str(error))
+
+    def _exact(self, target: str) -> bool:
+        """Whether equal requests get equal answers from it, by what it is."""
+        return all(one.config.is_exact for one in below(self.spine, target))
 
     async def _prove(self, kind: str, pin: Pin) -> KindCheck:
         run = await self._open(pin.target)
