@@ -53,11 +53,13 @@ _TAKEN = """
 
 
 async def expenses(ledger: Ledger, suite: Suite, runs: Sequence[Run]) -> tuple[Expense, ...]:
-    """Both side by side; empty where one has no run."""
+    """Both side by side; empty where they share no answer."""
     if len(runs) < 2:
         return ()
     shared = set(runs[0].results) & set(runs[1].results)
     wanted = {one for one in suite.samples.ids if one in shared}
+    if not wanted:
+        return ()
     return tuple([await _expense(ledger, suite, run, wanted) for run in runs])
 
 

@@ -73,10 +73,10 @@ class Migrating:
         forced = end is not None and end.gone
         evidence = self._evidence(self.suite, "suite", forced)
         found = list(await evidence.gather())
-        self._asked += evidence.asked
+        self._asked += evidence.both.asked
         found += await self._real(forced)
         verdict, reason = overall(found, new_end)
-        runs = [evidence.runs[name] for name in (self.old, self.new) if name in evidence.runs]
+        runs = [evidence.both.runs[name] for name in (self.old, self.new) if name in evidence.both.runs]
         return Migration(
             id=new_id(),
             created_at=started,
@@ -100,9 +100,9 @@ class Migrating:
             forced=forced,
             asked_now=self._asked,
             runs={
-                side: evidence.runs[name].row.id
+                side: evidence.both.runs[name].row.id
                 for side, name in (("old", self.old), ("new", self.new))
-                if name in evidence.runs
+                if name in evidence.both.runs
             },
             guarantee=_guarantee(found, self.margin, self.error),
             population=_population(self.suite, self.split, found),
@@ -132,7 +132,7 @@ class Migrating:
         if self.traffic.graded is not None:
             evidence = self._evidence(self.traffic.graded, "traffic", forced)
             found = {one.kind: one for one in await evidence.gather()}
-            self._asked += evidence.asked
+            self._asked += evidence.both.asked
         for kind in self.traffic.ungraded:
             found[kind] = _ungraded(kind, self.traffic.drawn[kind])
         for kind, reasons in self.traffic.withheld.items():
