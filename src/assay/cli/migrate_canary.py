@@ -23,7 +23,7 @@ def check_canary(app: App, file: Path, old: str, new: str, share: float, route: 
     Raises:
         ConfigError: it cannot be.
     """
-    from assay.decision.migration.canary import write_canary
+    from assay.decision.migration.canary_file import write_canary
 
     write_canary(file, _base(app), old, new, share, route, only_check=True)
 
@@ -42,7 +42,7 @@ def begin_canary(app: App, file: Path, found: Migration, share: float, route: st
     Raises:
         ConfigError: it cannot be written.
     """
-    from assay.decision.migration.canary import write_canary
+    from assay.decision.migration.canary_file import write_canary
 
     written = write_canary(file, _base(app), found.old, found.new, share, route, deployments=_adapted(app, file, found))
     canary, move = written.canary, f"assay migrate {found.old} {found.new} --write {file}"
@@ -70,7 +70,7 @@ def _adapted(app: App, file: Path, found: Migration) -> str:
 
 def go_back(file: Path, as_json: bool) -> int:
     """Write the route of a configuration as it was before its canary."""
-    from assay.decision.migration.canary import go_back as gone_back
+    from assay.decision.migration.canary_file import go_back as gone_back
 
     written = gone_back(file)
     result = {"file": str(file), "route": written.canary.route, "before": str(written.copy), "id": written.canary.id}

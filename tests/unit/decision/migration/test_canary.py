@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from assay.config.load import load
-from assay.decision.migration.canary import canary_of, go_back, write_canary
+from assay.decision.migration.canary import canary_of
+from assay.decision.migration.canary_file import go_back, write_canary
 from assay.decision.migration.route_text import exchanged
 from assay.errors import ConfigError
 from assay.inference.build import make_route

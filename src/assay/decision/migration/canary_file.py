@@ -1,0 +1,168 @@
+"""A canary written into a configuration, and taken out of it again: only its routes change, how it was is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from assay.config.load import parse
+from assay.config.schema import Config
+from assay.decision.lock import FILE_NAME as LOCK
+from assay.decision.lock import read_lock
+from assay.decision.migration.canary import Canary, begun, canaries, is_of, sides, staged
+from assay.decision.migration.route_text import exchanged, without
+from assay.errors import ConfigError
+from assay.ledger.rows import new_id
+
+__all__ = ["Written", "go_back", "write_canary"]
+
+
+class Written(NamedTuple):
+    """What was written: the file, the copy of how it was before the canary, and the canary."""
+
+    file: Path
+    copy: Path
+    canary: Canary
+
+
+def write_canary(
+    file: Path, base: Path, old: str, new: str, share: float, route: str | None = None, *, deployments: str = "",
+    only_check: bool = False,
+) -> Written:  # fmt: skip
+    """Write a stage into a configuration.
+
+    Args:
+        file: what is written; if it is there, it is kept beside as it was, and changed in place.
+        base: the configuration that a new file is a copy of.
+        old: deployment or route in use.
+        new: the one that takes its place.
+        share: of traffic that the new one gets, above 0 to 1.
+        route: that clients call; default: `old`, where that is a route, else the only one that it is a candidate of.
+        deployments: tables that the new one needs and the file has not; they stay when the route goes back.
+        only_check: write nothing, but make sure that it could be.
+
+    Raises:
+        ConfigError: it cannot be written, would not load, or no route was named and none can be meant.
+    """
+    if not 0.0 < share <= 1.0:
+        raise ConfigError(f"--canary is a share of traffic above 0 and up to 1, not {share!r}")
+    if not file.exists() and file.resolve().parent != base.resolve().parent:
+        raise ConfigError(f"{file}: paths in a configuration start at its folder; write it beside {base}")
+    was = _text(file if file.exists() else base)
+    text = f"{was.rstrip()}\n\n{deployments}" if deployments else was
+    config, tables = parse(text.encode(), file.resolve()), tomllib.loads(text).get("routes", {})
+    for name in (old, new):
+        if name not in config.deployments and name not in config.routes:
+            raise ConfigError(f"{file}: no deployment or route {name!r} there, so it cannot route to it")
+    name = _route(config, old, new, route)
+    _check_lock(file, name)
+    known = next((one for one in canaries(config) if one.route == name), None)
+    if known is not None:
+        if not is_of(config, known, old, new):
+            raise ConfigError(
+                f"the route {name!r} is a canary of another move ({known.old} -> {known.new}); end that first: "
+                f"assay migrate --back {file}"
+            )
+        made, routes = known._replace(share=share), staged(known, tables, share)
+    else:
+        made = Canary(name, new_id(), old, new, share)
+        made, routes = begun(config, tables, made)
+    copy = _copy(file, made)
+    comments = (
+        f"canary of {old} -> {new}, {share:.0%} of the sessions; as it was: {copy.name}",
+        f"how it goes: assay migrate --status {name}; back: assay migrate --back {file.name}",
+    )
+    after = exchanged(text, routes, comments)
+    parse(after.encode(), file.resolve())
+    if known is None and not only_check:
+        _put(copy, was, like=file)
+    if not only_check:
+        _put(file, after, like=file)
+    return Written(file, copy, made)
+
+
+def go_back(file: Path) -> Written:
+    """Write the route as it was before the canary: the whole file, if nothing but that was changed since.
+
+    Raises:
+        ConfigError: the file has no canary, or what was before is not kept.
+    """
+    text = _text(file)
+    config = parse(text.encode(), file.resolve())
+    found = next(canaries(config), None)
+    if found is None:
+        raise ConfigError(f"{file} has no canary to go back from")
+    copy = _copy(file, found)
+    if not copy.exists():
+        raise ConfigError(
+            f"{copy} is not there, so it is not known how the route {found.route!r} was; put {found.old} in its place "
+            "by hand"
+        )
+    before = _text(copy)
+    names = (found.route, *sides(found.route))
+    old_routes: dict[str, Any] = tomllib.loads(before).get("routes", {})
+    if without(text, names) == without(before, names):
+        after = before
+    else:
+        present = tomllib.loads(text).get("routes", {})
+        wanted = {name: old_routes.get(name) for name in names if name in old_routes or name in present}
+        after = exchanged(text, wanted)
+    parse(after.encode(), file.resolve())
+    _put(file, after, like=file)
+    return Written(file, copy, found)
+
+
+def _route(config: Config, old: str, new: str, named: str | None) -> str:
+    """The route that clients call: where a canary of this move stands already, that one."""
+    begun = [one.route for one in canaries(config) if is_of(config, one, old, new)]
+    over = [name for name, route in config.routes.items() if old in route.candidates]
+    if named is None and len(begun) == 1:
+        (named,) = begun
+    elif named is None and old in config.routes:
+        named = old
+    elif named is None and len(over) == 1:
+        (named,) = over
+    elif named is None:
+        some = f"{old} is a candidate of {', '.join(over)}" if over else f"{old} is a candidate of no route"
+        raise ConfigError(f"{some}; name the route that clients call: --route NAME")
+    if named in config.deployments:
+        raise ConfigError(
+            f"{named!r} is the name of a deployment, so no route can be called so; name one with --route, and let "
+            "clients call that"
+        )
+    return named
+
+
+def _copy(file: Path, canary: Canary) -> Path:
+    return file.with_name(f"{file.name}.before-{canary.id}")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")  # as it is: ends of lines too
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
+
+
+def _check_lock(file: Path, name: str) -> None:
+    """The pinned route is no table of the file."""
+    lock = file.with_name(LOCK)
+    if lock.exists() and read_lock(lock).route == name:
+        raise ConfigError(f"{lock} pins the route {name!r}: its pins move with --pin; --route names another route")
+
+
+def _put(file: Path, text: str, *, like: Path) -> None:
+    """In one step: a reader sees the old or the new file; it may be read by whoever may read `like`."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(text.encode())
+        if like.exists():
+            shutil.copymode(like, beside)
+        beside.replace(file)
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
