@@ -8,6 +8,7 @@ import msgspec
 
 from assay.config.schema import Config
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
+from assay.decision.line import who_serves
 from assay.evals.runs.tokens import Tokens
 from assay.evals.suites.suite import Suite
 from assay.ledger.rows import ResultRow
@@ -44,7 +45,11 @@ def decision_view(
     """
     letters = letters_of(decision)
     places = {name: _place(name, decision, config) for name in letters}
-    kinds = tuple(_kind(one, letters, places, suite) for one in decision.kinds)
+    others = {one.kind: one.other for one in who_serves(decision) if one.side != "nobody"}
+    kinds = tuple(
+        msgspec.structs.replace(_kind(one, letters, places, suite), other_side=others.get(one.name))
+        for one in decision.kinds
+    )
     candidates = [_candidate(name, letters[name], decision, places[name], results.get(name, ())) for name in letters]
     front = on_front((one.quality.cost, one.quality.share) for one in candidates)
     short = unsurpassed((_written(one.quality), one.quality.share) for one in candidates)

@@ -138,6 +138,7 @@ def _kind(kind: KindView) -> str:
     return _fold(
         summary,
         f"{numbers.demand(kind)}.",
+        f"The other side: {escape(kind.other_side)}." if kind.other_side is not None else "",
         _table(("", "candidate", "verdict", "passed", "95 % interval", "tokens", "cost", "p95", "reason"), rows),
         _bullets(bounds),
         "What more tokens bought:\n\n" + _bullets(map(told_more, kind.more_tokens)) if kind.more_tokens else "",

@@ -102,6 +102,7 @@ class KindView(Value, frozen=True, kw_only=True):
         side: where the chosen candidate works; `none` = none passes, `open` = cannot be told.
         leader: the chosen candidate, else the one that came closest; None when nobody could be asked.
         more_tokens: candidates of one model beside each other: what more tokens an answer bought.
+        other_side: why it is not done on the other side of the line between own and rent; None = it is not known.
     """
 
     name: str
@@ -120,6 +121,7 @@ class KindView(Value, frozen=True, kw_only=True):
     made_up: bool = False
     left_out: int = 0
     more_tokens: tuple[MoreTokens, ...] = ()
+    other_side: str | None = None
 
 
 class PromptView(Value, frozen=True, kw_only=True):
