@@ -118,6 +118,7 @@ def method(decision: Decision) -> str:
         f"Guarantee: {decision.guarantee}.",
         f"Speaks of: {decision.population}.",
         f"Decision {decision.id}, seed {decision.seed}, suite {decision.suite_digest[:12]}, "
-        f"config {decision.config_digest[:12] or '-'}.",
+        f"config {decision.config_digest[:12] or '-'}"
+        + (f", made again of {decision.again_of[:12]}." if decision.again_of is not None else "."),
     ]
     return "\n".join(lines)

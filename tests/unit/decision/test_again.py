@@ -76,6 +76,8 @@ def test_what_stays_is_counted() -> None:
     text = again_text(Again(of=same, changes=(LIMIT,), decision=same))
     assert "constraints.licences  limit  none -> mit" in text
     assert "That changes nothing: each kind is done by who did it." in text
+    again = msgspec.structs.replace(same, again_of="2" * 32)
+    assert "made again of 222222222222." in again_text(Again(of=same, changes=(LIMIT,), decision=again))
 
 
 def test_where_nothing_changed_unsure_kinds_are_named() -> None:
