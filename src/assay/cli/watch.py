@@ -12,6 +12,7 @@ from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from assay.app import App
     from assay.decision.watching.watch import Watching
@@ -212,7 +213,7 @@ async def _watching(app: App, given: Given, on_answer: Callable[[str], object] =
     from assay.inference.purse import Purse
 
     settings = app.loaded.config.watch
-    suite = read_suite(given.folder or settings.suite or app.suite_path) if settings.canaries_per_day else None
+    suite = read_suite(given.folder or settings.suite or _suite_path(app)) if settings.canaries_per_day else None
     lock = read_lock(app.lock_path) if app.lock_path.exists() else None
     row = await app.ledger.decision() if lock is None else None
     decision = msgspec.json.decode(row.body, type=Decision) if row is not None else None
@@ -221,3 +222,13 @@ async def _watching(app: App, given: Given, on_answer: Callable[[str], object] =
         app.spine, settings, panels_path(app.loaded.ledger_path), suite, work_of(lock, decision), purse=purse,
         concurrency=given.concurrency, config_digest=app.loaded.digest, on_answer=on_answer,
     )  # fmt: skip
+
+
+def _suite_path(app: App) -> Path:
+    from assay.errors import ConfigError
+
+    try:
+        return app.suite_path
+    except ConfigError as error:
+        error.add_note("border inputs alone need no suite: watch.canaries_per_day = 0")
+        raise

@@ -184,3 +184,12 @@ def test_rounds_follow_each_other_until_somebody_ends_them(project: Project, mon
     assert ended.code == 130
     assert "the next round is in 12 h" in ended.err
     assert ended.out.count("good: too early to say") == 2
+
+
+def test_without_a_suite_it_says_what_needs_none(project: Project) -> None:
+    """Border inputs alone can be watched."""
+    file = project.folder / "assay.toml"
+    file.write_text(file.read_text().replace('suite = "suite"', ""))
+    ended = project.inside("watch", "-m", "good")
+    assert ended.code == 2
+    assert "watch.canaries_per_day = 0" in ended.err

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from assay.decision.watching.panel import Border
 from assay.decision.watching.prompts import pool, variants
 from assay.errors import AssayError, BadRequest, BudgetExceeded, DecisionError
@@ -189,14 +191,18 @@ class Searching:
 
 
 def _gap(response: Response) -> float | None:
-    """Between the two best tokens, where it is narrowest in the answer."""
-    gaps = []
-    for place in (response.logprobs or {}).get("content") or ():
-        best = sorted((_number(one.get("logprob")) for one in place.get("top_logprobs") or ()), reverse=True)[:2]
-        if len(best) == 2 and all(map(math.isfinite, best)):
-            gaps.append(best[0] - best[1])
-    return min(gaps, default=None)
+    """Between the two best tokens, where it is narrowest in the answer; what cannot be read tells nothing."""
+    try:
+        places = msgspec.convert((response.logprobs or {}).get("content") or [], list[_Place])
+    except msgspec.ValidationError:
+        return None
+    best = [sorted((one.logprob for one in place.top_logprobs or ()), reverse=True)[:2] for place in places]
+    return min((two[0] - two[1] for two in best if len(two) == 2 and all(map(math.isfinite, two))), default=None)
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else -math.inf
+class _Top(msgspec.Struct):
+    logprob: float
+
+
+class _Place(msgspec.Struct):
+    top_logprobs: list[_Top] | None = None

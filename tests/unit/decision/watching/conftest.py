@@ -44,6 +44,7 @@ class Host:
     Attributes:
         model: what it says; swap it, and nothing on our side tells.
         gap: between the logarithms of the two best tokens of an answer to a prompt; None = it tells none.
+        garbled: what it tells of them cannot be read.
         down: it answers nothing.
         asked: the prompts.
     """
@@ -51,6 +52,7 @@ class Host:
     def __init__(self, model: Callable[[str], str]) -> None:
         self.model = model
         self.gap: Callable[[str], float] | None = None
+        self.garbled = False
         self.down = False
         self.asked: list[str] = []
 
@@ -64,7 +66,8 @@ class Host:
         yield Begin(id="1", model="x")
         yield TextDelta(text=self.model(prompt))
         if self.gap is not None and attempt.request.sampling.logprobs:
-            best = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -0.5 - self.gap(prompt)}]
+            best: list[Any] = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -0.5 - self.gap(prompt)}]
+            best = ["?"] if self.garbled else best
             yield Logprobs(data={"content": [{"token": "a", "logprob": -0.5, "top_logprobs": best}]})
         yield Finished(finish=Finish(kind="stop"))
         yield UsageReport(usage=Usage(input=10, output=2, cached=0))

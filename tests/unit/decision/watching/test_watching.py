@@ -142,6 +142,13 @@ async def test_without_probabilities_they_are_those_that_say_several_things(site
     assert len(site.host.asked) == 4 * searching.POOL + 1
 
 
+async def test_probabilities_that_cannot_be_read_are_none(site: Site) -> None:
+    """Then it is asked several times, as one that tells none."""
+    site.host.gap, site.host.garbled = len, True
+    borders = await site.watching().find_borders("frontier")
+    assert [one.gap for one in borders] == [None] * 5
+
+
 async def test_a_model_that_thinks_first_has_no_border_inputs(site: Site) -> None:
     """Its answers of four tokens are empty: they would be the usual ones for ever."""
     site.host.model = lambda prompt: ""
