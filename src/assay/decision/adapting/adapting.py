@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assay.decision.adapting.adaptation import Adaptation, KindAdaptation
 from assay.decision.adapting.practice import Practice, practice
@@ -62,6 +62,7 @@ class Adapting:
     proposer: str | None = None
     overall: bool = False
     on_kind: Callable[[str, str, str], None] | None = None
+    _unseen: dict[str, Unseen] = field(default_factory=dict)
 
     async def adapt(self, candidates: Sequence[str]) -> tuple[Adaptation, ...]:
         """Search for each candidate, those of different hosts side by side. Whoever calls again asks nothing twice.
@@ -151,9 +152,9 @@ class Adapting:
         return [kind for kind in self.kinds if only is None or kind in only]
 
     async def _kind(self, live: LiveDeployment, name: str, account: Account, purse: Purse | None) -> KindAdaptation:
-        dev, heldout = self.suite.of(name, "dev"), self.suite.of(name, "heldout")
+        dev, unseen = self.suite.of(name, "dev"), self._unseen_of(name)
         divided = await practice(
-            dev, heldout, lambda sample: self._removed(live.name, sample) is None,
+            dev, unseen, lambda sample: self._removed(live.name, sample) is None,
             most=self.searching.answers, seed=self.searching.seed,
         )  # fmt: skip
         if not divided.samples and dev and (removed := self._removed(live.name, dev[0])) is not None:
@@ -164,11 +165,16 @@ class Adapting:
         self, live: LiveDeployment, kind: str, divided: Practice, account: Account, purse: Purse | None
     ) -> Search:
         rewriter = Rewriter(self.spine, self.proposer, self.searching.seed) if self.proposer is not None else None
-        unseen = Unseen(self.suite, self.suite.kinds[kind], self.suite.of(kind, "heldout"))
         return Search(
-            self.spine, self.suite, live, self.suite.kinds[kind], divided, unseen, self.searching, account, purse,
-            rewriter,
+            self.spine, self.suite, live, self.suite.kinds[kind], divided, self._unseen_of(kind), self.searching,
+            account, purse, rewriter,
         )  # fmt: skip
+
+    def _unseen_of(self, kind: str) -> Unseen:
+        """The held-out samples of a kind, read once for all candidates."""
+        if kind not in self._unseen:
+            self._unseen[kind] = Unseen(self.suite, kind)
+        return self._unseen[kind]
 
     def _removed(self, name: str, sample: Sample) -> str | None:
         """Why the candidate may not be sent a sample."""

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import msgspec
 
 from assay.config.schema import Example, ExampleCall
+from assay.decision.adapting.unseen import Unseen
 from assay.evals.graders.gold_answers import gold_answers
 from assay.evals.graders.grading import grade
-from assay.evals.lint.material import NEAR, Glance, glance, labels
-from assay.evals.suites.duplicates import resembling
+from assay.evals.lint.material import Glance, glance, labels
 from assay.evals.suites.suite import Sample, Samples, shuffled
 from assay.types import Response, Text
 
@@ -64,27 +64,20 @@ class Practice(NamedTuple):
 
 
 async def practice(
-    dev: Samples, heldout: Samples, allowed: Callable[[Sample], bool], *, most: int, seed: int
+    dev: Samples, unseen: Unseen, allowed: Callable[[Sample], bool], *, most: int, seed: int
 ) -> Practice:
     """Divide the dev samples of a kind.
 
     Args:
         dev: of the kind.
-        heldout: of the kind.
+        unseen: held-out samples of the kind.
         allowed: whether a sample may be sent to the candidate: what may not, is not shown to it either.
         most: samples that can be scored at all; of more dev samples the first ones in the order of the seed are used.
         seed: of the order.
     """
-    unseen = [glance(sample) for sample in heldout]
-    groups = {sample.group for sample in heldout if sample.group is not None}
     drawn = [(sample, glance(sample)) for sample in shuffled(dev, seed)[: most + MOST_SHOWN]]
-    same = {(one.plain, one.documents) for one in unseen}
-    usable = [
-        (sample, seen)
-        for sample, seen in drawn
-        if allowed(sample) and (seen.plain, seen.documents) not in same and sample.group not in groups
-    ]
-    alike = set(resembling([seen.text for _, seen in usable], [one.text for one in unseen], at_least=NEAR))
+    usable = [(sample, seen) for sample, seen in drawn if allowed(sample) and not unseen.has(seen, sample.group)]
+    alike = unseen.resembled_by([seen for _, seen in usable])
     fit = [sample for place, (sample, _) in enumerate(usable) if place not in alike]
     shown = await _shots(_spread(fit), min(MOST_SHOWN, len(usable) // _SHOWN_SHARE))
     ids = {shot.sample.id for shot in shown}

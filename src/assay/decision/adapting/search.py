@@ -161,7 +161,7 @@ class Search:
         """Without those whose prompt shows a held-out sample. The configured one is measured as it is."""
         found: list[Variant] = []
         for variant in variants:
-            shown = self._unseen.shown_by(variant) if variant.name != CONFIGURED else ()
+            shown = self._unseen.shown_by(variant.prompt) if variant.name != CONFIGURED else ()
             if shown:
                 self._refused[variant.name] = f"its prompt holds held-out samples: {', '.join(shown[:5])}"
             else:

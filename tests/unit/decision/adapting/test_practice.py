@@ -13,6 +13,7 @@ from assay.catalog.model import Model
 from assay.config.schema import Example, Settings
 from assay.decision.adapting.practice import MOST_SHOWN, Practice, practice
 from assay.decision.adapting.proposals import proposals
+from assay.decision.adapting.unseen import Unseen
 from assay.decision.adapting.variant import Variant, adapted_config, configured, derived
 from assay.evals.suites.suite import Suite
 from assay.inference.deployment import LiveDeployment
@@ -20,9 +21,8 @@ from assay.inference.deployment import LiveDeployment
 
 async def divided(suite: Suite, kind: str = "say", **options: Any) -> Practice:
     """The practice of a kind, everything allowed."""
-    heldout = options.pop("heldout", suite.of(kind, "heldout"))
     allowed = options.pop("allowed", lambda one: True)
-    return await practice(suite.of(kind, "dev"), heldout, allowed, most=options.pop("most", 64), seed=0)
+    return await practice(suite.of(kind, "dev"), Unseen(suite, kind), allowed, most=options.pop("most", 64), seed=0)
 
 
 async def test_nothing_is_shown_and_scored(world: PromptWorld) -> None:
