@@ -350,8 +350,8 @@ class Choosing:
             + (f", split {self.split}" if self.split else "")
             + "".join(f"; all {kind.total} of {kind.name} were made up" for kind in made_up)
             + (f"; {left_out} more were made up and decide nothing" if left_out else "")
-            + "; intervals (95 %: Wilson's where all samples were asked, else one that holds whenever one stops; samples "
-            "of one group count for less) are for new work of the same kind"
+            + "; intervals (95 %: Wilson's where all samples were asked, else one that holds whenever one stops; "
+            "samples of one group count for less) are for new work of the same kind"
         )
 
 
