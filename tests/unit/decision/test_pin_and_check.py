@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.decision.check import CheckReport, Checking
+from assay.decision.check import Checking, CheckReport
 from assay.decision.decision import Decision
 from assay.decision.lock import VERSION, Lock, read_lock, write_lock
 from assay.decision.pin import broken_pins, changed_facts, pin, pinned_route
