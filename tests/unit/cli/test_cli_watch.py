@@ -96,11 +96,11 @@ def test_border_inputs_are_found_and_asked(project: Project) -> None:
     """What that costs at most is told before; the next round asks each."""
     settings(project, 'deployments = ["good"]\nborders = 3')
     told = project.inside("watch", "--find-borders", "--dry-run", "--json")
-    assert told.json["good"]["requests"] == 640
+    assert told.json["good"]["requests"] == 641
     assert told.json["good"]["bound_usd"] > 0
     found = project.inside("watch", "--find-borders")
     assert (found.code, found.out) == (0, "good: 3 border inputs; 0 were answered in more than one way\n")
-    assert "good: 640 requests at most, 0." in found.err
+    assert "good: 641 requests at most, 0." in found.err
     assert "asked now: 23 answers" in project.inside("watch").out
 
 

@@ -107,8 +107,10 @@ class Searching:
 
     @property
     def requests(self) -> list[Request]:
-        """What is asked at most."""
-        return [question(text, told=True) for prompt in pool(POOL) for text in (prompt, prompt, *variants(prompt))]
+        """What is asked at most: one to see what the host tells, and then all of them without."""
+        prompts = pool(POOL)
+        texts = [text for prompt in prompts for text in (prompt, prompt, *variants(prompt))]
+        return [question(text, told=True) for text in (prompts[0], *texts)]
 
     async def find(self) -> tuple[Border, ...]:
         """The prompts that are nearest to a tie, the nearest first; fewer where fewer were answered.
