@@ -13,7 +13,7 @@ from assay.dialects.chat_messages import read_message
 from assay.dialects.chat_parts import DIALECT
 from assay.dialects.fields import MARK, Fields, merge, parse_object
 from assay.dialects.foreign import is_foreign, note_thinking, translated
-from assay.dialects.sampling import read_sampling, read_stream, write_sampling, write_stream
+from assay.dialects.sampling import read_sampling, read_stream, says_budget, write_sampling, write_stream
 from assay.dialects.thinking_budget import as_effort
 from assay.errors import RequestError
 from assay.types import Native, OutputFormat, Request, Tool, ToolChoice
@@ -167,7 +167,7 @@ def write_request(request: Request, *, model: str, stream: bool, quirks: Mapping
         RequestError: naming what this format, or this host, cannot express.
     """
     foreign = is_foreign(request, DIALECT)
-    fit = Fit(_table(quirks, foreign=foreign), quirks, "the chat completion host")
+    fit = Fit(_table(quirks, foreign=foreign, budget=says_budget(request)), quirks, "the chat completion host")
     note_thinking(request, fit)
     request = translated(request, DIALECT, fit)
     for key in ("prompt", "suffix"):
@@ -192,10 +192,10 @@ class Written(NamedTuple):
     emulated: tuple[str, ...]
 
 
-def _table(quirks: Mapping[str, Any], *, foreign: bool) -> Mapping[str, Rule]:
+def _table(quirks: Mapping[str, Any], *, foreign: bool, budget: bool) -> Mapping[str, Rule]:
     """The format's rules, with the host's additions; who says `top_k` in this format means a host that takes it."""
     added = {key: Rule("keep") for key in ("top_k", "grammar") if quirks.get(key) is True}
-    if "budget_field" in quirks:
+    if "budget_field" in quirks or (budget and not foreign):
         added["reasoning_tokens"] = Rule("keep")
     if foreign:
         added.setdefault("top_k", Rule("emulate", "left out; 1 is said as temperature 0"))

@@ -1,7 +1,7 @@
 """The settings that chat and plain completions share: how tokens are drawn, and what a stream is asked for.
 
 Notes in `extra`: `assay:max_tokens` = `max_completion_tokens` (the name that the client used), `assay:stop` =
-`string` (one stop text, not a list), `assay:effort` = `reasoning` (said as OpenRouter's object).
+`string` (one stop text, not a list), `assay:effort` = `reasoning` (said as OpenRouter's object, a budget too).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from assay.dialects.fields import MARK, Fields
 from assay.errors import RequestError
 from assay.types import Request, Sampling
 
-__all__ = ["StreamWish", "read_sampling", "read_stream", "write_sampling", "write_stream"]
+__all__ = ["StreamWish", "read_sampling", "read_stream", "says_budget", "write_sampling", "write_stream"]
 
 _MAX_TOKENS = MARK + "max_tokens"
 _STOP = MARK + "stop"
@@ -47,9 +47,9 @@ def read_sampling(fields: Fields, notes: dict[str, Any], *, chat: bool = True) -
     logprobs: bool | None
     if chat:
         logprobs, top_logprobs = fields.flag("logprobs"), fields.integer("top_logprobs", 0)
-        effort = _read_effort(fields, notes)
+        effort, budget = _read_thinking(fields, notes)
     else:  # a plain completion says both in one number
-        top_logprobs, effort = fields.integer("logprobs", 0), None
+        top_logprobs, effort, budget = fields.integer("logprobs", 0), None, None
         logprobs = None if top_logprobs is None else True
     return Sampling(
         max_tokens=most,
@@ -65,18 +65,32 @@ def read_sampling(fields: Fields, notes: dict[str, Any], *, chat: bool = True) -
         top_logprobs=top_logprobs,
         logit_bias=_read_bias(fields),
         reasoning_effort=effort,
+        reasoning_tokens=budget,
     )
 
 
-def _read_effort(fields: Fields, notes: dict[str, Any]) -> str | None:
-    """How long to think: OpenAI's field, or OpenRouter's object where it says nothing else."""
+class _Thinking(NamedTuple):
+    """How long to think, in one of two ways."""
+
+    effort: str | None
+    tokens: int | None = None
+
+
+def _read_thinking(fields: Fields, notes: dict[str, Any]) -> _Thinking:
+    """OpenAI's field, or OpenRouter's object where it says one thing only."""
     effort = fields.text("reasoning_effort")
     inner = fields.peek("reasoning")
-    if effort is not None or not isinstance(inner, dict) or inner.keys() != {"effort"}:
-        return effort
-    effort = fields.inner("reasoning").text("effort")
-    notes[_EFFORT] = "reasoning" if effort is not None else None
-    return effort
+    if effort is not None or not isinstance(inner, dict) or inner.keys() not in ({"effort"}, {"max_tokens"}):
+        return _Thinking(effort)
+    said = fields.inner("reasoning")
+    found = _Thinking(said.text("effort"), said.integer("max_tokens", 0))
+    notes[_EFFORT] = "reasoning" if found != _Thinking(None) else None
+    return found
+
+
+def says_budget(request: Request) -> bool:
+    """Whether a client of this format has said how many tokens may be thought: its host is the judge of that."""
+    return request.sampling.reasoning_tokens is not None and request.extra.get(_EFFORT) == "reasoning"
 
 
 def _read_stop(fields: Fields, notes: dict[str, Any]) -> tuple[str, ...]:
@@ -118,7 +132,9 @@ def write_sampling(request: Request, quirks: Mapping[str, Any], fit: Fit, *, cha
     if "reasoning_effort" in wire and request.extra.get(_EFFORT) == "reasoning":
         wire["reasoning"] = {"effort": wire.pop("reasoning_effort")}
     if sampling.reasoning_tokens is not None:
-        _put_budget(wire, sampling.reasoning_tokens, quirks)
+        field = "reasoning.max_tokens" if says_budget(request) else quirks.get("budget_field", "thinking_budget")
+        outer, _, inner = str(field).partition(".")
+        wire[outer] = {inner: sampling.reasoning_tokens} if inner else sampling.reasoning_tokens
     if "seed" in wire and "seed_field" in quirks:
         wire[quirks["seed_field"]] = wire.pop("seed")
     if sampling.max_tokens is not None and fit.takes("max_tokens", "max_tokens"):
@@ -132,12 +148,6 @@ def write_sampling(request: Request, quirks: Mapping[str, Any], fit: Fit, *, cha
         if wire.pop("logprobs", None):
             wire["logprobs"] = most or 0
     return wire
-
-
-def _put_budget(wire: dict[str, Any], tokens: int, quirks: Mapping[str, Any]) -> None:
-    """How many tokens may be thought, in the field of this host: `thinking_budget`, or `reasoning.max_tokens`."""
-    outer, _, inner = str(quirks.get("budget_field", "thinking_budget")).partition(".")
-    wire[outer] = {inner: tokens} if inner else tokens
 
 
 def _takes(fit: Fit, feature: str, value: object) -> bool:

@@ -98,6 +98,30 @@ def test_a_host_with_a_field_of_its_own(field: str, want: dict[str, Any]) -> Non
     assert found.emulated == TOLD
 
 
+def client(upstream: str, model: str = "m", quirks: dict[str, Any] | None = None) -> Written:
+    """What an upstream gets of a chat client that says a budget as OpenRouter's clients do."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9000,
+            "reasoning": {"max_tokens": 2000}}  # fmt: skip
+    request = plugins.load("assay.dialects", "openai")().read_request(json.dumps(body).encode())
+    assert request.sampling.reasoning_tokens == 2000
+    wire = plugins.load("assay.dialects", upstream)().write_request(
+        request, model=model, stream=False, quirks=quirks or {}
+    )
+    return Written(json.loads(wire.body), wire.emulated)
+
+
+def test_a_client_that_says_a_budget() -> None:
+    """Its own format's host gets its words, another format the number; an engine that overlooks it is not told."""
+    assert client("openai").body["reasoning"] == {"max_tokens": 2000}
+    assert client("openai").emulated == TOLD
+    assert client("anthropic", "claude-3-7-sonnet").body["thinking"] == {"type": "enabled", "budget_tokens": 2000}
+    assert client("gemini", "gemini-2.5-flash").body["generationConfig"]["thinkingConfig"]["thinkingBudget"] == 2000
+    assert client("openai-responses").body["reasoning"] == {"effort": "low"}
+    local = client("openai", quirks=LOCAL)
+    assert "reasoning" not in local.body
+    assert local.emulated == ("reasoning_tokens", "reasoning_effort")
+
+
 def test_who_cannot_think() -> None:
     """A plain completion refuses it by name; the local engine is not told, which is noted."""
     request = Request(form="completion", prompt="hi", sampling=Sampling(reasoning_tokens=9000))
