@@ -119,11 +119,12 @@ class Round:
         await runner.evaluate(run, self._suite.samples.named(ids).shuffled(int(self._clock())))
 
     def _graded(self, row: ResultRow) -> None:
-        self._pay(row.cost_usd)
-        self._pay(row.grading_usd)
         if row.answer is None and row.value is None:
+            self._pay(row.cost_usd or 0.0)  # a call that failed and has no price cost nothing
             self._lacks(row.unscored or "no answer")
             return
+        self._pay(row.cost_usd)
+        self._pay(row.grading_usd)
         self._keep(row.sample_id, row.kind, "canary", row.value, row.answer, row.request_id)
 
     async def _borders(self, borders: Sequence[Border]) -> None:

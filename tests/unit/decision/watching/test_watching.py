@@ -80,6 +80,8 @@ async def test_a_host_that_is_down_is_no_change(site: Site) -> None:
     assert (found.state, exit_code([found])) == ("down", 3)
     assert found.alarms == ()
     assert "the host is down" in told([found])
+    assert found.asked is not None
+    assert found.asked.usd == 0
     site.host.down = False
     assert (await site.days(1)).state == "quiet"
 
