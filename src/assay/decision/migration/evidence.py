@@ -207,6 +207,9 @@ class Evidence:
                 return f"not worse by more than {margin}: {said}"
             case Noninferiority.WORSE:
                 return f"worse by more than {margin}: {said}"
+        kinds = round(self.rule.error / self.rule.worse_error)
+        if found.interval is not None and found.interval.high < -self.rule.margin and kinds > 1:
+            said += f" (worse, looked at alone; as one of {kinds} kinds it is not sure enough)"
         more = f"about {found.more} more samples would tell" if found.more is not None else "no number would tell"
         return f"cannot be told with {total} samples and a margin of {margin}: {said}; {more}"
 

@@ -102,6 +102,18 @@ async def test_the_worst_kind_decides(world: World) -> None:
     assert (found.verdict, found.reason) == (Verdict.NO_GO, "b may not move")
 
 
+async def test_one_of_many_kinds_needs_more_for_a_no(world: World) -> None:
+    """Seven of 32 lost are a no-go of one kind alone; among four kinds that is said, and cannot be told."""
+    suite = world.suite({"a": 32, "b": 32, "c": 32, "d": 32})
+    rows = {kind: "+" * 32 for kind in "abcd"}
+    spine = world.spine({"old": rows, "new": rows | {"a": "-" * 7 + "+" * 25}})
+    four = (await moved(spine, suite, margin=0.05)).findings[0]
+    assert four.verdict is Verdict.OPEN
+    assert "as one of 4 kinds it is not sure enough" in four.reason
+    alone = await moved(spine, suite.only(("a",)), margin=0.05)
+    assert alone.verdict is Verdict.NO_GO
+
+
 async def test_a_second_call_asks_nothing(world: World) -> None:
     """The evidence is kept: the same call again gives the same verdict for no call at all."""
     suite = world.suite({"a": 80})
