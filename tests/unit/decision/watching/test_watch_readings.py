@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import pytest
 
@@ -83,6 +85,16 @@ def _border_days(seed: int, days: int, texts: Sequence[str], weights: Sequence[f
     return [
         row(day, f"{item}", None, rng.choices(texts, weights)[0], "border") for day in range(days) for item in range(30)
     ]
+
+
+def test_choosing_the_usual_answer_from_what_is_tested_costs_nothing() -> None:
+    """Over all outcomes of four days, the evidence has the mean that it has without a choice."""
+    rates, mean = (0.6, 0.8), 0.0
+    for outcome in product("ab", repeat=8):
+        rows = [row(at // 2, f"{at % 2}", None, text, "border") for at, text in enumerate(outcome)]
+        chance = math.prod(rates[at % 2] if text == "a" else 1 - rates[at % 2] for at, text in enumerate(outcome))
+        mean += chance * math.exp(read(rows)["answers"].log_evidence or 0.0)
+    assert mean == pytest.approx(3)
 
 
 def test_near_ties_that_waver_raise_no_false_alarms() -> None:
