@@ -42,7 +42,7 @@ async def show(config: str | None, bar: float, as_json: bool) -> int:
         found = [await _listed(ledger, one, bar) for one in await known_runs(ledger, _RUNS)]
     finally:
         await ledger.close()
-    emit({"contexts": found}, as_json, "" if as_json else _render(found))
+    emit({"bar": bar, "contexts": found}, as_json, "" if as_json else _render(found, bar))
     return 0
 
 
@@ -58,11 +58,13 @@ async def _listed(ledger: Ledger, one: Run, bar: float) -> Listed:
     return Listed(target=one.row.target, run=one.row.id, created_at=one.row.created_at, findings=findings)
 
 
-def _render(found: list[Listed]) -> str:
+def _render(found: list[Listed], bar: float) -> str:
     from assay.decision.table import table
 
     rows = [_row(one, finding) for one in found for finding in one.findings]
-    return "\n".join(table(_HEAD, rows)) if rows else "no context was measured yet: assay context TARGET"
+    if not rows:
+        return "no context was measured yet: assay context TARGET"
+    return "\n".join([*table(_HEAD, rows), "", f"By a bar of {bar:.0%} of the prompts that were asked (--bar)."])
 
 
 def _row(one: Listed, finding: Finding) -> tuple[str, ...]:
