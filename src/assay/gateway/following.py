@@ -17,9 +17,10 @@ LOOK_EVERY_S = 0.25
 
 
 class Stamp(NamedTuple):
-    """What tells one state of a file from another: a file that was put in another's place has its own number."""
+    """What tells one state of a file from another, also where a new one got the number of one that is gone."""
 
     number: int
+    written_ns: int
     changed_ns: int
     size_bytes: int
 
@@ -30,7 +31,7 @@ def stamp(path: Path) -> Stamp | None:
         found = os.stat(path)
     except OSError:
         return None
-    return Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
+    return Stamp(found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
 
 async def follow(path: Path, since: Stamp | None, changed: Callable[[], Awaitable[None]]) -> None:
