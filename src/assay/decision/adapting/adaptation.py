@@ -9,7 +9,7 @@ from assay.types import Value
 __all__ = ["Adaptation", "Gain", "KindAdaptation", "Spending", "Tried"]
 
 
-class Spending(Value, frozen=True, kw_only=True):
+class Spending(Value, frozen=True, kw_only=True, omit_defaults=False):
     """What a search has used, the proposer included.
 
     Attributes:
@@ -26,7 +26,7 @@ class Spending(Value, frozen=True, kw_only=True):
     engine_s: float | None = None
 
 
-class Tried(Value, frozen=True, kw_only=True):
+class Tried(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One variant on dev.
 
     Attributes:
@@ -41,7 +41,7 @@ class Tried(Value, frozen=True, kw_only=True):
     size_bytes: int
 
 
-class Gain(Value, frozen=True, kw_only=True):
+class Gain(Value, frozen=True, kw_only=True, omit_defaults=False):
     """The adapted prompt beside the configured one, on all held-out samples of a kind.
 
     Attributes:
@@ -56,7 +56,7 @@ class Gain(Value, frozen=True, kw_only=True):
     optimism: float | None = None
 
 
-class KindAdaptation(Value, frozen=True, kw_only=True):
+class KindAdaptation(Value, frozen=True, kw_only=True, omit_defaults=False):
     """The search for one kind.
 
     Attributes:
@@ -84,7 +84,7 @@ class KindAdaptation(Value, frozen=True, kw_only=True):
     gain: Gain | None = None
 
 
-class Adaptation(Value, frozen=True, kw_only=True):
+class Adaptation(Value, frozen=True, kw_only=True, omit_defaults=False):
     """The search for one candidate.
 
     Attributes:
