@@ -184,7 +184,7 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
     from assay.cli.scorecards import COLUMNS, cells
     from assay.decision.table import table
     from assay.evals.figures.comparison import verdict
-    from assay.evals.figures.more_tokens import told_more
+    from assay.evals.figures.more_tokens import told_steps
 
     lines = [verdict(compared), ""]
     rows = [(side.name, *cells(side.figures)) for side in compared.sides]
@@ -197,7 +197,7 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
         lines += ["", *_per_kind(pair)]
         lines += [f"  {pair.a} less {pair.b}, {told(pair.corrected)}"] if pair.corrected is not None else []
     if compared.more_tokens:
-        lines += ["", "What more tokens bought:", *(f"  {told_more(one)}" for one in compared.more_tokens)]
+        lines += ["", "What more tokens bought:", *(f"  {line}" for line in told_steps(compared.more_tokens))]
     lines += ["", f"Samples {'that were answered' if every else 'where they differ'}: {wanted}"]
     if len(shown) < wanted:
         lines[-1] += f"; the first {len(shown)} (--limit):"

@@ -7,7 +7,7 @@ from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.line import told
 from assay.decision.table import table
-from assay.evals.figures.more_tokens import told_more
+from assay.evals.figures.more_tokens import told_steps
 from assay.evals.runs.tokens import told_tokens
 
 _MARKS = {
@@ -80,7 +80,7 @@ def _kind(kind: KindDecision) -> str:
     lines += [f"  {one.name}: failure rate at most {one.failure_bound:.0%} (95 %, exact)" for one in kind.candidates
               if kind.gate and one.failure_bound is not None]  # fmt: skip
     if kind.more_tokens:
-        lines += ["  what more tokens bought:", *(f"    - {told_more(one)}" for one in kind.more_tokens)]
+        lines += ["  what more tokens bought:", *(f"    - {line}" for line in told_steps(kind.more_tokens))]
     if kind.moves:
         lines += ["  moves that are left:", *(f"    - {move}" for move in kind.moves)]
     return "\n".join(lines)

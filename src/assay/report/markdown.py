@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from assay.evals.figures.more_tokens import told_more
+from assay.evals.figures.more_tokens import told_steps
 from assay.report import numbers
 from assay.report.prompts import difference
 from assay.report.shown import visible
@@ -141,7 +141,7 @@ def _kind(kind: KindView) -> str:
         f"The other side: {escape(kind.other_side)}." if kind.other_side is not None else "",
         _table(("", "candidate", "verdict", "passed", "95 % interval", "tokens", "cost", "p95", "reason"), rows),
         _bullets(bounds),
-        "What more tokens bought:\n\n" + _bullets(map(told_more, kind.more_tokens)) if kind.more_tokens else "",
+        "What more tokens bought:\n\n" + _bullets(told_steps(kind.more_tokens)) if kind.more_tokens else "",
         "Moves that are left:\n\n" + _bullets(kind.moves) if kind.moves else "",
     )
 

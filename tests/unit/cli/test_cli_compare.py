@@ -22,7 +22,7 @@ def test_one_is_better(project: Project) -> None:
     assert ended.code == 0, ended.err
     found = ended.json
     assert list(found) == [
-        "verdict", "best", "suite", "suite_digest", "samples", "sides", "pairs", "differing", "rows",
+        "verdict", "best", "suite", "suite_digest", "samples", "sides", "pairs", "more_tokens", "differing", "rows",
     ]  # fmt: skip
     assert (found["best"], found["samples"], found["differing"], len(found["rows"])) == ("good", 20, 20, 20)
     assert found["verdict"].startswith("good is better than bad by +100 points [+")

@@ -12,7 +12,7 @@ from assay.decision.effort import models_of
 from assay.decision.explain import explain
 from assay.decision.order import expected
 from assay.evals.figures.comparison import compare_runs
-from assay.evals.figures.more_tokens import MoreTokens, told_more
+from assay.evals.figures.more_tokens import MoreTokens, told_more, told_steps
 from assay.evals.runs.run import read_run
 from assay.evals.runs.runner import Runner
 from assay.evals.runs.tokens import RunTokens, Tokens, told_tokens
@@ -150,6 +150,20 @@ async def test_a_route_that_asks_often_is_expected_to_cost_as_often(world: World
     assert five.value == pytest.approx(5 * one.value)
     assert (five.low, five.high) == (one.low, pytest.approx(5 * one.high))
     assert five.method == "sum of m, 5 calls"
+
+
+def test_a_large_grid_does_not_fill_the_screen() -> None:
+    """What can be told is told; of what cannot, the first few and how many more."""
+
+    def step(number: int, low: float) -> MoreTokens:
+        return MoreTokens(fewer=f"m{number}", more=f"m{number + 1}", fewer_tokens=1, more_tokens=2, samples=9,
+                          difference=0.1, interval=(low, 0.4))  # fmt: skip
+
+    steps = [step(number, 0.01 if number in (7, 9) else -0.2) for number in range(12)]
+    lines = told_steps(steps)
+    assert [line.partition(" ")[0] for line in lines] == ["m1", "m2", "m8", "m10", "of"]
+    assert lines[-1] == "of 8 more such steps it cannot be told whether they pay"
+    assert told_steps(steps[:3]) == [told_more(one) for one in steps[:3]]
 
 
 @pytest.mark.parametrize(("tokens", "words"), [

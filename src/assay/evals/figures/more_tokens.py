@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from assay.evals.figures.scorecard import compare
@@ -12,7 +12,10 @@ from assay.evals.runs.tokens import Tokens
 from assay.evals.suites.index import Samples
 from assay.types import Value
 
-__all__ = ["MoreTokens", "more_tokens", "told_more"]
+__all__ = ["MoreTokens", "more_tokens", "told_more", "told_steps"]
+
+SHOWN = 4
+"""Steps that a text shows where most of them tell nothing; the JSON has all."""
 
 
 class MoreTokens(Value, frozen=True, kw_only=True):
@@ -91,3 +94,13 @@ def told_more(one: MoreTokens) -> str:
         f"{one.more} writes {one.more_tokens:,.0f} tokens an answer, {one.fewer} {one.fewer_tokens:,.0f}: "
         f"{one.difference * 100:+.0f} points [{low:+.0f}, {high:+.0f}] on {one.samples} samples; {_VERDICTS[one.pays]}"
     )
+
+
+def told_steps(steps: Sequence[MoreTokens], most: int = SHOWN) -> list[str]:
+    """What more tokens bought, step by step: what can be told, of the rest the first and how many there are."""
+    told = [one for one in steps if one.pays is not None]
+    untold = [one for one in steps if one.pays is None]
+    shown = untold[: max(0, most - len(told))]
+    lines = [told_more(one) for one in steps if one in told or one in shown]
+    left = len(untold) - len(shown)
+    return lines + ([f"of {left} more such steps it cannot be told whether they pay"] if left else [])
