@@ -112,7 +112,7 @@ def test_one_kind_alone() -> None:
 def test_an_unproven_candidate_shows_no_measured_figure() -> None:
     """The row of a candidate that was not asked has marks for unknown, and a cost only as an expectation."""
     line = next(line for line in explain(DECISION, "tickets").splitlines() if "frontier" in line and "unproven" in line)
-    assert line.split()[:7] == ["?", "frontier", "-", "-", "-", "~2.100", "USD/1k"]
+    assert line.split()[:8] == ["?", "frontier", "-", "-", "-", "-", "~2.100", "USD/1k"]
 
 
 def test_a_decision_survives_its_json() -> None:
