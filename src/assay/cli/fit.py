@@ -62,7 +62,7 @@ def _one(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -
 @click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1, 100_000), help="Sequences at once.")
 @click.option("--prompt", default=512, show_default=True, type=click.IntRange(1), help="Tokens before the first token.")
 @click.option("--quantisation", help="Number format of the weights [default: the most exact that fits].")
-@click.option("--measure", is_flag=True, help="Run it here for some ten seconds; the figures are kept.")
+@click.option("--measure", is_flag=True, help="Run it here for ten to thirty seconds; the figures are kept.")
 @config_option
 @json_option
 def command(

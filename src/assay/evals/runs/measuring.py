@@ -1,4 +1,4 @@
-"""How fast a local model runs on this machine, and in how much memory: measured in some ten seconds, through the spine.
+"""How fast a local model runs on this machine, and in how much memory: measured in ten to thirty seconds, through the spine.
 
 Short answers are asked for one after another and timed as a client would; the medians count. Other work may take the
 processors meanwhile, or slow them: an engine that has all of its time is slower by a fifth where it shares a core. An
