@@ -72,9 +72,15 @@ def check(case: Case) -> Rule:
 
 
 def certain(case: Case) -> Rule:
-    """Without any error."""
-    test = Retest(passed=case.passed, failed=case.failed, error=0.0)
-    return cache(lambda seen: test.verdict(case.tolerated, seen, seen))
+    """Without any error: what is left would not change it, were all of it lost, or all of it gained."""
+
+    def rule(seen: Seen) -> Verdict:
+        fallen = seen.lost - seen.gained
+        if fallen + case.passed - seen.passing <= case.tolerated:
+            return Verdict.PASS
+        return Verdict.FAIL if fallen - (case.failed - seen.failing) > case.tolerated else Verdict.OPEN
+
+    return rule
 
 
 def passes(case: Case) -> Rule:
