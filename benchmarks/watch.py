@@ -5,7 +5,8 @@ draws would: the hardest case. `steady` ones nearly always come to the same, as 
 where a median of more than 20 days passes until a drop of five points is found, or of more than 2 until others are a
 fifth of all greedy answers, or where all channels together raise more than one false alarm per deployment and year.
 
-Beside them stands the rule that they take the place of: a test at 5 % of each day's canaries against all days before.
+Beside them stands the rule that they take the place of: a test at 5 % of each day's canaries against all days before,
+which takes each day's answers for fresh draws. It peeks once a day, and is blind where items are steady.
 """
 
 from __future__ import annotations
@@ -109,7 +110,9 @@ def judged(found: dict[str, Any]) -> dict[str, bool]:
         ),
         "at most one false alarm per deployment and year, all channels together": max(of_scores) + max(of_answers)
         <= PER_YEAR,
-        "a daily test at 5 % raises more than one a year": min(row["peeking_per_year"] for row in found["scores"]) > 1,
+        "a daily test at 5 % raises more than one a year, of items that waver": all(
+            row["peeking_per_year"] > 1 for row in found["scores"] if row["items"] == "wavering"
+        ),
     }
 
 
