@@ -24,9 +24,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -307,18 +309,28 @@ def main() -> int:
         parser.error(f"no .npz in {arguments.data}")
     listed = arguments.data / "prices.json"
     prices = {name: tuple(rate) for name, rate in json.loads(listed.read_text()).items()} if listed.exists() else {}
-    rows = []
-    for path in paths:
-        matrix = read(path, prices, arguments.seed)
-        for items in arguments.items or [400, 1300]:
-            for bars in ("usual", "adversarial") if len(matrix.right) >= items else ():
-                rows.append(measure(matrix, items, bars, arguments))
-                print(told(rows[-1]), file=sys.stderr, flush=True)
-    if not rows:
+    jobs = [
+        (path, items, bars)
+        for path in paths
+        for items in arguments.items or [400, 1300]
+        for bars in ("usual", "adversarial")
+        if len(np.load(path)["items"]) >= items
+    ]
+    if not jobs:
         parser.error(f"no matrix in {arguments.data} has so many items")
+    rows = []
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for row in pool.map(_job, [(*job, prices, arguments) for job in jobs]):
+            rows.append(row)
+            print(told(row), file=sys.stderr, flush=True)
     found = summary(rows)
     print(json.dumps({"rows": rows, **found}, indent=2) if arguments.json else _page(found))
     return 0 if all(found["musts"].values()) else 1
+
+
+def _job(job: tuple[Path, int, str, dict[str, tuple[float, float]], argparse.Namespace]) -> dict[str, Any]:
+    path, items, bars, prices, arguments = job
+    return measure(read(path, prices, arguments.seed), items, bars, arguments)
 
 
 def _page(found: dict[str, Any]) -> str:
