@@ -270,9 +270,7 @@ class TestHolding:
                 {"answer": "majority", "delay_s": 0.02},
             ]
         }
-        spine = make_spine(
-            scripted("a") + route('kind = "vote", at_once = true', candidates='"a"'), {"a.json": script}
-        )
+        spine = make_spine(scripted("a") + route('kind = "vote", at_once = true', candidates='"a"'), {"a.json": script})
         assert (await spine.answer(ask(), "r")).text == "majority"
 
     async def test_cascade_refuses_with_reasons(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:

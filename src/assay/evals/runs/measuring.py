@@ -1,12 +1,12 @@
-"""How fast a local model runs on this machine, and in how much memory: measured in ten to thirty seconds, through the spine.
+"""How fast a local model runs on this machine, and in how much memory: measured through the spine.
 
-Short answers are asked for one after another and timed as a client would; the medians count. Other work may take the
-processors meanwhile, or slow them: an engine that has all of its time is slower by a fifth where it shares a core. An
-answer is *quiet* when its engine had nearly all the processor time that its threads can use, and a fixed piece of
-reckoning ran at nearly its best pace before and after it: where enough are, only those count. Else all do, every time
-is multiplied by the share of that processor time which the engine had, and the figure is marked. Until quiet answers
-agree more are asked for, up to half a minute. A long prompt at the end shows how fast prompts are read, and what memory
-the engine holds when it works.
+It takes ten to thirty seconds. Short answers are asked for one after another and timed as a client would; the medians
+count. Other work may take the processors meanwhile, or slow them: an engine that has all of its time is slower by a
+fifth where it shares a core. An answer is *quiet* when its engine had nearly all the processor time that its threads
+can use, and a fixed piece of reckoning ran at nearly its best pace before and after it: where enough are, only those
+count. Else all do, every time is multiplied by the share of that processor time which the engine had, and the figure
+is marked. Until quiet answers agree more are asked for, up to half a minute. A long prompt at the end shows how fast
+prompts are read, and what memory the engine holds when it works.
 """
 
 from __future__ import annotations
