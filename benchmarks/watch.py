@@ -3,7 +3,8 @@
 Fifty canaries a day, by simulation on the detector that watches. `wavering` items all have the same rate, as fresh
 draws would: the hardest case. `steady` ones nearly always come to the same, as at temperature 0. It fails (exit 1)
 where a median of more than 20 days passes until a drop of five points is found, or of more than 2 until others are a
-fifth of all greedy answers, or where all channels together raise more than one false alarm per deployment and year.
+fifth of all greedy answers, or where all channels together raise more than one false alarm per deployment and year,
+the mean over the shares of each kind of items: of one share alone, ten years are too few to tell.
 
 Beside them stands the rule that they take the place of: a test at 5 % of each day's canaries against all days before,
 which takes each day's answers for fresh draws. It peeks once a day, and is blind where items are steady.
@@ -17,6 +18,7 @@ import math
 import random
 import sys
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from assay.decision.watching.reading import BUDGET, CHANGES
@@ -46,15 +48,18 @@ def scores(runs: int, years: int, quiet_days: int) -> list[dict[str, Any]]:
             rates = rates_of(CANARIES, share)
             opposite = [1 - rate for rate in rates]
             found = delays(
-                rates, changed(rates, DROP), quiet_days=quiet_days, most_days=MOST_DAYS, days=days, runs=runs
-            )
+                rates, changed(rates, DROP), quiet_days=quiet_days, most_days=MOST_DAYS, days=days, runs=runs,
+                seed=f"{kind} {share}",
+            )  # fmt: skip
             simulated = 365 * years
-            wrong = false_alarms(rates, simulated_days=simulated, days=days)
-            wrong_better = false_alarms(opposite, simulated_days=simulated, days=days_better, seed=1)
+            wrong = false_alarms(rates, simulated_days=simulated, days=days, seed=f"{kind} {share}")
+            wrong_better = false_alarms(
+                opposite, simulated_days=simulated, days=days_better, seed=f"{kind} {share} better"
+            )
             rows.append({
                 "items": kind, "share": share, "median_days": found.median_days, "late_days": found.late_days,
                 "false_per_year": wrong / years, "false_better_per_year": wrong_better / years,
-                "peeking_per_year": sum(peeking(rates, 365, seed) for seed in range(min(years, 10))) / min(years, 10),
+                "peeking_per_year": sum(peeking(rates, 365, seed) for seed in range(years)) / years,
             })  # fmt: skip
             tell(rows[-1])
     return rows
@@ -67,9 +72,10 @@ def answers(runs: int, years: int) -> list[dict[str, Any]]:
     for waver in WAVERS:
         usual = even(CANARIES + BORDERS, 1 - waver)
         found = delays(
-            usual, fewer(usual, CHANGED), quiet_days=14, most_days=MOST_DAYS, days=days, runs=runs, drops=CHANGES
-        )
-        wrong = false_alarms(usual, simulated_days=365 * years, days=days, drops=CHANGES)
+            usual, fewer(usual, CHANGED), quiet_days=14, most_days=MOST_DAYS, days=days, runs=runs, drops=CHANGES,
+            seed=f"answers {waver}",
+        )  # fmt: skip
+        wrong = false_alarms(usual, simulated_days=365 * years, days=days, drops=CHANGES, seed=f"answers {waver}")
         rows.append({
             "waver": waver, "median_days": found.median_days, "late_days": found.late_days,
             "false_per_year": wrong / years,
@@ -99,8 +105,11 @@ def tell(row: dict[str, Any]) -> None:
 
 def judged(found: dict[str, Any]) -> dict[str, bool]:
     """What must hold, and whether it does."""
-    of_scores = [row["false_per_year"] + row["false_better_per_year"] for row in found["scores"]]
-    of_answers = [row["false_per_year"] for row in found["answers"]]
+    of_scores = [
+        fmean(row["false_per_year"] + row["false_better_per_year"] for row in found["scores"] if row["items"] == kind)
+        for kind in ("wavering", "steady")
+    ]
+    of_answers = fmean(row["false_per_year"] for row in found["answers"])
     return {
         f"a drop of 5 points within {MOST_MEDIAN_DAYS} days, the median, from every share": all(
             row["median_days"] is not None and row["median_days"] <= MOST_MEDIAN_DAYS for row in found["scores"]
@@ -108,7 +117,7 @@ def judged(found: dict[str, Any]) -> dict[str, bool]:
         f"a fifth of greedy answers within {MOST_CHANGED_DAYS} days, the median": all(
             row["median_days"] is not None and row["median_days"] <= MOST_CHANGED_DAYS for row in found["answers"]
         ),
-        "at most one false alarm per deployment and year, all channels together": max(of_scores) + max(of_answers)
+        "at most one false alarm per deployment and year, all channels together": max(of_scores) + of_answers
         <= PER_YEAR,
         "a daily test at 5 % raises more than one a year, of items that waver": all(
             row["peeking_per_year"] > 1 for row in found["scores"] if row["items"] == "wavering"

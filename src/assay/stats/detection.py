@@ -57,7 +57,7 @@ def fewer(rates: Sequence[float], drop: float) -> list[float]:
 
 def delays(
     before: Sequence[float], after: Sequence[float], *, quiet_days: int, most_days: int, days: float, runs: int,
-    seed: int = 0, drops: Sequence[tuple[float, float]] = DROPS,
+    seed: int | str = 0, drops: Sequence[tuple[float, float]] = DROPS,
 ) -> Delays:  # fmt: skip
     """How long a change takes to be found. Nobody looks before it: false alarms are counted by `false_alarms`.
 
@@ -83,7 +83,7 @@ def delays(
 
 
 def false_alarms(
-    rates: Sequence[float], *, simulated_days: int, days: float, seed: int = 0,
+    rates: Sequence[float], *, simulated_days: int, days: float, seed: int | str = 0,
     drops: Sequence[tuple[float, float]] = DROPS,
 ) -> int:  # fmt: skip
     """Alarms in so many days without a change; after each one the detector begins anew."""
