@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +14,7 @@ from assay.catalog.columns import Kind, columns
 from assay.catalog.overview import ModelRow
 from assay.catalog.where import cell
 from assay.errors import CatalogError
+from assay.whole_file import exchanged
 
 __all__ = ["export"]
 
@@ -37,15 +36,11 @@ def export(rows: Sequence[ModelRow], path: Path) -> None:
     write: Callable[[Sequence[ModelRow], Path], None] | None = writers.get(path.suffix.lower())
     if write is None:
         raise CatalogError(f"cannot export to {path}: name a file that ends in {', '.join(writers)}")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(rows, part)
-        part.replace(path)
+        with exchanged(path) as part:
+            write(rows, part)
     except OSError as error:
         raise CatalogError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _csv(rows: Sequence[ModelRow], path: Path) -> None:

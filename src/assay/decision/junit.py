@@ -6,17 +6,16 @@ Jenkins, GitLab and pytest agree on; it has no standard.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree as Tree
 
 from assay import __version__
 from assay.decision.check import CheckReport, KindCheck
 from assay.errors import ReportError
+from assay.whole_file import write_whole
 
 __all__ = ["junit", "write_junit"]
 
@@ -30,15 +29,10 @@ def write_junit(report: CheckReport, path: Path) -> None:
     Raises:
         ReportError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(junit(report))
-        part.replace(path)
+        write_whole(path, junit(report))
     except OSError as error:
         raise ReportError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def junit(report: CheckReport, at: float | None = None) -> bytes:

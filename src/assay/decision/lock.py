@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -12,6 +10,7 @@ import tomli_w
 
 from assay.errors import DecisionError
 from assay.types import Value
+from assay.whole_file import write_whole
 
 FILE_NAME = "assay.lock"
 VERSION = 2
@@ -87,12 +86,7 @@ def write_lock(path: Path, lock: Lock) -> None:
         DecisionError: it cannot be written.
     """
     text = _HEAD + tomli_w.dumps(msgspec.to_builtins(lock), multiline_strings=False)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise DecisionError(f"cannot write {path}: {error.strerror}; what stood there is as it was") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

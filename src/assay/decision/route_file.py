@@ -8,8 +8,6 @@ new one is written beside it, must say the same but for this route, and takes it
 
 from __future__ import annotations
 
-import os
-import shutil
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,6 +22,7 @@ from assay.config.schema import Route
 from assay.decision.lock import FILE_NAME as LOCK
 from assay.decision.lock import read_lock
 from assay.errors import ConfigError
+from assay.whole_file import write_whole
 
 __all__ = ["Piece", "deployment_piece", "route_text", "write_route"]
 
@@ -100,7 +99,7 @@ def write_route(path: Path, name: str, text: str, *, force: bool = False, deploy
             else "\n".join(one.text for one in pieces).encode()
         )
         _check_lock(file, name)
-        _put(file, new, like=old is not None)
+        write_whole(file, new)
     except OSError as error:
         raise ConfigError(f"cannot write the route {name!r} into {path}: {error.strerror or error}") from error
     return file
@@ -197,15 +196,3 @@ def _check_lock(file: Path, name: str) -> None:
     lock = file.with_name(LOCK)
     if lock.exists() and read_lock(lock).route == name:
         raise ConfigError(f"{lock} pins a route {name!r} already; give this one another name with --route")
-
-
-def _put(file: Path, data: bytes, *, like: bool) -> None:
-    """In one step, with the permissions that the file had."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        if like:
-            shutil.copymode(file, beside)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from assay.errors import ReportError
+from assay.whole_file import write_whole
 
 __all__ = ["written"]
 
@@ -19,12 +19,8 @@ def written(path: Path | str, text: str, option: str = "-o") -> Path:
     place = Path(path)
     if place.is_dir():
         raise ReportError(f"cannot write {place}: it is a folder; name a file in it with {option}")
-    temporary = place.with_name(f".{place.name}.part")
     try:
-        temporary.write_text(text, "utf-8")
-        temporary.replace(place)
+        write_whole(place, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):  # it may be that not even this can be done there
-            temporary.unlink()
         raise ReportError(f"cannot write {place}: {error.strerror}; name another file with {option}") from error
     return place

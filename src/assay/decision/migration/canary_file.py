@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +14,7 @@ from assay.decision.migration.canary import Canary, begun, canaries, is_of, side
 from assay.decision.migration.route_text import exchanged, without
 from assay.errors import ConfigError
 from assay.ledger.rows import new_id
+from assay.whole_file import write_whole
 
 __all__ = ["Written", "go_back", "write_canary"]
 
@@ -155,14 +154,7 @@ def _check_lock(file: Path, name: str) -> None:
 
 
 def _put(file: Path, text: str, *, like: Path) -> None:
-    """In one step: a reader sees the old or the new file; it may be read by whoever may read `like`."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_bytes(text.encode())
-        if like.exists():
-            shutil.copymode(like, beside)
-        beside.replace(file)
+        write_whole(file, text.encode(), like=like)
     except OSError as error:
         raise ConfigError(f"cannot write {file}: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)

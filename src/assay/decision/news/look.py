@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from assay.catalog.prices import CatalogPrice, prices_of
 from assay.catalog.terms import DataPolicy, Licence
 from assay.errors import DecisionError
 from assay.types import Value
+from assay.whole_file import write_whole
 
 __all__ = ["Look", "Seen", "look", "look_back", "read_look", "write_look"]
 
@@ -86,11 +86,9 @@ def write_look(path: Path, seen: Look) -> None:
     Raises:
         DecisionError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(seen, order="sorted"), indent=1))
-        part.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(seen, order="sorted"), indent=1))
     except OSError as error:
         raise DecisionError(f"this look cannot be kept in {path}: {error.strerror} (--no-save keeps none)") from error
 

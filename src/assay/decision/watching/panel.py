@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 
 from assay.errors import DecisionError
 from assay.types import Value
+from assay.whole_file import write_whole
 
 __all__ = ["Border", "Panel", "panels_path", "read_panels", "write_panels"]
 
@@ -95,9 +95,8 @@ def write_panels(path: Path, panels: dict[str, Panel]) -> None:
     Raises:
         DecisionError: they cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    kept = msgspec.json.encode(_Panels(version=VERSION, panels=panels))
     try:
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(_Panels(version=VERSION, panels=panels)), indent=1))
-        part.replace(path)
+        write_whole(path, msgspec.json.format(kept, indent=1))
     except OSError as error:
         raise DecisionError(f"what is watched cannot be kept in {path}: {error.strerror}") from error

@@ -20,6 +20,7 @@ from assay.evals.suites.samples import SampleLine
 from assay.evals.suites.suite_files import SuiteFiles, read_raw_lines, read_suite_files
 from assay.evals.suites.suite_table import SuiteTable
 from assay.types import JsonObject
+from assay.whole_file import exchanged
 
 __all__ = [
     "NewKind", "add_kind", "append_samples", "check_free", "file_name", "replaced", "write_suite", "written_beside",
@@ -225,17 +226,11 @@ def replaced(file: Path) -> Iterator[BinaryIO]:
     Raises:
         SuiteError: it cannot be written.
     """
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("wb") as new:
+        with exchanged(file) as beside, beside.open("wb") as new:
             yield new
-        if file.exists():
-            shutil.copymode(file, temporary)
-        temporary.replace(file)
     except OSError as error:
         raise SuiteError(f"cannot write {file}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,0 +1,42 @@
+"""A file that is exchanged in one step: a reader sees the old or the new one, never half of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["exchanged", "write_whole"]
+
+
+@contextmanager
+def exchanged(path: Path, *, like: Path | None = None) -> Iterator[Path]:
+    """A place beside a file: what is written there takes the file's place when the block has ended.
+
+    If the block fails, the file is as it was. The new one may be read by whoever may read `like`, where that is there;
+    default: the file itself. It is not waited for until it outlasts a power cut.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        yield beside
+        with suppress(FileNotFoundError):
+            beside.chmod(stat.S_IMODE((like or path).stat().st_mode))
+        beside.replace(path)
+    finally:
+        with suppress(OSError):  # of a folder that is gone, say: the first error is the one to tell
+            beside.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes, *, like: Path | None = None) -> None:
+    """Write a file in one step; see `exchanged`.
+
+    Raises:
+        OSError: it cannot be written; what stood there is as it was.
+    """
+    with exchanged(path, like=like) as beside:
+        beside.write_bytes(data)
