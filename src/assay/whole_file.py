@@ -16,17 +16,19 @@ def exchanged(path: Path, *, like: Path | None = None) -> Iterator[Path]:
     """A place beside a file: what is written there takes the file's place when the block has ended.
 
     If the block fails, the file is as it was. The new one may be read by whoever may read `like`, where that is there;
-    default: the file itself. It is not waited for until it outlasts a power cut.
+    default: the file itself. A link stays one: what it leads to is exchanged. It is not waited for until it outlasts a
+    power cut.
 
     Raises:
         OSError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    place = path.resolve()
+    beside = place.with_name(f".{place.name}.{os.urandom(4).hex()}")
     try:
         yield beside
         with suppress(FileNotFoundError):
-            beside.chmod(stat.S_IMODE((like or path).stat().st_mode))
-        beside.replace(path)
+            beside.chmod(stat.S_IMODE((like or place).stat().st_mode))
+        beside.replace(place)
     finally:
         with suppress(OSError):  # of a folder that is gone, say: the first error is the one to tell
             beside.unlink(missing_ok=True)

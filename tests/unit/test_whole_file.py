@@ -47,3 +47,14 @@ def test_a_place_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_whole(tmp_path / "folder", b"new")
     assert [one.name for one in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """What it leads to is exchanged, with its own permissions, in the folder where that is."""
+    file, link = tmp_path / "there" / "a", tmp_path / "b"
+    file.parent.mkdir()
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    link.symlink_to("there/a")
+    write_whole(link, b"new")
+    assert (link.is_symlink(), file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (True, b"new", 0o640)

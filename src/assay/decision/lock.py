@@ -67,7 +67,7 @@ def read_lock(path: Path) -> Lock:
         DecisionError: it is missing or cannot be read.
     """
     try:
-        lock = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Lock)
+        lock = msgspec.convert(tomllib.loads(path.read_text("utf-8-sig")), Lock)
     except FileNotFoundError:
         raise DecisionError(f"no {path}; run `assay choose`, then `assay pin`") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from assay.decision.history import FOUND, adopt, keep, kept, lock_of, note
-from assay.decision.lock import Lock, Pin, read_lock
+from assay.decision.lock import Lock, Pin, read_lock, write_lock
 from assay.errors import DecisionError
 from assay.ledger import locks as table
 from assay.ledger.locks import locks
@@ -33,6 +33,14 @@ async def test_what_is_put_in_place_is_kept(ledger: Any, tmp_path: Path) -> None
     assert (lock_of(row), row.why, row.verdict) == (LOCK, "pin", None)
     assert row.proven_at == 1795748400.0
     assert await adopt(ledger, read_lock(path)) == row
+
+
+def test_a_lock_that_an_editor_saved_is_read(tmp_path: Path) -> None:
+    """With a byte order mark and other ends of lines, as an assay.toml may have them."""
+    path = tmp_path / "assay.lock"
+    write_lock(path, LOCK)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_lock(path) == LOCK
 
 
 async def test_proofs_are_noted(ledger: Any, tmp_path: Path) -> None:

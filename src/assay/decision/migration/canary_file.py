@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,8 @@ from assay.ledger.rows import new_id
 from assay.whole_file import write_whole
 
 __all__ = ["Written", "go_back", "write_canary"]
+
+_BARE = re.compile(rb"(?<!\r)\n")
 
 
 class Written(NamedTuple):
@@ -155,6 +159,15 @@ def _check_lock(file: Path, name: str) -> None:
 
 def _put(file: Path, text: str, *, like: Path) -> None:
     try:
-        write_whole(file, text.encode(), like=like)
+        was = like.read_bytes() if like.exists() else b""
+        write_whole(file, _in_the_form_of(was, text), like=like)
     except OSError as error:
         raise ConfigError(f"cannot write {file}: {error.strerror}") from error
+
+
+def _in_the_form_of(was: bytes, text: str) -> bytes:
+    """With the mark that a file begins with, and the ends of lines that all of it has."""
+    data = text.encode()
+    if b"\r\n" in was and not _BARE.search(was):
+        data = _BARE.sub(b"\r\n", data)
+    return BOM_UTF8 + data if was.startswith(BOM_UTF8) else data

@@ -61,7 +61,9 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("text", [PLAIN, BY_KIND, PLAIN.replace("\n", "\r\n")], ids=["plain", "by-kind", "windows"])
+@pytest.mark.parametrize(
+    "text", [PLAIN, BY_KIND, PLAIN.replace("\n", "\r\n"), f"\ufeff{PLAIN}"], ids=["plain", "by-kind", "windows", "mark"]
+)
 def test_stages_and_back_leave_every_byte(tmp_path: Path, text: str) -> None:
     """Three stages, then back: the file is what it was, and every stage loads."""
     file = written(tmp_path, text)
@@ -73,6 +75,15 @@ def test_stages_and_back_leave_every_byte(tmp_path: Path, text: str) -> None:
     assert begun.copy.read_bytes() == text.encode()
     assert go_back(file).canary.route == "desk"
     assert file.read_bytes() == text.encode()
+
+
+def test_what_is_written_has_the_form_of_the_file(tmp_path: Path) -> None:
+    """The mark at its beginning stays, and where all lines end as on Windows, new ones do."""
+    file = written(tmp_path, "\ufeff" + PLAIN.replace("\n", "\r\n"))
+    write_canary(file, file, "old", "new", 0.05)
+    said = file.read_bytes()
+    assert said.startswith(b"\xef\xbb\xbf# Ours.\r\n")
+    assert said.count(b"\n") == said.count(b"\r\n")
 
 
 def test_the_rest_of_the_file_stays_as_it_is(tmp_path: Path) -> None:
