@@ -119,7 +119,7 @@ async def _adapted(app: App, asked: Given, whole: Suite) -> Migration:
         searching = Searching(answers, asked.seed, asked.concurrency, progress.result)
         search = Adapting(app.spine, whole, kinds, searching, usd=asked.max_usd, overall=True, on_kind=progress.verdict)
         (adaptation,) = await search.adapt((str(asked.new),))
-    purse = _purse(asked, adaptation.spending.usd or 0.0)
+    purse = _purse(asked, search.spent_usd)
     found = await _proved(app, asked._replace(new=adaptation.adapted or asked.new), whole, purse)
     runner = Runner(
         app.spine, whole, seed=asked.seed, config_digest=app.loaded.digest, concurrency=asked.concurrency, purse=purse

@@ -63,6 +63,12 @@ class Adapting:
     overall: bool = False
     on_kind: Callable[[str, str, str], None] | None = None
     _unseen: dict[str, Unseen] = field(default_factory=dict)
+    _purses: list[Purse] = field(default_factory=list)
+
+    @property
+    def spent_usd(self) -> float:
+        """What the searches have taken of `usd`: an attempt whose cost nobody knows counts by its bound."""
+        return sum(purse.spent_usd for purse in self._purses)
 
     async def adapt(self, candidates: Sequence[str]) -> tuple[Adaptation, ...]:
         """Search for each candidate, those of different hosts side by side. Whoever calls again asks nothing twice.
@@ -113,7 +119,7 @@ class Adapting:
     async def _candidate(self, name: str, candidates: int) -> Adaptation:
         live = self.spine.targets[name]
         account = Account(self.spine.ledger, time.time())
-        purse = Purse(self.usd / candidates, f"--adapt-usd of {name}") if self.usd is not None else None
+        purse = self._purse(name, candidates)
         kinds: list[KindAdaptation] = []
         reason = ""
         if isinstance(live, LiveDeployment):
@@ -141,6 +147,13 @@ class Adapting:
             only_kinds=adapted.config.only_kinds if adapted is not None else None,
             reason=reason,
         )
+
+    def _purse(self, name: str, candidates: int) -> Purse | None:
+        """A candidate's share of the money."""
+        if self.usd is None:
+            return None
+        self._purses.append(Purse(self.usd / candidates, f"--adapt-usd of {name}"))
+        return self._purses[-1]
 
     def _tell(self, kind: str, candidate: str, reason: str) -> None:
         if self.on_kind is not None:

@@ -281,6 +281,17 @@ async def test_money_for_the_search_is_shared_out_evenly(world: PromptWorld) -> 
         assert 0 < one.spending.usd <= 0.001
 
 
+async def test_what_was_taken_counts_answers_whose_cost_nobody_knows(world: PromptWorld) -> None:
+    """Each by its bound, so that whoever pays for what follows has so much less."""
+    broken = {"rules": [{"match": "", "answer": "a b", "error": "ConnectionFailed", "fail_after": 1}]}
+    spine, suite = world.spine(small=broken), world.suite({"say": some()})
+    adapting = world.adapting(spine, suite, usd=0.002)
+    await adapting.adapt(["small"])
+    paid = (await spine.ledger.spent()).settled_usd
+    assert 0.001 < adapting.spent_usd <= 0.002
+    assert adapting.spent_usd == pytest.approx(paid)
+
+
 async def test_an_empty_month_ends_the_call(world: PromptWorld) -> None:
     """The month's budget is everybody's: the error is raised, and nothing is claimed."""
     spine = world.spine("[constraints]\nusd_per_month = 0.0004\n", small=FOLLOWS_EXAMPLES)
