@@ -34,13 +34,18 @@ def _continued_fraction(x: float, a: float, b: float) -> float:
     return value
 
 
+def log_beta(a: float, b: float) -> float:
+    """Natural logarithm of the beta function: gamma(a) gamma(b) / gamma(a + b)."""
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
 def regularised_beta(x: float, a: float, b: float) -> float:
     """I_x(a, b) for 0 <= x <= 1 and a, b > 0: the probability that a Beta(a, b) variable is at most x."""
     if x <= 0.0:
         return 0.0
     if x >= 1.0:
         return 1.0
-    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    log_front = -log_beta(a, b) + a * math.log(x) + b * math.log1p(-x)
     front = math.exp(log_front)
     if x < (a + 1.0) / (a + b + 2.0):
         return front * _continued_fraction(x, a, b) / a

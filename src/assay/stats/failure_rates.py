@@ -13,10 +13,14 @@ import math
 from typing import NamedTuple
 
 from assay.errors import EvalError
+from assay.stats.anytime import anytime
+from assay.stats.beta import log_beta
 from assay.stats.intervals import Interval
 
 __all__ = ["Tally", "log_evidence", "rate_interval"]
 
+_PRIOR = 0.5
+"""Both parameters of the beta distribution of rates that is mixed over."""
 _STEPS = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -54,29 +58,16 @@ def log_evidence(old: Tally, new: Tally, margin: float, *, above: bool) -> float
 def rate_interval(tally: Tally, error: float = 0.05) -> Interval:
     """Rates that cannot be excluded; all of the intervals that are ever looked at hold the true rate, but for `error`.
 
-    The confidence sequence of a beta mixture (Robbins 1970, Annals of Mathematical Statistics 41:1397).
+    It is of the same mixture as the evidence.
     """
     _check(0.0, tally)
-    if not tally.requests:
-        return Interval(0.0, 1.0)
-    value, most = tally.failures / tally.requests, _mixture(tally) + math.log(error)
-    return Interval(_edge(tally, 0.0, value, most), _edge(tally, 1.0, value, most))
-
-
-def _edge(tally: Tally, outer: float, inner: float, least: float) -> float:
-    """Between a rate that is excluded and one that is not, where its likelihood is the least that is not."""
-    if _likelihood(tally, outer) >= least:
-        return outer
-    for _ in range(_STEPS):
-        middle = (outer + inner) / 2
-        outer, inner = (outer, middle) if _likelihood(tally, middle) >= least else (middle, inner)
-    return inner
+    return anytime(tally.failures, tally.requests, 1.0 - error, prior=_PRIOR)
 
 
 def _mixture(tally: Tally) -> float:
     """Log-likelihood under a Beta(1/2, 1/2) mixture of rates (Krichevsky and Trofimov 1981)."""
-    hits, others = tally.failures + 0.5, tally.requests - tally.failures + 0.5
-    return math.lgamma(hits) + math.lgamma(others) - math.lgamma(hits + others) - math.log(math.pi)
+    others = tally.requests - tally.failures
+    return log_beta(tally.failures + _PRIOR, others + _PRIOR) - log_beta(_PRIOR, _PRIOR)
 
 
 def _likelihood(tally: Tally, rate: float) -> float:

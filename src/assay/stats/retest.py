@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from assay.errors import EvalError
+from assay.stats.beta import log_beta
 from assay.stats.certainty import Verdict
 from assay.stats.sequential import Errors, Lines, lines
 from assay.types import Value
@@ -194,8 +195,4 @@ def _mixture(seen: Seen, belief: _Belief, nothing: float) -> float:
 def _beta(drawn: int, hits: int, belief: tuple[float, float]) -> float:
     """Logarithm of the probability of a sequence whose chance is beta-distributed."""
     a, b = belief
-    return _log_beta(a + hits, b + drawn - hits) - _log_beta(a, b)
-
-
-def _log_beta(a: float, b: float) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    return log_beta(a + hits, b + drawn - hits) - log_beta(a, b)
