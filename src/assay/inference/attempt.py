@@ -61,6 +61,7 @@ class Attempt:
             id=new_id(),
             path=place.path,
             deployment=live.name,
+            label=place.label,
             model=live.config.model,
             why=" > ".join(filter(None, place.why)),
             continues=place.continues,

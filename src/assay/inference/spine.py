@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from functools import reduce
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ from assay.inference.targets import Targets
 from assay.inference.trace import Trace
 from assay.ledger.rows import RequestRow
 from assay.ledger.store import Ledger
-from assay.privacy.label import effective_label
+from assay.privacy.label import at_least, effective_label
 from assay.routing.protocol import Health
 from assay.types import Event, Failed, Label, Request, Response, fold
 
@@ -195,7 +196,7 @@ class Spine:
             trace.total_s = time.monotonic() - trace.started
             closed = self.ledger.close_request(_row(target, request, place.label, trace, outcome, problem))
         if options.bodies is not None and outcome == "answered":
-            trace.pending.append(options.bodies.keep(request, place.label, trace))
+            trace.pending.append(options.bodies.keep(request, _strictest(place.label, trace), trace))
         trace.pending.append(closed)
         if options.durable or problem is not None:  # a request is complete for the client when its rows are durable
             for written in trace.pending:
@@ -263,6 +264,11 @@ def _outcome_of(error: AssayError) -> _Outcome:
     if isinstance(error, BatchWaiting):
         return "waiting"
     return "refused" if isinstance(error, ConstraintError | Refused) else "failed"
+
+
+def _strictest(label: Label, trace: Trace) -> Label:
+    """The label that holds for what is kept: what a nested route held private is not given away later."""
+    return reduce(at_least, (record.label for record in trace.records), label)
 
 
 def _with_kind(request: Request, route: LiveRoute) -> Request:

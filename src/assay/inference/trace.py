@@ -13,7 +13,7 @@ from msgspec import field
 from assay.errors import AssayError
 from assay.ledger.rows import CostBasis, Replayed, new_id
 from assay.providers.provider import Exchange
-from assay.types import Event, Response
+from assay.types import Event, Label, Response
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -21,6 +21,7 @@ class Record(msgspec.Struct, kw_only=True):
 
     Attributes:
         path: place inside the request (`0`, `1`, `1.0` for the first attempt of a nested route).
+        label: effective privacy label, which a nested route may have raised.
         model: of the deployment, in the catalogue's name.
         why: the reason for calling it, in a few words.
         continues: the attempt that broke off, whose answer this one went on with.
@@ -37,6 +38,7 @@ class Record(msgspec.Struct, kw_only=True):
     id: str
     path: str
     deployment: str
+    label: Label = Label.PUBLIC
     model: str = ""
     why: str = ""
     continues: Record | None = None

@@ -121,6 +121,21 @@ async def test_the_spine_keeps_what_was_answered(
     assert await Exchanges(ledger).one(failing.request_id) is None
 
 
+async def test_what_a_nested_route_holds_private_is_kept_as_private(
+    make_spine: Callable[..., Spine], ledger: SqliteLedger, config: Config
+) -> None:
+    """The outer route declares nothing: whoever asks the request again has to know where it may go."""
+    spine = make_spine(f'{TOML}private = true\n[routes.open]\ncandidates = ["careful", "small"]\n', SCRIPT)
+    labels = []
+    for target in ("open", "small"):
+        trace = Trace()
+        await spine.answer(a_request("hello"), target, trace, Options(bodies=Bodies(ledger, config).keeper(target)))
+        row = await Exchanges(ledger).one(trace.request_id)
+        assert row is not None
+        labels.append(row.label)
+    assert labels == ["private-only", "unlabelled"]
+
+
 async def test_nothing_is_kept_unless_it_is_asked_for(make_spine: Callable[..., Spine], ledger: SqliteLedger) -> None:
     """Without a keeper, as evals call it, no body is written; and no route has one by default."""
     spine, trace = make_spine(TOML, SCRIPT), Trace()

@@ -25,7 +25,7 @@ from assay.evals.traffic.targets import graders_for, shape_of
 from assay.inference.spine import Spine
 from assay.ledger.exchanges import Exchanges
 from assay.ledger.feedback import Feedback
-from assay.privacy.label import effective_label
+from assay.privacy.label import at_least, effective_label
 from assay.privacy.redaction import Redactor
 from assay.types import Label, Request, Tool
 
@@ -98,7 +98,8 @@ async def draw_traffic(
     drawn: dict[str, int] = {}
     for gathered in wanted:
         graders = _graders(gathered, suite, judge)
-        real = [_real(one, gathered.kind, exchanges) for one in gathered.candidates]
+        declared = suite.kinds[gathered.kind].label if suite is not None and gathered.kind in suite.kinds else None
+        real = [_real(one, gathered.kind, declared, exchanges) for one in gathered.candidates]
         kept, refused = _sendable(spine, new, real)
         drawn[gathered.kind] = len(kept)
         withheld |= {gathered.kind: refused} if refused else {}
@@ -140,7 +141,8 @@ def _graders(gathered: Gathered, suite: Suite | None, judge: str | None) -> tupl
     return tuple(graders_for("text", judge, with_target=False)) if judge is not None else ()
 
 
-def _real(one: Candidate, kind: str, exchanges: Mapping[str, Exchange]) -> RealRequest:
+def _real(one: Candidate, kind: str, declared: Label | None, exchanges: Mapping[str, Exchange]) -> RealRequest:
+    """The request again; what the suite declares of its kind holds too, whatever its client said."""
     where = f"request {one.line.id}"
     kept = exchanges[one.line.id].request if one.line.id in exchanges else Request()
     return RealRequest(
@@ -150,7 +152,7 @@ def _real(one: Candidate, kind: str, exchanges: Mapping[str, Exchange]) -> RealR
         target=None,
         graders=(),
         split=one.line.split,
-        label=one.line.label or Label.UNLABELLED,
+        label=at_least(one.line.label or Label.UNLABELLED, declared),
         tools=msgspec.convert(one.tools, tuple[Tool, ...]),
         group=one.line.group,
         where=where,

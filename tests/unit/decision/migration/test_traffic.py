@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "evals" / "traffic"))
 from real_requests import Asked, keep
 
-from assay.decision.migration.finding import Basis, Verdict
+from assay.decision.migration.finding import Footing, Verdict
 from assay.decision.migration.migrating import Migrating
 from assay.decision.migration.traffic import Traffic, draw_traffic
 from assay.evals.runs.runner import Runner
@@ -100,6 +100,16 @@ async def test_private_requests_are_withheld_and_counted(spine: Spine, ledger: A
     assert (count, "private" in reason) == (1, True)
 
 
+async def test_what_the_suite_says_of_a_kind_holds_for_real_requests(world: World, ledger: Any) -> None:
+    """A kind that is private-only there is so in traffic too, where a client forgot to say it."""
+    suite = world.suite({"talk": 4, "chat": 4}, talk='label = "private-only"')
+    spine = world.spine({"old": {}, "new": {}}, old="private = true", new="private = false")
+    await keep(ledger, [asked(1), asked(2, kind="chat")])
+    found = await drawn(spine, suite)
+    assert found.drawn == {"talk": 0, "chat": 1}
+    assert list(found.withheld) == ["talk"]
+
+
 async def test_real_requests_can_only_say_no_beside_a_suite(world: World, ledger: Any) -> None:
     """The suite proves the kind: few real requests that cannot tell do not take that back, many worse ones do."""
     suite = world.suite({"talk": 60}, talk="bar = 0.5")
@@ -141,7 +151,7 @@ async def test_what_nothing_can_grade_alone_cannot_be_told(spine: Spine, ledger:
         spine, suite, "old", "new", lambda one: Runner(spine, one, concurrency=1), margin=0.1, error=0.05,
         traffic=await drawn(spine, suite),
     ).migrate()  # fmt: skip
-    assert found.findings[1].basis is Basis.NONE
+    assert found.findings[1].basis is Footing.NONE
     assert (found.verdict, found.agreements[0].new.share) == (Verdict.OPEN, 1.0)
 
 
