@@ -126,6 +126,10 @@ class Spine:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
         return self._targets.removed(route, request, label)
 
+    def keyless(self, route: LiveRoute, request: Request, label: Label) -> bool:
+        """Whether no candidate of a route has its key, and each would be allowed with one."""
+        return self._targets.keyless(route, request, label)
+
     def preview(self, request: Request, target: str) -> list[Preview]:
         """What each deployment of a route would be sent for a request; nothing is sent and nothing recorded.
 

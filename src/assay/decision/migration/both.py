@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from assay.decision.migration.finding import Basis, Verdict
+from assay.decision.migration.finding import Footing, Verdict
 from assay.errors import AssayError, BudgetExceeded, ConfigError
 from assay.evals.figures.metrics import Metrics, metrics
 from assay.evals.runs.lanes import lanes
+from assay.evals.runs.refusal import refusal_of_samples
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Samples
 from assay.inference.spine import Spine
 from assay.ledger.rows import Outcome
-from assay.privacy.label import effective_label
 
-__all__ = ["Both"]
+__all__ = ["Both", "Unasked"]
+
+
+class Unasked(NamedTuple):
+    """Why one of the two is not asked, and what that comes to."""
+
+    basis: Footing
+    verdict: Verdict
+    reason: str
 
 
 class Both:
@@ -90,19 +99,15 @@ class Both:
             self.broken[name] = str(error)
         return self.broken.get(name)
 
-    def unable(self, name: str, samples: Samples) -> tuple[Basis, Verdict, str] | None:
+    def unable(self, name: str, samples: Samples) -> Unasked | None:
         """Why a target may not, or cannot, be sent samples of these labels, and what that comes to."""
-        route = self._spine.route(name)
-        labels = {sample.label: sample for sample in samples}
-        for sample in labels.values():
-            request = sample.request()
-            removed = self._spine.removed(route, request, effective_label(request, route.label))
-            if len(removed) == len(route.candidates):
-                reason = "; ".join(why if one == name else f"{one}: {why}" for one, why in removed)
-                keyless = all("no key in $" in why for _, why in removed)
-                said = f"{name} may not be sent this: {reason}"
-                return (Basis.NONE, Verdict.OPEN, said) if keyless else (Basis.BARRED, Verdict.NO_GO, said)
-        return None
+        refused = refusal_of_samples(self._spine, name, samples)
+        if refused is None:
+            return None
+        said = f"{name} may not be sent this: {refused.reason}"
+        if refused.keyless:
+            return Unasked(Footing.NONE, Verdict.OPEN, said)
+        return Unasked(Footing.BARRED, Verdict.NO_GO, said)
 
     def metrics(self, name: str, samples: Samples, *, shared: bool = False) -> Metrics:
         """What one has come to; `shared`: on what both have answered, so that figures are of the same work."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from assay.decision.migration.both import Both
-from assay.decision.migration.finding import Basis, Finding, Verdict
+from assay.decision.migration.both import Both, Unasked
+from assay.decision.migration.finding import Finding, Footing, Verdict
 from assay.decision.migration.paired import Judged, Pairing, Rule, grouped
 from assay.errors import SuiteError
 from assay.evals.figures.metrics import Metrics
@@ -117,10 +117,10 @@ class Evidence:
         samples = self.suite.of(kind.name)
         return samples.made_up(False) or samples
 
-    def _barred(self, kind: Kind, samples: Samples, found: dict[str, Finding]) -> tuple[Basis, Verdict, str] | None:
+    def _barred(self, kind: Kind, samples: Samples, found: dict[str, Finding]) -> Unasked | None:
         """Why the new one is not even asked."""
         if self.new in self.both.broken:
-            return Basis.NONE, Verdict.OPEN, f"{self.new} could not be asked: {self.both.broken[self.new]}"
+            return Unasked(Footing.NONE, Verdict.OPEN, self._not_asked(self.both.broken[self.new]))
         unable = self.both.unable(self.new, samples)
         if unable is not None:
             return unable
@@ -128,34 +128,34 @@ class Evidence:
             guards = self.suite.kinds[gate.kind].guards
             stands = self.suite.kinds[gate.kind].gate and (guards is None or kind.name in guards)
             if stands and not kind.gate and gate.verdict is Verdict.NO_GO:
-                return Basis.BARRED, Verdict.NO_GO, f"not asked: {self.new} did not pass the gate {gate.kind}"
+                reason = f"not asked: {self.new} did not pass the gate {gate.kind}"
+                return Unasked(Footing.BARRED, Verdict.NO_GO, reason)
         return None
 
     async def _gate(self, kind: Kind, samples: Samples) -> Finding:
         problem = await self.both.ask(self.new, shuffled(samples, self.seed), one_by_one=self._limit(kind) is not None)
         if problem is not None:
-            return self._finding(kind, samples, Basis.NONE, Verdict.OPEN, f"{self.new} could not be asked: {problem}")
+            return self._finding(kind, samples, Footing.NONE, Verdict.OPEN, self._not_asked(problem))
         bar, found = kind.bar or 1.0, self.both.metrics(self.new, samples)
         verdict, reason = _against_bar(found, bar, "gate")
         scored = found.passed + found.failed
         bound = upper_bound(found.failed, scored) if scored else None
-        return self._finding(kind, samples, Basis.GATE, *self._in_time(kind, found, verdict, reason), bound=bound)
+        return self._finding(kind, samples, Footing.GATE, *self._in_time(kind, found, verdict, reason), bound=bound)
 
     async def _alone(self, kind: Kind, samples: Samples) -> Finding:
         """The old one cannot be asked and has no answers: the bar is all that there is."""
-        why = (
-            self.both.broken.get(self.old) or (self.both.unable(self.old, samples) or ("", "", "it gave no answer"))[2]
-        )
+        unable = self.both.unable(self.old, samples)
+        why = self.both.broken.get(self.old) or (unable.reason if unable is not None else "it gave no answer")
         if not self.forced:
             reason = f"{self.old} could not be asked, so there is nothing to compare with: {why}"
-            return self._finding(kind, samples, Basis.NONE, Verdict.OPEN, reason)
+            return self._finding(kind, samples, Footing.NONE, Verdict.OPEN, reason)
         problem = await self.both.ask(self.new, shuffled(samples, self.seed), one_by_one=self._limit(kind) is not None)
         if problem is not None:
-            return self._finding(kind, samples, Basis.NONE, Verdict.OPEN, f"{self.new} could not be asked: {problem}")
+            return self._finding(kind, samples, Footing.NONE, Verdict.OPEN, self._not_asked(problem))
         found = self.both.metrics(self.new, samples)
         verdict, reason = _against_bar(found, kind.bar or self.bar, "bar")
         verdict, reason = self._in_time(kind, found, verdict, f"{reason}; {self.old} is gone ({why})")
-        return self._finding(kind, samples, Basis.BAR, verdict, reason)
+        return self._finding(kind, samples, Footing.BAR, verdict, reason)
 
     async def _compared(self, kind: Kind, samples: Samples) -> Finding | None:
         """Both on the same samples; None where the old one has no answer at all."""
@@ -170,18 +170,21 @@ class Evidence:
             if not whole and pairing.look(old.results, new.results).verdict is not Noninferiority.OPEN:
                 break
         if self.new in self.both.broken:
-            reason = f"{self.new} could not be asked: {self.both.broken[self.new]}"
-            return self._finding(kind, samples, Basis.NONE, Verdict.OPEN, reason)
-        if not self.both.metrics(self.old, samples).passed + self.both.metrics(self.old, samples).failed:
+            return self._finding(kind, samples, Footing.NONE, Verdict.OPEN, self._not_asked(self.both.broken[self.new]))
+        before = self.both.metrics(self.old, samples)
+        if not before.passed + before.failed:
             return None
         found = pairing.look(old.results, new.results)
         verdict, reason = _VERDICTS[found.verdict], self._sentence(found, len(order))
         if self.old in self.both.broken:
             reason += f"; {self.old} could not be asked for the rest: {self.both.broken[self.old]}"
         verdict, reason = self._in_time(kind, self.both.metrics(self.new, samples), verdict, reason)
-        return self._finding(kind, samples, Basis.PAIRED, verdict, reason, found)
+        return self._finding(kind, samples, Footing.PAIRED, verdict, reason, found)
 
     # --------------------------------------------------------------------------------------- telling
+
+    def _not_asked(self, why: str) -> str:
+        return f"{self.new} could not be asked: {why}"
 
     def _limit(self, kind: Kind) -> float | None:
         limits = [one for one in (self.p95_latency_s, kind.p95_latency_s) if one is not None]
@@ -214,7 +217,7 @@ class Evidence:
         return f"cannot be told with {total} samples and a margin of {margin}: {said}; {more}"
 
     def _finding(
-        self, kind: Kind, samples: Samples, basis: Basis, verdict: Verdict, reason: str,
+        self, kind: Kind, samples: Samples, basis: Footing, verdict: Verdict, reason: str,
         found: Judged | None = None, bound: float | None = None,
     ) -> Finding:  # fmt: skip
         return Finding(
@@ -235,7 +238,7 @@ class Evidence:
             more=found.more if found is not None else None,
             made_up=bool(samples) and not samples.made_up(False),
             old=self.both.metrics(self.old, samples, shared=True),
-            new=self.both.metrics(self.new, samples, shared=basis is Basis.PAIRED),
+            new=self.both.metrics(self.new, samples, shared=basis is Footing.PAIRED),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from assay.decision.adapting.explained import explained as adaptations
 from assay.decision.migration.expense import Expense
-from assay.decision.migration.finding import Agreement, Basis, Finding, Verdict
+from assay.decision.migration.finding import Agreement, Finding, Footing, Verdict
 from assay.decision.migration.migration import Migration
 from assay.decision.migration.retirement import Retirement
 from assay.decision.table import table
@@ -66,7 +66,7 @@ def _kinds(found: Migration) -> list[str]:
 
 
 def _row(one: Finding) -> tuple[str, ...]:
-    paired = one.basis is Basis.PAIRED
+    paired = one.basis is Footing.PAIRED
     seen = f"{one.seen} of {one.total}" if paired else str(one.total)
     return (
         one.kind + _source(one),
@@ -77,7 +77,7 @@ def _row(one: Finding) -> tuple[str, ...]:
         str(one.lost) if paired else "-",
         points(one.difference) if one.difference is not None else "-",
         _interval(one),
-        f"{_SAID[one.verdict]}{' (gate)' if one.basis is Basis.GATE else ''}",
+        f"{_SAID[one.verdict]}{' (gate)' if one.basis is Footing.GATE else ''}",
     )
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from assay.evals.figures.metrics import Metrics
 from assay.types import Value
 
-__all__ = ["Agreement", "Basis", "Finding", "Verdict", "worst"]
+__all__ = ["Agreement", "Finding", "Footing", "Verdict", "worst"]
 
 
 class Verdict(StrEnum):
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     OPEN = "cannot-tell"
 
 
-class Basis(StrEnum):
+class Footing(StrEnum):
     """What a verdict rests on.
 
     - paired: both on the same samples.
@@ -55,7 +55,7 @@ class Finding(Value, frozen=True, kw_only=True, omit_defaults=False):
 
     kind: str
     source: str
-    basis: Basis
+    basis: Footing
     verdict: Verdict
     reason: str
     total: int

@@ -12,7 +12,7 @@ import msgspec
 from assay.decision.migration.differences import differences
 from assay.decision.migration.evidence import Evidence
 from assay.decision.migration.expense import expenses
-from assay.decision.migration.finding import Agreement, Basis, Finding, Verdict
+from assay.decision.migration.finding import Agreement, Finding, Footing, Verdict
 from assay.decision.migration.migration import Migration, overall
 from assay.decision.migration.paired import Rule
 from assay.decision.migration.retirement import retirement_of
@@ -183,7 +183,7 @@ def _ungraded(kind: str, drawn: int) -> Finding:
         f"{drawn} real requests, and nothing that grades an answer without knowing the right one: agreement decides "
         "nothing; name a judge (--judge), or put such requests into the suite (assay suite from-ledger)"
     )
-    return Finding(kind=kind, source="traffic", basis=Basis.NONE, verdict=Verdict.OPEN, reason=reason, total=drawn)
+    return Finding(kind=kind, source="traffic", basis=Footing.NONE, verdict=Verdict.OPEN, reason=reason, total=drawn)
 
 
 def _withheld(kind: str, new: str, reasons: dict[str, int], beside: Finding | None, drawn: int) -> Finding:
@@ -193,7 +193,7 @@ def _withheld(kind: str, new: str, reasons: dict[str, int], beside: Finding | No
     reason = f"{count} of {count + drawn} real requests were not sent, for {new} could not serve them ({told})"
     if beside is None:
         return Finding(
-            kind=kind, source="traffic", basis=Basis.BARRED, verdict=Verdict.NO_GO, reason=reason, total=count,
+            kind=kind, source="traffic", basis=Footing.BARRED, verdict=Verdict.NO_GO, reason=reason, total=count,
             withheld=reasons,
         )  # fmt: skip
     return msgspec.structs.replace(beside, verdict=Verdict.NO_GO, reason=f"{reason}; {beside.reason}", withheld=reasons)
@@ -208,7 +208,7 @@ def _guarantee(found: Sequence[Finding], margin: float, error: float) -> str:
         f"go although some kind is worse by more than {margin * 100:g} points: {error:.0%} at most; no-go although "
         f"none is: {error:.0%} at most, over all compared kinds together; whenever one looked"
     )
-    gates = [one for one in found if one.basis in (Basis.GATE, Basis.BAR)]
+    gates = [one for one in found if one.basis in (Footing.GATE, Footing.BAR)]
     exact = "; gates and bars: exact for these samples, which were all asked" if gates else ""
     return said + exact
 

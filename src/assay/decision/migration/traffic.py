@@ -16,6 +16,7 @@ import msgspec
 
 from assay.errors import AssayError
 from assay.evals.graders.grading import grader_of
+from assay.evals.runs.refusal import refusal
 from assay.evals.suites.samples import GraderSpec, messages
 from assay.evals.suites.suite import Kind, Sample, Samples, Suite
 from assay.evals.traffic.candidate import Candidate
@@ -25,7 +26,7 @@ from assay.evals.traffic.targets import graders_for, shape_of
 from assay.inference.spine import Spine
 from assay.ledger.exchanges import Exchanges
 from assay.ledger.feedback import Feedback
-from assay.privacy.label import at_least, effective_label
+from assay.privacy.label import at_least
 from assay.privacy.redaction import Redactor
 from assay.types import Label, Request, Tool
 
@@ -165,16 +166,14 @@ def _real(one: Candidate, kind: str, declared: Label | None, exchanges: Mapping[
 
 def _sendable(spine: Spine, new: str, samples: Iterable[RealRequest]) -> tuple[list[RealRequest], dict[str, int]]:
     """Those that the new one may be sent and can handle; the others, counted by the reason."""
-    route = spine.route(new)
     kept: list[RealRequest] = []
     refused: Counter[str] = Counter()
     for one in samples:
-        request = one.request()
-        removed = spine.removed(route, request, effective_label(request, route.label))
-        if len(removed) < len(route.candidates) or all("no key in $" in why for _, why in removed):
+        found = refusal(spine, new, one.request())
+        if found is None or found.keyless:
             kept.append(one)
         else:
-            refused["; ".join(dict.fromkeys(why for _, why in removed))] += 1
+            refused[found.reason] += 1
     return kept, dict(refused)
 
 

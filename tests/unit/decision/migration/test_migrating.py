@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.decision.migration.finding import Basis, Verdict
+from assay.decision.migration.finding import Footing, Verdict
 from assay.decision.migration.migrating import Migrating
 from assay.decision.migration.migration import Migration
 from assay.evals.runs.runner import Runner
@@ -30,7 +30,7 @@ async def test_an_equal_one_may_take_the_place(world: World) -> None:
     spine = world.spine({"old": {"a": "+" * 199 + "-"}, "new": {"a": "+" * 200}})
     found = await moved(spine, suite)
     (kind,) = found.findings
-    assert (found.verdict, found.exit_code, kind.basis) == (Verdict.GO, 0, Basis.PAIRED)
+    assert (found.verdict, found.exit_code, kind.basis) == (Verdict.GO, 0, Footing.PAIRED)
     assert kind.early
     assert kind.seen < kind.total == 200
     assert kind.interval is not None
@@ -67,9 +67,9 @@ async def test_a_failed_gate_decides_and_spares_what_it_guards(world: World) -> 
     spine = world.spine({"old": {"leak": "+" * 20, "a": "+" * 60}, "new": {"leak": "+" * 19 + "-", "a": "+" * 60}})
     found = await moved(spine, suite)
     gate, kind = found.findings
-    assert (found.verdict, gate.basis, gate.verdict) == (Verdict.NO_GO, Basis.GATE, Verdict.NO_GO)
+    assert (found.verdict, gate.basis, gate.verdict) == (Verdict.NO_GO, Footing.GATE, Verdict.NO_GO)
     assert gate.failure_bound == pytest.approx(0.2161, abs=1e-3)
-    assert (kind.basis, kind.verdict) == (Basis.BARRED, Verdict.NO_GO)
+    assert (kind.basis, kind.verdict) == (Footing.BARRED, Verdict.NO_GO)
     assert not any(text.startswith("a ") for text in world.calls)
 
 
@@ -148,7 +148,7 @@ async def test_private_samples_never_reach_one_that_is_not_private(world: World)
     spine = world.spine({"old": {"a": "+" * 20}, "new": {"a": "+" * 20}}, new="private = false")
     found = await moved(spine, suite)
     (kind,) = found.findings
-    assert (found.verdict, kind.basis) == (Verdict.NO_GO, Basis.BARRED)
+    assert (found.verdict, kind.basis) == (Verdict.NO_GO, Footing.BARRED)
     assert "private" in kind.reason
     assert world.calls == []
 

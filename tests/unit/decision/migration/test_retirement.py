@@ -11,7 +11,7 @@ import pytest
 
 from assay.catalog.load import Catalog, load
 from assay.decision.migration.differences import differences
-from assay.decision.migration.finding import Basis, Verdict
+from assay.decision.migration.finding import Footing, Verdict
 from assay.decision.migration.migrating import Migrating
 from assay.decision.migration.retirement import retirement_of, successor_of
 from assay.errors import ConfigError
@@ -129,7 +129,7 @@ async def test_where_the_old_one_is_gone_the_bar_decides(world: World, monkeypat
         return Runner(spine, one, concurrency=1)
 
     plain = await Migrating(spine, suite, "old", "new", make, **options).migrate()
-    assert (plain.verdict, plain.findings[0].basis) == (Verdict.OPEN, Basis.NONE)
+    assert (plain.verdict, plain.findings[0].basis) == (Verdict.OPEN, Footing.NONE)
     from assay.decision.migration import migrating
     from assay.decision.migration.retirement import Retirement
 
@@ -137,6 +137,6 @@ async def test_where_the_old_one_is_gone_the_bar_decides(world: World, monkeypat
     monkeypatch.setattr(migrating, "retirement_of", lambda _, name, today: gone if name == "old" else None)
     forced = await Migrating(spine, suite, "old", "new", make, **options).migrate()
     (kind,) = forced.findings
-    assert (forced.verdict, forced.forced, kind.basis) == (Verdict.GO, True, Basis.BAR)
+    assert (forced.verdict, forced.forced, kind.basis) == (Verdict.GO, True, Footing.BAR)
     assert "18 of 20 passed, 16 needed for the bar of 80%" in kind.reason
     assert "is gone" in kind.reason
