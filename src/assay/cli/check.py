@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _Wanted(NamedTuple):
 @click.option("--digests-only", is_flag=True, help="Compare digests, ask no sample.")
 @click.option("--full", is_flag=True, help="Ask all pinned samples; else only as many as the verdict needs.")
 @click.option(
-    "--error", default=0.05, show_default=True, type=click.FloatRange(0, 0.5, max_open=True),
+    "--error", default=0.05, show_default=True, type=Finite(0, 0.5, max_open=True),
     help="Probability of a wrong verdict on a pin; 0 stops when it is certain.",
 )  # fmt: skip
 @click.option("--seed", type=int, help="Of the order in which samples are asked [default: another one each time].")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.adapting import adapt_options
-from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.door import Finite, config_option, emit, finish, json_option, run
 from assay.cli.recovery import show_recovered
 from assay.cli.writing import writing_options
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--bar",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Finite(0, 1, min_open=True),
     help="Share to pass, for every kind but gates [default: the suite's, else decide.bar].",
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Finite(0, 1, max_open=True),
     help="Whoever misses the bar by no more, as a share, may be chosen [default: decide.tolerance].",
 )
 @click.option(
     "--error",
-    type=click.FloatRange(0, 0.5, max_open=True),
+    type=Finite(0, 0.5, max_open=True),
     help="How probable a wrong choice may be, per kind; 0 asks until all is certain [default: decide.error].",
 )
 @click.option("--overall", is_flag=True, help="One candidate for all kinds together (gates stay by themselves).")
@@ -90,7 +90,10 @@ def command(
     """
     if from_catalog:
         from assay.cli.advise import advise_configured
+        from assay.cli.again import given
 
+        if again is not None or adapt is not None or writing is not None or given(said).keys() - {"folder"}:
+            raise click.UsageError("--from-catalog asks nobody; beside it go --suite, --task, --config and --json")
         advise_configured(config, said["folder"], task, as_json)
     if task is not None:
         raise click.UsageError("--task goes with --from-catalog; kinds of a suite are chosen with --kind")

@@ -52,9 +52,9 @@ class Given(NamedTuple):
 @click.option("--lengths", metavar="1k,2k,4k", help="Tokens of prompt and answer [default: 1k, 2k ... all it has].")
 @click.option("--depths", default=DEPTHS, show_default=True, help="Where the fact stands, in percent of the text.")
 @click.option("--repeats", default=4, show_default=True, type=click.IntRange(1, 1000), help="Texts of each.")
-@click.option("--bar", default=0.9, show_default=True, type=click.FloatRange(0, 1, min_open=True),
+@click.option("--bar", default=0.9, show_default=True, type=Finite(0, 1, min_open=True),
               help="Share of prompts that must pass for a length to hold.")  # fmt: skip
-@click.option("--error", default=0.0, show_default=True, type=click.FloatRange(0, 0.5, max_open=True),
+@click.option("--error", default=0.0, show_default=True, type=Finite(0, 0.5, max_open=True),
               help="Chance of a wrong verdict that is allowed, for fewer calls; 0: certain.")  # fmt: skip
 @click.option("--need", metavar="TOKENS", help="Exit 1 if it uses less than this.")
 @click.option("--full", is_flag=True, help="Ask every prompt, also when a verdict is certain: for the whole picture.")

@@ -24,12 +24,12 @@ _MOST_ERROR = 0.49
 @click.argument("old", required=False)
 @click.argument("new", required=False)
 @click.option(
-    "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    "--margin", type=Finite(0, 1, min_open=True, max_open=True),
     help="So much lower may a kind's share be, or so much higher --status' failure rate "
     "[default: decide.tolerated_regression].",
 )  # fmt: skip
 @click.option(
-    "--error", default=0.05, show_default=True, type=click.FloatRange(0, _MOST_ERROR, min_open=True),
+    "--error", default=0.05, show_default=True, type=Finite(0, _MOST_ERROR, min_open=True),
     help="Probability of a wrong go at most, and of a wrong no-go.",
 )  # fmt: skip
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")
@@ -55,7 +55,7 @@ _MOST_ERROR = 0.49
 )  # fmt: skip
 @click.option("--route", help="Of --write: the route that clients call [default: the one that the old one serves].")
 @click.option(
-    "--canary", default=0.05, show_default=True, type=click.FloatRange(0, 1, min_open=True),
+    "--canary", default=0.05, show_default=True, type=Finite(0, 1, min_open=True),
     help="Of --write: share of the sessions that the new one gets.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Write or pin without a go; the verdict is told all the same.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.door import Finite, config_option, emit, json_option, run
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("decision_id", metavar="[DECISION]", required=False)
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     help="Tolerated regression as a share [default: decide.tolerated_regression].",
 )
 @click.option("-s", "--suite", "folder", type=click.Path(), help="Folder of the suite [default: decide.suite].")

@@ -159,7 +159,7 @@ class Checking:
         run = await self._open(pin.target)
         order = shuffled(self.suite.of(kind).named(pin.samples), self._order_seed(run))
         error, repeats = self._error(kind), self.runner.repeats(kind).times
-        proof = Proof(self.lock, pin, run, order, repeats, error)
+        proof = Proof(self.lock, pin, run, order, repeats, error, gate=self.suite.kinds[kind].gate)
         problem = None
         try:
             if self.full:

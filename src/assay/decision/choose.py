@@ -320,7 +320,7 @@ class Choosing:
             asked=asked,
             asked_now=self._asked_now,
             replayed_now=len(came) - len(new),
-            grid=sum(kind.total for kind in kinds) * len(self.candidates),
+            grid=sum(kind.total for kind in kinds for one in kind.candidates if one.may_be_asked),
             spent_usd=_total(new, _price),
             spent_engine_s=_total(new, lambda row: row.engine_s),
             runs={name: run.row.id for name, run in self._runs.items()},

@@ -64,6 +64,12 @@ class CandidateResult(Value, frozen=True, kw_only=True):
     expected_unit: str | None = None
     tokens: Tokens | None = None
 
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether it could be asked: what nobody could have asked is not saved either."""
+        out_of_reach = self.status in (Status.EXCLUDED, Status.UNPROVEN)
+        return not out_of_reach or bool(self.passed + self.failed + self.unscored)
+
 
 class KindDecision(Value, frozen=True, kw_only=True):
     """One kind of work (or, with `--overall`, all of them together).
@@ -108,7 +114,7 @@ class Decision(Value, frozen=True, kw_only=True):
     """What `assay choose` found.
 
     Attributes:
-        asked: samples that the evidence rests on; `grid` would be every candidate on every sample.
+        asked: samples that the evidence rests on; `grid` would be every candidate on every sample that it may be asked.
         asked_now: of these, asked in this very call; the rest was known from earlier runs.
         replayed_now: of `asked_now`, what the ledger's cache answered: nothing was sent.
         spent_usd, spent_engine_s: of what was asked now; None = not known.

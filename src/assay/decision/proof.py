@@ -18,7 +18,7 @@ from assay.decision.lock import Lock, Pin
 from assay.evals.runs.outcomes import Outcomes
 from assay.evals.runs.runner import Run
 from assay.evals.suites.suite import Samples
-from assay.stats.certainty import Verdict
+from assay.stats.certainty import Verdict, needed
 from assay.stats.retest import Retest, Seen
 
 __all__ = ["Proof"]
@@ -34,33 +34,49 @@ class Proof:
         order: of the pinned samples; drawn before any was asked.
         repeats: so many answers a sample needs.
         error: probability of a wrong verdict; 0 = only what is arithmetically certain.
+        gate: whether it is one: then nothing is tolerated that its bar would not have let through.
     """
 
-    def __init__(self, lock: Lock, pin: Pin, run: Run, order: Samples, repeats: int, error: float) -> None:
+    def __init__(
+        self, lock: Lock, pin: Pin, run: Run, order: Samples, repeats: int, error: float, *, gate: bool = False
+    ) -> None:
         self._paired = lock.version > 1
         self._pin = pin
         self._run = run
         self._order = list(order.ids)
         self._repeats = repeats
+        self._gate = gate
         self._failed: Collection[str] = frozenset(pin.failed) if self._paired else ()
         self._test = Retest(passed=len(self._order) - len(self._failed), failed=len(self._failed), error=error)
         self._read = 0
+        self._unscored: list[str] = []  # read, and without a score so far
         self._sequential = Verdict.OPEN
         self._worst = self._best = Seen()
 
     @property
     def tolerated(self) -> int:
         """By so many samples the score may have fallen."""
-        return math.floor(Fraction(str(self._pin.tolerated_regression)) * len(self._order))
+        total = len(self._order)
+        fewer = math.floor(Fraction(str(self._pin.tolerated_regression)) * total)
+        return min(fewer, max(0, self._pin.passed - needed(total, self._pin.bar))) if self._gate else fewer
 
     def settled(self) -> bool:
         """Whether the verdict has fallen; once it has, it stays. What has been answered since the last look is read."""
+        if any(map(self._run.has_value, self._unscored)):
+            self._worst, self._best, self._unscored = Seen(), Seen(), []
+            self._take(self._order[: self._read])  # some had no score in an interrupted check, and have one now
         while self._read < len(self._order) and self._finished(self._order[self._read]):
-            self._worst, self._best = self._with(self._order[self._read], self._worst, self._best)
             self._read += 1
-            if self._sequential is Verdict.OPEN:
-                self._sequential = self._test.verdict(self._limit, self._worst, self._best)
+            self._take([self._order[self._read - 1]])
         return self._sequential is not Verdict.OPEN
+
+    def _take(self, samples: Collection[str]) -> None:
+        """Count samples that are read."""
+        for sample in samples:
+            self._worst, self._best = self._with(sample, self._worst, self._best)
+        self._unscored += [sample for sample in samples if not self._run.has_value(sample)]
+        if self._sequential is Verdict.OPEN:
+            self._sequential = self._test.verdict(self._limit, self._worst, self._best)
 
     def soonest(self) -> int:
         """The least number of further samples after which the verdict could fall; at least 1."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from assay.decision.cost import digits
 from assay.evals.runs.tokens import told_tokens
 from assay.report.view import Cost, KindView, Measure, Span
 
@@ -41,19 +42,12 @@ def cost(one: Cost | None) -> str:
     mark = "" if one.basis == "measured" else "~"
     if one.unit == "s":
         return f"{mark}{one.value:.2f} CPU s"
-    return f"{mark}{_digits(one.value * 1000)} USD/1k"
+    return f"{mark}{digits(one.value * 1000)} USD/1k"
 
 
 def money(usd: float | None) -> str:
     """`1.23 USD`, `0.0012 USD`; None = unknown."""
-    return f"{_digits(usd)} USD" if usd is not None else "unknown"
-
-
-def _digits(value: float) -> str:
-    """Two decimals, or three figures for less than one."""
-    if value >= 1 or value == 0:
-        return f"{value:,.2f}"
-    return f"{value:#.3g}" if value >= 0.0001 else f"{value:.1e}"
+    return f"{digits(usd)} USD" if usd is not None else "unknown"
 
 
 def tokens(measure: Measure) -> str:

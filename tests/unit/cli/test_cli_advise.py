@@ -176,6 +176,15 @@ def test_choose_takes_a_task_only_from_the_catalogue(project: Project) -> None:
     assert "--task goes with --from-catalog" in ended.err
 
 
+@pytest.mark.parametrize("more", [("--adapt",), ("--write", "new"), ("--again",), ("--bar", "0.9"), ("-m", "small")])
+def test_advice_from_the_catalogue_takes_no_option_of_an_eval(project: Project, more: tuple[str, ...]) -> None:
+    """Nobody is asked, so whoever bounds what is asked, or wants a route written, is told."""
+    ended = project.inside("choose", "--from-catalog", *more)
+    assert ended.code == 2
+    assert "--from-catalog asks nobody" in ended.err
+    assert not (project.folder / "new").exists()
+
+
 @pytest.mark.parametrize("more", [("--task", "chat"), ("--budget", "5"), ("--write", "new"), ("--language", "de")])
 def test_use_cases_take_no_flag_that_would_change_nothing(project: Project, more: tuple[str, ...]) -> None:
     """Whoever gives one believes that it counts."""

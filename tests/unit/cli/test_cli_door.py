@@ -6,8 +6,10 @@ import asyncio
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from assay.cli.door import INTERRUPTED, emit, guarded, run
+from assay.cli.main import assay
 
 
 def test_json_holds_names_that_are_no_utf8(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,3 +28,16 @@ def test_only_work_that_goes_on_is_said_to_go_on(capsys: pytest.CaptureFixture[s
     assert guarded(lambda: run(interrupted(), continues=continues)) == INTERRUPTED
     kept = "; what was done is kept, the same command continues"
     assert capsys.readouterr().err == f"assay: interrupted{kept if continues else ''}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("choose", "--bar"), ("choose", "--tolerance"), ("choose", "--error"), ("check", "--error"),
+     ("pin", "--tolerance"), ("migrate", "--margin"), ("migrate", "--canary"), ("context", "--bar"),
+     ("context", "--error")],
+)  # fmt: skip
+def test_no_number_is_a_usage_error(words: tuple[str, ...]) -> None:
+    """`nan` passes every comparison of a range; it is refused before anything is asked and paid."""
+    shown = CliRunner().invoke(assay, [*words, "nan"])
+    assert shown.exit_code == 2
+    assert "'nan' is no number" in shown.output

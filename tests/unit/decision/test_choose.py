@@ -311,6 +311,7 @@ async def test_a_hosted_candidate_without_a_key_is_unproven(world: World) -> Non
     assert measured == (0, 0, 0, None, None, None)
     assert (found.usd, found.engine_s) == (None, None)
     assert "nothing is claimed of hosted" in of(decision, "a").reason
+    assert decision.grid == 4, "what nobody could have asked is not saved"
     assert decision.exit_code == 1
 
 
@@ -349,6 +350,7 @@ async def test_a_forbidden_candidate_is_excluded_with_the_constraint(world: Worl
     decision = await world.choosing(spine, suite).choose()
     assert candidate(decision, "a", "out").status is Status.EXCLUDED
     assert of(decision, "a").chosen == "own"
+    assert decision.asked == decision.grid == 4
 
 
 # --------------------------------------------------------------------------- open, none, latency, all
@@ -416,14 +418,14 @@ async def test_a_candidate_above_the_latency_limit_is_not_chosen(world: World) -
 
 async def test_a_kinds_own_latency_limit_is_a_gate_of_that_kind(world: World) -> None:
     """The stricter of the kind's limit and the envelope's counts, and only for that kind."""
-    suite = world.suite({"a": 4, "b": 4}, a="p95_latency_s = 0.02")
+    suite = world.suite({"a": 4, "b": 4}, a="p95_latency_s = 0.2")
     spine = world.spine({"slow": {}, "quick": {}})
-    slow = {"rules": [{"match": ".", "answer": "yes", "delay_s": 0.05}]}
+    slow = {"rules": [{"match": ".", "answer": "yes", "delay_s": 0.3}]}
     (world.folder / "slow.json").write_text(json.dumps(slow))
     spine.targets["slow"].provider = ScriptedProvider(Script.read(str(world.folder / "slow.json")))
     decision = await world.choosing(spine, suite, p95_latency_s=5.0).choose()
     assert (of(decision, "a").chosen, of(decision, "b").chosen) == ("quick", "slow")
-    assert "above the limit of 0.02 s" in candidate(decision, "a", "slow").reason
+    assert "above the limit of 0.2 s" in candidate(decision, "a", "slow").reason
 
 
 async def test_a_latency_limit_is_held_against_all_samples(world: World) -> None:

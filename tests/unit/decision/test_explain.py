@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.explain import explain
 from assay.decision.table import table
@@ -112,7 +114,7 @@ def test_one_kind_alone() -> None:
 def test_an_unproven_candidate_shows_no_measured_figure() -> None:
     """The row of a candidate that was not asked has marks for unknown, and a cost only as an expectation."""
     line = next(line for line in explain(DECISION, "tickets").splitlines() if "frontier" in line and "unproven" in line)
-    assert line.split()[:8] == ["?", "frontier", "-", "-", "-", "-", "~2.100", "USD/1k"]
+    assert line.split()[:8] == ["?", "frontier", "-", "-", "-", "-", "~2.10", "USD/1k"]
 
 
 def test_a_decision_survives_its_json() -> None:
@@ -129,3 +131,10 @@ def test_nothing_asked_has_no_cost() -> None:
 def test_tables_align_and_end_without_blanks() -> None:
     """Columns are as wide as their widest cell; no line ends with a space."""
     assert table(("a", "b"), [("xxx", ""), ("y", "z")], indent=" ") == [" a    b", " xxx", " y    z"]
+
+
+@pytest.mark.parametrize(("usd", "told"), [(6.5e-7, "0.000650"), (0.0, "0.00"), (1.2e-8, "1.2e-05"), (1.5, "1,500.00")])
+def test_what_is_cheap_does_not_look_free(usd: float, told: str) -> None:
+    """Three figures, as in reports: `0.000 USD/1k` would be the price of everything below a millionth."""
+    one = CandidateResult(name="m", status=Status.CHOSEN, reason="", passed=1, usd=usd)
+    assert cost_of(one) == f"{told} USD/1k"

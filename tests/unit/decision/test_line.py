@@ -118,9 +118,9 @@ CHOSEN = candidate("here", Status.CHOSEN, passed=9, failed=1, usd=0.001)
     ("others", "said"),
     [
         ([candidate("far", Status.NOT_NEEDED, passed=9, usd=0.014)],
-         "rent passes too: far, 14.000 USD/1k, 14 times as much"),
+         "rent passes too: far, 14.00 USD/1k, 14 times as much"),
         ([candidate("far", Status.NOT_NEEDED, passed=3, expected=0.002, expected_unit="usd")],
-         "rent not needed: far costs ~2.000 USD/1k"),
+         "rent not needed: far costs ~2.00 USD/1k"),
         ([candidate("far", Status.FAILED, passed=5, failed=5), candidate("off", Status.FAILED, passed=1, failed=4)],
          "rent fails: 50% of 80% at best, by far"),
         ([candidate("far", Status.FAILED, passed=5, failed=5), candidate("off", Status.UNPROVEN)],

@@ -158,7 +158,7 @@ class Drifting:
 )
 async def test_a_regression_is_judged_by_the_tolerance(world: World, tolerated: float, verdict: str, code: int) -> None:
     """One of ten pinned samples less: beyond a tolerance of 0, within one of 10 %."""
-    suite = world.suite({"a": 10}, a="gate = true")  # in full
+    suite = world.suite({"a": 10}, a="gate = true\nbar = 0.8")  # in full
     spine, lock = await pinned(world, {"m": {"a": "+" * 10}}, suite, tolerated=tolerated)
     assert len(lock.kinds["a"].samples) == 10
     Drifting(spine, "m", {"a 3."})

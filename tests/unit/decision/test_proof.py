@@ -131,6 +131,16 @@ async def test_a_gate_is_proved_without_an_error(world: World) -> None:
     assert (found.verdict, found.error, found.asked) == ("holds", 0.0, 18)
 
 
+@pytest.mark.parametrize(("bar", "verdict", "wanted"), [(1.0, "regressed", 20), (0.95, "holds", 19)])
+async def test_a_gate_never_holds_below_its_bar(world: World, bar: float, verdict: str, wanted: int) -> None:
+    """One of twenty leaks now, and two were tolerated: the decision would not have let that through a gate of 100 %."""
+    spine, lock, suite = await pinned(world, "+" * 20, kind=GATE, bar=bar)
+    drift(spine, lambda number: number == 1)
+    found = await one(spine, lock, suite, full=True)
+    assert (found.verdict, found.passed) == (verdict, 19)
+    assert f"at least {wanted} are wanted" in found.reason
+
+
 async def test_a_score_that_is_no_decimal_is_not_rounded_up(world: World) -> None:
     """Two thirds passed, and do so again: nothing is tolerated and nothing was lost."""
     spine, lock, suite = await pinned(world, "++-" * 3, tolerated=0.0, bar=0.5)
@@ -179,6 +189,29 @@ async def test_an_interrupted_check_goes_on(world: World) -> None:
     assert set(first) < set(world.calls[before:])
     assert (await one(spine, lock, suite, error=0.0)).asked == 18
     assert len(world.calls) - before >= 36
+
+
+async def test_what_a_fault_left_open_counts_once_it_is_answered(world: World) -> None:
+    """Cut while its host was down: the first five samples are asked again, and then weigh as all others do."""
+    spine, lock, suite = await pinned(world, "+" * 60, tolerated=0.05)
+    provider: Any = spine.targets["m"].provider  # type: ignore[union-attr]  # a deployment
+    healthy, faults = provider._choose, []
+
+    def cutting(target: str, row: Any) -> None:
+        faults.append(row)
+        if len(faults) == 5:
+            work.cancel()
+
+    drift(spine, lambda number: True, "fault")
+    runner = Runner(spine, suite, seed=lock.seed, use_cache=False, concurrency=1, on_result=cutting)
+    work = asyncio.create_task(Checking(spine, lock, suite, runner).check())
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert all(row.value is None for row in faults)
+    provider._choose = healthy
+    found = await one(spine, lock, suite)
+    assert (found.verdict, found.unscored) == ("holds", 0)
+    assert found.asked < 50
 
 
 async def test_an_old_check_is_not_continued(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

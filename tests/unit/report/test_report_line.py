@@ -32,7 +32,7 @@ def test_the_other_side_is_told(drawn: DecisionView) -> None:
     """Of each kind that somebody does; where nobody does, moves stand instead."""
     others = {one.name: one.other_side for one in drawn.kinds}
     assert others == {
-        "mail": "rent not needed: far costs ~2.000 USD/1k",
+        "mail": "rent not needed: far costs ~2.00 USD/1k",
         "sums": "own fails: 50% of 80% at best, by here",
         "riddles": None,
     }
@@ -44,7 +44,7 @@ def test_markdown_and_page_show_it(drawn: DecisionView) -> None:
 
     assert "The other side: own fails: 50% of 80% at best, by here." in markdown(drawn)
     shown = page(drawn)
-    assert "The other side: rent not needed: far costs ~2.000 USD/1k." in shown
+    assert "The other side: rent not needed: far costs ~2.00 USD/1k." in shown
     assert shown.count("The other side:") == 2
 
 
