@@ -46,7 +46,8 @@ class Trial:
         self._run = run
         self._lines = lines(len(order), bar, tolerance, errors)
         self._width = max(1, math.ceil(concurrency / _LEAST_WIDTH))
-        self._seen = self._passed = self._unknown = 0
+        self._seen = self._passed = 0
+        self._unknown: list[str] = []  # seen, and without a score so far
         self._told = self._certain()
 
     @property
@@ -78,12 +79,19 @@ class Trial:
 
     def _follow(self) -> None:
         """Take in what is finished, in order, until a line is crossed."""
+        if self._told is Verdict.OPEN and any(map(self._run.has_value, self._unknown)):
+            again, self._unknown = self._unknown, []  # of an earlier run: asked again, and scored this time
+            self._take(again)
         while self._told is Verdict.OPEN and self._seen < len(self._ids) and self._final(self._seen):
-            value = self._run.results[self._ids[self._seen][0]].value
-            self._unknown += value is None
-            self._passed += value is not None and value >= 1.0
             self._seen += 1
-            self._told = self._lines.verdict(self._passed, self._passed + self._unknown, self._seen)
+            self._take([self._ids[self._seen - 1][0]])
+
+    def _take(self, samples: list[str]) -> None:
+        """Count samples that are seen."""
+        values = {one: self._run.results[one].value for one in samples}
+        self._unknown += [one for one, value in values.items() if value is None]
+        self._passed += sum(value is not None and value >= 1.0 for value in values.values())
+        self._told = self._lines.verdict(self._passed, self._passed + len(self._unknown), self._seen)
 
     def _final(self, place: int) -> bool:
         """Whether a sample has a value, or has been asked as often as it is to be."""

@@ -39,6 +39,8 @@ _APART = 1e-3
 """Prices whose logarithms are nearer have the same lines, nearly always."""
 _NEGLIGIBLE = 1e-13
 """Paths less likely than this are left out; all of them together, over all looks, stay below 1e-8."""
+_LEAST_ERROR = 1e-7
+"""Lesser errors are taken as none, for what is left out would come to as much."""
 
 
 class Errors(NamedTuple):
@@ -125,6 +127,7 @@ def lines(total: int, bar: float, tolerance: float, errors: Errors) -> Lines:
     meets = needed(total, bar)
     misses = needed(total, max(0.0, round(bar - tolerance, 12))) - 1
     test = _Test(total, misses, meets)
+    errors = Errors(*(error if error >= _LEAST_ERROR else 0.0 for error in errors))
     sure = test.certain()
     if max(errors) == 0.0 or misses < 0:
         return sure

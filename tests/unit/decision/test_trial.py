@@ -101,6 +101,20 @@ def test_unscored_samples_let_nobody_pass_or_fail(world: World, right: int) -> N
     assert trial(suite, Run(RUN, found)).verdict() is expected
 
 
+@pytest.mark.parametrize(("value", "asked"), [(0.0, 15), (1.0, 30)])
+def test_what_had_no_score_counts_once_it_has(world: World, value: float, asked: int) -> None:
+    """Samples that an earlier run left without a score are asked again, and are then seen like all others."""
+    suite = world.suite({"a": 100})
+    order = [sample.id for sample in shuffled(suite.samples, 0)]
+    found = {one: outcome(one, None if place < 12 else value) for place, one in enumerate(order[:asked])}
+    one = trial(suite, Run(RUN, found))
+    assert not one.settled
+    for sample_id in order[:12]:
+        found[sample_id] = outcome(sample_id, value)
+    assert one.settled
+    assert one.verdict() is (Verdict.PASS if value else Verdict.FAIL)
+
+
 def test_no_more_in_flight_than_are_needed(world: World) -> None:
     """Far from a verdict there are many, close to one a quarter of the concurrency, less those finished out of turn."""
     suite = world.suite({"a": 100})

@@ -167,6 +167,14 @@ def test_what_is_shared_adds_up(candidates: int) -> None:
         assert sum(one.accept for one in errors[:place]) + right.reject <= 0.05 + 1e-12
 
 
+@pytest.mark.parametrize("errors", [Errors(1e-300, 1e-300), Errors(1e-9, 0.05), Errors(0.05, 1e-200)])
+def test_errors_too_small_to_be_told_from_none_are_none(errors: Errors) -> None:
+    """Paths that are left out come to as much; the other line is none the worse for it."""
+    found = lines(60, 0.8, 0.03, errors)
+    assert found == lines(60, 0.8, 0.03, Errors(*(one if one > 1e-8 else 0.0 for one in errors)))
+    assert max(found.errors) <= max(errors)
+
+
 @pytest.mark.parametrize(("error", "tolerance"), [(0.5, 0.0), (-0.1, 0.0), (0.05, 1.0), (0.05, -0.1)])
 def test_what_makes_no_sense_is_told(error: float, tolerance: float) -> None:
     """With the value."""
