@@ -50,7 +50,8 @@ def guarantee(bar: float, error: float, prompts: int) -> str:
     )
     return (
         f"A length holds when at least {bar:.0%} of its {prompts} prompts pass ({needed(prompts, bar)} of them): {sure}"
-        ". The interval (Wilson, 95 %) is for other prompts of the same form; your documents may be harder."
+        ". The interval (95 %; Wilson's where all were asked, else one that holds whenever one stops) is for other "
+        "prompts of the same form; your documents may be harder."
     )
 
 

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from assay.evals.context.plan import Place
 from assay.evals.context.standing import Rule
 from assay.evals.context.tasks import Task
+from assay.stats.anytime import anytime
 from assay.stats.certainty import Verdict
 from assay.stats.intervals import wilson
 from assay.stats.known import known_mean
@@ -65,7 +66,8 @@ class Reach(Value, frozen=True, kw_only=True):
         length: in tokens, with the room for the answer.
         input_tokens: mean of its prompts, as counted by who answered; None = not known.
         total: prompts that it has; passed + failed + unscored may be less.
-        share, interval: of those scored, 95 % (Wilson); None where nothing is.
+        share, interval: of those scored, 95 %; None where nothing is. Wilson's where all prompts were asked, else one
+            that holds whenever one stops: what was seen ended the asking.
         refused: what its host said, where it takes no such prompt.
     """
 
@@ -161,7 +163,7 @@ def _reach(length: int, seen: Sequence[Seen], rule: Rule, order: Sequence[str]) 
     passed, failed = sum(cell.passed for cell in cells), sum(cell.failed for cell in cells)
     scored = passed + failed
     values = {one.place.id: one.value for one in seen}
-    interval = wilson(passed, scored) if scored else None
+    interval = (wilson if len(seen) == len(order) else anytime)(passed, scored) if scored else None
     return Reach(
         length=length,
         input_tokens=known_mean([one.input_tokens for one in seen if one.input_tokens is not None]),

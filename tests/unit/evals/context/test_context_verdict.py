@@ -11,7 +11,9 @@ from assay.evals.context.plan import Place, Quoted
 from assay.evals.context.standing import Rule
 from assay.evals.context.told import told, told_depths
 from assay.evals.context.verdict import Finding, Orders, Seen, finding, needed_reach
+from assay.stats.anytime import anytime
 from assay.stats.certainty import Verdict
+from assay.stats.intervals import wilson
 
 DEPTHS = (0, 25, 50, 75, 100)
 UNKNOWN = Quoted(model=None, engine=None)
@@ -176,3 +178,11 @@ def test_a_verdict_reads_the_begin_of_the_order() -> None:
     assert rule.verdict(ids, {**later, "0": 1.0}, 20) is Verdict.PASS
     assert rule.verdict(ids, {**later, "0": None}, 20) is Verdict.OPEN
     assert Rule(0.9).verdict(ids, {**later, "0": 1.0}, 20) is Verdict.OPEN
+
+
+def test_an_interval_of_prompts_that_were_not_all_asked_holds_whenever_one_stops() -> None:
+    """What was seen ended the asking: Wilson's interval, right for all 20 prompts, would be too narrow then."""
+    whole, stopped, failed = result({1024: 20, 2048: 18}, {4096: 3}).reaches
+    assert whole.interval == pytest.approx(wilson(20, 20))
+    assert stopped.interval == pytest.approx(anytime(18, 18))
+    assert failed.interval == pytest.approx(anytime(0, 3))
