@@ -30,11 +30,11 @@ from assay.envelope.answer_cost import prior_cost_rank
 from assay.envelope.estimate import Estimate
 from assay.errors import AssayError, BudgetExceeded, ConfigError
 from assay.evals.figures.scorecard import Metrics, metrics
+from assay.evals.runs.refusal import refusal_of_samples
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite, shuffled
 from assay.inference.spine import Spine
 from assay.ledger.rows import Outcome, new_id
-from assay.privacy.label import effective_label
 from assay.stats.certainty import Verdict, needed
 from assay.stats.intervals import upper_bound
 from assay.stats.known import known_mean
@@ -203,16 +203,10 @@ class Choosing:
         return None
 
     def _removed(self, group: Group, name: str) -> tuple[Status, str] | None:
-        route = self.spine.route(name)
-        labels = {sample.label: sample for sample in group.samples}
-        for sample in labels.values():
-            request = sample.request()
-            removed = self.spine.removed(route, request, effective_label(request, route.label))
-            if len(removed) == len(route.candidates):
-                reasons = [reason if candidate == name else f"{candidate}: {reason}" for candidate, reason in removed]
-                keyless = all("no key in $" in reason for _, reason in removed)
-                return (Status.UNPROVEN if keyless else Status.EXCLUDED), "; ".join(reasons)
-        return None
+        found = refusal_of_samples(self.spine, name, group.samples)
+        if found is None:
+            return None
+        return (Status.UNPROVEN if found.keyless else Status.EXCLUDED), found.reason
 
     async def _prove(self, group: Group, name: str, estimate: Estimate | None, errors: Errors) -> CandidateResult:
         run = self._runs[name]
@@ -260,15 +254,17 @@ class Choosing:
         return chosen
 
     def _cost(self, group: Group, one: CandidateResult) -> float | None:
-        """What an answer with a score has really cost, in the unit of what was expected; where unknown, that."""
-        rows = [row for row in self._runs[one.name].results.values() if group.samples.has(row.sample_id)]
-        scored = [row for row in rows if row.value is not None]
+        """What an answer with a score really costs, in the unit of what was expected; where unknown, that."""
+        scored = [row for row in self._rows(group, self._runs[one.name]) if row.value is not None]
         billed = known_mean(row.cost_usd if one.expected_unit == "usd" else row.engine_s for row in scored)
         return billed if billed is not None else one.expected
 
-    def _metrics(self, group: Group, run: Run) -> Metrics:
+    def _rows(self, group: Group, run: Run) -> list[Outcome]:
         costs = self._costs[run.row.target]  # who is cheapest today is asked, not who was when answers were billed
-        rows = [costs.of(row) for row in run.results.values() if group.samples.has(row.sample_id)]
+        return [costs.of(row) for row in run.results.values() if group.samples.has(row.sample_id)]
+
+    def _metrics(self, group: Group, run: Run) -> Metrics:
+        rows = self._rows(group, run)
         total = len(group.samples)
         return metrics(rows, total, group.samples.group_of, stopped=len(rows) < total)
 
@@ -334,7 +330,8 @@ class Choosing:
 
     def _guarantee(self) -> str:
         if self.error == 0.0:
-            return EXACT
+            either = f"; {100 * self.tolerance:g} points below the bar it may be either" if self.tolerance else ""
+            return EXACT + either
         least = f"the bar less {100 * self.tolerance:g} points" if self.tolerance else "the bar"
         return (
             f"for each kind, the choice is wrong with probability {100 * self.error:g} % at most, whenever one stops: "

@@ -94,6 +94,6 @@ def _strictest(bars: Bars, *kinds: Kind) -> float | None:
 
 
 def _deciding(samples: Samples) -> tuple[Samples, bool, int]:
-    """Those that were met in real work, if there are any: a made-up sample never makes a model pass beside them."""
-    real = samples.made_up(False)
-    return (real, False, len(samples) - len(real)) if real else (samples, True, 0)
+    """Those that decide, whether they were made up, and how many are left out."""
+    found = samples.deciding()
+    return found, not found.made_up(False), len(samples) - len(found)

@@ -11,7 +11,7 @@ import msgspec
 
 from assay.config.schema import Deployment, Price
 from assay.decision.basis import Basis, Conditions, Ground, KindGround
-from assay.envelope.constraints import lacks_key
+from assay.envelope.constraints import lacks_key, stays
 from assay.envelope.permission import impermissible
 from assay.errors import AssayError
 from assay.evals.graders.grading import graders_of
@@ -21,7 +21,6 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.identity import target_facts
 from assay.inference.reach import below
 from assay.inference.spine import Spine
-from assay.types import Label
 
 __all__ = ["bases", "ground_of"]
 
@@ -145,6 +144,5 @@ def _kind(spine: Spine, suite: Suite, name: str) -> KindGround:
         bar=kind.bar,
         p95_latency_s=kind.p95_latency_s,
         repeats=kind.repeats,
-        stays=Label.PRIVATE_ONLY in labels
-        or (Label.UNLABELLED in labels and spine.constraints.unlabelled_data == "private-only"),
+        stays=any(stays(label, spine.constraints) for label in labels),
     )

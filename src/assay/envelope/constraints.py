@@ -16,7 +16,7 @@ from assay.envelope.candidate import Candidate
 from assay.envelope.permission import impermissible
 from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
 
-__all__ = ["inability", "lacks_key", "removals"]
+__all__ = ["inability", "lacks_key", "removals", "stays"]
 
 _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
 
@@ -43,13 +43,16 @@ def removals(
 
 
 def _privacy(deployment: Deployment, label: Label, constraints: Constraints) -> str | None:
-    if deployment.is_private or label is Label.PUBLIC:
+    if deployment.is_private or not stays(label, constraints):
         return None
     if label is Label.UNLABELLED:
-        if constraints.unlabelled_data == "any":
-            return None
         return 'the request has no privacy label (unlabelled_data = "private-only") and the deployment is not private'
     return "the request is private-only and the deployment is not private"
+
+
+def stays(label: Label, constraints: Constraints) -> bool:
+    """Whether what has this label may go to private deployments only; so does a label that nobody knows."""
+    return label is not Label.PUBLIC and not (label is Label.UNLABELLED and constraints.unlabelled_data == "any")
 
 
 def _work(name: str, deployment: Deployment, request: Request) -> str | None:

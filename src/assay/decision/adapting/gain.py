@@ -63,7 +63,7 @@ async def _complete(runner: Runner, runs: Sequence[Run], samples: Samples, seed:
 
 
 def _gain(kind: KindAdaptation, adapted: Run, plain: Run, samples: Samples) -> Gain | None:
-    real = samples.made_up(False) or samples  # as the decision does: what was made up counts only where nothing else is
+    real = samples.deciding()
     both = [one for one in real.ids if adapted.has_value(one) and plain.has_value(one)]
     if not both:
         return None

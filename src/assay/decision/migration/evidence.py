@@ -94,7 +94,7 @@ class Evidence:
     # -------------------------------------------------------------------------------------- one kind
 
     async def _find(self, kind: Kind, found: dict[str, Finding]) -> Finding:
-        samples = self._deciding(kind)
+        samples = self.suite.of(kind.name).deciding()
         barred = self._barred(kind, samples, found)
         if barred is not None:
             return self._finding(kind, samples, *barred)
@@ -111,11 +111,6 @@ class Evidence:
         if self.old not in self.both.runs:
             return False
         return self.both.unable(self.old, samples) is None or all(map(self.both.runs[self.old].has_value, samples.ids))
-
-    def _deciding(self, kind: Kind) -> Samples:
-        """Those met in real work, if there are any."""
-        samples = self.suite.of(kind.name)
-        return samples.made_up(False) or samples
 
     def _barred(self, kind: Kind, samples: Samples, found: dict[str, Finding]) -> Unasked | None:
         """Why the new one is not even asked."""

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from assay.decision.watching.panel import Panel
+from assay.envelope.constraints import stays
 from assay.evals.graders.identity import judges_digest
 from assay.evals.suites.digest import samples_digest
 from assay.evals.suites.suite import Suite
@@ -16,7 +17,7 @@ from assay.inference.identity import target_digest
 from assay.inference.reach import below
 from assay.inference.spine import Spine
 from assay.privacy.label import effective_label
-from assay.types import Label, Request
+from assay.types import Request
 
 __all__ = ["current", "drawn"]
 
@@ -77,13 +78,11 @@ def drawn(spine: Spine, target: str, suite: Suite, wanted: int) -> tuple[tuple[s
 def _may_be_asked(spine: Spine, target: str, request: Request) -> bool:
     """Whether privacy lets it go there: a key that is missing, say, may be there tomorrow."""
     label = effective_label(request, spine.route(target).label)
-    sensitive = label is Label.PRIVATE_ONLY or (
-        label is Label.UNLABELLED and spine.constraints.unlabelled_data == "private-only"
-    )
-    kinds = [
+    sensitive = stays(label, spine.constraints)
+    doing = [
         one for one in below(spine, target) if one.config.only_kinds is None or request.kind in one.config.only_kinds
     ]
-    return any(one.config.is_private or not sensitive for one in kinds)
+    return any(one.config.is_private or not sensitive for one in doing)
 
 
 def _spread(samples: Sequence[tuple[str, str]], most: int) -> list[str]:

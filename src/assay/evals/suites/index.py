@@ -187,6 +187,10 @@ class Samples(Sequence[Sample]):
         """Those that are synthetic, or those that are not."""
         return Samples(self._index, array("I", (at for at in self._places if self._index.synthetic(at) == synthetic)))
 
+    def deciding(self) -> Samples:
+        """Those that were met in real work, if there are any: what was made up never makes a model pass beside them."""
+        return self.made_up(False) or self
+
     def named(self, ids: Iterable[str]) -> Samples:
         """Those with these ids, in the same order; an id that is not there is passed over."""
         wanted = {self._index.ids.find(one) for one in ids}
