@@ -11,7 +11,7 @@ from assay.cli.door import emit
 if TYPE_CHECKING:
     from assay.app import App
     from assay.decision.lock import Lock
-    from assay.decision.rollback import Change
+    from assay.decision.rollback import KindChange
     from assay.ledger.rows import LockRow
 
 __all__ = ["SHORT", "changes_of", "moment_of", "show", "show_difference"]
@@ -92,7 +92,7 @@ async def _named(app: App, name: str) -> Lock:
     return lock
 
 
-def changes_of(changes: Iterable[Change]) -> str:
+def changes_of(changes: Iterable[KindChange]) -> str:
     """Changes as text, a line for each kind."""
     from assay.decision.table import table
 

@@ -20,7 +20,7 @@ from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite, shuffled
 from assay.inference.reach import below
 from assay.inference.spine import Spine
-from assay.ledger.locks import Proof as Proven
+from assay.ledger.rows import LockVerdict
 from assay.stats.certainty import Verdict
 from assay.types import Value
 
@@ -47,7 +47,7 @@ class KindCheck(Value, frozen=True, kw_only=True):
 
     kind: str
     target: str
-    verdict: Proven
+    verdict: LockVerdict
     reason: str
     pinned_passed: int
     total: int
@@ -78,10 +78,10 @@ class CheckReport(Value, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
 
     @property
-    def verdict(self) -> Proven:
+    def verdict(self) -> LockVerdict:
         """Of all: the worst one; changed or regressed goes before open."""
         verdicts = {one.verdict for one in self.kinds}
-        order: tuple[Proven, ...] = ("regressed", "changed", "open")
+        order: tuple[LockVerdict, ...] = ("regressed", "changed", "open")
         return next((verdict for verdict in order if verdict in verdicts), "holds")
 
     @property
@@ -223,10 +223,10 @@ def _kinds(count: int) -> str:
     return "1 kind" if count == 1 else f"{count} kinds"
 
 
-_VERDICTS: dict[Verdict, Proven] = {Verdict.PASS: "holds", Verdict.FAIL: "regressed", Verdict.OPEN: "open"}
+_VERDICTS: dict[Verdict, LockVerdict] = {Verdict.PASS: "holds", Verdict.FAIL: "regressed", Verdict.OPEN: "open"}
 
 
-def _told(kind: str, pin: Pin, verdict: Proven, reason: str) -> KindCheck:
+def _told(kind: str, pin: Pin, verdict: LockVerdict, reason: str) -> KindCheck:
     """A verdict for which no sample was asked."""
     return KindCheck(
         kind=kind,

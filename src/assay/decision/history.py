@@ -15,8 +15,8 @@ import msgspec
 
 from assay.decision.lock import READABLE, Lock, read_lock, write_lock
 from assay.errors import DecisionError
-from assay.ledger.locks import Proof, add_lock, locks, note_proof
-from assay.ledger.rows import LockRow, new_id
+from assay.ledger.locks import add_lock, locks, note_proof
+from assay.ledger.rows import LockRow, LockVerdict, new_id
 from assay.ledger.store import Ledger
 
 __all__ = ["FOUND", "adopt", "keep", "kept", "lock_of", "note"]
@@ -63,7 +63,7 @@ async def adopt(ledger: Ledger, lock: Lock) -> LockRow:
     return row
 
 
-async def note(ledger: Ledger, lock: Lock, verdict: Proof) -> None:
+async def note(ledger: Ledger, lock: Lock, verdict: LockVerdict) -> None:
     """Record how proving the lock that is in place ended, now.
 
     Raises:

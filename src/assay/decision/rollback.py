@@ -12,10 +12,10 @@ from assay.inference.spine import Spine
 from assay.ledger.rows import LockRow
 from assay.types import Value
 
-__all__ = ["Change", "PassedOver", "WayBack", "differences", "way_back"]
+__all__ = ["KindChange", "PassedOver", "WayBack", "differences", "way_back"]
 
 
-class Change(Value, frozen=True, kw_only=True):
+class KindChange(Value, frozen=True, kw_only=True):
     """What is different for one kind; None = the kind is refused. `facts` says what of the same target is another."""
 
     kind: str
@@ -38,7 +38,7 @@ class WayBack(Value, frozen=True, kw_only=True):
 
     route: str
     to: str | None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[KindChange, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
 
     @property
@@ -101,7 +101,7 @@ async def _obstacle(spine: Spine, lock: Lock | None, row: LockRow, present: Lock
     return None
 
 
-def differences(before: Lock | None, after: Lock) -> tuple[Change, ...]:
+def differences(before: Lock | None, after: Lock) -> tuple[KindChange, ...]:
     """What is served otherwise, by kind."""
     old: dict[str, Pin] = before.kinds if before is not None else {}
     changes = []
@@ -111,7 +111,7 @@ def differences(before: Lock | None, after: Lock) -> tuple[Change, ...]:
         facts = changed_facts(was.facts, now.facts) if was is not None and now is not None and same_target else ()
         if not same_target or facts:
             targets = {"before": was.target if was else None, "after": now.target if now else None}
-            changes.append(Change(kind=kind, facts=facts, **targets))
+            changes.append(KindChange(kind=kind, facts=facts, **targets))
     return tuple(changes)
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec.structs import astuple
 
-from assay.ledger.rows import LockRow
+from assay.ledger.rows import LockRow, LockVerdict
 from assay.ledger.store import Ledger
 
-__all__ = ["Proof", "add_lock", "locks", "note_proof"]
-
-Proof = Literal["holds", "changed", "regressed", "open"]
-"""What proving a lock again comes to."""
+__all__ = ["add_lock", "locks", "note_proof"]
 
 _COLUMNS = LockRow.__struct_fields__
 _INSERT = f"insert into locks ({', '.join(_COLUMNS)}) values ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608 - names of fields
@@ -42,7 +37,7 @@ async def locks(ledger: Ledger, route: str | None = None) -> list[LockRow]:
     )
 
 
-async def note_proof(ledger: Ledger, lock_id: str, verdict: Proof, at: float) -> None:
+async def note_proof(ledger: Ledger, lock_id: str, verdict: LockVerdict, at: float) -> None:
     """Record what proving a lock again came to, at a time in seconds since 1970.
 
     Raises:

@@ -277,6 +277,10 @@ class Recovered(Row, frozen=True, kw_only=True):
     unknown: int
 
 
+LockVerdict = Literal["holds", "changed", "regressed", "open"]
+"""How proving a lock again ended."""
+
+
 class LockRow(Row, frozen=True, kw_only=True):
     """An `assay.lock` as it was written; `body` is its JSON. Times are seconds since 1970.
 
@@ -290,7 +294,7 @@ class LockRow(Row, frozen=True, kw_only=True):
     body: bytes
     why: str
     proven_at: float | None = None
-    verdict: Literal["holds", "changed", "regressed", "open"] | None = None
+    verdict: LockVerdict | None = None
     checked_at: float | None = None
 
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from assay.errors import EvalError
 from assay.stats.intervals import Interval, z_score
 
-__all__ = ["Counts", "Noninferiority", "Trial", "more_needed", "score", "score_interval"]
+__all__ = ["Counts", "Noninferiority", "PairedTest", "more_needed", "score", "score_interval"]
 
 _BETS = tuple(step / 20 for step in range(1, 20))
 """Shares of the largest bet that can never lose everything, held side by side."""
@@ -108,7 +108,7 @@ def _limit(counts: Counts, outer: float, inner: float, z: float) -> float:
     return inner
 
 
-class Trial:
+class PairedTest:
     """A comparison that can be looked at after every sample.
 
     Args:

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import pytest
 
 from assay.errors import EvalError
-from assay.stats.noninferiority import Counts, Noninferiority, Trial, more_needed, score, score_interval
+from assay.stats.noninferiority import Counts, Noninferiority, PairedTest, more_needed, score, score_interval
 
 MARGIN = 0.1
 
@@ -56,9 +56,9 @@ def test_an_interval_ends_where_no_difference_can_be() -> None:
     assert score_interval(Counts(0, 9, 0)).low == -1.0
 
 
-def ended(total: int, gained: float, lost: float, seed: int) -> Trial:
+def ended(total: int, gained: float, lost: float, seed: int) -> PairedTest:
     """One trial with chances of a sample gained and lost."""
-    draw, trial = random.Random(seed), Trial(total, MARGIN, 0.05, 0.05)  # noqa: S311 - a simulation
+    draw, trial = random.Random(seed), PairedTest(total, MARGIN, 0.05, 0.05)  # noqa: S311 - a simulation
     for _ in range(total):
         point = draw.random()
         difference = 1 if point < gained else -1 if point < gained + lost else 0
@@ -107,7 +107,7 @@ def test_what_is_clear_is_told_early() -> None:
 
 def test_what_is_certain_needs_no_bet() -> None:
     """So many have been lost that all samples would say "worse" whatever comes: it is said at once, and stays."""
-    trial = Trial(40, MARGIN, 0.05, 0.05)
+    trial = PairedTest(40, MARGIN, 0.05, 0.05)
     seen = 0
     while trial.see(-1, -1) is Noninferiority.OPEN:
         seen += 1
@@ -117,7 +117,7 @@ def test_what_is_certain_needs_no_bet() -> None:
 
 def test_what_is_not_known_counts_both_ways() -> None:
     """Samples without a score prove neither, and widen the interval to both sides."""
-    known, holed = Trial(60, MARGIN, 0.05, 0.05), Trial(60, MARGIN, 0.05, 0.05)
+    known, holed = PairedTest(60, MARGIN, 0.05, 0.05), PairedTest(60, MARGIN, 0.05, 0.05)
     for number in range(60):
         known.see(0, 0)
         holed.see(*((-1, 1) if number < 10 else (0, 0)))
@@ -139,14 +139,14 @@ def test_how_many_more_is_about_right() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: Trial(0, 0.1, 0.05, 0.05),
-        lambda: Trial(10, 0.0, 0.05, 0.05),
-        lambda: Trial(10, 1.0, 0.05, 0.05),
-        lambda: Trial(10, 0.1, 0.0, 0.05),
-        lambda: Trial(10, 0.1, 0.05, 0.5),
+        lambda: PairedTest(0, 0.1, 0.05, 0.05),
+        lambda: PairedTest(10, 0.0, 0.05, 0.05),
+        lambda: PairedTest(10, 1.0, 0.05, 0.05),
+        lambda: PairedTest(10, 0.1, 0.0, 0.05),
+        lambda: PairedTest(10, 0.1, 0.05, 0.5),
     ],
 )
-def test_wrong_numbers_are_refused(wrong: Callable[[], Trial]) -> None:
+def test_wrong_numbers_are_refused(wrong: Callable[[], PairedTest]) -> None:
     """No samples, no margin, errors that are none: each says so."""
     with pytest.raises(EvalError, match=r"samples|margin|errors"):
         wrong()

@@ -9,7 +9,7 @@ from assay.evals.suites.suite import Samples
 from assay.ledger.rows import Outcome
 from assay.stats.intervals import Interval
 from assay.stats.matched import matched
-from assay.stats.noninferiority import Counts, Noninferiority, Trial, more_needed
+from assay.stats.noninferiority import Counts, Noninferiority, PairedTest, more_needed
 
 __all__ = ["Judged", "Pairing", "Rule", "grouped"]
 
@@ -59,7 +59,7 @@ class Pairing:
         self._order, self._rule = order, rule
         self._ids = tuple(order.ids)
         self._grouped = grouped(order)
-        self._trial = Trial(len(order), rule.margin, rule.error, rule.worse_error)
+        self._test = PairedTest(len(order), rule.margin, rule.error, rule.worse_error)
         self._pairs: list[_Pair] = []
         self._counts = Counts()
 
@@ -79,13 +79,13 @@ class Pairing:
             self._add(_Pair(one, _passed(left), _passed(right)))
         if self._grouped:
             return self._in_groups()
-        interval = self._trial.interval() if self._pairs else None
-        early = self._trial.early or len(self._pairs) < len(self._ids)
-        return self._told(self._trial.verdict, interval, early=early)
+        interval = self._test.interval() if self._pairs else None
+        early = self._test.early or len(self._pairs) < len(self._ids)
+        return self._told(self._test.verdict, interval, early=early)
 
     def _add(self, pair: _Pair) -> None:
         self._pairs.append(pair)
-        self._trial.see(pair.least, pair.most)
+        self._test.see(pair.least, pair.most)
         if pair.old is not None and pair.new is not None:
             self._counts = self._counts.plus(pair.new - pair.old)
 
