@@ -177,10 +177,10 @@ def route_of(decision: Decision, *, default_kind: str | None = None) -> Route:
         unproven={kind: one.reason for one in decision.kinds for kind in one.kinds if one.chosen is None},
         default_kind=default_kind if default_kind in serving else None,
     )
-    told = {"kind": ByKind.kind, **msgspec.to_builtins(policy)}
+    options = {"kind": ByKind.kind, **msgspec.to_builtins(policy)}
     return Route(
         candidates=tuple(dict.fromkeys(serving.values())),
-        policy={key: value for key, value in told.items() if value not in (None, {})},
+        policy={key: value for key, value in options.items() if value not in (None, {})},
     )
 
 

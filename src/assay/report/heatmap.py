@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay import __version__
 from assay.evals.context.measured import Measured
 from assay.evals.context.verdict import Cell, Finding, Reach
 from assay.report import numbers
@@ -43,7 +44,7 @@ def context_page(found: Measured) -> str:
     title = f"How much of its context {found.target} uses"
     view = {"source": {"what": "context", "suite": found.target, "id": found.run}, "verdict": title}
     plots = [_plots(one, found.grid.depths, f"{key}-{one.task}") for one in found.findings]
-    return framed({"view": view, "found": found, "plots": plots, "key": key, "n": numbers, "version": _version()})
+    return framed({"view": view, "found": found, "plots": plots, "key": key, "n": numbers, "version": __version__})
 
 
 def _plots(one: Finding, depths: Sequence[int], key: str) -> object:
@@ -118,9 +119,3 @@ def _name(reach: Reach, *, small: bool) -> str:
     if reach.refused is not None and not reach.passed:
         return f"{size}\nrefused"
     return f"{size}\n{reach.passed} of {scored}" if scored else f"{size}\n{numbers.DASH}"
-
-
-def _version() -> str:
-    from assay import __version__
-
-    return __version__

@@ -95,21 +95,14 @@ def _plots(view: DecisionView, key: str) -> dict[str, object]:
         from assay.report.tradeoff import candidates_tokens, candidates_tradeoff, kind_tokens, kind_tradeoff
 
         known = {one.name: one for one in view.candidates}
+        by_kind = ((kind_tradeoff, "kind"), (kind_tokens, "kindtokens"))
         return {
             "tradeoff": both(lambda width, key: candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
             "tokens": both(lambda width, key: candidates_tokens(view.candidates, width, key), f"{key}-tokens"),
             "bars": both(lambda width, key: kinds_bars(view.kinds, width, key), f"{key}-kinds"),
             "latency": both(lambda width, key: latencies(view.candidates, width, key), f"{key}-time"),
             "kind_plots": [
-                list(
-                    filter(
-                        None,
-                        (
-                            kind_tradeoff(kind, known, f"{key}-kind{place}"),
-                            kind_tokens(kind, known, f"{key}-kindtokens{place}"),
-                        ),
-                    )
-                )
+                [plot for draw, name in by_kind if (plot := draw(kind, known, f"{key}-{name}{place}"))]
                 for place, kind in enumerate(view.kinds)
             ],
         }
