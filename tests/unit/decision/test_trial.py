@@ -191,6 +191,7 @@ async def test_within_the_tolerance_is_told(world: World) -> None:
     spine = world.spine({"m": {"a": "+" * 15 + "-" * 5}})
     decisions = [await world.choosing(spine, suite, seed=seed, tolerance=0.05).choose() for seed in range(12)]
     taken = [of(one, "m") for one in decisions if one.kinds[0].chosen == "m"]
+    assert all(one.guarantee == f"{EXACT}; 5 points below the bar it may be either" for one in decisions)
     assert taken
     assert all("within the tolerance" in one.reason for one in taken if one.passed + one.failed == 20)
     assert (await world.choosing(spine, suite).choose()).kinds[0].chosen is None
@@ -206,6 +207,18 @@ async def test_who_turns_out_dear_may_be_undercut(world: World) -> None:
     assert "passes too; plain costs no more" in of(decision, "thinker").reason
     assert of(decision, "dear").status is Status.NOT_NEEDED
     assert of(decision, "dear").passed == 0
+
+
+async def test_who_has_become_dear_may_be_undercut(world: World) -> None:
+    """Answered at half of today's price: what they would cost now is compared, not what was billed then."""
+    suite, words = world.suite({"a": 10}), 6
+    spine = world.spine({"thinker": {"a": "+" * 10}})
+    thinks(spine, "thinker", words)
+    await world.choosing(spine, suite).choose()
+    spine = world.spine({"x": {"a": "-"}, "thinker": {"a": "+" * 10}, "plain": {"a": "+" * 10}})
+    thinks(spine, "thinker", words)
+    decision = await world.choosing(spine, suite, "thinker", "plain").choose()
+    assert decision.kinds[0].chosen == "plain"
 
 
 def thinks(spine: Any, name: str, words: int) -> None:
