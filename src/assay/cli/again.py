@@ -108,14 +108,13 @@ async def _now(app: App, question: Question, possible: Question) -> Standing:
     from assay.decision.changed import Standing
     from assay.decision.survey import bases, ground_of
 
-    _, suite, names, split = material(app, possible)
-    decide = app.loaded.config.decide
+    found = material(app, possible)
     ground = await ground_of(
-        app.spine, suite, split=split, bar=decide.bar,
-        tolerance=decide.tolerance if question.tolerance is None else question.tolerance,
-        error=decide.error if question.error is None else question.error,
+        app.spine, found.suite, split=found.split, bar=app.loaded.config.decide.bar, tolerance=found.tolerance,
+        error=found.error,
     )  # fmt: skip
-    return Standing(question=question, basis=await bases(app.spine, names, tuple(suite.kinds)), ground=ground)
+    basis = await bases(app.spine, found.names, tuple(found.suite.kinds))
+    return Standing(question=question, basis=basis, ground=ground)
 
 
 def _pinned(app: App, stands: Decision) -> str | None:

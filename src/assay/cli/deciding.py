@@ -51,7 +51,7 @@ async def decide(
         before = material(app, asked)
         adaptations = await search(app, adapt, asked, before, concurrency)
         asked = with_adapted(asked, before.names, adaptations)
-    whole, suite, names, split = material(app, asked)
+    whole, suite, names, split, tolerance, error = material(app, asked)
     with EvalProgress(suite.answers * len(names)) as progress:
         runner = Runner(
             app.spine, whole, seed=asked.seed, config_digest=app.loaded.digest, concurrency=concurrency,
@@ -60,9 +60,7 @@ async def decide(
         choosing = Choosing(
             app.spine, suite, names, runner, bar=settings.decide.bar, seed=asked.seed, config_digest=app.loaded.digest,
             split=split, force_bar=asked.bar, p95_latency_s=settings.constraints.p95_latency_s, overall=asked.overall,
-            tolerance=settings.decide.tolerance if asked.tolerance is None else asked.tolerance,
-            error=settings.decide.error if asked.error is None else asked.error,
-            on_verdict=progress.verdict,
+            tolerance=tolerance, error=error, on_verdict=progress.verdict,
         )  # fmt: skip
         decision = await choosing.choose()
         if adapt is not None:

@@ -72,9 +72,8 @@ async def _proved(app: App, asked: Given, whole: Suite, purse: Purse | None) -> 
     from assay.evals.runs.runner import Runner
 
     settings = app.loaded.config
-    split = settings.decide.split if asked.split is None else None if asked.split == "all" else asked.split
-    split = "heldout" if asked.adapt else split
-    suite = whole.only(whole.with_gates(asked.kinds), split)  # type: ignore[arg-type]  # click checked it
+    split = settings.decide.part("heldout" if asked.adapt else asked.split)
+    suite = whole.only(whole.with_gates(asked.kinds), split)
     check_graders(suite.samples)
     old, new = str(asked.old), str(asked.new)
     if purse is not None:

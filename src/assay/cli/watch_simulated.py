@@ -18,7 +18,7 @@ _DROPS = (0.05, 0.1)
 def simulated(canaries: int | None, config: str | None, as_json: bool) -> int:
     """Print delays and false alarms for so many canaries; None = as many as are configured."""
     from assay.config.load import load_if_any
-    from assay.config.schema import Watch
+    from assay.config.watch import Watch
     from assay.decision.table import table
     from assay.decision.watching.reading import BUDGET
     from assay.stats.change import days_between

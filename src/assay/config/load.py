@@ -14,8 +14,9 @@ import msgspec
 from assay.config.grid import FILES as GRID_FILES
 from assay.config.grid import Grid, with_grids
 from assay.config.likeness import EITHER, OUTPUTS, likened
-from assay.config.schema import Config, Deployment, Route, Settings, Watch
+from assay.config.schema import Config, Deployment, Route, Settings
 from assay.config.table import quoted, read_table
+from assay.config.watch import Watch
 from assay.errors import ConfigError, did_you_mean
 
 FILE_NAME = "assay.toml"

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from assay.config.grid import Grid
 from assay.config.table import Section
+from assay.config.watch import Watch
 
 _HUGE = 1e12  # no price, limit or time is larger; keeps out the `inf` that TOML has
 Positive = Annotated[int, Meta(ge=1)]
@@ -433,23 +434,10 @@ class Decide(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     error: Annotated[float, Meta(ge=0, lt=0.5)] = 0.05
     tolerated_regression: Annotated[float, Meta(ge=0, le=1)] = 0.05
 
-
-class Watch(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What `assay watch` asks hosted deployments day after day, to notice a model that was changed behind its name.
-
-    Attributes:
-        deployments: whom it asks; default: the hosted deployments that the pins use, or else the last decision.
-        suite: folder of the suite that canaries are from; default: `decide.suite`.
-        canaries_per_day: samples of it, always the same ones; 0 = none, so that only border inputs are watched.
-        borders: prompts whose answer hangs by a hair, found by `assay watch --find-borders`; 0 = none.
-        alarms_per_year: false alarms of one deployment in a year at most, on the average.
-    """
-
-    deployments: tuple[str, ...] | None = None
-    suite: str | None = None
-    canaries_per_day: Annotated[int, Meta(ge=0, le=10_000)] = 50
-    borders: Annotated[int, Meta(ge=0, le=200)] = 20
-    alarms_per_year: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
+    def part(self, said: str | None) -> Literal["dev", "heldout"] | None:
+        """The part of the samples that counts where somebody has said `dev`, `heldout` or `all`; None = all count."""
+        chosen = said if said is not None else self.split
+        return None if chosen not in ("dev", "heldout") else chosen  # type: ignore[return-value]  # one of the two
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

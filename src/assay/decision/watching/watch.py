@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from assay.config.schema import Watch
+from assay.config.watch import Watch
 from assay.decision.watching.borders import Searching
 from assay.decision.watching.draw import current
 from assay.decision.watching.panel import Border, Panel, read_panels, write_panels

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.config.schema import Watch
+from assay.config.watch import Watch
 from assay.decision.watching import borders
 from assay.decision.watching.standing import Standing
 from assay.decision.watching.watch import Watching
