@@ -14,7 +14,7 @@ from msgspec import structs
 
 from assay.decision.lock import Lock, Pin
 from assay.decision.pin import broken_pins, changed_evidence
-from assay.decision.proof import Proof
+from assay.decision.proof import PinProof
 from assay.errors import AssayError, ConfigError, did_you_mean
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite, shuffled
@@ -159,7 +159,7 @@ class Checking:
         run = await self._open(pin.target)
         order = shuffled(self.suite.of(kind).named(pin.samples), self._order_seed(run))
         error, repeats = self._error(kind), self.runner.repeats(kind).times
-        proof = Proof(self.lock, pin, run, order, repeats, error, gate=self.suite.kinds[kind].gate)
+        proof = PinProof(self.lock, pin, run, order, repeats, error, gate=self.suite.kinds[kind].gate)
         problem = None
         try:
             if self.full:
@@ -238,7 +238,7 @@ def _told(kind: str, pin: Pin, verdict: LockVerdict, reason: str) -> KindCheck:
     )
 
 
-def _proven(kind: str, pin: Pin, run: Run, proof: Proof, error: float, problem: AssayError | None) -> KindCheck:
+def _proven(kind: str, pin: Pin, run: Run, proof: PinProof, error: float, problem: AssayError | None) -> KindCheck:
     values = [run.results[sample].value for sample in proof.answered]
     verdict, changes = proof.verdict(), proof.changes
     found = KindCheck(

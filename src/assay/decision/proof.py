@@ -15,16 +15,15 @@ from functools import cached_property
 from itertools import accumulate
 
 from assay.decision.lock import Lock, Pin
-from assay.evals.runs.outcomes import Outcomes
 from assay.evals.runs.runner import Run
 from assay.evals.suites.suite import Samples
 from assay.stats.certainty import Verdict, needed
 from assay.stats.retest import Retest, Seen
 
-__all__ = ["Proof"]
+__all__ = ["PinProof"]
 
 
-class Proof:
+class PinProof:
     """What is proven of a pin so far.
 
     Args:
@@ -121,15 +120,7 @@ class Proof:
         return self.tolerated + (0 if self._paired else len(self._order) - self._pin.passed)
 
     def _finished(self, sample: str) -> bool:
-        """Whether it has a score, or all of its answers are here and have none."""
-        row = self._run.results.get(sample)
-        if row is None:
-            return False
-        return row.value is not None or self._answers(sample) >= self._repeats
-
-    def _answers(self, sample: str) -> int:
-        results = self._run.results
-        return len(results.answers(sample)) if isinstance(results, Outcomes) else 1
+        return self._run.is_done(sample, self._repeats)
 
     def _with(self, sample: str, worst: Seen, best: Seen) -> tuple[Seen, Seen]:
         value = self._run.results[sample].value

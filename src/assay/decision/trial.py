@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 
-from assay.evals.runs.outcomes import Outcomes
 from assay.evals.runs.run import RepeatsOf, Run
 from assay.evals.suites.suite import Samples
 from assay.stats.certainty import Verdict, certain
@@ -94,13 +93,7 @@ class Trial:
         self._told = self._lines.verdict(self._passed, self._passed + len(self._unknown), self._seen)
 
     def _final(self, place: int) -> bool:
-        """Whether a sample has a value, or has been asked as often as it is to be."""
-        sample_id, times = self._ids[place]
-        results = self._run.results
-        row = results.get(sample_id)
-        if row is None or row.value is not None:
-            return row is not None
-        return not isinstance(results, Outcomes) or len(results.answers(sample_id)) >= times
+        return self._run.is_done(*self._ids[place])
 
     def _certain(self) -> Verdict:
         """What holds whatever comes of the rest: the bar is met, or missed by more than the tolerance."""

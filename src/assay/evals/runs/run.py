@@ -50,6 +50,13 @@ class Run:
         row = self.results.get(sample_id)
         return row is not None and row.value is not None
 
+    def is_done(self, sample_id: str, times: int) -> bool:
+        """Whether a sample has a value, or has been asked so many times as it is to be."""
+        row = self.results.get(sample_id)
+        if row is None or row.value is not None:
+            return row is not None
+        return not isinstance(self.results, Outcomes) or len(self.results.answers(sample_id)) >= times
+
 
 async def read_run(ledger: Ledger, row: RunRow, repeats: RepeatsOf | None = None) -> Run:
     """A run with the whole rows that the ledger has of it, answers included, joined as in `joined`."""
