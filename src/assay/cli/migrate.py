@@ -53,7 +53,7 @@ _MOST_ERROR = 0.49
     "--write", type=click.Path(path_type=Path, dir_okay=False),
     help="After a go, write a canary into this assay.toml; how it was is kept beside it.",
 )  # fmt: skip
-@click.option("--route", help="Of --write: the route that clients call [default: the one that the old one serves].")
+@click.option("--route", help="Of --write and --back: the route that clients call [default: the only one].")
 @click.option(
     "--canary", default=0.05, show_default=True, type=Finite(0, 1, min_open=True),
     help="Of --write: share of the sessions that the new one gets.",
@@ -95,7 +95,7 @@ def command(**given: Any) -> None:
         from assay.cli.migrate_canary import go_back, show_standing
 
         if asked.back is not None:
-            finish(go_back(asked.back, asked.as_json))
+            finish(go_back(asked.back, asked.route, asked.as_json))
         finish(run(show_standing(str(asked.status), asked.margin, asked.error, asked.config, asked.as_json)))
     if asked.old is None:
         raise click.UsageError("name the deployment or route to move away from: assay migrate OLD [NEW]")

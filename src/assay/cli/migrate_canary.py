@@ -68,11 +68,11 @@ def _adapted(app: App, file: Path, found: Migration) -> str:
     return deployment_piece(search.adapted, table, reasons_of(search)).text
 
 
-def go_back(file: Path, as_json: bool) -> int:
-    """Write the route of a configuration as it was before its canary."""
+def go_back(file: Path, route: str | None, as_json: bool) -> int:
+    """Write a route of a configuration as it was before its canary."""
     from assay.decision.migration.canary_file import go_back as gone_back
 
-    written = gone_back(file)
+    written = gone_back(file, route)
     result = {"file": str(file), "route": written.canary.route, "before": str(written.copy), "id": written.canary.id}
     emit(result, as_json, f"{file}: the route {written.canary.route!r} is as it was in {written.copy}")
     return 0

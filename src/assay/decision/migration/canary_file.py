@@ -12,7 +12,7 @@ from assay.config.load import parse
 from assay.config.schema import Config
 from assay.decision.lock import FILE_NAME as LOCK
 from assay.decision.lock import read_lock
-from assay.decision.migration.canary import Canary, begun, canaries, is_of, sides, staged
+from assay.decision.migration.canary import Canary, begun, canaries, canary_of, is_of, sides, staged
 from assay.decision.migration.route_text import exchanged, without
 from assay.errors import ConfigError
 from assay.ledger.rows import new_id
@@ -56,23 +56,14 @@ def write_canary(
         raise ConfigError(f"{file}: paths in a configuration start at its folder; write it beside {base}")
     was = _text(file if file.exists() else base)
     text = f"{was.rstrip()}\n\n{deployments}" if deployments else was
-    config, tables = parse(text.encode(), file.resolve()), tomllib.loads(text).get("routes", {})
+    config = parse(text.encode(), file.resolve())
     for name in (old, new):
         if name not in config.deployments and name not in config.routes:
             raise ConfigError(f"{file}: no deployment or route {name!r} there, so it cannot route to it")
     name = _route(config, old, new, route)
     _check_lock(file, name)
-    known = next((one for one in canaries(config) if one.route == name), None)
-    if known is not None:
-        if not is_of(config, known, old, new):
-            raise ConfigError(
-                f"the route {name!r} is a canary of another move ({known.old} -> {known.new}); end that first: "
-                f"assay migrate --back {file}"
-            )
-        made, routes = known._replace(share=share), staged(known, tables, share)
-    else:
-        made = Canary(name, new_id(), old, new, share)
-        made, routes = begun(config, tables, made)
+    first = Canary(name, new_id(), old, new, share)
+    made, routes = _stage(file, config, text, first)
     copy = _copy(file, made)
     comments = (
         f"canary of {old} -> {new}, {share:.0%} of the sessions; as it was: {copy.name}",
@@ -80,24 +71,39 @@ def write_canary(
     )
     after = exchanged(text, routes, comments)
     parse(after.encode(), file.resolve())
-    if known is None and not only_check:
-        _put(copy, was, like=file)
     if not only_check:
+        if made.id == first.id:
+            _put(copy, was, like=file)
         _put(file, after, like=file)
     return Written(file, copy, made)
 
 
-def go_back(file: Path) -> Written:
+def _stage(file: Path, config: Config, text: str, first: Canary) -> tuple[Canary, dict[str, dict[str, Any]]]:
+    """What the routes become: the first stage of a move, or a further one of its canary."""
+    tables = tomllib.loads(text).get("routes", {})
+    known = next((one for one in canaries(config) if one.route == first.route), None)
+    if known is None:
+        return begun(config, tables, first)
+    if not is_of(config, known, first.old, first.new):
+        raise ConfigError(
+            f"the route {first.route!r} is a canary of another move ({known.old} -> {known.new}); end that first: "
+            f"assay migrate --back {file} --route {first.route}"
+        )
+    return known._replace(share=first.share), staged(known, tables, first.share)
+
+
+def go_back(file: Path, route: str | None = None) -> Written:
     """Write the route as it was before the canary: the whole file, if nothing but that was changed since.
 
+    Args:
+        file: with the canary.
+        route: that clients call; default: the only one that is a canary.
+
     Raises:
-        ConfigError: the file has no canary, or what was before is not kept.
+        ConfigError: the file has no such canary, or several; or what was before is not kept.
     """
     text = _text(file)
-    config = parse(text.encode(), file.resolve())
-    found = next(canaries(config), None)
-    if found is None:
-        raise ConfigError(f"{file} has no canary to go back from")
+    found = _canary(file, parse(text.encode(), file.resolve()), route)
     copy = _copy(file, found)
     if not copy.exists():
         raise ConfigError(
@@ -116,6 +122,18 @@ def go_back(file: Path) -> Written:
     parse(after.encode(), file.resolve())
     _put(file, after, like=file)
     return Written(file, copy, found)
+
+
+def _canary(file: Path, config: Config, route: str | None) -> Canary:
+    if route is not None:
+        return canary_of(config, route)
+    found = list(canaries(config))
+    if not found:
+        raise ConfigError(f"{file} has no canary to go back from")
+    if len(found) > 1:
+        names = ", ".join(one.route for one in found)
+        raise ConfigError(f"{file} has several canaries; name the route to go back with: --route, one of {names}")
+    return found[0]
 
 
 def _route(config: Config, old: str, new: str, named: str | None) -> str:

@@ -77,6 +77,21 @@ def test_stages_and_back_leave_every_byte(tmp_path: Path, text: str) -> None:
     assert file.read_bytes() == text.encode()
 
 
+def test_of_two_canaries_the_one_that_is_named_goes_back(tmp_path: Path) -> None:
+    """Which one is meant is asked; the other one, that began before or after, stays as it is."""
+    more = '[routes.till]\ncandidates = ["old"]\npolicy = { kind = "fallback" }\n'
+    file = written(tmp_path, f"{PLAIN}\n{more}")
+    for route in ("desk", "till"):
+        write_canary(file, file, "old", "new", 0.05, route)
+    with pytest.raises(ConfigError, match=r"several canaries.*desk, till"):
+        go_back(file)
+    assert go_back(file, "desk").canary.route == "desk"
+    routes = load(file).config.routes
+    assert (routes["desk"].candidates, routes["till"].candidates) == (("old",), ("old", "new"))
+    assert go_back(file).canary.route == "till"
+    assert load(file).config.routes["till"].candidates == ("old",)
+
+
 def test_what_is_written_has_the_form_of_the_file(tmp_path: Path) -> None:
     """The mark at its beginning stays, and where all lines end as on Windows, new ones do."""
     file = written(tmp_path, "\ufeff" + PLAIN.replace("\n", "\r\n"))
