@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from assay.cli.door import note
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from assay.app import App
     from assay.cli.adapting import Adapt
     from assay.decision.adapting.adaptation import Adaptation
     from assay.decision.decision import Decision
     from assay.decision.question import Question
+    from assay.evals.suites.suite import Suite
 
-__all__ = ["decide"]
+__all__ = ["decide", "tell_judges"]
 
 
 async def decide(
@@ -30,8 +33,6 @@ async def decide(
         concurrency: samples in flight at once.
         again_of: the decision that is made again.
     """
-    from shlex import quote
-
     import msgspec
 
     from assay.cli.adapting import caution, search, with_adapted, with_heldout
@@ -40,7 +41,6 @@ async def decide(
     from assay.decision.adapting.gain import with_gains
     from assay.decision.choose import Choosing
     from assay.decision.question import Question
-    from assay.evals.judging.standing import standing_of, told
     from assay.evals.runs.runner import Runner
     from assay.ledger.rows import DecisionRow
 
@@ -67,11 +67,27 @@ async def decide(
             adaptations = await with_gains(runner, suite, adaptations, asked.seed)
     if adapt is not None and (said := caution(app, adaptations)) is not None:
         note(f"  {said}")
-    for one in await standing_of(app.spine, suite, decision.runs):  # a decision is worth what its judges are
-        note(f"  {told(one, f' -s {quote(asked.folder)}' if asked.folder is not None else '')}")
+    await tell_judges(app, suite, decision.runs, asked.folder)
     decision = msgspec.structs.replace(decision, question=asked, again_of=again_of, adaptations=adaptations)
     body = msgspec.json.encode(decision)
     await app.ledger.add_decision(
         DecisionRow(id=decision.id, created_at=decision.created_at, suite=decision.suite, body=body)
     )
     return decision
+
+
+async def tell_judges(app: App, suite: Suite, runs: Mapping[str, str], folder: str | None) -> None:
+    """Say on stderr how the judges of some runs stand: a verdict is worth what they are.
+
+    Args:
+        app: with the ledger.
+        suite: that was judged.
+        runs: target -> run.
+        folder: of the suite, as it was named on the command line.
+    """
+    from shlex import quote
+
+    from assay.evals.judging.standing import standing_of, told
+
+    for one in await standing_of(app.spine, suite, runs):
+        note(f"  {told(one, f' -s {quote(folder)}' if folder is not None else '')}")

@@ -63,12 +63,10 @@ def _purse(asked: Given, spent_usd: float = 0.0) -> Purse | None:
 
 async def _proved(app: App, asked: Given, whole: Suite, purse: Purse | None) -> Migration:
     """The verdict."""
-    from shlex import quote
-
+    from assay.cli.deciding import tell_judges
     from assay.cli.progress import EvalProgress
     from assay.decision.migration.migrating import Migrating
     from assay.evals.graders.grading import check_graders
-    from assay.evals.judging.standing import standing_of, told
     from assay.evals.runs.runner import Runner
 
     settings = app.loaded.config
@@ -95,8 +93,7 @@ async def _proved(app: App, asked: Given, whole: Suite, purse: Purse | None) -> 
             on_finding=lambda one: progress.verdict(one.kind, new, one.verdict),
         ).migrate()  # fmt: skip
     judged = {name: found.runs[side] for side, name in (("old", old), ("new", new)) if side in found.runs}
-    for one in await standing_of(app.spine, suite, judged):  # a verdict is worth what its judges are
-        note(f"  {told(one, f' -s {quote(asked.folder)}' if asked.folder is not None else '')}")
+    await tell_judges(app, suite, judged, asked.folder)
     return found
 
 

@@ -18,6 +18,7 @@ from assay.evals.suites.suite import Suite
 from assay.inference.identity import target_facts
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
+from assay.ledger.rows import ResultRow
 from assay.routing.by_kind import ByKind
 
 
@@ -38,30 +39,25 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float, 
     kinds: dict[str, Pin] = {}
     unproven: dict[str, str] = {}
     for one in decision.kinds:
+        if one.chosen is None:
+            unproven |= dict.fromkeys(one.kinds, one.reason)
+            continue
+        scored = await _scored(spine, decision, one, one.chosen)
         for kind in one.kinds:
-            if one.chosen is None:
-                unproven[kind] = one.reason
-                continue
-            rows = joined(await spine.ledger.results(decision.runs[one.chosen]), _repeats(one)).values()
-            scored = [row for row in rows if row.sample_id in one.evidence and row.value is not None]
-            if not scored:
-                run = decision.runs[one.chosen]
-                raise DecisionError(f"the run {run} holds no results of {one.name!r} any more; choose again")
-            scored = [row for row in scored if row.kind == kind]
-            if not scored:  # decided together with other kinds, and certain before this one had its turn
+            rows = [row for row in scored if row.kind == kind]
+            if not rows:  # decided together with other kinds, and certain before this one had its turn
                 unproven[kind] = f"none of its samples was needed to decide {one.name!r}; choose it by itself"
                 continue
-            samples = tuple(row.sample_id for row in scored)
-            failed = tuple(row.sample_id for row in scored if (row.value or 0.0) < 1.0)
+            failed = tuple(row.sample_id for row in rows if (row.value or 0.0) < 1.0)
             kinds[kind] = Pin(
                 target=one.chosen,
                 bar=one.bar,
-                passed=len(samples) - len(failed),
+                passed=len(rows) - len(failed),
                 failed=failed,
                 tolerated_regression=tolerated_regression,
                 made_up=one.made_up,
                 run=decision.runs[one.chosen],
-                samples=samples,
+                samples=tuple(row.sample_id for row in rows),
                 facts=await target_facts(spine, one.chosen, kind, fresh=True),
             )
             if suite is not None and suite.digest == decision.suite_digest:
@@ -80,6 +76,16 @@ async def pin(spine: Spine, decision: Decision, *, tolerated_regression: float, 
         kinds=kinds,
         unproven=unproven,
     )
+
+
+async def _scored(spine: Spine, decision: Decision, one: KindDecision, chosen: str) -> list[ResultRow]:
+    """What the chosen one scored on the samples that it was proven on."""
+    run, evidence = decision.runs[chosen], set(one.evidence)
+    rows = joined(await spine.ledger.results(run), _repeats(one)).values()
+    found = [row for row in rows if row.sample_id in evidence and row.value is not None]
+    if not found:
+        raise DecisionError(f"the run {run} holds no results of {one.name!r} any more; choose again")
+    return found
 
 
 async def _with_evidence(spine: Spine, one: Pin, kind: str, suite: Suite) -> Pin:
