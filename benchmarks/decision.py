@@ -4,17 +4,18 @@ DIR holds score matrices, one `.npz` each: `score` [items, models] (0 to 1; NaN 
 `inlen` [items] (characters of answers and prompts), `models`. Each trial draws a pool of models and some of the items
 in a random order, and a bar: a number that a team would set (`usual`), or just on or one item above the score of one of
 the models, where it is hardest (`adversarial`). Models are tried in order of cost, as `assay choose` tries them, with
-its own lines (`assay.stats.sequential`). The truth is what all items say of all models.
+its own lines (`assay.stats.sequential`). The truth is what all items say of all models. The order is that of what their
+answers cost on the average, as if `choose` had expected just that; where it expects otherwise it pays for that.
 
 A decision is wrong when the chosen model misses the bar by more than the tolerance, when a cheaper one meets it, or
 when none was chosen though one meets it. A factor is the cost of the full grid over the mean cost of a decision.
 Beside it stand the arithmetic alone, and what people do: looking at a 95 % interval after every item, and the first
 100 items.
 
-Costs: `prices.json` in DIR (model -> [input, output], USD per million tokens) where there is one; else the catalogue's
-and genai-prices' where they know at least half of the models and the matrix has lengths; only priced models take part
-then. Else they are drawn: over a factor of 100, evenly in the logarithm, the dearer models better but for some noise.
-The scores are read as right from 0.5 on.
+Costs: `prices.json` in DIR (model -> [input, output], USD per million tokens) where there is one; else those of
+genai-prices where it knows at least half of the models and the matrix has lengths; only priced models take part then.
+Else they are drawn: over a factor of 100, evenly in the logarithm, the dearer models better but for some noise. The
+scores are read as right from 0.5 on; one that is missing as wrong.
 
 It fails (exit 1) where a must of the project does not hold; goals stand beside.
 """
@@ -158,7 +159,7 @@ def _usual(right: Array, rng: np.random.Generator) -> float:
 def _hardest(right: Array, rng: np.random.Generator) -> float:
     """The score of one of the models, or one item more."""
     passes = int(right.sum(0)[rng.integers(right.shape[1])]) + int(rng.integers(2))
-    return min(max(passes, 1), len(right)) / len(right)
+    return (min(max(passes, 1), len(right)) - 0.5) / len(right)  # half an item less: no rounding adds one
 
 
 def read(path: Path, prices: dict[str, tuple[float, float]], seed: int) -> Matrix:
