@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def test_a_check_that_was_ended_goes_on(pinned: Project, how: signal.Signals) ->
     with (pinned.folder / "assay.toml").open("a") as file:
         file.write('[deployments.slow]\nmodel = "x/slow"\ndialect = "scripted"\nscript = "slow.json"\n'
                    "price_usd_per_mtok = { input = 2.0, output = 2.0 }\n")  # fmt: skip
-    pinned.script("slow", {"match": ".", "answer": "yes", "delay_s": 0.1})
+    pinned.script("slow", {"match": ".", "answer": "yes", "delay_s": 0.05})
     assert pinned.inside("choose", "-m", "slow", "-k", "words", "--error", "0", "--bar", "1").code == 0
     assert pinned.inside("pin").code == 0
     process = pinned.begin("check", "--full", "--concurrency", "1")
@@ -132,6 +133,7 @@ def test_a_check_that_was_ended_goes_on(pinned: Project, how: signal.Signals) ->
         count = "select count(*) from results join runs on runs.id = run_id where target_digest like 'check:%'"
         while connection.execute(count).fetchone()[0] < 10:
             assert process.poll() is None, process.communicate()
+            time.sleep(0.01)  # looking all the time would take the processor that it needs
         process.send_signal(how)
         process.communicate(timeout=20)
         assert pinned.inside("check", "--full", "--concurrency", "4").code == 0

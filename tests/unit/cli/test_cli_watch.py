@@ -160,7 +160,7 @@ def test_a_panel_can_be_simulated_before_it_is_paid_for(project: Project, monkey
     """Delays and false alarms by size of the drop; nothing is asked."""
     from assay.cli import watch_simulated
 
-    for name, value in {"_RUNS": 3, "_YEARS": 1, "_SHARES": (0.9,), "_DROPS": (0.2,)}.items():
+    for name, value in {"_RUNS": 3, "_YEARS": 1, "_QUIET_DAYS": 30, "_SHARES": (0.9,), "_DROPS": (0.2,)}.items():
         monkeypatch.setattr(watch_simulated, name, value)
     ended = project.inside("watch", "--simulate", "--canaries", "30", "--json")
     found = ended.json

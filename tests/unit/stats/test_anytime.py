@@ -10,7 +10,7 @@ from assay.errors import EvalError
 from assay.stats.anytime import anytime
 from assay.stats.intervals import Interval, wilson
 
-LOOKS = 200
+LOOKS = 120
 
 
 def ever_left_out(p: float, interval: Callable[[int, int], Interval]) -> float:
@@ -21,8 +21,9 @@ def ever_left_out(p: float, interval: Callable[[int, int], Interval]) -> float:
         for passes, path in paths.items():
             for more, chance in ((1, p), (0, 1.0 - p)):
                 grown[passes + more] = grown.get(passes + more, 0.0) + path * chance
-        outside = [passes for passes in grown if not interval(passes, n).low <= p <= interval(passes, n).high]
-        left_out += sum(grown.pop(passes) for passes in outside)
+        for passes in list(grown):
+            low, high = interval(passes, n)
+            left_out += 0.0 if low <= p <= high else grown.pop(passes)
         paths = grown
     return left_out
 
@@ -30,7 +31,7 @@ def ever_left_out(p: float, interval: Callable[[int, int], Interval]) -> float:
 @pytest.mark.parametrize("prior", [0.5, 1.0])
 @pytest.mark.parametrize("p", [0.03, 0.5, 0.9])
 def test_all_looks_together_keep_the_confidence(p: float, prior: float) -> None:
-    """Whoever looks after each of 200 samples sees the true share left out in at most 5 % of cases, ever."""
+    """Whoever looks after each of 120 samples sees the true share left out in at most 5 % of cases, ever."""
     assert ever_left_out(p, lambda passes, n: anytime(passes, n, prior=prior)) <= 0.05
 
 
