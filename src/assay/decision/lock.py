@@ -79,6 +79,16 @@ def read_lock(path: Path) -> Lock:
     return lock
 
 
+def pinned_beside(file: Path) -> str | None:
+    """The route that the lock beside a configuration pins; None where there is no lock.
+
+    Raises:
+        DecisionError: it cannot be read.
+    """
+    lock = file.with_name(FILE_NAME)
+    return read_lock(lock).route if lock.exists() else None
+
+
 def write_lock(path: Path, lock: Lock) -> None:
     """Write the file in one step: a reader sees the old or the new one, never half of it.
 

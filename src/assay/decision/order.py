@@ -18,8 +18,8 @@ from assay.inference.spine import Spine
 def expected(spine: Spine, name: str, samples: Sequence[Sample]) -> Estimate | None:
     """Mean expected cost of one answer to these samples; None where nothing is known to estimate from.
 
-    A route counts as the sum of everything below it: an upper bound for cascades. Where its policy asks `n` times, as
-    vote and best-of do, each of its candidates counts as often as it may be asked.
+    A route counts as the sum of everything below it: an upper bound for cascades. Where its policy draws
+    several answers, as vote and best-of do, each of its candidates counts as often as it may be asked.
     """
     target = spine.targets[name]
     if not isinstance(target, LiveDeployment):
@@ -27,7 +27,7 @@ def expected(spine: Spine, name: str, samples: Sequence[Sample]) -> Estimate | N
         known = [part for part in parts if part is not None]
         if len(known) < len(parts) or len({part.unit for part in known}) != 1:
             return None
-        draws = getattr(spine.route(name).policy, "n", None)
+        draws = getattr(spine.route(name).policy, "draws", None)  # of a plug-in it may be unknown
         times = draws / len(known) if draws is not None else 1.0
         return Estimate(
             value=times * sum(part.value for part in known),

@@ -20,7 +20,7 @@ import tomli_w
 from assay.config.load import parse
 from assay.config.schema import Route
 from assay.decision.lock import FILE_NAME as LOCK
-from assay.decision.lock import read_lock
+from assay.decision.lock import pinned_beside
 from assay.errors import ConfigError
 from assay.whole_file import write_whole
 
@@ -193,6 +193,7 @@ def _without(said: dict[str, Any], pieces: Iterable[Piece]) -> dict[str, Any]:
 
 def _check_lock(file: Path, name: str) -> None:
     """The pinned route has the suite's name, and nothing beside it may be called so."""
-    lock = file.with_name(LOCK)
-    if lock.exists() and read_lock(lock).route == name:
-        raise ConfigError(f"{lock} pins a route {name!r} already; give this one another name with --route")
+    if pinned_beside(file) == name:
+        raise ConfigError(
+            f"{file.with_name(LOCK)} pins a route {name!r} already; give this one another name with --route"
+        )

@@ -38,6 +38,11 @@ class BestOf(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         name, spec = check_spec(self.check)
         return {name: spec}
 
+    @property
+    def draws(self) -> int | None:
+        """As many as it says."""
+        return self.n
+
     def decide(self, state: State) -> Step:
         """Check what has come, answer with what passes, else ask for more."""
         name, _ = check_spec(self.check)

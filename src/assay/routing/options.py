@@ -22,6 +22,11 @@ class PolicyOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return {}
 
     @property
+    def draws(self) -> int | None:
+        """How many answers all candidates together are asked for at most; None = each of them one."""
+        return None
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The candidates that the options name: none, unless the policy says otherwise."""
         return ()

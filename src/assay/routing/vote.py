@@ -37,6 +37,11 @@ class Vote(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True)
     at_once: bool = False
     quorum: Annotated[int, Meta(ge=1)] | None = None
 
+    @property
+    def draws(self) -> int | None:
+        """As many as it says."""
+        return self.n
+
     def decide(self, state: State) -> Step:
         """Send as many as could settle it, until it is settled; then count."""
         asked = len(state.attempts)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from assay.config.load import parse
 from assay.config.schema import Config
 from assay.decision.lock import FILE_NAME as LOCK
-from assay.decision.lock import read_lock
+from assay.decision.lock import pinned_beside
 from assay.decision.migration.canary import Canary, begun, canaries, canary_of, is_of, sides, staged
 from assay.decision.migration.route_text import exchanged, without
 from assay.errors import ConfigError
@@ -170,9 +170,10 @@ def _text(file: Path) -> str:
 
 def _check_lock(file: Path, name: str) -> None:
     """The pinned route is no table of the file."""
-    lock = file.with_name(LOCK)
-    if lock.exists() and read_lock(lock).route == name:
-        raise ConfigError(f"{lock} pins the route {name!r}: its pins move with --pin; --route names another route")
+    if pinned_beside(file) == name:
+        raise ConfigError(
+            f"{file.with_name(LOCK)} pins the route {name!r}: its pins move with --pin; --route names another route"
+        )
 
 
 def _put(file: Path, text: str, *, like: Path) -> None:
