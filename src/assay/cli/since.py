@@ -1,4 +1,4 @@
-"""The option `--since`: requests of the ledger that are not older."""
+"""Spans of time on the command line: `--since`, for requests of the ledger that are not older, and others."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from datetime import UTC, datetime
 
 import click
 
-__all__ = ["DAY_S", "moment"]
+__all__ = ["DAY_S", "moment", "span_s"]
 
 DAY_S = 86_400
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S, "w": 7 * DAY_S}
+
+
+def span_s(text: str) -> int | None:
+    """Seconds of `30m`, `12h`, `7d`, `4w`; None where it is no span."""
+    found = re.fullmatch(r"(\d{1,9})([smhdw])", text)
+    return int(found[1]) * _UNITS_S[found[2]] if found is not None else None
 
 
 def moment(context: click.Context, option: click.Parameter, given: str | None) -> float:
@@ -22,9 +28,9 @@ def moment(context: click.Context, option: click.Parameter, given: str | None) -
     """
     if given is None:
         return 0.0
-    span = re.fullmatch(r"(\d{1,9})([smhdw])", given)
+    span = span_s(given)
     if span is not None:
-        return time.time() - int(span[1]) * _UNITS_S[span[2]]
+        return time.time() - span
     try:
         day = datetime.fromisoformat(given)
     except ValueError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
+from assay.cli.since import DAY_S, span_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from assay.types import Request
 
 __all__ = ["command"]
+
+_LONGEST_S = 366 * DAY_S
 
 
 class Given(NamedTuple):
@@ -37,10 +39,10 @@ def _span(context: click.Context, option: click.Parameter, given: str | None) ->
     """Seconds of `24h`, `30m`, `1d`; a callback of click."""
     if given is None:
         return None
-    found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", given)
-    if found is None:
+    seconds = span_s(given)
+    if not seconds or seconds > _LONGEST_S:
         raise click.BadParameter(f"{given!r} is no span: 24h, 30m, 1d", context, option)
-    return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]])
+    return float(seconds)
 
 
 @click.command("watch")
@@ -56,7 +58,7 @@ def _span(context: click.Context, option: click.Parameter, given: str | None) ->
               help="Stay, and make a round each 24h, say.")  # fmt: skip
 @click.option("--simulate", is_flag=True, help="Say how soon drops would be found, and how often in error.")
 @click.option("--canaries", type=click.IntRange(1, 10_000), help="With --simulate: so many [default: as configured].")
-@click.option("--max-usd", type=Finite(0), help="Spend at most so much in this call, graders included.")
+@click.option("--max-usd", type=Finite(0), help="Spend at most so much in a round, graders included, or in a search.")
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Requests in flight at once.")
 @config_option
 @json_option
@@ -103,7 +105,12 @@ def command(
     try:
         finish(run(_find(asked) if find_borders else _rounds(asked, every_s), continues=True))
     except BudgetExceeded as error:  # its own code is 1, which would say that something has changed
-        note(f"assay: {error}; what was asked is kept, the same command goes on with the rest")
+        kept = (
+            "a search keeps nothing before its end"
+            if find_borders
+            else ("what was asked is kept, the same command goes on with the rest")
+        )
+        note(f"assay: {error}; {kept}")
         finish(3)
 
 

@@ -249,9 +249,8 @@ class _Search:
     def __init__(self, allowed: float) -> None:
         self._allowed = allowed
         self._log = math.log(8 / allowed)
-        self._below: tuple[float, float] | None = (
-            None  # the last price that was too low, and how far above the error was
-        )
+        # The last price that was too low, with how far the error was above; and the last that was high enough.
+        self._below: tuple[float, float] | None = None
         self._above: tuple[float, float] | None = None
 
     @property

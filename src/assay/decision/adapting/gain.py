@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from assay.decision.adapting.adaptation import Adaptation, Gain, KindAdaptation
-from assay.errors import BudgetExceeded, ConfigError, ProviderError, WeightsError
+from assay.errors import ProviderError, WeightsError
 from assay.evals.figures.scorecard import compare
 from assay.evals.runs.run import Run
 from assay.evals.runs.runner import Runner
@@ -56,8 +56,6 @@ async def _complete(runner: Runner, runs: Sequence[Run], samples: Samples, seed:
     for run in runs:
         try:
             await runner.evaluate(run, shuffled(samples, seed))
-        except (BudgetExceeded, ConfigError):
-            raise
         except (ProviderError, WeightsError):  # the samples that both have stand; the decision tells what failed
             return
 
