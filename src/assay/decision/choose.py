@@ -168,7 +168,7 @@ class Choosing:
             total=len(group.samples),
             needed=need,
             chosen=chosen,
-            reason=_sentence(group, chosen, listed),
+            reason=_sentence(group, chosen, listed, 0.0 if group.gate else self.tolerance),
             candidates=listed,
             evidence=self._evidence(group, chosen),
             moves=next_moves(self.spine, listed, stays=stays) if chosen is None else (),
@@ -391,13 +391,14 @@ def _status(group: Group, trial: Trial, m: Metrics) -> tuple[Status, str]:
     )
 
 
-def _sentence(group: Group, chosen: str | None, results: tuple[CandidateResult, ...]) -> str:
+def _sentence(group: Group, chosen: str | None, results: tuple[CandidateResult, ...], tolerance: float) -> str:
     what = "gate" if group.gate else "bar"
     if chosen is not None:
         unsure = [one.name for one in results if one.status in (Status.OPEN, Status.UNPROVEN)]
         note = f"; nothing is claimed of {', '.join(unsure)}" if unsure else ""
         basis = f", on {len(group.samples)} made-up samples" if group.made_up else ""
-        return f"{chosen} is the cheapest proven to meet the {what} of {group.bar:.0%}{basis}{note}"
+        less = f" less {100 * tolerance:g} points" if tolerance else ""
+        return f"{chosen} is the cheapest proven to meet the {what} of {group.bar:.0%}{less}{basis}{note}"
     if any(one.status is Status.OPEN for one in results):
         return f"cannot be told whether the {what} of {group.bar:.0%} is met; the reasons stand with the candidates"
     if not any(one.passed + one.failed for one in results):

@@ -193,6 +193,8 @@ async def test_within_the_tolerance_is_told(world: World) -> None:
     taken = [of(one, "m") for one in decisions if one.kinds[0].chosen == "m"]
     assert all(one.guarantee == f"{EXACT}; 5 points below the bar it may be either" for one in decisions)
     assert taken
+    met = "m is the cheapest proven to meet the bar of 80% less 5 points"
+    assert {one.kinds[0].reason for one in decisions if one.kinds[0].chosen == "m"} == {met}
     assert all("within the tolerance" in one.reason for one in taken if one.passed + one.failed == 20)
     assert (await world.choosing(spine, suite).choose()).kinds[0].chosen is None
 
