@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from assay.errors import DecisionError
 from assay.types import Value
 from assay.whole_file import write_whole
 
-__all__ = ["Border", "Panel", "panels_path", "read_panels", "write_panels"]
+__all__ = ["Border", "Panel", "change_panel", "panels_path", "read_panels", "write_panels"]
 
 VERSION = 1
 
@@ -87,6 +89,39 @@ def read_panels(path: Path) -> dict[str, Panel]:
     if kept.version != VERSION:
         raise DecisionError(f"{path} has version {kept.version}, this assay reads {VERSION}; delete it to begin anew")
     return kept.panels
+
+
+def change_panel(path: Path, target: str, change: Callable[[Panel | None], Panel]) -> None:
+    """Keep another panel of one target; what other processes keep of others at the same time stays.
+
+    Args:
+        path: of the panels.
+        target: whose.
+        change: from the panel that is kept now; None = there is none.
+
+    Raises:
+        DecisionError: they cannot be read or written.
+    """
+    with _alone(path):
+        panels = read_panels(path)
+        write_panels(path, {**panels, target: change(panels.get(target))})
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time, where the system has such locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        lock = path.with_name(f".{path.name}.lock").open("a")
+    except OSError as error:
+        raise DecisionError(f"what is watched cannot be kept in {path}: {error.strerror}") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def write_panels(path: Path, panels: dict[str, Panel]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from assay.config.watch import Watch
 from assay.decision.watching.borders import Searching
 from assay.decision.watching.draw import current
-from assay.decision.watching.panel import Border, Panel, read_panels, write_panels
+from assay.decision.watching.panel import Border, Panel, change_panel, read_panels
 from assay.decision.watching.round import Asked, Round
 from assay.decision.watching.standing import Standing, standing
 from assay.decision.watching.watched import kinds_done, watched
@@ -108,15 +108,22 @@ class Watching:
         """Find border inputs and keep them in place of those that there were.
 
         Raises:
+            ConfigError: none are wanted.
             AssayError: nobody answers, or nothing can be kept.
         """
+        self._check_wanted()
         panel, _ = await self._panel(target)
         found = await self._searching(target).find()
-        self._keep(msgspec.structs.replace(panel, borders=found))
+        change_panel(self._path, target, lambda kept: msgspec.structs.replace(kept or panel, borders=found))
         return found
 
     def search_requests(self, target: str) -> list[Request]:
-        """What `find_borders` would ask at most."""
+        """What `find_borders` would ask at most.
+
+        Raises:
+            ConfigError: none are wanted.
+        """
+        self._check_wanted()
         return self._searching(target).requests
 
     async def reset(self, target: str) -> Panel:
@@ -128,14 +135,17 @@ class Watching:
         kept = read_panels(self._path).get(target)
         if kept is None:
             raise DecisionError(f"{target!r} is not watched; `assay watch` begins with it")
-        panel = msgspec.structs.replace(kept, began_at=self._clock())
-        self._keep(panel)
-        return panel
+        now = self._clock()
+        change_panel(self._path, target, lambda found: msgspec.structs.replace(found or kept, began_at=now))
+        return read_panels(self._path)[target]
 
     async def _panel(self, target: str) -> tuple[Panel, str | None]:
         panel, why = await self._drawn(target)
         if read_panels(self._path).get(target) != panel:
-            self._keep(panel)
+            change_panel(
+                self._path, target,
+                lambda kept: msgspec.structs.replace(panel, borders=kept.borders) if kept is not None else panel,
+            )  # fmt: skip
         return panel, why
 
     async def _drawn(self, target: str) -> tuple[Panel, str | None]:
@@ -150,10 +160,14 @@ class Watching:
         kinds = tuple(kind for kind in kinds_done(self._spine, target, self._work) if kind in self._suite.kinds)
         return self._suite.only(kinds)
 
+    def _check_wanted(self) -> None:
+        if not self._settings.borders:
+            raise ConfigError("no border inputs are wanted: watch.borders is 0 in assay.toml")
+
     def _round(self, panel: Panel) -> Round:
         return Round(
-            self._spine, panel, self._part(panel.target), self._clock, purse=self._purse, concurrency=self._concurrency,
-            config_digest=self._config_digest,
+            self._spine, self._as_wanted(panel), self._part(panel.target), self._clock, purse=self._purse,
+            concurrency=self._concurrency, config_digest=self._config_digest,
             on_answer=lambda: self._on_answer(panel.target),
         )  # fmt: skip
 
@@ -163,10 +177,16 @@ class Watching:
             on_answer=lambda: self._on_answer(target),
         )  # fmt: skip
 
+    def _as_wanted(self, panel: Panel) -> Panel:
+        """With as many border inputs as are wanted now; the others stay where they are kept."""
+        return msgspec.structs.replace(panel, borders=panel.borders[: self._settings.borders])
+
     async def _standing(self, panel: Panel, asked: Asked | None, why: str | None) -> Standing:
         return await standing(
-            self._spine.ledger, panel, self._settings.alarms_per_year, self._clock, asked, begins_anew=why
+            self._spine.ledger,
+            self._as_wanted(panel),
+            self._settings.alarms_per_year,
+            self._clock,
+            asked,
+            begins_anew=why,
         )
-
-    def _keep(self, panel: Panel) -> None:
-        write_panels(self._path, {**read_panels(self._path), panel.target: panel})

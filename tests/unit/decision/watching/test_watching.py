@@ -60,6 +60,41 @@ async def test_an_alarm_is_told_once_and_stands(site: Site) -> None:
     assert "what to do" not in told([second])
 
 
+async def test_border_inputs_that_are_not_wanted_are_neither_sought_nor_asked(site: Site) -> None:
+    """Those that were found before stay where they are, for the day on which they are wanted again."""
+    site.set(borders=5)
+    await site.watching().find_borders("frontier")
+    site.set(borders=0)
+    before = len(site.host.asked)
+    with pytest.raises(ConfigError, match="borders is 0"):
+        await site.watching().find_borders("frontier")
+    found = await site.days(1)
+    assert (len(site.host.asked) - before, found.borders) == (10, 0)
+    assert len(read_panels(site.folder / "watch.json")["frontier"].borders) == 5
+
+
+async def test_a_search_takes_nothing_back_that_came_meanwhile(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reset in another process while border inputs are sought stands, and so do panels of others."""
+    site.set(borders=5)
+    await site.days(1)
+    other = msgspec.structs.replace(read_panels(site.folder / "watch.json")["frontier"], target="other")
+    find = searching.Searching.find
+
+    async def slow(self: searching.Searching) -> object:
+        found = await find(self)
+        write_panels(site.folder / "watch.json", {**read_panels(site.folder / "watch.json"), "other": other})
+        await site.watching().reset("frontier")
+        return found
+
+    site.now += 60
+    before = read_panels(site.folder / "watch.json")["frontier"]
+    monkeypatch.setattr(searching.Searching, "find", slow)
+    await site.watching().find_borders("frontier")
+    after = read_panels(site.folder / "watch.json")
+    assert (after["frontier"].began_at > before.began_at, len(after["frontier"].borders)) == (True, 5)
+    assert after["other"] == other
+
+
 async def test_a_change_that_is_accepted_begins_anew(site: Site) -> None:
     """After a reset what is answered now is the usual, and no alarm stands."""
     site.set(borders=0)
