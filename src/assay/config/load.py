@@ -20,7 +20,8 @@ from assay.config.watch import Watch
 from assay.errors import ConfigError, did_you_mean
 
 FILE_NAME = "assay.toml"
-_FILE_KEYS = ("system_file", "template_file", "examples_file", "schema_file", "grammar_file")
+FILE_KEYS = ("system_file", "template_file", "examples_file", "schema_file", "grammar_file")
+"""Of `Settings`: those that name files."""
 _NO_PATH = (OSError, ValueError, RuntimeError)
 """What an impossible path raises: no such file, a zero byte in it, `~` of an unknown user."""
 
@@ -149,7 +150,7 @@ def _absolute(path: str | None, folder: Path) -> str | None:
 
 
 def _resolve_settings(settings: Settings, folder: Path) -> Settings:
-    return msgspec.structs.replace(settings, **{key: _absolute(getattr(settings, key), folder) for key in _FILE_KEYS})
+    return msgspec.structs.replace(settings, **{key: _absolute(getattr(settings, key), folder) for key in FILE_KEYS})
 
 
 def _resolve_deployment(deployment: Deployment, folder: Path) -> Deployment:
@@ -271,7 +272,7 @@ def _check_settings(where: str, settings: Settings) -> None:
         raise ConfigError(f"{where}.choices: must be non-empty texts")
     if settings.choices == ():
         raise ConfigError(f"{where}.choices is empty; name at least one, or leave it out")
-    for key in _FILE_KEYS:
+    for key in FILE_KEYS:
         _must_exist(f"{where}.{key}", getattr(settings, key))
 
 

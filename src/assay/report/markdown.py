@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from assay.evals.figures.more_tokens import told_steps
+from assay.evals.figures.points import told_points
 from assay.report import numbers
-from assay.report.prompts import difference
 from assay.report.shown import visible
 from assay.report.view import DecisionView, KindView, PromptView, RunKind, RunView, Samples, Source, View
 
@@ -162,7 +162,7 @@ def _prompt_row(one: PromptView) -> tuple[str, ...]:
         escape(one.candidate),
         f"{one.configured} of {one.samples}" if one.samples else numbers.DASH,
         f"{one.adapted} of {one.samples}" if one.samples else numbers.DASH,
-        difference(one.difference, one.interval),
+        told_points(one.difference, one.interval, numbers.DASH),
         f"{one.dev_passed} of {one.dev_scored}" if one.dev_scored else numbers.DASH,
         escape(one.won or ""),
     )

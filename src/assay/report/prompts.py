@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from assay.decision.adapting.adaptation import Adaptation, KindAdaptation
-from assay.report.view import PromptView, Span
+from assay.report.view import PromptView
 
-__all__ = ["difference", "origins", "prompts_of"]
+__all__ = ["origins", "prompts_of"]
 
 
 def prompts_of(adaptations: Iterable[Adaptation]) -> tuple[PromptView, ...]:
@@ -47,10 +47,3 @@ def _prompt(one: Adaptation, kind: KindAdaptation) -> PromptView:
         difference=gain.comparison.difference if gain is not None else None,
         interval=gain.comparison.interval if gain is not None else None,
     )
-
-
-def difference(value: float | None, interval: Span | None) -> str:
-    """`+50 points [+18, +72]`; a dash where it is not known."""
-    if value is None or interval is None:
-        return "–"
-    return f"{value * 100:+.0f} points [{interval[0] * 100:+.0f}, {interval[1] * 100:+.0f}]"

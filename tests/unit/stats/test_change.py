@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from itertools import product
 
 import pytest
+from benchmarks.watch import peeking
 from scipy.stats import hypergeom
 
 from assay.stats.change import HORIZON_DAYS, LONGEST_DAYS, Detector, Evidence, Tally, days_between
@@ -129,21 +129,7 @@ def test_false_alarms_keep_to_the_promise_and_peeking_does_not() -> None:
     """Four years without a change; a test at 5 % of each day against all before it would alarm every month."""
     rates, years = even(50, 0.85), 4
     assert false_alarms(rates, simulated_days=365 * years, days=days_between(FEW_PER_YEAR)) <= FEW_PER_YEAR * years
-    assert _peeking(rates, 365 * years) > 5 * years
-
-
-def _peeking(rates: Sequence[float], days: int) -> int:
-    """Alarms of the rule that the detector takes the place of."""
-    rng = random.Random(1)  # noqa: S311 - a simulation, repeated by its seed
-    passed = asked = alarms = 0
-    for _ in range(days):
-        today = sum(rng.random() < rate for rate in rates)
-        if asked:
-            pooled = (passed + today) / (asked + len(rates))
-            error = math.sqrt(pooled * (1 - pooled) * (1 / len(rates) + 1 / asked))
-            alarms += error > 0 and (today / len(rates) - passed / asked) / error < -1.645
-        passed, asked = passed + today, asked + len(rates)
-    return alarms
+    assert peeking(rates, 365 * years, seed=1) > 5 * years
 
 
 def test_what_is_not_found_has_no_delay() -> None:

@@ -9,9 +9,10 @@ from textwrap import wrap
 import msgspec
 
 from assay.config.schema import Example, Settings
-from assay.decision.adapting.adaptation import Adaptation, Gain, KindAdaptation, Spending
+from assay.decision.adapting.adaptation import Adaptation, KindAdaptation, Spending
 from assay.decision.adapting.luck import RULE
 from assay.decision.table import MOST, table
+from assay.evals.figures.points import told_points
 
 __all__ = ["explained"]
 
@@ -56,16 +57,10 @@ def _gain_row(candidate: str, kind: KindAdaptation) -> tuple[str, ...]:
         return (kind.kind, candidate, "-", "-", "could not be asked", dev, kind.won or "-")
     n = gain.comparison.samples
     return (
-        kind.kind, candidate, f"{gain.configured} of {n}", f"{gain.adapted} of {n}", _difference(gain), dev,
+        kind.kind, candidate, f"{gain.configured} of {n}", f"{gain.adapted} of {n}",
+        told_points(gain.comparison.difference, gain.comparison.interval), dev,
         kind.won or "-",
     )  # fmt: skip
-
-
-def _difference(gain: Gain) -> str:
-    found, interval = gain.comparison.difference, gain.comparison.interval
-    if found is None or interval is None:
-        return "-"
-    return f"{found * 100:+.0f} points [{interval[0] * 100:+.0f}, {interval[1] * 100:+.0f}]"
 
 
 def _cautions(adaptations: Sequence[Adaptation]) -> Iterator[str]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import msgspec
 
+from assay.config.load import FILE_KEYS
 from assay.config.schema import Config, Deployment, Settings
 from assay.decision.adapting.adaptation import Adaptation, KindAdaptation
 from assay.decision.adapting.variant import adapted_config
 
 __all__ = ["adapted_table", "reasons_of"]
-
-_PATHS = ("schema_file", "grammar_file", "system_file", "template_file", "examples_file")
 
 
 def adapted_table(config: Config, adaptation: Adaptation, folder: Path) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def _relative_deployment(deployment: Deployment, folder: Path) -> Deployment:
 
 
 def _relative(settings: Settings, folder: Path) -> Settings:
-    return msgspec.structs.replace(settings, **{key: _from(getattr(settings, key), folder) for key in _PATHS})
+    return msgspec.structs.replace(settings, **{key: _from(getattr(settings, key), folder) for key in FILE_KEYS})
 
 
 def _from(path: str | None, folder: Path) -> str | None:

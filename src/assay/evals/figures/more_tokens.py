@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from assay.evals.figures.points import told_points
 from assay.evals.figures.scorecard import compare
 from assay.evals.runs.run import Run
 from assay.evals.runs.tokens import Tokens
@@ -89,10 +90,9 @@ _VERDICTS = {
 
 def told_more(one: MoreTokens) -> str:
     """What more tokens bought, in a sentence."""
-    low, high = (end * 100 for end in one.interval)
     return (
         f"{one.more} writes {one.more_tokens:,.0f} tokens an answer, {one.fewer} {one.fewer_tokens:,.0f}: "
-        f"{one.difference * 100:+.0f} points [{low:+.0f}, {high:+.0f}] on {one.samples} samples; {_VERDICTS[one.pays]}"
+        f"{told_points(one.difference, one.interval)} on {one.samples} samples; {_VERDICTS[one.pays]}"
     )
 
 
