@@ -63,10 +63,18 @@ class ArmLatency(Row, frozen=True, kw_only=True):
 
 
 async def arm_rows(ledger: Ledger, route: str, since_s: float) -> list[ArmRow]:
-    """All requests to a route since a time (seconds since 1970) that were sent somewhere, evals and shadows not."""
+    """All requests to a route since a time (seconds since 1970) that were sent somewhere, evals and shadows not.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
     return await ledger.rows(ArmRow, _ROWS, (route, since_s, id_at(since_s)))
 
 
 async def arm_latencies(ledger: Ledger, route: str, since_s: float, most: int) -> list[ArmLatency]:
-    """The newest latencies of these, at most so many."""
+    """The newest latencies of these, at most so many.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
     return await ledger.rows(ArmLatency, _LATENCIES, (route, since_s, id_at(since_s), most))

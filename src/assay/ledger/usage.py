@@ -44,16 +44,28 @@ class _RunId(Row, frozen=True, kw_only=True):
 
 
 async def usage_of(ledger: Ledger, run_id: str) -> list[UsageRow]:
-    """By deployment and kind; judges not."""
+    """What a run took, by deployment and kind; judges not.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
     return await ledger.rows(UsageRow, _USAGE, (run_id,))
 
 
 async def answers_of(ledger: Ledger, run_id: str) -> dict[str, int]:
-    """By kind, without those from the cache and from batches."""
+    """Answers of a run by kind, without those from the cache and from batches.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
     return {row.kind: row.answers for row in await ledger.rows(AnswersRow, _ANSWERS, (run_id,))}
 
 
 async def run_before(ledger: Ledger, run_id: str, suite: str, target: str) -> str | None:
-    """The run of a suite against a target that came before this one, of whatever version; None = it is the first."""
+    """The run of a suite against a target that came before this one, of whatever version; None = it is the first.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
     found = await ledger.rows(_RunId, _BEFORE, (suite, target, run_id))
     return found[0].id if found else None
