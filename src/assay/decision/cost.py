@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from assay.decision.decision import CandidateResult
+from assay.envelope.money import digits
 
-__all__ = ["cost_of", "digits"]
+__all__ = ["cost_of"]
 
 
 def cost_of(one: CandidateResult) -> str:
@@ -16,10 +17,3 @@ def cost_of(one: CandidateResult) -> str:
     if one.expected is not None:
         return f"~{one.expected:.2f} CPU s" if one.expected_unit == "s" else f"~{digits(one.expected * 1000)} USD/1k"
     return "unknown"
-
-
-def digits(usd: float) -> str:
-    """Two decimals, or three figures for less than one: what is cheap does not look free."""
-    if usd >= 1 or usd == 0:
-        return f"{usd:,.2f}"
-    return f"{usd:#.3g}" if usd >= 0.0001 else f"{usd:.1e}"

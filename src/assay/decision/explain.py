@@ -7,6 +7,7 @@ from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.line import told
 from assay.decision.table import table
+from assay.envelope.money import told_usd
 from assay.evals.figures.more_tokens import told_steps
 from assay.evals.runs.tokens import told_tokens
 
@@ -106,7 +107,7 @@ def method(decision: Decision) -> str:
     saved = decision.grid - decision.asked
     spent = []
     if decision.spent_usd:
-        spent.append(f"{decision.spent_usd:.4f} USD")
+        spent.append(told_usd(decision.spent_usd))
     if decision.spent_engine_s:
         spent.append(f"{decision.spent_engine_s:.1f} CPU s")
     lines = [

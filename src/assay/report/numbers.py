@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from assay.decision.cost import digits
+from assay.envelope.money import digits, told_usd
 from assay.evals.runs.tokens import told_tokens
 from assay.report.view import Cost, KindView, Measure, Span
 
@@ -47,7 +47,7 @@ def cost(one: Cost | None) -> str:
 
 def money(usd: float | None) -> str:
     """`1.23 USD`, `0.0012 USD`; None = unknown."""
-    return f"{digits(usd)} USD" if usd is not None else "unknown"
+    return told_usd(usd) if usd is not None else "unknown"
 
 
 def tokens(measure: Measure) -> str:
