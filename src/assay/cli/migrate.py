@@ -140,7 +140,7 @@ async def _done(app: App, asked: Given, found: Migration, whole: Suite) -> list[
         return ["nothing was written: the verdict is no go (--force writes all the same)"]
     done = []
     if asked.write is not None:
-        done += begin_canary(app, asked.write, found, asked.canary, asked.route)
+        done += begin_canary(app, asked.write, found, asked)
     if asked.pin:
         from assay.decision.history import keep
         from assay.decision.lock import read_lock

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING
 
 from assay.cli.door import emit
 
 if TYPE_CHECKING:
     from assay.app import App
+    from assay.cli.migrate_given import Given
     from assay.decision.migration.canary import Canary
     from assay.decision.migration.migration import Migration
     from assay.decision.migration.standing import Arm, Standing
@@ -36,7 +38,7 @@ def _base(app: App) -> Path:
     return app.loaded.path
 
 
-def begin_canary(app: App, file: Path, found: Migration, share: float, route: str | None) -> list[str]:
+def begin_canary(app: App, file: Path, found: Migration, asked: Given) -> list[str]:
     """Write a stage; what was written and what comes next, in words.
 
     Raises:
@@ -44,8 +46,10 @@ def begin_canary(app: App, file: Path, found: Migration, share: float, route: st
     """
     from assay.decision.migration.canary_file import write_canary
 
-    written = write_canary(file, _base(app), found.old, found.new, share, route, deployments=_adapted(app, file, found))
-    canary, move = written.canary, f"assay migrate {found.old} {found.new} --write {file}"
+    written = write_canary(
+        file, _base(app), found.old, found.new, asked.canary, asked.route, deployments=_adapted(app, file, found)
+    )
+    canary, move = written.canary, f"assay migrate {found.old} {found.new}{_said(asked)} --write {file}"
     lines = [
         f"{file}: clients of {canary.route!r} get {canary.new} for {canary.share:.0%} of the sessions, {canary.old} "
         f"for the rest and where it fails; how it was: {written.copy}",
@@ -53,7 +57,20 @@ def begin_canary(app: App, file: Path, found: Migration, share: float, route: st
     ]
     if canary.next_share is not None:
         lines.append(f"      {move} --canary {canary.next_share:g}, once that says proceed")
+    if asked.kinds:
+        lines.append(f"note: only {', '.join(one.kind for one in found.findings)} were compared; the canary moves "
+                     f"whatever the clients of {canary.route!r} ask")  # fmt: skip
     return [*lines, f"back: assay migrate --back {file}"]
+
+
+def _said(asked: Given) -> str:
+    """What the next stage has to be told as well, so that it is the same question."""
+    split = "heldout" if asked.adapt else asked.split
+    said = [word for kind in asked.kinds for word in ("-k", kind)]
+    for option, value in (("--margin", asked.margin), ("-s", asked.folder), ("--split", split),
+                          ("--route", asked.route), ("-c", asked.config)):  # fmt: skip
+        said += [option, f"{value:g}" if isinstance(value, float) else value] if value is not None else []
+    return f" {join(said)}" if said else ""
 
 
 def _adapted(app: App, file: Path, found: Migration) -> str:
@@ -121,6 +138,7 @@ def _standing(found: Standing, canary: Canary) -> str:
 
 def _arm(arm: Arm, share: float) -> tuple[str, ...]:
     from assay.cli.figures import seconds
+    from assay.envelope.money import digits
 
     feedback = ", ".join(f"{count} {verdict}" for verdict, count in sorted(arm.feedback.items())) or "-"
     return (
@@ -131,7 +149,7 @@ def _arm(arm: Arm, share: float) -> tuple[str, ...]:
         f"{arm.interval[0]:.1%} to {arm.interval[1]:.1%}",
         str(arm.cancelled),
         feedback,
-        f"{arm.usd:.6f}" if arm.usd is not None else "not known",
+        digits(arm.usd) if arm.usd is not None else "not known",
         seconds(arm.p50_s),
         seconds(arm.p95_s),
     )

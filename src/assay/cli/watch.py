@@ -92,6 +92,8 @@ def command(
         raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} are different things; give one of them")
     if canaries is not None and not simulate:
         raise click.UsageError("--canaries goes with --simulate; for rounds it is watch.canaries_per_day in assay.toml")
+    if every_s is not None and given["dry_run"]:
+        raise click.UsageError("--dry-run says what one round takes; leave --every out")
     if simulate:
         from assay.cli.watch_simulated import simulated
 

@@ -67,7 +67,8 @@ def test_from_verdict_to_canary_and_back(desk: Project) -> None:
     assert found.code == 0, found.err
     assert found.out.startswith("good -> bad: GO: 2 of 2 kinds may move.")
     assert "next: assay serve -c assay.toml; assay migrate --status desk" in found.err
-    assert "--canary 1, once that says proceed" in found.err
+    assert "assay migrate good bad --margin 0.1 --write assay.toml --canary 1, once that says proceed" in found.err
+    assert "were compared" not in found.err
 
     with served(desk) as url:
         for number in range(40):
@@ -95,6 +96,8 @@ def test_an_arm_that_fails_is_rescued_and_told(desk: Project) -> None:
     wrote = desk.inside("migrate", "good", "bad", "--margin", "0.1", "-k", "names", "--write", "assay.toml",
                         "--canary", "0.5", "--force")  # fmt: skip
     assert wrote.code == 0, wrote.err
+    assert "assay migrate good bad -k names --margin 0.1 --write assay.toml --canary 1" in wrote.err
+    assert "were compared; the canary moves whatever the clients of 'desk' ask" in wrote.err
     with served(desk) as url:
         for number in range(30):
             assert ask(url, f"word {number}", x_assay_session=f"s{number}")["choices"][0]["message"]["content"] == "yes"
@@ -234,7 +237,8 @@ def test_a_prompt_of_its_own_makes_the_move_possible(desk: Project) -> None:
     assert found.out.startswith("good -> bad+adapted: GO")
     assert "0 of 60" in found.out
     assert "60 of 60" in found.out
-    assert "assay migrate good bad+adapted --write assay.toml --canary 0.25" in found.err
+    again = "assay migrate good bad+adapted -k words --margin 0.1 --split heldout --write assay.toml --canary 0.25"
+    assert again in found.err
     written = tomllib.loads(config.read_text())
     assert written["routes"]["desk"]["candidates"] == ["good", "bad+adapted"]
     assert written["deployments"]["bad+adapted"]["like"] == "bad"

@@ -193,3 +193,10 @@ def test_without_a_suite_it_says_what_needs_none(project: Project) -> None:
     ended = project.inside("watch", "-m", "good")
     assert ended.code == 2
     assert "watch.canaries_per_day = 0" in ended.err
+
+
+def test_what_a_round_would_take_is_said_once(project: Project) -> None:
+    """With `--every` it would be said for ever, and nothing would ever be asked."""
+    ended = project.inside("watch", "-m", "good", "--every", "24h", "--dry-run")
+    assert ended.code == 2
+    assert "leave --every out" in ended.err

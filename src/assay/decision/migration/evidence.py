@@ -22,6 +22,8 @@ __all__ = ["Evidence"]
 
 _LOOK_EVERY = 8
 """Samples between two looks at least: a verdict may come so many samples late, and is none the less valid."""
+_OUT_OF_REACH = 100
+"""Times as many samples as there are: more than that nobody collects, and the number is no more than noise."""
 _VERDICTS = {
     Noninferiority.NOT_WORSE: Verdict.GO,
     Noninferiority.WORSE: Verdict.NO_GO,
@@ -208,8 +210,7 @@ class Evidence:
         kinds = round(self.rule.error / self.rule.worse_error)
         if found.interval is not None and found.interval.high < -self.rule.margin and kinds > 1:
             said += f" (worse, looked at alone; as one of {kinds} kinds it is not sure enough)"
-        more = f"about {found.more} more samples would tell" if found.more is not None else "no number would tell"
-        return f"cannot be told with {total} samples and a margin of {margin}: {said}; {more}"
+        return f"cannot be told with {total} samples and a margin of {margin}: {said}; {_more(found.more, total)}"
 
     def _finding(
         self, kind: Kind, samples: Samples, basis: Footing, verdict: Verdict, reason: str,
@@ -251,3 +252,9 @@ def _against_bar(found: Metrics, bar: float, what: str) -> tuple[Verdict, str]:
         case certainty.Verdict.FAIL:
             return Verdict.NO_GO, words
     return Verdict.OPEN, f"{words}, {found.unscored} unscored: cannot be told"
+
+
+def _more(samples: int | None, total: int) -> str:
+    if samples is None or samples > _OUT_OF_REACH * total:
+        return "what was seen lies on the margin, so that no number of samples within reach would tell"
+    return f"about {samples:,} more samples would tell"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from assay.decision.repriced import todays_costs
 from assay.evals.figures.metrics import metrics
 from assay.evals.runs.run import Run
 from assay.evals.runs.tokens import RunTokens
 from assay.evals.suites.suite import Suite
-from assay.ledger.store import Ledger
+from assay.inference.spine import Spine
 from assay.types import Value
 
 __all__ = ["Expense", "expenses"]
@@ -19,7 +20,7 @@ class Expense(Value, frozen=True, kw_only=True, omit_defaults=False):
 
     Attributes:
         answers: that the figures are means of: those to samples that both have answered.
-        usd: really billed for one answer; None = not known.
+        usd: of one answer, of the tokens or seconds really billed, at today's prices; None = not known.
         engine_s: CPU seconds of one answer on a local engine.
         p50_s, p95_s: latency, without answers from the cache.
         input_tokens, output_tokens: of one answer, over all its calls, as their hosts counted them; None = not told.
@@ -35,20 +36,21 @@ class Expense(Value, frozen=True, kw_only=True, omit_defaults=False):
     output_tokens: float | None
 
 
-async def expenses(ledger: Ledger, suite: Suite, runs: Sequence[Run]) -> tuple[Expense, ...]:
-    """Both side by side; empty where they share no answer."""
+async def expenses(spine: Spine, suite: Suite, runs: Sequence[Run], since: float) -> tuple[Expense, ...]:
+    """Both side by side; empty where they share no answer. Answers since a time are billed at today's prices."""
     if len(runs) < 2:
         return ()
     shared = set(runs[0].results) & set(runs[1].results)
     wanted = {one for one in suite.samples.ids if one in shared}
     if not wanted:
         return ()
-    return tuple([await _expense(ledger, suite, run, wanted) for run in runs])
+    return tuple([await _expense(spine, suite, run, wanted, since) for run in runs])
 
 
-async def _expense(ledger: Ledger, suite: Suite, run: Run, wanted: set[str]) -> Expense:
-    found = metrics((row for row in run.results.values() if row.sample_id in wanted), len(wanted))
-    took = (await RunTokens.read(ledger, run.row.id)).of(suite.samples.named(wanted))
+async def _expense(spine: Spine, suite: Suite, run: Run, wanted: set[str], since: float) -> Expense:
+    costs = await todays_costs(spine, run, since)
+    found = metrics((costs.of(row) for row in run.results.values() if row.sample_id in wanted), len(wanted))
+    took = (await RunTokens.read(spine.ledger, run.row.id)).of(suite.samples.named(wanted))
     return Expense(
         name=run.row.target,
         answers=len(wanted),

@@ -10,6 +10,7 @@ from assay.decision.migration.finding import Agreement, Finding, Footing, Verdic
 from assay.decision.migration.migration import Migration
 from assay.decision.migration.retirement import Retirement
 from assay.decision.table import table
+from assay.envelope.money import digits
 from assay.evals.figures.metrics import Metrics
 
 __all__ = ["explained", "points"]
@@ -132,7 +133,7 @@ def _expenses(found: Sequence[Expense]) -> list[str]:
 def _expense(one: Expense) -> tuple[str, ...]:
     return (
         one.name,
-        _figure(one.usd, "{:.3f}", 1000.0),
+        digits(one.usd * 1000) if one.usd is not None else "not known",
         _figure(one.engine_s, "{:.2f}"),
         _figure(one.input_tokens, "{:,.0f}"),
         _figure(one.output_tokens, "{:,.0f}"),
@@ -141,8 +142,8 @@ def _expense(one: Expense) -> tuple[str, ...]:
     )
 
 
-def _figure(value: float | None, form: str, times: float = 1.0) -> str:
-    return form.format(value * times) if value is not None else "not known"
+def _figure(value: float | None, form: str) -> str:
+    return form.format(value) if value is not None else "not known"
 
 
 def _differences(found: Migration) -> list[str]:

@@ -93,7 +93,7 @@ class Migrating:
             reason=reason,
             findings=tuple(found),
             agreements=await self._agreements(),
-            expenses=await expenses(self.spine.ledger, self.suite, runs),
+            expenses=await expenses(self.spine, self.suite, runs, started),
             differences=differences(self.spine, self.old, self.new),
             retires=end,
             new_retires=new_end,

@@ -77,8 +77,12 @@ def successor_of(spine: Spine, catalog: Catalog, deployments: Mapping[str, Deplo
     models = [live.model for live in below(spine, name) if live.model is not None]
     named = next((model for model in models if model.successor is not None), None)
     if named is None:
-        known = f"the catalogue names no successor of {models[0].id}" if models else "the catalogue does not know it"
-        raise ConfigError(f"{known}; name what to move to: assay migrate {name} NEW")
+        known = (
+            f"the catalogue names no successor of {models[0].id}"
+            if models
+            else f"the catalogue does not know what {name} calls"
+        )
+        raise ConfigError(f"the catalogue {known}; name what to move to: assay migrate {name} NEW")
     wanted = str(named.successor)
     found = next((other for other in deployments if _calls(spine, other, wanted)), None)
     if found is None:

@@ -61,6 +61,15 @@ async def test_few_samples_cannot_tell_and_say_how_many_would(world: World) -> N
     assert found.missing == (kind,)
 
 
+async def test_on_the_margin_no_number_of_samples_is_named(world: World) -> None:
+    """Five of a hundred lost at a margin of five points: a million more would be no plan."""
+    suite = world.suite({"a": 100})
+    spine = world.spine({"old": {"a": "+" * 100}, "new": {"a": "+" * 95 + "-" * 5}})
+    (kind,) = (await moved(spine, suite, margin=0.05)).findings
+    assert kind.verdict is Verdict.OPEN
+    assert "no number of samples within reach would tell" in kind.reason
+
+
 async def test_a_failed_gate_decides_and_spares_what_it_guards(world: World) -> None:
     """One leak is a no-go, whatever the rest says; kinds behind the gate are not asked of the new one."""
     suite = world.suite({"leak": 20, "a": 60}, leak="gate = true")
@@ -163,6 +172,16 @@ async def test_the_price_is_what_was_billed_on_shared_samples(world: World) -> N
     assert new.usd == pytest.approx(2 * old.usd)
     assert old.output_tokens == new.output_tokens == 1.0
     assert old.p95_s is not None
+
+
+async def test_a_price_that_doubled_counts_for_answers_that_are_known(world: World) -> None:
+    """What was billed before the rise counts at the price of now: it may be why the work has to move."""
+    suite = world.suite({"a": 60})
+    outcomes = {"old": {"a": "+" * 60}, "new": {"a": "+" * 60}}
+    (was, _) = (await moved(world.spine(outcomes), suite)).expenses
+    (now, _) = (await moved(world.spine({"x": {"a": "+"}} | outcomes), suite)).expenses
+    assert was.usd is not None
+    assert now.usd == pytest.approx(2 * was.usd)
 
 
 async def test_a_slow_one_may_not_take_the_place(world: World) -> None:
