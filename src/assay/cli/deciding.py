@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from assay.cli.door import note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from assay.app import App
     from assay.cli.adapting import Adapt
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from assay.decision.question import Question
     from assay.evals.suites.suite import Suite
 
-__all__ = ["decide", "tell_judges"]
+__all__ = ["decide", "tell_judges", "undecided"]
 
 
 async def decide(
@@ -49,10 +50,11 @@ async def decide(
     if adapt is not None:
         asked = with_heldout(asked)
         before = material(app, asked)
-        adaptations = await search(app, adapt, asked, before, concurrency)
+        with undecided():
+            adaptations = await search(app, adapt, asked, before, concurrency)
         asked = with_adapted(asked, before.names, adaptations)
     whole, suite, names, split, tolerance, error = material(app, asked)
-    with EvalProgress(suite.answers * len(names)) as progress:
+    with undecided(), EvalProgress(suite.answers * len(names)) as progress:
         runner = Runner(
             app.spine, whole, seed=asked.seed, config_digest=app.loaded.digest, concurrency=concurrency,
             on_result=progress.result,
@@ -74,6 +76,19 @@ async def decide(
         DecisionRow(id=decision.id, created_at=decision.created_at, suite=decision.suite, body=body)
     )
     return decision
+
+
+@contextmanager
+def undecided() -> Iterator[None]:
+    """Where the money does not suffice there is no verdict: the exit code says that it cannot be told, and not "no"."""
+    from assay.errors import BudgetExceeded, DecisionError
+
+    try:
+        yield
+    except BudgetExceeded as error:
+        error.exit_code = DecisionError.exit_code
+        error.add_note("what was asked is kept; the same command goes on with the rest")
+        raise
 
 
 async def tell_judges(app: App, suite: Suite, runs: Mapping[str, str], folder: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.deciding import undecided
 from assay.cli.door import note
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ __all__ = ["proved", "successor", "suite_of"]
 
 async def proved(app: App, asked: Given, whole: Suite) -> Migration:
     """The verdict, on the new one as it is configured, or with prompts of its own."""
-    return await (_adapted(app, asked, whole) if asked.adapt else _proved(app, asked, whole, _purse(asked)))
+    with undecided():
+        return await (_adapted(app, asked, whole) if asked.adapt else _proved(app, asked, whole, _purse(asked)))
 
 
 def successor(app: App, old: str) -> str:

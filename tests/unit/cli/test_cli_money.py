@@ -107,3 +107,21 @@ def test_a_ledger_that_takes_no_more_ends_it_in_order(project: Project, monkeypa
     assert (ended.json["ending"]["left"], "disk is full" in ended.json["ending"]["stopped"]) == (15, True)
     assert ended.err.endswith("assay: cannot write the ledger: database or disk is full\n")
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("command", "budget"),
+    [
+        (("choose",), 0.0002),
+        (("migrate", "good", "bad"), 0.0002),
+        (("migrate", "good", "bad", "--max-usd", "0.0002"), 9),
+    ],
+)
+def test_an_empty_purse_is_no_verdict(project: Project, command: tuple[str, ...], budget: float) -> None:
+    """It ends with 4, cannot be told: 1 would say that nobody passes, or that work may not move."""
+    config = project.folder / "assay.toml"
+    config.write_text(f"[constraints]\nusd_per_month = {budget}\n{config.read_text()}")
+    ended = project.inside(*command, "--json")
+    assert (ended.code, ended.out) == (4, "")
+    assert "does not fit" in ended.err
+    assert "goes on with the rest" in ended.err
