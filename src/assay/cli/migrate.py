@@ -53,7 +53,9 @@ _MOST_ERROR = 0.49
     "--write", type=click.Path(path_type=Path, dir_okay=False),
     help="After a go, write a canary into this assay.toml; how it was is kept beside it.",
 )  # fmt: skip
-@click.option("--route", help="Of --write and --back: the route that clients call [default: the only one].")
+@click.option(
+    "--route", help="The route that clients call: of --write [default: the one that OLD serves], or to take --back."
+)
 @click.option(
     "--canary", default=0.05, show_default=True, type=Finite(0, 1, min_open=True),
     help="Of --write: share of the sessions that the new one gets.",
