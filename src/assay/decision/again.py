@@ -128,7 +128,8 @@ def again_text(again: Again) -> str:
     if again.decision is None:
         blocks = [_unchanged(of, again.of), summary(again.of), told(again.of)]
     else:
-        blocks = [_changed(of, again.changes), _effects(again, again.decision), explain(again.decision).rstrip("\n")]
+        changed = "\n".join([_changed(of, again.changes), *_same_draw(again.changes or (), again.decision)])
+        blocks = [changed, _effects(again, again.decision), explain(again.decision).rstrip("\n")]
     if again.pinned is not None:
         blocks.append(f"assay.lock rests on another decision, {again.pinned[:12]}; `assay pin` freezes this one.")
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -154,6 +155,14 @@ def _changed(of: str, changes: tuple[Change, ...] | None) -> str:
         )
     rows = [(one.subject, one.about, one.said) for one in changes]
     return "\n".join([f"{of}, made again. What has changed since:", *table(("", "", ""), rows, indent="  ")[1:]])
+
+
+def _same_draw(changes: Iterable[Change], decision: Decision) -> Iterator[str]:
+    """What an early verdict is worth on a prompt that may have been written by the samples that are asked first."""
+    mended = ", ".join(dict.fromkeys(one.subject for one in changes if one.about == "prompt"))
+    if mended and decision.error:
+        yield f"{mended}: where its prompt was mended by answers that were asked, they come first again, and an early"
+        yield "verdict tells too much: judge it with another --seed, or on the held-out split."
 
 
 def _effects(again: Again, decision: Decision) -> str:

@@ -210,7 +210,6 @@ class Choosing:
 
     async def _prove(self, group: Group, name: str, estimate: Estimate | None, errors: Errors) -> CandidateResult:
         run = self._runs[name]
-
         order = shuffled(group.samples, self.seed)
         trial = Trial(
             group.bar, order, run, self.runner.repeats, tolerance=0.0 if group.gate else self.tolerance, errors=errors,

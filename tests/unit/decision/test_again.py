@@ -104,3 +104,14 @@ async def test_renting_is_no_move_for_what_may_not_leave(world: World) -> None:
     assert not any(move.startswith("a hosted model") for move in kinds["a"].moves)
     assert any("on a server of your own (private = true)" in move for move in kinds["a"].moves)
     assert any(move.startswith("a hosted model") for move in kinds["b"].moves)
+
+
+def test_a_mended_prompt_is_not_judged_by_what_it_was_mended_by() -> None:
+    """The same seed asks the same samples first; where only what is certain counts, that does no harm."""
+    prompt = Change(about="prompt", subject="small", fact="prompt", before="p", after="q", concerns=("small",))
+    old, exact = decision(kind("a", "small")), decision(kind("a", "small"))
+    early = msgspec.structs.replace(exact, error=0.05)
+    assert "small: where its prompt was mended" in again_text(Again(of=old, changes=(prompt,), decision=early))
+    assert "another --seed" in again_text(Again(of=old, changes=(prompt,), decision=early))
+    assert "mended" not in again_text(Again(of=old, changes=(prompt,), decision=exact))
+    assert "mended" not in again_text(Again(of=old, changes=(CHEAPER,), decision=early))
