@@ -40,12 +40,13 @@ async def current(
     Raises:
         AssayError: the target cannot be identified, or a file of the suite cannot be read.
     """
-    if kept is not None and kept.wanted == wanted and _holds(suite, kept.canaries):
+    gone = _gone(spine, target, suite, kept.canaries, wanted) if kept is not None else None
+    if kept is not None and kept.wanted == wanted and gone is None:
         if await _facts(spine, target, suite, kept.canaries) == kept.facts_sha256:
             return kept, None
         why = "its prompts or settings, or the samples, are others now"
     elif kept is not None:
-        why = f"{wanted} canaries are wanted now" if kept.wanted != wanted else "a canary is not in the suite any more"
+        why = gone if gone is not None else f"{wanted} canaries are wanted now"
     canaries, left_out = drawn(spine, target, suite, wanted) if suite is not None else ((), 0)
     panel = Panel(
         target=target,
@@ -99,8 +100,15 @@ def _spread(samples: Sequence[tuple[str, str]], most: int) -> list[str]:
     return found
 
 
-def _holds(suite: Suite | None, canaries: Collection[str]) -> bool:
-    return not canaries if suite is None else all(map(suite.samples.has, canaries))
+def _gone(spine: Spine, target: str, suite: Suite | None, canaries: Collection[str], wanted: int) -> str | None:
+    """Why the canaries are not those that can be asked now; None = they are."""
+    if not canaries:
+        found = drawn(spine, target, suite, wanted)[0] if suite is not None else ()
+        return "there are samples that may be sent there now" if found else None
+    if suite is None or not all(map(suite.samples.has, canaries)):
+        return "a canary is not in the suite any more"
+    allowed = (_may_be_asked(spine, target, one.request()) for one in suite.samples.named(tuple(canaries)))
+    return None if all(allowed) else "a canary may not be sent there any more: it is private now, or the target is not"
 
 
 async def _facts(spine: Spine, target: str, suite: Suite | None, canaries: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from assay.decision.watching.prompts import pool
 from assay.decision.watching.told import exit_code, told, told_borders
 from assay.errors import BudgetExceeded, ConfigError, DecisionError
 from assay.evals.suites.suite import Suite
+from assay.inference.deployment import LiveDeployment
 from assay.inference.purse import Purse
 from assay.ledger.observations import alarms, observations
 
@@ -200,6 +201,20 @@ async def test_nobody_answers_while_border_inputs_are_looked_for(site: Site) -> 
     with pytest.raises(Exception, match="the host is down"):
         await site.watching().find_borders("frontier")
     assert len(read_panels(site.folder / "watch.json")["frontier"].borders) == 5
+
+
+async def test_canaries_follow_where_they_may_be_sent(site: Site, make_suite: Callable[..., Suite]) -> None:
+    """A target that is private no more is asked none of them, and is not taken for a host that is down; and back."""
+    site.set(borders=0)
+    site.suite = make_suite(10, 'label = "private-only"')
+    live, seen = site.spine.targets["frontier"], []
+    assert isinstance(live, LiveDeployment)
+    for private in (True, False, True):
+        live.config = msgspec.structs.replace(live.config, private=private)
+        found = await site.days(1)
+        seen.append((found.state, found.canaries, len(site.host.asked)))
+    assert seen == [("baseline", 10, 10), ("baseline", 0, 10), ("baseline", 10, 20)]
+    assert found.begins_anew == "there are samples that may be sent there now"
 
 
 async def test_private_samples_are_not_sent_out(site: Site, make_suite: Callable[..., Suite]) -> None:
