@@ -67,6 +67,8 @@ def command(
 
     Exit code 0: every pin holds; 1: something changed or regressed; 4: cannot be told.
     """
+    if junit is not None and not Path(junit).absolute().parent.is_dir():
+        raise click.UsageError(f"--junit {junit}: its folder is not there, and nothing was asked")
     wanted = _Wanted(kinds, folder, digests_only, full, error, seed, concurrency)
     if github is None:
         github = os.environ.get("GITHUB_ACTIONS") == "true"
@@ -81,11 +83,11 @@ async def _check(wanted: _Wanted, junit: str | None, github: bool, config: str |
         show_recovered(app.ledger.recovered)
         lock = read_lock(app.lock_path)
         report = await _proved(app, lock, wanted)
+    emit(report, as_json, render(report, str(app.lock_path)))
     if junit is not None:
         from assay.decision.junit import write_junit
 
         write_junit(report, Path(junit))
-    emit(report, as_json, render(report, str(app.lock_path)))
     if github:
         _tell_github(report, app.lock_path, as_json)
     return report.exit_code

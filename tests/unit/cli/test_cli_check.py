@@ -111,11 +111,21 @@ def test_an_unknown_kind_is_told(pinned: Project) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_told(pinned: Project) -> None:
-    """Exit 3 with the file; the verdict was kept before."""
-    ended = pinned.inside("check", "--junit", "nowhere/pins.xml")
+    """Exit 3 with the file; the verdict was kept and told before."""
+    name = f"{'long' * 80}.xml"
+    ended = pinned.inside("check", "--junit", name)
     assert ended.code == 3
-    assert "cannot write nowhere/pins.xml" in ended.err
+    assert f"cannot write {name}" in ended.err
+    assert "every pin holds" in ended.out
     assert history(pinned) == [("holds",)]
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(pinned: Project) -> None:
+    """A whole check, billed, whose result could not be written would have to be made again."""
+    ended = pinned.inside("check", "--junit", "nowhere/pins.xml")
+    assert ended.code == 2
+    assert "--junit nowhere/pins.xml" in ended.err
+    assert history(pinned) == [(None,)]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
