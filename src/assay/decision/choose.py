@@ -21,11 +21,11 @@ from assay.decision.basis import Basis, Ground
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.effort import models_of, with_tokens
 from assay.decision.group import Bars, Group, groups_of
+from assay.decision.hearing import Hearing
 from assay.decision.moves import next_moves
 from assay.decision.order import expected
 from assay.decision.repriced import TodaysCosts, todays_costs
 from assay.decision.survey import bases, ground_of
-from assay.decision.trial import Trial
 from assay.envelope.answer_cost import prior_cost_rank
 from assay.envelope.estimate import Estimate
 from assay.errors import AssayError, BudgetExceeded, ConfigError
@@ -211,17 +211,17 @@ class Choosing:
     async def _prove(self, group: Group, name: str, estimate: Estimate | None, errors: Errors) -> CandidateResult:
         run = self._runs[name]
         order = shuffled(group.samples, self.seed)
-        trial = Trial(
+        hearing = Hearing(
             group.bar, order, run, self.runner.repeats, tolerance=0.0 if group.gate else self.tolerance, errors=errors,
             concurrency=self.runner.concurrency,
         )  # fmt: skip
 
         def settled() -> bool:
             # Right answers can be enough before the last one, a latency never: any sample left may be the slow one.
-            return trial.settled and (group.p95_latency_s is None or trial.verdict() is Verdict.FAIL)
+            return hearing.settled and (group.p95_latency_s is None or hearing.verdict() is Verdict.FAIL)
 
         stop = None if group.gate else settled
-        most = None if group.gate or group.p95_latency_s is not None else trial.most
+        most = None if group.gate or group.p95_latency_s is not None else hearing.most
         try:
             # Side by side, samples wait for each other: that is no latency that a client would see.
             one_by_one = group.p95_latency_s is not None
@@ -232,8 +232,8 @@ class Choosing:
             self._broken[name] = str(error)
             return self._result(group, name, Status.UNPROVEN, str(error), estimate)
         m = self._metrics(group, run)
-        status, reason = _status(group, trial, m)
-        return self._result(group, name, status, reason, estimate, early=trial.early)
+        status, reason = _status(group, hearing, m)
+        return self._result(group, name, status, reason, estimate, early=hearing.early)
 
     def _may_undercut(self, group: Group, guess: Estimate | None, best: CandidateResult) -> bool:
         """Whether a candidate is expected to cost less than the best so far has turned out to cost."""
@@ -363,10 +363,10 @@ def _total(rows: Sequence[Outcome], value: Callable[[Outcome], float | None]) ->
     return sum(known) if len(known) == len(values) else None
 
 
-def _status(group: Group, trial: Trial, m: Metrics) -> tuple[Status, str]:
+def _status(group: Group, hearing: Hearing, m: Metrics) -> tuple[Status, str]:
     """What became of a candidate that was asked, and why."""
-    found, need, asked = trial.verdict(), needed(m.total, group.bar), m.passed + m.failed
-    if found is Verdict.FAIL and trial.early:
+    found, need, asked = hearing.verdict(), needed(m.total, group.bar), m.passed + m.failed
+    if found is Verdict.FAIL and hearing.early:
         return Status.FAILED, f"{m.passed} of {asked} asked passed: too few for {need} of {m.total}"
     if found is Verdict.FAIL:
         best = m.total - m.failed

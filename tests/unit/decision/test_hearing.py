@@ -9,7 +9,7 @@ import pytest
 
 from assay.decision.choose import EXACT
 from assay.decision.decision import CandidateResult, Decision, Status
-from assay.decision.trial import Trial
+from assay.decision.hearing import Hearing
 from assay.evals.runs.repeats import ONCE
 from assay.evals.runs.run import Run
 from assay.evals.suites.suite import Suite, shuffled
@@ -32,16 +32,16 @@ def outcome(sample_id: str, value: float | None) -> Outcome:
     )  # fmt: skip
 
 
-def trial(suite: Suite, run: Run, *, seed: int = 0, bar: float = 0.8, error: float = 0.05, **more: Any) -> Trial:
-    """A trial of a candidate, four samples in flight."""
+def hearing(suite: Suite, run: Run, *, seed: int = 0, bar: float = 0.8, error: float = 0.05, **more: Any) -> Hearing:
+    """A hearing of a candidate, four samples in flight."""
     options = {"tolerance": 0.0, "errors": Errors(error, error), "concurrency": 4, **more}
-    return Trial(bar, shuffled(suite.samples, seed), run, lambda kind: ONCE, **options)
+    return Hearing(bar, shuffled(suite.samples, seed), run, lambda kind: ONCE, **options)
 
 
 def followed(suite: Suite, right: int, seed: int, error: float) -> tuple[Verdict, int]:
     """The verdict on a candidate that passes the first `right` samples, in the order of a seed, and after how many."""
     found: dict[str, Outcome] = {}
-    one = trial(suite, Run(RUN, found), seed=seed, error=error)
+    one = hearing(suite, Run(RUN, found), seed=seed, error=error)
     for sample in shuffled(suite.samples, seed):
         if one.settled:
             break
@@ -70,7 +70,7 @@ def test_what_comes_out_of_turn_changes_no_verdict(world: World) -> None:
     suite = world.suite({"a": 100})
     order = [sample.id for sample in shuffled(suite.samples, 5)]
     found: dict[str, Outcome] = {}
-    one = trial(suite, Run(RUN, found), seed=5, error=0.1)
+    one = hearing(suite, Run(RUN, found), seed=5, error=0.1)
     for sample_id in order[1:40]:
         found[sample_id] = outcome(sample_id, 1.0)
         assert not one.settled
@@ -85,8 +85,8 @@ def test_what_is_certain_wins_over_the_test(world: World) -> None:
     suite = world.suite({"a": 60})
     found = {sample.id: outcome(sample.id, float(int(sample.id[1:]) < 47)) for sample in suite.samples}
     for seed in range(60):
-        assert trial(suite, Run(RUN, found), seed=seed, error=0.3).verdict() is Verdict.FAIL
-        assert not trial(suite, Run(RUN, found), seed=seed, error=0.3).early
+        assert hearing(suite, Run(RUN, found), seed=seed, error=0.3).verdict() is Verdict.FAIL
+        assert not hearing(suite, Run(RUN, found), seed=seed, error=0.3).early
 
 
 @pytest.mark.parametrize("right", [0, 100])
@@ -98,7 +98,7 @@ def test_unscored_samples_let_nobody_pass_or_fail(world: World, right: int) -> N
         for place, sample in enumerate(shuffled(suite.samples, 0))
     }
     expected = Verdict.OPEN if right else Verdict.FAIL  # half wrong misses the bar whatever comes of the rest
-    assert trial(suite, Run(RUN, found)).verdict() is expected
+    assert hearing(suite, Run(RUN, found)).verdict() is expected
 
 
 @pytest.mark.parametrize(("value", "asked"), [(0.0, 15), (1.0, 30)])
@@ -107,7 +107,7 @@ def test_what_had_no_score_counts_once_it_has(world: World, value: float, asked:
     suite = world.suite({"a": 100})
     order = [sample.id for sample in shuffled(suite.samples, 0)]
     found = {one: outcome(one, None if place < 12 else value) for place, one in enumerate(order[:asked])}
-    one = trial(suite, Run(RUN, found))
+    one = hearing(suite, Run(RUN, found))
     assert not one.settled
     for sample_id in order[:12]:
         found[sample_id] = outcome(sample_id, value)
@@ -119,7 +119,7 @@ def test_no_more_in_flight_than_are_needed(world: World) -> None:
     """Far from a verdict there are many, close to one a quarter of the concurrency, less those finished out of turn."""
     suite = world.suite({"a": 100})
     found: dict[str, Outcome] = {}
-    one = trial(suite, Run(RUN, found), concurrency=4)
+    one = hearing(suite, Run(RUN, found), concurrency=4)
     order = [sample.id for sample in shuffled(suite.samples, 0)]
     far = one.most()
     assert far > 2
@@ -131,7 +131,7 @@ def test_no_more_in_flight_than_are_needed(world: World) -> None:
         found[order[at]] = outcome(order[at], 1.0)
         close, at = one.most(), at + 1
     assert close == 1
-    assert trial(suite, Run(RUN, {}), concurrency=400).most() == 100
+    assert hearing(suite, Run(RUN, {}), concurrency=400).most() == 100
 
 
 # ------------------------------------------------------------------------------------ whole decisions

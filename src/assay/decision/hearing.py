@@ -14,7 +14,7 @@ from assay.evals.suites.suite import Samples
 from assay.stats.certainty import Verdict, certain
 from assay.stats.sequential import Errors, lines
 
-__all__ = ["Trial"]
+__all__ = ["Hearing"]
 
 _LEAST_WIDTH = 4
 """The concurrency is never cut to less than one part in so many, or the last samples would be asked one by one."""
@@ -22,7 +22,7 @@ _WINDOW = 16
 """So many times that are looked at for samples that were finished before their turn."""
 
 
-class Trial:
+class Hearing:
     """Follows a run.
 
     Args:
