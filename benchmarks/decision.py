@@ -13,9 +13,10 @@ Beside it stand the arithmetic alone, and what people do: looking at a 95 % inte
 100 items.
 
 Costs: `prices.json` in DIR (model -> [input, output], USD per million tokens) where there is one; else those of
-genai-prices where it knows at least half of the models and the matrix has lengths; only priced models take part then.
-Else they are drawn: over a factor of 100, evenly in the logarithm, the dearer models better but for some noise. The
-scores are read as right from 0.5 on; one that is missing as wrong.
+genai-prices where it knows at least half of the models; only priced models take part then, and where a matrix has no
+lengths, all answers are as long. Else, and with `--costs drawn`, they are drawn: over a factor of 100, evenly in the
+logarithm, the dearer models better but for some noise. The scores are read as right from 0.5 on; one that is missing
+as wrong.
 
 It fails (exit 1) where a must of the project does not hold; goals stand beside.
 """
@@ -44,6 +45,8 @@ Array = np.ndarray[Any, Any]
 MUSTS = {"wrong": 0.05, "calls": 7.0, "usd": 16.0, "calls_each": 5.0, "usd_each": 10.0}
 GOALS = {400: (8.0, 20.0), 1300: (12.0, 30.0)}
 CHARACTERS_PER_TOKEN = 4.0
+UNKNOWN_LENGTH = 1000.0
+"""Characters of every answer of a matrix that does not tell them."""
 LARGE = 1000
 """From so many items on, a quarter of the trials have bars where it is hardest."""
 
@@ -162,15 +165,17 @@ def _hardest(right: Array, rng: np.random.Generator) -> float:
     return (min(max(passes, 1), len(right)) - 0.5) / len(right)  # half an item less: no rounding adds one
 
 
-def read(path: Path, prices: dict[str, tuple[float, float]], seed: int) -> Matrix:
-    """A matrix with what each answer would cost."""
+def read(path: Path, prices: dict[str, tuple[float, float]], seed: int, *, drawn: bool = False) -> Matrix:
+    """A matrix with what each answer would cost; `drawn`: by chance, whatever is known."""
     file = np.load(path, allow_pickle=False)
     right = np.nan_to_num(file["score"].astype(float)) >= 0.5
     models = tuple(str(one) for one in file["models"])
     lengths = file["outlen"].astype(float)
+    if not lengths.any():
+        lengths[:] = UNKNOWN_LENGTH
     rates = {one: rate for one in models if (rate := prices.get(one) or _list_price(one)) is not None}
     told = [place for place, one in enumerate(models) if one in rates and lengths[:, place].any()]
-    if 2 * len(told) >= len(models):
+    if 2 * len(told) >= len(models) and not drawn:
         rate = np.array([rates[models[place]] for place in told])
         tokens_in = file["inlen"].astype(float)[:, None] / CHARACTERS_PER_TOKEN
         usd = (tokens_in * rate[:, 0] + lengths[:, told] / CHARACTERS_PER_TOKEN * rate[:, 1]) / 1e6
@@ -306,6 +311,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, action="append", help="samples of a suite [default: 400 and 1300]")
     parser.add_argument("--tolerance", type=float, default=0.03)
     parser.add_argument("--error", type=float, default=0.05)
+    parser.add_argument("--costs", choices=("listed", "drawn"), default="listed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -335,7 +341,7 @@ def main() -> int:
 
 def _job(job: tuple[Path, int, str, dict[str, tuple[float, float]], argparse.Namespace]) -> dict[str, Any]:
     path, items, bars, prices, arguments = job
-    return measure(read(path, prices, arguments.seed), items, bars, arguments)
+    return measure(read(path, prices, arguments.seed, drawn=arguments.costs == "drawn"), items, bars, arguments)
 
 
 def _page(found: dict[str, Any]) -> str:
