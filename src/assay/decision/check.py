@@ -239,7 +239,9 @@ def _told(kind: str, pin: Pin, verdict: LockVerdict, reason: str) -> KindCheck:
 
 
 def _proven(kind: str, pin: Pin, run: Run, proof: PinProof, error: float, problem: AssayError | None) -> KindCheck:
-    values = [run.results[sample].value for sample in proof.answered]
+    rows = [run.results[sample] for sample in proof.answered]
+    values = [row.value for row in rows]
+    lacking = next((row.unscored for row in reversed(rows) if row.value is None), None)
     verdict, changes = proof.verdict(), proof.changes
     found = KindCheck(
         kind=kind,
@@ -257,17 +259,17 @@ def _proven(kind: str, pin: Pin, run: Run, proof: PinProof, error: float, proble
         passing=proof.passes(),
         error=error,
     )
-    told = _sentence(found, proof.passes())
+    told = _sentence(found, proof.passes(), lacking)
     return structs.replace(found, reason=f"{problem}; {told}" if problem and verdict is Verdict.OPEN else told)
 
 
-def _sentence(found: KindCheck, passing: tuple[int, int]) -> str:
-    """What was asked and what it proves, with the interval of the whole."""
+def _sentence(found: KindCheck, passing: tuple[int, int], lacking: str | None) -> str:
+    """What was asked and what it proves, with the interval of the whole, and why a sample has no score."""
     words = [f"{found.passed} of {found.asked} asked pass"]
     if found.lost or found.gained:
         words.append(f"{found.lost} lost and {found.gained} gained")
     if found.unscored:
-        words.append(f"{found.unscored} are unscored")
+        words.append(f"{found.unscored} are unscored" + (f" ({lacking})" if lacking else ""))
     low, high = passing
     span = str(low) if low == high else f"{low} to {high}"
     words.append(

@@ -154,7 +154,7 @@ async def test_faults_count_both_ways(world: World) -> None:
     found = await one(spine, lock, suite)
     assert found.verdict == "open"
     assert found.unscored >= 3
-    assert "are unscored" in found.reason
+    assert "are unscored (Overloaded: " in found.reason
 
 
 async def test_each_check_draws_another_order(world: World) -> None:
