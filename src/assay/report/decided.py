@@ -194,7 +194,7 @@ def _candidate(name: str, letter: str, decision: Decision, place: Place, rows: S
         asked_kinds=sum(one.passed + one.failed > 0 for _, one in work),
         quality=_quality(work),
         asked=sum(_asked(one) for _, one in each),
-        grid=sum(kind.total for kind, _ in each),
+        grid=sum(kind.total for kind, one in each if one.may_be_asked),
         unscored=sum(one.unscored for _, one in each),
         usd=_sum([(one.usd, _asked(one)) for _, one in each]),
         engine_s=_sum([(one.engine_s, _asked(one)) for _, one in each]),
@@ -254,7 +254,7 @@ def _sum(parts: Sequence[tuple[float | None, int]]) -> float | None:
 
 
 def _full(each: Sequence[tuple[KindDecision, CandidateResult]], unit: str) -> float | None:
-    costs = [(cost_of(one), kind.total) for kind, one in each]
+    costs = [(cost_of(one), kind.total) for kind, one in each if one.may_be_asked]
     known = [cost.value * total for cost, total in costs if cost is not None and cost.unit == unit]
     return sum(known) if known and len(known) == len(costs) else None
 

@@ -160,7 +160,8 @@ class CandidateView(Value, frozen=True, kw_only=True):
         latency: quantiles of all answers that its run holds of these kinds, cached ones apart: 50 and 95 %.
         model: that it is a configuration of; None = of several, or it was not recorded.
         usd, engine_s: what its evidence cost, altogether.
-        full_usd, full_engine_s: what all its answers would cost, at the measured or else expected cost of each.
+        grid: answers of the full grid: to all samples of the kinds that it may be asked.
+        full_usd, full_engine_s: what these would cost, at the measured or else expected cost of each.
     """
 
     letter: str

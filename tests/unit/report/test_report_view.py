@@ -94,11 +94,10 @@ def test_quality_is_the_mean_over_the_kinds_asked_and_gates_are_no_work(small_vi
 
 
 def test_an_unknown_cost_is_not_zero(small_view: DecisionView) -> None:
-    """A candidate with a kind of unknown cost has no mean cost, is not on the front, and its full grid is unknown."""
+    """A candidate with a kind of unknown cost has no mean cost and is not on the front."""
     frontier = small_view.candidates[2]
     assert frontier.quality.cost is None
     assert not frontier.front
-    assert frontier.full_usd is None
     assert numbers.cost(None) == numbers.money(None) == "unknown"
 
 
@@ -113,6 +112,15 @@ def test_measured_and_expected_costs_are_told_apart() -> None:
     assert numbers.cost(one.quality.cost) == "~3.00 USD/1k"
     assert one.usd == pytest.approx(0.02)
     assert one.full_usd == pytest.approx(0.02 + 0.12)
+
+
+def test_the_full_grid_is_what_may_be_asked(small_view: DecisionView) -> None:
+    """A kind that it is excluded from, or cannot be called for, is none of it; one of unknown cost makes it unknown."""
+    assert small_view.candidates[2].grid == 80
+    assert small_view.candidates[2].full_usd == pytest.approx(0.202)
+    made = decision(kind("a", result("x", Status.CHOSEN, 20, 0, usd=0.1)), kind("b", result("x", Status.NOT_NEEDED)))
+    [one] = view_of(made, lambda place: False).candidates
+    assert one.full_usd is None
 
 
 def test_the_front_is_whom_nobody_cheaper_surpasses() -> None:
