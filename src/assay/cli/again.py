@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.door import emit, run
+from assay.cli.door import emit, note, run
 from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
@@ -118,10 +118,15 @@ async def _now(app: App, question: Question, possible: Question) -> Standing:
 
 
 def _pinned(app: App, stands: Decision) -> str | None:
-    """The decision that the lock rests on, where it is another one."""
+    """The decision that the lock rests on, where it is another one; a lock that cannot be read is told."""
     from assay.decision.lock import read_lock
+    from assay.errors import DecisionError
 
     if not app.lock_path.exists():
         return None
-    pinned = read_lock(app.lock_path).decision
+    try:
+        pinned = read_lock(app.lock_path).decision
+    except DecisionError as error:  # what was asked and decided is printed all the same
+        note(f"assay: {error}")
+        return None
     return pinned if pinned != stands.id else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from assay.cli.door import emit
+from assay.cli.door import emit, note
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -28,11 +28,15 @@ async def show(config: str | None, as_json: bool) -> None:
     from assay.app import open_app
     from assay.decision.history import adopt, lock_of
     from assay.decision.lock import read_lock
+    from assay.errors import DecisionError
     from assay.ledger.locks import locks
 
     async with open_app(config) as app:
         if app.lock_path.exists():
-            await adopt(app.ledger, read_lock(app.lock_path))
+            try:
+                await adopt(app.ledger, read_lock(app.lock_path))
+            except DecisionError as error:  # the history is what one goes back by
+                note(f"assay: {error}")
         rows = await locks(app.ledger)
     told = [_told(row, lock_of(row)) for row in rows]
     emit(told, as_json, _table(rows, [lock_of(row) for row in rows]) if rows else "no lock was put in place yet")

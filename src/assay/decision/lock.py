@@ -71,7 +71,9 @@ def read_lock(path: Path) -> Lock:
     except FileNotFoundError:
         raise DecisionError(f"no {path}; run `assay choose`, then `assay pin`") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise DecisionError(f"{path} cannot be read ({error}); write it anew with `assay pin`") from error
+        raise DecisionError(
+            f"{path} cannot be read ({error}); write it anew with `assay pin`, or go back with `assay rollback`"
+        ) from error
     if lock.version not in READABLE:
         raise DecisionError(
             f"{path} has version {lock.version}, this assay reads {VERSION}; write it anew with `assay pin`"

@@ -260,3 +260,14 @@ def test_a_lock_that_cannot_be_read_changes_nothing(project: Project, two: tuple
     served.hears("is served from now on")
     assert served.who("words") == "good"
     served.end()
+
+
+def test_the_history_is_shown_beside_a_lock_that_cannot_be_read(project: Project, two: tuple[str, str]) -> None:
+    """It is what one goes back by; a decision that is made again is printed as well, and both tell of the lock."""
+    (project.folder / "assay.lock").write_text("garbage")
+    shown = project.inside("pin", "--history", "--json")
+    assert shown.code == 0
+    assert len(shown.json) >= 2
+    again = project.inside("choose", "--again")
+    assert "stands" in again.out or "made again" in again.out
+    assert all("assay.lock cannot be read" in one.err and "assay rollback" in one.err for one in (shown, again))
