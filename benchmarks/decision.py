@@ -13,8 +13,8 @@ Beside it stand the arithmetic alone, and what people do: looking at a 95 % inte
 100 items.
 
 Costs: `prices.json` in DIR (model -> [input, output], USD per million tokens) where there is one; else those of
-genai-prices where it knows at least half of the models; only priced models take part then, and where a matrix has no
-lengths, all answers are as long. Else, and with `--costs drawn`, they are drawn: over a factor of 100, evenly in the
+genai-prices where it knows at least half of the models; only priced models take part then, and answers of a model
+whose lengths are not told are as long as the mean of the others. Else, and with `--costs drawn`, they are drawn: over a factor of 100, evenly in the
 logarithm, the dearer models better but for some noise. The scores are read as right from 0.5 on; one that is missing
 as wrong.
 
@@ -46,7 +46,7 @@ MUSTS = {"wrong": 0.05, "calls": 7.0, "usd": 16.0, "calls_each": 5.0, "usd_each"
 GOALS = {400: (8.0, 20.0), 1300: (12.0, 30.0)}
 CHARACTERS_PER_TOKEN = 4.0
 UNKNOWN_LENGTH = 1000.0
-"""Characters of every answer of a matrix that does not tell them."""
+"""Characters of every answer, where a matrix tells none."""
 LARGE = 1000
 """From so many items on, a quarter of the trials have bars where it is hardest."""
 
@@ -171,10 +171,9 @@ def read(path: Path, prices: dict[str, tuple[float, float]], seed: int, *, drawn
     right = np.nan_to_num(file["score"].astype(float)) >= 0.5
     models = tuple(str(one) for one in file["models"])
     lengths = file["outlen"].astype(float)
-    if not lengths.any():
-        lengths[:] = UNKNOWN_LENGTH
+    lengths[:, ~lengths.any(0)] = lengths[lengths > 0].mean() if lengths.any() else UNKNOWN_LENGTH
     rates = {one: rate for one in models if (rate := prices.get(one) or _list_price(one)) is not None}
-    told = [place for place, one in enumerate(models) if one in rates and lengths[:, place].any()]
+    told = [place for place, one in enumerate(models) if one in rates]
     if 2 * len(told) >= len(models) and not drawn:
         rate = np.array([rates[models[place]] for place in told])
         tokens_in = file["inlen"].astype(float)[:, None] / CHARACTERS_PER_TOKEN
