@@ -14,9 +14,9 @@ Beside it stand the arithmetic alone, and what people do: looking at a 95 % inte
 
 Costs: `prices.json` in DIR (model -> [input, output], USD per million tokens) where there is one; else those of
 genai-prices where it knows at least half of the models; only priced models take part then, and answers of a model
-whose lengths are not told are as long as the mean of the others. Else, and with `--costs drawn`, they are drawn: over a factor of 100, evenly in the
-logarithm, the dearer models better but for some noise. The scores are read as right from 0.5 on; one that is missing
-as wrong.
+whose lengths are not told are as long as the mean of the others. Else, and with `--costs drawn`, they are drawn: over a
+factor of 100, evenly in the logarithm, the dearer models better but for some noise. The scores are read as right from
+0.5 on; one that is missing as wrong.
 
 It fails (exit 1) where a must of the project does not hold; goals stand beside.
 """
