@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -97,6 +98,8 @@ def command(listing: bool, **given: Any) -> None:
         from assay.cli.context_list import show
 
         finish(run(show(given["config"], given["bar"], given["as_json"])))
+    if asked.html is not None and not Path(asked.html).absolute().parent.is_dir():
+        raise click.UsageError(f"--html {asked.html}: its folder is not there, and nothing was asked")
     finish(run(_context(asked), continues=True))
 
 

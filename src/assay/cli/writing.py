@@ -69,6 +69,8 @@ def writing_options(command: F) -> F:
     def with_writing(*, file: Path | None, route: str | None, force: bool, **rest: Any) -> Any:
         if file is None and (route is not None or force):
             raise click.UsageError("--route and --force go with --write FILE")
+        if file is not None and not file.expanduser().absolute().parent.is_dir():
+            raise click.UsageError(f"--write {file}: its folder is not there, and nothing was asked")
         return command(writing=Writing(file, route, force) if file is not None else None, **rest)
 
     return with_writing  # type: ignore[return-value]  # the same command with three options more

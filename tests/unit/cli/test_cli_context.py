@@ -147,9 +147,9 @@ def test_what_is_wrong_is_said(measuring: Project, words: tuple[str, ...], said:
 
 def test_a_page_that_cannot_be_written(measuring: Project) -> None:
     """What was measured is printed and kept; the message names the option."""
-    ended = measuring.inside("context", "able", *GRID, "--html", "no/where.html")
+    ended = measuring.inside("context", "able", *GRID, "--html", "suite")
     assert ended.code == 3
-    assert "name another file with --html" in ended.err
+    assert "name a file in it with --html" in ended.err
     assert "effective context" in ended.out
 
 
@@ -184,3 +184,10 @@ def test_a_model_that_thinks_has_room_for_it(measuring: Project) -> None:
     assert (roomy["answer_tokens"], roomy["lengths"][0]) == (2048, 4096)
     tight = measuring.inside("context", "o", "--dry-run", "--json", "--answer-tokens", "16").json["grid"]
     assert (tight["answer_tokens"], tight["lengths"][0]) == (16, 1024)
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(measuring: Project) -> None:
+    """A page that could not be written is no reason to be asked for a whole grid."""
+    ended = measuring.inside("context", "able", *GRID, "--html", "nowhere/page.html")
+    assert (ended.code, "--html nowhere/page.html" in ended.err) == (2, True)
+    assert "able" not in measuring.inside("context", "--list").out

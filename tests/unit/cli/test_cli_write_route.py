@@ -108,3 +108,10 @@ def test_flags_of_writing_need_a_file(project: Project, flags: tuple[str, ...]) 
     for command in ("choose", "explain"):
         ended = project.inside(command, *flags)
         assert (ended.code, "go with --write FILE" in ended.err) == (2, True)
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(project: Project) -> None:
+    """A decision, billed, whose route could not be written would have to be made again."""
+    ended = project.inside("choose", "--write", "nowhere/route.toml")
+    assert (ended.code, "--write nowhere/route.toml" in ended.err) == (2, True)
+    assert project.inside("explain").code != 0
