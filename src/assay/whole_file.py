@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["exchanged", "write_whole"]
+__all__ = ["exchanged", "rewrite_whole", "write_whole"]
 
 
 @contextmanager
@@ -42,3 +42,21 @@ def write_whole(path: Path, data: bytes, *, like: Path | None = None) -> None:
     """
     with exchanged(path, like=like) as beside:
         beside.write_bytes(data)
+
+
+def rewrite_whole(path: Path, was: bytes | None, data: bytes, *, like: Path | None = None) -> None:
+    """Exchange a file for what was made of it, if it is still what was read; see `exchanged`.
+
+    Args:
+        path: the file.
+        was: what was read; None = it was not there.
+        data: what takes its place.
+        like: whose readers the new one has.
+
+    Raises:
+        OSError: it has been changed meanwhile, or cannot be written; what stands there is as it was.
+    """
+    with exchanged(path, like=like) as beside:
+        beside.write_bytes(data)
+        if (path.read_bytes() if path.exists() else None) != was:
+            raise OSError("it was changed meanwhile, and stays so; run the command again")

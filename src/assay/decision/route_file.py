@@ -22,7 +22,7 @@ from assay.config.schema import Route
 from assay.decision.lock import FILE_NAME as LOCK
 from assay.decision.lock import pinned_beside
 from assay.errors import ConfigError
-from assay.whole_file import write_whole
+from assay.whole_file import rewrite_whole
 
 __all__ = ["Piece", "deployment_piece", "route_text", "write_route"]
 
@@ -86,8 +86,8 @@ def write_route(path: Path, name: str, text: str, *, force: bool = False, deploy
         The file that was written: where `path` is a link, what it leads to.
 
     Raises:
-        ConfigError: the file is no `assay.toml`, has a route of this name already, would no longer load, or cannot be
-            read or written. It is then as it was.
+        ConfigError: the file is no `assay.toml`, has a route of this name already, would no longer load, cannot be read
+            or written, or was changed meanwhile. It is then as it was.
     """
     try:
         file = path.expanduser().resolve()
@@ -99,7 +99,7 @@ def write_route(path: Path, name: str, text: str, *, force: bool = False, deploy
             else "\n".join(one.text for one in pieces).encode()
         )
         _check_lock(file, name)
-        write_whole(file, new)
+        rewrite_whole(file, old, new)
     except OSError as error:
         raise ConfigError(f"cannot write the route {name!r} into {path}: {error.strerror or error}") from error
     return file

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from assay.config.load import load
 from assay.config.schema import Route
+from assay.decision import route_file
 from assay.decision.route_file import route_text, write_route
 from assay.errors import ConfigError
 
@@ -185,3 +186,14 @@ def test_any_name_and_any_reason_can_be_written(file: Path, name: str, reason: s
         write_route(file, name, route_text(name, route, [reason]), force=True)
         assert load(file).config.routes[name] == route
         assert file.read_text().startswith(CONFIG)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a file", "a new file"])
+def test_what_somebody_writes_meanwhile_stays(file: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    """An editor that saves between the reading and the exchange wins: an error, and its text is there."""
+    place = file if there else file.with_name("route.toml")
+    monkeypatch.setattr(route_file, "_check_lock", lambda *_: place.write_text("# saved meanwhile\n"))
+    with pytest.raises(ConfigError, match=r"changed meanwhile.*again"):
+        put(place)
+    assert place.read_text() == "# saved meanwhile\n"
+    assert {one.name for one in file.parent.iterdir()} == {"small.json", "assay.toml", place.name}

@@ -16,7 +16,7 @@ from assay.decision.migration.canary import Canary, begun, canaries, canary_of, 
 from assay.decision.migration.route_text import exchanged, without
 from assay.errors import ConfigError
 from assay.ledger.rows import new_id
-from assay.whole_file import write_whole
+from assay.whole_file import rewrite_whole
 
 __all__ = ["Written", "go_back", "write_canary"]
 
@@ -48,13 +48,15 @@ def write_canary(
         only_check: write nothing, but make sure that it could be.
 
     Raises:
-        ConfigError: it cannot be written, would not load, or no route was named and none can be meant.
+        ConfigError: it cannot be written, was changed meanwhile, would not load, or no route was named and none can be
+            meant.
     """
     if not 0.0 < share <= 1.0:
         raise ConfigError(f"--canary is a share of traffic above 0 and up to 1, not {share!r}")
     if not file.exists() and file.resolve().parent != base.resolve().parent:
         raise ConfigError(f"{file}: paths in a configuration start at its folder; write it beside {base}")
-    was = _text(file if file.exists() else base)
+    there = _bytes(file) if file.exists() else None
+    was = _text(file, there) if there is not None else _text(base, _bytes(base))
     text = f"{was.rstrip()}\n\n{deployments}" if deployments else was
     config = parse(text.encode(), file.resolve())
     for name in (old, new):
@@ -72,9 +74,15 @@ def write_canary(
     after = exchanged(text, routes, comments)
     parse(after.encode(), file.resolve())
     if not only_check:
-        if made.id == first.id:
-            _put(copy, was, like=file)
-        _put(file, after, like=file)
+        begins = made.id == first.id
+        if begins:
+            _put(copy, None, _in_the_form_of(there, was), like=file)
+        try:
+            _put(file, there, _in_the_form_of(there, after), like=file)
+        except ConfigError:
+            if begins:
+                copy.unlink(missing_ok=True)  # nothing has begun
+            raise
     return Written(file, copy, made)
 
 
@@ -102,7 +110,8 @@ def go_back(file: Path, route: str | None = None) -> Written:
     Raises:
         ConfigError: the file has no such canary, or several; or what was before is not kept.
     """
-    text = _text(file)
+    there = _bytes(file)
+    text = _text(file, there)
     found = _canary(file, parse(text.encode(), file.resolve()), route)
     copy = _copy(file, found)
     if not copy.exists():
@@ -110,7 +119,7 @@ def go_back(file: Path, route: str | None = None) -> Written:
             f"{copy} is not there, so it is not known how the route {found.route!r} was; put {found.old} in its place "
             "by hand"
         )
-    before = _text(copy)
+    before = _text(copy, _bytes(copy))
     names = (found.route, *sides(found.route))
     old_routes: dict[str, Any] = tomllib.loads(before).get("routes", {})
     if without(text, names) == without(before, names):
@@ -120,7 +129,7 @@ def go_back(file: Path, route: str | None = None) -> Written:
         wanted = {name: old_routes.get(name) for name in names if name in old_routes or name in present}
         after = exchanged(text, wanted)
     parse(after.encode(), file.resolve())
-    _put(file, after, like=file)
+    _put(file, there, _in_the_form_of(there, after), like=file)
     return Written(file, copy, found)
 
 
@@ -161,10 +170,17 @@ def _copy(file: Path, canary: Canary) -> Path:
     return file.with_name(f"{file.name}.before-{canary.id}")
 
 
-def _text(file: Path) -> str:
+def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes().decode("utf-8-sig")  # as it is: ends of lines too
-    except (OSError, UnicodeDecodeError) as error:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
+
+
+def _text(file: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")  # as it is: ends of lines too
+    except UnicodeDecodeError as error:
         raise ConfigError(f"cannot read {file}: {error}") from error
 
 
@@ -176,17 +192,16 @@ def _check_lock(file: Path, name: str) -> None:
         )
 
 
-def _put(file: Path, text: str, *, like: Path) -> None:
+def _put(file: Path, was: bytes | None, data: bytes, *, like: Path) -> None:
     try:
-        was = like.read_bytes() if like.exists() else b""
-        write_whole(file, _in_the_form_of(was, text), like=like)
+        rewrite_whole(file, was, data, like=like)
     except OSError as error:
-        raise ConfigError(f"cannot write {file}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {file}: {error.strerror or error}") from error
 
 
-def _in_the_form_of(was: bytes, text: str) -> bytes:
+def _in_the_form_of(there: bytes | None, text: str) -> bytes:
     """With the mark that a file begins with, and the ends of lines that all of it has."""
-    data = text.encode()
+    was, data = there or b"", text.encode()
     if b"\r\n" in was and not _BARE.search(was):
         data = _BARE.sub(b"\r\n", data)
     return BOM_UTF8 + data if was.startswith(BOM_UTF8) else data

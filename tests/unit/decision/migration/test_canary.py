@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.config.load import load
+from assay.decision.migration import canary_file
 from assay.decision.migration.canary import canary_of
 from assay.decision.migration.canary_file import go_back, write_canary
 from assay.decision.migration.route_text import exchanged
@@ -250,3 +251,13 @@ def test_a_text_that_only_looks_like_a_header_is_not_taken_for_one() -> None:
     text = '[deployments.a]\nsystem = """\n[routes.desk]\nkeep = 1\n"""\n\n[routes.desk]\nkeep = 2\n'
     with pytest.raises(ConfigError, match="cannot be exchanged"):
         exchanged(text, {"desk": {"keep": 3}})
+
+
+def test_what_somebody_writes_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editor that saves between the reading and the exchange wins: an error, and no copy of a beginning."""
+    file = written(tmp_path, PLAIN)
+    monkeypatch.setattr(canary_file, "_check_lock", lambda *_: file.write_text(f"{PLAIN}# saved meanwhile\n"))
+    with pytest.raises(ConfigError, match=r"changed meanwhile.*again"):
+        write_canary(file, file, "old", "new", 0.05)
+    assert file.read_text() == f"{PLAIN}# saved meanwhile\n"
+    assert {one.name for one in tmp_path.iterdir()} == {"s.json", "assay.toml"}
