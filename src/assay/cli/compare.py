@@ -196,8 +196,8 @@ def render(compared: Compared, shown: Sequence[Row], wanted: int, every: bool, f
     for pair in compared.pairs:
         lines += ["", *_per_kind(pair)]
         lines += [f"  {pair.a} less {pair.b}, {told(pair.corrected)}"] if pair.corrected is not None else []
-    if compared.more_tokens:
-        lines += ["", "What more tokens bought:", *(f"  {line}" for line in told_steps(compared.more_tokens))]
+    if steps := told_steps(compared.more_tokens):
+        lines += ["", "What more tokens bought:", *(f"  {line}" for line in steps)]
     lines += ["", f"Samples {'that were answered' if every else 'where they differ'}: {wanted}"]
     if len(shown) < wanted:
         lines[-1] += f"; the first {len(shown)} (--limit):"

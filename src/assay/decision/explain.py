@@ -78,10 +78,14 @@ def _kind(kind: KindDecision) -> str:
         [_row(one) for one in kind.candidates],
         indent="  ",
     )
-    lines += [f"  {one.name}: failure rate at most {one.failure_bound:.0%} (95 %, exact)" for one in kind.candidates
-              if kind.gate and one.failure_bound is not None]  # fmt: skip
-    if kind.more_tokens:
-        lines += ["  what more tokens bought:", *(f"    - {line}" for line in told_steps(kind.more_tokens))]
+    lines += [
+        f"  {one.name}: {one.failed} of {one.passed + one.failed} failed; failure rate at most "
+        f"{one.failure_bound:.0%} (95 %, exact)"
+        for one in kind.candidates
+        if kind.gate and one.failure_bound is not None
+    ]
+    if steps := told_steps(kind.more_tokens):
+        lines += ["  what more tokens bought:", *(f"    - {line}" for line in steps)]
     if kind.moves:
         lines += ["  moves that are left:", *(f"    - {move}" for move in kind.moves)]
     return "\n".join(lines)

@@ -130,7 +130,7 @@ def _kind(kind: KindView) -> str:
         for one in kind.standings
     ]
     bounds = [
-        f"{one.name}: failure rate at most {numbers.percent(one.failure_bound)} (95 %, exact)"
+        f"{one.name}: {numbers.failures(one.measure, one.failure_bound)}"
         for one in kind.standings
         if one.failure_bound is not None
     ]
@@ -141,7 +141,7 @@ def _kind(kind: KindView) -> str:
         f"The other side: {escape(kind.other_side)}." if kind.other_side is not None else "",
         _table(("", "candidate", "verdict", "passed", "95 % interval", "tokens", "cost", "p95", "reason"), rows),
         _bullets(bounds),
-        "What more tokens bought:\n\n" + _bullets(told_steps(kind.more_tokens)) if kind.more_tokens else "",
+        "What more tokens bought:\n\n" + _bullets(steps) if (steps := told_steps(kind.more_tokens)) else "",
         "Moves that are left:\n\n" + _bullets(kind.moves) if kind.moves else "",
     )
 

@@ -79,6 +79,11 @@ def count(measure: Measure) -> str:
     return f"{text}, {measure.unscored} unscored" if measure.unscored else text
 
 
+def failures(measure: Measure, bound: float) -> str:
+    """`1 of 20 failed; failure rate at most 22% (95 %, exact)`, of a gate."""
+    return f"{measure.failed} of {measure.scored} failed; failure rate at most {percent(bound)} (95 %, exact)"
+
+
 def moment(at: float) -> str:
     """`2026-11-26 13:57 UTC`."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))

@@ -80,7 +80,7 @@ def spending(kinds: Sequence[KindView]) -> tuple[str, ...]:
     """For each two configurations of one model in how many kinds the one that writes more passes more."""
     steps: dict[tuple[str, str], dict[bool | None, list[str]]] = {}
     for kind in kinds:
-        for one in kind.more_tokens:
+        for one in (step for step in kind.more_tokens if step.writes_more):
             found = steps.setdefault((one.fewer, one.more), {True: [], False: [], None: []})
             found[one.pays].append(kind.name)
     return tuple(_step(*pair, found) for pair, found in steps.items())

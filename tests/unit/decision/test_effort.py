@@ -166,6 +166,15 @@ def test_a_large_grid_does_not_fill_the_screen() -> None:
     assert told_steps(steps[:3]) == [told_more(one) for one in steps[:3]]
 
 
+def test_steps_that_write_equally_many_are_not_told() -> None:
+    """What differs there is not tokens, even where more is passed; whole tokens count, as they are told."""
+    same = MoreTokens(fewer="a", more="b", fewer_tokens=9.8, more_tokens=10.2, samples=9, difference=0.5,
+                      interval=(0.1, 0.9))  # fmt: skip
+    more = msgspec.structs.replace(same, more="c", more_tokens=10.6)
+    assert told_steps([same]) == []
+    assert told_steps([same, more]) == [told_more(more)]
+
+
 @pytest.mark.parametrize(("tokens", "words"), [
     (None, "-"), (Tokens(answers=1, input=1, output=1850.4, reasoning=1610), "1,850 (1,610 thought)"),
     (Tokens(answers=1, input=1, output=12, reasoning=0), "12"),

@@ -157,7 +157,7 @@ async def test_a_run(project: Project, decided: Decision) -> None:
     assert [one.id for one in report.view.samples.shown] == ["w1", "s1", "p1"]
     for form, text in forms(report).items():
         assert CANARY not in text, form
-    assert "failure rate at most 100%" in report.html()
+    assert "1 of 1 failed; failure rate at most 100%" in report.html()
 
 
 async def test_a_run_without_its_suite(project: Project, decided: Decision) -> None:

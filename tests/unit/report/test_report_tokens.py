@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from invented import decision, kind, result, view_of
 
 from assay.decision.decision import Decision, Status
+from assay.decision.explain import explain
 from assay.evals.figures.more_tokens import MoreTokens
 from assay.evals.runs.tokens import Tokens
 from assay.report.front import unsurpassed
@@ -104,6 +106,22 @@ def test_markdown_has_them_too(view: DecisionView) -> None:
     assert "| 1,850 (1,610 thought) |" in text
     assert "What more tokens bought:" in text
     assert "small&#64;effort=high writes 1,800 tokens an answer" in text
+
+
+def test_equal_tokens_have_no_heading() -> None:
+    """Where no step writes more, the page, the markdown and the text say nothing of what more bought."""
+    source = thinking()
+    same = tuple(
+        msgspec.structs.replace(
+            one, more_tokens=tuple(msgspec.structs.replace(step, more_tokens=200) for step in one.more_tokens)
+        )
+        for one in source.kinds
+    )
+    plain = msgspec.structs.replace(source, kinds=same)
+    found = view_of(plain, lambda place: False)
+    assert "hat more tokens bought" in explain(source)
+    assert not any("hat more tokens bought" in text for text in (page(found), markdown(found), explain(plain)))
+    assert spending(found.kinds) == ()
 
 
 def test_who_writes_less_and_passes_as_much_is_before() -> None:

@@ -42,6 +42,11 @@ class MoreTokens(Value, frozen=True, kw_only=True):
         low, high = self.interval
         return True if low > 0 else False if high < 0 else None
 
+    @property
+    def writes_more(self) -> bool:
+        """Whether whole tokens, as they are told, are more at all: else what differs is something else."""
+        return round(self.fewer_tokens) < round(self.more_tokens)
+
 
 def more_tokens(
     models: Mapping[str, str], runs: Mapping[str, Run], tokens: Mapping[str, Tokens | None], samples: Samples
@@ -97,7 +102,11 @@ def told_more(one: MoreTokens) -> str:
 
 
 def told_steps(steps: Sequence[MoreTokens], most: int = SHOWN) -> list[str]:
-    """What more tokens bought, step by step: what can be told, of the rest the first and how many there are."""
+    """What more tokens bought, step by step: what can be told, of the rest the first and how many there are.
+
+    Steps that write equally many are left out: () where no others are.
+    """
+    steps = [one for one in steps if one.writes_more]
     told = [one for one in steps if one.pays is not None]
     untold = [one for one in steps if one.pays is None]
     shown = untold[: max(0, most - len(told))]
