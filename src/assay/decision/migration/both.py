@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from assay.decision.migration.finding import Footing, Verdict
+from assay.decision.repriced import TodaysCosts, todays_costs
 from assay.errors import AssayError, BudgetExceeded, ConfigError
 from assay.evals.figures.metrics import Metrics, metrics
 from assay.evals.runs.lanes import lanes
-from assay.evals.runs.refusal import refusal_of_samples
+from assay.evals.runs.refusal import refusal_of_all, refusal_of_samples
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Samples
 from assay.inference.spine import Spine
@@ -45,6 +46,7 @@ class Both:
         self.runs: dict[str, Run] = {}
         self.broken: dict[str, str] = {}
         self.asked = 0
+        self._costs: dict[str, TodaysCosts] = {}
         self._spine = spine
         self._names = names
         self._runner = runner
@@ -109,6 +111,17 @@ class Both:
             return Unasked(Footing.NONE, Verdict.OPEN, said)
         return Unasked(Footing.BARRED, Verdict.NO_GO, said)
 
+    def foreign(self, name: str, samples: Samples) -> str | None:
+        """Why samples are no work of a target: it may be sent none of them, and has answered none."""
+        if name in self.runs and any(map(self.runs[name].has_value, samples.ids)):
+            return None
+        refused = refusal_of_all(self._spine, name, samples)
+        return f"{name} may not be sent this: {refused.reason}" if refused is not None else None
+
+    async def reprice(self, since: float) -> None:
+        """From now on figures are at today's prices; answers since a time were billed so."""
+        self._costs = {name: await todays_costs(self._spine, run, since) for name, run in self.runs.items()}
+
     def metrics(self, name: str, samples: Samples, *, shared: bool = False) -> Metrics:
         """What one has come to; `shared`: on what both have answered, so that figures are of the same work."""
         rows: Collection[Outcome] = ()
@@ -119,4 +132,6 @@ class Both:
             rows = [
                 row for row in results if samples.has(row.sample_id) and all(row.sample_id in one for one in others)
             ]
+        if name in self._costs:
+            rows = [self._costs[name].of(row) for row in rows]
         return metrics(rows, len(samples), samples.group_of)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from assay.decision.migration.both import Both, Unasked
 from assay.decision.migration.finding import Finding, Footing, Verdict
@@ -51,6 +54,7 @@ class Evidence:
 
     Attributes:
         both: the two, with their runs.
+        left_out: kinds of a suite that were never the old one's work, each with the reason.
     """
 
     spine: Spine
@@ -67,6 +71,7 @@ class Evidence:
     concurrency: int = 8
     on_finding: Callable[[Finding], None] | None = None
     both: Both = field(init=False)
+    left_out: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Nothing is asked yet."""
@@ -79,8 +84,10 @@ class Evidence:
             BudgetExceeded: the budget is spent; what was asked is kept and a further call continues.
             SuiteError: a gate has no samples.
         """
+        started = time.time()
         await self.both.open()
-        kinds = list(self.suite.kinds.values())
+        self.left_out = dict(self._foreign())
+        kinds = [kind for kind in self.suite.kinds.values() if kind.name not in self.left_out]
         for kind in kinds:
             if kind.gate and not self.suite.of(kind.name):
                 raise SuiteError(f"the gate {kind.name!r} has no samples of this split, so it cannot hold")
@@ -91,12 +98,38 @@ class Evidence:
                 if self.on_finding is not None:
                     self.on_finding(found[kind.name])
         await self.both.finish()
-        return tuple(found[kind.name] for kind in kinds if kind.name in found)
+        await self.both.reprice(started)
+        return tuple(self._at_todays_prices(found[kind.name]) for kind in kinds if kind.name in found)
+
+    def _foreign(self) -> Iterator[tuple[str, str]]:
+        """Kinds that the old one may not be sent, and why; gates that guard nothing else go with them.
+
+        A gate needs no old one: it stays where the new one may be sent it. Real requests were the old one's work.
+        """
+        if self.source != "suite":
+            return
+        work = {kind.name for kind in self.suite.kinds.values() if not kind.gate and self.suite.of(kind.name)}
+        whys = {name: self.both.foreign(self.old, self._samples(name)) for name in self.suite.kinds}
+        foreign = {name: why for name, why in whys.items() if why is not None}
+        for kind in self.suite.kinds.values():
+            guarded = work & set(kind.guards if kind.guards is not None else work)
+            if kind.gate and guarded and guarded <= foreign.keys():
+                yield kind.name, f"it guards nothing that is {self.old}'s work"
+            elif kind.name in foreign and (not kind.gate or self.both.foreign(self.new, self._samples(kind.name))):
+                yield kind.name, foreign[kind.name]
+
+    def _samples(self, kind: str) -> Samples:
+        return self.suite.of(kind).deciding()
+
+    def _at_todays_prices(self, one: Finding) -> Finding:
+        """What was billed at a price of then is compared at that of now."""
+        old, new = self._figures(self._samples(one.kind), one.basis)
+        return structs.replace(one, old=old, new=new)
 
     # -------------------------------------------------------------------------------------- one kind
 
     async def _find(self, kind: Kind, found: dict[str, Finding]) -> Finding:
-        samples = self.suite.of(kind.name).deciding()
+        samples = self._samples(kind.name)
         barred = self._barred(kind, samples, found)
         if barred is not None:
             return self._finding(kind, samples, *barred)
@@ -216,6 +249,7 @@ class Evidence:
         self, kind: Kind, samples: Samples, basis: Footing, verdict: Verdict, reason: str,
         found: Judged | None = None, bound: float | None = None,
     ) -> Finding:  # fmt: skip
+        before, after = self._figures(samples, basis)
         return Finding(
             kind=kind.name,
             source=self.source,
@@ -233,9 +267,14 @@ class Evidence:
             early=found.early if found is not None else False,
             more=found.more if found is not None else None,
             made_up=bool(samples) and not samples.made_up(False),
-            old=self.both.metrics(self.old, samples, shared=True),
-            new=self.both.metrics(self.new, samples, shared=basis is Footing.PAIRED),
+            old=before,
+            new=after,
         )
+
+    def _figures(self, samples: Samples, basis: Footing) -> tuple[Metrics, Metrics]:
+        """Of the old one and of the new one."""
+        shared = basis is Footing.PAIRED
+        return self.both.metrics(self.old, samples, shared=True), self.both.metrics(self.new, samples, shared=shared)
 
 
 def _span(found: Judged | None) -> tuple[float, float] | None:

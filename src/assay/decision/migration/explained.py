@@ -25,6 +25,7 @@ def explained(found: Migration) -> str:
         list(_ends(found)),
         _kinds(found),
         [f"  {one.kind}{_source(one)}: {one.reason}" for one in found.findings],
+        [f"  {kind}, left out: {why}" for kind, why in found.not_of_old.items()],
         _agreements(found.agreements),
         [f"  {kind}, left out of the draw: {_reasons(reasons)}" for kind, reasons in found.left_out.items()],
         _expenses(found.expenses),

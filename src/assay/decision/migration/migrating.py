@@ -76,6 +76,8 @@ class Migrating:
         self._asked += evidence.both.asked
         found += await self._real(forced)
         verdict, reason = overall(found, new_end)
+        if evidence.left_out:
+            reason += f"; left out, for it was never {self.old}'s work: {', '.join(evidence.left_out)}"
         runs = [evidence.both.runs[name] for name in (self.old, self.new) if name in evidence.both.runs]
         return Migration(
             id=new_id(),
@@ -107,6 +109,7 @@ class Migrating:
             guarantee=_guarantee(found, self.margin, self.error),
             population=_population(self.suite, self.split, found),
             left_out=self.traffic.left_out if self.traffic is not None else {},
+            not_of_old=evidence.left_out,
         )
 
     def _evidence(self, suite: Suite, source: str, forced: bool) -> Evidence:

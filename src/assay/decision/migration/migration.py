@@ -26,6 +26,7 @@ class Migration(Value, frozen=True, kw_only=True, omit_defaults=False):
         asked_now: answers that this very call has asked for.
         runs: `old` and `new` -> the run of the suite that holds the evidence.
         left_out: real requests that were drawn and cannot be asked again, by kind and reason.
+        not_of_old: kinds of the suite that the old one may not be sent, and why: left out, for nothing moves there.
         adapted: the search for the new one's prompts; None = it was asked as it is configured.
     """
 
@@ -54,6 +55,7 @@ class Migration(Value, frozen=True, kw_only=True, omit_defaults=False):
     guarantee: str
     population: str
     left_out: dict[str, dict[str, int]] = {}
+    not_of_old: dict[str, str] = {}
     adapted: Adaptation | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from assay.evals.suites.suite import Samples
@@ -9,7 +10,7 @@ from assay.inference.spine import Spine
 from assay.privacy.label import effective_label
 from assay.types import Request
 
-__all__ = ["Refusal", "refusal", "refusal_of_samples"]
+__all__ = ["Refusal", "refusal", "refusal_of_all", "refusal_of_samples"]
 
 
 class Refusal(NamedTuple):
@@ -40,6 +41,19 @@ def refusal_of_samples(spine: Spine, name: str, samples: Samples) -> Refusal | N
     Raises:
         ConfigError: there is no such target.
     """
+    return next((one for one in _refusals(spine, name, samples) if one is not None), None)
+
+
+def refusal_of_all(spine: Spine, name: str, samples: Samples) -> Refusal | None:
+    """The same, but None where a target may be sent some of them, or only a key is missing.
+
+    Raises:
+        ConfigError: there is no such target.
+    """
+    found = list(_refusals(spine, name, samples))
+    return found[0] if found and all(one is not None and not one.keyless for one in found) else None
+
+
+def _refusals(spine: Spine, name: str, samples: Samples) -> Iterator[Refusal | None]:
     labels = {sample.label: sample for sample in samples}
-    found = (refusal(spine, name, sample.request()) for sample in labels.values())
-    return next((one for one in found if one is not None), None)
+    return (refusal(spine, name, sample.request()) for sample in labels.values())

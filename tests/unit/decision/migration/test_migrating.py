@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from assay.decision.migration.explained import explained
 from assay.decision.migration.finding import Footing, Verdict
 from assay.decision.migration.migrating import Migrating
 from assay.decision.migration.migration import Migration
@@ -162,6 +163,38 @@ async def test_private_samples_never_reach_one_that_is_not_private(world: World)
     assert world.calls == []
 
 
+async def test_what_the_old_one_may_not_be_sent_was_never_its_work(world: World) -> None:
+    """A private-only kind, and the gate that guards only it, are left out, said, and keep no go from being told."""
+    options = {"secret": 'label = "private-only"', "leak": 'gate = true\nguards = ["secret"]'}
+    suite = world.suite({"leak": 5, "a": 80, "secret": 20}, **options)
+    rows = {"leak": "+" * 5, "a": "+" * 80, "secret": "+" * 20}
+    spine = world.spine({"old": rows, "new": rows | {"leak": "-" * 5}}, old="private = false")
+    found = await moved(spine, suite)
+    assert (found.verdict, [one.kind for one in found.findings]) == (Verdict.GO, ["a"])
+    assert list(found.not_of_old) == ["leak", "secret"]
+    assert "left out, for it was never old's work: leak, secret" in found.reason
+    assert "secret, left out: old may not be sent this: " in explained(found)
+    assert all(text.startswith("a ") for text in world.calls)
+
+
+async def test_a_gate_stands_though_the_old_one_may_not_be_sent_it(world: World) -> None:
+    """It needs no old one: the new one is held against it before it gets the rest of the work."""
+    suite = world.suite({"leak": 5, "a": 80}, leak='gate = true\nlabel = "private-only"')
+    rows = {"leak": "+" * 5, "a": "+" * 80}
+    spine = world.spine({"old": rows, "new": rows | {"leak": "-" * 5}}, old="private = false")
+    found = await moved(spine, suite)
+    assert (found.verdict, found.not_of_old, found.findings[0].basis) == (Verdict.NO_GO, {}, Footing.GATE)
+
+
+async def test_where_nothing_was_the_old_ones_work_nothing_can_be_told(world: World) -> None:
+    """A go of no kind at all would promise what nobody has looked at."""
+    suite = world.suite({"a": 20}, a='label = "private-only"')
+    spine = world.spine({"old": {"a": "+" * 20}, "new": {"a": "+" * 20}}, old="private = false", new="private = false")
+    found = await moved(spine, suite)
+    assert (found.verdict, found.findings, list(found.not_of_old)) == (Verdict.OPEN, (), ["a"])
+    assert world.calls == []
+
+
 async def test_the_price_is_what_was_billed_on_shared_samples(world: World) -> None:
     """Cost, latency and tokens stand side by side, and the dearer one is the dearer one."""
     suite = world.suite({"a": 80})
@@ -178,10 +211,14 @@ async def test_a_price_that_doubled_counts_for_answers_that_are_known(world: Wor
     """What was billed before the rise counts at the price of now: it may be why the work has to move."""
     suite = world.suite({"a": 60})
     outcomes = {"old": {"a": "+" * 60}, "new": {"a": "+" * 60}}
-    (was, _) = (await moved(world.spine(outcomes), suite)).expenses
-    (now, _) = (await moved(world.spine({"x": {"a": "+"}} | outcomes), suite)).expenses
+    before = await moved(world.spine(outcomes), suite)
+    after = await moved(world.spine({"x": {"a": "+"}} | outcomes), suite)
+    was, now = before.expenses[0], after.expenses[0]
     assert was.usd is not None
     assert now.usd == pytest.approx(2 * was.usd)
+    (kind,) = after.findings
+    assert kind.old is not None
+    assert kind.old.usd == pytest.approx(now.usd)
 
 
 async def test_a_slow_one_may_not_take_the_place(world: World) -> None:
