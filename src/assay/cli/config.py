@@ -36,6 +36,7 @@ def check(config: str | None, as_json: bool) -> None:
     from assay.evals.graders.grading import check_graders, models_of
     from assay.evals.suites.suite import read_suite
     from assay.inference.build import Builder, make_route
+    from assay.inference.unheard import unheard_thinking
 
     loaded = load(config)
     catalog = load_catalog(loaded.config.catalog_files)
@@ -55,6 +56,7 @@ def check(config: str | None, as_json: bool) -> None:
     notes = [
         *_unknown_models(loaded.config.deployments, catalog),
         *_elsewhere(live),
+        *unheard_thinking(live),
         *_unknown_words(loaded.config.constraints, catalog),
     ]
     value = {"path": str(loaded.path), "digest": loaded.digest, "deployments": deployments, "routes": routes}

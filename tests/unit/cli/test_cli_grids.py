@@ -79,3 +79,35 @@ def test_the_configuration_shows_the_members(here: Path, capsys: pytest.CaptureF
     """`assay config show` prints what a grid stands for."""
     shown = told(capsys, "config", "show")
     assert list(shown["routes"]) == MEMBERS[1:]  # type: ignore[call-overload]
+
+
+THINKING = """
+[deployments.deep]
+model = "x/deep"
+dialect = "anthropic"
+base_url = "http://127.0.0.1:9"
+settings = { max_tokens = MOST }
+[grids.thinking]
+of = "deep"
+reasoning_tokens = [0, 2000, 8000]
+"""
+
+
+@pytest.mark.parametrize(
+    ("most", "words"),
+    [
+        (16_000, []),
+        (1500, ["deep@thinking=8000: with reasoning_tokens = 8000 it is sent the same as deep@thinking=2000 with "]),
+        (1000, ["deep@thinking=2000: reasoning_tokens = 2000 changes nothing", "deep@thinking=8000: reasoning_tokens"]),
+    ],
+)
+def test_members_that_are_sent_the_same_are_named(
+    here: Path, most: int, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A budget that does not fit below max_tokens is cut or left out: two candidates that are one, paid twice."""
+    (here / "assay.toml").write_text(TOML + THINKING.replace("MOST", str(most)))
+    said = told(capsys, "config", "check")["notes"]
+    assert isinstance(said, list)
+    notes = [note for note in said if "reasoning_tokens" in note]
+    assert len(notes) == len(words)
+    assert all(word in note for word, note in zip(words, notes, strict=True)), notes
