@@ -60,15 +60,17 @@ async def find_decision(ledger: SqliteLedger, decision_id: str | None) -> Decisi
     """The decision whose id begins so; default: the newest.
 
     Raises:
-        DecisionError: there is none.
+        ConfigError: no id begins so.
+        DecisionError: there is none yet.
     """
     import msgspec
 
     from assay.decision.decision import Decision
-    from assay.errors import DecisionError
+    from assay.errors import ConfigError, DecisionError
 
     row = await ledger.decision(decision_id)
+    if row is None and decision_id:
+        raise ConfigError(f"no decision {decision_id!r} in {ledger.path}; `assay explain` shows the newest with its id")
     if row is None:
-        which = f"no decision {decision_id!r}" if decision_id else "no decision yet"
-        raise DecisionError(f"{which} in {ledger.path}; run `assay choose`")
+        raise DecisionError(f"no decision yet in {ledger.path}; run `assay choose`")
     return msgspec.json.decode(row.body, type=Decision)

@@ -83,7 +83,8 @@ def command(
       assay watch --simulate --canaries 100
       assay watch --reset frontier
 
-    Exit code 0: all is quiet; 1: something has changed; 3: a host does not answer; 4: too early to say.
+    Exit code 0: all is quiet; 1: something has changed; 3: a host does not answer, or assay.lock cannot be read;
+    4: too early to say.
     """
     asked = Given(**given)
     wanted = {"find-borders": find_borders, "status": status, "reset": reset, "every": every_s, "simulate": simulate}
@@ -98,14 +99,17 @@ def command(
         from assay.cli.watch_simulated import simulated
 
         finish(simulated(canaries, asked.config, asked.as_json))
-    if reset is not None:
-        finish(run(_reset(asked, reset)))
-    if status:
-        finish(run(_status(asked)))
-    from assay.errors import BudgetExceeded
+    from assay.errors import BudgetExceeded, DecisionError
 
     try:
+        if reset is not None:
+            finish(run(_reset(asked, reset)))
+        if status:
+            finish(run(_status(asked)))
         finish(run(_find(asked) if find_borders else _rounds(asked, every_s), continues=True))
+    except DecisionError as error:  # its own code is 4, which would say that it is too early to tell
+        error.exit_code = 3
+        raise
     except BudgetExceeded as error:  # its own code is 1, which would say that something has changed
         kept = (
             "a search keeps nothing before its end"

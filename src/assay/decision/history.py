@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from assay.decision.lock import READABLE, Lock, read_lock, write_lock
-from assay.errors import DecisionError
+from assay.errors import ConfigError, DecisionError
 from assay.ledger.locks import add_lock, locks, note_proof
 from assay.ledger.rows import LockRow, LockVerdict, new_id
 from assay.ledger.store import Ledger
@@ -77,12 +77,12 @@ async def kept(ledger: Ledger, id_begins: str, route: str | None = None) -> Lock
     """The kept lock whose id begins so.
 
     Raises:
-        DecisionError: there is none, or more than one.
+        ConfigError: there is none, or more than one.
     """
     found = [row for row in await locks(ledger, route) if row.id.startswith(id_begins)]
     if len(found) != 1:
         how = f"{len(found)} kept locks have ids that begin" if found else "no kept lock has an id that begins"
-        raise DecisionError(f"{how} with {id_begins!r}; `assay pin --history` lists them")
+        raise ConfigError(f"{how} with {id_begins!r}; `assay pin --history` lists them")
     return found[0]
 
 

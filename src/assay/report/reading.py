@@ -12,7 +12,7 @@ import msgspec
 
 from assay.config.load import Loaded, load
 from assay.decision.decision import Decision
-from assay.errors import AssayError, DecisionError
+from assay.errors import AssayError, ConfigError, DecisionError
 from assay.evals.runs.repeats import ONCE, Repeats
 from assay.evals.runs.run import joined
 from assay.evals.runs.tokens import RunTokens
@@ -63,20 +63,23 @@ async def read_report(
         samples: of each kind, at most; 0 = no sample's text.
 
     Raises:
-        DecisionError: there is no such decision or run, or none yet; or the reference begins several runs.
+        ConfigError: there is no such decision or run, or the reference begins several.
+        DecisionError: there is none yet.
     """
     row = await ledger.decision(reference)
     runs = await ledger.runs(2, id_begins=reference) if reference else []
     meant = [f"a decision ({row.id})"] if row is not None else []
     meant += [f"a run ({run.id})" for run in runs]
     if len(meant) > 1:
-        raise DecisionError(f"the id {reference!r} begins {' and '.join(meant)}; give more of its letters")
+        raise ConfigError(f"the id {reference!r} begins {' and '.join(meant)}; give more of its letters")
     if row is not None:
         return await _of_decision(loaded, ledger, row, samples)
     if runs:
         return await _of_run(loaded, ledger, runs[0], samples)
-    which = f"no decision or run {reference!r}" if reference else "no decision yet"
-    raise DecisionError(f"{which} in {ledger.path}; `assay choose` makes one, and `assay eval` prints the ids of runs")
+    remedy = f"in {ledger.path}; `assay choose` makes one, and `assay eval` prints the ids of runs"
+    if reference:
+        raise ConfigError(f"no decision or run {reference!r} {remedy}")
+    raise DecisionError(f"no decision yet {remedy}")
 
 
 async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, per_kind: int) -> Report:

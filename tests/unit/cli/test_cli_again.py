@@ -281,6 +281,8 @@ def test_without_a_decision_there_is_nothing_to_make_again(project: Project) -> 
     """An error that says what to run."""
     ended = project.inside("choose", "--again")
     assert (ended.code, "no decision yet" in ended.err) == (4, True)
+    ended = project.inside("choose", "--again", "nosuch")
+    assert (ended.code, "no decision 'nosuch'" in ended.err) == (2, True)
 
 
 async def test_the_same_from_python(two: Project) -> None:

@@ -51,6 +51,7 @@ def test_a_first_round_is_too_early_to_say(project: Project) -> None:
     first = project.inside("watch", "-m", "good")
     assert first.code == 4
     assert "asked now: 20 answers" in first.out
+    assert "20 items on 1 day;" in first.out
     assert "assay watch --find-borders -m good" in first.out
     assert "asked today already" in project.inside("watch", "-m", "good").out
 
@@ -129,7 +130,22 @@ def test_nothing_was_watched_yet(project: Project) -> None:
     """The status says how to begin."""
     ended = project.inside("watch", "--status", "-m", "good")
     assert (ended.code, ended.out) == (4, "nothing has been watched yet; `assay watch` makes a round\n")
-    assert project.inside("watch", "--reset", "good").code == 4
+    ended = project.inside("watch", "--reset", "nope")
+    assert ended.code == 2
+    assert "'nope' is not watched" in ended.err
+
+
+@pytest.mark.parametrize("words", [("-m", "good"), ("--status", "-m", "good"), ("--reset", "good")])
+def test_a_lock_that_cannot_be_read_is_not_too_early(project: Project, words: tuple[str, ...]) -> None:
+    """It ends with 3 and what to do; the panel stays as it was."""
+    project.inside("watch", "-m", "good")
+    kept = (project.folder / "assay.db.watch.json").read_bytes()
+    (project.folder / "assay.lock").write_text("garbage")
+    ended = project.inside("watch", *words)
+    assert ended.code == 3
+    assert "assay.lock cannot be read" in ended.err
+    assert "assay pin" in ended.err
+    assert (project.folder / "assay.db.watch.json").read_bytes() == kept
 
 
 @pytest.mark.parametrize("words", [

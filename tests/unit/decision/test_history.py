@@ -10,7 +10,7 @@ import pytest
 
 from assay.decision.history import FOUND, adopt, keep, kept, lock_of, note
 from assay.decision.lock import Lock, Pin, read_lock, write_lock
-from assay.errors import DecisionError
+from assay.errors import ConfigError, DecisionError
 from assay.ledger import locks as table
 from assay.ledger.locks import locks
 
@@ -90,7 +90,7 @@ async def test_an_id_must_name_one(ledger: Any, tmp_path: Path) -> None:
     rows = [await keep(ledger, path, lock, "pin") for lock in (LOCK, OTHER)]
     assert await kept(ledger, rows[0].id[:20]) == rows[0]
     for begins, words in (("", "2 kept locks"), ("x", "no kept lock")):
-        with pytest.raises(DecisionError, match=words):
+        with pytest.raises(ConfigError, match=words):
             await kept(ledger, begins)
 
 

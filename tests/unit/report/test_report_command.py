@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from assay.cli import report as command_module
 from assay.cli.report import command
-from assay.errors import DecisionError
+from assay.errors import ConfigError
 from assay.report.samples import PER_KIND
 
 Project = Any  # of this folder's conftest
@@ -69,10 +69,10 @@ def test_no_samples(folder: Path) -> None:
 
 
 def test_an_unknown_id_is_an_error(folder: Path) -> None:
-    """Exit code 4 is that of an error without evidence."""
-    with pytest.raises(DecisionError) as caught:
+    """Exit code 2: what was named is not there."""
+    with pytest.raises(ConfigError) as caught:
         call("feed")
-    assert caught.value.exit_code == 4
+    assert caught.value.exit_code == 2
 
 
 def test_the_command_and_the_library_show_as_many_samples() -> None:

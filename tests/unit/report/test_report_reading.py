@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from assay.decision.decision import Decision
-from assay.errors import DecisionError, ReportError
+from assay.errors import ConfigError, DecisionError, ReportError
 from assay.report import Report, open_report, read_report
 from assay.report import page as page_module
 from assay.report.mask import WITHHELD
@@ -212,19 +212,19 @@ async def test_nothing_to_show(project: Project) -> None:
     (project.folder / "suite").mkdir()
     with pytest.raises(DecisionError, match=r"no decision yet.*assay choose"):
         await read_report(project.loaded, project.ledger)
-    with pytest.raises(DecisionError, match=r"no decision or run 'feed' .*`assay eval` prints the ids of runs"):
+    with pytest.raises(ConfigError, match=r"no decision or run 'feed' .*`assay eval` prints the ids of runs"):
         await read_report(project.loaded, project.ledger, "feed")
 
 
 async def test_an_id_that_begins_two_things(project: Project, decided: Decision) -> None:
     """A prefix of a decision and of a run is refused, and both are named."""
-    with pytest.raises(DecisionError, match=r"begins a decision .* and a run .*; give more"):
+    with pytest.raises(ConfigError, match=r"begins a decision .* and a run .*; give more"):
         await read_report(project.loaded, project.ledger, decided.id[:1])
     run = await project.ledger.run(decided.runs["loud"])
     assert run is not None
     for end in ("1", "2"):
         await project.ledger.open_run(msgspec.structs.replace(run, id="f" * 31 + end))
-    with pytest.raises(DecisionError, match=r"begins a run \(f+2\) and a run \(f+1\); give more"):
+    with pytest.raises(ConfigError, match=r"begins a run \(f+2\) and a run \(f+1\); give more"):
         await read_report(project.loaded, project.ledger, "ff")
     assert (await read_report(project.loaded, project.ledger, "f" * 31 + "1")).view.source.what == "run"
 

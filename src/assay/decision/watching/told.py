@@ -87,7 +87,7 @@ def _asked(asked: Asked) -> str:
 
 def _reading(one: Reading) -> str:
     whole = Tally(one.before.passed + one.after.passed, one.before.asked + one.after.asked)
-    said = f"{_of(whole)} {_COUNTED[one.channel]}, {one.items} items on {one.days} days"
+    said = f"{_of(whole)} {_COUNTED[one.channel]}, {_many(one.items, 'item')} on {_many(one.days, 'day')}"
     return f"{said}; evidence of a change {_evidence(one)}"
 
 
@@ -115,6 +115,10 @@ def _advice(target: str) -> list[str]:
         "  what to do: `assay check` proves the pins again, `assay choose --again` chooses on new evidence,",
         f"    `assay rollback` goes back to what was proven; once it is accepted: `assay watch --reset {target}`",
     ]
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _share(tally: Tally) -> str:

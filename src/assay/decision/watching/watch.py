@@ -15,7 +15,7 @@ from assay.decision.watching.panel import Border, Panel, change_panel, read_pane
 from assay.decision.watching.round import Asked, Round
 from assay.decision.watching.standing import Standing, standing
 from assay.decision.watching.watched import kinds_done, watched
-from assay.errors import AssayError, BudgetExceeded, ConfigError, DecisionError, LedgerError
+from assay.errors import AssayError, BudgetExceeded, ConfigError, LedgerError
 from assay.evals.suites.suite import Suite
 from assay.inference.purse import Purse
 from assay.inference.spine import Spine
@@ -130,11 +130,12 @@ class Watching:
         """What it answers from now on is what it is expected to answer: a change has been accepted.
 
         Raises:
-            DecisionError: it was never watched, or nothing can be kept.
+            ConfigError: it was never watched.
+            DecisionError: nothing can be kept.
         """
         kept = read_panels(self._path).get(target)
         if kept is None:
-            raise DecisionError(f"{target!r} is not watched; `assay watch` begins with it")
+            raise ConfigError(f"{target!r} is not watched; `assay watch` begins with it")
         now = self._clock()
         change_panel(self._path, target, lambda found: msgspec.structs.replace(found or kept, began_at=now))
         return read_panels(self._path)[target]

@@ -334,7 +334,7 @@ async def test_better_scores_are_a_notice_and_no_alarm(site: Site) -> None:
 async def test_what_was_never_watched_has_no_standing(site: Site) -> None:
     """Neither a state nor something to reset."""
     assert await site.watching().status("frontier") is None
-    with pytest.raises(DecisionError, match="not watched"):
+    with pytest.raises(ConfigError, match="not watched"):
         await site.watching().reset("frontier")
 
 
