@@ -96,12 +96,12 @@ async def _named(app: App, name: str) -> Lock:
     return lock
 
 
-def changes_of(changes: Iterable[KindChange]) -> str:
-    """Changes as text, a line for each kind."""
+def changes_of(changes: Iterable[KindChange], nobody: str = "(refused)") -> str:
+    """Changes as text, a line for each kind; `nobody` stands where nothing served it before."""
     from assay.decision.table import table
 
     rows = [
-        (one.kind, one.before or "(refused)", one.after or "(refused)", "; ".join(one.facts) or "another target")
+        (one.kind, one.before or nobody, one.after or "(refused)", "; ".join(one.facts) or "another target")
         for one in changes
     ]
     return "\n".join(table(("kind", "from", "to", "what"), rows, indent="  "))

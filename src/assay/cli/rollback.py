@@ -46,6 +46,7 @@ async def _rollback(route: str | None, to_id: str | None, dry_run: bool, config:
 
     async with open_app(config) as app:
         present = _present(app)
+        nobody = "(refused)" if present is not None else "(unreadable)" if app.lock_path.exists() else "(no lock)"
         name = await _route(app, route, present)
         rows = await locks(app.ledger, name)
         wanted = await kept(app.ledger, to_id, name) if to_id is not None else None
@@ -55,7 +56,7 @@ async def _rollback(route: str | None, to_id: str | None, dry_run: bool, config:
         if row is not None and lock is not None and not dry_run:
             left = (await adopt(app.ledger, present)).id[:16] if present is not None else "a lock that cannot be read"
             await keep(app.ledger, app.lock_path, lock, f"rollback from {left}", was=row)
-    emit(found, as_json, _text(found, row, dry_run, str(app.lock_path)))
+    emit(found, as_json, _text(found, row, dry_run, str(app.lock_path), nobody))
     return found.exit_code
 
 
@@ -87,7 +88,7 @@ async def _route(app: App, route: str | None, present: Lock | None) -> str:
     raise DecisionError("no lock was ever put in place here; run `assay choose`, then `assay pin`")
 
 
-def _text(found: WayBack, row: LockRow | None, dry_run: bool, lock_path: str) -> str:
+def _text(found: WayBack, row: LockRow | None, dry_run: bool, lock_path: str, nobody: str) -> str:
     from assay.cli.lock_history import SHORT, changes_of, moment_of
 
     lines = [f"passed over {one.id[:SHORT]} ({one.why}, {moment_of(one.created_at)}): {one.reason}"
@@ -97,4 +98,4 @@ def _text(found: WayBack, row: LockRow | None, dry_run: bool, lock_path: str) ->
     how = f"last check: {row.verdict}, {moment_of(row.checked_at)}" if row.verdict else "proven by its decision"
     head = f"route {found.route}: back to {row.id[:SHORT]} ({row.why}, {moment_of(row.created_at)}; {how})"
     done = "nothing was written" if dry_run else f"written to {lock_path}; `assay check` proves it again"
-    return "\n".join([*lines, head, changes_of(found.changes), done])
+    return "\n".join([*lines, head, changes_of(found.changes, nobody), done])

@@ -70,8 +70,9 @@ def test_two_locks_are_told_apart(project: Project, two: tuple[str, str]) -> Non
     ]
     assert "same" in project.inside("pin", "--diff", two[1], "present").out
     ended = project.inside("pin", "--diff", "nonsense", "present")
-    assert ended.code == 4
+    assert ended.code == 2
     assert "assay pin --history" in ended.err
+    assert project.inside("rollback", "--to", "nonsense").code == 2
 
 
 def test_rollback_puts_the_last_proven_pin_back(project: Project, two: tuple[str, str]) -> None:
@@ -271,3 +272,15 @@ def test_the_history_is_shown_beside_a_lock_that_cannot_be_read(project: Project
     again = project.inside("choose", "--again")
     assert "stands" in again.out or "made again" in again.out
     assert all("assay.lock cannot be read" in one.err and "assay rollback" in one.err for one in (shown, again))
+
+
+def test_what_was_served_before_is_not_guessed(project: Project, two: tuple[str, str]) -> None:
+    """A lock that cannot be read refused nothing, and one that is not there cannot be unreadable."""
+    lock = project.folder / "assay.lock"
+    lock.write_text("garbage")
+    back = ("rollback", "--to", two[0], "--dry-run")
+    told = project.inside(*back).out
+    assert told.count("(unreadable)") == 2
+    assert "(refused)" not in told
+    lock.unlink()
+    assert project.inside(*back).out.count("(no lock)") == 2
