@@ -87,6 +87,7 @@ class Evidence:
         started = time.time()
         await self.both.open()
         self.left_out = dict(self._foreign())
+        self.rule = self._rule_of_the_rest()
         kinds = [kind for kind in self.suite.kinds.values() if kind.name not in self.left_out]
         for kind in kinds:
             if kind.gate and not self.suite.of(kind.name):
@@ -117,6 +118,12 @@ class Evidence:
                 yield kind.name, f"it guards nothing that is {self.old}'s work"
             elif kind.name in foreign and (not kind.gate or self.both.foreign(self.new, self._samples(kind.name))):
                 yield kind.name, foreign[kind.name]
+
+    def _rule_of_the_rest(self) -> Rule:
+        """The error of a no-go is shared by the kinds that are tested: what is left out takes no part of it."""
+        kinds = round(self.rule.error / self.rule.worse_error)
+        untested = sum(not self.suite.kinds[name].gate for name in self.left_out)
+        return self.rule._replace(worse_error=self.rule.error / max(1, kinds - untested))
 
     def _samples(self, kind: str) -> Samples:
         return self.suite.of(kind).deciding()

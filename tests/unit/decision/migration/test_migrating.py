@@ -177,6 +177,15 @@ async def test_what_the_old_one_may_not_be_sent_was_never_its_work(world: World)
     assert all(text.startswith("a ") for text in world.calls)
 
 
+async def test_what_is_left_out_takes_no_part_of_the_error(world: World) -> None:
+    """Three of four kinds were never the old one's work: the fourth is told as if it stood alone."""
+    private = 'label = "private-only"'
+    suite = world.suite({"a": 32, "b": 32, "c": 32, "d": 32}, b=private, c=private, d=private)
+    spine = world.spine({"old": {"a": "+" * 32}, "new": {"a": "-" * 7 + "+" * 25}}, old="private = false")
+    found = await moved(spine, suite, margin=0.05)
+    assert (found.verdict, len(found.findings)) == (Verdict.NO_GO, 1)
+
+
 async def test_a_gate_stands_though_the_old_one_may_not_be_sent_it(world: World) -> None:
     """It needs no old one: the new one is held against it before it gets the rest of the work."""
     suite = world.suite({"leak": 5, "a": 80}, leak='gate = true\nlabel = "private-only"')
