@@ -67,6 +67,7 @@ _MOST_ERROR = 0.49
     "--back", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
     help="Write the route of this assay.toml as it was before the canary.",
 )  # fmt: skip
+@click.option("--html", type=click.Path(), metavar="FILE", help="Write the verdict and all of its evidence as a page.")
 @config_option
 @json_option
 def command(**given: Any) -> None:
@@ -82,6 +83,7 @@ def command(**given: Any) -> None:
     \b
     Examples:
       assay migrate gpt-old gpt-new --margin 0.03
+      assay migrate gpt-old gpt-new --html move.html
       assay migrate gpt-old gpt-new --traffic 100 --since 7d --judge frontier
       assay migrate gpt-old gpt-new --write assay.toml --canary 0.05
       assay migrate --status support
@@ -101,12 +103,20 @@ def command(**given: Any) -> None:
         finish(run(show_standing(str(asked.status), asked.margin, asked.error, asked.config, asked.as_json)))
     if asked.old is None:
         raise click.UsageError("name the deployment or route to move away from: assay migrate OLD [NEW]")
+    if asked.html is not None and not Path(asked.html).absolute().parent.is_dir():
+        raise click.UsageError(f"--html {asked.html}: its folder is not there, and nothing was asked")
     finish(run(_migrate(asked), continues=True))
 
 
 def _refuse_with(asked: Given) -> None:
     """`--status` and `--back` ask no model, so that what is said of a move would be without effect."""
-    if asked.old is not None or asked.write is not None or asked.pin or (asked.status and asked.back):
+    if (
+        asked.old is not None
+        or asked.write is not None
+        or asked.pin
+        or asked.html is not None
+        or (asked.status and asked.back)
+    ):
         raise click.UsageError(
             "--status and --back stand alone: assay migrate --status ROUTE, assay migrate --back FILE"
         )
@@ -126,9 +136,18 @@ async def _migrate(asked: Given) -> int:
             check_canary(app, asked.write, str(asked.old), str(asked.new), asked.canary, asked.route)
         found = await proved(app, asked, whole)
         emit(found, asked.as_json, "" if asked.as_json else explained(found))
+        if asked.html is not None:
+            note(f"  written: {_page(found, asked)}")
         for line in await _done(app, asked, found, whole):
             note(line)
     return found.exit_code
+
+
+def _page(found: Migration, asked: Given) -> Path:
+    from assay.cli.migrate_canary import steps_of
+    from assay.report.move import write_page
+
+    return write_page(found, steps_of(found, asked), str(asked.html))
 
 
 async def _done(app: App, asked: Given, found: Migration, whole: Suite) -> list[str]:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from assay.decision.migration.canary import Canary
     from assay.decision.migration.migration import Migration
     from assay.decision.migration.standing import Arm, Standing
+    from assay.report.move import Steps
 
-__all__ = ["begin_canary", "check_canary", "go_back", "show_standing"]
+__all__ = ["begin_canary", "check_canary", "go_back", "show_standing", "steps_of"]
 
 
 def check_canary(app: App, file: Path, old: str, new: str, share: float, route: str | None) -> None:
@@ -49,7 +50,7 @@ def begin_canary(app: App, file: Path, found: Migration, asked: Given) -> list[s
     written = write_canary(
         file, _base(app), found.old, found.new, asked.canary, asked.route, deployments=_adapted(app, file, found)
     )
-    canary, move = written.canary, f"assay migrate {found.old} {found.new}{_said(asked)} --write {file}"
+    canary, move = written.canary, _move(found, asked, file)
     lines = [
         f"{file}: clients of {canary.route!r} get {canary.new} for {canary.share:.0%} of the sessions, {canary.old} "
         f"for the rest and where it fails; how it was: {written.copy}",
@@ -61,6 +62,24 @@ def begin_canary(app: App, file: Path, found: Migration, asked: Given) -> list[s
         lines.append(f"note: only {', '.join(one.kind for one in found.findings)} were compared; the canary moves "
                      f"whatever the clients of {canary.route!r} ask")  # fmt: skip
     return [*lines, f"back: assay migrate --back {file}"]
+
+
+def steps_of(found: Migration, asked: Given) -> Steps:
+    """The commands of the whole move, of the stages that are made by default, whether or not it may be made."""
+    from assay.decision.migration.canary import STAGES
+    from assay.report.move import Steps
+
+    file = asked.write if asked.write is not None else Path("assay.toml")
+    move = _move(found, asked, file)
+    return Steps(
+        stages=[f"{move} --canary {share:g}" for share in STAGES],
+        status=f"assay migrate --status {asked.route or 'ROUTE'} -c {file}",
+        back=f"assay migrate --back {file}",
+    )
+
+
+def _move(found: Migration, asked: Given, file: Path) -> str:
+    return f"assay migrate {found.old} {found.new}{_said(asked)} --write {file}"
 
 
 def _said(asked: Given) -> str:

@@ -33,5 +33,6 @@ class Given(NamedTuple):
     pin: bool
     status: str | None
     back: Path | None
+    html: str | None
     config: str | None
     as_json: bool

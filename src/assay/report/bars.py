@@ -20,7 +20,7 @@ _LEFT, _RIGHT = 170.0, 215.0
 _SIDES_NARROW = 10.0, 16.0
 
 
-class _Rows(NamedTuple):
+class RowPlot(NamedTuple):
     """The panel of a plot of rows."""
 
     figure: Figure
@@ -29,7 +29,7 @@ class _Rows(NamedTuple):
 
 
 @contextmanager
-def _rows(number: int, width: float, row: float, foot: float) -> Iterator[_Rows]:
+def row_plot(number: int, width: float, row: float, foot: float) -> Iterator[RowPlot]:
     """A plot of so many rows, each `row` pixels high, above a foot for the axis."""
     narrow = width <= NARROW
     height = row * number + foot + 4
@@ -40,10 +40,10 @@ def _rows(number: int, width: float, row: float, foot: float) -> Iterator[_Rows]
         panel.set_yticks([])
         panel.spines["left"].set_visible(False)
         panel.grid(axis="x")
-        yield _Rows(figure, panel, narrow)
+        yield RowPlot(figure, panel, narrow)
 
 
-def _words(rows: _Rows, at: float, name: str, words: str, ink: str) -> None:
+def row_words(rows: RowPlot, at: float, name: str, words: str, ink: str) -> None:
     """A row's name, and what is said of it: at its two sides, or above it."""
     across = rows.panel.get_yaxis_transform()
     if rows.narrow:
@@ -59,14 +59,14 @@ def _words(rows: _Rows, at: float, name: str, words: str, ink: str) -> None:
 
 def kinds_bars(kinds: Sequence[KindView], width: float, key: str) -> str:
     """For each kind the candidate that leads, with its interval and the bar; the others as open marks."""
-    with _rows(len(kinds), width, 40.0 if width <= NARROW else 27.0, 30.0) as rows:
+    with row_plot(len(kinds), width, 40.0 if width <= NARROW else 27.0, 30.0) as rows:
         rows.panel.set_xlim(0, 1)
         rows.panel.set_xticks(*SHARES)
         rows.panel.tick_params(axis="x", length=0)
         rows.panel.spines["bottom"].set_visible(False)
         for place, kind in enumerate(kinds):
             _kind_bar(rows, place, kind)
-            _words(rows, place, f"{kind.name} (gate)" if kind.gate else kind.name, _who(kind),
+            row_words(rows, place, f"{kind.name} (gate)" if kind.gate else kind.name, _who(kind),
                    INK if kind.chosen is not None else MUTED)  # fmt: skip
         title = f"Share passed in each of {plural(len(kinds), 'kind')}, with interval and bar"
         return inline(rows.figure, key, title)
@@ -76,7 +76,7 @@ def _who(kind: KindView) -> str:
     return f"{kind.leader.name}, {count(kind.leader.measure)}" if kind.leader else "nobody could be asked"
 
 
-def _kind_bar(rows: _Rows, place: int, kind: KindView) -> None:
+def _kind_bar(rows: RowPlot, place: int, kind: KindView) -> None:
     at, thick, reach = (place + 0.18, 0.26, 0.24) if rows.narrow else (place + 0.0, 0.36, 0.34)
     for one in kind.standings:
         if one.measure.share is not None and (kind.leader is None or one.name != kind.leader.name):
@@ -110,7 +110,7 @@ def latencies(candidates: Sequence[CandidateView], width: float, key: str) -> st
     known = [(one, p50, p95, n) for one, p50, p95, n in timed if p50 is not None and p95 is not None]
     if not known:
         return ""
-    with _rows(len(known), width, 38.0 if width <= NARROW else 24.0, 36.0) as rows:
+    with row_plot(len(known), width, 38.0 if width <= NARROW else 24.0, 36.0) as rows:
         rows.panel.set_xlabel("seconds, from the median (mark) to the 95th percentile (end)")
         scale(rows.panel, [time for _, p50, p95, _ in known for time in (p50, p95)])
         for place, (one, p50, p95, answers) in enumerate(known):
@@ -118,6 +118,6 @@ def latencies(candidates: Sequence[CandidateView], width: float, key: str) -> st
             rows.panel.plot((p50, p95), [at, at], color=colour, linewidth=3.4, solid_capstyle="butt", zorder=2)
             rows.panel.plot([p50], [at], marker=MARKERS[one.side], markersize=7, color=colour, linestyle="none")
             said = f"{duration(p50)} to {duration(p95)}"
-            _words(rows, place, one.name, said if rows.narrow else f"{said}, {plural(answers, 'answer')}", MUTED)
+            row_words(rows, place, one.name, said if rows.narrow else f"{said}, {plural(answers, 'answer')}", MUTED)
         title = f"Latency of {plural(len(known), 'candidate')}: median and 95th percentile"
         return inline(rows.figure, key, title)

@@ -86,26 +86,35 @@ def _content(view: View) -> dict[str, object]:
     if not isinstance(view, DecisionView):
         return content
     words = {"spending": spending(view.kinds), "told_steps": told_steps, "prompts": PROMPTS, "told_points": told_points}
-    return content | _plots(view, key) | words
+    return content | drawn(lambda: _plots(view, key)) | words
 
 
 def _plots(view: DecisionView, key: str) -> dict[str, object]:
-    try:
-        from assay.report.bars import kinds_bars, latencies
-        from assay.report.tradeoff import candidates_tokens, candidates_tradeoff, kind_tokens, kind_tradeoff
+    from assay.report.bars import kinds_bars, latencies
+    from assay.report.tradeoff import candidates_tokens, candidates_tradeoff, kind_tokens, kind_tradeoff
 
-        known = {one.name: one for one in view.candidates}
-        by_kind = ((kind_tradeoff, "kind"), (kind_tokens, "kindtokens"))
-        return {
-            "tradeoff": both(lambda width, key: candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
-            "tokens": both(lambda width, key: candidates_tokens(view.candidates, width, key), f"{key}-tokens"),
-            "bars": both(lambda width, key: kinds_bars(view.kinds, width, key), f"{key}-kinds"),
-            "latency": both(lambda width, key: latencies(view.candidates, width, key), f"{key}-time"),
-            "kind_plots": [
-                [plot for draw, name in by_kind if (plot := draw(kind, known, f"{key}-{name}{place}"))]
-                for place, kind in enumerate(view.kinds)
-            ],
-        }
+    known = {one.name: one for one in view.candidates}
+    by_kind = ((kind_tradeoff, "kind"), (kind_tokens, "kindtokens"))
+    return {
+        "tradeoff": both(lambda width, key: candidates_tradeoff(view.candidates, width, key), f"{key}-cost"),
+        "tokens": both(lambda width, key: candidates_tokens(view.candidates, width, key), f"{key}-tokens"),
+        "bars": both(lambda width, key: kinds_bars(view.kinds, width, key), f"{key}-kinds"),
+        "latency": both(lambda width, key: latencies(view.candidates, width, key), f"{key}-time"),
+        "kind_plots": [
+            [plot for draw, name in by_kind if (plot := draw(kind, known, f"{key}-{name}{place}"))]
+            for place, kind in enumerate(view.kinds)
+        ],
+    }
+
+
+def drawn(plots: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """The plots of a page.
+
+    Raises:
+        ReportError: matplotlib is not installed.
+    """
+    try:
+        return plots()
     except ImportError as error:
         raise _missing(error) from error
 

@@ -87,6 +87,18 @@ def test_from_verdict_to_canary_and_back(desk: Project) -> None:
     assert (desk.folder / "assay.toml").read_bytes() == before
 
 
+def test_a_page_of_the_verdict(desk: Project) -> None:
+    """--html writes a page with the evidence of each kind, the next stages as they must be said, and the way back."""
+    found = desk.inside("migrate", "good", "bad", "-k", "words", "--margin", "0.2", "--html", "move.html")
+    assert found.code == 1, found.err
+    assert "written: move.html" in found.err
+    page = (desk.folder / "move.html").read_text()
+    assert "<h1>good to bad: NO-GO: words may not move</h1>" in page
+    assert "assay migrate good bad -k words --margin 0.2 --write assay.toml --canary 0.05" in page
+    assert "assay migrate --back assay.toml" in page
+    assert page.count("<svg") == 4
+
+
 def test_an_arm_that_fails_is_rescued_and_told(desk: Project) -> None:
     """Clients of the failing arm are answered by the other; the status counts it as failed and says to go back."""
     rules = [{"match": "^word ", "error": "Overloaded"}]
@@ -204,6 +216,8 @@ def test_pins_move_and_can_be_rolled_back(desk: Project) -> None:
         (("good",), 2, "name what to move to"),
         (("good", "bad", "--margin", "0"), 2, "--margin"),
         (("good", "bad", "--status", "desk"), 2, "stand alone"),
+        (("--status", "desk", "--html", "page.html"), 2, "stand alone"),
+        (("good", "bad", "--html", "nowhere/page.html"), 2, "--html nowhere/page.html: its folder is not there"),
         (("--status", "desk"), 2, "is no canary"),
         (("--status", "nowhere"), 2, "no route 'nowhere'"),
         (("--back", "nothing.toml"), 2, "cannot read"),

@@ -13,21 +13,22 @@ from assay.decision.table import table
 from assay.envelope.money import digits
 from assay.evals.figures.metrics import Metrics
 
-__all__ = ["explained", "points"]
+__all__ = ["SAID", "ends", "explained", "points", "told_reasons"]
 
-_SAID = {Verdict.GO: "GO", Verdict.NO_GO: "NO-GO", Verdict.OPEN: "CANNOT TELL"}
+SAID = {Verdict.GO: "GO", Verdict.NO_GO: "NO-GO", Verdict.OPEN: "CANNOT TELL"}
+"""The verdicts as they are told."""
 
 
 def explained(found: Migration) -> str:
     """The whole of it, as plain text."""
     blocks = [
-        [f"{found.old} -> {found.new}: {_SAID[found.verdict]}: {found.reason}."],
-        list(_ends(found)),
+        [f"{found.old} -> {found.new}: {SAID[found.verdict]}: {found.reason}."],
+        list(ends(found)),
         _kinds(found),
         [f"  {one.kind}{_source(one)}: {one.reason}" for one in found.findings],
         [f"  {kind}, left out: {why}" for kind, why in found.not_of_old.items()],
         _agreements(found.agreements),
-        [f"  {kind}, left out of the draw: {_reasons(reasons)}" for kind, reasons in found.left_out.items()],
+        [f"  {kind}, left out of the draw: {told_reasons(reasons)}" for kind, reasons in found.left_out.items()],
         _expenses(found.expenses),
         _differences(found),
         [adaptations((found.adapted,)).rstrip()] if found.adapted is not None else [],
@@ -41,7 +42,8 @@ def points(share: float) -> str:
     return f"{share * 100:+.1f}"
 
 
-def _ends(found: Migration) -> Iterator[str]:
+def ends(found: Migration) -> Iterator[str]:
+    """Until when both will be there, in sentences."""
     if found.retires is not None:
         yield f"Deadline: {_end(found.retires)}{'; the move is forced' if found.forced else ''}."
     if found.new_retires is not None:
@@ -79,7 +81,7 @@ def _row(one: Finding) -> tuple[str, ...]:
         str(one.lost) if paired else "-",
         points(one.difference) if one.difference is not None else "-",
         _interval(one),
-        f"{_SAID[one.verdict]}{' (gate)' if one.basis is Footing.GATE else ''}",
+        f"{SAID[one.verdict]}{' (gate)' if one.basis is Footing.GATE else ''}",
     )
 
 
@@ -110,7 +112,8 @@ def _agreements(found: Sequence[Agreement]) -> list[str]:
     return [said, *table(("kind", "requests", "the old one again", "the new one"), rows, indent="  ")]
 
 
-def _reasons(counts: Mapping[str, int]) -> str:
+def told_reasons(counts: Mapping[str, int]) -> str:
+    """How many for each reason: `2 private-only, 1 an image`."""
     return ", ".join(f"{count} {reason}" for reason, count in counts.items())
 
 
