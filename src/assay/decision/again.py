@@ -16,7 +16,7 @@ from assay.decision.question import Question
 from assay.decision.table import table
 from assay.types import Value
 
-__all__ = ["Again", "Effect", "again_json", "again_text", "effects", "question_of", "standing_of"]
+__all__ = ["Again", "Effect", "again_json", "again_text", "effects", "question_of", "standing_of", "told_effect"]
 
 
 class Effect(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -168,7 +168,7 @@ def _same_draw(changes: Iterable[Change], decision: Decision) -> Iterator[str]:
 def _effects(again: Again, decision: Decision) -> str:
     lines = ["What that changes:"] if again.effects else []
     for one in again.effects:
-        lines.append(f"  {one.kind}: {_who(one.before, new=one.new)} -> {_who(one.after)}")
+        lines.append(f"  {told_effect(one)}")
         lines += [f"    - {why}" for why in one.because]
     left = len(decision.kinds) - len(again.effects)
     lines += [f"  {left} of {len(decision.kinds)} kinds stay as they were."] if again.effects and left else []
@@ -177,6 +177,11 @@ def _effects(again: Again, decision: Decision) -> str:
     known, sent = decision.asked - decision.asked_now, decision.asked_now - decision.replayed_now
     lines.append(f"Of {decision.asked} answers {known + decision.replayed_now} were known; {sent} were asked for now.")
     return "\n".join(lines)
+
+
+def told_effect(one: Effect) -> str:
+    """Who did a kind and who does it: `sql: small -> frontier`."""
+    return f"{one.kind}: {_who(one.before, new=one.new)} -> {_who(one.after)}"
 
 
 def _who(name: str | None, *, new: bool = False) -> str:

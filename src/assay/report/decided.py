@@ -12,6 +12,7 @@ from assay.decision.line import who_serves
 from assay.evals.runs.tokens import Tokens
 from assay.evals.suites.suite import Suite
 from assay.ledger.rows import ResultRow
+from assay.report.again import again_view
 from assay.report.front import on_front, unsurpassed
 from assay.report.places import Place, place_of
 from assay.report.prompts import origins, prompts_of
@@ -32,6 +33,7 @@ def decision_view(
     suite: Suite | None,
     source: Source,
     samples: Samples,
+    before: Decision | None = None,
 ) -> DecisionView:
     """The view of a decision.
 
@@ -42,6 +44,7 @@ def decision_view(
         suite: says what each kind is; None = it is not there to say.
         source: where the figures come from.
         samples: the samples to show.
+        before: the decision that it was made again of.
     """
     letters = letters_of(decision)
     places = {name: _place(name, decision, config) for name in letters}
@@ -77,6 +80,7 @@ def decision_view(
         population=decision.population,
         samples=samples,
         prompts=prompts_of(decision.adaptations),
+        again=again_view(before, decision) if before is not None else None,
     )
 
 
@@ -155,6 +159,7 @@ def _standing(one: CandidateResult, kind: KindDecision, letter: str) -> Standing
         status=one.status.value,
         reason=one.reason,
         failure_bound=one.failure_bound,
+        early=one.early,
         measure=Measure(
             total=kind.total,
             passed=one.passed,

@@ -6,11 +6,12 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from assay.decision.again import told_effect
 from assay.evals.figures.more_tokens import told_steps
 from assay.evals.figures.points import told_points
 from assay.report import numbers
 from assay.report.shown import visible
-from assay.report.view import DecisionView, KindView, PromptView, RunKind, RunView, Samples, Source, View
+from assay.report.view import AgainView, DecisionView, KindView, PromptView, RunKind, RunView, Samples, Source, View
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 PROMPTS = (
@@ -70,6 +71,7 @@ def _decision(view: DecisionView) -> list[str]:
             ("kind", "who does it", "where", "evidence", "95 % interval", "bar", "cost each", "p95"),
             (_kind_row(kind) for kind in view.kinds),
         ),
+        *(_again(view.again) if view.again is not None else ()),
         "### Why, kind by kind",
         *(_kind(kind) for kind in view.kinds),
         *_prompts(view.prompts),
@@ -82,6 +84,30 @@ def _decision(view: DecisionView) -> list[str]:
         "### Method",
         _bullets([*_guarantee(view), *method(view.source, view.samples)]),
     ]
+
+
+def _again(again: AgainView) -> list[str]:
+    rows = [tuple(map(escape, (one.subject, one.about, one.said))) for one in again.changes or ()]
+    return [
+        "### Made again",
+        told_again(again),
+        *([_table(("what", "about", "has changed"), rows)] if rows else []),
+        *(
+            [_bullets(f"{told_effect(one)}. {'; '.join(one.because)}" for one in again.effects)]
+            if again.effects
+            else []
+        ),
+    ]
+
+
+def told_again(again: AgainView) -> str:
+    """Of which decision, and what is not in the lists of changes and effects."""
+    of = f"Decision {again.of[:12]} of {numbers.moment(again.created_at)} was made again."
+    if again.changes is None:
+        of += " It does not say what it rested on, so that it cannot be told what has changed since."
+    elif not again.changes:
+        of += " Nothing that decides has changed since."
+    return of if again.effects else f"{of} Each kind is done by who did it."
 
 
 def _kind_row(kind: KindView) -> tuple[str, ...]:
@@ -119,7 +145,7 @@ def _kind(kind: KindView) -> str:
         (
             one.letter,
             escape(one.name),
-            one.status,
+            f"{one.status}, early" if one.early else one.status,
             numbers.count(one.measure),
             numbers.span(one.measure.interval),
             numbers.tokens(one.measure),

@@ -14,11 +14,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 from assay import __version__
+from assay.decision.again import told_effect
 from assay.errors import ReportError
 from assay.evals.figures.more_tokens import told_steps
 from assay.evals.figures.points import told_points
 from assay.report import numbers
-from assay.report.markdown import PROMPTS, meets, method
+from assay.report.markdown import PROMPTS, meets, method, told_again
 from assay.report.shown import visible
 from assay.report.verdict import spending
 from assay.report.view import DecisionView, View
@@ -85,7 +86,8 @@ def _content(view: View) -> dict[str, object]:
     }
     if not isinstance(view, DecisionView):
         return content
-    words = {"spending": spending(view.kinds), "told_steps": told_steps, "prompts": PROMPTS, "told_points": told_points}
+    words = {"spending": spending(view.kinds), "told_steps": told_steps, "prompts": PROMPTS, "told_points": told_points,
+             "told_again": told_again, "told_effect": told_effect}  # fmt: skip
     return content | drawn(lambda: _plots(view, key)) | words
 
 

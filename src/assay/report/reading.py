@@ -84,6 +84,7 @@ async def read_report(
 
 async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, per_kind: int) -> Report:
     decision = msgspec.json.decode(row.body, type=Decision)
+    old = await ledger.decision(decision.again_of) if decision.again_of is not None else None
     runs = [found for run in decision.runs.values() if (found := await ledger.run(run)) is not None]
     state = _suite(loaded, decision.suite_digest)
     results = {name: await _rows(ledger, run, state.suite) for name, run in decision.runs.items()}
@@ -110,6 +111,7 @@ async def _of_decision(loaded: Loaded, ledger: SqliteLedger, row: DecisionRow, p
                 versions=_versions(runs),
             ),
             _differing(asked, state, results, letters_of(decision), chosen, per_kind),
+            msgspec.json.decode(old.body, type=Decision) if old is not None else None,
         )
     )
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from assay.decision.again import Effect
+from assay.decision.changed import Change
 from assay.evals.figures.more_tokens import MoreTokens
 from assay.evals.runs.tokens import Tokens
 from assay.report.shown import Passage
@@ -81,6 +83,7 @@ class Standing(Value, frozen=True, kw_only=True):
         letter: the candidate's mark, the same in the whole report.
         failure_bound: of a gate: exact one-sided 95 % upper bound of the failure rate.
         front: no candidate that costs less passes a larger share; `tokens_front`: none that writes less.
+        early: samples were left out that could still turn the verdict: it rests on a test, with the decision's error.
     """
 
     letter: str
@@ -91,6 +94,7 @@ class Standing(Value, frozen=True, kw_only=True):
     failure_bound: float | None = None
     front: bool = False
     tokens_front: bool = False
+    early: bool = False
 
 
 class KindView(Value, frozen=True, kw_only=True):
@@ -257,6 +261,21 @@ class Source(Value, frozen=True, kw_only=True):
     versions: tuple[str, ...]
 
 
+class AgainView(Value, frozen=True, kw_only=True):
+    """What has changed since the decision that was made again.
+
+    Attributes:
+        of: its id; `created_at` its time.
+        changes: None = one of the two does not say what it rested on.
+        effects: kinds that somebody else does now.
+    """
+
+    of: str
+    created_at: float
+    changes: tuple[Change, ...] | None
+    effects: tuple[Effect, ...]
+
+
 class DecisionView(Value, frozen=True, kw_only=True, tag_field="view", tag="decision"):
     """A report of a decision.
 
@@ -264,6 +283,7 @@ class DecisionView(Value, frozen=True, kw_only=True, tag_field="view", tag="deci
         asked_now, spent_usd, spent_engine_s: of the call that decided; the rest was known from earlier runs.
         unpriced: answers of the evidence whose cost nobody knows.
         prompts: searches for prompts that came before.
+        again: the decision that was made again; None = it is the first, or that one is gone.
     """
 
     source: Source
@@ -281,6 +301,7 @@ class DecisionView(Value, frozen=True, kw_only=True, tag_field="view", tag="deci
     population: str
     samples: Samples
     prompts: tuple[PromptView, ...] = ()
+    again: AgainView | None = None
 
 
 class RunKind(Value, frozen=True, kw_only=True):

@@ -86,6 +86,9 @@ def test_a_changed_price_alone_makes_another_choice(two: Project) -> None:
     assert "good: USD per million input tokens: 2 -> 0.5 (-75%)" in effect["because"]
     assert found["decision"]["again_of"] == found["of"]
     assert sent(two) - before == found["decision"]["asked_now"] == asked(found["decision"], "good")
+    report = two.inside("report", "--format", "md", "-o", "-").out
+    assert f"Decision {found['of'][:12]} of" in report
+    assert "| good | price | USD per million input tokens: 2 -&gt; 0.5 (-75%) |" in report
 
 
 def test_what_is_known_of_both_is_enough(two: Project) -> None:

@@ -13,9 +13,12 @@ import msgspec
 import pytest
 from invented import decision, kind, result, view_of
 
+from assay.decision.changed import Change
 from assay.decision.decision import Status
 from assay.errors import ReportError
 from assay.report import page as page_module
+from assay.report.again import again_view
+from assay.report.markdown import markdown
 from assay.report.page import page
 from assay.report.shown import Passage, passage
 from assay.report.view import AnswerView, DecisionView, Samples, SampleView, TurnView, Words
@@ -212,3 +215,34 @@ def test_eleven_kinds_and_twelve_candidates(large_page: str) -> None:
     assert len(large_page) < 500_000
     assert large_page.count('<details class="kind"') == 11
     assert '<details class="kind" id="assay-01a0b1c2d3e4-k0">' in large_page
+
+
+def test_early_verdicts_are_marked() -> None:
+    """What rests on a test is told apart from what is certain, in both forms; without any, nothing is said of it."""
+    early = decision(kind("sql", result("small", Status.FAILED, 1, 5, early=True), result("big", Status.CHOSEN, 18, 2)))
+    drawn = page(view_of(early))
+    assert drawn.count("failed, early") == 1
+    assert "Early: samples were left out" in drawn
+    assert "| failed, early |" in markdown(view_of(early))
+    assert "arly" not in page(view_of(decision(kind("sql", result("big", Status.CHOSEN, 18, 2))))).partition("<main")[2]
+
+
+def test_what_a_decision_made_again_changes() -> None:
+    """What has changed, who does a kind now and why; of an old one that tells nothing, that it cannot be told."""
+    before = decision(kind("sql", result("small", Status.CHOSEN, 18, 2)), id="0" * 32)
+    after = decision(kind("sql", result("small", Status.NOT_NEEDED), result("big", Status.CHOSEN, 18, 2)))
+    found = again_view(before, after)
+    assert found.changes is None
+    price = Change(about="price", subject=HOSTILE, fact="USD per hour", before=2.0, after=1.0)
+    for changed, said in ((None, "cannot be told what has changed"), ((), "Nothing that decides has changed"),
+                          ((price,), "2 -&gt; 1 (-50%)")):  # fmt: skip
+        view = msgspec.structs.replace(view_of(after), again=msgspec.structs.replace(found, changes=changed))
+        drawn = page(view)
+        assert said in drawn
+        assert (
+            "sql: small -&gt; big<small>small: not-needed: not-needed for a reason</small><small>big: chosen" in drawn
+        )
+        assert "<img" not in drawn
+        assert "### Made again" in markdown(view)
+        assert "big. small: not-needed" in markdown(view)
+    assert "Made again" not in page(view_of(after))
