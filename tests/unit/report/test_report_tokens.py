@@ -82,7 +82,7 @@ def test_the_page_draws_it_overall_and_by_kind(view: DecisionView) -> None:
     assert all("tokens" in plot and 'role="img"' in plot for plot in plots)
     assert "small@effort=high writes 1,800 tokens an answer" in text
     assert "+35 points [+10, +55] on 20 samples; it pays" in text
-    assert "1,850<small>1,610 thought</small>" in text
+    assert "1,850 <small>1,610 thought</small>" in text
 
 
 def test_without_tokens_there_is_no_such_plot() -> None:
