@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from assay.cli import report as command_module
-from assay.cli.report import command
+from assay.cli.main import assay
 from assay.errors import ConfigError
 from assay.report.samples import PER_KIND
 
@@ -31,7 +31,7 @@ async def folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def call(*words: str) -> Result:
     """Run the command; mistakes are raised."""
-    return CliRunner().invoke(command, words, catch_exceptions=False)
+    return CliRunner().invoke(assay, ["report", *words], catch_exceptions=False)
 
 
 def test_it_prints_the_verdict_and_the_path(folder: Path) -> None:
