@@ -208,9 +208,10 @@ def _foretell(app: App, given: Given, asked: Mapping[str, Sequence[Request]]) ->
 
 def _costs(app: App, target: str, requests: Sequence[Request]) -> str:
     from assay.decision.watching.borders import bound_usd
+    from assay.envelope.money import told_usd
 
     usd = bound_usd(app.spine, target, requests)
-    cost = f"{usd:.6f} USD at most" if usd is not None else "at a cost that is not known in USD"
+    cost = f"{told_usd(usd)} at most" if usd is not None else "at a cost that is not known in USD"
     return f"{target}: {len(requests)} requests at most, {cost}"
 
 

@@ -16,8 +16,8 @@ from assay.types import Value
 class Status(StrEnum):
     """What became of a candidate for one kind.
 
-    - chosen: the cheapest that certainly passes.
-    - failed: certainly below the bar, or above the latency limit.
+    - chosen: the cheapest that passes, by a verdict that holds as the decision's guarantee says.
+    - failed: below the bar, by such a verdict, or above the latency limit.
     - gated: failed a gate that stands before this kind.
     - excluded: a hard constraint forbids it.
     - unproven: it could not be called from here (no key, no weights), so nothing is claimed of it.

@@ -119,7 +119,8 @@ def method(decision: Decision) -> str:
         f"{decision.asked_now} in this call"
         + (f" ({decision.replayed_now} from the cache)" if decision.replayed_now else "")
         + (f", for {' and '.join(spent)}." if spent else "."),
-        "Order: by expected cost, from prompts, limits and prices; ~ marks an expected figure, others are measured.",
+        "Order: by expected cost, from prompts, limits and prices; whoever may undercut what the best has really cost "
+        "is asked too. ~ marks an expected figure, others are measured.",
         f"Guarantee: {decision.guarantee}.",
         f"Speaks of: {decision.population}.",
         f"Decision {decision.id}, seed {decision.seed}, suite {decision.suite_digest[:12]}, "

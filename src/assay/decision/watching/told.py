@@ -9,6 +9,7 @@ from assay.decision.watching.panel import Border
 from assay.decision.watching.reading import Channel, Reading, day_of
 from assay.decision.watching.round import ENOUGH_DAYS, Asked
 from assay.decision.watching.standing import Alarm, Standing
+from assay.envelope.money import told_usd
 from assay.stats.change import Tally
 
 __all__ = ["exit_code", "told", "told_borders"]
@@ -81,7 +82,7 @@ def _asked(asked: Asked) -> str:
     if not asked.answered and not asked.unanswered:
         return "asked today already"
     lacking = f", {asked.unanswered} without one ({asked.problem})" if asked.unanswered else ""
-    usd = "cost not known" if asked.usd is None else f"{asked.usd:.6f} USD"
+    usd = "cost not known" if asked.usd is None else told_usd(asked.usd)
     return f"asked now: {asked.answered} answers{lacking}, {usd}"
 
 
