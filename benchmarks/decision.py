@@ -13,10 +13,10 @@ Beside it stand the arithmetic alone, and what people do: looking at a 95 % inte
 100 items.
 
 Costs: `prices.json` in DIR (model -> [input, output], USD per million tokens) where there is one; else those of
-genai-prices where it knows at least half of the models; only priced models take part then, and answers of a model
-whose lengths are not told are as long as the mean of the others. Else, and with `--costs drawn`, they are drawn: over a
-factor of 100, evenly in the logarithm, the dearer models better but for some noise. The scores are read as right from
-0.5 on; one that is missing as wrong.
+genai-prices where it knows at least half of the models with the lengths of their answers; only those take part then.
+Else, and with `--costs drawn`, they are drawn: over a factor of 100, evenly in the logarithm, the dearer models better
+but for some noise. With `--costs listed` models without lengths take part too, their answers as long as the mean of the
+others. The scores are read as right from 0.5 on; one that is missing as wrong.
 
 It fails (exit 1) where a must of the project does not hold; goals stand beside.
 """
@@ -47,8 +47,6 @@ GOALS = {400: (8.0, 20.0), 1300: (12.0, 30.0)}
 CHARACTERS_PER_TOKEN = 4.0
 UNKNOWN_LENGTH = 1000.0
 """Characters of every answer, where a matrix tells none."""
-LARGE = 1000
-"""From so many items on, a quarter of the trials have bars where it is hardest."""
 
 
 class Matrix(NamedTuple):
@@ -165,20 +163,22 @@ def _hardest(right: Array, rng: np.random.Generator) -> float:
     return (min(max(passes, 1), len(right)) - 0.5) / len(right)  # half an item less: no rounding adds one
 
 
-def read(path: Path, prices: dict[str, tuple[float, float]], seed: int, *, drawn: bool = False) -> Matrix:
-    """A matrix with what each answer would cost; `drawn`: by chance, whatever is known."""
+def read(path: Path, prices: dict[str, tuple[float, float]], seed: int, costs: str = "known") -> Matrix:
+    """A matrix with what each answer would cost; `costs` as on the command line."""
     file = np.load(path, allow_pickle=False)
     right = np.nan_to_num(file["score"].astype(float)) >= 0.5
     models = tuple(str(one) for one in file["models"])
     lengths = file["outlen"].astype(float)
+    told = lengths.any(0) | (costs == "listed")
     lengths[:, ~lengths.any(0)] = lengths[lengths > 0].mean() if lengths.any() else UNKNOWN_LENGTH
     rates = {one: rate for one in models if (rate := prices.get(one) or _list_price(one)) is not None}
-    told = [place for place, one in enumerate(models) if one in rates]
-    if 2 * len(told) >= len(models) and not drawn:
-        rate = np.array([rates[models[place]] for place in told])
+    priced = [place for place, one in enumerate(models) if one in rates and told[place]]
+    if 2 * len(priced) >= len(models) and costs != "drawn":
+        rate = np.array([rates[models[place]] for place in priced])
         tokens_in = file["inlen"].astype(float)[:, None] / CHARACTERS_PER_TOKEN
-        usd = (tokens_in * rate[:, 0] + lengths[:, told] / CHARACTERS_PER_TOKEN * rate[:, 1]) / 1e6
-        return Matrix(path.stem, right[:, told], usd, tuple(models[place] for place in told), f"listed, {len(told)}")
+        usd = (tokens_in * rate[:, 0] + lengths[:, priced] / CHARACTERS_PER_TOKEN * rate[:, 1]) / 1e6
+        names = tuple(models[place] for place in priced)
+        return Matrix(path.stem, right[:, priced], usd, names, f"listed, {len(priced)}")
     rng = np.random.default_rng(seed)
     noisy = right.mean(0) + rng.normal(0, 0.08, len(models))
     rank = np.argsort(np.argsort(noisy)) / max(1, len(models) - 1)
@@ -232,9 +232,7 @@ def measure(matrix: Matrix, items: int, bars: str, arguments: argparse.Namespace
         "peeking": peeking,
         "first 100": first_hundred,
     }
-    # Each hardest bar has lines of its own, which take a quarter of a second where the suite is large.
-    count = arguments.trials if bars == "usual" or items < LARGE else max(1, arguments.trials // 4)
-    drawn = list(trials(matrix, count, items, pool, bars, arguments.seed))
+    drawn = list(trials(matrix, arguments.trials, items, pool, bars, arguments.seed))
     found = {name: [decide(one, rule, arguments.tolerance) for one in drawn] for name, rule in rules.items()}
     return {
         "matrix": matrix.name,
@@ -310,7 +308,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, action="append", help="samples of a suite [default: 400 and 1300]")
     parser.add_argument("--tolerance", type=float, default=0.03)
     parser.add_argument("--error", type=float, default=0.05)
-    parser.add_argument("--costs", choices=("listed", "drawn"), default="listed")
+    parser.add_argument("--costs", choices=("known", "listed", "drawn"), default="known")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -340,7 +338,7 @@ def main() -> int:
 
 def _job(job: tuple[Path, int, str, dict[str, tuple[float, float]], argparse.Namespace]) -> dict[str, Any]:
     path, items, bars, prices, arguments = job
-    return measure(read(path, prices, arguments.seed, drawn=arguments.costs == "drawn"), items, bars, arguments)
+    return measure(read(path, prices, arguments.seed, arguments.costs), items, bars, arguments)
 
 
 def _page(found: dict[str, Any]) -> str:

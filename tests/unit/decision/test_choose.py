@@ -139,7 +139,7 @@ def truth(row: str, bar: float) -> str:
     return "fail" if row.count("+") + row.count("?") < need else "open"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=grids(), gate=st.booleans())
 def test_stopping_early_gives_the_verdict_of_the_full_grid(
     make_world: Any, grid: tuple[dict[str, str], int, float, int, int], gate: bool
