@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from assay.config.budget import Limit
 from assay.config.grid import Grid
 from assay.config.table import Section
 from assay.config.watch import Watch
@@ -448,6 +449,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         routes: names that clients call, by name.
         grids: configurations side by side, by a name for all of them.
         constraints: the envelope.
+        budgets: hard limits on what teams and routes spend, by name.
         ledger: where records are kept.
         serve: the gateway.
         bodies: what is kept of requests and answers.
@@ -461,6 +463,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     routes: dict[str, Route] = {}
     grids: dict[str, Grid] = {}
     constraints: Constraints = Constraints()
+    budgets: dict[str, Limit] = {}
     ledger: Ledger = Ledger()
     serve: Serve = Serve()
     bodies: Bodies = Bodies()

@@ -397,6 +397,9 @@ class Attempt:
             shadow=place.shadow,
             continued_from=place.continues.id if place.continues is not None else None,
             batch_id=batch_id,
+            key_id=place.account.key_id,
+            team=place.account.team,
+            purpose=place.purpose or ("shadow" if place.shadow else None),
         )
 
     async def _durable(self, written: asyncio.Future[None]) -> None:

@@ -11,6 +11,8 @@ from assay.inference.purse import Purse
 from assay.inference.recall import Recall
 from assay.inference.shadows import Shadows
 from assay.inference.trace import Record, Trace
+from assay.ledger.budgets import NOBODY, Account
+from assay.ledger.rows import Purpose
 from assay.types import Label
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         recall: what clients could not keep of earlier answers.
         purse: what the work that this belongs to may still spend, apart from the month's budget.
         desk: where requests are left whose answers may come with a batch; None = they are sent.
+        account: for whom the request is made.
+        purpose: what its attempts are for, where not to answer.
     """
 
     trace: Trace
@@ -53,3 +57,5 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     shadows: Shadows = field(default_factory=Shadows)
     purse: Purse | None = None
     desk: BatchDesk | None = None
+    account: Account = NOBODY
+    purpose: Purpose | None = None

@@ -29,6 +29,7 @@ from assay.inference.shadows import Shadows
 from assay.inference.steps import Steps
 from assay.inference.targets import Targets
 from assay.inference.trace import Trace
+from assay.ledger.budgets import NOBODY, Account
 from assay.ledger.rows import RequestRow
 from assay.ledger.store import Ledger
 from assay.privacy.label import at_least, effective_label
@@ -52,6 +53,7 @@ class Options(NamedTuple):
         purse: what the work that the request belongs to may still spend, apart from the month's budget.
         bodies: what keeps the request and its answer; None = nothing is kept of them.
         desk: where requests are left whose answers may come with a batch; they need the cache, and have no deadline.
+        account: for whom it is made.
         durable: an answer is handed on when its rows are durable; else whoever asks sees to that, by `Trace.pending`.
     """
 
@@ -60,6 +62,7 @@ class Options(NamedTuple):
     purse: Purse | None = None
     bodies: Keeper | None = None
     desk: BatchDesk | None = None
+    account: Account = NOBODY
     durable: bool = True
 
 
@@ -198,7 +201,7 @@ class Spine:
         finally:
             trace.answering = steps.answering
             trace.total_s = time.monotonic() - trace.started
-            closed = self.ledger.close_request(_row(target, request, place.label, trace, outcome, problem))
+            closed = self.ledger.close_request(_row(target, request, place, outcome, problem))
         if options.bodies is not None and outcome == "answered":
             trace.pending.append(options.bodies.keep(request, _strictest(place.label, trace), trace))
         trace.pending.append(closed)
@@ -250,6 +253,7 @@ class Spine:
             shadows=self.shadows,
             purse=options.purse,
             desk=options.desk,
+            account=options.account,
         )
 
 
@@ -285,17 +289,17 @@ def _with_kind(request: Request, route: LiveRoute) -> Request:
 def _row(
     target: str,
     request: Request,
-    label: Label,
-    trace: Trace,
+    place: Place,
     outcome: _Outcome,
     problem: Exception | None,
 ) -> RequestRow:
+    trace = place.trace
     usd, basis = trace.cost
     return RequestRow(
         id=trace.request_id,
         target=target,
         kind=request.kind,
-        label=label.value,
+        label=place.label.value,
         started_at=trace.started_at,
         total_s=trace.total_s or 0.0,
         outcome=outcome,
@@ -310,4 +314,6 @@ def _row(
         engine_s=trace.engine_s,
         run_id=trace.run_id,
         sample_id=trace.sample_id,
+        key_id=place.account.key_id,
+        team=place.account.team,
     )

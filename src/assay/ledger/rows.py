@@ -11,6 +11,9 @@ import msgspec
 CostBasis = Literal["held", "measured", "bound", "unknown", "none"]
 """How a cost is known: `none` = nothing was billed; `unknown` = it has a cost that nobody can tell."""
 
+Purpose = Literal["shadow", "audit", "guard", "judge", "route"]
+"""What an attempt was for, where not to answer: so that what routing and judging cost can be told apart."""
+
 
 def new_id() -> str:
     """A new id that sorts by time: 12 hex digits of milliseconds, then 20 random ones."""
@@ -55,6 +58,10 @@ class Intent(Row, frozen=True, kw_only=True):
     shadow: bool = False
     continued_from: str | None = None
     batch_id: str | None = None
+    key_id: str | None = None
+    team: str | None = None
+    purpose: Purpose | None = None
+    scopes: str | None = None
 
 
 class Settlement(Row, frozen=True, kw_only=True):
@@ -120,6 +127,9 @@ class RequestRow(Row, frozen=True, kw_only=True):
     run_id: str | None = None
     sample_id: str | None = None
     why: str | None = None
+    key_id: str | None = None
+    team: str | None = None
+    guarded: str | None = None
 
 
 class RunRow(Row, frozen=True, kw_only=True):
@@ -327,3 +337,16 @@ class AlarmRow(Row, frozen=True, kw_only=True):
     what: Literal["canary", "border"]
     since: float | None
     body: bytes
+
+
+class KeyRow(Row, frozen=True, kw_only=True):
+    """A virtual key; `hash` is its sha256 (hex), `body` JSON of what it allows (`assay.access.key.Terms`)."""
+
+    id: str
+    created_at: float
+    name: str
+    hash: str
+    body: bytes
+    team: str | None = None
+    expires_at: float | None = None
+    revoked_at: float | None = None

@@ -1,4 +1,4 @@
--- The ledger, version 5. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
+-- The ledger, version 6. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
 -- NULL means not known, never 0.
 
 create table sessions (            -- one process that writes here
@@ -30,7 +30,10 @@ create table requests (            -- one call of inference.generate
   cost_usd real,
   cost_basis text not null,         -- measured | bound | unknown | none
   engine_s real,
-  why text                          -- the reasons for who answered, the outermost route's first
+  why text,                         -- the reasons for who answered, the outermost route's first
+  key_id text,                      -- keys.id: who asked
+  team text,
+  guarded text                      -- what guards did with it: allow | revise | refuse, and which
 ) strict;
 
 create table attempts (            -- one try at one deployment; the intent row is durable before the first byte
@@ -72,7 +75,11 @@ create table attempts (            -- one try at one deployment; the intent row 
   emulated text,                    -- what its upstream was not told as the client said it, by commas
   shadow integer not null default 0, -- 1: for comparison only, its answer was shown to nobody
   continued_from text,              -- attempts.id: the one that broke off, whose answer this one goes on with
-  batch_id text                     -- batches.id: its answer comes with that one; '' = it has not been sent yet
+  batch_id text,                    -- batches.id: its answer comes with that one; '' = it has not been sent yet
+  key_id text,                      -- keys.id: who asked
+  team text,
+  purpose text,                     -- NULL: to answer; else shadow | audit | guard | judge | route
+  scopes text                       -- budgets that it counts for, beside that of everything: JSON
 ) strict;
 create index attempts_by_request on attempts (request_id);
 create index attempts_open on attempts (session_id) where outcome = 'running';
@@ -241,3 +248,14 @@ create table alarms (              -- what `assay watch` has found; one is told 
   body blob not null                -- JSON: the statistic, its threshold, the counts behind it
 ) strict;
 create index alarms_by_target on alarms (target, created_at);
+
+create table keys (                -- what clients show instead of a host's key
+  id text primary key,
+  created_at real not null,
+  name text not null,
+  hash text not null unique,        -- sha256 of the key, which is shown once and kept nowhere
+  team text,
+  expires_at real,
+  revoked_at real,
+  body blob not null                -- JSON: routes, label, kind, rate limits, budget
+) strict;

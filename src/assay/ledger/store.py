@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -23,6 +22,7 @@ from msgspec.structs import astuple
 
 from assay.errors import BudgetExceeded, LedgerError
 from assay.ledger import session
+from assay.ledger.budgets import EVERYTHING, period_of
 from assay.ledger.lookups import Lookups
 from assay.ledger.migrate import migrate
 from assay.ledger.rows import (
@@ -43,11 +43,8 @@ from assay.ledger.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
-EVERYTHING = "everything"
-"""The scope of `constraints.usd_per_month`."""
 
 _BUSY_S = 30.0
-_DAY_S = 86_400
 
 
 def _insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -> str:
@@ -153,16 +150,6 @@ class Ledger(Protocol):
         ...
 
 
-def month_of(at: float) -> str:
-    """The budget period of a time: `2026-11` (UTC)."""
-    return _month(int(at // _DAY_S))
-
-
-@lru_cache(maxsize=4)
-def _month(day: int) -> str:
-    return time.strftime("%Y-%m", time.gmtime(day * _DAY_S))
-
-
 class SqliteLedger:
     """The ledger in one SQLite file (WAL). Several processes may share it.
 
@@ -216,7 +203,7 @@ class SqliteLedger:
 
         def operation(connection: sqlite3.Connection) -> None:
             if bound or limit_usd is not None:
-                _hold(connection, month_of(intent.started_at), bound, limit_usd)
+                _hold(connection, period_of(intent.started_at, "month"), bound, limit_usd)
             connection.execute(_OPEN, (*astuple(intent), self._session))
 
         try:
@@ -270,7 +257,7 @@ class SqliteLedger:
         """See `Ledger.spent`."""
         rows = await self._read(
             "select settled_usd, held_usd from spend where scope = ? and period = ?",
-            (EVERYTHING, month_of(time.time())),
+            (EVERYTHING, period_of(time.time(), "month")),
         )
         settled, held = rows[0] if rows else (0.0, 0.0)
         return Spent(settled_usd=settled, held_usd=held)
@@ -470,7 +457,7 @@ def _settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
         connection.execute(
             "insert into spend (scope, period, settled_usd) values (?1, ?2, ?3) on conflict (scope, period) "
             "do update set settled_usd = settled_usd + ?3, held_usd = max(0, held_usd - ?4)",
-            (EVERYTHING, month_of(started_at), settlement.cost_usd or 0.0, reserved or 0.0),
+            (EVERYTHING, period_of(started_at, "month"), settlement.cost_usd or 0.0, reserved or 0.0),
         )
 
 
@@ -488,4 +475,4 @@ def _as_row(kind: type[R], values: dict[str, Any]) -> R:
     return msgspec.convert(values, kind, strict=False)
 
 
-__all__ = ["EVERYTHING", "Ledger", "SqliteLedger", "month_of", "new_id"]
+__all__ = ["EVERYTHING", "Ledger", "SqliteLedger", "new_id"]

@@ -8,8 +8,9 @@ import pytest
 from ledger_rows import a_request, a_settlement, an_intent, change, look
 
 from assay.errors import LedgerError
+from assay.ledger.budgets import period_of
 from assay.ledger.rows import Reply, Settlement, new_id
-from assay.ledger.store import SqliteLedger, month_of
+from assay.ledger.store import SqliteLedger
 
 
 async def test_a_hold_is_durable_and_running(ledger: SqliteLedger) -> None:
@@ -178,5 +179,5 @@ def test_ids_sort_by_time() -> None:
 def test_a_period_is_a_month_in_utc() -> None:
     """The last second of a month belongs to it in UTC, wherever the machine is."""
     end = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
-    assert month_of(end - 1) == "2026-11"
-    assert month_of(end) == "2026-12"
+    assert period_of(end - 1, "month") == "2026-11"
+    assert period_of(end, "month") == "2026-12"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ledger_rows import a_settlement, an_intent, look
 
 from assay.errors import BudgetExceeded, LedgerError
-from assay.ledger.store import SqliteLedger, month_of
+from assay.ledger.budgets import period_of
+from assay.ledger.store import SqliteLedger
 
 
 async def test_a_hold_that_does_not_fit_is_refused(ledger: SqliteLedger) -> None:
@@ -22,7 +23,7 @@ async def test_a_hold_that_does_not_fit_is_refused(ledger: SqliteLedger) -> None
         await ledger.hold(an_intent(2.5), 10.0)
     error = raised.value
     assert (error.need_usd, error.spent_usd, error.held_usd, error.limit_usd) == (2.5, 3.0, 5.0, 10.0)
-    assert error.scope == month_of(time.time())
+    assert error.scope == period_of(time.time(), "month")
     assert len(await ledger.attempts()) == 2
     assert (await ledger.spent()).held_usd == 5.0
 
@@ -106,9 +107,9 @@ async def test_last_months_money_is_not_this_months(ledger: SqliteLedger) -> Non
     await ledger.hold(an_intent(9.0), 10.0)
     await ledger.settle(a_settlement(old.id, 8.0))
     assert (await ledger.spent()).settled_usd == 0.0
-    assert look(ledger.path, "select settled_usd, held_usd from spend where period = ?", month_of(before)) == [
-        (8.0, 0.0)
-    ]
+    assert look(
+        ledger.path, "select settled_usd, held_usd from spend where period = ?", period_of(before, "month")
+    ) == [(8.0, 0.0)]
 
 
 @settings(max_examples=25, deadline=None)

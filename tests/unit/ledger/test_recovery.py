@@ -13,8 +13,9 @@ import pytest
 from ledger_rows import a_settlement, an_intent, change, look
 
 from assay.errors import LedgerError
+from assay.ledger.budgets import period_of
 from assay.ledger.rows import Recovered
-from assay.ledger.store import SqliteLedger, month_of
+from assay.ledger.store import SqliteLedger
 
 WRITER = """
 import asyncio, sys
@@ -159,11 +160,11 @@ def test_a_crash_before_and_after_a_month_ends_is_charged_to_each(tmp_path: Path
         path,
         f"update attempts set started_at = {before} where reserved_usd = 1.5",
         "update spend set held_usd = 2.0",
-        f"insert into spend values ('everything', '{month_of(before)}', 0.25, 1.5)",
+        f"insert into spend values ('everything', '{period_of(before, 'month')}', 0.25, 1.5)",
     )
     reopened(path)
     rows = dict(look(path, "select period, settled_usd from spend"))
-    assert rows == {month_of(before): 1.75, month_of(now): 2.0}
+    assert rows == {period_of(before, "month"): 1.75, period_of(now, "month"): 2.0}
 
 
 async def test_a_living_process_keeps_its_attempts(tmp_path: Path) -> None:
