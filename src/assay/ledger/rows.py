@@ -130,6 +130,7 @@ class RequestRow(Row, frozen=True, kw_only=True):
     key_id: str | None = None
     team: str | None = None
     guarded: str | None = None
+    dealt: str | None = None
 
 
 class RunRow(Row, frozen=True, kw_only=True):
@@ -350,3 +351,52 @@ class KeyRow(Row, frozen=True, kw_only=True):
     team: str | None = None
     expires_at: float | None = None
     revoked_at: float | None = None
+
+
+class AlertRow(Row, frozen=True, kw_only=True):
+    """What a webhook was told, or is to be told; `body` is JSON as it is sent.
+
+    `told_at` None = not yet: it is tried at `next_at`, and `error` says why the last try failed.
+    """
+
+    id: str
+    created_at: float
+    what: Literal["budget", "breaker", "drift", "retirement"]
+    about: str
+    body: bytes
+    tries: int
+    next_at: float
+    told_at: float | None = None
+    error: str | None = None
+
+
+RolloutState = Literal["running", "paused", "done", "rolled-back", "aborted", "ended"]
+"""`ended`: it was let go of, and the weights of the configuration count again."""
+
+
+class RolloutRow(Row, frozen=True, kw_only=True):
+    """A guarded rollout; `body` is JSON of its plan. `share`: of the traffic that the new arm gets, from 0 to 1."""
+
+    id: str
+    created_at: float
+    route: str
+    old: str
+    new: str
+    state: RolloutState
+    stage: int
+    share: float
+    moved_at: float
+    body: bytes
+
+
+class RolloutMoveRow(Row, frozen=True, kw_only=True):
+    """A step of a rollout; `share` counts from then on, `body` is JSON of the evidence."""
+
+    id: str
+    created_at: float
+    rollout_id: str
+    move: Literal["start", "advance", "finish", "roll-back", "pause", "resume", "abort", "end"]
+    share: float
+    who: str
+    why: str
+    body: bytes

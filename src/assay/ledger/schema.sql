@@ -33,7 +33,8 @@ create table requests (            -- one call of inference.generate
   why text,                         -- the reasons for who answered, the outermost route's first
   key_id text,                      -- keys.id: who asked
   team text,
-  guarded text                      -- what guards did with it: allow | revise | refuse, and which
+  guarded text,                     -- what guards did with it: allow | revise | refuse, and which
+  dealt text                        -- JSON: which arms splits dealt it, and by what; NULL = no split was on its way
 ) strict;
 
 create table attempts (            -- one try at one deployment; the intent row is durable before the first byte
@@ -259,3 +260,44 @@ create table keys (                -- what clients show instead of a host's key
   revoked_at real,
   body blob not null                -- JSON: routes, label, kind, rate limits, budget
 ) strict;
+create index keys_revoked on keys (revoked_at) where revoked_at is not null;
+
+create table alerts (              -- what a webhook was told, or is to be told
+  id text primary key,
+  created_at real not null,
+  what text not null,               -- budget | breaker | drift | retirement
+  about text not null,              -- of what: budget:everything:2026-11:0.9; each is told once
+  body blob not null,               -- JSON, as it is sent
+  tries integer not null default 0,
+  next_at real not null,            -- when it may be tried again; whoever tries it puts that off before
+  told_at real,                     -- NULL: not yet
+  error text                        -- why the last try failed
+) strict;
+create index alerts_by_about on alerts (about, created_at);
+create index alerts_open on alerts (next_at) where told_at is null;
+
+create table rollouts (            -- a guarded rollout of one arm of a split; the newest of a route counts
+  id text primary key,              -- also the version of the split while it counts
+  created_at real not null,
+  route text not null,
+  old text not null,
+  new text not null,
+  state text not null,              -- running | paused | done | rolled-back | aborted | ended
+  stage integer not null,           -- from 0
+  share real not null,              -- of the traffic that the new arm gets
+  moved_at real not null,           -- when this stage began
+  body blob not null                -- JSON: stages and limits
+) strict;
+create index rollouts_by_route on rollouts (route, created_at);
+
+create table rollout_moves (       -- how rollouts came to be where they are
+  id text primary key,
+  created_at real not null,
+  rollout_id text not null,
+  move text not null,               -- start | advance | finish | roll-back | pause | resume | abort | end
+  share real not null,              -- from now on
+  who text not null,                -- a gateway, or a person
+  why text not null,
+  body blob not null                -- JSON: the evidence
+) strict;
+create index rollout_moves_by_rollout on rollout_moves (rollout_id, created_at);
