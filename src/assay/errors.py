@@ -9,7 +9,8 @@
     ├── ConstraintError             a hard limit leaves nothing that may be called
     │   ├── NoCandidate             every candidate was removed; names each with its reason
     │   ├── PrivacyViolation        the last check before the send: private data, non-private deployment
-    │   └── BudgetExceeded          the reservation does not fit into what is left of a budget
+    │   ├── BudgetExceeded          the reservation does not fit into what is left of a budget
+    │   └── RateExceeded            a key asks more often than it may; carries retry_after_s
     ├── BatchWaiting                the answer comes with a batch that its host has not finished
     ├── RequestError                the request itself cannot be understood (a client's fault)
     ├── Refused                     a policy ended with Refuse
@@ -127,6 +128,18 @@ class BudgetExceeded(ConstraintError):
         self.spent_usd = spent_usd
         self.held_usd = held_usd
         self.limit_usd = limit_usd
+
+
+class RateExceeded(ConstraintError):
+    """A key's requests or tokens of a minute are used up.
+
+    Attributes:
+        retry_after_s: seconds until the same request fits, if nobody else asks with this key.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class BatchWaiting(AssayError):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from assay.config.alert import Alerts
 from assay.config.budget import Limit
 from assay.config.grid import Grid
 from assay.config.table import Section
@@ -456,6 +457,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         local: the engines on this machine, together.
         decide: defaults of the decision's commands.
         watch: what is asked of hosted deployments day after day.
+        alerts: what a webhook is told.
         catalog_files: further files of the catalogue, with models of your own.
     """
 
@@ -470,6 +472,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     local: Local = Local()
     decide: Decide = Decide()
     watch: Watch = Watch()
+    alerts: Alerts = Alerts()
     catalog_files: tuple[str, ...] = ()
 
     def members(self, names: Iterable[str]) -> tuple[str, ...]:

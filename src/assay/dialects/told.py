@@ -26,6 +26,7 @@ from assay.errors import (
     PrivacyViolation,
     ProviderError,
     ProviderFault,
+    RateExceeded,
     RateLimited,
     Refused,
     RequestError,
@@ -64,6 +65,7 @@ _KINDS: dict[type[AssayError], _Kind] = {
     NoCandidate: _Kind(403, "no_candidate"),
     PrivacyViolation: _Kind(403, "privacy"),
     BudgetExceeded: _Kind(429, "budget_exceeded"),
+    RateExceeded: _Kind(429, "rate_limit_exceeded"),
     ConstraintError: _Kind(403, "constraint"),
     Refused: _Kind(403, "refused"),
     RateLimited: _Kind(429, "rate_limit_exceeded"),
@@ -81,7 +83,7 @@ _KINDS: dict[type[AssayError], _Kind] = {
     ProviderError: _Kind(502, "provider_error"),
 }
 _BY_NAME = {kind.__name__: kind for kind in _KINDS}
-_REQUEST_CODES = {401: "invalid_api_key", 404: "model_not_found", 413: "request_too_large"}
+_REQUEST_CODES = {401: "invalid_api_key", 403: "permission_denied", 404: "model_not_found", 413: "request_too_large"}
 _KEY_NAME = re.compile(r"no key in \$\w+")
 _NO_AUTH = "the gateway could not authenticate at its provider"
 
@@ -128,7 +130,7 @@ def _status(error: AssayError, kind: _Kind) -> int:
 
 
 def _wait(error: AssayError) -> dict[str, str]:
-    if not isinstance(error, ProviderError) or error.retry_after_s is None:
+    if not isinstance(error, ProviderError | RateExceeded) or error.retry_after_s is None:
         return {}
     return {
         "retry-after": str(math.ceil(error.retry_after_s)),
