@@ -131,6 +131,7 @@ class RequestRow(Row, frozen=True, kw_only=True):
     team: str | None = None
     guarded: str | None = None
     dealt: str | None = None
+    response_id: str | None = None
 
 
 class RunRow(Row, frozen=True, kw_only=True):
@@ -400,3 +401,35 @@ class RolloutMoveRow(Row, frozen=True, kw_only=True):
     who: str
     why: str
     body: bytes
+
+
+Preference = Literal["same", "differs", "own", "other", "equal", "unjudged", "failed", "observed"]
+"""What came of a comparison: the answers are the same, or differ and nobody says which is better; a judge prefers the
+client's (`own`) or the `other`, or finds them equal; nobody could tell; the other one failed; nobody was asked."""
+
+
+class ComparisonRow(Row, frozen=True, kw_only=True):
+    """Two answers to one request: the client's, and one that a shadow or an audit asked for.
+
+    `own` is the deployment whose answer the client had, `other` the deployment or route that was asked beside it.
+    `other_usd` of `observed` is what the same tokens would cost there. `answer` is the other's, as JSON of its parts.
+    """
+
+    id: str
+    created_at: float
+    request_id: str
+    route: str
+    kind: str | None
+    label: str
+    purpose: Literal["shadow", "audit"]
+    own: str
+    other: str
+    verdict: Preference
+    decided_by: str
+    reason: str
+    own_usd: float | None = None
+    other_usd: float | None = None
+    judge_usd: float | None = None
+    own_s: float | None = None
+    other_s: float | None = None
+    answer: str | None = None

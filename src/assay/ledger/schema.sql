@@ -34,8 +34,10 @@ create table requests (            -- one call of inference.generate
   key_id text,                      -- keys.id: who asked
   team text,
   guarded text,                     -- what guards did with it: allow | revise | refuse, and which
-  dealt text                        -- JSON: which arms splits dealt it, and by what; NULL = no split was on its way
+  dealt text,                       -- JSON: which arms splits dealt it, and by what; NULL = no split was on its way
+  response_id text                  -- what the host called its answer: clients have it in the body
 ) strict;
+create index requests_by_response on requests (response_id) where response_id is not null;
 
 create table attempts (            -- one try at one deployment; the intent row is durable before the first byte
   id text primary key,
@@ -80,19 +82,29 @@ create table attempts (            -- one try at one deployment; the intent row 
   key_id text,                      -- keys.id: who asked
   team text,
   purpose text,                     -- NULL: to answer; else shadow | audit | guard | judge | route
-  scopes text                       -- budgets that it counts for, beside that of everything: JSON
+  scopes text                       -- lines of `spend` that it counts for, beside this month's of everything: JSON
 ) strict;
 create index attempts_by_request on attempts (request_id);
 create index attempts_open on attempts (session_id) where outcome = 'running';
 create index attempts_by_time on attempts (started_at);
 create index attempts_by_batch on attempts (batch_id) where batch_id is not null;
 
-create table spend (               -- what budgets are checked against
-  scope text not null,
-  period text not null,             -- 2026-11
-  settled_usd real not null default 0,
-  held_usd real not null default 0,
+create table spend (               -- what has been spent, in whole picodollars (1e-12 USD)
+  scope text not null,              -- everything | key:ID | team:NAME | route:NAME | run:ID
+  period text not null,             -- 2026-11-27 | 2026-11 | empty: all time
+  settled_pico integer not null default 0,
   primary key (scope, period)
+) strict, without rowid;
+
+create table leases (              -- what of a budget is set aside: settled + all leases <= limit
+  scope text not null,
+  period text not null,
+  session_id text not null,         -- who may hold and spend it; empty: batches, which outlive who sent them
+  pico integer not null default 0,  -- below 0: spent without a lease, since no limit was set
+  wanted_pico integer not null default 0, -- so much more is waited for
+  wanted_at real,                   -- since when
+  asked_at real,                    -- when it was last asked for: who is gone asks no more
+  primary key (scope, period, session_id)
 ) strict, without rowid;
 
 create table replies (             -- the spine's cache; may be deleted at any time
@@ -301,3 +313,26 @@ create table rollout_moves (       -- how rollouts came to be where they are
   body blob not null                -- JSON: the evidence
 ) strict;
 create index rollout_moves_by_rollout on rollout_moves (rollout_id, created_at);
+
+create table comparisons (         -- two answers to one request: the client's, and one that a shadow or an audit asked for
+  id text primary key,
+  created_at real not null,
+  request_id text not null,
+  route text not null,
+  kind text,
+  label text not null,
+  purpose text not null,            -- shadow | audit
+  own text not null,                -- deployment whose answer the client had
+  other text not null,              -- deployment or route that was asked beside
+  verdict text not null,            -- same | differs | own | other | equal | unjudged | failed | observed
+  decided_by text not null,         -- what said so: text | json | calls | check NAME | judge NAME | nobody
+  reason text not null,
+  own_usd real,
+  other_usd real,                   -- of `observed`: what the same tokens would cost there
+  judge_usd real,
+  own_s real,
+  other_s real,
+  answer text                       -- the other's, as JSON without credentials, where its route keeps bodies
+) strict;
+create index comparisons_by_request on comparisons (request_id);
+create index comparisons_by_route on comparisons (route, created_at);

@@ -3,10 +3,12 @@ alter table requests add column key_id text;
 alter table requests add column team text;
 alter table requests add column guarded text;      -- what guards did with it: allow | revise | refuse, and which
 alter table requests add column dealt text;        -- JSON: which arms splits dealt it, and by what
+alter table requests add column response_id text;  -- what the host called its answer: clients have it in the body
+create index requests_by_response on requests (response_id) where response_id is not null;
 alter table attempts add column key_id text;
 alter table attempts add column team text;
 alter table attempts add column purpose text;      -- NULL: to answer; else shadow | audit | guard | judge | route
-alter table attempts add column scopes text;       -- budgets that it counts for, beside that of everything: JSON
+alter table attempts add column scopes text;       -- lines of `spend` that it counts for, beside this month's of everything: JSON
 
 create table keys (                -- what clients show instead of a host's key
   id text primary key,
@@ -59,3 +61,50 @@ create table rollout_moves (       -- how rollouts came to be where they are
   body blob not null                -- JSON: the evidence
 ) strict;
 create index rollout_moves_by_rollout on rollout_moves (rollout_id, created_at);
+
+create table leases (              -- what of a budget is set aside: settled + all leases <= limit
+  scope text not null,
+  period text not null,
+  session_id text not null,         -- who may hold and spend it; empty: batches, which outlive who sent them
+  pico integer not null default 0,  -- below 0: spent without a lease, since no limit was set
+  wanted_pico integer not null default 0, -- so much more is waited for
+  wanted_at real,                   -- since when
+  asked_at real,                    -- when it was last asked for: who is gone asks no more
+  primary key (scope, period, session_id)
+) strict, without rowid;
+insert into leases (scope, period, session_id, pico)
+  select 'everything', strftime('%Y-%m', started_at, 'unixepoch'), case when batch_id is null then session_id else '' end,
+    sum(cast(round(reserved_usd * 1e12) as integer))
+  from attempts where outcome = 'running' and reserved_usd > 0 group by 2, 3;
+create table exact_spend (
+  scope text not null,
+  period text not null,
+  settled_pico integer not null default 0,
+  primary key (scope, period)
+) strict, without rowid;
+insert into exact_spend select scope, period, cast(round(settled_usd * 1e12) as integer) from spend;
+drop table spend;
+alter table exact_spend rename to spend;
+
+create table comparisons (         -- two answers to one request: the client's, and one that a shadow or an audit asked for
+  id text primary key,
+  created_at real not null,
+  request_id text not null,
+  route text not null,
+  kind text,
+  label text not null,
+  purpose text not null,            -- shadow | audit
+  own text not null,                -- deployment whose answer the client had
+  other text not null,              -- deployment or route that was asked beside
+  verdict text not null,            -- same | differs | own | other | equal | unjudged | failed | observed
+  decided_by text not null,         -- what said so: text | json | calls | check NAME | judge NAME | nobody
+  reason text not null,
+  own_usd real,
+  other_usd real,                   -- of `observed`: what the same tokens would cost there
+  judge_usd real,
+  own_s real,
+  other_s real,
+  answer text                       -- the other's, as JSON without credentials, where its route keeps bodies
+) strict;
+create index comparisons_by_request on comparisons (request_id);
+create index comparisons_by_route on comparisons (route, created_at);
