@@ -33,7 +33,7 @@ from assay.ledger.budgets import NOBODY, Account
 from assay.ledger.rows import RequestRow
 from assay.ledger.store import Ledger
 from assay.privacy.label import at_least, effective_label
-from assay.routing.protocol import Health
+from assay.routing.protocol import Health, Rolled
 from assay.types import Event, Failed, Label, Request, Response, fold
 
 if TYPE_CHECKING:
@@ -100,6 +100,15 @@ class Spine:
     def targets(self) -> dict[str, LiveDeployment | LiveRoute]:
         """Everything that can be called, by name."""
         return self._targets.by_name
+
+    @property
+    def rolled(self) -> Mapping[str, Rolled]:
+        """By route, the weights that a rollout has set; see `take_rolled`."""
+        return self._targets.rolled
+
+    def take_rolled(self, rolled: Mapping[str, Rolled]) -> None:
+        """Let these weights count from now on, for requests that have not been dealt yet."""
+        self._targets.rolled = rolled
 
     @property
     def constraints(self) -> Constraints:
@@ -316,4 +325,6 @@ def _row(
         sample_id=trace.sample_id,
         key_id=place.account.key_id,
         team=place.account.team,
+        dealt=msgspec.json.encode(trace.deals).decode() if trace.deals else None,
+        response_id=trace.response_id,
     )

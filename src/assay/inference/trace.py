@@ -13,6 +13,7 @@ from msgspec import field
 from assay.errors import AssayError
 from assay.ledger.rows import CostBasis, Replayed, new_id
 from assay.providers.provider import Exchange
+from assay.routing.protocol import Deal
 from assay.types import Event, Label, Response
 
 
@@ -73,6 +74,14 @@ class Record(msgspec.Struct, kw_only=True):
         return "answering" if self.response is None else "cached" if self.cached else "ok"
 
 
+class Dealt(msgspec.Struct, kw_only=True):
+    """The arm that a split dealt to a request; `left`: it gave no answer, and another arm was tried."""
+
+    route: str
+    deal: Deal
+    left: bool = False
+
+
 class Trace(msgspec.Struct, kw_only=True):
     """One request on its way through the spine.
 
@@ -83,6 +92,7 @@ class Trace(msgspec.Struct, kw_only=True):
         keep_exchanges: keep what goes over the wire, for a person who wants to see it.
         removed: `(candidate, reason)` of what the hard constraints took out, over all nested routes.
         pending: writes on their way to the ledger; awaited before the request counts as complete.
+        deals: by splits on the way, the outermost route's first.
         on_wait: told each time that the request is about to wait for a host, or for a place at one.
     """
 
@@ -99,7 +109,16 @@ class Trace(msgspec.Struct, kw_only=True):
     answering: Record | None = None
     removed: list[tuple[str, str]] = field(default_factory=list)
     pending: list[asyncio.Future[Any]] = field(default_factory=list)
+    deals: list[Dealt] = field(default_factory=list)
     on_wait: Callable[[], None] | None = None
+
+    def dealt(self, route: str, deal: Deal) -> None:
+        """Note what a split dealt. The first arm is the request's, whoever answers in the end."""
+        before = next((one for one in self.deals if one.route == route), None)
+        if before is None:
+            self.deals.append(Dealt(route=route, deal=deal))
+        else:
+            before.left = True
 
     def waits(self) -> None:
         """Tell whoever wants to know that the request is about to wait."""
@@ -110,6 +129,15 @@ class Trace(msgspec.Struct, kw_only=True):
     def cached(self) -> bool:
         """Whether no model was called: every attempt was answered from the cache."""
         return bool(self.records) and all(record.cached for record in self.records)
+
+    @property
+    def response_id(self) -> str | None:
+        """What the host called the answer, or of one that was continued its beginning: the client has it in the body."""
+        first = self.answering
+        while first is not None and first.continues is not None:
+            first = first.continues
+        response = (first.response or first.so_far) if first is not None else None
+        return response.id if response is not None else None
 
     @property
     def batched(self) -> bool:
