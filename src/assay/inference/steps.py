@@ -153,6 +153,7 @@ class Steps:
                 health=self._health(candidates),
                 retries_left=MAX_RETRIES - self._place.trace.retries,
                 money_left_usd=money_left_usd,
+                rolled=self._targets.rolled.get(self._route.name),
             ),
         )
 
@@ -190,6 +191,9 @@ class Steps:
             step = msgspec.structs.replace(step, calls=tuple(call for call in step.calls if not call.shadow))
         self._check_send(step)
         self._place.trace.retries += sum(call.retry_of is not None for call in step.calls)
+        for call in step.calls:
+            if call.deal is not None and call.retry_of is None:
+                self._place.trace.dealt(self._route.name, call.deal)
         if len(step.calls) == 1 and not self._request.stream and not step.hold:
             step = msgspec.structs.replace(step, hold=True)
         return step

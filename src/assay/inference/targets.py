@@ -15,15 +15,21 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.privacy.label import at_least, labelled
 from assay.routing.fallback import Fixed
+from assay.routing.protocol import Rolled
 from assay.types import Label, Request
 
 
 class Targets:
-    """Deployments and routes by name, under one set of constraints."""
+    """Deployments and routes by name, under one set of constraints.
+
+    Attributes:
+        rolled: by route, the weights of its split that a rollout has set; exchanged as a whole when that moves on.
+    """
 
     def __init__(self, by_name: Mapping[str, LiveDeployment | LiveRoute], constraints: Constraints) -> None:
         self.by_name = dict(by_name)
         self.constraints = constraints
+        self.rolled: Mapping[str, Rolled] = {}
 
     def route(self, name: str) -> LiveRoute:
         """The route of this name; a deployment is a route of itself alone.

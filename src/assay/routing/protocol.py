@@ -22,6 +22,22 @@ class Overrides(Value, frozen=True, kw_only=True):
     kind: str | None = None
 
 
+class Deal(Value, frozen=True, kw_only=True):
+    """How a split came to choose an arm: what an experiment is read out from.
+
+    Attributes:
+        version: of the split; with another one all sessions are dealt anew.
+        arm: the candidate.
+        shares: of each arm that could have been dealt to this request; together 1.
+        unit: a digest of the session that the choice hangs on; None = it was chance.
+    """
+
+    version: str
+    arm: str
+    shares: dict[str, float]
+    unit: str | None = None
+
+
 class Call(Value, frozen=True, kw_only=True):
     """One call of a deployment or route.
 
@@ -33,6 +49,7 @@ class Call(Value, frozen=True, kw_only=True):
         shadow: only for comparison. It starts when the answer of the others has ended, is recorded, and is never seen
             again: not by the client, not among the attempts.
         why: the reason for calling just this one, in a few words for a person.
+        deal: where a split chose it.
     """
 
     target: str
@@ -41,6 +58,7 @@ class Call(Value, frozen=True, kw_only=True):
     retry_of: int | None = None
     shadow: bool = False
     why: str = ""
+    deal: Deal | None = None
 
 
 class Send(Value, frozen=True, kw_only=True):
@@ -154,6 +172,13 @@ class Attempt(Value, frozen=True, kw_only=True):
         return self.response is not None
 
 
+class Rolled(NamedTuple):
+    """What a rollout says that the weights of a route are now, and the version that it deals by."""
+
+    version: str
+    weights: dict[str, float]
+
+
 class Snapshot(Value, frozen=True, kw_only=True):
     """The world at the moment of deciding, immutable.
 
@@ -164,6 +189,7 @@ class Snapshot(Value, frozen=True, kw_only=True):
         retries_left: how many more failed calls may be repeated, over all routes of the request.
         money_left_usd: of the month's budget; None = no budget.
         artefacts: versions of learned artefacts.
+        rolled: what counts instead of the weights of this route; None = nothing does.
     """
 
     now: float
@@ -172,6 +198,7 @@ class Snapshot(Value, frozen=True, kw_only=True):
     retries_left: int = 1000
     money_left_usd: float | None = None
     artefacts: dict[str, str] = {}
+    rolled: Rolled | None = None
 
 
 class State(Value, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from assay.routing.fallback import after, why
 from assay.routing.options import PolicyOptions
-from assay.routing.protocol import Answer, Call, Refuse, Send, State, Step
+from assay.routing.protocol import Answer, Call, Deal, Refuse, Send, State, Step
 from assay.routing.session import session_of
 
 
@@ -23,6 +23,9 @@ class Split(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True
         version: change it to deal the sessions anew.
         on_failure: `fail`: the arm's error is the answer, as an honest comparison wants it; `next`: another arm, dealt
             among those that have not failed.
+
+    Where a rollout is under way its weights and version count, if they name candidates of this split. A session then
+    stays where it is while the last arm's share grows: it has the upper end of the line that sessions lie on.
     """
 
     kind: ClassVar[str] = "split"
@@ -51,27 +54,42 @@ class Split(PolicyOptions, frozen=True, kw_only=True, forbid_unknown_fields=True
             return Answer(attempt=state.attempts[-1].index)
         if state.attempts and self.on_failure == "fail":
             return Refuse(reason=why(state.attempts))
+        version, weights = self._counting(state)
         tried = {attempt.call.target for attempt in state.attempts}
-        arms = {
-            name: self.weights[name]
-            for name in state.candidates
-            if self.weights.get(name, 0.0) > 0 and name not in tried
-        }
+        arms = {name: weight for name, weight in weights.items() if weight > 0 and name not in tried}
         if not arms:
             return Refuse(reason=why(state.attempts) or "no candidate with a weight is left")
-        chosen, by = self._deal(arms, state)
-        share = f"split {100 * arms[chosen] / sum(arms.values()):.3g} %, by {by}"
+        deal = _deal(arms, version, state)
+        share = f"split {100 * deal.shares[deal.arm]:.3g} %, by {'session' if deal.unit is not None else 'chance'}"
         reason = f"{share}; {after(state.attempts)}" if state.attempts else share
-        return Send(calls=(Call(target=chosen, why=reason),))
+        return Send(calls=(Call(target=deal.arm, why=reason, deal=deal),))
 
-    def _deal(self, arms: dict[str, float], state: State) -> tuple[str, str]:
-        """The arm of a request, and what it hangs on."""
-        session = session_of(state.request)
-        who, by = (session, "session") if session is not None else (str(state.snapshot.seed), "chance")
-        key = f"{state.request.model}/{self.version}/{who}".encode()
-        point = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) / 2**64 * sum(arms.values())
-        for name, weight in arms.items():
-            point -= weight
-            if point < 0:
-                return name, by
-        return name, by
+    def _counting(self, state: State) -> tuple[str, dict[str, float]]:
+        """The version and weights that count: those of a rollout, where it speaks of arms of this split.
+
+        In the order in which the arms lie on the line of sessions; only those that may serve the request.
+        """
+        left, rolled = state.candidates, state.snapshot.rolled
+        if rolled is not None and rolled.weights.keys() <= self.weights.keys():
+            return rolled.version, {name: weight for name, weight in rolled.weights.items() if name in left}
+        return self.version, {name: self.weights[name] for name in left if name in self.weights}
+
+
+def _deal(arms: dict[str, float], version: str, state: State) -> Deal:
+    """The arm of a request, and how it came to it."""
+    session, whole = session_of(state.request), sum(arms.values())
+    who = session if session is not None else str(state.snapshot.seed)
+    digest = hashlib.blake2b(f"{state.request.model}/{version}/{who}".encode(), digest_size=8)
+    arm = _arm_at(int.from_bytes(digest.digest()) / 2**64 * whole, arms)
+    shares = {name: round(weight / whole, 6) for name, weight in arms.items()}
+    return Deal(version=version, arm=arm, shares=shares, unit=digest.hexdigest() if session is not None else None)
+
+
+def _arm_at(point: float, arms: dict[str, float]) -> str:
+    """The arm that a point of the line lies in, on which each is as long as its weight."""
+    name = ""
+    for name, weight in arms.items():  # noqa: B007 - rounding may leave a point behind the last one
+        point -= weight
+        if point < 0:
+            break
+    return name
