@@ -202,6 +202,7 @@ def _check_references(config: Config) -> None:
             if candidate not in known:
                 near = did_you_mean(candidate, known - {name})
                 raise ConfigError(f"routes.{name}.candidates: unknown {candidate!r}; {near}")
+        _check_compared(name, route, known)
         if "kind" not in route.policy:
             raise ConfigError(f'routes.{name}.policy needs a kind, for example {{ kind = "fallback" }}')
     if both := sorted(known & set(config.grids)):
@@ -212,6 +213,16 @@ def _check_references(config: Config) -> None:
             raise ConfigError(f"decide.candidates: unknown {candidate!r}; {near}")
     _check_watched(config.watch, known)
     _check_cycles(config.routes)
+
+
+def _check_compared(name: str, route: Route, known: set[str]) -> None:
+    """Who is asked for an audit or as a judge of a route need be no candidate of it, but must be there."""
+    asked = {"policy.judge": route.policy.get("judge") if route.policy.get("kind") == "shadow" else None}
+    if route.audit is not None:
+        asked |= {"audit.against": route.audit.against, "audit.judge": route.audit.judge}
+    for place, other in asked.items():
+        if isinstance(other, str) and other not in known - {name}:
+            raise ConfigError(f"routes.{name}.{place}: unknown {other!r}; {did_you_mean(other, known - {name})}")
 
 
 def _check_watched(watch: Watch, known: set[str]) -> None:

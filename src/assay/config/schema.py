@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from assay.config.alert import Alerts
 from assay.config.budget import Limit
+from assay.config.comparing import Audit
 from assay.config.grid import Grid
 from assay.config.table import Section
 from assay.config.watch import Watch
@@ -279,6 +280,7 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         continue_cut: an answer that breaks off in mid-stream is continued by a model that is known to do so.
         bodies: what the ledger keeps of its requests and answers; default: as `serve.bodies` says.
         redact_personal_data: take personal data out of what is kept; default: as `serve.redact_personal_data` says.
+        audit: a share of its requests is answered by another one too, to compare.
     """
 
     candidates: tuple[str, ...]
@@ -289,6 +291,7 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     continue_cut: bool = True
     bodies: Keep | None = None
     redact_personal_data: bool | None = None
+    audit: Audit | None = None
 
 
 class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -150,6 +150,7 @@ class Steps:
             snapshot=Snapshot(
                 now=asyncio.get_running_loop().time(),
                 seed=self._place.seed,
+                request_id=self._place.trace.request_id,
                 health=self._health(candidates),
                 retries_left=MAX_RETRIES - self._place.trace.retries,
                 money_left_usd=money_left_usd,
@@ -247,6 +248,8 @@ class Steps:
     def _made(self, call: Call, place: Place) -> Attempt | Steps:
         target = self._targets.by_name.get(call.target)
         request = self._changed(call)
+        if own := self._targets.allowance.of(call.target):
+            place = replace(place, budgets=place.budgets + own)
         if isinstance(target, LiveDeployment):
             return Attempt(self._ledger, self._targets.constraints, target, request, place)
         if isinstance(target, LiveRoute):

@@ -185,6 +185,7 @@ class Snapshot(Value, frozen=True, kw_only=True):
     Attributes:
         now: seconds on the clock that `State.deadline` is told on.
         seed: the request's own random number; equal seeds give equal decisions.
+        request_id: its id, unlike any other's; what a sample of the traffic is drawn by.
         health: of each candidate that is a deployment with faults.
         retries_left: how many more failed calls may be repeated, over all routes of the request.
         money_left_usd: of the month's budget; None = no budget.
@@ -194,6 +195,7 @@ class Snapshot(Value, frozen=True, kw_only=True):
 
     now: float
     seed: int
+    request_id: str = ""
     health: dict[str, Health] = {}
     retries_left: int = 1000
     money_left_usd: float | None = None

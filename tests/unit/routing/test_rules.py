@@ -48,15 +48,16 @@ OVER = Failure("Overloaded", "busy", True, status=529)
 
 
 def state(
-    *attempts: Attempt, candidates: tuple[str, ...] = ("a", "b"), seed: int = 7, left: int = 9, **request: Any
-) -> State:
+    *attempts: Attempt, candidates: tuple[str, ...] = ("a", "b"), seed: int = 7, left: int = 9, id: str = "",
+    **request: Any,
+) -> State:  # fmt: skip
     """A state at the time 100."""
     return State(
         request=Request(**request),
         candidates=candidates,
         attempts=attempts,
         deadline=None,
-        snapshot=Snapshot(now=100.0, seed=seed, retries_left=left),
+        snapshot=Snapshot(now=100.0, seed=seed, request_id=id, retries_left=left),
     )
 
 
@@ -188,17 +189,17 @@ class TestShadow:
         assert isinstance(policy.decide(state(failed(0, "a"))), Refuse)
 
     def test_share(self) -> None:
-        """About so many requests have a shadow, the same ones each time they are repeated."""
-        policy = Shadow(primary="a", shadow=("b",), share=0.25)
+        """About so many requests have a shadow: by their ids, and not by a seed that a client always sends."""
 
-        def shadowed(seed: int) -> bool:
-            step = policy.decide(state(seed=seed))
+        def shadowed(number: int, share: float = 0.25, seed: int = 7) -> bool:
+            step = Shadow(primary="a", shadow=("b",), share=share).decide(state(seed=seed, id=f"{number:032x}"))
             assert isinstance(step, Send)
             return len(step.calls) == 2
 
-        drawn = [shadowed(seed) for seed in range(4000)]
-        assert drawn == [shadowed(seed) for seed in range(4000)]
+        drawn = [shadowed(number) for number in range(4000)]
+        assert drawn == [shadowed(number, seed=number) for number in range(4000)]
         assert 900 < sum(drawn) < 1100
+        assert all(shadowed(number, share=0.5) for number in range(4000) if drawn[number])
 
     def test_who_may_not_serve_is_no_shadow(self) -> None:
         """Constraints hold for shadows; without the primary there is a refusal."""
