@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 from assay.errors import LedgerError
 from assay.ledger.rows import Replayed
 
 _REPLY = (
-    "select response, cost_usd, coalesce(cost_basis, 'unknown'), engine_s, batch_id is not null "
-    "from replies left join attempts on attempts.id = replies.attempt_id where key = ?"
+    "select response, cost_usd, coalesce(cost_basis, 'unknown'), engine_s, batch_id is not null, created_at "
+    "from replies left join attempts on attempts.id = replies.attempt_id "
+    "where key = ?1 and (expires_at is null or expires_at > ?2)"
 )
 
 
@@ -26,15 +28,23 @@ class Lookups:
         self._path = path
 
     def find(self, key: str) -> Replayed | None:
-        """The answer of this key; None if there is none.
+        """The answer of this key; None if there is none, or its time is over.
 
         Raises:
             LedgerError: the ledger cannot be read.
         """
         try:
-            row = self._connection.execute(_REPLY, (key,)).fetchone()
+            row = self._connection.execute(_REPLY, (key, time.time())).fetchone()
         except sqlite3.Error as error:
             raise LedgerError(f"cannot read the ledger {self._path}: {error}") from error
         if row is None:
             return None
-        return Replayed(response=row[0], cost_usd=row[1], cost_basis=row[2], engine_s=row[3], batched=bool(row[4]))
+        response, usd, basis, engine_s, batched, created_at = row
+        return Replayed(
+            response=response,
+            cost_usd=usd,
+            cost_basis=basis,
+            engine_s=engine_s,
+            batched=bool(batched),
+            created_at=created_at,
+        )

@@ -87,23 +87,37 @@ class Settlement(Row, frozen=True, kw_only=True):
     received_bytes: int | None = None
     provider_request_id: str | None = None
     emulated: str | None = None
+    worth_usd: float | None = None
 
 
 class Reply(Row, frozen=True, kw_only=True):
-    """An answer for the spine's cache."""
+    """An answer for the spine's cache.
+
+    Attributes:
+        route: whose cache; None = that of evals, which has no end.
+        expires_at: seconds since 1970; None = never.
+        max_bytes: that this route's cache may hold; the oldest answers make room.
+    """
 
     key: str
     response: bytes
+    route: str | None = None
+    expires_at: float | None = None
+    max_bytes: int | None = None
 
 
 class Replayed(Row, frozen=True, kw_only=True):
-    """An answer from the cache, with what the call that made it cost, and whether it came with a batch."""
+    """An answer from the cache, with what the call that made it cost, and whether it came with a batch.
+
+    `created_at` is when it was made, in seconds since 1970.
+    """
 
     response: bytes
     cost_usd: float | None
     cost_basis: CostBasis
     engine_s: float | None
     batched: bool = False
+    created_at: float | None = None
 
 
 class RequestRow(Row, frozen=True, kw_only=True):

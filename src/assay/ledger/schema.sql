@@ -82,7 +82,8 @@ create table attempts (            -- one try at one deployment; the intent row 
   key_id text,                      -- keys.id: who asked
   team text,
   purpose text,                     -- NULL: to answer; else shadow | audit | guard | judge | route
-  scopes text                       -- lines of `spend` that it counts for, beside this month's of everything: JSON
+  scopes text,                      -- lines of `spend` that it counts for, beside this month's of everything: JSON
+  worth_usd real                    -- of an answer from the cache: what the call that made it cost
 ) strict;
 create index attempts_by_request on attempts (request_id);
 create index attempts_open on attempts (session_id) where outcome = 'running';
@@ -111,8 +112,25 @@ create table replies (             -- the spine's cache; may be deleted at any t
   key text primary key,
   created_at real not null,
   attempt_id text not null,
-  response blob not null
+  response blob not null,
+  route text,                       -- whose cache it is in; NULL = that of evals, which has no end
+  expires_at real,
+  bytes integer not null default 0
 ) strict, without rowid;
+create index replies_by_route on replies (route, expires_at) where route is not null;
+
+create table caches (              -- how much the cache of each route holds
+  route text primary key,
+  bytes integer not null,
+  answers integer not null
+) strict, without rowid;
+create trigger replies_come after insert on replies when new.route is not null begin
+  insert into caches (route, bytes, answers) values (new.route, new.bytes, 1)
+  on conflict (route) do update set bytes = bytes + new.bytes, answers = answers + 1;
+end;
+create trigger replies_go after delete on replies when old.route is not null begin
+  update caches set bytes = bytes - old.bytes, answers = answers - 1 where route = old.route;
+end;
 
 create table runs (                -- one execution of a suite against one target
   id text primary key,

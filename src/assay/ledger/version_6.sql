@@ -9,6 +9,7 @@ alter table attempts add column key_id text;
 alter table attempts add column team text;
 alter table attempts add column purpose text;      -- NULL: to answer; else shadow | audit | guard | judge | route
 alter table attempts add column scopes text;       -- lines of `spend` that it counts for, beside this month's of everything: JSON
+alter table attempts add column worth_usd real;    -- of an answer from the cache: what the call that made it cost
 
 create table keys (                -- what clients show instead of a host's key
   id text primary key,
@@ -108,3 +109,21 @@ create table comparisons (         -- two answers to one request: the client's, 
 ) strict;
 create index comparisons_by_request on comparisons (request_id);
 create index comparisons_by_route on comparisons (route, created_at);
+
+alter table replies add column route text;         -- whose cache it is in; NULL = that of evals, which has no end
+alter table replies add column expires_at real;
+alter table replies add column bytes integer not null default 0;
+create index replies_by_route on replies (route, expires_at) where route is not null;
+
+create table caches (              -- how much the cache of each route holds
+  route text primary key,
+  bytes integer not null,
+  answers integer not null
+) strict, without rowid;
+create trigger replies_come after insert on replies when new.route is not null begin
+  insert into caches (route, bytes, answers) values (new.route, new.bytes, 1)
+  on conflict (route) do update set bytes = bytes + new.bytes, answers = answers + 1;
+end;
+create trigger replies_go after delete on replies when old.route is not null begin
+  update caches set bytes = bytes - old.bytes, answers = answers - 1 where route = old.route;
+end;
