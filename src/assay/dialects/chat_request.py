@@ -11,6 +11,7 @@ from assay.dialects.capability import Fit, Rule
 from assay.dialects.chat_history import History
 from assay.dialects.chat_messages import read_message
 from assay.dialects.chat_parts import DIALECT
+from assay.dialects.chat_plain import read_plain
 from assay.dialects.fields import MARK, Fields, merge, parse_object
 from assay.dialects.foreign import is_foreign, note_thinking, translated
 from assay.dialects.sampling import read_sampling, read_stream, says_budget, write_sampling, write_stream
@@ -33,6 +34,10 @@ def read_request(body: bytes) -> Request:
     Raises:
         RequestError: naming the field that is missing or wrong.
     """
+    return read_plain(body) or _read_any(body)
+
+
+def _read_any(body: bytes) -> Request:
     fields = Fields(parse_object(body))
     notes: dict[str, Any] = {}
     model = fields.text("model") or ""

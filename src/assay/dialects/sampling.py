@@ -14,10 +14,10 @@ from assay.dialects.fields import MARK, Fields
 from assay.errors import RequestError
 from assay.types import Request, Sampling
 
-__all__ = ["StreamWish", "read_sampling", "read_stream", "says_budget", "write_sampling", "write_stream"]
+__all__ = ["MAX_TOKENS_NOTE", "STOP_NOTE", "StreamWish", "read_sampling", "read_stream", "says_budget", "write_sampling", "write_stream"]
 
-_MAX_TOKENS = MARK + "max_tokens"
-_STOP = MARK + "stop"
+MAX_TOKENS_NOTE = MARK + "max_tokens"
+STOP_NOTE = MARK + "stop"
 _EFFORT = MARK + "effort"
 
 
@@ -41,7 +41,7 @@ def read_sampling(fields: Fields, notes: dict[str, Any], *, chat: bool = True) -
     """The sampling settings; what a reader must know to write them alike goes to `notes`."""
     most = fields.integer("max_completion_tokens", 0) if chat else None
     if most is not None:
-        notes[_MAX_TOKENS] = "max_completion_tokens"
+        notes[MAX_TOKENS_NOTE] = "max_completion_tokens"
     else:
         most = fields.integer("max_tokens", 0)
     logprobs: bool | None
@@ -96,7 +96,7 @@ def says_budget(request: Request) -> bool:
 def _read_stop(fields: Fields, notes: dict[str, Any]) -> tuple[str, ...]:
     value = fields.peek("stop")
     if isinstance(value, str):
-        notes[_STOP] = "string"
+        notes[STOP_NOTE] = "string"
         fields.take("stop")
         return (value,)
     if value is None or value == []:
@@ -138,10 +138,10 @@ def write_sampling(request: Request, quirks: Mapping[str, Any], fit: Fit, *, cha
     if "seed" in wire and "seed_field" in quirks:
         wire[quirks["seed_field"]] = wire.pop("seed")
     if sampling.max_tokens is not None and fit.takes("max_tokens", "max_tokens"):
-        name = quirks.get("max_tokens_field") or request.extra.get(_MAX_TOKENS, "max_tokens")
+        name = quirks.get("max_tokens_field") or request.extra.get(MAX_TOKENS_NOTE, "max_tokens")
         wire[name if chat else "max_tokens"] = sampling.max_tokens
     if sampling.stop and fit.takes("stop", "stop"):
-        single = len(sampling.stop) == 1 and request.extra.get(_STOP) == "string"
+        single = len(sampling.stop) == 1 and request.extra.get(STOP_NOTE) == "string"
         wire["stop"] = sampling.stop[0] if single else list(sampling.stop)
     if not chat:
         most = wire.pop("top_logprobs", None)

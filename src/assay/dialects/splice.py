@@ -11,7 +11,7 @@ nesting; it does not check the JSON (`read_request` has done that).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -24,6 +24,9 @@ _SPACE = b" \t\n\r"
 _STRUCTURE = re.compile(rb'["{}\[\]]')
 _SCALAR = re.compile(rb'[^\s,\]}"]+')
 _BLANK = re.compile(rb"[ \t\n\r]*")
+_KEY = re.compile(rb'[ \t\n\r]*+"([^"\\]*+)"[ \t\n\r]*+:[ \t\n\r]*+')
+_PLAIN_VALUE = re.compile(rb'(?:"[^"\\]*+"|[^\s,\]}"\[{]++)(?=[ \t\n\r]*+[,}])')
+_SEPARATOR = re.compile(rb"[ \t\n\r]*+[,}]")
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 _MAY_REPEAT = frozenset({"model", "stream", "stream_options"})  # exchanged each, or seen in the form of the answer
@@ -178,20 +181,35 @@ def _top_members(body: bytes) -> list[Member]:
     found: list[Member] = []
     at = _opening(body, 0) + 1
     for _ in values:
-        at = _blank(body, at)
-        key_end = _string_end(body, at)
-        key = _text(body[at:key_end])
-        start = _blank(body, _blank(body, key_end) + 1)
-        value = bytes(values[key])
-        end = start + len(value)
-        after = _blank(body, end)
-        if not body.startswith(value, start) or body[after] not in b",}":
-            return _with_duplicates(body)  # another value of a key that is there twice
-        found.append(Member(key, start, end))
-        at = after + 1
-    if body[_blank(body, at - 1 if found else at)] != b"}"[0]:
+        member = _next_member(body, at, values)
+        after = _SEPARATOR.match(body, member.end) if member is not None else None
+        if member is None or after is None:
+            return _with_duplicates(body)
+        found.append(member)
+        at = after.end()
+    last = at - 1 if found else _blank(body, at)
+    if body[last] != b"}"[0] or len({member.key for member in found}) < len(found):
         return _with_duplicates(body)
     return found
+
+
+def _next_member(body: bytes, at: int, values: Mapping[str, msgspec.Raw]) -> Member | None:
+    """The member that begins at `at`; None = its value is not the one that its key has: the key is there twice.
+
+    Numbers, words and strings without escapes are seen where they stand; the length of other values is known.
+    """
+    opened = _KEY.match(body, at)
+    if opened is not None:
+        key, start = opened[1].decode(), opened.end()
+    else:
+        at = _blank(body, at)
+        key_end = _string_end(body, at)
+        key, start = _text(body[at:key_end]), _blank(body, _blank(body, key_end) + 1)
+    plain = _PLAIN_VALUE.match(body, start)
+    if plain is not None:
+        return Member(key, start, plain.end())
+    value = bytes(values[key]) if key in values else b""
+    return Member(key, start, start + len(value)) if value and body.startswith(value, start) else None
 
 
 def _with_duplicates(body: bytes) -> list[Member]:
