@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import msgspec
 
 from assay.config.grid import FILES as GRID_FILES
 from assay.config.grid import Grid, with_grids
+from assay.config.guard import check_guards
 from assay.config.likeness import EITHER, OUTPUTS, likened
 from assay.config.schema import Config, Deployment, Route, Settings
 from assay.config.table import quoted, read_table
@@ -212,7 +212,8 @@ def _check_references(config: Config) -> None:
             near = did_you_mean(candidate, {*known, *config.grids})
             raise ConfigError(f"decide.candidates: unknown {candidate!r}; {near}")
     _check_watched(config.watch, known)
-    _check_cycles(config.routes)
+    check_guards(config.guards, {name: route.guards for name, route in config.routes.items()}, known)
+    _check_cycles(config)
 
 
 def _check_compared(name: str, route: Route, known: set[str]) -> None:
@@ -231,15 +232,16 @@ def _check_watched(watch: Watch, known: set[str]) -> None:
             raise ConfigError(f"watch.deployments: unknown {name!r}; {did_you_mean(name, known)}")
 
 
-def _check_cycles(routes: Mapping[str, Route]) -> None:
-    done: set[str] = set()
+def _check_cycles(config: Config) -> None:
+    routes, done = config.routes, set[str]()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
         if name in trail:
             raise ConfigError(f"routes lead back to themselves: {' -> '.join((*trail[trail.index(name) :], name))}")
         if name in done:
             return
-        for candidate in routes[name].candidates:
+        guards = (config.guards[guard].asking() for guard in (*routes[name].guards.before, *routes[name].guards.after))
+        for candidate in (*routes[name].candidates, *(asking.model for asking in guards if asking is not None)):
             if candidate in routes:
                 visit(candidate, (*trail, name))
         done.add(name)

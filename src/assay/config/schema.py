@@ -13,8 +13,10 @@ from msgspec import Meta
 
 from assay.config.alert import Alerts
 from assay.config.budget import Limit
+from assay.config.cached import Cached
 from assay.config.comparing import Audit
 from assay.config.grid import Grid
+from assay.config.guard import Guard, Guards
 from assay.config.table import Section
 from assay.config.watch import Watch
 
@@ -280,6 +282,8 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         continue_cut: an answer that breaks off in mid-stream is continued by a model that is known to do so.
         bodies: what the ledger keeps of its requests and answers; default: as `serve.bodies` says.
         redact_personal_data: take personal data out of what is kept; default: as `serve.redact_personal_data` says.
+        cache: identical requests are answered from what was answered before; default: they are not.
+        guards: who looks at what is asked and answered.
         audit: a share of its requests is answered by another one too, to compare.
     """
 
@@ -292,6 +296,8 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     bodies: Keep | None = None
     redact_personal_data: bool | None = None
     audit: Audit | None = None
+    cache: Cached | None = None
+    guards: Guards = Guards()
 
 
 class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -454,6 +460,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         grids: configurations side by side, by a name for all of them.
         constraints: the envelope.
         budgets: hard limits on what teams and routes spend, by name.
+        guards: who looks at what is asked and answered, by name; routes name them.
         ledger: where records are kept.
         serve: the gateway.
         bodies: what is kept of requests and answers.
@@ -469,6 +476,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     grids: dict[str, Grid] = {}
     constraints: Constraints = Constraints()
     budgets: dict[str, Limit] = {}
+    guards: dict[str, Guard] = {}
     ledger: Ledger = Ledger()
     serve: Serve = Serve()
     bodies: Bodies = Bodies()
