@@ -12,18 +12,20 @@ import msgspec
 from assay import plugins
 from assay.config.schema import Config, Serve
 from assay.dialects.dialect import Inbound
-from assay.errors import AssayError, Overloaded, RequestError
+from assay.errors import AssayError, Overloaded, RateExceeded, RequestError
 from assay.gateway import feedback, health, openapi, reference, soundness
-from assay.gateway.admission import Admission, is_loopback
+from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
 from assay.gateway.headers import answer_headers, read_headers
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
+from assay.gateway.rate_headers import rate_headers
 from assay.gateway.visit import Disconnected, Field, Receive, Scope, Send, Visit, WrongMethod
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
+from assay.types import Request
 
 log = logging.getLogger("assay.gateway")
 
@@ -44,6 +46,7 @@ class Gateway:
         spine: what answers.
         serve: limits, and the key that clients must show.
         bodies: what is kept of requests and answers; default: as `serve` says.
+        virtual: keys that clients may show instead; default: there are none.
 
     Attributes:
         bodies: see above.
@@ -54,13 +57,15 @@ class Gateway:
         ConfigError: the key's variable is empty, or other machines could come in without a key.
     """
 
-    def __init__(self, spine: Spine, serve: Serve, bodies: Bodies | None = None) -> None:
+    def __init__(
+        self, spine: Spine, serve: Serve, bodies: Bodies | None = None, virtual: Virtual | None = None
+    ) -> None:
         self.serve = serve
         self.bodies = bodies if bodies is not None else Bodies(spine.ledger, Config(serve=serve), spine.targets)
         self.draining = False
         self.crowd: Sized = ()
         self._spine = spine
-        self._admission = Admission(serve)
+        self._admission = Admission(serve, virtual, spine.targets)
         self._detailed = is_loopback(serve.host)  # a page that needs no key tells strangers nothing of this machine
         self._dialects = inbound_dialects()
         self._by_path = {path: dialect for dialect in self._dialects.values() for path in dialect.paths}
@@ -108,6 +113,7 @@ class Gateway:
                 await self._error(visit, send, AssayError("internal error; the gateway's log has more"))
         finally:
             self._in_flight -= 1
+            self._admission.settle(visit)
             self._metrics.observe(visit)
             log.info("%s", visit)
 
@@ -117,6 +123,7 @@ class Gateway:
         body = await read_body(visit, receive, self.serve)
         request = read_headers(visit, dialect.read_request(body), dialect)
         soundness.check(request)
+        request = await self._admitted(visit, request)
         call = Call(self._spine, self.bodies, dialect, request, visit, send)
         work = asyncio.create_task(call.serve())
         gone = asyncio.create_task(_gone(receive))
@@ -136,6 +143,14 @@ class Gateway:
             visit.outcome = "failed"
             await call.cut(Overloaded("the gateway is stopping; ask again"))
 
+    async def _admitted(self, visit: Visit, request: Request) -> Request:
+        """The request as the client's key has it; one that comes too often is on record before it is refused."""
+        try:
+            return self._admission.admit(visit, request)
+        except RateExceeded as error:
+            await self._spine.ledger.close_request(refused_row(visit, request, error))
+            raise
+
     async def _error(self, visit: Visit, send: Send, error: AssayError) -> None:
         """Tell an error in the format that the client speaks, as far as that is known."""
         dialect = visit.dialect or self._likely(visit)
@@ -144,6 +159,7 @@ class Gateway:
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in wire.headers.items()]
         headers.append((dialect.request_id_header.encode(), trace.request_id.encode()))
         headers += answer_headers(trace, complete=bool(trace.records))
+        headers += rate_headers(visit)
         if isinstance(error, WrongMethod):
             headers.append((b"allow", ", ".join(error.allowed).encode()))
         if wire.status == 401:
@@ -178,6 +194,8 @@ class Gateway:
         return _json(found.body, status=200 if found.ready else 503)
 
     async def _metrics_page(self, visit: Visit) -> Page:
+        if visit.terms.routes is not None:
+            raise RequestError("metrics tell of all routes, and this key may not call all", status=403)
         return Page(self._metrics.page(), content_type=CONTENT_TYPE)
 
     async def _model_list(self, visit: Visit) -> Page:

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers
+from assay.gateway.rate_headers import rate_headers
 from assay.gateway.visit import Field, Send, Visit
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Options, Spine, failure_of
@@ -47,7 +48,8 @@ class Call:
         except ConfigError as error:
             raise RequestError(str(error), field="model", status=404) from error
         self._visit.target = self._request.model
-        options = Options(bodies=self._bodies.keeper(self._request.model, self._request.form))
+        keeper = self._bodies.keeper(self._request.model, self._request.form)
+        options = Options(bodies=keeper, account=self._visit.account)
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace, options)) as events:
             await (self._streamed(events) if self._request.stream else self._whole(events))
 
@@ -83,6 +85,7 @@ class Call:
             (b"content-type", content_type.encode()),
             (self._dialect.request_id_header.encode(), self._trace.request_id.encode()),
             *answer_headers(self._trace, complete=complete),
+            *rate_headers(self._visit),
         ]
 
     async def _streamed(self, events: AsyncGenerator[Event, None]) -> None:

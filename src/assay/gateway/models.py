@@ -34,14 +34,15 @@ class Models:
         self._since_s = int(since_s)
 
     def listed(self, targets: Targets, visit: Visit) -> dict[str, Any]:
-        """All of them.
+        """All that the client's key may call.
 
         Raises:
             RequestError: a parameter of the page is wrong.
         """
+        names = [name for name in targets if visit.terms.allows(name)]
         if not speaks_anthropic(visit):
-            return {"object": "list", "data": [{**self._openai(name), **_end(name, targets)} for name in targets]}
-        page, more = _page(list(targets), visit)
+            return {"object": "list", "data": [{**self._openai(name), **_end(name, targets)} for name in names]}
+        page, more = _page(names, visit)
         return {
             "data": [{**self._anthropic(name), **_end(name, targets)} for name in page],
             "has_more": more,
@@ -53,10 +54,11 @@ class Models:
         """One of them.
 
         Raises:
-            RequestError: there is no such name (404).
+            RequestError: there is no such name, or none that the client's key may call (404).
         """
-        if name not in targets:
-            raise RequestError(f"unknown model {name!r}; {did_you_mean(name, targets)}", field="model", status=404)
+        if name not in targets or not visit.terms.allows(name):
+            known = filter(visit.terms.allows, targets)
+            raise RequestError(f"unknown model {name!r}; {did_you_mean(name, known)}", field="model", status=404)
         said = self._anthropic(name) if speaks_anthropic(visit) else self._openai(name)
         return {**said, **_end(name, targets)}
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
+from assay.access.key import ANYBODY, Key, Terms
+from assay.access.rates import Ticket
 from assay.dialects.dialect import Inbound
 from assay.errors import ConstraintError, ProviderError, Refused, RequestError
 from assay.inference.trace import Trace
+from assay.ledger.budgets import Account
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -41,6 +44,8 @@ class Visit:
     Attributes:
         path: without the `/v1` that some clients put before it once, some twice and some never.
         headers: by name in lower case; of several with one name, the last.
+        key: whose it is; known once it is let in.
+        ticket: how the rates of that key stand, where it has any.
         trace: of its way through the spine; its `request_id` is told to the client.
         dialect: the format of the path; None for pages.
         target: the name that was called, where there is such a target.
@@ -52,6 +57,8 @@ class Visit:
     path: str
     headers: dict[bytes, bytes]
     query: bytes
+    key: Key = ANYBODY
+    ticket: Ticket | None = None
     trace: Trace = field(default_factory=Trace)
     dialect: Inbound | None = None
     target: str | None = None
@@ -98,6 +105,16 @@ class Visit:
         await send({"type": "http.response.body", "body": body})
 
     @property
+    def account(self) -> Account:
+        """For whom it is made."""
+        return self.key.account
+
+    @property
+    def terms(self) -> Terms:
+        """What its key allows."""
+        return self.key.terms
+
+    @property
     def seconds(self) -> float:
         """How long it has taken so far."""
         return time.monotonic() - self.trace.started
@@ -121,6 +138,7 @@ class Visit:
             "method": self.method,
             "path": self.path if self.dialect is not None else None,
             "dialect": self.dialect.name if self.dialect is not None else None,
+            "key": self.key.account.key_id,
             "target": self.target,
             "deployment": trace.answering.deployment if trace.answering is not None else None,
             "outcome": self.outcome,

@@ -1,0 +1,1 @@
+"""Virtual keys: who asks, what they may ask for, and how often."""

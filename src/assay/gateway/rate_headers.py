@@ -1,0 +1,44 @@
+"""How the rates of a client's key stand, in the headers where the SDKs of either format look for it."""
+
+from __future__ import annotations
+
+import time
+
+from assay.access.rates import Standing, Ticket
+from assay.gateway.visit import Field, Visit
+
+__all__ = ["rate_headers"]
+
+
+def rate_headers(visit: Visit) -> list[Field]:
+    """The header fields; none where the key has no rate, or nothing was counted."""
+    if visit.ticket is None:
+        return []
+    write = _anthropic if visit.dialect is not None and visit.dialect.name.startswith("anthropic") else _openai
+    return [
+        (f"{name}".encode(), value.encode())
+        for what, rate in _rates(visit.ticket)
+        for name, value in write(what, rate).items()
+    ]
+
+
+def _rates(ticket: Ticket) -> list[tuple[str, Standing]]:
+    rates = (("requests", ticket.requests_rate), ("tokens", ticket.tokens_rate))
+    return [(what, rate) for what, rate in rates if rate is not None]
+
+
+def _openai(what: str, rate: Standing) -> dict[str, str]:
+    return {
+        f"x-ratelimit-limit-{what}": str(rate.limit),
+        f"x-ratelimit-remaining-{what}": str(rate.left),
+        f"x-ratelimit-reset-{what}": f"{max(rate.reset_s, rate.wait_s):.3f}s",
+    }
+
+
+def _anthropic(what: str, rate: Standing) -> dict[str, str]:
+    full = time.gmtime(time.time() + max(rate.reset_s, rate.wait_s) + 1)  # the second is cut off
+    return {
+        f"anthropic-ratelimit-{what}-limit": str(rate.limit),
+        f"anthropic-ratelimit-{what}-remaining": str(rate.left),
+        f"anthropic-ratelimit-{what}-reset": time.strftime("%Y-%m-%dT%H:%M:%SZ", full),
+    }

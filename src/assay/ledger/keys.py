@@ -1,0 +1,118 @@
+"""Virtual keys in the ledger: rows are added and marked as revoked, never changed otherwise and never deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
+
+from assay.errors import LedgerError
+from assay.ledger.rows import KeyRow
+from assay.ledger.store import Ledger
+
+__all__ = ["KeyReader", "add_key", "keys", "revoke_key"]
+
+_COLUMNS = KeyRow.__struct_fields__
+_NAMES = ", ".join(_COLUMNS)
+_INSERT = f"insert into keys ({_NAMES}) values ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608 - names of fields
+_HELD = "select 1 from keys where name = ? and revoked_at is null"
+_ALL = f"select rowid, {_NAMES} from keys order by rowid"  # noqa: S608 - names of fields
+_MARK = (
+    "select (select max(rowid) from keys), "
+    "(select count(*) from keys indexed by keys_revoked where revoked_at is not null)"
+)
+_BUSY_S = 2.0
+
+Mark = tuple[int | None, int]
+"""Tells one state of the table from another: the last row, and how many are revoked. It needs no clock."""
+
+
+async def add_key(ledger: Ledger, row: KeyRow) -> bool:
+    """Record a key; returns when it is durable. False: a key of this name is held already, and nothing was done.
+
+    Raises:
+        LedgerError: the ledger cannot be written.
+    """
+
+    def operation(connection: sqlite3.Connection) -> bool:
+        if connection.execute(_HELD, (row.name,)).fetchone() is not None:
+            return False
+        connection.execute(_INSERT, astuple(row))
+        return True
+
+    return await ledger.write(operation, 512 + len(row.body))
+
+
+async def revoke_key(ledger: Ledger, key_id: str, at: float) -> bool:
+    """Revoke a key, for good, at a time in seconds since 1970. False: it was not there, or revoked before.
+
+    Raises:
+        LedgerError: the ledger cannot be written.
+    """
+    statement = "update keys set revoked_at = ? where id = ? and revoked_at is null"
+    return await ledger.write(lambda connection: connection.execute(statement, (at, key_id)).rowcount == 1)
+
+
+async def keys(ledger: Ledger) -> list[KeyRow]:
+    """All keys that were ever made, oldest first.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    return await ledger.rows(KeyRow, "select * from keys order by created_at, id")
+
+
+class KeyReader:
+    """Looks at the keys of a ledger file, again and again, at the cost of some microseconds a look.
+
+    It has a connection of its own and only reads: it never waits for whoever writes.
+
+    Args:
+        path: the file, of this version.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S,
+                check_same_thread=False,
+            )  # fmt: skip
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read the ledger {path}: {error}") from error
+
+    def mark(self) -> Mark:
+        """The state of the table.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        ((last, revoked),) = self._read(_MARK)
+        return last, revoked
+
+    def rows(self) -> list[tuple[int, KeyRow]]:
+        """All keys, each with the small number that only it has.
+
+        Raises:
+            LedgerError: they cannot be read.
+        """
+        return [
+            (number, msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), KeyRow, strict=False))
+            for number, *row in self._read(_ALL)
+        ]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def _read(self, statement: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(statement).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read the ledger {self._path}: {error}") from error
