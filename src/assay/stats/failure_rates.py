@@ -10,6 +10,7 @@ rates as constant; the share of traffic that an arm gets may change at will.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from assay.errors import EvalError
@@ -17,11 +18,14 @@ from assay.stats.anytime import anytime
 from assay.stats.beta import log_beta
 from assay.stats.intervals import Interval
 
-__all__ = ["Tally", "log_evidence", "rate_interval"]
+__all__ = ["Tally", "difference_interval", "log_evidence", "rate_interval"]
 
 _PRIOR = 0.5
 """Both parameters of the beta distribution of rates that is mixed over."""
 _STEPS = 60
+_HALVINGS = 24
+_EDGE = 1.0 - 1e-9
+"""Differences of 1 itself have likelihoods without a logarithm."""
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -62,6 +66,35 @@ def rate_interval(tally: Tally, error: float = 0.05) -> Interval:
     """
     _check(0.0, tally)
     return anytime(tally.failures, tally.requests, 1.0 - error, prior=_PRIOR)
+
+
+def difference_interval(old: Tally, new: Tally, error: float = 0.05) -> Interval:
+    """Differences of the rates, new less old, that the evidence on either side does not exclude.
+
+    Exact for any number of requests, and at any time: all intervals that are ever looked at hold the true difference,
+    but for `error`, of which each side has half.
+    """
+    limit = -math.log(error / 2)
+
+    def excluded(difference: float, *, above: bool) -> bool:
+        if difference >= 0:
+            return log_evidence(old, new, difference, above=above) >= limit
+        return log_evidence(new, old, -difference, above=not above) >= limit
+
+    return Interval(
+        _limit(lambda at: excluded(at, above=True), -1.0), _limit(lambda at: excluded(at, above=False), 1.0)
+    )
+
+
+def _limit(excluded: Callable[[float], bool], outer: float) -> float:
+    """Between a difference at the edge, and the one in the middle of all, where exclusion ends."""
+    edge, inner = outer * _EDGE, -outer * _EDGE
+    if not excluded(edge):
+        return outer
+    for _ in range(_HALVINGS):
+        middle = (edge + inner) / 2
+        edge, inner = (middle, inner) if excluded(middle) else (edge, middle)
+    return edge
 
 
 def _mixture(tally: Tally) -> float:
