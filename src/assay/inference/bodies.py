@@ -27,7 +27,7 @@ from assay.ledger.store import Ledger
 from assay.privacy.redaction import Redaction, Redactor
 from assay.types import Form, JsonObject, Label, Part, Reasoning, Request, Response, Text, text_of
 
-__all__ = ["Bodies", "Keeper", "Kept", "Rule", "keeping", "read"]
+__all__ = ["Bodies", "Keeper", "Kept", "Rule", "answered", "keeping", "read"]
 
 log = logging.getLogger("assay.bodies")
 
@@ -139,10 +139,10 @@ class Keeper:
     def keep(self, request: Request, label: Label, trace: Trace) -> asyncio.Future[None]:
         """Keep a request that was answered, and the answer; it is durable when the future is done."""
         asked = msgspec.json.encode(_plain(request))
-        answered = msgspec.json.encode(_answer(trace.answering))
-        if len(asked) + len(answered) > _AT_ONCE_BYTES and max(len(asked), len(answered)) <= self._max_bytes:
-            return asyncio.ensure_future(self._keep_aside(asked, answered, request, label, trace))
-        return self._exchanges.add(self._row(asked, answered, request, label, trace))
+        said = msgspec.json.encode(answered(trace.answering))
+        if len(asked) + len(said) > _AT_ONCE_BYTES and max(len(asked), len(said)) <= self._max_bytes:
+            return asyncio.ensure_future(self._keep_aside(asked, said, request, label, trace))
+        return self._exchanges.add(self._row(asked, said, request, label, trace))
 
     async def _keep_aside(self, asked: bytes, answered: bytes, request: Request, label: Label, trace: Trace) -> None:
         await self._exchanges.add(await asyncio.to_thread(self._row, asked, answered, request, label, trace))
@@ -203,7 +203,7 @@ def _plain(request: Request) -> Request:
     return msgspec.structs.replace(request, messages=messages, native=None, extra={})
 
 
-def _answer(record: Record | None) -> tuple[Part, ...]:
+def answered(record: Record | None) -> tuple[Part, ...]:
     """The whole answer that the client had; of one that was continued, its beginning in front."""
     response = record.response if record is not None else None
     parts = _without_reasoning((response or Response()).parts)

@@ -66,7 +66,7 @@ class Builder:
             targets[name] = self.deployment(name, deployment)
         for name, route in config.routes.items():
             targets[name] = make_route(name, route)
-        return Spine(targets, config.constraints, ledger, engines=self.engines)
+        return Spine(targets, config.constraints, ledger, engines=self.engines, budgets=config.budgets)
 
     def engines(self, *, look: bool = False) -> list[EngineState]:
         """What the local engines are doing, in the order of the configuration.
@@ -230,6 +230,7 @@ def make_route(name: str, route: Route) -> LiveRoute:
         kind=route.kind,
         deadline_s=route.deadline_s,
         continue_cut=route.continue_cut,
+        audit=route.audit,
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assay.checks.check import Check
+from assay.config.comparing import Audit
 from assay.routing.protocol import Policy
+from assay.routing.sampled import is_drawn
 from assay.types import Label
 
 
@@ -21,6 +23,7 @@ class LiveRoute:
         kind: the kind of requests that name none.
         deadline_s: deadline of requests that name none.
         continue_cut: an answer that breaks off is continued where that is known to work.
+        audit: a share of its requests is answered by another one too, to compare.
     """
 
     name: str
@@ -31,3 +34,8 @@ class LiveRoute:
     kind: str | None = None
     deadline_s: float | None = None
     continue_cut: bool = True
+    audit: Audit | None = None
+
+    def audits(self, request_id: str) -> bool:
+        """Whether a request is among those that are answered by another one too."""
+        return self.audit is not None and is_drawn(f"audit/{self.name}", request_id, self.audit.share)

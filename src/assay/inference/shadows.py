@@ -4,63 +4,93 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Literal
 
 from assay.errors import AssayError
+from assay.inference.pair import Pair
 from assay.inference.trace import Trace
-from assay.types import Event
 
 __all__ = ["Shadows"]
 
 AT_ONCE = 8
 LONGEST_S = 300.0
+_MOST_WAITING = 256
+"""Pairs whose comparison has not ended: each holds two answers. Beyond, they are left out, as calls are."""
 
 log = logging.getLogger("assay.inference")
 
 
 class Shadows:
-    """The shadows of one spine.
+    """What one spine asks beside the traffic.
 
     Attributes:
-        skipped: how many were not started because enough of them ran.
+        comparer: compares two answers and records what came of it; None = nothing is compared.
+        left_out: how many calls were not made: there was no place (`busy`), no money (`budget`), or nobody may be sent
+            the request (`barred`).
     """
 
     def __init__(self) -> None:
-        self.skipped = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self.comparer: Callable[[Pair], Awaitable[None]] | None = None
+        self.left_out: Counter[Literal["busy", "budget", "barred"]] = Counter()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._comparing: set[asyncio.Task[None]] = set()
 
-    def start(self, trace: Trace, open_stream: Callable[[], AsyncGenerator[Event, None]]) -> None:
-        """Perform a call in the background; its attempts go into `trace` and the ledger, its answer nowhere."""
-        if len(self._running) >= AT_ONCE:
-            self.skipped += 1
+    @property
+    def skipped(self) -> int:
+        """How many were not started because there was no place for them."""
+        return self.left_out["busy"]
+
+    def start(self, trace: Trace, perform: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Perform a call in the background; its attempts go into `trace` and the ledger. False = too many run."""
+        if len(self._asking) >= AT_ONCE:
+            return False
+        self._keep(self._asking, _guarded(trace.request_id, perform, trace))
+        return True
+
+    def compare(self, pair: Pair | None) -> None:
+        """Have two answers compared in the background, where there are two and somebody compares."""
+        comparer = self.comparer
+        if pair is None or comparer is None or len(self._comparing) >= _MOST_WAITING:
             return
-        task = asyncio.create_task(_perform(trace, open_stream))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+
+        async def perform() -> None:
+            await comparer(pair)
+
+        self._keep(self._comparing, _guarded(pair.request_id, perform))
 
     async def ended(self) -> None:
-        """Wait until those that run now have ended."""
-        await asyncio.gather(*self._running)
+        """Wait until those that run now, and what they are compared for, have ended."""
+        while running := (*self._asking, *self._comparing):
+            await asyncio.gather(*running)
 
     async def close(self) -> None:
         """Cancel what runs; it is settled when this returns."""
-        tasks = tuple(self._running)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := (*self._asking, *self._comparing):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @staticmethod
+    def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
-async def _perform(trace: Trace, open_stream: Callable[[], AsyncGenerator[Event, None]]) -> None:
+async def _guarded(
+    request_id: str, perform: Callable[[], Coroutine[Any, Any, None]], trace: Trace | None = None
+) -> None:
     try:
-        async with asyncio.timeout(LONGEST_S), aclosing(open_stream()) as events:
-            async for _ in events:
-                pass
+        async with asyncio.timeout(LONGEST_S):
+            await perform()
     except TimeoutError:
-        log.info("a shadow of request %s was cut after %g s", trace.request_id, LONGEST_S)
+        log.info("a shadow of request %s was cut after %g s", request_id, LONGEST_S)
     except AssayError as error:  # the ledger has it
-        log.debug("a shadow of request %s failed: %s", trace.request_id, error)
+        log.debug("a shadow of request %s failed: %s", request_id, error)
     except Exception:  # nobody else would hear of it
-        log.exception("unexpected error in a shadow of request %s", trace.request_id)
+        log.exception("unexpected error in a shadow of request %s", request_id)
     finally:
-        await asyncio.gather(*trace.pending, return_exceptions=True)
+        if trace is not None:
+            await asyncio.gather(*trace.pending, return_exceptions=True)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, ProviderError, Refused, Timeout
 from assay.inference.attempt import Attempt
+from assay.inference.beside import Beside
 from assay.inference.breaker import WELL
 from assay.inference.deployment import LiveDeployment
 from assay.inference.place import Place
@@ -20,7 +21,7 @@ from assay.inference.resumption import Resumption
 from assay.inference.route import LiveRoute
 from assay.inference.send import Outcome, Sending
 from assay.inference.targets import Targets
-from assay.inference.trace import Record, Trace
+from assay.inference.trace import Record
 from assay.ledger.store import Ledger
 from assay.privacy.label import at_least, labelled
 from assay.routing import protocol
@@ -246,28 +247,24 @@ class Steps:
         )
 
     def _made(self, call: Call, place: Place) -> Attempt | Steps:
-        target = self._targets.by_name.get(call.target)
-        request = self._changed(call)
-        if own := self._targets.allowance.of(call.target):
+        return self._ready(call.target, self._changed(call), place)
+
+    def _ready(self, name: str, request: Request, place: Place) -> Attempt | Steps:
+        target = self._targets.by_name.get(name)
+        if own := self._targets.allowance.of(name):
             place = replace(place, budgets=place.budgets + own)
         if isinstance(target, LiveDeployment):
             return Attempt(self._ledger, self._targets.constraints, target, request, place)
         if isinstance(target, LiveRoute):
             label = at_least(place.label, target.label)
             return Steps(self._targets, self._ledger, target, request, replace(place, label=label))
-        raise ConfigError(f"route {self._route.name!r} calls unknown {call.target!r}")
+        raise ConfigError(f"route {self._route.name!r} calls unknown {name!r}")
 
     def _cast_shadows(self) -> None:
-        """Start the shadows, now that nobody waits for this route any more. A run is not compared with itself."""
-        trace = self._place.trace
-        alone = trace.run_id is not None or self._place.shadow
-        for number, call in enumerate(() if alone else self._shadows):
-            target = self._targets.by_name.get(call.target)
-            if isinstance(target, LiveDeployment) and target.gate.locked():
-                continue  # who has no place to spare is not asked for the sake of a comparison
-            shadow = Trace(request_id=trace.request_id)
-            place = replace(self._place_of(call, f"s{number}"), trace=shadow, deadline=None, shadow=True)
-            self._place.shadows.start(shadow, self._made(call, place).events)
+        """Start the shadows and the audit, now that nobody waits for this route any more."""
+        if self._shadows or self._route.audit is not None:
+            beside = Beside(self._targets, self._route, self._request, self._place, self.answering, self._ready)
+            beside.cast([(call, self._changed(call)) for call in self._shadows])
 
     def _changed(self, call: Call) -> Request:
         changes = call.overrides
