@@ -115,15 +115,22 @@ class BudgetExceeded(ConstraintError):
     """The reservation does not fit into what is left of a budget.
 
     Attributes:
+        scope: of the budget: `everything`, `key:ID`, `team:NAME`, `route:NAME`, `run:ID`.
+        period: `2026-11-27`, `2026-11`; empty for all time.
         spent_usd, held_usd, limit_usd: state of the budget when the reservation was refused.
     """
 
-    def __init__(self, scope: str, *, need_usd: float, spent_usd: float, held_usd: float, limit_usd: float) -> None:
+    def __init__(
+        self, scope: str, *, need_usd: float, spent_usd: float, held_usd: float, limit_usd: float, period: str = "",
+        advice: str = "",
+    ) -> None:  # fmt: skip
+        named = f"budget {scope!r}" + (f" of {period}" if period else "")
         super().__init__(
-            f"budget {scope!r}: a bound of {need_usd:.6f} USD does not fit: "
-            f"{spent_usd:.6f} spent + {held_usd:.6f} held of {limit_usd:.6f} USD"
+            f"{named}: a bound of {need_usd:.6f} USD does not fit: "
+            f"{spent_usd:.6f} spent + {held_usd:.6f} held of {limit_usd:.6f} USD" + (f"; {advice}" if advice else "")
         )
         self.scope = scope
+        self.period = period
         self.need_usd = need_usd
         self.spent_usd = spent_usd
         self.held_usd = held_usd

@@ -233,9 +233,9 @@ def _check_ledger(project: Path, endpoint: Endpoint) -> None:
         assert 1 <= at_endpoint[sample] <= len(called), (sample, states, at_endpoint[sample])
     lost = [row for row in attempts if row[1] == "lost"]
     assert all(cost == reserved and basis == "bound" for _, _, cost, reserved, basis in lost)
-    ((settled, held),) = rows(project, "select settled_usd, held_usd from spend")
-    assert settled == pytest.approx(sum(row[2] for row in attempts))
-    assert held == pytest.approx(0, abs=1e-12)
+    ((settled,),) = rows(project, "select settled_pico from spend")
+    assert settled == sum(round(row[2] * 1e12) for row in attempts)
+    assert rows(project, "select * from leases") == []
 
     logs = begin(project, "logs", "--outcome", "lost", "--json", "-n", "1000")
     out, said = logs.communicate(timeout=30)

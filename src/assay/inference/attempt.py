@@ -20,15 +20,17 @@ from assay.errors import (
     BadRequest,
     BatchWaiting,
     MalformedReply,
+    Overloaded,
     ProviderError,
     ProviderFault,
     RateLimited,
     RequestError,
     Timeout,
 )
+from assay.inference.bounds import FREE, reserve, works_there
 from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, pack, unpack
-from assay.inference.charges import bound, charge
+from assay.inference.charges import charge, told_by
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
 from assay.inference.held import Held
@@ -75,6 +77,8 @@ class Attempt:
         self.record.exchange = self._meter.exchange
         self._folder = Folder()
         self._started = time.monotonic()
+        self._bound = FREE
+        self._works_there = False
         self._reserved_usd: float | None = None
 
     @property
@@ -156,7 +160,7 @@ class Attempt:
         leave = await self._enter()
         breaker = self._live.breaker
         try:
-            self._reserved_usd = bound(self._live, self._constraints, attempted, self._place.purse)
+            self._reserve(attempted)
             self.record.passed_through = passing = attempted.raw is not None
             await self._hold(passing=passing)
             try:
@@ -205,13 +209,24 @@ class Attempt:
         try:
             written = desk.write(live, attempted, self.record.id, key, self._place.label)
             self.record.emulated = written.item.emulated
-            usd = bound(live, self._constraints, attempted, purse)
-            self._reserved_usd = usd * (1.0 - (live.config.batch_discount or 0.0)) if usd is not None else None
+            self._reserve(attempted, share=1.0 - (live.config.batch_discount or 0.0))
             await self._hold(batch_id=UNSENT)
         except BaseException:
             desk.release(key)
             raise
         raise BatchWaiting(await desk.enlist(live, written, purse))
+
+    def _reserve(self, attempted: Attempted, *, share: float = 1.0) -> None:
+        """Note what the attempt may cost at most; `share` of the price where it may take its time.
+
+        Raises:
+            ConstraintError: a budget pays for it, and nobody knows.
+        """
+        place = self._place
+        budgeted = bool(place.budgets) or place.purse is not None
+        self._bound = reserve(self._live, self._constraints, attempted, budgeted=budgeted)
+        self._works_there = works_there(attempted.request)
+        self._reserved_usd = self._bound.usd * share if self._bound.usd is not None else None
 
     async def _hold(self, *, passing: bool = False, batch_id: str | None = None) -> None:
         """Set the bound of the cost aside, where there is a budget, and write the intent.
@@ -225,11 +240,15 @@ class Attempt:
             await purse.hold(self.record.id, self._reserved_usd, patient=batch_id is None)
         try:
             intent = self._intent(passing=passing, batch_id=batch_id)
-            await self._ledger.hold(intent, self._constraints.usd_per_month)
+            await self._ledger.hold(intent, self._place.budgets, until=self._patience())
         except BaseException:  # nothing has been sent
             if purse is not None:
                 purse.settle(self.record.id, 0.0)
             raise
+
+    def _patience(self) -> float | None:
+        """Until when it may wait for money that others hold. What is asked for comparison only never does."""
+        return asyncio.get_running_loop().time() if self._place.shadow else self._place.deadline
 
     async def _enter(self) -> Pass:
         """Wait for a place among the deployment's requests in flight, and for its breaker's leave to call.
@@ -242,6 +261,8 @@ class Attempt:
         self._check_deadline("before anything was sent")
         gate = self._live.gate
         if gate.locked():
+            if self._place.purpose in ("shadow", "audit"):  # who waits for an answer shall not wait for a comparison
+                raise Overloaded("it has no place to spare")
             return await self._queue()
         self._check_rest()
         await gate.acquire()  # at once
@@ -435,8 +456,8 @@ class Attempt:
             meter,
             outcome=outcome,
             error=error,
-            usage=usage,
-            reserved_usd=self._reserved_usd,
+            told=told_by(response, works_there=self._works_there),
+            bound=self._bound,
         )
         if self._place.purse is not None:
             self._place.purse.settle(record.id, record.cost_usd)

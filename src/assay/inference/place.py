@@ -11,7 +11,7 @@ from assay.inference.purse import Purse
 from assay.inference.recall import Recall
 from assay.inference.shadows import Shadows
 from assay.inference.trace import Record, Trace
-from assay.ledger.budgets import NOBODY, Account
+from assay.ledger.budgets import NOBODY, Account, Budget
 from assay.ledger.rows import Purpose
 from assay.types import Label
 
@@ -40,6 +40,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         desk: where requests are left whose answers may come with a batch; None = they are sent.
         account: for whom the request is made.
         purpose: what its attempts are for, where not to answer.
+        budgets: that its attempts count for.
     """
 
     trace: Trace
@@ -59,3 +60,4 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     desk: BatchDesk | None = None
     account: Account = NOBODY
     purpose: Purpose | None = None
+    budgets: tuple[Budget, ...] = ()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from assay import errors
+from assay.config.budget import Limit
 from assay.config.schema import Constraints
 from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
 from assay.inference.deployment import LiveDeployment
@@ -77,6 +78,7 @@ class Spine:
         constraints: the hard limits.
         ledger: where each attempt is recorded before its first byte is sent.
         engines: what the local engines are doing.
+        budgets: what may be spent beside `constraints.usd_per_month`, by name.
 
     Attributes:
         shadows: calls for comparison that run beside the traffic.
@@ -89,8 +91,9 @@ class Spine:
         ledger: Ledger,
         *,
         engines: Callable[[], list[EngineState]] = list,
+        budgets: Mapping[str, Limit] | None = None,
     ) -> None:
-        self._targets = Targets(targets, constraints)
+        self._targets = Targets(targets, constraints, budgets)
         self.ledger = ledger
         self.engines = engines
         self._recall = Recall()
@@ -263,6 +266,9 @@ class Spine:
             purse=options.purse,
             desk=options.desk,
             account=options.account,
+            budgets=self._targets.allowance.everything
+            + self._targets.allowance.of(route.name)
+            + options.account.budgets,
         )
 
 

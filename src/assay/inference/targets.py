@@ -7,10 +7,12 @@ from functools import lru_cache
 
 import msgspec
 
+from assay.config.budget import Limit
 from assay.config.schema import Constraints
 from assay.envelope.constraints import inability, lacks_key, removals
 from assay.envelope.overflow import overflow
 from assay.errors import ConfigError, did_you_mean
+from assay.inference.allowance import Allowance
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.privacy.label import at_least, labelled
@@ -26,9 +28,15 @@ class Targets:
         rolled: by route, the weights of its split that a rollout has set; exchanged as a whole when that moves on.
     """
 
-    def __init__(self, by_name: Mapping[str, LiveDeployment | LiveRoute], constraints: Constraints) -> None:
+    def __init__(
+        self,
+        by_name: Mapping[str, LiveDeployment | LiveRoute],
+        constraints: Constraints,
+        limits: Mapping[str, Limit] | None = None,
+    ) -> None:
         self.by_name = dict(by_name)
         self.constraints = constraints
+        self.allowance = Allowance(constraints, limits)
         self.rolled: Mapping[str, Rolled] = {}
 
     def route(self, name: str) -> LiveRoute:

@@ -1,17 +1,32 @@
-"""What may be spent, by whom, in which time. Budgets live below all that spends: no door goes around them."""
+"""What may be spent, by whom, in which time. Budgets live below all that spends: no door goes around them.
+
+Sums are whole picodollars (1e-12 USD), as in `assay.envelope.cost`: adding and taking away leaves no dust behind.
+"""
 
 from __future__ import annotations
 
+import math
 import time
+from calendar import timegm
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-__all__ = ["EVERYTHING", "NOBODY", "Account", "Budget", "Per", "period_of"]
+import msgspec
+
+from assay.errors import LedgerError
+
+__all__ = [
+    "EVERYTHING", "NOBODY", "Account", "Budget", "Line", "Lines", "Per", "lines_of", "lines_on_record", "period_of",
+    "pico_of", "span_of", "usd_of",
+]  # fmt: skip
 
 EVERYTHING = "everything"
 """The scope of `constraints.usd_per_month`."""
 Per = Literal["day", "month", "total"]
 _DAY_S = 86_400
+_PICO_PER_USD = 10**12
+_MOST_PICO = 2**60  # about a million USD: sums of some of these still fit a column
 
 
 class Budget(NamedTuple):
@@ -45,9 +60,81 @@ class Account(NamedTuple):
 NOBODY = Account()
 
 
+class Line(NamedTuple):
+    """One line of the books: what counts for a scope, in a period."""
+
+    scope: str
+    period: str
+
+
+class Lines(NamedTuple):
+    """The lines that an attempt counts for.
+
+    Attributes:
+        limits: the most that may be settled and held on each, in picodollars; None = no limit. That of everything in
+            this month is always there, and the first.
+        scopes: all but the first, as an attempt's row says it; None = there are no others.
+    """
+
+    limits: tuple[tuple[Line, int | None], ...]
+    scopes: str | None
+
+
+def lines_of(budgets: tuple[Budget, ...], at: float) -> Lines:
+    """The lines that an attempt counts for which begins at a time, whenever it ends."""
+    return _lines(budgets, int(at // _DAY_S))
+
+
+@lru_cache(maxsize=4096)
+def _lines(budgets: tuple[Budget, ...], day: int) -> Lines:
+    at = float(day * _DAY_S)
+    limits: dict[Line, int | None] = {Line(EVERYTHING, period_of(at, "month")): None}
+    for budget in budgets:
+        line, limit = Line(budget.scope, period_of(at, budget.per)), pico_of(budget.limit_usd)
+        known = limits.get(line)
+        limits[line] = limit if known is None else min(known, limit)
+    _, *others = limits
+    return Lines(tuple(limits.items()), msgspec.json.encode(others).decode() if others else None)
+
+
+def lines_on_record(started_at: float, scopes: str | None) -> Iterable[Line]:
+    """The lines that an attempt counts for, from its row."""
+    yield Line(EVERYTHING, period_of(started_at, "month"))
+    if scopes is not None:
+        yield from msgspec.json.decode(scopes, type=list[Line])
+
+
 def period_of(at: float, per: Per) -> str:
     """The name of the period in which a time lies: `2026-11-27`, `2026-11` (UTC); empty for all time."""
     return _day(int(at // _DAY_S))[: {"day": 10, "month": 7, "total": 0}[per]]
+
+
+def span_of(period: str) -> tuple[float, float]:
+    """When a period begins and ends, in seconds since 1970."""
+    if not period:
+        return 0.0, math.inf
+    if len(period) == len("2026-11-27"):
+        begin = timegm(time.strptime(period, "%Y-%m-%d"))
+        return float(begin), float(begin + _DAY_S)
+    begin = timegm(time.strptime(period, "%Y-%m"))
+    following = period_of(begin + 32 * _DAY_S, "month")
+    return float(begin), float(timegm(time.strptime(following, "%Y-%m")))
+
+
+def pico_of(usd: float) -> int:
+    """A sum in picodollars.
+
+    Raises:
+        LedgerError: it is no number, or below 0.
+    """
+    if not math.isfinite(usd) or usd < 0:
+        raise LedgerError(f"{usd} USD is no sum of money; it must be a number, 0 or above")
+    return min(_MOST_PICO, round(usd * _PICO_PER_USD))
+
+
+def usd_of(pico: int) -> float:
+    """Picodollars in USD."""
+    return pico / _PICO_PER_USD
 
 
 @lru_cache(maxsize=4)

@@ -8,14 +8,13 @@ import sqlite3
 import time
 from pathlib import Path
 
+from assay.ledger import leases
+from assay.ledger.budgets import usd_of
 from assay.ledger.rows import Recovered, new_id
 
 _OPEN = "session_id = ? and outcome = 'running' and (batch_id is null or batch_id = '')"
 """Attempts of a session that nobody will settle any more."""
-_BOUNDS = (
-    "select strftime('%Y-%m', started_at, 'unixepoch'), batch_id is not null, sum(reserved_usd), count(*), "  # noqa: S608 - a constant
-    f"sum(reserved_usd is null) from attempts where {_OPEN} group by 1, 2"
-)
+_LOST = f"select started_at, scopes, batch_id, reserved_usd from attempts where {_OPEN}"  # noqa: S608 - a constant
 _LOSE = (
     "update attempts set outcome = 'lost', cost_usd = case when batch_id is null then reserved_usd else 0 end, "  # noqa: S608 - a constant
     "cost_basis = case when batch_id is not null then 'none' when reserved_usd is null then 'unknown' else 'bound' end "
@@ -65,18 +64,17 @@ def _charge(connection: sqlite3.Connection, session: str) -> Recovered:
     What a batch was to bring costs nothing where that was never sent, and stays held where it was: another process
     will fetch it.
     """
-    attempts, unknown, charged = 0, 0, 0.0
-    for period, unsent, bound, count, without_bound in connection.execute(_BOUNDS, (session,)).fetchall():
-        cost_usd = 0.0 if unsent else bound or 0.0
-        attempts += 0 if unsent else count
-        charged += cost_usd
-        unknown += 0 if unsent else without_bound
-        connection.execute(
-            "update spend set held_usd = max(0, held_usd - ?1), settled_usd = settled_usd + ?2 where period = ?3",
-            (bound or 0.0, cost_usd, period),
-        )
+    attempts, unknown, charged = 0, 0, 0
+    for started_at, scopes, batch_id, reserved_usd in connection.execute(_LOST, (session,)).fetchall():
+        bound = leases.charge_of(session, started_at, scopes, batch_id, reserved_usd)
+        if batch_id is not None:
+            leases.let_go(connection, bound, 0.0)
+            continue
+        leases.charge(connection, [bound])
+        attempts, charged, unknown = attempts + 1, charged + bound.pico, unknown + (reserved_usd is None)
     connection.execute(_LOSE, (session,))
-    return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown)
+    leases.release(connection, session)
+    return Recovered(attempts=attempts, charged_usd=usd_of(charged), unknown=unknown)
 
 
 def _process_start() -> float:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from assay.errors import BudgetExceeded, LedgerError
-from assay.ledger import session
-from assay.ledger.budgets import EVERYTHING, period_of
+from assay.errors import LedgerError
+from assay.ledger import leases, session
+from assay.ledger.budgets import Budget, lines_of, usd_of
 from assay.ledger.lookups import Lookups
 from assay.ledger.migrate import migrate
+from assay.ledger.replies import keep_reply
 from assay.ledger.rows import (
     DecisionRow,
     Intent,
@@ -60,7 +61,7 @@ _RESULT = _insertion("results", ResultRow, "insert or replace")
 _CHANGES = ", ".join(f"{name} = ?{n}" for n, name in enumerate(Settlement.__struct_fields__, 1) if name != "id")
 _SETTLE = (
     f"update attempts set {_CHANGES} where id = ?1 and outcome = 'running' "  # noqa: S608 - names of fields
-    "returning started_at, reserved_usd"
+    "returning session_id, started_at, scopes, batch_id, reserved_usd"
 )
 
 
@@ -69,12 +70,26 @@ class Ledger(Protocol):
 
     recovered: Recovered
 
-    async def hold(self, intent: Intent, limit_usd: float | None) -> None:
+    def hold_now(self, intent: Intent, budgets: tuple[Budget, ...] = ()) -> bool:
+        """As `hold`, where that needs no waiting: True = intent and hold are durable; False = nothing was done."""
+        ...
+
+    async def hold(self, intent: Intent, budgets: tuple[Budget, ...] = (), *, until: float | None = None) -> None:
         """Record an intent and hold its bound; returns when both are durable.
 
+        Args:
+            intent: the attempt; its `scopes` are filled in.
+            budgets: all that it counts for.
+            until: while only what others hold stands in the way, wait so long, on the running loop's clock; default:
+                `WAIT_S` from now.
+
         Raises:
-            BudgetExceeded: settled + held + this bound would exceed `limit_usd` for this month.
+            BudgetExceeded: it does not fit into one of the budgets.
         """
+        ...
+
+    def shrink(self, attempt_id: str, bound_usd: float) -> None:
+        """From now on a running attempt costs so much at most; what it held beyond that is free for others."""
         ...
 
     def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
@@ -90,6 +105,10 @@ class Ledger(Protocol):
 
     def close_request(self, row: RequestRow) -> asyncio.Future[None]:
         """Record a finished request; on its way when this returns."""
+        ...
+
+    def finish(self, settlement: Settlement, row: RequestRow) -> asyncio.Future[None] | None:
+        """`settle` and `close_request` in one write; None = it is durable already."""
         ...
 
     async def cached_reply(self, key: str) -> Replayed | None:
@@ -197,13 +216,17 @@ class SqliteLedger:
 
     # ------------------------------------------------------------------------------------- attempts
 
-    async def hold(self, intent: Intent, limit_usd: float | None) -> None:
+    def hold_now(self, intent: Intent, budgets: tuple[Budget, ...] = ()) -> bool:
+        """See `Ledger.hold_now`."""
+        return False
+
+    async def hold(self, intent: Intent, budgets: tuple[Budget, ...] = (), *, until: float | None = None) -> None:
         """See `Ledger.hold`."""
-        bound = intent.reserved_usd or 0.0
+        lines = lines_of(budgets, intent.started_at)
+        intent = replace(intent, scopes=lines.scopes)
 
         def operation(connection: sqlite3.Connection) -> None:
-            if bound or limit_usd is not None:
-                _hold(connection, period_of(intent.started_at, "month"), bound, limit_usd)
+            leases.hold(connection, self._session, intent, lines)
             connection.execute(_OPEN, (*astuple(intent), self._session))
 
         try:
@@ -214,6 +237,9 @@ class SqliteLedger:
             with suppress(LedgerError):  # closing charges what is open
                 self._writer.submit(lambda connection: _settle(connection, unsent))
             raise
+
+    def shrink(self, attempt_id: str, bound_usd: float) -> None:
+        """See `Ledger.shrink`."""
 
     def record(self, intent: Intent, settlement: Settlement) -> asyncio.Future[None]:
         """See `Ledger.record`."""
@@ -230,16 +256,22 @@ class SqliteLedger:
         def operation(connection: sqlite3.Connection) -> None:
             _settle(connection, settlement)
             if reply is not None:
-                connection.execute(
-                    "insert or replace into replies (key, created_at, attempt_id, response) values (?, ?, ?, ?)",
-                    (reply.key, time.time(), settlement.id, reply.response),
-                )
+                keep_reply(connection, reply, settlement.id)
 
         return self._send(operation, len(reply.response) if reply is not None else 0)
 
     def close_request(self, row: RequestRow) -> asyncio.Future[None]:
         """See `Ledger.close_request`."""
         return self._send(_performing(_CLOSE, *astuple(row), self._session))
+
+    def finish(self, settlement: Settlement, row: RequestRow) -> asyncio.Future[None] | None:
+        """See `Ledger.finish`."""
+
+        def operation(connection: sqlite3.Connection) -> None:
+            _settle(connection, settlement)
+            connection.execute(_CLOSE, (*astuple(row), self._session))
+
+        return self._send(operation)
 
     async def cached_reply(self, key: str) -> Replayed | None:
         """See `Ledger.cached_reply`."""
@@ -255,12 +287,9 @@ class SqliteLedger:
 
     async def spent(self) -> Spent:
         """See `Ledger.spent`."""
-        rows = await self._read(
-            "select settled_usd, held_usd from spend where scope = ? and period = ?",
-            (EVERYTHING, period_of(time.time(), "month")),
-        )
-        settled, held = rows[0] if rows else (0.0, 0.0)
-        return Spent(settled_usd=settled, held_usd=held)
+        rows = await self._read(leases.SPENT, leases.spent_values(time.time()))
+        settled, held = rows[0]
+        return Spent(settled_usd=usd_of(settled), held_usd=usd_of(held))
 
     async def touch(self) -> None:
         """See `Ledger.touch`. The session's row is written anew: a disk that is full, or gone, is noticed."""
@@ -434,31 +463,15 @@ def _begin_session(connection: sqlite3.Connection) -> tuple[str, Recovered]:
     return session.open_session(connection), recovered
 
 
-def _hold(connection: sqlite3.Connection, period: str, bound_usd: float, limit_usd: float | None) -> None:
-    row = connection.execute(
-        "select settled_usd, held_usd from spend where scope = ? and period = ?", (EVERYTHING, period)
-    ).fetchone()
-    settled, held = row or (0.0, 0.0)
-    if limit_usd is not None and settled + held + bound_usd > limit_usd:
-        raise BudgetExceeded(period, need_usd=bound_usd, spent_usd=settled, held_usd=held, limit_usd=limit_usd)
-    connection.execute(
-        "insert into spend (scope, period, settled_usd, held_usd) values (?1, ?2, 0, ?3) "
-        "on conflict (scope, period) do update set held_usd = held_usd + ?3",
-        (EVERYTHING, period, bound_usd),
-    )
-
-
 def _settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
     found = connection.execute(_SETTLE, astuple(settlement)).fetchall()
     if not found:
         raise LedgerError(f"attempt {settlement.id} is not open; it can be settled once")
-    ((started_at, reserved),) = found
-    if reserved or settlement.cost_usd:
-        connection.execute(
-            "insert into spend (scope, period, settled_usd) values (?1, ?2, ?3) on conflict (scope, period) "
-            "do update set settled_usd = settled_usd + ?3, held_usd = max(0, held_usd - ?4)",
-            (EVERYTHING, period_of(started_at, "month"), settlement.cost_usd or 0.0, reserved or 0.0),
-        )
+    ((session_id, started_at, scopes, batch_id, reserved_usd),) = found
+    leases.charge(connection, [leases.charge_of(session_id, started_at, scopes, batch_id, settlement.cost_usd)])
+    leases.let_go(
+        connection, leases.charge_of(session_id, started_at, scopes, batch_id, reserved_usd), settlement.cost_usd
+    )
 
 
 def _performing(statement: str, *values: object) -> Callable[[sqlite3.Connection], None]:
@@ -475,4 +488,4 @@ def _as_row(kind: type[R], values: dict[str, Any]) -> R:
     return msgspec.convert(values, kind, strict=False)
 
 
-__all__ = ["EVERYTHING", "Ledger", "SqliteLedger", "new_id"]
+__all__ = ["Ledger", "SqliteLedger", "new_id"]

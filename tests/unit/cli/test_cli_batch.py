@@ -124,7 +124,7 @@ async def test_a_killed_run_is_continued_and_nothing_is_paid_twice(
         up.host.answer(killing)
         await asyncio.to_thread(child.communicate)
         assert child.returncode == -signal.SIGKILL
-        held = look(project, "select sum(held_usd) from spend")
+        held = look(project, "select total(pico) from leases")
         assert held[0][0] > 0
         look(project, "update batches set created_at = created_at - 60 where provider_batch_id is null")
         ended = await run(project, *EVAL, "--json")
@@ -133,7 +133,7 @@ async def test_a_killed_run_is_continued_and_nothing_is_paid_twice(
         assert ("can be sent again" in ended.err) == (at == "POST /files")
     [(cost,)] = look(project, "select sum(cost_usd) from attempts")
     assert cost == pytest.approx(SAMPLES * 1e-5)
-    assert look(project, "select sum(held_usd) from spend") == [(pytest.approx(0.0, abs=1e-12),)]
+    assert look(project, "select total(pico) from leases") == [(0.0,)]
 
 
 def test_what_cannot_be_batched_is_refused_before_anything_is_asked(project: Project) -> None:

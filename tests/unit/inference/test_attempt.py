@@ -12,6 +12,7 @@ from upstreams import PRIVATE, ask, held_usd, rows, settled, strangers
 
 from assay.config.schema import Constraints
 from assay.errors import BadRequest, BudgetExceeded, ConnectionFailed, MalformedReply, PrivacyViolation, RequestError
+from assay.inference.allowance import Allowance
 from assay.inference.attempt import Attempt
 from assay.inference.deployment import LiveDeployment
 from assay.inference.place import Place
@@ -94,7 +95,10 @@ def attempt(make_spine: MakeSpine, ledger: SqliteLedger) -> Make:
         assert isinstance(live, LiveDeployment)
         live.provider = stub
         deadline = None if deadline_s is None else asyncio.get_running_loop().time() + deadline_s
-        standing = {"trace": Trace(), "path": "0", "route": "d", "use_cache": False, "seed": 1, "untouched": True}
+        standing = {
+            "trace": Trace(), "path": "0", "route": "d", "use_cache": False, "seed": 1, "untouched": True,
+            "budgets": Allowance(constraints).everything,
+        }  # fmt: skip
         return Attempt(
             ledger, constraints, live, request or ask(), Place(label=label, deadline=deadline, **{**standing, **place})
         )
@@ -135,7 +139,7 @@ class TestSettlement:
             ((TextDelta(text="x"), DONE, UsageReport(usage=Usage(input=10**9, output=1))), 10, "ok", "bound"),
             ((TextDelta(text="x"), ConnectionFailed("cut")), 10, "error", "bound"),
             (
-                (TextDelta(text="x"), UsageReport(usage=Usage(input=3, output=1)), ConnectionFailed("cut")),
+                (TextDelta(text="x"), UsageReport(usage=Usage(output=1)), ConnectionFailed("cut")),
                 10,
                 "error",
                 "bound",
@@ -170,6 +174,28 @@ class TestSettlement:
         assert row["cost_usd"] == pytest.approx(expected)
         assert row["cost_usd"] <= row["reserved_usd"]
         assert held_usd(ledger.path) == 0
+
+    async def test_a_cut_answer_whose_input_was_told_costs_that_and_a_full_answer(
+        self, attempt: Make, ledger: SqliteLedger
+    ) -> None:
+        """Nobody knows how much of the answer was written; the input is known, and so the bound is nearer."""
+        told = UsageReport(usage=Usage(input=3, output=1))
+        with pytest.raises(ConnectionFailed):
+            await run(attempt(Stub(TextDelta(text="x"), told, ConnectionFailed("cut"))))
+        [row] = rows(ledger.path)
+        assert row["cost_basis"] == "bound"
+        assert 0 < row["cost_usd"] < row["reserved_usd"]
+
+    async def test_what_was_whole_before_the_cut_costs_what_the_host_says(
+        self, attempt: Make, ledger: SqliteLedger
+    ) -> None:
+        """The report after an answer's last word is the whole, whatever becomes of the connection."""
+        told = UsageReport(usage=Usage(input=3, output=1))
+        with pytest.raises(ConnectionFailed):
+            await run(attempt(Stub(TextDelta(text="x"), DONE, told, ConnectionFailed("cut"))))
+        [row] = rows(ledger.path)
+        assert (row["outcome"], row["cost_basis"]) == ("error", "measured")
+        assert row["cost_usd"] == pytest.approx(5e-6)
         assert (one.record.cost_usd, one.record.cost_basis) == (row["cost_usd"], basis)
 
     async def test_unknown_price(self, attempt: Make, ledger: SqliteLedger) -> None:

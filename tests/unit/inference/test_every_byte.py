@@ -219,9 +219,10 @@ class TestEveryByte:
         """Without a row there is no call: a ledger that fails stops the request before its first byte."""
         from assay.errors import LedgerError
 
-        async def broken(*_: object) -> None:
+        async def broken(*_: object, **__: object) -> None:
             raise LedgerError("the disk is full")
 
+        monkeypatch.setattr(ledger, "hold_now", lambda *_: False)
         monkeypatch.setattr(ledger, "hold", broken)
         async with host(lambda seen: seen.answer(whole())) as one, host(lambda seen: seen.answer(whole())) as two:
             spine = make_spine(config({"one": one.url, "two": two.url}), {"own.json": {"default": "x"}})

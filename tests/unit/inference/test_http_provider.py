@@ -367,7 +367,7 @@ class TestFaults:
         self, make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An answer beyond the limit is not read to its end, and not asked for again."""
-        monkeypatch.setattr("assay.providers.http.MAX_REPLY_BYTES", 100_000)
+        monkeypatch.setattr("assay.providers.http_call.MAX_REPLY_BYTES", 100_000)
         async with host(lambda seen: seen.answer(whole("x" * 10_000_000))) as up:
             error = await fails(make_spine(toml(up.url, retries=2)), ask())
             assert isinstance(error, MalformedReply)
@@ -520,8 +520,8 @@ class TestMoney:
         assert {type(error).__name__ for error in refused} <= {"BudgetExceeded"}
         assert len(up.seen) == len(rows(ledger.path)) == 40 - len(refused)
         [spend] = rows(ledger.path, "select * from spend")
-        assert spend["settled_usd"] <= 0.001
-        assert spend["held_usd"] == pytest.approx(0, abs=1e-12)
+        assert spend["settled_pico"] <= 0.001 * 1e12
+        assert held_usd(ledger.path) == 0
 
     async def test_exhausted_budget_names_the_figures(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
         """Where not even one call fits, the refusal comes soon and says how much was needed and is left."""

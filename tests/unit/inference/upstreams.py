@@ -246,4 +246,4 @@ async def settled(
 
 def held_usd(path: Path) -> float:
     """Money that is still held."""
-    return sum(row["held_usd"] for row in rows(path, "select held_usd from spend"))
+    return sum(row["reserved_usd"] or 0.0 for row in rows(path, "select * from attempts where outcome = 'running'"))

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from assay.ledger.budgets import EVERYTHING, Budget
 from assay.ledger.rows import Intent, RequestRow, ResultRow, RunRow, Settlement, new_id
 
 
@@ -16,6 +17,27 @@ def an_intent(bound: float | None = 1.0, **given: Any) -> Intent:
         "passed_through": False, "reserved_usd": bound,
     }  # fmt: skip
     return Intent(**{**values, **given})
+
+
+def limited(usd: float) -> tuple[Budget, ...]:
+    """A budget for everything of this month."""
+    return (Budget(EVERYTHING, usd),)
+
+
+def held_usd(path: Path) -> float:
+    """What running attempts hold, by their rows in the file."""
+    [(held,)] = look(path, "select total(reserved_usd) from attempts where outcome = 'running'")
+    return float(held)
+
+
+def books(path: Path) -> list[tuple[float, float]]:
+    """Settled and leased USD of everything, by period."""
+    found = look(
+        path,
+        "select settled_pico, coalesce((select sum(pico) from leases l where l.scope = s.scope and l.period = s.period), 0) "
+        "from spend s where scope = 'everything' order by period",
+    )
+    return [(settled / 1e12, leased / 1e12) for settled, leased in found]
 
 
 def a_settlement(attempt: str, cost: float | None = 0.25, **given: Any) -> Settlement:

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from ledger_rows import a_request, a_settlement, an_intent, change, look
+from ledger_rows import a_request, a_settlement, an_intent, change, limited, look
 
 from assay.errors import LedgerError
 from assay.ledger.budgets import period_of
@@ -16,7 +16,7 @@ from assay.ledger.store import SqliteLedger
 async def test_a_hold_is_durable_and_running(ledger: SqliteLedger) -> None:
     """When `hold` returns, another connection sees the running attempt and its money held."""
     intent = an_intent(0.5, kind="sql", run_id="run", sample_id="7", passed_through=True)
-    await ledger.hold(intent, 10.0)
+    await ledger.hold(intent, limited(10.0))
     rows = look(
         ledger.path, "select id, outcome, reserved_usd, cost_usd, cost_basis, kind, passed_through from attempts"
     )
@@ -27,7 +27,7 @@ async def test_a_hold_is_durable_and_running(ledger: SqliteLedger) -> None:
 async def test_settling_exchanges_the_hold_for_the_cost(ledger: SqliteLedger) -> None:
     """After settlement nothing is held, and exactly the cost is spent."""
     intent = an_intent(0.5)
-    await ledger.hold(intent, 10.0)
+    await ledger.hold(intent, limited(10.0))
     await ledger.settle(a_settlement(intent.id, 0.2))
     spent = await ledger.spent()
     assert (spent.settled_usd, spent.held_usd) == (0.2, 0.0)
@@ -36,7 +36,7 @@ async def test_settling_exchanges_the_hold_for_the_cost(ledger: SqliteLedger) ->
 async def test_every_field_of_a_settlement_is_kept(ledger: SqliteLedger) -> None:
     """Each field of `Settlement` comes back from the attempt's row as it was given."""
     intent = an_intent()
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     given = Settlement(
         id=intent.id, outcome="error", total_s=1.5, cost_usd=0.1, cost_basis="bound", first_event_s=0.2,
         error="RateLimited", message="slow down", status=429, finish="stop", input_tokens=1, cached_tokens=2,
@@ -60,7 +60,7 @@ async def test_an_unknown_attempt_cannot_be_settled(ledger: SqliteLedger) -> Non
 async def test_an_attempt_is_settled_once(ledger: SqliteLedger) -> None:
     """The second settlement is refused and changes neither the row nor the money."""
     intent = an_intent()
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     await ledger.settle(a_settlement(intent.id, 0.25))
     with pytest.raises(LedgerError, match="settled once"):
         await ledger.settle(a_settlement(intent.id, 0.75, outcome="error"))
@@ -72,16 +72,16 @@ async def test_an_attempt_is_settled_once(ledger: SqliteLedger) -> None:
 async def test_an_attempt_is_held_once(ledger: SqliteLedger) -> None:
     """A second hold under the same id is refused and holds no money."""
     intent = an_intent(0.5)
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     with pytest.raises(LedgerError, match="UNIQUE"):
-        await ledger.hold(intent, None)
+        await ledger.hold(intent)
     assert (await ledger.spent()).held_usd == 0.5
 
 
 async def test_reply_and_settlement_are_one_transaction(ledger: SqliteLedger) -> None:
     """A reply is in the cache when its attempt is settled, and not when the settlement is refused."""
     intent = an_intent()
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     settlement = a_settlement(intent.id, 0.25, engine_s=1.5)
     await ledger.settle(settlement, Reply(key="key", response=b"\x00answer"))
     found = await ledger.cached_reply("key")
@@ -95,7 +95,7 @@ async def test_reply_and_settlement_are_one_transaction(ledger: SqliteLedger) ->
 async def test_a_reply_that_cannot_be_written_leaves_the_attempt_open(ledger: SqliteLedger) -> None:
     """When the cache refuses its row, the settlement is undone with it and can be tried again."""
     intent = an_intent(0.5)
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     change(
         ledger.path, "create trigger full before insert on replies begin select raise(abort, 'no more replies'); end"
     )
@@ -111,7 +111,7 @@ async def test_a_reply_that_cannot_be_written_leaves_the_attempt_open(ledger: Sq
 async def test_a_reply_whose_attempt_is_gone_has_an_unknown_cost(ledger: SqliteLedger) -> None:
     """Rows may be removed; then what the cached answer cost is unknown, not 0."""
     intent = an_intent()
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     await ledger.settle(a_settlement(intent.id), Reply(key="key", response=b"x"))
     change(ledger.path, "delete from attempts")
     found = await ledger.cached_reply("key")
@@ -123,7 +123,7 @@ async def test_clearing_the_cache_keeps_the_attempts(ledger: SqliteLedger) -> No
     """`clear_replies` says how many answers it deleted and deletes nothing else."""
     for key in ("a", "b"):
         intent = an_intent()
-        await ledger.hold(intent, None)
+        await ledger.hold(intent)
         await ledger.settle(a_settlement(intent.id), Reply(key=key, response=b"x"))
     assert await ledger.clear_replies() == 2
     assert await ledger.clear_replies() == 0
@@ -145,7 +145,7 @@ async def test_attempts_are_filtered_newest_first(ledger: SqliteLedger) -> None:
     now = time.time()
     for age, kind in ((30, "sql"), (20, "sql"), (10, "triage")):
         await ledger.hold(
-            an_intent(None, kind=kind, started_at=now - age, request_id=f"r{age}", run_id=f"run{age}"), None
+            an_intent(None, kind=kind, started_at=now - age, request_id=f"r{age}", run_id=f"run{age}")
         )
     assert [row["request_id"] for row in await ledger.attempts()] == ["r10", "r20", "r30"]
     assert [row["request_id"] for row in await ledger.attempts(limit=1)] == ["r10"]
@@ -161,7 +161,7 @@ async def test_attempts_are_filtered_newest_first(ledger: SqliteLedger) -> None:
 async def test_a_value_that_sqlite_cannot_hold_fails_alone(ledger: SqliteLedger, value: object) -> None:
     """A number of 100 bits or half a surrogate pair from a provider is an error of its row, and the writer lives on."""
     intent = an_intent()
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     key = "input_tokens" if isinstance(value, int) else "message"
     with pytest.raises(LedgerError, match="cannot be written"):
         await asyncio.wait_for(ledger.settle(a_settlement(intent.id, **{key: value})), 5)

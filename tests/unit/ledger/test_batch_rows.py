@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ledger_rows import a_settlement, an_intent, look
+from ledger_rows import a_settlement, an_intent, books, held_usd, look
 
 from assay.ledger.batches import UNSENT, Batches
 from assay.ledger.rows import BatchRow, Reply, new_id
@@ -25,7 +25,7 @@ async def waiting(ledger: SqliteLedger, *bounds: float | None) -> tuple[BatchRow
     """A batch with an attempt per bound."""
     row, attempts = a_batch(items=len(bounds)), [an_intent(bound, batch_id=UNSENT) for bound in bounds]
     for intent in attempts:
-        await ledger.hold(intent, None)
+        await ledger.hold(intent)
     await Batches(ledger).send(row, [intent.id for intent in attempts])
     return row, [intent.id for intent in attempts]
 
@@ -70,20 +70,20 @@ async def test_what_waits_stays_held_when_its_process_ends(ledger: SqliteLedger,
     row, [attempt] = await waiting(ledger, 2.0)
     if state == "waiting":
         await Batches(ledger).acknowledged(row.id, "host-1")
-    await ledger.hold(an_intent(1.0), None)
+    await ledger.hold(an_intent(1.0))
     await ledger.close()
-    assert look(ledger.path, "select held_usd, settled_usd from spend") == [(2.0, 1.0)]
+    assert books(ledger.path) == [(1.0, 2.0)]
     later = SqliteLedger(ledger.path)
     [open_] = await Batches(later).open()
     assert await Batches(later).is_being_sent(open_) is False
     await later.settle(a_settlement(attempt, 0.5))
-    assert look(ledger.path, "select held_usd, settled_usd from spend") == [(0.0, 1.5)]
+    assert books(ledger.path) == [(1.5, 0.0)]
     await later.close()
 
 
 async def test_what_was_never_sent_is_given_back(ledger: SqliteLedger) -> None:
     """A process that ends with requests gathered charges nothing for them."""
-    await ledger.hold(an_intent(2.0, batch_id=UNSENT), None)
+    await ledger.hold(an_intent(2.0, batch_id=UNSENT))
     await ledger.close()
-    assert look(ledger.path, "select held_usd, settled_usd from spend") == [(0.0, 0.0)]
+    assert (books(ledger.path), held_usd(ledger.path)) == ([], 0.0)
     assert look(ledger.path, "select outcome, cost_usd, cost_basis from attempts") == [("lost", 0.0, "none")]

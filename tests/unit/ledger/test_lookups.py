@@ -14,7 +14,7 @@ from assay.ledger.store import SqliteLedger
 
 async def _keep(ledger: SqliteLedger, key: str) -> None:
     intent = an_intent()
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     await ledger.settle(a_settlement(intent.id), Reply(key=key, response=key.encode()))
 
 

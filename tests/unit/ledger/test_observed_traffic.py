@@ -22,7 +22,7 @@ async def ask(ledger: SqliteLedger, at: float, **given: Any) -> None:
     cached, outcome = given.pop("cached", False), given.pop("outcome", "answered")
     intent = an_intent(request_id=request_id, kind=kind, started_at=at, run_id=run_id, shadow=shadow, batch_id=batch_id)
     counts = {"input_tokens": 1000, "cached_tokens": 400, "output_tokens": 100, **given}
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     await ledger.settle(a_settlement(intent.id, 0.01, **counts))
     await ledger.close_request(
         a_request(

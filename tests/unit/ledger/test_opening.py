@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from ledger_rows import a_request, a_settlement, an_intent, change, look
+from ledger_rows import a_request, a_settlement, an_intent, change, limited, look
 
 from assay.errors import LedgerError
 from assay.ledger.migrate import APPLICATION_ID, VERSION
@@ -194,7 +194,7 @@ async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.db")
     await ledger.close()
     with pytest.raises(LedgerError, match="closed"):
-        await ledger.hold(an_intent(), None)
+        await ledger.hold(an_intent())
     with pytest.raises(LedgerError, match="closed"):
         ledger.close_request(a_request())
     with pytest.raises(LedgerError, match="closed"):
@@ -207,7 +207,7 @@ async def test_nothing_leaks(tmp_path: Path) -> None:
     for _ in range(5):
         ledger = SqliteLedger(tmp_path / "ledger.db")
         intent = an_intent()
-        await ledger.hold(intent, None)
+        await ledger.hold(intent)
         await ledger.settle(a_settlement(intent.id))
         await ledger.close()
     assert open_files() == files
@@ -221,7 +221,7 @@ async def test_a_table_that_was_dropped_is_a_ledger_error(ledger: SqliteLedger) 
     with pytest.raises(LedgerError, match="no such table"):
         await ledger.spent()
     with pytest.raises(LedgerError, match="no such table"):
-        await ledger.hold(an_intent(), 1.0)
+        await ledger.hold(an_intent(), limited(1.0))
 
 
 def test_the_sqlite_here_knows_strict_tables() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from ledger_rows import a_settlement, an_intent, change, look
+from ledger_rows import a_settlement, an_intent, books, change, held_usd, limited, look
 
 from assay.errors import LedgerError
 from assay.ledger.budgets import period_of
@@ -26,7 +26,7 @@ from assay.ledger.store import SqliteLedger
 
 async def call(ledger, say):
     intent = an_intent(0.5)
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     say("held", intent.id)
     await asyncio.sleep(0)
     await ledger.settle(a_settlement(intent.id, 0.125), Reply(key=intent.id, response=b"answer"))
@@ -53,7 +53,7 @@ from assay.ledger.store import SqliteLedger
 async def main():
     ledger = SqliteLedger(sys.argv[1])
     for bound in (1.5, 2.0, None):
-        await ledger.hold(an_intent(bound), None)
+        await ledger.hold(an_intent(bound))
     print("held", flush=True)
     sys.stdin.readline()
     await ledger.close()
@@ -93,11 +93,6 @@ def reopened(path: Path) -> Recovered:
     return ledger.recovered
 
 
-def books(path: Path) -> list[tuple[float, float]]:
-    """Settled and held USD, over all periods."""
-    return look(path, "select settled_usd, held_usd from spend")
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_kill_9_loses_no_acknowledged_row_and_no_money(tmp_path: Path, seed: int) -> None:
     """Killed at a random moment, everything said to be held or settled is there, and each open attempt is charged."""
@@ -130,7 +125,7 @@ def test_lost_attempts_are_charged_at_their_bound(tmp_path: Path) -> None:
     """A crashed process's attempts become `lost` at their bound; an unknown bound stays unknown, never 0."""
     path = tmp_path / "ledger.db"
     killed(held(path))
-    assert books(path) == [(0.0, 3.5)]
+    assert (books(path), held_usd(path)) == ([], 3.5)
     assert reopened(path) == Recovered(attempts=3, charged_usd=3.5, unknown=1)
     rows = look(
         path, "select outcome, reserved_usd, cost_usd, cost_basis from attempts order by reserved_usd nulls last"
@@ -159,12 +154,15 @@ def test_a_crash_before_and_after_a_month_ends_is_charged_to_each(tmp_path: Path
     change(
         path,
         f"update attempts set started_at = {before} where reserved_usd = 1.5",
-        "update spend set held_usd = 2.0",
-        f"insert into spend values ('everything', '{period_of(before, 'month')}', 0.25, 1.5)",
+        "update leases set pico = 2000000000000",
+        "insert into leases (scope, period, session_id, pico) select scope, "
+        f"'{period_of(before, 'month')}', session_id, 1500000000000 from leases",
+        f"insert into spend values ('everything', '{period_of(before, 'month')}', 250000000000)",
     )
     reopened(path)
-    rows = dict(look(path, "select period, settled_usd from spend"))
-    assert rows == {period_of(before, "month"): 1.75, period_of(now, "month"): 2.0}
+    rows = dict(look(path, "select period, settled_pico from spend"))
+    assert rows == {period_of(before, "month"): 1750000000000, period_of(now, "month"): 2000000000000}
+    assert look(path, "select * from leases") == []
 
 
 async def test_a_living_process_keeps_its_attempts(tmp_path: Path) -> None:
@@ -175,7 +173,7 @@ async def test_a_living_process_keeps_its_attempts(tmp_path: Path) -> None:
         ledger = SqliteLedger(path)
         assert ledger.recovered == Recovered(attempts=0, charged_usd=0.0, unknown=0)
         intent = an_intent(1.0)
-        await ledger.hold(intent, 10.0)
+        await ledger.hold(intent, limited(10.0))
         assert (await ledger.spent()).held_usd == 4.5
         killed(process)
         assert reopened(path) == Recovered(attempts=3, charged_usd=3.5, unknown=1)
@@ -203,7 +201,7 @@ async def test_a_lost_attempt_cannot_be_settled_later(ledger: SqliteLedger) -> N
     """Once charged at its bound, a late settlement is an error instead of a second charge."""
     path = ledger.path
     intent = an_intent(2.0)
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
     change(path, "update sessions set process_started_at = process_started_at - 100")
     assert reopened(path).attempts == 1
     with pytest.raises(LedgerError, match="not open"):
@@ -225,7 +223,7 @@ def test_another_hosts_attempts_stay_held(tmp_path: Path) -> None:
     killed(held(path))
     change(path, "update sessions set host = 'elsewhere'")
     assert reopened(path) == Recovered(attempts=0, charged_usd=0.0, unknown=0)
-    assert books(path) == [(0.0, 3.5)]
+    assert (books(path), held_usd(path)) == ([], 3.5)
 
 
 def test_many_that_open_after_a_crash_charge_once(tmp_path: Path) -> None:

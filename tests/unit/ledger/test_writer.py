@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from ledger_rows import a_request, a_result, a_run, a_settlement, an_intent, look
+from ledger_rows import a_request, a_result, a_run, a_settlement, an_intent, limited, look
 
 from assay.errors import LedgerError
 from assay.ledger import writer as writer_module
@@ -483,7 +483,7 @@ async def test_relaxed_keeps_the_promises_that_matter(tmp_path: Path, monkeypatc
     monkeypatch.setattr(writer_module, "RELAXED_FLUSH_S", 60.0)
     ledger = SqliteLedger(tmp_path / "ledger.db", "relaxed")
     intent, run = an_intent(), a_run()
-    await asyncio.wait_for(ledger.hold(intent, 10.0), 5)
+    await asyncio.wait_for(ledger.hold(intent, limited(10.0)), 5)
     assert look(ledger.path, "select outcome from attempts") == [("running",)]
     await asyncio.wait_for(ledger.settle(a_settlement(intent.id)), 1)
     assert [row["outcome"] for row in await ledger.attempts()] == ["ok"]
@@ -516,7 +516,7 @@ async def test_many_requests_share_commits(ledger: SqliteLedger) -> None:
 async def test_cancelled_wait_for_a_settlement_keeps_it(ledger: SqliteLedger) -> None:
     """A client that leaves while its settlement is written does not undo it."""
     intent = an_intent()
-    await ledger.hold(intent, None)
+    await ledger.hold(intent)
 
     async def wait() -> None:
         await ledger.settle(a_settlement(intent.id))
@@ -532,7 +532,7 @@ async def test_cancelled_wait_for_a_settlement_keeps_it(ledger: SqliteLedger) ->
 
 async def test_cancelled_wait_for_a_hold_lets_go_of_the_money(ledger: SqliteLedger) -> None:
     """A client that leaves while its hold is written has sent nothing: the row says so and no money stays held."""
-    task = asyncio.create_task(ledger.hold(an_intent(5.0), 10.0))
+    task = asyncio.create_task(ledger.hold(an_intent(5.0), limited(10.0)))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
