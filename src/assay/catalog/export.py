@@ -14,6 +14,7 @@ from assay.catalog.columns import Kind, columns
 from assay.catalog.overview import ModelRow
 from assay.catalog.where import cell
 from assay.errors import CatalogError
+from assay.parquet import MISSING, parquet_of
 from assay.whole_file import exchanged
 
 __all__ = ["export"]
@@ -63,16 +64,10 @@ def _jsonl(rows: Sequence[ModelRow], path: Path) -> None:
 
 
 def _parquet(rows: Sequence[ModelRow], path: Path) -> None:
-    try:
-        import duckdb
-    except ImportError as error:
-        raise CatalogError("Parquet needs duckdb: pip install 'assay[duckdb]', or export to .csv or .jsonl") from error
-    typed = ", ".join(f"'{name}': '{_SQL[one.kind]}'" for name, one in columns().items())
-    with TemporaryDirectory() as folder, duckdb.connect() as connection:
+    with TemporaryDirectory() as folder:
         lines = Path(folder) / "rows.jsonl"
         _jsonl(rows, lines)
-        copied = f"SELECT * FROM read_json(?, format='newline_delimited', columns={{{typed}}})"  # noqa: S608 - names of our own columns
         try:
-            connection.execute(f"COPY ({copied}) TO ? (FORMAT parquet)", [str(lines), str(path)])
-        except duckdb.IOException as error:
-            raise OSError(str(error)) from error
+            parquet_of(lines, {name: _SQL[one.kind] for name, one in columns().items()}, path)
+        except ImportError as error:
+            raise CatalogError(MISSING) from error

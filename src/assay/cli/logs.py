@@ -2,168 +2,192 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.door import Finite, config_option, emit, json_option, note, run, say
 from assay.cli.recovery import show_recovered
+from assay.cli.since import moment
+
+if TYPE_CHECKING:
+    from assay.ledger.finished import Wanted
+    from assay.ledger.spans import Sender
+    from assay.ledger.store import SqliteLedger
+
+_LOOK_EVERY_S = 0.5
+_PURPOSES = ("shadow", "audit", "guard", "judge", "route")
 
 
 @click.command("logs")
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1), help="Newest so many.")
-@click.option("--request", "request_id", help="Attempts of one request.")
+@click.option("--since", callback=moment, help="Only newer ones: 30m, 12h, 7d, or a day (2026-11-01).")
+@click.option("--until", callback=moment, help="Only older ones, said likewise.")
+@click.option("--request", "request_id", help="Attempts of one request: its id, or how it begins.")
 @click.option("--run", "run_id", help="Attempts of one run.")
 @click.option("-k", "--kind", help="Only this kind.")
 @click.option("-m", "--model", "deployment", help="Only this deployment.")
-@click.option("--bodies", "body_of", metavar="REQUEST", help="What was asked and answered, where its route keeps it.")
+@click.option("-t", "--target", help="Only what was called by this name: a route or deployment.")
+@click.option("--key", help="Only requests of this virtual key: its name or id.")
+@click.option("--team", help="Only requests of this team.")
 @click.option("--outcome", type=click.Choice(["running", "ok", "error", "cancelled", "cached", "lost"]))
+@click.option("--error", help="Only this error: Timeout, RateLimited ... (docs/errors.md).")
+@click.option("--purpose", type=click.Choice(_PURPOSES), help="Only attempts that were not to answer, of this sort.")
+@click.option("--slower", "slower_s", type=Finite(0), metavar="SECONDS", help="Only those that took longer.")
+@click.option("--grep", "text", metavar="TEXT", help="Only those with this text in their error or reason.")
+@click.option("-f", "--follow", is_flag=True, help="Go on telling what comes to an end, until Ctrl-C.")
+@click.option(
+    "-o", "--export", "file", type=click.Path(), metavar="FILE", help="Write all to .parquet, .csv or .jsonl."
+)
+@click.option("--otlp", is_flag=False, flag_value="", metavar="URL", help="Send all to a collector, as spans.")
+@click.option("--bodies", "body_of", metavar="REQUEST", help="What was asked and answered, where its route keeps it.")
 @config_option
 @json_option
 def command(
-    limit: int, request_id: str | None, run_id: str | None, kind: str | None, deployment: str | None,
-    body_of: str | None, outcome: str | None, config: str | None, as_json: bool,
+    limit: int, body_of: str | None, follow: bool, file: str | None, otlp: str | None, key: str | None,
+    config: str | None, as_json: bool, until: float, **wanted: Any,
 ) -> None:  # fmt: skip
-    """Show attempts from the ledger, newest first.
+    """Show attempts from the ledger, newest first; follow them, or take them elsewhere.
+
+    --export writes every attempt that matches, whatever -n says. --otlp sends finished requests as traces by
+    OpenTelemetry's conventions for generative AI, without a word of what was said: to URL, or where the variables
+    OTEL_EXPORTER_OTLP_* say; with --follow, what comes to an end from now on. Ids of spans are those of the ledger, so
+    that sending twice does no harm.
 
     \b
     Examples:
       assay logs
+      assay logs --since 1h --outcome error --grep "rate limit"
       assay logs --outcome lost          calls of processes that died, charged at their bound
       assay logs -m frontier -n 100 --json
+      assay logs --team support --since 30d --export november.parquet
+      assay logs --follow --otlp http://127.0.0.1:4318/v1/traces
       assay logs --bodies 019ac31f0b7e4d
     """
     if body_of is not None:
-        body = run(_body(body_of, config))
-        emit(body, as_json, "" if as_json else _render_body(body))
+        from assay.cli.logs_body import body, rendered
+
+        found = run(body(body_of, config))
+        emit(found, as_json, "" if as_json else rendered(found))
         return
-    rows, spent = run(_logs(limit, request_id, run_id, kind, deployment, outcome, config))
-    emit({"attempts": rows, "month": spent}, as_json, _render(rows, spent))
+    if file is not None and (follow or otlp is not None):
+        raise click.UsageError("--export writes what there is; it goes with neither --follow nor --otlp")
+    work: Callable[[SqliteLedger, Wanted], Awaitable[None]]
+    if otlp is not None:
+        work = partial(_sent, url=otlp, follow=follow, as_json=as_json)
+    elif follow:
+        work = partial(_followed, as_json=as_json)
+    elif file is not None:
+        work = partial(_exported, file=file, as_json=as_json)
+    else:
+        work = partial(_shown, limit=limit, as_json=as_json)
+    run(_with_ledger(config, key, {**wanted, "until": until or None}, work))
 
 
-async def _logs(
-    limit: int, request_id: str | None, run_id: str | None, kind: str | None, deployment: str | None,
-    outcome: str | None, config: str | None,
-) -> tuple[list[dict[str, Any]], dict[str, float]]:  # fmt: skip
+async def _with_ledger(
+    config: str | None, key: str | None, meant: dict[str, Any], work: Callable[[SqliteLedger, Wanted], Awaitable[None]]
+) -> None:
     from assay.app import open_ledger
     from assay.config.load import load
+    from assay.ledger.finished import Wanted
 
     ledger = open_ledger(load(config))
     show_recovered(ledger.recovered)
     try:
-        rows = await ledger.attempts(
-            limit=limit, request_id=request_id, run_id=run_id, kind=kind, deployment=deployment, outcome=outcome
-        )
-        spent = await ledger.spent()
+        key_id = await _key_id(ledger, key) if key is not None else None
+        await work(ledger, Wanted(key_id=key_id, **meant))
     finally:
         await ledger.close()
-    return rows, {"settled_usd": spent.settled_usd, "held_usd": spent.held_usd}
 
 
-async def _body(request_id: str, config: str | None) -> dict[str, Any]:
-    """One exchange with what people said of it.
+async def _key_id(ledger: SqliteLedger, said: str) -> str:
+    from assay.ledger.rows import KeyRow
 
-    Raises:
-        LedgerError: none is kept of this request.
-    """
+    found = await ledger.rows(KeyRow, "select * from keys where name = ?1 or id = ?1", (said,))
+    if not found:
+        raise click.UsageError(f"--key: there is none with the name or id {said!r}; assay keys list shows them")
+    return found[0].id
+
+
+async def _shown(ledger: SqliteLedger, wanted: Wanted, *, limit: int, as_json: bool) -> None:
+    from assay.cli.logs_table import rendered
+    from assay.ledger.finished import attempts
+
+    rows = await attempts(ledger, wanted, limit)
+    spent = await ledger.spent()
+    month = {"settled_usd": spent.settled_usd, "held_usd": spent.held_usd}
+    emit({"attempts": rows, "month": month}, as_json, "" if as_json else rendered(rows, month))
+
+
+async def _followed(ledger: SqliteLedger, wanted: Wanted, *, as_json: bool) -> None:
+    import asyncio
+
     import msgspec
 
-    from assay.app import open_ledger
-    from assay.config.load import load
-    from assay.errors import LedgerError
-    from assay.inference.bodies import keeping, read
-    from assay.ledger.exchanges import Exchanges
-    from assay.ledger.feedback import Feedback
+    from assay.cli.logs_table import line
+    from assay.ledger.finished import Following
 
-    ledger = open_ledger(load(config))
+    following = Following(ledger, wanted)
+    await following.begin()
+    while True:
+        for row in (await following.look()).attempts:
+            if not say((msgspec.json.encode(row).decode() if as_json else line(row)) + "\n"):
+                return
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _exported(ledger: SqliteLedger, wanted: Wanted, *, file: str, as_json: bool) -> None:
+    from pathlib import Path
+
+    from assay.ledger.attempts_file import write
+
+    count = await write(ledger, wanted, Path(file))
+    emit({"file": file, "attempts": count}, as_json, f"{count} attempts written to {file}")
+
+
+async def _sent(ledger: SqliteLedger, wanted: Wanted, *, url: str, follow: bool, as_json: bool) -> None:
+    from assay.ledger.spans import Sender
+
+    sender = Sender(url or None)
     try:
-        row = await Exchanges(ledger).one(request_id)
-        if row is None:
-            raise LedgerError(
-                f'no body of request {request_id!r} is kept; routes keep them where assay.toml says bodies = "full"'
-            )
-        feedback = (await Feedback(ledger).of([row.request_id])).get(row.request_id, [])
+        count = await (_send_on(ledger, wanted, sender) if follow else _send_all(ledger, wanted, sender))
     finally:
-        await ledger.close()
-    kept = read(row)
-    told = {name: getattr(row, name) for name in ("request_id", "target", "kind", "label", "deployment", "redacted")}
-    return told | {
-        "kept": keeping(row) or "too large",
-        "request": msgspec.to_builtins(kept.request) if kept is not None else None,
-        "answer": msgspec.to_builtins(kept.answer) if kept is not None else None,
-        "feedback": msgspec.to_builtins(feedback),
-    }
+        sender.close()
+    emit({"spans": count}, as_json, f"{count} spans sent")
 
 
-def _render_body(body: dict[str, Any]) -> str:
-    import msgspec
+async def _send_all(ledger: SqliteLedger, wanted: Wanted, sender: Sender) -> int:
+    import asyncio
 
-    from assay.evals.suites.readable import readable, told
-    from assay.types import Message, Part
+    from assay.ledger.finished import pages, requests_of
 
-    lines = [
-        f"request {body['request_id']} to {body['target']}, kind {body['kind'] or '-'}, {body['label']}, answered by "
-        f"{body['deployment'] or '-'}; {body['redacted']} pieces taken out"
-    ]
-    if body["request"] is None:
-        lines.append(f"its text is not kept: {body['kept']}")
-    else:
-        messages = msgspec.convert(body["request"].get("messages", []), tuple[Message, ...])
-        asked = told(messages) if messages else body["request"].get("prompt", "")
-        answered = "\n".join(readable(msgspec.convert(body["answer"], tuple[Part, ...])))
-        lines += ["", asked, "", "answered:", answered]
-    for one in body["feedback"]:
-        said = [f"{name} {one[name]}" for name in ("metric", "value", "correction", "comment") if one[name] is not None]
-        lines.append(f"feedback: {'; '.join(filter(None, (one['verdict'], *said)))}")
-    return "\n".join(lines)
+    count, before = 0, set[str]()
+    async for page in pages(ledger, wanted):
+        ids = {row.request_id for row in page}
+        requests = await requests_of(ledger, ids - before)
+        ended = [row for row in page if row.outcome != "running"]
+        count += await asyncio.to_thread(sender.send, requests, ended)
+        before = ids  # attempts of one request stand near each other
+    return count
 
 
-def _render(rows: list[dict[str, Any]], spent: dict[str, float]) -> str:
-    from datetime import datetime
+async def _send_on(ledger: SqliteLedger, wanted: Wanted, sender: Sender) -> int:
+    """What is not taken is kept and sent with the next: a collector may be away for a while."""
+    import asyncio
 
-    from assay.decision.table import table
+    from assay.errors import LedgerError
+    from assay.ledger.finished import Finished, Following
 
-    head = ("time", "request", "place", "deployment", "kind", "outcome", "s", "in", "out", "cost", "notes")
-    cells = [
-        (
-            datetime.fromtimestamp(row["started_at"]).astimezone().strftime("%m-%d %H:%M:%S"),
-            row["request_id"][:12],
-            row["path"],
-            row["deployment"],
-            row["kind"] or "-",
-            f"{row['outcome']} (shadow)" if row["shadow"] else row["outcome"],
-            _number(row["total_s"], ".2f"),
-            _number(row["input_tokens"], "d"),
-            _number(row["output_tokens"], "d"),
-            _cost(row),
-            _notes(row)[:120],
-        )
-        for row in rows
-    ]
-    month = f"this month: {spent['settled_usd']:.6f} USD settled, {spent['held_usd']:.6f} USD held"
-    return "\n".join([*(table(head, cells) if cells else ["no attempts yet"]), month])
-
-
-def _notes(row: dict[str, Any]) -> str:
-    """What went wrong, what the upstream was not told, whose answer was continued, and why it was asked."""
-    told = (
-        row["message"],
-        row["emulated"] and f"emulated: {row['emulated']}",
-        row.get("batch_id") and f"in batch {row['batch_id'][:12]}",
-        row["continued_from"] and f"continues {row['continued_from'][:12]}",
-        row["why"],
-    )
-    return "; ".join(filter(None, told))
-
-
-def _number(value: float | None, form: str) -> str:
-    return format(value, form) if value is not None else "-"
-
-
-def _cost(row: dict[str, Any]) -> str:
-    if row["cost_basis"] == "held":
-        return "held"
-    if row["cost_usd"] is None:
-        return f"{row['engine_s']:.2f} CPU s" if row["engine_s"] is not None else "unknown"
-    mark = " (bound)" if row["cost_basis"] == "bound" else ""
-    return f"{row['cost_usd']:.6f} USD{mark}"
+    following, waiting = Following(ledger, wanted), Finished([], [])
+    await following.begin()
+    while True:
+        found = await following.look()
+        waiting = Finished([*waiting.requests, *found.requests], [*waiting.attempts, *found.attempts])
+        try:
+            if await asyncio.to_thread(sender.send, waiting.requests, waiting.attempts):
+                waiting = Finished([], [])
+        except LedgerError as error:
+            note(f"{error} They are sent again with the next ones.")
+        await asyncio.sleep(_LOOK_EVERY_S)

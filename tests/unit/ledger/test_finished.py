@@ -112,7 +112,7 @@ async def test_a_file_holds_all_that_match(ledger: SqliteLedger, tmp_path: Path,
         (row,) = map(json.loads, path.read_text("utf-8").splitlines())
         assert (row["id"], row["cost_usd"], row["engine_s"]) == (intent.id, 0.25, None)
     elif ending == ".csv":
-        (row,) = csv.DictReader(path.open(encoding="utf-8"))
+        (row,) = csv.DictReader(path.read_text("utf-8").splitlines())
         assert (row["id"], row["cost_usd"], row["engine_s"]) == (intent.id, "0.25", "")
     else:
         import duckdb

@@ -1,0 +1,243 @@
+"""Requests that are over, with their attempts: what is looked through, followed and exported."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from assay.ledger.rows import Intent, Row
+from assay.ledger.store import Ledger
+
+__all__ = [
+    "AttemptRow",
+    "Finished",
+    "FinishedRow",
+    "Following",
+    "Wanted",
+    "attempts",
+    "pages",
+    "requests_of",
+]
+
+_PAGE = 500
+
+
+class AttemptRow(Intent, frozen=True, kw_only=True):
+    """An attempt as it stands in the ledger, with the name that the client called."""
+
+    session_id: str
+    outcome: str
+    cost_basis: str
+    cost_usd: float | None = None
+    total_s: float | None = None
+    first_event_s: float | None = None
+    error: str | None = None
+    message: str | None = None
+    status: int | None = None
+    finish: str | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    engine_s: float | None = None
+    sent_bytes: int | None = None
+    received_bytes: int | None = None
+    provider_request_id: str | None = None
+    emulated: str | None = None
+    worth_usd: float | None = None
+    target: str | None = None
+
+
+class FinishedRow(Row, frozen=True, kw_only=True):
+    """A finished request; `place` grows in the order in which requests ended."""
+
+    place: int
+    id: str
+    target: str
+    kind: str | None
+    label: str
+    started_at: float
+    total_s: float | None
+    outcome: str
+    attempts: int
+    cached: bool
+    cost_usd: float | None
+    cost_basis: str
+    reason: str | None = None
+    deployment: str | None = None
+    run_id: str | None = None
+    key_id: str | None = None
+    team: str | None = None
+    guarded: str | None = None
+    dealt: str | None = None
+    response_id: str | None = None
+    why: str | None = None
+
+
+class Wanted(NamedTuple):
+    """Which attempts are meant; what is None, or 0, does not matter.
+
+    Attributes:
+        since, until: seconds since 1970, of their start.
+        target: the name that the client called; `route`: the one that called the deployment.
+        slower_s: those that took longer.
+        text: a part of the error's message, or of the reason for the call.
+    """
+
+    since: float = 0.0
+    until: float | None = None
+    request_id: str | None = None
+    run_id: str | None = None
+    kind: str | None = None
+    deployment: str | None = None
+    model: str | None = None
+    target: str | None = None
+    route: str | None = None
+    key_id: str | None = None
+    team: str | None = None
+    outcome: str | None = None
+    error: str | None = None
+    purpose: str | None = None
+    slower_s: float | None = None
+    text: str | None = None
+
+    def condition(self) -> tuple[str, list[object]]:
+        """The condition on attempts `a` and their requests `r`, in SQL, with its values."""
+        said: list[str] = []
+        values: list[object] = []
+
+        def add(condition: str, value: object) -> None:
+            said.append(condition)
+            values.append(value)
+
+        if self.since > 0:  # ids begin with milliseconds: the index of ids is one of times. They may wait for an hour.
+            add("a.id >= ?", f"{int(max(0.0, self.since - 3600) * 1000):012x}")
+            add("a.started_at >= ?", self.since)
+        if self.until is not None:
+            add("a.started_at < ?", self.until)
+        if self.request_id is not None:
+            add("a.request_id >= ?", self.request_id)
+            add("a.request_id < ?", self.request_id + "g")  # ids are hex digits: those that begin so
+        equal: Mapping[str, object] = {
+            "a.run_id": self.run_id, "a.kind": self.kind, "a.deployment": self.deployment, "a.model": self.model,
+            "r.target": self.target, "a.route": self.route, "a.key_id": self.key_id, "a.team": self.team,
+            "a.outcome": self.outcome, "a.error": self.error, "a.purpose": self.purpose,
+        }  # fmt: skip
+        for column, value in equal.items():
+            if value is not None:
+                add(f"{column} = ?", value)
+        if self.slower_s is not None:
+            add("a.total_s > ?", self.slower_s)
+        if self.text is not None:
+            add("instr(lower(coalesce(a.message, '') || ' ' || coalesce(a.why, '')), lower(?)) > 0", self.text)
+        return " and ".join(said) or "1", values
+
+
+class Finished(NamedTuple):
+    """What has come to an end since the last look."""
+
+    requests: list[FinishedRow]
+    attempts: list[AttemptRow]
+
+
+async def attempts(ledger: Ledger, wanted: Wanted, limit: int) -> list[AttemptRow]:
+    """The newest attempts that are meant, the newest first.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    condition, values = wanted.condition()
+    return await ledger.rows(AttemptRow, _attempts_where(condition, "a.id desc limit ?"), (*values, limit))
+
+
+async def pages(ledger: Ledger, wanted: Wanted) -> AsyncIterator[list[AttemptRow]]:
+    """All attempts that are meant, oldest first, page by page: memory holds one page.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    condition, values = wanted.condition()
+    last = ""
+    while found := await ledger.rows(
+        AttemptRow, _attempts_where(f"{condition} and a.id > ?", "a.id limit ?"), (*values, last, _PAGE)
+    ):
+        yield found
+        last = found[-1].id
+
+
+async def _finished(ledger: Ledger, after: int, limit: int = _PAGE) -> list[FinishedRow]:
+    """Requests that ended after this place, in that order.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    return await ledger.rows(
+        FinishedRow, "select rowid as place, * from requests where rowid > ? order by rowid limit ?", (after, limit)
+    )
+
+
+async def requests_of(ledger: Ledger, ids: Iterable[str]) -> list[FinishedRow]:
+    """The finished requests among these.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    named = msgspec.json.encode(sorted(set(ids))).decode()
+    statement = "select rowid as place, * from requests where id in (select value from json_each(?)) order by rowid"
+    return await ledger.rows(FinishedRow, statement, (named,))
+
+
+class Following:
+    """Follows what comes to an end.
+
+    Args:
+        ledger: which may be written by other processes.
+        wanted: which attempts are told.
+    """
+
+    def __init__(self, ledger: Ledger, wanted: Wanted) -> None:
+        self._ledger = ledger
+        self._wanted = wanted
+        self._place: int | None = None
+        self._late: set[str] = set()  # attempts that go on after their request has ended: shadows
+
+    async def begin(self) -> None:
+        """From now on.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        newest = await self._ledger.rows(
+            FinishedRow, "select rowid as place, * from requests order by rowid desc limit 1", ()
+        )
+        self._place = newest[0].place if newest else 0
+
+    async def look(self) -> Finished:
+        """What has ended since the last look.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        if self._place is None:
+            await self.begin()
+        ended = await _finished(self._ledger, self._place or 0)
+        self._place = ended[-1].place if ended else self._place
+        condition, values = self._wanted.condition()
+        ids = msgspec.json.encode([request.id for request in ended]).decode()
+        late = msgspec.json.encode(sorted(self._late)).decode()
+        theirs = "(a.request_id in (select value from json_each(?)) or a.id in (select value from json_each(?)))"
+        found = await self._ledger.rows(
+            AttemptRow, _attempts_where(f"{condition} and {theirs}", "a.id"), (*values, ids, late)
+        )
+        self._late = {attempt.id for attempt in found if attempt.outcome == "running"}
+        return Finished(ended, [attempt for attempt in found if attempt.outcome != "running"])
+
+
+def _attempts_where(condition: str, order: str) -> str:
+    return (
+        "select a.*, r.target from attempts a left join requests r on r.id = a.request_id "  # noqa: S608 - fixed names
+        f"where {condition} order by {order}"
+    )
