@@ -18,10 +18,24 @@ from assay.config.schema import Price
 if TYPE_CHECKING:
     from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, Provider
 
-__all__ = ["CatalogPrice", "changed_on", "changes_by_hour", "listed"]
+__all__ = ["APART", "CatalogPrice", "Tier", "changed_on", "changes_by_hour", "listed"]
 
 _BATCH = {"processing": "batch"}
+_TIERS = ("service_tier", "speed")
+"""What a price may depend on that a request says: OpenAI's and Google's word, and Anthropic's."""
+APART = (
+    "cache_write_1h_mtok", "input_audio_mtok", "output_audio_mtok", "output_image_mtok", "web_searches_kcount",
+    "storage_searches_kcount",
+)  # fmt: skip
+"""Rates that some tokens, or the work of the host's own tools, have for themselves: per million or per thousand."""
 _CHECKED = re.compile(r"(?:verified|checked|as of)\b[^.]{0,80}?(\d{4}-\d{2}-\d{2})")
+
+
+class Tier(NamedTuple):
+    """Rates of a service tier: `price` and `bound` as in `CatalogPrice`."""
+
+    price: Price
+    bound: Price
 
 
 class CatalogPrice(NamedTuple):
@@ -36,6 +50,8 @@ class CatalogPrice(NamedTuple):
         batch: the rates of answers that may come later, with a batch; `None` where the source names none.
         by_hour: it is another one at some hours of the day.
         by_length: short requests are cheaper, and none of a size was asked for.
+        tiers: rates of requests that are served faster or later, by the word that asks for it: `priority`, `flex`.
+        apart: rates of `APART`, by genai-prices' names; none where a team says what its tokens cost.
     """
 
     price: Price | None
@@ -46,6 +62,8 @@ class CatalogPrice(NamedTuple):
     batch: Price | None = None
     by_hour: bool = False
     by_length: bool = False
+    tiers: Mapping[str, Tier] = {}
+    apart: Mapping[str, float] = {}
 
 
 def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_tokens: int | None = None) -> CatalogPrice:
@@ -79,6 +97,8 @@ def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_toke
         batch=_settling(batch, size) if batch else None,
         by_hour=changes_by_hour(ref),
         by_length=by_length,
+        tiers=_tiers(info, when, size, reachable),
+        apart={name: rates[name].at(size) for name in APART if name in rates},
     )
 
 
@@ -121,6 +141,19 @@ def _has_batches(info: ModelInfo, when: datetime) -> bool:
         variant.when == _BATCH and (variant.constraint is None or variant.constraint.active(when))
         for variant in info.price_variants or ()
     )
+
+
+def _tiers(info: ModelInfo, when: datetime, size: int, reachable: list[int]) -> dict[str, Tier]:
+    """The rates of each word for a service tier; its context in steps is that of the plain price."""
+    found: dict[str, Tier] = {}
+    for variant in info.price_variants or ():
+        name, word = next(iter(variant.when.items()), ("", ""))
+        if name not in _TIERS or word == "default" or (variant.constraint and not variant.constraint.active(when)):
+            continue
+        rates = _rates(info.get_prices(when, variant.when))
+        if "input_mtok" in rates and "output_mtok" in rates:
+            found[word] = Tier(_settling(rates, size), _bounding(rates, reachable))
+    return found
 
 
 class _Rate(NamedTuple):

@@ -23,7 +23,7 @@ from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt, PriceRef
 
 __all__ = [
-    "CatalogPrice", "PriceSince", "price_histories", "price_now", "price_of", "price_on", "prices_by_hour",
+    "CatalogPrice", "PriceSince", "length_of", "price_histories", "price_now", "price_of", "price_on", "prices_by_hour",
     "prices_for_length", "prices_of",
 ]  # fmt: skip
 
@@ -61,11 +61,18 @@ def price_of(model: Model, when: datetime, *, host: str | None = None, input_tok
     return listed(offer.price, when, model.context_tokens, input_tokens)
 
 
-def price_now(model: Model, *, host: str | None = None) -> CatalogPrice:
+def price_now(model: Model, *, host: str | None = None, length: int | None = None) -> CatalogPrice:
     """As `price_of` at this moment, from what is kept unless the price changes by the hour.
 
     Then its bound is that of the dearest hour: a call may begin in one hour and end in another.
+
+    Args:
+        model: a catalogue entry.
+        host: whose price; default: the model's first host.
+        length: input tokens of the call at most, one of `length_of`; default: as many as the model's context has.
     """
+    if length is not None:
+        model = structs.replace(model, context_tokens=length)
     now = datetime.now(UTC)
     found = price_on(model, now.date(), host=host)
     return price_of(model, now, host=host)._replace(bound=found.bound) if found.by_hour else found
@@ -104,12 +111,17 @@ def prices_for_length(
 
     The next of a few lengths stands for them; where they are longer than all of these, the dearest rate stays.
     """
-    length = next((length for length in _LENGTHS if length >= tokens), None)
+    length = length_of(tokens)
     if length is None:
         return dict(found)
     by_length = [model for model in models if found[model.id].by_length]
     short = prices_of([structs.replace(model, context_tokens=length) for model in by_length], when)
     return {**found, **{name: one if one.by_length else one._replace(note=None) for name, one in short.items()}}
+
+
+def length_of(tokens: float) -> int | None:
+    """The next of the few lengths that prices are looked up for; `None` = longer than all of them."""
+    return next((length for length in _LENGTHS if length >= tokens), None)
 
 
 def price_histories(model: Model) -> dict[str, tuple[PriceSince, ...]]:

@@ -8,15 +8,19 @@ reasoning tokens.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from assay.config.schema import Price
+from assay.dialects.billed import PLAIN, Billed
 from assay.types import Usage
 
-__all__ = ["Cost", "bound_usd", "charge", "cost_usd", "engine_cost_usd"]
+__all__ = ["Cost", "bound_usd", "charge", "cost_usd", "engine_cost_usd", "extra_usd"]
 
 _PICO_PER_USD = 10**12
 _SECONDS_PER_HOUR = 3600.0
+_HOUR_WRITE = 2.0
+"""A cache that is kept for an hour costs twice the input to write, where no list says otherwise (Anthropic)."""
 
 
 class Cost(NamedTuple):
@@ -69,6 +73,33 @@ def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
         + written * _pico(price.cache_write or 0.0)
         + usage.output * _pico(price.output)
     )
+
+
+def extra_usd(price: Price, apart: Mapping[str, float], billed: Billed) -> float | None:
+    """What comes on top of `cost_usd` for what has rates of its own; below 0 where such tokens are cheaper.
+
+    Args:
+        price: what `cost_usd` has charged for the tokens.
+        apart: rates by genai-prices' names, per million tokens and per thousand searches; empty = a team's own price
+            holds for all tokens.
+        billed: how many there were.
+
+    Returns:
+        `None` where searches were made and nobody knows their price.
+    """
+    if billed is PLAIN:
+        return 0.0
+    if billed.searches and "web_searches_kcount" not in apart:
+        return None
+    written = price.cache_write or 0.0
+    kept = max(0.0, apart.get("cache_write_1h_mtok", price.input * _HOUR_WRITE) - written) if written else 0.0
+    usd_per_million = (
+        billed.hour_written * kept
+        + billed.audio_input * (apart.get("input_audio_mtok", price.input) - price.input)
+        + billed.audio_output * (apart.get("output_audio_mtok", price.output) - price.output)
+        + billed.image_output * (apart.get("output_image_mtok", price.output) - price.output)
+    )
+    return usd_per_million / 1e6 + billed.searches * apart.get("web_searches_kcount", 0.0) / 1e3
 
 
 def charge(price: Price | None, usage: Usage | None, bound: float | None) -> Cost:

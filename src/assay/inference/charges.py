@@ -1,121 +1,78 @@
-"""What one attempt may cost at most, which is held before it is sent, and what it did cost."""
+"""What one attempt did cost, and how that is known."""
 
 from __future__ import annotations
 
-from typing import TypeGuard
+import logging
+from typing import NamedTuple
 
 import msgspec
 
-from assay.config.schema import Constraints
-from assay.envelope.cost import bound_usd, cost_usd, engine_cost_usd
-from assay.errors import AssayError, ConstraintError, ProviderError
+from assay.catalog.prices import CatalogPrice
+from assay.config.schema import Price
+from assay.dialects.billed import billed
+from assay.envelope.cost import cost_usd, engine_cost_usd, extra_usd
+from assay.errors import AssayError, ProviderError
+from assay.inference.bounds import Bound
 from assay.inference.deployment import LiveDeployment
-from assay.inference.purse import Purse
 from assay.ledger.rows import CostBasis
-from assay.providers.provider import Attempted, Meter
-from assay.types import Document, Form, Image, Part, Request, ToolResult, Unknown, Usage, Video
+from assay.providers.provider import Meter
+from assay.types import Form, Response, Unknown, Usage
 
-__all__ = ["bound", "charge"]
+__all__ = ["Charge", "Told", "charge", "told_by"]
 
-_ELSEWHERE = (
-    "previous_response_id", "conversation", "prompt", "container", "mcp_servers", "web_search_options", "cachedContent",
-)  # fmt: skip
-"""Fields by which a host reads what is not in the request."""
-_NAMED = ("item_reference", "container_upload", "image", "input_image", "input_file")
-"""Parts that name what a host has; those that bring it are no `Unknown`."""
+log = logging.getLogger("assay.charges")
+
+_DEARER = ("priority", "fast")
+_CHEAPER = ("flex", "batch")
+_WEB, _FILES = "web_search_call", "file_search_call"
 
 
-def bound(
-    live: LiveDeployment, constraints: Constraints, attempted: Attempted, purse: Purse | None = None
-) -> float | None:
-    """Upper bound of the cost in USD; None = unknown, which a budget does not accept, neither the month's nor a purse.
+class Told(NamedTuple):
+    """What an answer told of its own cost.
 
-    Raises:
-        ConstraintError: a budget is set and nothing bounds what this call may cost.
+    Attributes:
+        usage: the host's last report; None = none came.
+        finished: the answer had come to its end, so that the report is the whole.
+        tier: how fast it was served, in the host's word.
+        searches: web searches of the host's own; None = it used tools whose price nobody knows.
     """
-    asked = attempted.request
-    if live.config.dialect == "local":
-        return None  # paid in seconds of the team's own device, not billed
-    if asked.form == "count":
-        return 0.0  # no provider charges for counting
-    tokens = _longest(asked) or (live.model.max_output_tokens if live.model else None)
-    if asked.form == "embedding":
-        tokens = 0
-    price = live.price.bound
-    if price is not None and tokens is not None:
-        written = msgspec.structs.replace(asked, native=None)
-        size = len(attempted.raw.raw if attempted.raw is not None else msgspec.json.encode(written))
-        unseen = _unseen_tokens(asked, live)
-        if unseen is not None:
-            return bound_usd(price, size, tokens * _answers(asked), unseen)
-    budget = purse.limit_usd if purse is not None else constraints.usd_per_month
-    if budget is not None and constraints.unknown_price == "refuse" and live.config.dialect != "scripted":
-        missing = (
-            "price" if price is None else "max_tokens" if tokens is None else "context of the model, and so the input"
-        )
-        raise ConstraintError(
-            f"{live.name}: a budget of {budget:g} USD is set and the {missing} of this call is not known; "
-            f"give the deployment a price_usd_per_mtok and a max_tokens, or set constraints.unknown_price"
-        )
-    return None
+
+    usage: Usage | None = None
+    finished: bool = False
+    tier: str | None = None
+    searches: int | None = 0
 
 
-def _unseen_tokens(asked: Request, live: LiveDeployment) -> int | None:
-    """Tokens that no byte of the request stands for, as many as the model can read; None = nobody knows how many."""
-    named = asked.form != "completion" and any(asked.extra.get(key) is not None for key in _ELSEWHERE)
-    tools = any(tool.native is not None for tool in asked.tools)
-    parts = (part for message in asked.messages for part in message.parts)
-    if not named and not tools and not any(map(_stands_elsewhere, parts)):
-        return 0
-    return live.model.context_tokens if live.model else None
+class Charge(NamedTuple):
+    """What is booked."""
+
+    usd: float | None
+    basis: CostBasis
 
 
-def _stands_elsewhere(part: Part) -> bool:
-    match part:
-        case Image() | Video() | Document():
-            return part.data is None
-        case ToolResult():
-            return any(map(_stands_elsewhere, part.parts))
-        case Unknown():
-            return part.raw.get("type") in _NAMED
-    return False
+def told_by(response: Response, *, works_there: bool = False) -> Told:
+    """What an answer, as far as it has come, tells of its cost.
+
+    Args:
+        response: the fold of its events.
+        works_there: the host was asked to use tools of its own.
+    """
+    tier = response.extra.get("service_tier") if response.extra else None
+    finished = response.finish is not None or bool(response.embeddings)
+    searches = _searches(response) if works_there else 0
+    return Told(response.usage, finished, tier if isinstance(tier, str) else None, searches)
 
 
-def _longest(asked: Request) -> int | None:
-    """Tokens of an answer at most: of two limits, one of which a host may not know, the larger."""
-    said = asked.extra.get("max_tokens")  # beside `max_completion_tokens`
-    limits = [limit for limit in (asked.sampling.max_tokens, said) if _is_number(limit)]
-    return max(limits, default=None)
-
-
-def _is_number(value: object) -> TypeGuard[int]:
-    """Whether a field that nobody has read is a number that money can be reckoned with."""
-    return isinstance(value, int) and value < 1 << 64
-
-
-def _answers(asked: Request) -> int:
-    """How many answers are written: of a completion `best_of` to each prompt, some of which nobody sees."""
-    answers = asked.sampling.n or 1
-    if asked.form != "completion":
-        return answers
-    drawn, prompts = asked.extra.get("best_of"), asked.extra.get("prompt")
-    if _is_number(drawn):
-        answers = max(answers, drawn)
-    if isinstance(prompts, list) and prompts and isinstance(prompts[0], str | list):  # else the numbers of one
-        answers *= len(prompts)
-    return answers
+def _searches(response: Response) -> int | None:
+    """Web searches among the parts of an answer; None = other tools were used, which cost nobody knows what."""
+    kinds = [str(part.raw.get("type")) for part in response.parts if isinstance(part, Unknown)]
+    calls = [kind for kind in kinds if kind.endswith("_call")]
+    return len(calls) if all(kind == _WEB for kind in calls) else None
 
 
 def charge(
-    live: LiveDeployment,
-    form: Form,
-    meter: Meter,
-    *,
-    outcome: str,
-    error: AssayError | None,
-    usage: Usage | None,
-    reserved_usd: float | None,
-) -> tuple[float | None, CostBasis]:
+    live: LiveDeployment, form: Form, meter: Meter, *, outcome: str, error: AssayError | None, told: Told, bound: Bound
+) -> Charge:
     """What an attempt cost, and how that is known.
 
     Args:
@@ -124,24 +81,48 @@ def charge(
         meter: what it measured.
         outcome: of the settlement.
         error: that ended it.
-        usage: as the host reported it.
-        reserved_usd: its bound; a host that reports more than can be is charged at it.
+        told: what the answer told, as far as it came.
+        bound: what it could cost at most; a host that reports more than can be is charged at it.
     """
-    price = live.price.price
-    if outcome == "cached":
-        return 0.0, "none"
+    if outcome == "cached" or (form == "count" and live.config.dialect != "local"):
+        return Charge(0.0, "none")
     if live.config.dialect == "local":
         usd = engine_cost_usd(meter.engine_s, live.config.usd_per_hour)
-        return (usd, "measured") if usd is not None else (None, "unknown")
-    if form == "count":
-        return 0.0, "none"
-    if form == "embedding" and usage is not None:
-        usage = msgspec.structs.replace(usage, output=0)
-    answered_with_error = isinstance(error, ProviderError) and error.status is not None
-    if meter.sent_bytes == 0 or answered_with_error:
-        return 0.0, "none"
-    if price is not None and usage is not None and outcome == "ok":
-        usd = cost_usd(price, usage)
-        if usd is not None and (reserved_usd is None or usd <= reserved_usd):
-            return usd, "measured"
-    return (reserved_usd, "bound") if reserved_usd is not None else (None, "unknown")
+        return Charge(usd, "measured") if usd is not None else Charge(None, "unknown")
+    refused = isinstance(error, ProviderError) and error.status is not None
+    if meter.sent_bytes == 0 or refused:  # an answer with a status of an error is not billed by any host
+        return Charge(0.0, "none")
+    if form == "embedding" and told.usage is not None:
+        told = told._replace(usage=msgspec.structs.replace(told.usage, output=0))
+    if told.usage is not None and (outcome == "ok" or told.finished):
+        known = _measured(live, told, told.usage)
+        if known.usd is not None and (bound.usd is None or known.usd <= bound.usd):
+            return known
+        if known.usd is not None:
+            log.warning(
+                "%s reports %s input and %s output tokens, %.6f USD, which is more than could be (%.6f USD): "
+                "it is charged at the bound",
+                live.name, told.usage.input, told.usage.output, known.usd, bound.usd,
+            )  # fmt: skip
+    usd = bound.after(told.usage)
+    return Charge(usd, "bound") if usd is not None else Charge(None, "unknown")
+
+
+def _measured(live: LiveDeployment, told: Told, usage: Usage) -> Charge:
+    """From the host's counts; `bound` where it was served in a way that costs less than the known rates."""
+    listed = live.price_for(usage.input or 0)
+    details = billed(usage.native)
+    price, basis = _served_at(live, listed, told.tier or details.tier)
+    if price is None or told.searches is None:
+        return Charge(None, "unknown")
+    usd = cost_usd(price, usage)
+    more = extra_usd(price, listed.apart, details._replace(searches=details.searches + told.searches))
+    return Charge(max(0.0, usd + more), basis) if usd is not None and more is not None else Charge(None, "unknown")
+
+
+def _served_at(live: LiveDeployment, listed: CatalogPrice, tier: str | None) -> tuple[Price | None, CostBasis]:
+    if tier is not None and tier in listed.tiers:
+        return listed.tiers[tier].price, "measured"
+    if tier in _DEARER and live.config.dialect != "anthropic":  # Anthropic's priority is paid for beforehand
+        return None, "unknown"
+    return listed.price, "bound" if tier in _CHEAPER else "measured"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from assay.catalog.model import Model
-from assay.catalog.prices import CatalogPrice, price_now
+from assay.catalog.prices import CatalogPrice, length_of, price_now
 from assay.catalog.use import NO_TERMS, Terms
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound
@@ -50,6 +50,7 @@ class LiveDeployment:
     _identity: dict[str, str] | None = None
     _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = None
     _price: CatalogPrice | None = None
+    _prices: dict[int, CatalogPrice] = field(default_factory=dict)
     _candidate: Candidate | None = None
 
     @property
@@ -167,6 +168,17 @@ class LiveDeployment:
             else:
                 self._price = price_now(self.model, host=self.config.host)
         return self._price
+
+    def price_for(self, input_tokens: int) -> CatalogPrice:
+        """As `price`, of calls with at most so many input tokens: long ones are dearer at some hosts."""
+        price = self.price
+        length = length_of(input_tokens) if price.by_length else None
+        if length is None or self.model is None or length >= (self.model.context_tokens or length + 1):
+            return price
+        known = self._prices.get(length)
+        if known is None or known.by_hour:
+            known = self._prices[length] = price_now(self.model, host=self.config.host, length=length)
+        return known
 
     async def facts(self, *, fresh: bool = False) -> dict[str, str]:
         """What decides an answer apart from request and prompt, in a form that a person can compare.

@@ -174,6 +174,7 @@ class TestSettlement:
         assert row["cost_usd"] == pytest.approx(expected)
         assert row["cost_usd"] <= row["reserved_usd"]
         assert held_usd(ledger.path) == 0
+        assert (one.record.cost_usd, one.record.cost_basis) == (row["cost_usd"], basis)
 
     async def test_a_cut_answer_whose_input_was_told_costs_that_and_a_full_answer(
         self, attempt: Make, ledger: SqliteLedger
@@ -196,7 +197,6 @@ class TestSettlement:
         [row] = rows(ledger.path)
         assert (row["outcome"], row["cost_basis"]) == ("error", "measured")
         assert row["cost_usd"] == pytest.approx(5e-6)
-        assert (one.record.cost_usd, one.record.cost_basis) == (row["cost_usd"], basis)
 
     async def test_unknown_price(self, attempt: Make, ledger: SqliteLedger) -> None:
         """Nothing known is NULL, whether answered or cut."""

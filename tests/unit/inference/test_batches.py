@@ -508,13 +508,13 @@ class TestLimits:
     async def test_a_budget_holds_before_anything_is_sent(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
         """What the month's budget has no room for is not left at all."""
         async with stub("openai") as up:
-            spine = make_spine(up.toml("up") + "\n[constraints]\nusd_per_month = 0.0002\n")
+            spine = make_spine(up.toml("up") + "\n[constraints]\nusd_per_month = 0.0008\n")
             desk = desk_of(spine)
             await leave(spine, desk, "one")
             with pytest.raises(BudgetExceeded):
                 await leave(spine, desk, "two", "three", "four", "five", "six")
             held = held_usd(ledger.path)
-            assert 0 < held <= 0.0002
+            assert 0 < held <= 0.0008
             await desk.flush()
             assert held_usd(ledger.path) == held  # while the job waits
             await desk.wait(set(desk.open_batches), within_s=5.0)
@@ -524,7 +524,7 @@ class TestLimits:
         """Nobody waits for money that a batch may hold for a day."""
         async with stub("openai") as up:
             spine = make_spine(up.toml("up"))
-            desk, purse = desk_of(spine), Purse(0.00015, "this eval")
+            desk, purse = desk_of(spine), Purse(0.0003, "this eval")
             options = Options(use_cache=True, seed=0, desk=desk, purse=purse)
             with pytest.raises(BatchWaiting) as waiting:
                 await spine.answer(ask("one"), "up", options=options)

@@ -17,7 +17,7 @@ from assay.decision.watching.panel import Border
 from assay.decision.watching.prompts import pool, variants
 from assay.errors import AssayError, BadRequest, BudgetExceeded, DecisionError
 from assay.inference.asking import shown
-from assay.inference.charges import bound
+from assay.inference.bounds import reserve
 from assay.inference.purse import Purse
 from assay.inference.reach import below
 from assay.inference.spine import Options, Spine
@@ -75,7 +75,8 @@ def bound_usd(spine: Spine, target: str, requests: Iterable[Request]) -> float |
     lives = list(below(spine, target))
     for request in requests:
         for live in lives:
-            one = bound(live, spine.constraints, live.attempted(request, untouched=True))
+            attempted = live.attempted(request, untouched=True)
+            one = reserve(live, spine.constraints, attempted, budgeted=spine.constraints.usd_per_month is not None).usd
             if one is None:
                 return None
             total += one

@@ -8,7 +8,7 @@ from assay.errors import AssayError
 from assay.evals.graders.grading import models_of
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite
-from assay.inference.charges import bound
+from assay.inference.bounds import reserve
 from assay.inference.reach import below
 from assay.inference.spine import Spine
 from assay.types import Request, Value
@@ -97,7 +97,9 @@ def _bound(spine: Spine, target: str, request: Request, problems: list[str]) -> 
     bounds: list[float | None] = []
     for live in below(spine, target):
         try:
-            bounds.append(bound(live, spine.constraints, live.attempted(request, untouched=True)))
+            attempted = live.attempted(request, untouched=True)
+            budgeted = spine.constraints.usd_per_month is not None
+            bounds.append(reserve(live, spine.constraints, attempted, budgeted=budgeted).usd)
         except AssayError as error:
             problems.append(str(error))
             bounds.append(None)

@@ -10,7 +10,7 @@ from assay.evals.graders.grader import Grader
 from assay.evals.graders.grading import graders_of
 from assay.evals.graders.judges import KIND
 from assay.evals.suites.suite import Suite
-from assay.inference.charges import bound
+from assay.inference.bounds import reserve
 from assay.inference.purse import Purse
 from assay.inference.reach import below
 from assay.inference.spine import Spine
@@ -63,6 +63,6 @@ def _verdict(grader: Grader) -> Request:
 def _check(spine: Spine, names: Iterable[str], requests: Iterable[Request], purse: Purse) -> None:
     for live, request in product([live for name in names for live in below(spine, name)], requests):
         try:
-            bound(live, spine.constraints, live.attempted(request, untouched=True), purse)
+            reserve(live, spine.constraints, live.attempted(request, untouched=True), budgeted=True)
         except ConstraintError as error:
             raise ConfigError(str(error)) from error
