@@ -19,7 +19,7 @@ from assay.errors import LedgerError
 from assay.ledger.budgets import NOBODY, Account, Budget, Per
 from assay.ledger.rows import KeyRow
 
-__all__ = ["ANYBODY", "ANYTHING", "PREFIX", "Key", "State", "Terms", "hash_of", "key_of", "new_secret"]
+__all__ = ["ANYBODY", "ANYTHING", "PREFIX", "Key", "State", "Terms", "hash_of", "key_of", "new_secret", "terms_of"]
 
 PREFIX = "sk-assay-"
 State = Literal["active", "expired", "revoked"]
@@ -97,6 +97,20 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def terms_of(row: KeyRow) -> Terms:
+    """What a key allows.
+
+    Raises:
+        LedgerError: it cannot be read; it must not be taken for a key that allows everything.
+    """
+    try:
+        return msgspec.json.decode(row.body, type=Terms)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LedgerError(
+            f"key {row.name!r} ({row.id[:12]}) in the ledger cannot be read: {error}; revoke it and make another"
+        ) from error
+
+
 def key_of(row: KeyRow, cell: int, limits: Mapping[str, Limit]) -> Key:
     """The key that a row of the ledger tells.
 
@@ -106,14 +120,9 @@ def key_of(row: KeyRow, cell: int, limits: Mapping[str, Limit]) -> Key:
         limits: `[budgets]` of the configuration; those of its team count for it.
 
     Raises:
-        LedgerError: what it allows cannot be read; it must not be taken for a key that allows everything.
+        LedgerError: what it allows cannot be read.
     """
-    try:
-        terms = msgspec.json.decode(row.body, type=Terms)
-    except msgspec.DecodeError as error:
-        raise LedgerError(
-            f"key {row.name!r} ({row.id[:12]}) in the ledger cannot be read: {error}; revoke it and make another"
-        ) from error
+    terms = terms_of(row)
     account = Account(row.id, row.team, tuple(_budgets(row, terms, limits.values())))
     return Key(row.name, cell, terms, account, row.expires_at, row.revoked_at)
 

@@ -75,20 +75,14 @@ class Rates:
     """The counts of all keys.
 
     Args:
-        path: the file; it is made where it is missing. What it says is of no use after a minute, so that it may be
-            deleted while nobody serves.
-
-    Raises:
-        LedgerError: it cannot be opened.
+        path: the file; it is made when a rate is first counted. What it says is of no use after a minute, so that it
+            may be deleted while nobody serves.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._cells = 0
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        except OSError as error:
-            raise LedgerError(f"cannot open the file of rates {path}: {error.strerror}") from error
+        self._file = -1
         self._map: mmap.mmap | None = None
         self._numbers = memoryview(b"").cast("q")
 
@@ -102,7 +96,7 @@ class Rates:
             tokens: that it takes at most. More than the limit counts as the limit: it is let in where nothing else is.
 
         Raises:
-            LedgerError: the file has no room for the cell.
+            LedgerError: the file cannot be opened, or has no room for the cell.
         """
         self._reach(cell)
         start = cell * _CELL
@@ -140,7 +134,9 @@ class Rates:
         self._numbers.release()
         if self._map is not None:
             self._map.close()
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     # -------------------------------------------------------------------------------------- the cells
 
@@ -179,6 +175,8 @@ class Rates:
             return
         cells = max(64, 2 * cell)
         try:
+            if self._file < 0:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             _grow(self._file, cells * _CELL_BYTES)
             grown = mmap.mmap(self._file, cells * _CELL_BYTES)
         except (OSError, ValueError) as error:

@@ -33,6 +33,7 @@ COMMANDS = {
     "import": "import_",
     "inspect": "inspect",
     "judge": "judge",
+    "keys": "keys",
     "logs": "logs",
     "migrate": "migrate",
     "models": "models",

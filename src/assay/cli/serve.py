@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from assay.cli.door import config_option, emit, json_option, note, run
 from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
+    from assay.access.keyring import Keyring
     from assay.app import App
     from assay.decision.lock import Lock
 
@@ -28,8 +30,9 @@ def command(host: str | None, port: int | None, log_requests: bool, config: str 
     point a client's base URL here. /docs describes it, /readyz and /metrics watch it.
 
     The pinned route has the suite's name. A request's kind comes in the header x-assay-kind; a kind that
-    nothing was proven for is refused, unless serve.default_kind names one. Other machines come in with the key of
-    serve.api_key_env. A lock that is written anew (assay pin, assay rollback) is taken up within a second.
+    nothing was proven for is refused, unless serve.default_kind names one. Other machines come in with a key that
+    `assay keys add` has made, or with that of serve.api_key_env. Keys, and a lock that is written anew (assay pin, assay
+    rollback), are taken up within a second.
 
     \b
     Example:
@@ -60,6 +63,7 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
 
     from assay.app import open_app
     from assay.gateway import server
+    from assay.gateway.admission import Virtual
     from assay.gateway.asgi import Gateway
     from assay.gateway.following import follow, stamp
     from assay.gateway.health import readiness
@@ -72,24 +76,30 @@ async def _serve(host: str | None, port: int | None, config: str | None, as_json
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         serve = msgspec.structs.replace(app.loaded.config.serve, **given)
         bodies = Bodies(app.ledger, app.loaded.config, app.spine.targets)
-        gateway = Gateway(app.spine, serve, bodies)  # first: it refuses to stand open
+        virtual = Virtual.opened(app.ledger.path, app.loaded.config.budgets)
+        gateway = Gateway(app.spine, serve, bodies, virtual)  # first: it refuses to stand open
         await bodies.tidy()
         listener = server.listen(serve)
         host = f"[{serve.host}]" if ":" in serve.host else serve.host
         url = f"http://{host}:{listener.getsockname()[1]}/v1"
         emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
         sys.stdout.flush()
-        for line in _told(lock, broken):
+        for line in [*_told(lock, broken), _told_keys(virtual.keyring, serve.api_key_env is not None)]:
             note(line)
         ready = await readiness(app.spine, draining=False, detailed=True)
         for name, state in ready.body["deployments"].items():
             if not state["ready"]:
                 note(f"  {name} cannot be asked: {state['reason']}")
-        following = asyncio.create_task(follow(app.lock_path, seen, partial(_take_up, app)))
+        following = [
+            asyncio.create_task(follow(app.lock_path, seen, partial(_take_up, app))),
+            asyncio.create_task(virtual.keyring.follow()),
+        ]
         try:
             await server.run(gateway, listener)
         finally:
-            following.cancel()
+            for task in following:
+                task.cancel()
+            virtual.close()
 
 
 async def _take_up(app: App) -> None:
@@ -106,6 +116,17 @@ async def _take_up(app: App) -> None:
         note(line)
     if broken:
         note("  (assay.toml and prompts are as they were when this began; start again to take up changes of theirs)")
+
+
+def _told_keys(keyring: Keyring, operator: bool) -> str:
+    """Who gets in."""
+    now = time.time()
+    active = sum(key.state(now) == "active" for key in keyring.keys)
+    ways = [f"one of the {active} that `assay keys list` names"] if keyring.asks_key else []
+    ways += ["that of serve.api_key_env"] if operator else []
+    if not ways:
+        return "no key is asked for; `assay keys add` makes one, and from then on each client must show one"
+    return f"clients must show a key: {' or '.join(ways)}"
 
 
 def _told(lock: Lock | None, broken: dict[str, str]) -> list[str]:

@@ -6,21 +6,25 @@ import hmac
 import ipaddress
 import os
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from assay.access.key import ANYBODY, ANYTHING, Key
+from assay.access.keyring import Keyring
+from assay.access.rates import Rates, Ticket
+from assay.config.budget import Limit
 from assay.config.schema import Serve
 from assay.errors import AssayError, ConfigError, RateExceeded, RequestError
 from assay.gateway.tokens import Targets, most_tokens, taken_tokens
+from assay.ledger.keys import KeyReader
 from assay.ledger.rows import RequestRow
 from assay.types import Label, Request
 
 if TYPE_CHECKING:
-    from assay.access.keyring import Keyring
-    from assay.access.rates import Rates, Ticket
     from assay.gateway.visit import Visit
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
@@ -34,6 +38,25 @@ class Virtual(NamedTuple):
 
     keyring: Keyring
     rates: Rates
+
+    @classmethod
+    def opened(cls, ledger: Path, limits: Mapping[str, Limit]) -> Virtual:
+        """Those of a ledger's file. The rates are counted in a file beside it, by all processes together.
+
+        Args:
+            ledger: the file.
+            limits: `[budgets]` of the configuration.
+
+        Raises:
+            LedgerError: the keys cannot be read.
+        """
+        rates = Rates(ledger.with_name(f"{ledger.name}-rates"))
+        return cls(Keyring(KeyReader(ledger), limits), rates)
+
+    def close(self) -> None:
+        """Let go of both files."""
+        self.keyring.close()
+        self.rates.close()
 
 
 class Admission:

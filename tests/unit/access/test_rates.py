@@ -123,7 +123,9 @@ def test_a_clock_that_begins_anew_begins_a_new_count(counts: Rates, clock: Clock
 
 @settings(max_examples=30)
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=60), st.integers(1, 5))
-def test_no_minute_has_more_than_the_limit(tmp_path_factory: pytest.TempPathFactory, pauses: list[float], limit: int) -> None:
+def test_no_minute_has_more_than_the_limit(
+    tmp_path_factory: pytest.TempPathFactory, pauses: list[float], limit: int
+) -> None:
     """Whatever the times at which clients ask, any 60 seconds hold at most the limit; who would fit by a second is let in."""
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
