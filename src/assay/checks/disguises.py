@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["Reading", "readings", "squeeze"]
+__all__ = ["LOOKALIKES", "Reading", "readings", "squeeze"]
 
 MAX_LOOKED_INTO = 20_000
 """Longer texts are not looked into for what is spelled out, shifted or encoded twice."""
@@ -39,7 +39,8 @@ _DIGITS = {name: str(digit) for digit, name in enumerate(_NAMES_OF_DIGITS)}
 _DIGIT_NAME = re.compile("|".join(_NAMES_OF_DIGITS), re.IGNORECASE)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _MIRRORED = str.maketrans(_ALPHABET, _ALPHABET[::-1])
-_LOOKALIKES = str.maketrans("абвеокмнрстухіјѕԁɡαβεικνορτυχ", "abbeokmhpctyxijsdgabeiknoptux")
+LOOKALIKES = str.maketrans("абвеокмнрстухіјѕԁɡαβεικνορτυχ", "abbeokmhpctyxijsdgabeiknoptux")
+"""Greek and Cyrillic letters that look like Latin ones."""
 _UNSEEN = re.compile("[\U000e0020-\U000e007e\U000e0100-\U000e01ef]")
 _SEEN = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)} | {
     0xE00F0 + code: chr(code) for code in range(16, 256)
@@ -65,7 +66,7 @@ class Reading(NamedTuple):
 
 def squeeze(text: str) -> str:
     """Letters and digits only, without accents and case; letters that look like Latin ones are taken for them."""
-    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKD", text.casefold())).casefold().translate(_LOOKALIKES)
+    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKD", text.casefold())).casefold().translate(LOOKALIKES)
 
 
 def readings(text: str) -> Iterator[Reading]:
