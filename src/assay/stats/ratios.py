@@ -32,31 +32,31 @@ class Moments(NamedTuple):
 
     Attributes:
         units: sessions with at least one such request.
-        total, count: sums of both.
-        total_squared, product, count_squared: sums of their squares, and of one times the other.
+        total, requests: sums of both.
+        total_squared, product, requests_squared: sums of their squares, and of one times the other.
     """
 
     units: int = 0
     total: float = 0.0
-    count: float = 0.0
+    requests: float = 0.0
     total_squared: float = 0.0
     product: float = 0.0
-    count_squared: float = 0.0
+    requests_squared: float = 0.0
 
     @property
     def mean(self) -> float | None:
         """Per request; None without any."""
-        return self.total / self.count if self.count > 0 else None
+        return self.total / self.requests if self.requests > 0 else None
 
-    def plus(self, total: float, count: float) -> Moments:
+    def plus(self, total: float, requests: float) -> Moments:
         """With one more session."""
         return Moments(
             self.units + 1,
             self.total + total,
-            self.count + count,
+            self.requests + requests,
             self.total_squared + total * total,
-            self.product + total * count,
-            self.count_squared + count * count,
+            self.product + total * requests,
+            self.requests_squared + requests * requests,
         )
 
     def tempered(self) -> Moments:
@@ -64,7 +64,7 @@ class Moments(NamedTuple):
 
         Agresti and Caffo (2000, The American Statistician 54:280), a session for a trial.
         """
-        size = self.count / self.units if self.units else 1.0
+        size = self.requests / self.units if self.units else 1.0
         return self.plus(size, size).plus(0.0, size)
 
     @property
@@ -73,8 +73,8 @@ class Moments(NamedTuple):
         mean = self.mean
         if mean is None or self.units < 2:
             return math.inf
-        spread = self.total_squared - 2 * mean * self.product + mean * mean * self.count_squared
-        return max(0.0, spread) / self.count**2 * self.units / (self.units - 1)
+        spread = self.total_squared - 2 * mean * self.product + mean * mean * self.requests_squared
+        return max(0.0, spread) / self.requests**2 * self.units / (self.units - 1)
 
 
 class Contrast(NamedTuple):

@@ -33,7 +33,7 @@ def test_the_variance_is_that_between_sessions() -> None:
     real = np.var([one.mean for one in drawn])
     told = np.mean([one.variance for one in drawn])
     assert told == pytest.approx(real, rel=0.15)
-    naive = np.mean([one.mean * (1 - one.mean) / one.count for one in drawn if one.mean is not None])
+    naive = np.mean([one.mean * (1 - one.mean) / one.requests for one in drawn if one.mean is not None])
     assert told > 3 * naive
 
 
