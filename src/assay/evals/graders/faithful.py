@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from assay.checks.check import MAX_CHARS, shorten
 from assay.checks.citations import CITED, citation_pattern, documents, without_documents
+from assay.checks.fence import fence
 from assay.errors import EvalError
-from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Options, Score, options
 from assay.evals.graders.judge import remark
 from assay.evals.graders.judges import Judges

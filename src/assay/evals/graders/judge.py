@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from assay.checks.check import shorten
+from assay.checks.fence import fence
 from assay.errors import ConfigError, EvalError
-from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Options, Score, options
 from assay.evals.graders.judges import Judges
 from assay.evals.graders.verdict import Question, Verdict, ask_for
@@ -70,7 +70,7 @@ class Judge(Grader):
     scale 1-5 the median; `temperature` (0; with several votes 0.7, since equal verdicts are no votes); `max_tokens` of
     a verdict (2000).
 
-    The judge is shown the rubric, the conversation, the target and the answer, each fenced (`graders.fence`). A verdict
+    The judge is shown the rubric, the conversation, the target and the answer, each fenced (`checks.fence`). A verdict
     that cannot be read is no verdict: the answer stays unscored.
     """
 

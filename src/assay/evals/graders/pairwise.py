@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from assay.checks.check import shorten
+from assay.checks.fence import fence
 from assay.errors import ConfigError, EvalError
-from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Grader, Score, options
 from assay.evals.graders.judge import JudgeOptions, media, read_rubric, remark
 from assay.evals.graders.judges import Judges

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from graders_shared import answer, sample
 
+from assay.checks.fence import fence
 from assay.errors import BudgetExceeded, ConfigError
-from assay.evals.graders.fence import fence
 from assay.evals.graders.grader import Score
 from assay.evals.graders.grading import grade
 from assay.evals.graders.judge import Judge, material
