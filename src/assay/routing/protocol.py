@@ -84,6 +84,16 @@ class Check(Value, frozen=True, kw_only=True):
     attempt: int
 
 
+class Look(Value, frozen=True, kw_only=True):
+    """Have the route's guard of this name look at the answer of an attempt, or at the request (`attempt` = None).
+
+    What it revises takes the place of what it looked at: for who looks next, for calls that follow, for the client.
+    """
+
+    guard: str
+    attempt: int | None = None
+
+
 class Answer(Value, frozen=True, kw_only=True):
     """The answer of this attempt is the answer; `why` is told beside the reason of its call."""
 
@@ -92,12 +102,17 @@ class Answer(Value, frozen=True, kw_only=True):
 
 
 class Refuse(Value, frozen=True, kw_only=True):
-    """There will be no answer."""
+    """There will be no answer.
+
+    Attributes:
+        said: told as a model's own refusal, an answer in these words that ends with `content_filter`; None = an error.
+    """
 
     reason: str
+    said: str | None = None
 
 
-Step = Send | Check | Answer | Refuse
+Step = Send | Check | Look | Answer | Refuse
 
 
 class CheckOutcome(NamedTuple):
@@ -105,6 +120,19 @@ class CheckOutcome(NamedTuple):
 
     passed: bool
     explanation: str
+
+
+class Looked(NamedTuple):
+    """What a guard says.
+
+    Attributes:
+        verdict: `revise` = what it looked at has been revised, and may pass so.
+        broken: it could not do its work; the verdict is what its configuration says of that.
+    """
+
+    verdict: Literal["allow", "revise", "refuse"]
+    explanation: str
+    broken: bool = False
 
 
 class Failure(NamedTuple):
@@ -165,6 +193,7 @@ class Attempt(Value, frozen=True, kw_only=True):
     failure: Failure | None = None
     cancelled: bool = False
     checks: dict[str, CheckOutcome] = {}
+    looks: dict[str, Looked] = {}
 
     @property
     def ok(self) -> bool:
@@ -208,7 +237,9 @@ class State(Value, frozen=True, kw_only=True):
 
     Attributes:
         candidates: those that the hard constraints left, in the route's order.
+        request: as guards have revised it.
         attempts: what has been tried, in order of starting.
+        looks: what guards say of the request.
         deadline: when everything is cut, on the clock of `snapshot.now`; None = never.
     """
 
@@ -217,6 +248,7 @@ class State(Value, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...]
     deadline: float | None
     snapshot: Snapshot
+    looks: dict[str, Looked] = {}
 
 
 class Policy(Protocol):
