@@ -16,6 +16,7 @@ from assay.config.schema import Config, Deployment, Engine, Ledger
 from assay.decision.lock import FILE_NAME, Lock, read_lock
 from assay.decision.pin import broken_pins, pinned_route
 from assay.errors import ConfigError
+from assay.evals.beside.comparer import Comparer
 from assay.evals.graders.grading import graders_of
 from assay.evals.suites.suite import Suite
 from assay.inference.build import Builder
@@ -40,6 +41,7 @@ class App:
         self.ledger = open_ledger(loaded)
         try:
             self.spine: Spine = Builder(self.catalog, loaded.config.local).spine(loaded.config, self.ledger)
+            self.spine.shadows.comparer = Comparer(self.spine, loaded.config)
         except BaseException:
             self.ledger.close_now()
             raise

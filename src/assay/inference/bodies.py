@@ -48,6 +48,13 @@ class Rule(NamedTuple):
     personal: bool
 
 
+class Beside(NamedTuple):
+    """An answer that was asked for beside the client's, as JSON of its parts, and words on the two, as kept."""
+
+    answer: str | None
+    words: str
+
+
 class Kept(NamedTuple):
     """A request and its answer as they were kept."""
 
@@ -84,6 +91,22 @@ class Bodies:
             keep if keep is not None else serve.bodies,
             personal if personal is not None else serve.redact_personal_data,
         )
+
+    def other(self, target: str, request: Request, own: tuple[Part, ...], other: tuple[Part, ...], why: str) -> Beside:
+        """What may be kept of an answer that was asked for beside that to a request, and of words on the two.
+
+        The answer and the words are redacted after the request and its answer, as one: equal things get the
+        placeholders that they have in the exchange.
+        """
+        rule = self.rule(target)
+        asked, said, also = (msgspec.json.encode(one) for one in (_plain(request), own, _without_reasoning(other)))
+        if rule.keep != "full" or max(len(asked), len(said), len(also)) > self._config.bodies.max_bytes:
+            return Beside(None, "")
+        redaction = self.redactor(target).begin()
+        _redacted(asked, redaction)
+        redaction.value(msgspec.json.decode(said))
+        answer = msgspec.json.encode(redaction.value(msgspec.json.decode(also))).decode()
+        return Beside(answer if other else None, redaction.text(why))
 
     def redactor(self, target: str) -> Redactor:
         """What takes out of texts on a target's requests that which must not be kept."""

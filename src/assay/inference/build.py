@@ -15,6 +15,7 @@ from assay.catalog.reach import reached, rented_from
 from assay.catalog.use import terms_of
 from assay.checks.check import Check
 from assay.checks.registry import make_check
+from assay.config.comparing import Comparing
 from assay.config.schema import WITHOUT_HOST, Config, Deployment, Local, Route
 from assay.dialects.capability import check_quirks
 from assay.dialects.dialect import Outbound
@@ -28,7 +29,7 @@ from assay.providers.provider import Provider
 from assay.providers.scripted import Script, ScriptedProvider
 from assay.providers.transport import Transport
 from assay.providers.unavailable import Unavailable
-from assay.routing.options import make_policy
+from assay.routing.options import check_spec, make_policy
 from assay.types import Label
 from assay.weights.store import Store
 
@@ -219,6 +220,9 @@ def make_route(name: str, route: Route) -> LiveRoute:
     try:
         policy = make_policy(route.policy, where, route.candidates)
         checks = make_checks(policy.checks)
+        for how in (policy, route.audit):
+            if isinstance(how, Comparing) and how.check is not None:  # a mistake is told now
+                make_check(check_spec(how.check)[1])
     except PluginError as error:
         raise PluginError(f"{where}: {error}") from error
     return LiveRoute(

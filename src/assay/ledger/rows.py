@@ -417,9 +417,10 @@ class RolloutMoveRow(Row, frozen=True, kw_only=True):
     body: bytes
 
 
-Preference = Literal["same", "differs", "own", "other", "equal", "unjudged", "failed", "observed"]
+Preference = Literal["same", "differs", "own", "other", "equal", "unjudged", "failed", "unasked", "observed"]
 """What came of a comparison: the answers are the same, or differ and nobody says which is better; a judge prefers the
-client's (`own`) or the `other`, or finds them equal; nobody could tell; the other one failed; nobody was asked."""
+client's (`own`) or the `other`, or finds them equal; nobody could tell; the other one failed; was not asked, for want
+of a place, of money or of permission; would have been asked, but is only observed."""
 
 
 class ComparisonRow(Row, frozen=True, kw_only=True):

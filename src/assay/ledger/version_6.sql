@@ -97,7 +97,7 @@ create table comparisons (         -- two answers to one request: the client's, 
   purpose text not null,            -- shadow | audit
   own text not null,                -- deployment whose answer the client had
   other text not null,              -- deployment or route that was asked beside
-  verdict text not null,            -- same | differs | own | other | equal | unjudged | failed | observed
+  verdict text not null,            -- same | differs | own | other | equal | unjudged | failed | unasked | observed
   decided_by text not null,         -- what said so: text | json | calls | check NAME | judge NAME | nobody
   reason text not null,
   own_usd real,
