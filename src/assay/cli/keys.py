@@ -55,7 +55,7 @@ def command() -> None:
 @click.option("--route", "routes", multiple=True, metavar="NAME",
               help="Route or deployment that it may call; may be repeated [default: all].")  # fmt: skip
 @click.option("--expires", "expires_at", metavar="SPAN|DAY", callback=_until,
-              help="It holds so long: 12h, 30d, or until a day: 2027-01-31 [default: until it is revoked].")  # fmt: skip
+              help="It holds so long (12h, 30d), or until a day (2027-01-31) [default: for ever].")  # fmt: skip
 @click.option("--rpm", "requests_per_minute", type=click.IntRange(1, 10**12), help="Requests in any 60 seconds.")
 @click.option("--tpm", "tokens_per_minute", type=click.IntRange(1, 10**12),
               help="Tokens of requests and answers in any 60 seconds.")  # fmt: skip

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.door import config_option, emit, json_option, note, run
+from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
     from assay.access.keyring import Keyring
     from assay.app import App
+    from assay.config.schema import Serve
     from assay.decision.lock import Lock
+    from assay.gateway.workers import Place
 
 
 @click.command("serve")
 @click.option("--host", help="Address to listen on [default: serve.host, 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one [default: serve.port, 8080].")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes behind the one address."
+)
+@click.option("--worker", hidden=True, help="The place of a worker, as its supervisor says it.")
 @click.option("--log-requests", is_flag=True, help="Write one line per request to stderr: names, times, outcome.")
 @config_option
 @json_option
-def command(host: str | None, port: int | None, log_requests: bool, config: str | None, as_json: bool) -> None:
+def command(
+    host: str | None, port: int | None, workers: int, worker: str | None, log_requests: bool, config: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Serve the pinned route, and every deployment and route of the config, as one endpoint.
 
     It speaks the formats of OpenAI (chat completions, completions, responses, embeddings) and Anthropic (messages):
@@ -31,8 +39,12 @@ def command(host: str | None, port: int | None, log_requests: bool, config: str 
 
     The pinned route has the suite's name. A request's kind comes in the header x-assay-kind; a kind that
     nothing was proven for is refused, unless serve.default_kind names one. Other machines come in with a key that
-    `assay keys add` has made, or with that of serve.api_key_env. Keys, and a lock that is written anew (assay pin, assay
-    rollback), are taken up within a second.
+    `assay keys add` has made, or with that of serve.api_key_env. Keys, and a lock that is written anew (assay pin,
+    assay rollback), are taken up within a second.
+
+    With --workers, several processes accept from one address and share the ledger, its money and what keys may
+    ask in a minute; each has its part of a deployment's places and its own breakers, and loads a local engine of
+    its own. One that dies is started anew.
 
     \b
     Example:
@@ -42,7 +54,38 @@ def command(host: str | None, port: int | None, log_requests: bool, config: str 
     """
     if log_requests:
         _log_requests()
-    run(_serve(host, port, config, as_json))
+    if workers > 1:
+        finish(run(_supervise(host, port, workers, log_requests, config, as_json)))
+    from assay.gateway.workers import place_of
+
+    run(_serve(host, port, place_of(worker) if worker is not None else None, config, as_json))
+
+
+async def _supervise(
+    host: str | None, port: int | None, workers: int, log_requests: bool, config: str | None, as_json: bool
+) -> int:
+    from assay.config.load import load
+    from assay.gateway import server
+    from assay.gateway.workers import supervise
+
+    loaded = load(config)
+    listener = server.listen(_given(loaded.config.serve, host, port))
+    url = server.url_of(listener)
+    arguments = ["serve", "--config", str(loaded.path), *(["--log-requests"] if log_requests else [])]
+    arguments += ["--host", host] if host is not None else []  # whether it is reached by others decides about keys
+
+    def serving() -> None:
+        emit({"url": url, "workers": workers}, as_json, f"serving {url} with {workers} workers")
+
+    return await supervise(listener, workers, arguments, serving)
+
+
+def _given(serve: Serve, host: str | None, port: int | None) -> Serve:
+    """The settings with what the command line says."""
+    import msgspec
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    return msgspec.structs.replace(serve, **given)
 
 
 def _log_requests() -> None:
@@ -55,51 +98,64 @@ def _log_requests() -> None:
     log.setLevel(logging.INFO)
 
 
-async def _serve(host: str | None, port: int | None, config: str | None, as_json: bool) -> None:
+async def _serve(host: str | None, port: int | None, place: Place | None, config: str | None, as_json: bool) -> None:
     import asyncio
     from functools import partial
 
-    import msgspec
-
-    from assay.app import open_app
     from assay.gateway import server
     from assay.gateway.admission import Virtual
     from assay.gateway.asgi import Gateway
     from assay.gateway.following import follow, stamp
-    from assay.gateway.health import readiness
     from assay.inference.bodies import Bodies
 
-    async with open_app(config) as app:
+    async with _opened(config, place) as app:
         show_recovered(app.ledger.recovered)
         seen = stamp(app.lock_path)
         lock, broken = await app.serve_pins()
-        given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-        serve = msgspec.structs.replace(app.loaded.config.serve, **given)
+        serve = _given(app.loaded.config.serve, host, port)
         bodies = Bodies(app.ledger, app.loaded.config, app.spine.targets)
         virtual = Virtual.opened(app.ledger.path, app.loaded.config.budgets)
         gateway = Gateway(app.spine, serve, bodies, virtual)  # first: it refuses to stand open
         await bodies.tidy()
-        listener = server.listen(serve)
-        host = f"[{serve.host}]" if ":" in serve.host else serve.host
-        url = f"http://{host}:{listener.getsockname()[1]}/v1"
-        emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
-        sys.stdout.flush()
-        for line in [*_told(lock, broken), _told_keys(virtual.keyring, serve.api_key_env is not None)]:
-            note(line)
-        ready = await readiness(app.spine, draining=False, detailed=True)
-        for name, state in ready.body["deployments"].items():
-            if not state["ready"]:
-                note(f"  {name} cannot be asked: {state['reason']}")
+        listener = place.listening() if place is not None else server.listen(serve)
         following = [
             asyncio.create_task(follow(app.lock_path, seen, partial(_take_up, app))),
             asyncio.create_task(virtual.keyring.follow()),
         ]
+        if place is None:
+            url = server.url_of(listener)
+            emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
+        else:
+            following.append(asyncio.create_task(place.alone()))
+            place.ready()
+        if place is None or place.number == 0:
+            await _tell(app, [*_told(lock, broken), _told_keys(virtual.keyring, serve.api_key_env is not None)])
         try:
             await server.run(gateway, listener)
         finally:
             for task in following:
                 task.cancel()
             virtual.close()
+
+
+def _opened(config: str | None, place: Place | None) -> App:
+    """The app; of a worker, with its part of what all workers may do."""
+    from assay.app import App
+    from assay.config.load import load
+    from assay.gateway.workers import share_of
+
+    loaded = load(config)
+    return App(loaded if place is None else loaded._replace(config=share_of(loaded.config, place.workers)))
+
+
+async def _tell(app: App, lines: list[str]) -> None:
+    """Say what is served and who gets in, and who cannot be asked."""
+    from assay.gateway.health import readiness
+
+    ready = await readiness(app.spine, draining=False, detailed=True)
+    states = ready.body["deployments"].items()
+    for line in (*lines, *(f"  {name} cannot be asked: {one['reason']}" for name, one in states if not one["ready"])):
+        note(line)
 
 
 async def _take_up(app: App) -> None:

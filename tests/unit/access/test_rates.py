@@ -126,7 +126,7 @@ def test_a_clock_that_begins_anew_begins_a_new_count(counts: Rates, clock: Clock
 def test_no_minute_has_more_than_the_limit(
     tmp_path_factory: pytest.TempPathFactory, pauses: list[float], limit: int
 ) -> None:
-    """Whatever the times at which clients ask, any 60 seconds hold at most the limit; who would fit by a second is let in."""
+    """Whenever clients ask, any 60 seconds hold at most the limit; who would fit by a second is let in."""
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
         patch.setattr(rates, "time", clock)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from assay.access.key import ANYTHING
 from assay.catalog.load import builtin
 from assay.catalog.model import Model
 from assay.config.schema import Deployment
@@ -23,6 +24,8 @@ PLAIN = msgspec.structs.replace(
 
 class Client:
     """A visit that shows these headers and asks for no page."""
+
+    terms = ANYTHING
 
     def __init__(self, **headers: str) -> None:
         self._headers = headers
