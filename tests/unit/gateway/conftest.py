@@ -14,6 +14,7 @@ import pytest
 
 from assay.config.schema import Serve
 from assay.gateway import server
+from assay.gateway.admission import Virtual
 from assay.gateway.asgi import Gateway
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
@@ -98,7 +99,9 @@ def serving(make_spine: Callable[..., Spine]) -> Callable[..., Any]:
     """Makes contexts in which a gateway runs, with a default kind and limits as told."""
 
     @asynccontextmanager
-    async def run(default_kind: str | None = None, **limits: Any) -> AsyncIterator[Served]:
+    async def run(
+        default_kind: str | None = None, virtual: Virtual | None = None, **limits: Any
+    ) -> AsyncIterator[Served]:
         spine = make_spine(
             CONFIG, {"small.json": {"rules": RULES}, "other.json": {"rules": [], "default": "other says so"}}
         )
@@ -109,7 +112,7 @@ def serving(make_spine: Callable[..., Spine]) -> Callable[..., Any]:
         serve = Serve(port=0, **limits)
         listener = server.listen(serve)
         port = listener.getsockname()[1]
-        work = asyncio.create_task(server.run(Gateway(spine, serve), listener, signals=False))
+        work = asyncio.create_task(server.run(Gateway(spine, serve, virtual=virtual), listener, signals=False))
         try:
             yield Served(port, spine)
         finally:
