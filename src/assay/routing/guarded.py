@@ -40,9 +40,9 @@ class Guarded:
 
     def decide(self, state: State) -> Step:
         """A look that has not been taken, a refusal, or what the inner policy says."""
-        step = self._looks(self.before, state.looks, None)
-        if step is not None:
-            return step
+        before = self._looks(self.before, state.looks, None)
+        if before is not None:
+            return before
         step = self.inner.decide(state)
         if isinstance(step, Send) and self.after:
             return msgspec.structs.replace(step, hold=True)
