@@ -85,9 +85,8 @@ def classified(how: Classifier, said: Response) -> Verdict:
 def judging(how: Principles, request: Request, answer: Response, *, revise: bool) -> Request:
     """The question whether an answer keeps to the principles, and what it would have to be."""
     principles = "\n".join(f"{number}. {one}" for number, one in enumerate(how.principles, 1))
-    shown, key = fence(
-        {"principles": principles, "conversation": _transcript(request, None), "answer": _told(answer.parts)}
-    )
+    conversation = _transcript(request, None)
+    shown, key = fence({"principles": principles, "conversation": conversation, "answer": _answered(answer)})
     verdicts = '"allow", "revise" or "refuse", "revision": "..."' if revise else '"allow" or "refuse"'
     form = _FORM.format(verdicts=verdicts)
     system = _JUDGE.format(key=key, form=form, ways=_REVISE if revise else _REFUSE)
@@ -101,11 +100,9 @@ def judged(said: Response) -> Verdict:
         MalformedReply: it is none, or revises without a revision.
     """
     text = said.text.strip()
-    blocks = fenced_blocks(text)
+    blocks = fenced_blocks(text) if text.startswith("```") else []
     try:
-        verdict = msgspec.json.decode(
-            blocks[0][1] if len(blocks) == 1 and text.startswith("```") else text, type=Verdict
-        )
+        verdict = msgspec.json.decode(blocks[0][1] if len(blocks) == 1 else text, type=Verdict)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise MalformedReply(f"{shorten(text, 60)!r} is no verdict: {error}") from error
     if verdict.verdict == "revise" and not (verdict.revision or "").strip():
@@ -125,19 +122,24 @@ def _turns(request: Request, answer: Response | None) -> Iterable[Message]:
     if not request.messages:
         yield Message.of("user", _asked(request))
     if answer is not None:
-        yield Message.of("assistant", _told(answer.parts))
+        yield Message.of("assistant", _answered(answer))
 
 
 def _transcript(request: Request, answer: Response | None) -> str:
     told = [f"{message.role}: {_told(message.parts)}" for message in request.messages] or [_asked(request)]
     if answer is not None:
-        told.append(f"assistant, last answer: {_told(answer.parts)}")
+        told.append(f"assistant, last answer: {_answered(answer)}")
     return "\n\n".join(told)
 
 
 def _asked(request: Request) -> str:
     """What is asked in no turns."""
     return "\n".join(one for one in (request.prompt, request.suffix, *request.inputs) if isinstance(one, str))
+
+
+def _answered(answer: Response) -> str:
+    """All choices of an answer."""
+    return "\n\n".join(_told(one.parts) for one in (answer, *answer.alternatives))
 
 
 def _told(parts: Iterable[Part]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -80,16 +80,13 @@ class LiveGuard:
         redact = getattr(check, "redact", None)
         if self.config.found == "refuse" or redact is None:
             return Found(Looked("refuse", result.explanation))
+        looked = Looked("revise", result.explanation)
         if answer is None:
             revised = rewritten(request, redact)
-            left, found = (
-                check.check(as_answer(revised), None, None),
-                Found(Looked("revise", result.explanation), revised),
-            )
+            left, found = check.check(as_answer(revised), None, None), Found(looked, request=revised)
         else:
             changed = rewritten_answer(answer, redact)
-            left = check.check(changed, None, request)
-            found = Found(Looked("revise", result.explanation), answer=changed)
+            left, found = check.check(changed, None, request), Found(looked, answer=changed)
         return found if left.passed else Found(Looked("refuse", f"{left.explanation}, where it cannot be taken out"))
 
     async def _asked(
@@ -101,9 +98,8 @@ class LiveGuard:
         if answer is None:
             raise ConfigError("principles judge answers; name the guard in `after`")
         revise = self.config.found == "revise"
-        return _revised(
-            judged(await ask(asking.model, judging(asking, request, answer, revise=revise))), answer, revise
-        )
+        said = await ask(asking.model, judging(asking, request, answer, revise=revise))
+        return _revised(judged(said), answer, revise)
 
 
 def _revised(verdict: Verdict, answer: Response, revise: bool) -> Found:
@@ -126,8 +122,8 @@ class LiveGuards:
         by_name: each of them.
     """
 
-    place: Guards = Guards()
-    by_name: Mapping[str, LiveGuard] = field(default_factory=dict)
+    place: Guards
+    by_name: Mapping[str, LiveGuard]
 
     def __bool__(self) -> bool:
         return bool(self.place)
@@ -145,11 +141,8 @@ class LiveGuards:
     @property
     def digest(self) -> str:
         """sha256 (hex) of all that decides what they let pass, but for the models."""
-        value = [
-            msgspec.to_builtins(self.place),
-            {name: msgspec.to_builtins(one.config) for name, one in self.by_name.items()},
-        ]
-        return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
+        guards = {name: one.config for name, one in self.by_name.items()}
+        return hashlib.sha256(msgspec.json.encode([self.place, guards], order="sorted")).hexdigest()
 
     def around(self, policy: Policy) -> Policy:
         """A policy with these guards around it; without guards, the policy."""
@@ -159,7 +152,7 @@ class LiveGuards:
         return Guarded(policy, self.place.before, self.place.after if self.place.hold else (), messages)
 
 
-NO_GUARDS = LiveGuards()
+NO_GUARDS = LiveGuards(Guards(), {})
 
 
 def make_guard(name: str, guard: Guard) -> LiveGuard:
