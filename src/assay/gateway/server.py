@@ -47,6 +47,12 @@ def listen(serve: Serve) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """The address of a listening socket as clients write it, up to `/v1`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
+
 async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True) -> None:
     """Serve until a signal says stop; requests in flight may end first.
 
@@ -95,10 +101,9 @@ async def endpoint(spine: Spine) -> AsyncIterator[str]:
     """
     serve = Serve(port=0, grace_s=1.0)
     with contextlib.closing(listen(serve)) as listener:
-        port = listener.getsockname()[1]
         work = asyncio.create_task(run(Gateway(spine, serve), listener, signals=False))
         try:
-            yield f"http://{serve.host}:{port}/v1"
+            yield url_of(listener)
         finally:
             work.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -1,0 +1,128 @@
+"""`assay serve --workers`: several processes behind one address."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from assay.config.schema import Config, Deployment
+from assay.gateway.workers import Place, place_of, share_of
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets cannot be handed on there")
+CONFIG = """
+[deployments.small]
+model = "acme/small"
+dialect = "scripted"
+script = "rules.json"
+"""
+ASKED = {"model": "small", "messages": [{"role": "user", "content": "hello"}]}
+
+
+def test_a_place_is_told_on_the_command_line() -> None:
+    """What the supervisor writes, the worker reads."""
+    assert place_of("13,15,0,2") == Place(13, 15, 0, 2)
+
+
+def test_the_places_of_a_deployment_are_shared() -> None:
+    """All workers together call a host no more often at once than one would, but each at least once."""
+    config = Config(
+        deployments={"a": Deployment(model="a/a", concurrency=9), "b": Deployment(model="b/b", concurrency=1)}
+    )
+    assert [one.concurrency for one in share_of(config, 2).deployments.values()] == [4, 1]
+
+
+class Served:
+    """A gateway of two workers in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "assay.toml").write_text(CONFIG, "utf-8")
+        (folder / "rules.json").write_text('{"default": "hi"}', "utf-8")
+        command = [sys.executable, "-m", "assay", "serve", "--port", "0", "--workers", "2", "--json"]
+        self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.url = ""
+
+    def ready(self) -> None:
+        """Wait until it says where it is."""
+        assert self.process.stdout is not None
+        text = ""
+        while not text.rstrip().endswith("}"):
+            line = self.process.stdout.readline()
+            assert line, self.process.stderr and self.process.stderr.read()
+            text += line
+        self.url = json.loads(text)["url"]
+
+    def workers(self) -> list[psutil.Process]:
+        """Its workers that live."""
+        return [one for one in psutil.Process(self.process.pid).children() if one.status() != psutil.STATUS_ZOMBIE]
+
+    def ask(self) -> int:
+        """One request; its status, 0 where the connection failed."""
+        head = {"content-type": "application/json", "connection": "close"}
+        request = urllib.request.Request(f"{self.url}/chat/completions", json.dumps(ASKED).encode(), head)  # noqa: S310
+        with suppress(OSError), urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - of this machine
+            return int(answer.status)
+        return 0
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Two workers, which are gone at the end."""
+    one = Served(tmp_path)
+    try:
+        one.ready()
+        yield one
+    finally:
+        left = [*one.workers()] if one.process.poll() is None else []
+        one.process.kill()
+        one.process.communicate()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, "it did not become so"
+        time.sleep(0.02)
+
+
+def test_one_that_dies_is_replaced_and_a_signal_ends_all(served: Served) -> None:
+    """Requests are answered with one worker gone, soon two are there again, and SIGTERM ends them with 0."""
+    first, second = served.workers()
+    assert served.ask() == 200
+    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: {one.pid for one in served.workers()} > {second.pid})
+    until(lambda: served.ask() == 200)
+    left = served.workers()
+    served.process.terminate()
+    assert served.process.wait(20) == 0
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in left)
+
+
+def test_workers_end_with_their_supervisor(served: Served) -> None:
+    """A supervisor that is killed leaves nobody behind who holds the address."""
+    left = served.workers()
+    served.process.kill()
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in left))
+
+
+def test_what_cannot_begin_ends_with_its_own_code(tmp_path: Path) -> None:
+    """A mistake in the configuration is told once, and nobody tries for ever."""
+    (tmp_path / "assay.toml").write_text('[deployments.small]\nmodel = "a/b"\ndialect = "nonsense"\n', "utf-8")
+    command = [sys.executable, "-m", "assay", "serve", "--port", "0", "--workers", "2"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "nonsense" in ended.stderr
