@@ -280,6 +280,8 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         label: the privacy label of every request; a request may raise it, never lower it.
         deadline_s: default deadline of a request.
         continue_cut: an answer that breaks off in mid-stream is continued by a model that is known to do so.
+        max_tokens: longest answer where neither the request nor the deployment's settings name one. Budgets hold what
+            an answer may cost at most: with a limit that suits the work they hold little.
         bodies: what the ledger keeps of its requests and answers; default: as `serve.bodies` says.
         redact_personal_data: take personal data out of what is kept; default: as `serve.redact_personal_data` says.
         cache: identical requests are answered from what was answered before; default: they are not.
@@ -293,6 +295,7 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     label: Literal["public", "unlabelled", "private-only"] | None = None
     deadline_s: Seconds | None = None
     continue_cut: bool = True
+    max_tokens: Positive | None = None
     bodies: Keep | None = None
     redact_personal_data: bool | None = None
     audit: Audit | None = None

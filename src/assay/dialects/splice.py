@@ -18,7 +18,7 @@ import msgspec
 
 from assay.errors import RequestError
 
-__all__ = ["Member", "members", "splice_model"]
+__all__ = ["Member", "members", "put_member", "splice_model"]
 
 _SPACE = b" \t\n\r"
 _STRUCTURE = re.compile(rb'["{}\[\]]')
@@ -96,6 +96,20 @@ def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
         edits += [edit for member in options for edit in _ask_usage(body, member)]
     first = _opening(body, 0) + 1
     edits.append((first, first, b",".join(new) + (b"," if new and found else b"")))
+    return _apply(body, edits)
+
+
+def put_member(body: bytes, key: str, value: bytes) -> bytes:
+    """`body` with one top-level member set: where it is there (as null, say) it is exchanged, else it is put in front.
+
+    Raises:
+        RequestError: no JSON object.
+    """
+    edits = [(member.start, member.end, value) for member in members(body) if member.key == key]
+    if not edits:
+        first = _opening(body, 0) + 1
+        more = body[_blank(body, first) : _blank(body, first) + 1] != b"}"
+        edits = [(first, first, msgspec.json.encode(key) + b":" + value + (b"," if more else b""))]
     return _apply(body, edits)
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from assay.catalog.prices import CatalogPrice
 from assay.config.schema import Constraints, Price
+from assay.dialects.answer_limit import takes_limit
 from assay.envelope.cost import bound_usd, cost_usd
 from assay.envelope.media import Unseen, unseen
 from assay.errors import ConstraintError
@@ -217,7 +218,7 @@ def _answer_tokens(live: LiveDeployment, asked: Request) -> int | None:
         return 0
     model = live.model
     longest = model.max_output_tokens if model is not None else None
-    limit = _limit(asked)
+    limit = _limit(asked) if takes_limit(live.config.quirks) else None
     if limit is None:
         return longest * _answers(asked) if longest is not None else None
     if live.config.runs_here:

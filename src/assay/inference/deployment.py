@@ -13,6 +13,7 @@ from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, length_of, price_now
 from assay.catalog.use import NO_TERMS, Terms
 from assay.config.schema import Deployment
+from assay.dialects.answer_limit import put_limit, says_limit, takes_limit
 from assay.dialects.dialect import Outbound
 from assay.envelope.candidate import Candidate
 from assay.errors import AssayError
@@ -139,6 +140,23 @@ class LiveDeployment:
             raw=passing,
             stream=request.stream,
         )
+
+    def limited(self, attempted: Attempted, max_tokens: int) -> Attempted:
+        """With a limit of the answer's length, where neither the request nor the settings name one.
+
+        Args:
+            attempted: what the provider gets.
+            max_tokens: of the answer at most; the model's own limit counts where it is lower.
+        """
+        request, raw = attempted.request, attempted.raw
+        if says_limit(request) or not takes_limit(self.config.quirks):
+            return attempted
+        if self.model is not None and self.model.max_output_tokens is not None:
+            max_tokens = min(max_tokens, self.model.max_output_tokens)
+        if raw is not None and (raw := put_limit(raw, max_tokens, self.config.quirks)) is None:
+            return attempted
+        sampling = msgspec.structs.replace(request.sampling, max_tokens=max_tokens)
+        return attempted._replace(request=msgspec.structs.replace(request, sampling=sampling), raw=raw)
 
     @property
     def batches(self) -> BatchHost | None:
