@@ -12,7 +12,9 @@ from assay.cli.door import guarded
 from assay.cli.group import Commands
 
 COMMANDS = {
+    "ab": "ab",
     "advise": "advise",
+    "alerts": "alerts",
     "batch": "batch",
     "bench": "bench",
     "cache": "cache",
@@ -38,11 +40,14 @@ COMMANDS = {
     "migrate": "migrate",
     "models": "models",
     "news": "news",
+    "pairs": "pairs",
     "pin": "pin",
     "pull": "pull",
     "report": "report",
     "rollback": "rollback",
+    "rollout": "rollout",
     "serve": "serve",
+    "shadows": "shadows",
     "suite": "suite",
     "watch": "watch",
     "weights": "weights",

@@ -124,6 +124,8 @@ class Gateway:
         request = read_headers(visit, dialect.read_request(body), dialect)
         soundness.check(request)
         request = await self._admitted(visit, request)
+        if feedback.HEADER.encode() in visit.headers:
+            await feedback.attach(visit, self._spine.ledger, self.bodies)
         call = Call(self._spine, self.bodies, dialect, request, visit, send)
         work = asyncio.create_task(call.serve())
         gone = asyncio.create_task(_gone(receive))

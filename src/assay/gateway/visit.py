@@ -51,6 +51,7 @@ class Visit:
         target: the name that was called, where there is such a target.
         status: that was sent; None = nothing was.
         first_s: seconds until the first byte was sent.
+        told: headers that its answer has besides.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Visit:
     status: int | None = None
     first_s: float | None = None
     outcome: Outcome = "answered"
+    told: tuple[Field, ...] = ()
 
     @classmethod
     def of(cls, scope: Scope) -> Visit:
@@ -97,7 +99,7 @@ class Visit:
         """Send the head of the answer."""
         self.status = status
         self.first_s = self.seconds
-        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, *self.told]})
 
     async def answer(self, send: Send, status: int, headers: Iterable[Field], body: bytes) -> None:
         """Send a whole answer."""

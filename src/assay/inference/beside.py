@@ -96,6 +96,7 @@ class Beside:
                 untouched=place.untouched and call.overrides is None,
                 why=(*place.why, call.why),
                 shadow=True,
+                bytes_only=False,
                 purpose=what,
                 # What a key or its team may spend is for what they ask, and not for our experiments.
                 budgets=tuple(one for one in place.budgets if one not in client)

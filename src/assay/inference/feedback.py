@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from assay.errors import RequestError, did_you_mean
 from assay.inference.bodies import Bodies
+from assay.ledger.budgets import NOBODY, Account
 from assay.ledger.feedback import Feedback
 from assay.ledger.rows import FeedbackRow, RequestRow, new_id
 from assay.ledger.store import Ledger
@@ -17,7 +18,7 @@ from assay.ledger.store import Ledger
 __all__ = ["Told", "parse", "record"]
 
 Verdict = Literal["accepted", "edited", "rejected", "preferred"]
-_Id = Annotated[str, Meta(min_length=1, max_length=64)]
+_Id = Annotated[str, Meta(min_length=1, max_length=200)]
 _Figure = Annotated[float, Meta(ge=-1e15, le=1e15)]
 
 
@@ -25,7 +26,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What somebody says of an answer: a verdict, a measured outcome, or both.
 
     Attributes:
-        request_id: of the request that was answered; the answer's header `x-assay-request-id` has it.
+        request_id: of the request that was answered, as the answer's header `x-assay-request-id` and the SDKs'
+            `_request_id` have it, or the `id` in the answer's body.
         verdict: it was used as it is, used after a change, not used, or preferred to another.
         over: the request whose answer was less good; with `preferred`.
         metric, value: an outcome that was measured, by name: `stars`, `resolved`, `minutes`.
@@ -71,17 +73,25 @@ def parse(value: Any) -> Told:
         raise RequestError(f"feedback: {error}") from error
 
 
-async def record(told: Told, ledger: Ledger, bodies: Bodies) -> FeedbackRow:
-    """Record feedback; it is durable when this returns.
+async def record(told: Told, ledger: Ledger, bodies: Bodies, account: Account = NOBODY) -> FeedbackRow:
+    """Record feedback; it is durable when this returns. Said again, it is recorded again, and the last word counts.
 
     Credentials are taken out of its words, and personal data where the request's route says so.
 
+    Args:
+        told: what was said.
+        ledger: where requests and feedback are.
+        bodies: what may be kept of words.
+        account: who says it; whoever showed a key speaks of what that key, or its team, has asked.
+
     Raises:
-        RequestError: there is no such request, or several (404).
+        RequestError: there is no such request, or several (404), or an answer is preferred to itself (400).
     """
     feedback = Feedback(ledger)
-    request = await _request(feedback, told.request_id)
-    over = await _request(feedback, told.over) if told.over is not None else None
+    request = await _request(feedback, told.request_id, account)
+    over = await _request(feedback, told.over, account) if told.over is not None else None
+    if over is not None and over.id == request.id:
+        raise RequestError("over: an answer cannot be preferred to itself", field="over")
     redaction = bodies.redactor(request.target).begin()
     row = FeedbackRow(
         id=new_id(),
@@ -98,13 +108,20 @@ async def record(told: Told, ledger: Ledger, bodies: Bodies) -> FeedbackRow:
     return row
 
 
-async def _request(feedback: Feedback, request_id: str) -> RequestRow:
-    found = await feedback.requests(request_id)
+async def _request(feedback: Feedback, request_id: str, account: Account) -> RequestRow:
+    found = [row for row in await feedback.requests(request_id) if _is_theirs(row, account)]
     if len(found) == 1:
         return found[0]
-    problem = "several requests have ids that begin with it" if found else "no request has this id"
+    problem = "several requests have it, or ids that begin with it" if found else "no request has this id"
     raise RequestError(
         f"request_id: {request_id!r}: {problem}; it stands whole in the header x-assay-request-id of the answer",
         field="request_id",
         status=404,
     )
+
+
+def _is_theirs(row: RequestRow, account: Account) -> bool:
+    """Whether somebody may speak of a request: of another's, he is not even told that there is one."""
+    if account.key_id is None:
+        return True
+    return row.key_id == account.key_id or (account.team is not None and row.team == account.team)
