@@ -12,6 +12,7 @@ from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
     from assay.access.keyring import Keyring
+    from assay.alerts.lookout import Lookout
     from assay.app import App
     from assay.config.schema import Serve
     from assay.decision.lock import Lock
@@ -106,6 +107,7 @@ async def _serve(host: str | None, port: int | None, place: Place | None, config
     from assay.gateway.admission import Virtual
     from assay.gateway.asgi import Gateway
     from assay.gateway.following import follow, stamp
+    from assay.gateway.rollouts import Rollouts
     from assay.inference.bodies import Bodies
 
     async with _opened(config, place) as app:
@@ -116,12 +118,18 @@ async def _serve(host: str | None, port: int | None, place: Place | None, config
         bodies = Bodies(app.ledger, app.loaded.config, app.spine.targets)
         virtual = Virtual.opened(app.ledger.path, app.loaded.config.budgets)
         gateway = Gateway(app.spine, serve, bodies, virtual)  # first: it refuses to stand open
+        lookout = _lookout(app, virtual.keyring)
         await bodies.tidy()
+        rollouts = Rollouts(app.spine, note)
+        await rollouts.look()  # their weights count from the first request on
         listener = place.listening() if place is not None else server.listen(serve)
         following = [
             asyncio.create_task(follow(app.lock_path, seen, partial(_take_up, app))),
             asyncio.create_task(virtual.keyring.follow()),
+            asyncio.create_task(rollouts.follow()),
         ]
+        if lookout is not None:
+            following.append(asyncio.create_task(lookout.follow()))
         if place is None:
             url = server.url_of(listener)
             emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
@@ -146,6 +154,19 @@ def _opened(config: str | None, place: Place | None) -> App:
 
     loaded = load(config)
     return App(loaded if place is None else loaded._replace(config=share_of(loaded.config, place.workers)))
+
+
+def _lookout(app: App, keyring: Keyring) -> Lookout | None:
+    """What tells the webhook; None = none is configured."""
+    from assay.alerts.webhook import webhook_url
+
+    config = app.loaded.config
+    url = webhook_url(config.alerts)
+    if url is None:
+        return None
+    from assay.alerts.lookout import Lookout
+
+    return Lookout(url, config, app.spine, keyring)
 
 
 async def _tell(app: App, lines: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""What a webhook is told: budgets that run out, breakers that open, models that drift or retire."""

@@ -1,0 +1,74 @@
+"""Budgets of which a share is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from assay.access.key import Key
+from assay.alerts.alert import Alert
+from assay.config.schema import Config
+from assay.ledger.budgets import EVERYTHING, Budget, Line, period_of, pico_of, usd_of
+
+__all__ = ["budget_alerts", "budgets_of"]
+
+
+def budgets_of(config: Config, keys: Iterable[Key] = (), now: float = 0.0) -> dict[Budget, str]:
+    """Every budget that holds, with what people call it.
+
+    Args:
+        config: with the month's budget and `[budgets]`.
+        keys: with budgets of their own.
+        now: seconds since 1970; keys that do not hold any more count for nothing.
+    """
+    found: dict[Budget, str] = {}
+    if config.constraints.usd_per_month is not None:
+        found[Budget(EVERYTHING, config.constraints.usd_per_month)] = EVERYTHING
+    for limit in config.budgets.values():
+        if limit.team is not None:
+            found[Budget(f"team:{limit.team}", limit.usd, limit.per)] = f"team {limit.team}"
+        elif limit.route is not None:
+            found[Budget(f"route:{limit.route}", limit.usd, limit.per)] = f"route {limit.route}"
+        else:
+            found[Budget(EVERYTHING, limit.usd, limit.per)] = EVERYTHING
+    for key in keys:
+        if key.terms.usd is not None and key.state(now) == "active":
+            found[Budget(f"key:{key.account.key_id}", key.terms.usd, key.terms.per)] = f"key {key.name}"
+    return found
+
+
+def budget_alerts(
+    budgets: Mapping[Budget, str], settled_pico: Mapping[Line, int], shares: Iterable[float], now: float
+) -> list[Alert]:
+    """Of each budget the highest share that is spent, if any is; 0 USD are spent from the beginning.
+
+    Args:
+        budgets: with their names.
+        settled_pico: what has been spent on each line of the books, in picodollars.
+        shares: that are told.
+        now: seconds since 1970.
+    """
+    found = []
+    for budget, name in budgets.items():
+        period = period_of(now, budget.per)
+        spent, limit = settled_pico.get(Line(budget.scope, period), 0), pico_of(budget.limit_usd)
+        share = max((one for one in shares if spent >= one * limit), default=None)
+        if share is not None and limit:
+            found.append(_alert(budget, name, period, usd_of(spent), share))
+    return found
+
+
+def _alert(budget: Budget, name: str, period: str, spent_usd: float, share: float) -> Alert:
+    when = f"in {period}" if period else "in all"
+    return Alert(
+        what="budget",
+        about=f"{budget.scope}:{budget.per}:{period}:{budget.limit_usd:g}:{share:g}",
+        text=f"budget of {name}: {share:.0%} is spent: {spent_usd:,.2f} of {budget.limit_usd:,.2f} USD {when}",
+        facts={
+            "budget": name,
+            "per": budget.per,
+            "period": period or None,
+            "share": share,
+            "spent_usd": spent_usd,
+            "limit_usd": budget.limit_usd,
+        },
+    )
