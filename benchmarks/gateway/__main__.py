@@ -17,27 +17,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from benchmarks.gateway import servers
 from benchmarks.gateway.load import Job
 from benchmarks.gateway.meter import cpu_s, peak_mb
-from benchmarks.gateway.servers import Make, Place, Server
-from benchmarks.gateway.upstream import MARK
+from benchmarks.gateway.processes import Running, running_process, start, start_upstream
+from benchmarks.gateway.servers import Make, Server
 
 PHASES = ("requests", "large", "latency", "streams", "first")
 _SYSTEM = "You are a helpful assistant. " + "Be brief and exact. " * 20
@@ -53,16 +47,6 @@ _SHAPES: dict[str, dict[str, Any]] = {
 _MODELS = {"requests": "m", "large": "m", "latency": "m-d50", "streams": "m-i10", "first": "m-i10"}
 
 
-class Running(NamedTuple):
-    """A server that answers."""
-
-    name: str
-    server: Server
-    port: int
-    process: subprocess.Popen[bytes]
-    start_s: float
-
-
 def main() -> int:
     """Measure and print."""
     asked = _arguments()
@@ -76,8 +60,8 @@ def main() -> int:
         makes = {name: make for name, make in makes.items() if name in asked.only}
     with ExitStack() as undo:
         folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="gateway-")))
-        upstream, ca_file = _upstream(undo, folder, there, tls=asked.tls)
-        running = [_started(undo, name, make, folder, upstream, ca_file, here) for name, make in makes.items()]
+        upstream, ca_file = start_upstream(undo, folder, there, tls=asked.tls)
+        running = [start(undo, name, make, folder, upstream, ca_file, here) for name, make in makes.items()]
         rounds = [_round(running, upstream, asked, there) for _ in range(asked.repeats)]
         found = _summed(running, rounds)
     if asked.json:
@@ -108,48 +92,6 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _upstream(undo: ExitStack, folder: Path, core: int | None, *, tls: bool) -> tuple[str, str | None]:
-    """Start the upstream; its address, and the file of its authority."""
-    port, more, ca_file = _free_port(), [], None
-    if tls:
-        import trustme
-
-        authority = trustme.CA()
-        ca_file = str(folder / "ca.pem")
-        authority.cert_pem.write_to_path(ca_file)
-        issued = authority.issue_cert("127.0.0.1", "localhost")
-        for blob in (issued.private_key_pem, *issued.cert_chain_pems):
-            blob.write_to_path(str(folder / "host.pem"), append=True)
-        more = [str(folder / "host.pem")]
-    command = [sys.executable, "-m", "benchmarks.gateway.upstream", str(port), *more]
-    undo.enter_context(_process(command, core, {}))
-    _wait_for(port)
-    return f"{'https' if tls else 'http'}://127.0.0.1:{port}/v1", ca_file
-
-
-def _started(
-    undo: ExitStack, name: str, make: Make, folder: Path, upstream: str, ca_file: str | None, core: int | None
-) -> Running:
-    own = folder / name.replace(" ", "-").replace(",", "")
-    own.mkdir()
-    port = _free_port()
-    server = make(Place(own, port, upstream, ca_file))
-    began = time.perf_counter()
-    process = undo.enter_context(_process(server.command, None if "workers" in name else core, server.env))
-    body = _body("requests", server)
-    headers = {"content-type": "application/json", **server.headers}
-    while True:
-        try:
-            request = urllib.request.Request(f"http://127.0.0.1:{port}{server.path}", body.encode(), headers)
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - of this machine
-                if MARK in answer.read():
-                    return Running(name, server, port, process, time.perf_counter() - began)
-        except (OSError, urllib.error.URLError) as error:
-            if process.poll() is not None or time.perf_counter() - began > 90:
-                raise SystemExit(f"{name} does not answer: {error}") from error
-        time.sleep(0.02)
-
-
 def _round(running: list[Running], upstream: str, asked: argparse.Namespace, core: int | None) -> list[dict[str, Any]]:
     found = []
     for phase in asked.phases.split(","):
@@ -172,7 +114,7 @@ def _phase(
         **_SHAPES[phase],
     )  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.gateway.load", msgspec.json.encode(job).decode()]
-    with _process(command, core, {}, stdout=subprocess.PIPE) as clients:
+    with running_process(command, core, {}, stdout=subprocess.PIPE) as clients:
         assert clients.stdout is not None
         clocks: list[float] = []
         for line in clients.stdout:
@@ -261,47 +203,6 @@ def _table(found: dict[str, dict[str, Any]]) -> str:
             times = one["cpu_us_per_request"] / mine
             lines.append(f"a request costs {name} {times:.3g} times the CPU that it costs assay")
     return "\n".join(lines)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(500):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise SystemExit("the upstream does not start")
-
-
-@contextmanager
-def _process(
-    command: list[str], core: int | None, env: dict[str, str], stdout: int | None = subprocess.DEVNULL
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process on one core, ended with all that it started."""
-
-    def place() -> None:
-        os.setsid()
-        if core is not None:
-            os.sched_setaffinity(0, {core})
-
-    process = subprocess.Popen(
-        command, stdout=stdout, stderr=subprocess.DEVNULL, env={**os.environ, **env}, preexec_fn=place
-    )
-    try:
-        yield process
-    finally:
-        for one in (signal.SIGTERM, signal.SIGKILL):
-            if process.poll() is None:
-                os.killpg(process.pid, one)
-                try:
-                    process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    continue
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-MODELS = ("m", "m-d50", "m-i10")
+MODELS = ("m", "m-d50", "m-i10", "m-f5")
 
 
 class Place(NamedTuple):

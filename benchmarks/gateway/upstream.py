@@ -1,6 +1,7 @@
 """A host that answers like OpenAI's, fast enough not to be what is measured: `python -m benchmarks.gateway.upstream`.
 
-The model's name says how: `m` at once, `m-d50` after 50 ms, `m-i10` as a stream of 64 chunks, one each 10 ms.
+The model's name says how: `m` at once, `m-d50` after 50 ms, `m-i10` as a stream of 64 chunks, one each 10 ms. `m-f5` is
+at once, or a stream of 64 chunks at once where one is asked for, and one request in twenty meets a fault.
 """
 
 from __future__ import annotations
@@ -36,8 +37,16 @@ _DONE = b"data: [DONE]\n\n"
 _LAST = _chunk(b"{}", b'"stop"', b"," + _USAGE) + b"%x\r\n%b\r\n0\r\n\r\n" % (len(_DONE), _DONE)
 
 
+_BUSY = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nretry-after: 0\r\ncontent-length: %d\r\n\r\n"
+_BUSY_BODY = b'{"error":{"message":"not just now"}}'
+FAULTS = ("500", "429", "cut", "hang")
+_EVERY = 20
+
+
 class Host(asyncio.Protocol):
     """One connection."""
+
+    asked = 0  # of `m-f5`, over all connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -64,10 +73,30 @@ class Host(asyncio.Protocol):
         if b'"m-i10"' in asked:
             self._transport.write(_STREAM)
             loop.call_later(PACE_S, self._tick, CHUNKS)
+        elif b'"m-f5"' in asked:
+            self._perhaps(asked)
         elif b'"m-d50"' in asked:
             loop.call_later(DELAY_S, self._transport.write, WHOLE)
         else:
             self._transport.write(WHOLE)
+
+    def _perhaps(self, asked: bytes) -> None:
+        """An answer, or the fault whose turn it is."""
+        Host.asked += 1
+        whole = _STREAM + _FIRST + _NEXT * (CHUNKS - 2) + _LAST if b'"stream"' in asked else WHOLE
+        number, rest = divmod(Host.asked, _EVERY)
+        if rest:
+            self._transport.write(whole)
+            return
+        fault = FAULTS[number % len(FAULTS)]
+        if fault == "cut":
+            self._transport.write(whole[: len(whole) // 2])
+            self._transport.close()
+        elif fault == "hang":
+            asyncio.get_running_loop().call_later(2.0, self._transport.close)
+        else:
+            status = b"500 Internal Server Error" if fault == "500" else b"429 Too Many Requests"
+            self._transport.write(_BUSY % (status, len(_BUSY_BODY)) + _BUSY_BODY)
 
     def _tick(self, left: int) -> None:
         if self._transport.is_closing():
