@@ -89,7 +89,7 @@ class Exchanges:
             last = page[-1].request_id
 
     async def forget(self, before_s: float) -> int:
-        """Delete what is older than a time, seconds since 1970, and the words of feedback on it.
+        """Delete what is older than a time, seconds since 1970, and the words of feedback and comparisons on it.
 
         Verdicts and measured outcomes stay: they hold nothing of what was said. What is deleted is overwritten in the
         file. Returns how many exchanges went.
@@ -108,6 +108,11 @@ def _forget(connection: sqlite3.Connection, before: str) -> int:
         connection.execute(
             "update feedback set correction = null, comment = null "
             "where request_id < ? and (correction is not null or comment is not null)",
+            (before,),
+        )
+        connection.execute(
+            "update comparisons set answer = null, reason = '' "
+            "where request_id < ? and verdict <> 'unasked' and (answer is not null or reason <> '')",
             (before,),
         )
         return connection.execute(
