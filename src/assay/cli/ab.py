@@ -1,0 +1,182 @@
+"""`assay ab`: experiments between the arms of a split, read out of the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.door import Finite, config_option, emit, finish, json_option, run
+from assay.cli.since import moment
+
+if TYPE_CHECKING:
+    from assay.decision.experiments.experiment import Arm, Difference, Experiment
+    from assay.decision.experiments.reading import Asked
+
+_SHARES = ("failed", "accepted", "edited", "rejected", "judged")
+_LOWER = "-"
+"""Before the name of an outcome of which less is better."""
+
+
+@click.group()
+def command() -> None:
+    """Experiments between the arms of a split: who does better, at what cost, and how sure that is.
+
+    \b
+    Example:
+      assay ab report support
+    """
+
+
+@command.command("report")
+@click.argument("route")
+@click.option("--since", callback=moment, help="Not older: 30m, 12h, 7d, 4w, or a day (UTC).")
+@click.option("-k", "--kind", help="Only requests of this kind.")
+@click.option(
+    "--metric", default="accepted", show_default=True, metavar="NAME",
+    help="What decides: accepted, edited, rejected, failed, latency, usd, usd_per_accepted, or an outcome that clients "
+    "report, by its name; -NAME: of that less is better.",
+)  # fmt: skip
+@click.option("--baseline", metavar="ARM", help="Arm to compare with [default: the one that the split names first].")
+@click.option("--version", "version", help="Version of the split [default: the newest that dealt a request].")
+@click.option(
+    "--error", default=0.05, show_default=True, type=Finite(0, 0.5, min_open=True, max_open=True),
+    help="Probability at most that an arm is called better or worse and is not.",
+)  # fmt: skip
+@config_option
+@json_option
+def report(
+    route: str, since: float, kind: str | None, metric: str, baseline: str | None, version: str | None, error: float,
+    config: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Read an A/B out: what came of the requests that the split of ROUTE dealt, arm by arm.
+
+    It may be looked at as often as one likes, and ended when one likes: the intervals hold at all looks together.
+    Sessions are what was dealt (x-assay-session, user ...), so sessions are what counts. Each request counts once, for
+    the arm it was dealt, whoever answered it; evals and shadows are left out, answers from the cache have no latency.
+    Where an arm has not the sessions that it was to have, that is said, and nothing else is concluded.
+
+    Exit code 0: some arm is better than the baseline; 1: all are worse; 4: it cannot be told.
+
+    \b
+    Examples:
+      assay ab report support
+      assay ab report support --metric resolved --since 7d
+      assay ab report support --metric -minutes --kind refund
+      assay ab report support --metric failed --json
+    """
+    from assay.decision.experiments.reading import Asked
+    from assay.ledger.dealt import MEASURES, Question
+
+    measure = metric if metric in MEASURES and metric != "metric" else "metric"
+    lower = measure == "metric" and metric.startswith(_LOWER)
+    named = metric.removeprefix(_LOWER) if measure == "metric" else None
+    asked = Asked(Question(route, since, kind, named), measure, lower, baseline, version, error)
+    found = run(_read(asked, config))
+    emit(found, as_json, "" if as_json else _text(found))
+    finish(found.exit_code)
+
+
+async def _read(asked: Asked, config: str | None) -> Experiment:
+    from assay.app import open_ledger
+    from assay.config.load import load
+    from assay.decision.experiments.reading import read_experiment
+
+    ledger = open_ledger(load(config))
+    try:
+        return await read_experiment(ledger, asked)
+    finally:
+        await ledger.close()
+
+
+def _text(found: Experiment) -> str:
+    from assay.cli.lock_history import moment_of
+    from assay.decision.table import table
+
+    said = {"winner": "WINNER", "loser": "LOSER", "open": "CANNOT TELL", "mismatch": "MISMATCH"}[found.verdict]
+    arms = ("arm", "share", "requests", "sessions", "failed", "accepted", "USD each", "p50", "p95")
+    differences = ("measure", "arm", found.baseline, "it", "difference", f"{1 - found.error:.0%} at any time", "shows")
+    what = found.metric if found.measure == "metric" else found.measure
+    lines = [
+        f"{found.route}: {said}. {found.reason[:1].upper()}{found.reason[1:]}.",
+        "",
+        *table(arms, [_arm(arm) for arm in found.arms], indent="  "),
+        "",
+        *table(differences, [_difference(one, found) for one in found.differences], indent="  "),
+        "",
+        f"Decided by {what}, beside {found.baseline}; split {found.version}, from {moment_of(found.first_at)} to "
+        f"{moment_of(found.last_at)}. {_UNITS[found.unit]}",
+        f"Guarantee: {found.guarantee}; of the other measures, each by itself.",
+        f"Sessions as they were to be: p = {found.mismatch_p:.3g}"
+        + (" - NO. DO NOT BELIEVE WHAT STANDS ABOVE." if found.verdict == "mismatch" else "."),
+    ]
+    lines += [f"Left out: {count}, {reason}." for reason, count in found.left_out.items()]
+    lines += [
+        f"Of {arm.name}: {', '.join(asides)}."
+        for arm in found.arms
+        if (asides := [f"{count} {word}" for count, word in _asides(arm) if count])
+    ]
+    lines += [
+        f"About {one.more_units} more sessions would show what {one.arm} differs by now."
+        for one in found.deciding
+        if one.shows == "open" and one.more_units
+    ]
+    return "\n".join(lines)
+
+
+_UNITS = {
+    "session": "Sessions were dealt, and are what counts.",
+    "request": "No request named a session: each was dealt by itself.",
+    "mixed": "Sessions were dealt, and requests without one each by itself.",
+}
+
+
+def _asides(arm: Arm) -> tuple[tuple[int, str], ...]:
+    return (
+        (arm.cancelled, "left by the client"),
+        (arm.beside, "answered by another arm"),
+        (arm.unpriced, "whose cost nobody knows"),
+    )
+
+
+def _arm(arm: Arm) -> tuple[str, ...]:
+    from assay.cli.figures import seconds
+
+    return (
+        arm.name,
+        f"{arm.share * 100:.3g}%",
+        str(arm.requests),
+        str(arm.units),
+        _mean("failed", arm.means["failed"]),
+        _mean("accepted", arm.means["accepted"]),
+        _mean("usd", arm.means["usd"]),
+        seconds(arm.p50_s),
+        seconds(arm.p95_s),
+    )
+
+
+def _difference(one: Difference, found: Experiment) -> tuple[str, ...]:
+    seen = one.compared
+    low, high = seen.interval if seen.interval is not None else (None, None)
+    interval = f"{_mean(seen.measure, low, True)} to {_mean(seen.measure, high, True)}" if low is not None else "-"
+    named = (found.metric or seen.measure) if seen.measure == "metric" else seen.measure
+    shows = {"better": "BETTER", "worse": "WORSE", "open": "-"}[one.shows]
+    return (
+        named,
+        one.arm,
+        _mean(seen.measure, seen.old),
+        _mean(seen.measure, seen.new),
+        _mean(seen.measure, seen.value, True),
+        interval,
+        shows,
+    )
+
+
+def _mean(measure: str, value: float | None, signed: bool = False) -> str:
+    """A mean in the unit of its measure: shares in percent, times in seconds."""
+    if value is None:
+        return "-"
+    sign = "+" if signed else ""
+    if measure in _SHARES:
+        return f"{value * 100:{sign}.1f}%"
+    return f"{value:{sign}.3g} s" if measure == "latency" else f"{value:{sign}.4g}"
