@@ -79,7 +79,8 @@ class Beside:
         for number, (call, request) in enumerate(shadows):
             self._start(self._cast_of("shadow", f"s{number}", call, how), request)
         own = self._answering
-        if audit is not None and own is not None and self._route.audits(self._place.trace.request_id):
+        drawn = audit is not None and self._route.audits(self._place.trace.request_id)
+        if audit is not None and drawn and own is not None and not own.cached:  # else it has been compared, or could be
             call = Call(target=audit.against, shadow=True, why=f"audit of {own.deployment}")
             self._start(self._cast_of("audit", "a0", call, audit), self._request)
 
@@ -97,6 +98,7 @@ class Beside:
                 why=(*place.why, call.why),
                 shadow=True,
                 bytes_only=False,
+                cache=None,
                 purpose=what,
                 # What a key or its team may spend is for what they ask, and not for our experiments.
                 budgets=tuple(one for one in place.budgets if one not in client)
