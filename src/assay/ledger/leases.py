@@ -1,8 +1,9 @@
 """Money between processes: what of a budget each session has set aside, in the ledger's file.
 
 A session holds and spends only what it has leased, so that in every line of the books settled + all leases <= limit,
-whoever crashes. A charge moves money from its lease to what is settled, which changes no such sum. All functions run
-inside a transaction; sums are whole picodollars.
+whoever crashes. A charge moves money from its lease to what is settled, which changes no such sum. Attempts whose
+answers come with a batch outlive their session: what they hold is read off their rows. All functions run inside a
+transaction; sums are whole picodollars.
 """
 
 from __future__ import annotations
@@ -12,18 +13,31 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from assay.errors import BudgetExceeded
-from assay.ledger.budgets import EVERYTHING, Line, Lines, lines_on_record, period_of, pico_of, span_of, usd_of
-from assay.ledger.rows import Intent
+from assay.ledger.budgets import EVERYTHING, Line, lines_on_record, period_of, pico_of, span_of
 
-__all__ = ["BATCHES", "Charge", "Standing", "charge", "charge_of", "lease", "release", "standing"]
+__all__ = [
+    "BATCHES", "SPENT", "Ask", "Charge", "Standing", "Wanted", "charge", "lease", "release", "spent_values", "standing",
+    "take", "wanted",
+]  # fmt: skip
 
 BATCHES = ""
-"""The session of leases for answers that come with a batch: another process may settle them, days later."""
+"""Whose money answers are paid from that come with a batch: no session's, for another process may settle them."""
+ASKING_S = 2.0
+"""Who has not asked again within this time waits no more: it may have died."""
 
 _ADD = (
     "insert into leases (scope, period, session_id, pico) values (?, ?, ?, ?) "
     "on conflict (scope, period, session_id) do update set pico = pico + excluded.pico"
+)
+_WANT = (
+    "insert into leases (scope, period, session_id, wanted_pico, wanted_at, asked_at) values (?, ?, ?, ?, ?, ?) "
+    "on conflict (scope, period, session_id) do update set wanted_pico = max(wanted_pico, excluded.wanted_pico), "
+    "wanted_at = case when wanted_pico > 0 then min(wanted_at, excluded.wanted_at) else excluded.wanted_at end, "
+    "asked_at = excluded.asked_at"
+)
+_WANTED = (
+    "select scope, period, sum(wanted_pico) as pico, min(wanted_at) as since from leases "
+    "where session_id <> ? and wanted_pico > 0 and asked_at > ? group by 1, 2"
 )
 _SETTLE = (
     "insert into spend (scope, period, settled_pico) values (?, ?, ?) "
@@ -36,12 +50,18 @@ _OWNERS = {
     "route": "(route = :name or deployment = :name or request_id in (select id from requests where target = :name))",
 }
 """Which attempts count for a scope that had no budget when they were made."""
-SPENT = (
-    "select coalesce((select settled_pico from spend where scope = :scope and period = :period), 0), "
-    "(select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) from attempts "
-    "where outcome = 'running' and started_at >= :begin)"
+_BATCHED = (
+    "select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) from attempts "
+    "where outcome = 'running' and batch_id is not null and "
 )
-_PICO = "cast(round({} * 1e12) as integer)"
+_OF_MONTH = "strftime('%Y-%m', started_at, 'unixepoch') = ?2 and ?1 = ?1"
+_ON_RECORD = "exists (select 1 from json_each(scopes) where value = json_array(?1, ?2))"
+SPENT = (
+    "select coalesce((select settled_pico from spend where scope = ? and period = ?), 0), "
+    "(select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) from attempts "
+    "where outcome = 'running' and started_at >= ?)"
+)
+"""What is settled and what running attempts hold, with `spent_values`."""
 
 
 class Standing(NamedTuple):
@@ -51,13 +71,17 @@ class Standing(NamedTuple):
         settled: what has been spent, as far as it is in the file.
         own: the lease of the session that asks; below 0 where it has spent without one.
         others: those of other sessions.
-        batches: that of answers which come with batches.
+        batches: held for answers that come with a batch.
+        sharing: how many other sessions have leased something, or wait for it.
+        waiting: what those wait for that have waited longer.
     """
 
     settled: int
     own: int
     others: int
     batches: int
+    sharing: int = 0
+    waiting: int = 0
 
     @property
     def taken(self) -> int:
@@ -65,14 +89,36 @@ class Standing(NamedTuple):
         return self.settled + max(0, self.own) + self.others + self.batches
 
 
-class Charge(NamedTuple):
-    """What an attempt that has ended cost.
+class Ask(NamedTuple):
+    """What a session lacks on a line.
 
     Attributes:
-        session_id: whose lease it is taken from; `BATCHES` where its answer came with one.
-        started_at: of the attempt.
-        scopes: of its row.
-        pico: its cost; 0 where nothing was billed, or nobody knows.
+        limit: of the line.
+        pico: so much more than it has leased; 0 = nothing.
+        since: when it began to wait, in seconds since 1970.
+    """
+
+    limit: int
+    pico: int
+    since: float
+
+
+class Wanted(NamedTuple):
+    """What other sessions wait for on a line: how much, and since when the first of them."""
+
+    line: Line
+    pico: int
+    since: float
+
+
+class Charge(NamedTuple):
+    """What attempts that have ended cost.
+
+    Attributes:
+        session_id: whose lease it is taken from, or `BATCHES`.
+        started_at: when they began, to the day.
+        scopes: of their rows.
+        pico: their cost; 0 where nothing was billed, or nobody knows.
     """
 
     session_id: str
@@ -81,44 +127,62 @@ class Charge(NamedTuple):
     pico: int
 
 
-def standing(connection: sqlite3.Connection, line: Line, session: str) -> Standing:
-    """How a line stands. One that nobody has asked for yet begins with what its attempts on record have cost."""
+def standing(
+    connection: sqlite3.Connection, line: Line, session: str, since: float = 0.0, now: float = 0.0
+) -> Standing:
+    """How a line stands. One that nobody has asked for yet begins with what its attempts on record have cost.
+
+    Args:
+        connection: of the transaction.
+        line: which.
+        session: who asks.
+        since: when it began to wait.
+        now: in seconds since 1970.
+    """
     settled = _settled(connection, line)
-    own = others = batches = 0
-    for owner, pico in connection.execute("select session_id, pico from leases where scope = ? and period = ?", line):
+    own = others = sharing = waiting = 0
+    leases = "select session_id, pico, wanted_pico, wanted_at, asked_at from leases where scope = ? and period = ?"
+    for owner, pico, wanted_pico, wanted_at, asked_at in connection.execute(leases, line):
         if owner == session:
             own = pico
-        elif owner == BATCHES:
-            batches = max(0, pico)
-        else:
-            others += max(0, pico)
-    return Standing(settled, own, others, batches)
-
-
-def hold(connection: sqlite3.Connection, session: str, intent: Intent, lines: Lines) -> None:
-    """Lease an attempt's bound on all of its lines.
-
-    Raises:
-        BudgetExceeded: it does not fit into one of them.
-    """
-    pico = pico_of(intent.reserved_usd or 0.0)
-    for line, limit in lines.limits:
-        if limit is None:
             continue
-        stands = standing(connection, line, session)
-        if stands.taken + pico > limit:
-            raise BudgetExceeded(
-                line.scope, period=line.period, need_usd=usd_of(pico), spent_usd=usd_of(stands.settled),
-                held_usd=usd_of(stands.taken - stands.settled), limit_usd=usd_of(limit),
-            )  # fmt: skip
-    if pico:
-        lease(connection, session if intent.batch_id is None else BATCHES, {line: pico for line, _ in lines.limits})
+        others += max(0, pico)
+        waits = wanted_pico > 0 and asked_at > now - ASKING_S
+        sharing += pico > 0 or waits
+        waiting += wanted_pico if waits and wanted_at < since else 0
+    return Standing(settled, own, others, _batched(connection, line), sharing, waiting)
 
 
-def let_go(connection: sqlite3.Connection, held: Charge, cost_usd: float | None) -> None:
-    """Give back what an attempt held and has not spent."""
-    rest = held.pico - pico_of(cost_usd or 0.0)
-    lease(connection, held.session_id, {line: -rest for line in lines_on_record(held.started_at, held.scopes)})
+def take(connection: sqlite3.Connection, session: str, line: Line, ask: Ask, now: float) -> tuple[int, Standing]:
+    """Lease what a session lacks, and of what is left its share; or note that it waits.
+
+    Who has waited longer comes first. Alone it takes all there is: others ask for what they need (`wanted`).
+
+    Returns:
+        How much was leased, and how the line stood before.
+    """
+    stands = standing(connection, line, session, ask.since, now)
+    if ask.pico <= 0:
+        return 0, stands
+    below = max(0, -stands.own)  # spent without a lease: it is settled already, and to be made good before the rest
+    left = ask.limit - stands.taken - stands.waiting
+    lack = ask.pico - below
+    if lack > left:
+        connection.execute(_WANT, (*line, session, ask.pico, ask.since, now))
+        return 0, stands
+    leased = ask.pico + (left - lack) // (1 + stands.sharing)
+    lease(connection, session, {line: leased})
+    connection.execute(
+        "update leases set wanted_pico = 0 where scope = ? and period = ? and session_id = ? and wanted_pico > 0",
+        (*line, session),
+    )
+    return leased, stands
+
+
+def wanted(connection: sqlite3.Connection, session: str, now: float) -> list[Wanted]:
+    """What others wait for; needs no transaction."""
+    found = connection.execute(_WANTED, (session, now - ASKING_S))
+    return [Wanted(Line(scope, period), pico, since) for scope, period, pico, since in found]
 
 
 def lease(connection: sqlite3.Connection, session: str, amounts: Mapping[Line, int]) -> None:
@@ -140,15 +204,10 @@ def charge(connection: sqlite3.Connection, charges: Iterable[Charge]) -> None:
             continue
         for line in lines_on_record(one.started_at, one.scopes):
             spent[line] += one.pico
-            leased[line, one.session_id] += one.pico
+            if one.session_id != BATCHES:
+                leased[line, one.session_id] -= one.pico
     connection.executemany(_SETTLE, [(*line, pico) for line, pico in spent.items()])
-    connection.executemany(_ADD, [(*line, session, -pico) for (line, session), pico in leased.items()])
-
-
-def spent_values(now: float) -> dict[str, object]:
-    """What `SPENT` asks for: this month."""
-    period = period_of(now, "month")
-    return {"scope": EVERYTHING, "period": period, "begin": span_of(period)[0]}
+    connection.executemany(_ADD, [(*line, session, pico) for (line, session), pico in leased.items()])
 
 
 def charge_of(
@@ -156,6 +215,12 @@ def charge_of(
 ) -> Charge:
     """The charge of an attempt, from its row."""
     return Charge(session_id if batch_id is None else BATCHES, started_at, scopes, pico_of(usd or 0.0))
+
+
+def spent_values(now: float) -> tuple[str, str, float]:
+    """What `SPENT` asks for: everything of this month."""
+    period = period_of(now, "month")
+    return EVERYTHING, period, span_of(period)[0]
 
 
 def _settled(connection: sqlite3.Connection, line: Line) -> int:
@@ -167,15 +232,26 @@ def _settled(connection: sqlite3.Connection, line: Line) -> int:
     return settled
 
 
+def _batched(connection: sqlite3.Connection, line: Line) -> int:
+    (pico,) = connection.execute(_BATCHED + (_OF_MONTH if _is_month(line) else _ON_RECORD), line).fetchone()
+    return int(pico)
+
+
 def _spent_before(connection: sqlite3.Connection, line: Line) -> int:
     """What attempts cost that were made before the line was there; those that still run, at their bound."""
-    kind, _, name = line.scope.partition(":")
-    if kind == EVERYTHING and len(line.period) == len("2026-11"):
+    if _is_month(line):
         return 0  # always counted
+    kind, _, name = line.scope.partition(":")
     begin, end = span_of(line.period)
     (pico,) = connection.execute(
-        f"select coalesce(sum({_PICO.format('case outcome when :running then reserved_usd else cost_usd end')}), 0) "  # noqa: S608 - fixed texts
-        f"from attempts where started_at >= :begin and started_at < :end and {_OWNERS.get(kind, 'true')}",
-        {"running": "running", "begin": begin, "end": end, "name": name},
+        "select coalesce(sum(cast(round(case outcome when 'running' then reserved_usd else cost_usd end * 1e12) "  # noqa: S608 - fixed texts
+        "as integer)), 0) from attempts where started_at >= :begin and started_at < :end "
+        f"and {_OWNERS.get(kind, 'true')}",
+        {"begin": begin, "end": end, "name": name},
     ).fetchone()
     return int(pico)
+
+
+def _is_month(line: Line) -> bool:
+    """Whether it is the line that every attempt counts for, which no row's `scopes` name."""
+    return line.scope == EVERYTHING and len(line.period) == len("2026-11")

@@ -72,12 +72,12 @@ async def test_what_waits_stays_held_when_its_process_ends(ledger: SqliteLedger,
         await Batches(ledger).acknowledged(row.id, "host-1")
     await ledger.hold(an_intent(1.0))
     await ledger.close()
-    assert books(ledger.path) == [(1.0, 2.0)]
+    assert (books(ledger.path), held_usd(ledger.path)) == ([(1.0, 0.0)], 2.0)
     later = SqliteLedger(ledger.path)
     [open_] = await Batches(later).open()
     assert await Batches(later).is_being_sent(open_) is False
     await later.settle(a_settlement(attempt, 0.5))
-    assert books(ledger.path) == [(1.5, 0.0)]
+    assert (books(ledger.path), held_usd(ledger.path)) == ([(1.5, 0.0)], 0.0)
     await later.close()
 
 

@@ -20,7 +20,7 @@ async def test_a_hold_that_does_not_fit_is_refused(ledger: SqliteLedger) -> None
     await ledger.settle(a_settlement(first.id, 3.0))
     await ledger.hold(an_intent(5.0), limited(10.0))
     with pytest.raises(BudgetExceeded) as raised:
-        await ledger.hold(an_intent(2.5), limited(10.0))
+        await ledger.hold(an_intent(2.5), limited(10.0), until=0.0)
     error = raised.value
     assert (error.need_usd, error.spent_usd, error.held_usd, error.limit_usd) == (2.5, 3.0, 5.0, 10.0)
     assert (error.scope, error.period) == ("everything", period_of(time.time(), "month"))
@@ -33,7 +33,7 @@ async def test_a_hold_that_fits_exactly_is_taken(ledger: SqliteLedger) -> None:
     await ledger.hold(an_intent(4.0), limited(10.0))
     await ledger.hold(an_intent(6.0), limited(10.0))
     with pytest.raises(BudgetExceeded):
-        await ledger.hold(an_intent(0.01), limited(10.0))
+        await ledger.hold(an_intent(0.01), limited(10.0), until=0.0)
 
 
 async def test_settling_makes_room(ledger: SqliteLedger) -> None:
@@ -41,14 +41,15 @@ async def test_settling_makes_room(ledger: SqliteLedger) -> None:
     intent = an_intent(9.0)
     await ledger.hold(intent, limited(10.0))
     with pytest.raises(BudgetExceeded):
-        await ledger.hold(an_intent(2.0), limited(10.0))
+        await ledger.hold(an_intent(2.0), limited(10.0), until=0.0)
     await ledger.settle(a_settlement(intent.id, 1.0))
     await ledger.hold(an_intent(9.0), limited(10.0))
 
 
 async def test_fifty_holds_at_once_never_overspend(ledger: SqliteLedger) -> None:
     """Of 50 concurrent holds of 1 USD under 7 USD, exactly 7 are taken."""
-    results = await asyncio.gather(*(ledger.hold(an_intent(1.0), limited(7.0)) for _ in range(50)), return_exceptions=True)
+    fifty = (ledger.hold(an_intent(1.0), limited(7.0), until=0.0) for _ in range(50))
+    results = await asyncio.gather(*fifty, return_exceptions=True)
     assert sum(result is None for result in results) == 7
     assert all(result is None or isinstance(result, BudgetExceeded) for result in results)
     assert (await ledger.spent()).held_usd == 7.0
@@ -59,7 +60,8 @@ async def test_two_ledgers_on_one_file_share_the_budget(ledger: SqliteLedger) ->
     """Two connections that race for the same money get it once."""
     other = SqliteLedger(ledger.path)
     try:
-        both = [one.hold(an_intent(1.0), limited(7.0)) for _ in range(25) for one in (ledger, other)]
+        soon = asyncio.get_running_loop().time() + 0.5
+        both = [one.hold(an_intent(1.0), limited(7.0), until=soon) for _ in range(25) for one in (ledger, other)]
         results = await asyncio.gather(*both, return_exceptions=True)
         assert sum(result is None for result in results) == 7
     finally:
@@ -70,7 +72,7 @@ async def test_without_a_limit_money_is_still_counted(ledger: SqliteLedger) -> N
     """A hold without a limit is never refused but counts against a later limit."""
     await ledger.hold(an_intent(100.0))
     with pytest.raises(BudgetExceeded):
-        await ledger.hold(an_intent(1.0), limited(50.0))
+        await ledger.hold(an_intent(1.0), limited(50.0), until=0.0)
 
 
 async def test_an_unknown_bound_holds_nothing_but_needs_room(ledger: SqliteLedger) -> None:
@@ -79,7 +81,7 @@ async def test_an_unknown_bound_holds_nothing_but_needs_room(ledger: SqliteLedge
     assert (await ledger.spent()).held_usd == 0.0
     await ledger.hold(an_intent(2.0))
     with pytest.raises(BudgetExceeded):
-        await ledger.hold(an_intent(None), limited(1.0))
+        await ledger.hold(an_intent(None), limited(1.0), until=0.0)
 
 
 async def test_an_unknown_cost_stays_unknown(ledger: SqliteLedger) -> None:
@@ -128,7 +130,7 @@ def test_any_order_of_holds_and_settlements_stays_below_the_limit(bounds: list[f
             for bound, share in zip(bounds, shares, strict=False):
                 intent = an_intent(bound)
                 try:
-                    await ledger.hold(intent, limited(4.0))
+                    await ledger.hold(intent, limited(4.0), until=0.0)
                 except BudgetExceeded:
                     continue
                 taken.append((intent, bound * share))
