@@ -25,9 +25,11 @@ __all__ = ["Rates", "Standing", "Ticket"]
 
 WINDOW_S = 60
 _SLOTS = WINDOW_S + 1  # one for each second of the window, and the one that runs
-_CELL = 128  # numbers of 8 bytes: the second that was counted last, requests by second, tokens by second
+_CELL = (
+    128  # numbers of 8 bytes: the second that was counted last; of requests, then of tokens, their sum and each second
+)
 _CELL_BYTES = 8 * _CELL
-_REQUESTS, _TOKENS = 1, 1 + _SLOTS
+_REQUESTS, _TOKENS = 1, 2 + _SLOTS
 _MOST = 1 << 53  # whatever a host says that it has counted
 
 
@@ -110,9 +112,8 @@ class Rates:
             used = self._rate(start + _TOKENS, tokens_limit, need, now)
             admitted = not (requests and requests.wait_s) and not (used and used.wait_s)
             if admitted:
-                slot = second % _SLOTS
-                self._numbers[start + _REQUESTS + slot] += 1
-                self._numbers[start + _TOKENS + slot] += need
+                self._add(start + _REQUESTS, second, 1)
+                self._add(start + _TOKENS, second, need)
         finally:
             self._unlock(cell)
         return Ticket(cell, second, need, requests, used, admitted)
@@ -124,8 +125,7 @@ class Rates:
         try:
             self._forget(start, int(time.monotonic()))
             if 0 <= self._numbers[start] - ticket.second < _SLOTS:
-                at = start + _TOKENS + ticket.second % _SLOTS
-                self._numbers[at] = max(0, self._numbers[at] + min(tokens, _MOST) - ticket.tokens)
+                self._add(start + _TOKENS, ticket.second, min(tokens, _MOST) - ticket.tokens)
         finally:
             self._unlock(ticket.cell)
 
@@ -144,29 +144,34 @@ class Rates:
         """How a rate stands if so much more is taken; where that does not fit, as it is without it."""
         if limit is None:
             return None
-        used = sum(self._numbers[start : start + _SLOTS])
-        second = int(now)
+        used, second = self._numbers[start], int(now)
         if used + need <= limit:
             return Standing(limit, limit - used - need, second + _SLOTS - now)
         newest, wait_s, excess = 0.0, 0.0, used + need - limit
         for at in range(second - WINDOW_S, second + 1):  # oldest first
-            count = self._numbers[start + at % _SLOTS]
+            count = self._numbers[start + 1 + at % _SLOTS]
             if count:
                 newest = at + _SLOTS - now
                 wait_s = newest if excess > 0 else wait_s
                 excess -= count
         return Standing(limit, max(0, limit - used), newest, wait_s)
 
+    def _add(self, start: int, second: int, count: int) -> None:
+        """Add to a second and to the sum; the sum first, so that whoever dies between has counted too much."""
+        self._numbers[start] += count
+        self._numbers[start + 1 + second % _SLOTS] += count
+
     def _forget(self, start: int, second: int) -> None:
-        """Empty the slots of seconds that have passed since the last count."""
+        """Empty the slots of seconds that have passed since the last count, and sum up what is left."""
         numbers = self._numbers
         last = numbers[start]
         if last == second:
             return
-        passed = second - last
-        for at in range(last + 1, second + 1) if 0 < passed < _SLOTS else range(_SLOTS):  # else: a minute, or a restart
-            slot = at % _SLOTS
-            numbers[start + _REQUESTS + slot] = numbers[start + _TOKENS + slot] = 0
+        within = 0 < second - last < _SLOTS  # else a minute has passed, or the machine has started again
+        for counts in (start + _REQUESTS, start + _TOKENS):
+            for at in range(last + 1, second + 1) if within else range(_SLOTS):
+                numbers[counts + 1 + at % _SLOTS] = 0
+            numbers[counts] = sum(numbers[counts + 1 : counts + 1 + _SLOTS])
         numbers[start] = second
 
     def _reach(self, cell: int) -> None:
