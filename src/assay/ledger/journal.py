@@ -1,0 +1,204 @@
+"""The journal: rows that are durable by one write of the system's, before SQLite has them.
+
+A process appends what it records of attempts and requests to files of its own beside the ledger. A thread folds them
+into SQLite in bulk (`assay.ledger.folding`), and a file that has been folded is deleted.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from assay.errors import LedgerError
+from assay.ledger.segment import Entry, Head, Segment, framed, is_locked
+
+__all__ = ["Journal", "is_being_written", "paths_of", "segments_of", "sessions_of"]
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+"""A file that has grown so large is followed by another, so that what has been folded can be deleted."""
+BUFFER_BYTES = 256 * 1024
+"""So much may wait to be written where nobody waits for it."""
+
+
+class Journal:
+    """What one session appends, from any thread.
+
+    Args:
+        ledger: the ledger's file; those of the journal lie beside it.
+        session: whose it is.
+        on_first: called when there is something to fold and was nothing before.
+
+    Attributes:
+        unfolded_bytes: about so much was appended that SQLite does not have.
+    """
+
+    def __init__(self, ledger: Path, session: str, on_first: Callable[[], None] = lambda: None) -> None:
+        self._ledger = ledger
+        self._session = session
+        self._on_first = on_first
+        self._lock = threading.Lock()
+        self._segments: list[Segment] = []
+        self._last: Segment | None = None  # that is appended to; None = the next entry begins one
+        self._files = 0
+        self._entries = 0
+        self._buffer: list[bytes] = []
+        self._buffer_bytes = 0
+        self._dirty: set[int] = set()  # files that have what the disk may not have
+        self._unsynced_names = False
+        self._ended = False
+        self.unfolded_bytes = 0
+
+    def append(self, entry: Entry, *, now: bool = True) -> None:
+        """Write an entry; when this returns, it survives the end of this process.
+
+        Args:
+            entry: the rows.
+            now: false: it may wait for others, until `flush`.
+
+        Raises:
+            LedgerError: it was not written.
+        """
+        data = framed(entry)
+        with self._lock:
+            if self._ended:
+                raise LedgerError("the ledger is closed")
+            if now and not self._buffer:
+                self._write(data, 1)
+            else:
+                self._put(data, now=now)
+            first, self.unfolded_bytes = not self.unfolded_bytes, self.unfolded_bytes + len(data)
+        if first:
+            self._on_first()
+
+    def flush(self) -> None:
+        """Write what waits for others.
+
+        Raises:
+            LedgerError: it cannot be written; it waits on.
+        """
+        with self._lock:
+            self._flush()
+
+    def segments(self) -> list[Segment]:
+        """The files that have something to fold, in order."""
+        with self._lock:
+            return [segment for segment in self._segments if segment.read < segment.size_bytes]
+
+    def folded(self, size_bytes: int) -> None:
+        """So much more has been read and is in SQLite. Files that have no more go, but for the one that grows."""
+        with self._lock:
+            self.unfolded_bytes -= size_bytes
+            gone = [one for one in self._segments if one is not self._last and one.read >= one.size_bytes]
+            self._segments = [one for one in self._segments if one not in gone]
+            self._dirty.difference_update(segment.file for segment in gone)
+        for segment in gone:
+            segment.delete()
+
+    def sync(self) -> None:
+        """Bring what has been written to the disk; when this returns, it survives a loss of power.
+
+        Raises:
+            LedgerError: the disk has failed.
+        """
+        with self._lock:
+            files = [os.dup(file) for file in self._dirty]  # folding may close the journal's own
+            self._dirty.clear()
+            if self._unsynced_names:  # a file that has no name after a loss of power is lost with all that is in it
+                files.append(os.open(self._ledger.parent, os.O_RDONLY))
+                self._unsynced_names = False
+        try:
+            for file in files:
+                os.fsync(file)
+        except OSError as error:
+            raise self._failure(error) from error
+        finally:
+            for file in files:
+                os.close(file)
+
+    def end(self) -> None:
+        """Take no more entries."""
+        with self._lock:
+            self._ended = True
+
+    def close(self) -> None:
+        """Let go of the files. Those that have something to fold stay, for whoever opens the ledger next."""
+        self.end()
+        for segment in self._segments:
+            if segment.read < segment.size_bytes:
+                segment.close()
+            else:
+                segment.delete()
+        self._segments, self._last = [], None
+
+    # ------------------------------------------------------------------------------- under the lock
+
+    def _put(self, data: bytes, *, now: bool) -> None:
+        self._buffer.append(data)
+        self._buffer_bytes += len(data)
+        if now or self._buffer_bytes > BUFFER_BYTES:
+            try:
+                self._flush()
+            except LedgerError:
+                self._buffer.pop()
+                self._buffer_bytes -= len(data)
+                raise
+
+    def _flush(self) -> None:
+        if self._buffer:
+            self._write(b"".join(self._buffer), len(self._buffer))
+            self._buffer, self._buffer_bytes = [], 0
+
+    def _write(self, data: bytes, entries: int) -> None:
+        try:
+            last = self._last
+            if last is None or last.size_bytes > SEGMENT_BYTES:
+                last = self._last = self._begin()
+            last.append(data)
+        except OSError as error:
+            self._last = None  # what follows would stand behind a torn entry
+            raise self._failure(error) from error
+        self._entries += entries
+        self._dirty.add(last.file)
+
+    def _begin(self) -> Segment:
+        """Another file."""
+        path = self._ledger.with_name(f"{self._ledger.name}-{self._session}-{self._files:06d}.journal")
+        segment = Segment.create(path, Head(self._session, self._entries), self._ledger.stat().st_mode & 0o777)
+        self._files += 1
+        self._unsynced_names = True
+        self._segments.append(segment)
+        return segment
+
+    def _failure(self, error: OSError) -> LedgerError:
+        return LedgerError(
+            f"the ledger's journal beside {self._ledger} cannot be written: {error}; is the disk full, or read-only?"
+        )
+
+
+def segments_of(ledger: Path, session: str) -> list[Segment]:
+    """The files that a session has left, in order.
+
+    Raises:
+        LedgerError: one of them is no journal.
+        OSError: one of them cannot be read.
+    """
+    found = (Segment.found(path) for path in paths_of(ledger, session))
+    return [segment for segment in found if segment is not None]
+
+
+def is_being_written(ledger: Path, session: str) -> bool:
+    """Whether a process that lives writes a session's journal: the system knows, whatever its pid is here."""
+    return any(is_locked(path) for path in paths_of(ledger, session))
+
+
+def sessions_of(ledger: Path) -> list[str]:
+    """The sessions that have files beside a ledger."""
+    return sorted({path.name.rsplit("-", 2)[1] for path in paths_of(ledger, "*")})
+
+
+def paths_of(ledger: Path, session: str) -> Sequence[Path]:
+    """The files of a session's journal, in order; `*` = of all."""
+    return sorted(ledger.parent.glob(f"{glob.escape(ledger.name)}-{session}-*.journal"))

@@ -1,0 +1,205 @@
+"""One file of a journal: what it looks like, appending to it and reading what is whole in it.
+
+An entry is its length, its crc32 and msgpack. The first of a file names the columns, so that a later version reads what
+an earlier one has left. What a crash or a full disk has torn off is recognised; it was acknowledged to nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from assay.errors import LedgerError
+from assay.ledger.rows import Intent, RequestRow, Settlement
+
+__all__ = ["Entry", "Head", "Segment", "framed", "is_locked"]
+
+_FRAME = struct.Struct("<II")
+_Values = tuple[Any, ...]
+
+
+class Entry(NamedTuple):
+    """What one write makes durable together: the values of rows, in the order of the head's columns."""
+
+    intent: _Values | None = None
+    settlement: _Values | None = None
+    request: _Values | None = None
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What a file begins with.
+
+    Attributes:
+        session: whose it is.
+        first: the number of its first entry; a session's entries are numbered from 0.
+        intent: the columns of an entry's intent, in order.
+        settlement: of its settlement.
+        request: of its request.
+    """
+
+    session: str
+    first: int
+    intent: tuple[str, ...] = Intent.__struct_fields__
+    settlement: tuple[str, ...] = Settlement.__struct_fields__
+    request: tuple[str, ...] = RequestRow.__struct_fields__
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_head_of = msgspec.msgpack.Decoder(Head).decode
+_entry_of = msgspec.msgpack.Decoder(Entry).decode
+
+
+class Segment:
+    """One file of a journal, and how far it has been read.
+
+    Attributes:
+        path: where it lies.
+        head: what it begins with.
+        file: its descriptor.
+        size_bytes: of what is whole in it, or is thought to be.
+        read: where the first entry begins that nobody has read, in bytes.
+        number: that entry's.
+    """
+
+    def __init__(self, path: Path, file: int, head: Head, *, begin: int, size_bytes: int) -> None:
+        self.path = path
+        self.file = file
+        self.head = head
+        self.size_bytes = size_bytes
+        self.read = begin
+        self.number = head.first
+
+    @classmethod
+    def create(cls, path: Path, head: Head, mode: int) -> Segment:
+        """A new file, which is locked for as long as this process has it open.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, mode)
+        try:
+            _lock(file)
+            made = cls(path, file, head, begin=0, size_bytes=0)
+            made.append(framed(head))
+        except BaseException:
+            os.close(file)
+            path.unlink(missing_ok=True)
+            raise
+        made.read = made.size_bytes
+        return made
+
+    @classmethod
+    def found(cls, path: Path) -> Segment | None:
+        """What another process has left; None = nothing is in it that anybody was told of.
+
+        Raises:
+            LedgerError: it is no journal.
+            OSError: it cannot be read.
+        """
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:  # another process has just folded and deleted it
+            return None
+        try:
+            size_bytes = os.fstat(file).st_size
+            begin, payload = next(_payloads(os.pread(file, size_bytes, 0)), (0, b""))
+            if payload:
+                return cls(path, file, _head_of(payload), begin=begin, size_bytes=size_bytes)
+        except msgspec.MsgspecError as error:
+            os.close(file)
+            raise LedgerError(f"{path} is no journal of a ledger: {error}; move it elsewhere") from error
+        os.close(file)
+        return None
+
+    def append(self, data: bytes) -> None:
+        """Write some framed entries at the end; once this has failed, something torn may stand there.
+
+        Raises:
+            OSError: they were not written, or not whole.
+        """
+        written = os.write(self.file, data)
+        if written != len(data):
+            raise OSError(ENOSPC, f"only {written} of {len(data)} bytes were written")
+        self.size_bytes += written
+
+    def ahead(self) -> list[tuple[int, Entry]]:
+        """The whole entries that nobody has read, each with the place behind it; what is torn ends them.
+
+        Raises:
+            LedgerError: an entry is whole, but not one of a journal.
+            OSError: the file cannot be read.
+        """
+        begin = self.read
+        data = os.pread(self.file, self.size_bytes - begin, begin)
+        try:
+            return [(begin + end, _entry_of(payload)) for end, payload in _payloads(data)]
+        except msgspec.MsgspecError as error:
+            raise LedgerError(f"{self.path} has an entry that cannot be read: {error}; move it elsewhere") from error
+
+    def close(self) -> None:
+        """Let go of the file, and of its lock."""
+        os.close(self.file)
+
+    def delete(self) -> None:
+        """Let go of the file, and of what it holds."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+
+def framed(value: Entry | Head) -> bytes:
+    """A value as it stands in the file.
+
+    Raises:
+        LedgerError: it has a number or a text that cannot be written.
+    """
+    try:
+        payload = _encode(value)
+    except (OverflowError, UnicodeEncodeError, TypeError) as error:
+        raise LedgerError(f"a row cannot be written to the ledger: {type(error).__name__}: {error}") from error
+    return _FRAME.pack(len(payload), crc32(payload)) + payload
+
+
+def _payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The whole payloads that bytes begin with, each with the place behind it."""
+    at = 0
+    while at + _FRAME.size <= len(data):
+        length, checksum = _FRAME.unpack_from(data, at)
+        begin, at = at + _FRAME.size, at + _FRAME.size + length
+        payload = data[begin:at]
+        if not payload or len(payload) < length or crc32(payload) != checksum:  # empty: zeros, which a lost disk leaves
+            return
+        yield at, payload
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process that lives has the file open as its own."""
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY)
+        try:
+            return not _lock(file)
+        finally:
+            os.close(file)
+    return False
+
+
+def _lock(file: int) -> bool:
+    """Lock a file until it is closed; False = another has."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a filesystem without locks: processes are then told by their pids alone
+        return True
+    return True
