@@ -448,9 +448,13 @@ class Failed(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="failed
 
 
 class Raw(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="raw"):
-    """Bytes of the provider's answer as they came; the events decoded from them follow. `fold` skips it."""
+    """Bytes of the provider's answer as they came; the events decoded from them follow. `fold` skips it.
+
+    `alone`: whoever asked wants bytes only: nothing decoded follows, and they are a piece of the answer itself.
+    """
 
     data: bytes
+    alone: bool = False
 
 
 Event = (

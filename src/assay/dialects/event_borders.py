@@ -8,12 +8,12 @@ from itertools import pairwise
 from assay.dialects.sse import MAX_EVENT_BYTES
 from assay.errors import MalformedReply
 
-__all__ = ["Borders", "apart"]
+__all__ = ["BLANK_LINES", "Borders", "apart"]
 
-_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
+BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _LONGEST = 4
-_BLANK_LINE = re.compile(b"|".join(_BLANK_LINES))
-_PLAIN_BLANK_LINE = re.compile(_BLANK_LINES[0])  # alone, it is found twenty times as fast
+_BLANK_LINE = re.compile(b"|".join(BLANK_LINES))
+_PLAIN_BLANK_LINE = re.compile(BLANK_LINES[0])  # alone, it is found twenty times as fast
 
 
 class Borders:
@@ -64,4 +64,4 @@ def apart(data: bytes) -> list[bytes]:
 
 def _last_border(data: bytes) -> int:
     """The place after the last blank line; 0 without one."""
-    return max(at + len(blank) if (at := data.rfind(blank)) >= 0 else 0 for blank in _BLANK_LINES)
+    return max(at + len(blank) if (at := data.rfind(blank)) >= 0 else 0 for blank in BLANK_LINES)

@@ -29,8 +29,10 @@ from typing import Any, ClassVar
 from assay.dialects import chat_answer, chat_request, chat_writer, embeddings, openai_errors, splice
 from assay.dialects.capability import Rule
 from assay.dialects.chat_parts import DIALECT
+from assay.dialects.chat_skim import ChatSkim, skim_whole
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
+from assay.dialects.skim import Skimming
 from assay.errors import AssayError, ProviderError, RequestError
 from assay.types import Event, Native, Request, Response
 
@@ -80,6 +82,14 @@ class OpenAIChat:
     def decoder(self) -> Decoder:
         """A new decoder for one streamed answer."""
         return StreamDecoder(chat_answer.Reader("delta"))
+
+    def skim(self) -> Skimming:
+        """What follows a streamed answer whose bytes pass."""
+        return ChatSkim()
+
+    def skim_whole(self, body: bytes) -> Response | None:
+        """A whole answer whose bytes pass, without its words; None = it must be decoded."""
+        return skim_whole(body)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """The typed error of a host's answer with a status of 400 or more."""

@@ -1,4 +1,4 @@
-"""The gateway as a bare ASGI application: paths, errors, disconnects."""
+"""The gateway as an application of its server: paths, errors, disconnects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from assay.gateway.headers import answer_headers, read_headers
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.rate_headers import rate_headers
-from assay.gateway.visit import Disconnected, Field, Receive, Scope, Send, Visit, WrongMethod
+from assay.gateway.visit import Disconnected, Field, Receive, Scope, Visit, WrongMethod
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
@@ -82,14 +82,8 @@ class Gateway:
             "/docs": self._reference,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI connection."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: object) -> None:
+        """One request, as `Connection` gives it: its scope names the `Cycle` through which it is answered."""
         visit = Visit.of(scope)
         visit.dialect = self._by_path.get(visit.path)
         self._in_flight += 1
@@ -97,20 +91,20 @@ class Gateway:
             self._admission.check(visit)
             if visit.dialect is not None:
                 visit.require("POST")
-                await self._call(visit.dialect, visit, receive, send)
+                await self._call(visit.dialect, visit, receive)
             else:
                 page = await self._feedback(visit, receive) if visit.path == feedback.PATH else await self._page(visit)
                 kind = (b"content-type", page.content_type.encode())
-                await visit.answer(send, page.status, [kind, *page.headers], page.body)
+                await visit.answer(page.status, [kind, *page.headers], page.body)
         except (Disconnected, AssayError) as error:
             visit.failed(error)
             if isinstance(error, AssayError):
-                await self._error(visit, send, error)
+                await self._error(visit, error)
         except Exception as error:
             log.exception("unexpected error in request %s", visit.trace.request_id)
             visit.failed(error)
             if visit.status is None:  # else the server ends the connection within the answer
-                await self._error(visit, send, AssayError("internal error; the gateway's log has more"))
+                await self._error(visit, AssayError("internal error; the gateway's log has more"))
         finally:
             self._in_flight -= 1
             self._admission.settle(visit)
@@ -119,30 +113,22 @@ class Gateway:
 
     # --------------------------------------------------------------------------------------- calls
 
-    async def _call(self, dialect: Inbound, visit: Visit, receive: Receive, send: Send) -> None:
+    async def _call(self, dialect: Inbound, visit: Visit, receive: Receive) -> None:
         body = await read_body(visit, receive, self.serve)
         request = read_headers(visit, dialect.read_request(body), dialect)
         soundness.check(request)
         request = await self._admitted(visit, request)
         if feedback.HEADER.encode() in visit.headers:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
-        call = Call(self._spine, self.bodies, dialect, request, visit, send)
-        work = asyncio.create_task(call.serve())
-        gone = asyncio.create_task(_gone(receive))
-        stopping = False
+        call = Call(self._spine, self.bodies, dialect, request, visit)
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise Disconnected
-            work.result()
-        except asyncio.CancelledError:  # the server stops and has waited long enough
-            stopping = True
-        finally:
-            for task in (work, gone):
-                task.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
-        if stopping:
-            visit.outcome = "failed"
+            with visit.cycle.needed():
+                await call.serve()
+        except asyncio.CancelledError:
+            if visit.cycle.disconnected:
+                cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
+                raise Disconnected from None
+            visit.outcome = "failed"  # the server stops and has waited long enough
             await call.cut(Overloaded("the gateway is stopping; ask again"))
 
     async def _admitted(self, visit: Visit, request: Request) -> Request:
@@ -153,7 +139,7 @@ class Gateway:
             await self._spine.ledger.close_request(refused_row(visit, request, error))
             raise
 
-    async def _error(self, visit: Visit, send: Send, error: AssayError) -> None:
+    async def _error(self, visit: Visit, error: AssayError) -> None:
         """Tell an error in the format that the client speaks, as far as that is known."""
         dialect = visit.dialect or self._likely(visit)
         trace = visit.trace
@@ -166,7 +152,7 @@ class Gateway:
             headers.append((b"allow", ", ".join(error.allowed).encode()))
         if wire.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
-        await visit.answer(send, wire.status, headers, wire.body)
+        await visit.answer(wire.status, headers, wire.body)
 
     def _likely(self, visit: Visit) -> Inbound:
         """The format of a client that asks for something which belongs to none."""
@@ -226,18 +212,5 @@ def inbound_dialects() -> dict[str, Inbound]:
     return {dialect.name: cast(Inbound, dialect) for dialect in loaded if getattr(dialect, "paths", ())}
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 def _json(value: object, status: int = 200) -> Page:
     return Page(msgspec.json.encode(value), status)
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -8,9 +8,9 @@ from contextlib import aclosing
 
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
-from assay.gateway.headers import answer_headers
+from assay.gateway.headers import answer_headers, caching
 from assay.gateway.rate_headers import rate_headers
-from assay.gateway.visit import Field, Send, Visit
+from assay.gateway.visit import Field, Visit
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Options, Spine, failure_of
 from assay.types import Event, Failed, Folder, Raw, Request
@@ -21,15 +21,13 @@ log = logging.getLogger("assay.gateway")
 class Call:
     """Serves one request."""
 
-    def __init__(
-        self, spine: Spine, bodies: Bodies, dialect: Inbound, request: Request, visit: Visit, send: Send
-    ) -> None:
+    def __init__(self, spine: Spine, bodies: Bodies, dialect: Inbound, request: Request, visit: Visit) -> None:
         self._spine = spine
         self._bodies = bodies
         self._dialect = dialect
         self._request = request
         self._visit = visit
-        self._send = send
+        self._cycle = visit.cycle
         self._trace = visit.trace
         self._caught_up = False
         self._encoder: Encoder | None = None  # of a stream that has begun and not ended
@@ -49,7 +47,9 @@ class Call:
             raise RequestError(str(error), field="model", status=404) from error
         self._visit.target = self._request.model
         keeper = self._bodies.keeper(self._request.model, self._request.form)
-        options = Options(bodies=keeper, account=self._visit.account)
+        options = Options(
+            bodies=keeper, account=self._visit.account, bytes_only=keeper is None, caching=caching(self._visit)
+        )
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace, options)) as events:
             await (self._streamed(events) if self._request.stream else self._whole(events))
 
@@ -63,7 +63,8 @@ class Call:
             raise error
         failed = Failed(error=type(error).__name__, message=str(error))
         self._catch_up(self._encoder, failed)
-        await self._send({"type": "http.response.body", "body": self._encoder.encode(failed)})
+        await self._cycle.say(self._encoder.encode(failed))
+        self._cycle.end()
 
     @property
     def _passed_through(self) -> bool:
@@ -103,14 +104,15 @@ class Call:
         folder = Folder()
         raw: list[bytes] = []
         async for event in events:
-            folder.add(event)
             if isinstance(event, Raw):
                 raw.append(event.data)
+            else:
+                folder.add(event)
         if folder.failed is not None:
             raise failure_of(folder.failed, self._trace)
         passed = self._passed_through and raw
         body = b"".join(raw) if passed else self._dialect.write_response(folder.response(), self._request)
-        await self._visit.answer(self._send, 200, self._headers("application/json", complete=True), body)
+        await self._visit.answer(200, self._headers("application/json", complete=True), body)
 
     async def _stream(self, events: AsyncGenerator[Event, None]) -> None:
         """Nothing is sent before the first event, so that an error until then has its own status."""
@@ -121,7 +123,7 @@ class Call:
             if not begun:
                 begun = True
                 headers = [*self._headers(encoder.content_type, complete=False), (b"cache-control", b"no-cache")]
-                await self._visit.begin(self._send, 200, headers)
+                self._visit.begin(200, headers)
                 self._encoder = encoder
             if isinstance(event, Raw):
                 data = encoder.passed(event.data) if self._passed_through else b""
@@ -129,11 +131,9 @@ class Call:
                 self._catch_up(encoder, event)
                 failed = failed or isinstance(event, Failed)
                 data = b"" if self._passed_through and not isinstance(event, Failed) else encoder.encode(event)
-            if data:
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            await self._cycle.say(data)
         if not self._passed_through and not failed:
-            end = encoder.close()
-            await self._send({"type": "http.response.body", "body": end, "more_body": True})
+            await self._cycle.say(encoder.close())
         if failed:
             self._visit.outcome = "failed"
-        await self._send({"type": "http.response.body", "body": b""})
+        self._cycle.end()

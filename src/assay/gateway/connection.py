@@ -11,13 +11,15 @@ import logging
 import socket
 from http import HTTPStatus
 from typing import Any, Literal, cast
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from assay.dialects import openai_errors
 from assay.errors import RequestError
 from assay.gateway.crowd import Crowd
+from assay.gateway.cycle import EXTENSION, Cycle
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEAD_FIELDS = 128
@@ -70,6 +72,7 @@ class Connection(HttpToolsProtocol):
         self._refusal: RequestError | None = None
         self._full = False
         self._upgrading = False
+        self._served: Cycle | None = None  # what is answered now; others may wait behind it
 
     # ---------------------------------------------------------------------------------- connection
 
@@ -86,6 +89,8 @@ class Connection(HttpToolsProtocol):
         """The client has gone, or was sent away."""
         self._crowd.left(self)
         super().connection_lost(exc)
+        if self._served is not None and not self._served.response_complete:
+            self._served.gone()
 
     def leave(self) -> None:
         """Close an idle connection to make room."""
@@ -124,7 +129,6 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; what is no HTTP, or too much of it, ends the connection."""
-        self._unset_keepalive_if_required()
         begun = self._begun + (self.stage == "idle")
         try:
             self.parser.feed_data(data)
@@ -167,7 +171,42 @@ class Connection(HttpToolsProtocol):
         self._expect("served", None)
         self._upgrading = self.parser.should_upgrade()
         if not self._upgrading:
-            super().on_headers_complete()
+            self._begin_cycle()
+
+    def _begin_cycle(self) -> None:
+        """Have the request answered, now or when those before it have been."""
+        parsed = httptools.parse_url(self.url)
+        path = parsed.path.decode("ascii")
+        version = self.parser.get_http_version()
+        before = self.cycle
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = parsed.path
+        self.scope["query_string"] = parsed.query or b""
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        self.scope["extensions"] = {EXTENSION: self.cycle}  # type: ignore[typeddict-item]
+        if before is None or before.response_complete:
+            self._answer(self.cycle)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _answer(self, cycle: Cycle) -> None:
+        self._served = cycle
+        self._start_asgi_task(cycle, self.app)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
@@ -180,7 +219,11 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The answer is complete."""
         more = self.cycle.more_body
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._answer(cast(Cycle, self.pipeline.pop()[0]))
         if more and self.cycle.response_complete:
             self._expect("waste", self._serve.body_timeout_s)
         elif self.stage == "served" and self.cycle.response_complete:
@@ -225,7 +268,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def _answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle: Cycle | None = cast("Cycle | None", self.cycle)
         return cycle is not None and cycle.response_started and not cycle.response_complete
 
     def _refuse(self, error: RequestError) -> None:

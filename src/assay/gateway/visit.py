@@ -12,12 +12,12 @@ from assay.access.key import ANYBODY, Key, Terms
 from assay.access.rates import Ticket
 from assay.dialects.dialect import Inbound
 from assay.errors import ConstraintError, ProviderError, Refused, RequestError
+from assay.gateway.cycle import EXTENSION, Cycle
 from assay.inference.trace import Trace
 from assay.ledger.budgets import Account
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Field = tuple[bytes, bytes]
 Outcome = Literal["answered", "rejected", "refused", "failed", "cancelled", "broken"]
@@ -42,6 +42,7 @@ class Visit:
     """One request and what became of it.
 
     Attributes:
+        cycle: through which it is answered.
         path: without the `/v1` that some clients put before it once, some twice and some never.
         headers: by name in lower case; of several with one name, the last.
         key: whose it is; known once it is let in.
@@ -54,6 +55,7 @@ class Visit:
         told: headers that its answer has besides.
     """
 
+    cycle: Cycle
     method: str
     path: str
     headers: dict[bytes, bytes]
@@ -70,11 +72,12 @@ class Visit:
 
     @classmethod
     def of(cls, scope: Scope) -> Visit:
-        """The visit that an ASGI scope describes."""
+        """The visit that a request's scope describes."""
         path = scope["path"].rstrip("/") or "/"
         for _ in range(2):
             path = path[3:] if path.startswith("/v1/") else path
-        return cls(scope["method"], path, dict(scope["headers"]), scope["query_string"])
+        cycle = scope["extensions"][EXTENSION]
+        return cls(cycle, scope["method"], path, dict(scope["headers"]), scope["query_string"])
 
     def header(self, name: str) -> str | None:
         """A header's value; None = there is none, or an empty one."""
@@ -95,16 +98,19 @@ class Visit:
         if self.method not in allowed:
             raise WrongMethod(self, allowed)
 
-    async def begin(self, send: Send, status: int, headers: Iterable[Field]) -> None:
-        """Send the head of the answer."""
+    def begin(self, status: int, headers: Iterable[Field]) -> None:
+        """Send the head of the answer; its body follows."""
+        self._note(status)
+        self.cycle.begin(status, (*headers, *self.told))
+
+    async def answer(self, status: int, headers: Iterable[Field], body: bytes) -> None:
+        """Send a whole answer."""
+        self._note(status)
+        await self.cycle.answer(status, (*headers, *self.told), body)
+
+    def _note(self, status: int) -> None:
         self.status = status
         self.first_s = self.seconds
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, *self.told]})
-
-    async def answer(self, send: Send, status: int, headers: Iterable[Field], body: bytes) -> None:
-        """Send a whole answer."""
-        await self.begin(send, status, [*headers, (b"content-length", str(len(body)).encode())])
-        await send({"type": "http.response.body", "body": body})
 
     @property
     def account(self) -> Account:

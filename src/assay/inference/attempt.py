@@ -44,7 +44,7 @@ from assay.ledger.rows import Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
 from assay.providers.provider import Attempted, Exchange, Meter
-from assay.types import Event, Failed, Finish, Folder, Raw, Request, Response, TextDelta
+from assay.types import Event, Failed, Finish, Folder, Raw, Request, Response, TextDelta, Usage, UsageReport
 
 if TYPE_CHECKING:
     from assay.inference.batch_desk import BatchDesk
@@ -76,6 +76,8 @@ class Attempt:
         self._meter = Meter(exchange=Exchange() if place.trace.keep_exchanges else None)
         self.record.exchange = self._meter.exchange
         self._folder = Folder()
+        self._held = Held()
+        self._space = place.cache if not (place.use_cache or place.shadow) else None
         self._started = time.monotonic()
         self._bound = FREE
         self._works_there = False
@@ -84,7 +86,11 @@ class Attempt:
     @property
     def finish(self) -> Finish | None:
         """How its host said that the answer ended, also where the end did not reach the client."""
-        return self._folder.response().finish
+        return self._so_far().finish
+
+    def _so_far(self) -> Response:
+        """The answer as far as its host has given it."""
+        return self._folder.response()
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events; the trace has the attempt's record from the start.
@@ -119,19 +125,37 @@ class Attempt:
         # Filters have seen to this before; the look at the moment of sending fails closed.
         assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
         attempted = live.attempted(self._whole_request(), untouched=place.untouched)
+        if place.max_tokens is not None:
+            attempted = live.limited(attempted, place.max_tokens)
         if place.continues is not None and (so_far := place.continues.so_far) is not None:
             self.record.leading = place.continues.leading
             begun = self.record.leading + so_far.text
             attempted = attempted._replace(request=continued(attempted.request, begun), raw=None)
-        return attempted
+        if self._space is not None and not self._space.holds(self._request, attempted.request, place.label):
+            self._space = None
+        return attempted if self._space is None else attempted._replace(raw=None)
 
     async def _looked_up(self, attempted: Attempted) -> tuple[str | None, Replayed | None]:
         """The call's name in the cache, where that is wanted, and what the cache knows of it."""
         place = self._place
-        if not place.use_cache or attempted.raw is not None or place.continues is not None:
+        if place.continues is not None or attempted.raw is not None:
             return None, None
-        key = cache_key(await self._live.fingerprint(), attempted.request, place.seed)
-        return key, await self._ledger.cached_reply(key)
+        if place.use_cache:
+            key = cache_key(await self._live.fingerprint(), attempted.request, place.seed)
+            return key, await self._ledger.cached_reply(key)
+        space = self._space
+        if space is None:
+            return None, None
+        self.record.looked_up = True
+        key = space.key(await self._live.fingerprint(), attempted.request, place.account, place.label)
+        return key, await self._ledger.cached_reply(key) if space.allowed.read else None
+
+    def _reply(self, key: str, response: Response) -> Reply | None:
+        """The answer as the cache keeps it, where it may."""
+        space = self._space
+        if space is None:
+            return Reply(key=key, response=pack(response))
+        return space.reply(key, response) if space.allowed.write else None
 
     def _whole_request(self) -> Request:
         """The request with the reasoning of earlier turns that its client had no place for."""
@@ -164,17 +188,15 @@ class Attempt:
             self.record.passed_through = passing = attempted.raw is not None
             await self._hold(passing=passing)
             try:
-                held = Held()
                 async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
                     async for event in timed:
-                        for ready in held.take(event):
-                            yield ready
+                        yield event
                 self.record.response = response = self._complete()
                 self._remember(response)
-                reply = Reply(key=key, response=pack(response)) if key is not None else None
+                reply = self._reply(key, response) if key is not None else None
                 await self._durable(self._settle("ok", reply))
                 breaker.succeeded()
-                for event in held.rest():
+                for event in self._held.rest():
                     yield event
             except AssayError as error:
                 breaker.failed(leave, error, time.monotonic())
@@ -240,15 +262,21 @@ class Attempt:
             await purse.hold(self.record.id, self._reserved_usd, patient=batch_id is None)
         try:
             intent = self._intent(passing=passing, batch_id=batch_id)
-            await self._ledger.hold(intent, self._place.budgets, until=self._patience())
+            if batch_id is not None or not self._ledger.hold_now(intent, self._place.budgets):
+                self._place.trace.waits()
+                await self._ledger.hold(intent, self._place.budgets, until=self._patience())
         except BaseException:  # nothing has been sent
             if purse is not None:
                 purse.settle(self.record.id, 0.0)
             raise
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         """Until when it may wait for money that others hold. What is asked for comparison only never does."""
-        return asyncio.get_running_loop().time() if self._place.shadow else self._place.deadline
+        now, deadline = asyncio.get_running_loop().time(), self._place.deadline
+        if self._place.shadow:
+            return now
+        patience = now + self._constraints.budget_wait_s
+        return min(patience, deadline) if deadline is not None else patience
 
     async def _enter(self) -> Pass:
         """Wait for a place among the deployment's requests in flight, and for its breaker's leave to call.
@@ -318,7 +346,10 @@ class Attempt:
             raise _late(f"the deadline passed {when}")
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
-        """The provider's events, cut at the attempt's limits, and at a stop text where its format has none."""
+        """The provider's events, cut at the attempt's limits, and at a stop text where its format has none.
+
+        What must wait for the settlement stays in `_held`.
+        """
         self._check_deadline("before anything was sent")
         cut: StopCut | None = None
         trim = self._trim(attempted)
@@ -332,11 +363,13 @@ class Attempt:
                         said = trim(told)
                         limits.told(said)
                         self._note(said)
-                        yield said
+                        for ready in self._held.take(said):
+                            yield ready
         for told in cut.close() if cut is not None else ():
             said = trim(told)
             self._note(said)
-            yield said
+            for ready in self._held.take(said):
+                yield ready
 
     @staticmethod
     async def _next(stream: AsyncGenerator[Event, None], limits: Limits) -> Event | None:
@@ -375,15 +408,24 @@ class Attempt:
             ProviderError: it says that the answer failed.
         """
         self._folder.add(event)
-        if isinstance(event, Failed):
+        if isinstance(event, UsageReport):
+            self._shrink(event.usage)
+        elif isinstance(event, Failed):
             raise error_of(event)
         if self.record.first_event_s is None:
             self.record.first_event_s = time.monotonic() - self._started
             self.record.load_s, self.record.emulated = self._meter.load_s, self._meter.emulated
             self.record.passed_through = isinstance(event, Raw)  # a host may answer otherwise than it was asked to
 
+    def _shrink(self, usage: Usage) -> None:
+        """Let go of what is held for an input that turns out shorter, as hosts tell that do so before they answer."""
+        before, usd = self._bound.usd, self._bound.after(usage)
+        if before and usd is not None and usd < before and self._reserved_usd is not None:
+            self._bound = self._bound._replace(usd=usd)  # from now on it is charged no more, whatever the host says
+            self._ledger.shrink(self.record.id, min(usd, self._reserved_usd))
+
     def _complete(self) -> Response:
-        response = self._folder.response()
+        response = self._so_far()
         match self._request.form:
             case "embedding":
                 whole = len(response.embeddings) == len(self._request.inputs)
@@ -447,7 +489,7 @@ class Attempt:
         record, meter = self.record, self._meter
         # An answer from the cache is told with the tokens of the call that made it: they are what it takes, and cost 0.
         whole = record.response if outcome in ("ok", "cached") else None
-        response = whole if whole is not None else self._folder.response()
+        response = whole if whole is not None else self._so_far()
         usage = response.usage
         record.engine_s, record.load_s = meter.engine_s, meter.load_s
         record.cost_usd, record.cost_basis = charge(
@@ -477,6 +519,7 @@ class Attempt:
             received_bytes=meter.received_bytes,
             provider_request_id=meter.request_id,
             emulated=", ".join(meter.emulated) or None,
+            worth_usd=record.replayed.cost_usd if record.replayed is not None else None,
             **tokens_of(usage),
         )
 

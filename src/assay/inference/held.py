@@ -31,6 +31,11 @@ class Held:
         (self._events if isinstance(event, Raw) else ready).append(event)
         return ready
 
+    def keep(self, event: Event) -> None:
+        """Let an event wait for the settlement."""
+        self._ending = True
+        self._events.append(event)
+
     def rest(self) -> list[Event]:
         """What still waits when the attempt is settled."""
         return self._events

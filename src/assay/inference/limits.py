@@ -67,6 +67,11 @@ class Limits:
         if self._looking is not None and not isinstance(event, Raw | Begin):
             self._look_away()
 
+    def begun(self) -> None:
+        """Note that a piece of the answer has come."""
+        if self._looking is not None:
+            self._look_away()
+
     def close(self) -> None:
         """Stop both timers."""
         self._look_away()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import field
 
+from assay.inference.cache import CACHING, Caching, Space
 from assay.inference.purse import Purse
 from assay.inference.recall import Recall
 from assay.inference.shadows import Shadows
@@ -29,6 +30,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         label: effective privacy label of the request.
         deadline: on the event loop's clock; None = never.
         use_cache: whether an identical call may be answered from the ledger.
+        cache: that of a route, as this request may use it; None = it may not.
+        caching: what its client allows of that.
         seed: part of the cache key.
         why: the reasons for this call, the outermost route's first.
         shadow: it is for comparison only.
@@ -41,6 +44,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         account: for whom the request is made.
         purpose: what its attempts are for, where not to answer.
         budgets: that its attempts count for.
+        max_tokens: longest answer where nobody has named one.
+        bytes_only: whoever asked wants no more of an answer whose bytes pass than these.
     """
 
     trace: Trace
@@ -60,4 +65,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     desk: BatchDesk | None = None
     account: Account = NOBODY
     purpose: Purpose | None = None
+    cache: Space | None = None
+    caching: Caching = CACHING
     budgets: tuple[Budget, ...] = ()
+    max_tokens: int | None = None
+    bytes_only: bool = False

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assay.checks.check import Check
+from assay.config.cached import Cached
 from assay.config.comparing import Audit
+from assay.inference.guards import NO_GUARDS, LiveGuards
 from assay.routing.protocol import Policy
 from assay.routing.sampled import is_drawn
 from assay.types import Label
+
+_READS_NO_ANSWER = frozenset({"fixed", "fallback", "split", "by-kind", "rules"})
+"""Policies that go by whether there is an answer, and never by what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,10 @@ class LiveRoute:
         kind: the kind of requests that name none.
         deadline_s: deadline of requests that name none.
         continue_cut: an answer that breaks off is continued where that is known to work.
+        max_tokens: longest answer of requests that name no limit, where no deployment's settings do either.
         audit: a share of its requests is answered by another one too, to compare.
+        cache: identical requests are answered from what was answered before.
+        guards: who looks at what is asked and answered.
     """
 
     name: str
@@ -34,7 +42,16 @@ class LiveRoute:
     kind: str | None = None
     deadline_s: float | None = None
     continue_cut: bool = True
+    max_tokens: int | None = None
     audit: Audit | None = None
+    cache: Cached | None = None
+    guards: LiveGuards = NO_GUARDS
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody looks at the words of its answers: who asks for bytes only may get them unread."""
+        looked_at = self.audit is not None or self.cache is not None or self.checks or self.guards
+        return not looked_at and self.policy.kind in _READS_NO_ANSWER
 
     def audits(self, request_id: str) -> bool:
         """Whether a request is among those that are answered by another one too."""

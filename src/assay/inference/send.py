@@ -161,7 +161,7 @@ class Sending:
 
 def _begins(event: Event) -> bool:
     """Whether an answer has really begun: its head alone may still be followed by an error."""
-    return not isinstance(event, Raw | Begin)
+    return event.alone if isinstance(event, Raw) else not isinstance(event, Begin)
 
 
 def _note_crash(

@@ -20,6 +20,7 @@ from assay import errors
 from assay.config.budget import Limit
 from assay.config.schema import Constraints
 from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
+from assay.inference.cache import CACHING, Caching, space_of
 from assay.inference.deployment import LiveDeployment
 from assay.inference.place import Place
 from assay.inference.preview import Preview, previews
@@ -55,6 +56,8 @@ class Options(NamedTuple):
         bodies: what keeps the request and its answer; None = nothing is kept of them.
         desk: where requests are left whose answers may come with a batch; they need the cache, and have no deadline.
         account: for whom it is made.
+        bytes_only: of an answer whose bytes pass, these are wanted and nothing that is decoded from them.
+        caching: whether the cache of a route may be used, as the client says.
         durable: an answer is handed on when its rows are durable; else whoever asks sees to that, by `Trace.pending`.
     """
 
@@ -64,7 +67,9 @@ class Options(NamedTuple):
     bodies: Keeper | None = None
     desk: BatchDesk | None = None
     account: Account = NOBODY
+    caching: Caching = CACHING
     durable: bool = True
+    bytes_only: bool = False
 
 
 DEFAULT = Options()
@@ -203,7 +208,7 @@ class Spine:
                         yield event
                     else:
                         whole.append(event)
-            outcome = "answered"
+            outcome = "answered" if steps.refused is None else "refused"
         except AssayError as error:
             problem = error
             outcome = _outcome_of(error)
@@ -211,7 +216,7 @@ class Spine:
             problem = error
             outcome = "failed"
         finally:
-            trace.answering = steps.answering
+            trace.answering, trace.refused = steps.answering, steps.refused
             trace.total_s = time.monotonic() - trace.started
             closed = self.ledger.close_request(_row(target, request, place, outcome, problem))
         if options.bodies is not None and outcome == "answered":
@@ -241,9 +246,9 @@ class Spine:
         if events and isinstance(events[-1], Failed):
             raise failure_of(events[-1], trace)
         record = trace.answering
-        if record is not None and record.response is not None and record.continues is None:
+        if record is not None and record.response is not None and record.continues is None and not trace.guarded:
             return record.response
-        return fold(events)  # several have answered
+        return fold(events)  # several have answered, or guards have had a hand in it
 
     def _place(self, route: LiveRoute, request: Request, trace: Trace, options: Options) -> Place:
         if options.desk is not None and not options.use_cache:
@@ -266,6 +271,9 @@ class Spine:
             purse=options.purse,
             desk=options.desk,
             account=options.account,
+            cache=space_of(route, options.caching, request) if trace.run_id is None else None,
+            caching=options.caching,
+            bytes_only=options.bytes_only,
             budgets=self._targets.allowance.everything
             + self._targets.allowance.of(route.name)
             + options.account.budgets,
@@ -322,7 +330,8 @@ def _row(
         cached=trace.cached,
         cost_usd=usd,
         cost_basis=basis,
-        reason=str(problem)[:2000] if problem is not None else None,
+        reason=str(problem)[:2000] if problem is not None else trace.refused,
+        guarded=", ".join(trace.guarded) or None,
         answered_by=trace.answering.id if trace.answering else None,
         deployment=trace.answering.deployment if trace.answering else None,
         why=(trace.answering.why or None) if trace.answering else None,

@@ -10,16 +10,23 @@ from contextlib import aclosing
 import msgspec
 from msgspec.structs import replace
 
-from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, ProviderError, Refused, Timeout
+from assay.dialects.unfold import events_of
+from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, Refused, Timeout
 from assay.inference.attempt import Attempt
 from assay.inference.beside import Beside
 from assay.inference.breaker import WELL
+from assay.inference.cache import Space, space_of
 from assay.inference.deployment import LiveDeployment
+from assay.inference.failures import failure, rests
+from assay.inference.guards import Ask, refused_events
+from assay.inference.looks import Looks
+from assay.inference.passage import Passage, may_pass
 from assay.inference.place import Place
 from assay.inference.prompt import over
 from assay.inference.resumption import Resumption
 from assay.inference.route import LiveRoute
 from assay.inference.send import Outcome, Sending
+from assay.inference.sieve import Sieve
 from assay.inference.targets import Targets
 from assay.inference.trace import Record
 from assay.ledger.store import Ledger
@@ -31,8 +38,8 @@ from assay.routing.protocol import (
     Call,
     Check,
     CheckOutcome,
-    Failure,
     Health,
+    Look,
     Refuse,
     Send,
     Snapshot,
@@ -52,33 +59,41 @@ class Steps:
     """Works through one route; `events` performs it.
 
     Attributes:
-        answering: the attempt whose answer is handed on; set before its first event.
+        answering: the attempt whose answer is handed on, as the client has it; set before its first event.
+        refused: why guards gave a refusal in the place of an answer; None = they did not.
     """
 
     def __init__(self, targets: Targets, ledger: Ledger, route: LiveRoute, request: Request, place: Place) -> None:
         self.answering: Record | None = None
+        self.refused: str | None = None
         self._targets = targets
         self._ledger = ledger
         self._route = route
-        self._request = request
-        self._labelled = labelled(request, place.label)
+        # What guards have seen is what is sent: written anew, and never the client's own bytes.
+        self._request = msgspec.structs.replace(request, native=None) if route.guards else request
+        self._labelled = labelled(self._request, place.label)
         self._place = place
         self._attempts: list[protocol.Attempt] = []
         self._outcomes: list[Outcome] = []
         self._opened: dict[int, Attempt | Steps] = {}  # by index of the attempt
+        self._looks = Looks(route.guards, place.trace)
         self._shadows: list[Call] = []
         self._sends = 0
         self._committed: int | None = None
 
-    async def events(self) -> AsyncGenerator[Event, None]:
+    def events(self) -> AsyncGenerator[Event, None]:
         """The route's answer as events.
 
         Raises:
             AssayError: there is no answer; or it broke off after its first event.
         """
+        guards = self._route.guards.in_stream
+        return self._sieved(Sieve(guards, self._request)) if guards else self._events()
+
+    async def _events(self) -> AsyncGenerator[Event, None]:
         candidates = self._candidates()
-        policy = Retrying(self._route.policy, self._retries(candidates))
-        money_left = await self._money_left()
+        policy = Retrying(self._route.guards.around(self._route.policy), self._retries(candidates))
+        money_left = self._ledger.left_usd(self._place.budgets)
         for _ in range(MAX_STEPS):
             self._check_deadline()
             step = policy.decide(self._state(candidates, money_left))
@@ -97,19 +112,34 @@ class Steps:
                             yield event
                     self._cast_shadows()
                     return
-            elif isinstance(step, Check):
-                await self._check(step)
-            elif isinstance(step, Answer):
-                for event in self._rest_of(step):
+            elif isinstance(step, Check | Look):
+                await self._perform(step)
+            elif isinstance(step, Refuse) and step.said is None:
+                self._cast_shadows()
+                raise self._refusal(step)
+            elif isinstance(step, Answer | Refuse):
+                for event in self._last(step):
                     yield event
                 self._cast_shadows()
                 return
-            elif isinstance(step, Refuse):
-                self._cast_shadows()
-                raise self._refusal(step)
             else:
                 raise self._broken(f"gave {step!r}, which is no step")
         raise self._broken(f"did not end in {MAX_STEPS} steps")
+
+    async def _sieved(self, sieve: Sieve) -> AsyncGenerator[Event, None]:
+        """The events that guards let pass; where they end the answer, the model is not asked for more."""
+        async with aclosing(self._events()) as events:
+            async for event in events:
+                for ready in await sieve.take(event):
+                    yield ready
+                if sieve.refused is not None:
+                    break
+        for event in await sieve.close():
+            yield event
+        self._place.trace.guarded += sieve.told
+        self.refused = sieve.refused or self.refused
+        if self.answering is not None:
+            self.answering = msgspec.structs.replace(self.answering, response=sieve.response)
 
     # ------------------------------------------------------------------------------- before the first
 
@@ -135,18 +165,12 @@ class Steps:
             name: target.config.retries for name in candidates if isinstance(target := targets[name], LiveDeployment)
         }
 
-    async def _money_left(self) -> float | None:
-        budget = self._targets.constraints.usd_per_month
-        if budget is None:
-            return None
-        spent = await self._ledger.spent()
-        return budget - spent.settled_usd - spent.held_usd
-
     def _state(self, candidates: tuple[str, ...], money_left_usd: float | None) -> State:
         return State(
             request=self._labelled,
             candidates=candidates,
             attempts=tuple(self._attempts),
+            looks=self._looks.of_request,
             deadline=self._place.deadline,
             snapshot=Snapshot(
                 now=asyncio.get_running_loop().time(),
@@ -243,6 +267,8 @@ class Steps:
             path=f"{self._place.path}.{step}".lstrip("."),
             route=self._route.name,
             untouched=self._place.untouched and call.overrides is None,
+            bytes_only=self._place.bytes_only and self._route.is_plain,
+            max_tokens=self._route.max_tokens or self._place.max_tokens,
             why=(*self._place.why, call.why),
         )
 
@@ -254,11 +280,19 @@ class Steps:
         if own := self._targets.allowance.of(name):
             place = replace(place, budgets=place.budgets + own)
         if isinstance(target, LiveDeployment):
-            return Attempt(self._ledger, self._targets.constraints, target, request, place)
+            kind = Passage if may_pass(target, request, place) else Attempt
+            return kind(self._ledger, self._targets.constraints, target, request, place)
         if isinstance(target, LiveRoute):
             label = at_least(place.label, target.label)
-            return Steps(self._targets, self._ledger, target, request, replace(place, label=label))
+            inner = replace(place, label=label, cache=self._cache_inside(target))
+            return Steps(self._targets, self._ledger, target, request, inner)
         raise ConfigError(f"route {self._route.name!r} calls unknown {name!r}")
+
+    def _cache_inside(self, route: LiveRoute) -> Space | None:
+        """The cache for calls of a route inside this one: its own, else the outer one's."""
+        outer = self._place.cache
+        own = space_of(route, self._place.caching, self._request) if self._place.trace.run_id is None else None
+        return own or outer
 
     def _cast_shadows(self) -> None:
         """Start the shadows and the audit, now that nobody waits for this route any more."""
@@ -281,22 +315,25 @@ class Steps:
     def _commit(self, sending: Sending) -> None:
         if self._committed is None and sending.committed is not None:
             self._committed = len(self._attempts) + sending.committed
-            self.answering = _record_of(self._opened[self._committed])
+            self._hand_on(self._committed)
 
     def _note(self, step: Send, sending: Sending) -> None:
         """Append what the calls of a Send came to."""
         self._commit(sending)
         for call, outcome in zip(step.calls, sending.outcomes, strict=True):
+            opened = self._opened.get(len(self._attempts))  # None: it was cancelled before its time came
+            if isinstance(opened, Passage) and outcome.error is not None:
+                outcome.events = opened.had  # whoever continues it must know the words
             self._outcomes.append(outcome)
             self._attempts.append(
                 protocol.Attempt(
                     index=len(self._attempts),
                     send=self._sends,
                     call=call,
-                    response=_response_of(self._opened[len(self._attempts)], outcome) if outcome.done else None,
+                    response=_response_of(opened, outcome) if opened is not None and outcome.done else None,
                     until=step.until,
                     hold=step.hold,
-                    failure=_failure_of(outcome.error) if outcome.error is not None else None,
+                    failure=failure(outcome.error) if outcome.error is not None else None,
                     cancelled=not outcome.ended,
                 )
             )
@@ -359,15 +396,68 @@ class Steps:
     def _rest_of(self, step: Answer) -> list[Event]:
         """What the client has not had yet of this answer."""
         self._answered(step.attempt)
+        revised = self._looks.revised(step.attempt)
         if self._committed is None:
-            self.answering = _record_of(self._opened[step.attempt])
+            self._hand_on(step.attempt, revised)
         if self.answering is not None and step.why:
             self.answering.why = "; ".join(filter(None, [self.answering.why, step.why]))
         if self._committed is None:
-            return self._outcomes[step.attempt].events
+            return self._outcomes[step.attempt].events if revised is None else events_of(revised)
         if self._committed != step.attempt:
             raise self._broken("answers twice: it must hold what it may exchange")
         return []
+
+    def _hand_on(self, index: int, revised: Response | None = None) -> None:
+        """Note whose answer the client gets; `revised` is what it has become."""
+        opened = self._opened[index]
+        record = self.answering = _record_of(opened)
+        self.refused = opened.refused if isinstance(opened, Steps) else None
+        if record is not None and revised is not None:
+            self.answering = msgspec.structs.replace(record, response=revised)
+
+    def _last(self, step: Answer | Refuse) -> list[Event]:
+        """What the client has not had yet: the rest of an answer, or a guard's refusal."""
+        if isinstance(step, Answer):
+            return self._rest_of(step)
+        events = refused_events(step.said or "")
+        done = [attempt.index for attempt in self._attempts if attempt.ok]
+        if done:
+            self._hand_on(done[-1], fold(events))
+        self.refused = step.reason
+        return events
+
+    async def _perform(self, step: Check | Look) -> None:
+        if isinstance(step, Check):
+            return await self._check(step)
+        attempt = self._answered(step.attempt)[0] if step.attempt is not None else None
+        found = await self._looks.take(step, self._request, attempt, self._asking(step.guard))
+        if attempt is not None:
+            looks = {**attempt.looks, step.guard: found.looked}
+            self._attempts[attempt.index] = msgspec.structs.replace(attempt, looks=looks)
+        elif found.request is not None:
+            self._request, self._labelled = found.request, labelled(found.request, self._place.label)
+        return None
+
+    def _asking(self, guard: str) -> Ask:
+        """Asks the model of a guard, as a route inside this one."""
+
+        async def ask(name: str, question: Request) -> Response:
+            route = self._targets.route(name)
+            place = replace(
+                self._place,
+                path=f"{self._place.path}.g{len(self._place.trace.guarded)}".lstrip("."),
+                label=at_least(self._place.label, route.label),
+                why=(*self._place.why, f"guard {guard!r}"),
+                purpose="guard",
+                untouched=False,
+                bytes_only=False,
+                continues=None,
+                budgets=self._place.budgets + self._targets.allowance.of(name),
+            )
+            async with aclosing(Steps(self._targets, self._ledger, route, question, place).events()) as events:
+                return fold([event async for event in events])
+
+        return ask
 
     async def _check(self, step: Check) -> None:
         attempt, response = self._answered(step.attempt)
@@ -387,7 +477,7 @@ class Steps:
         errors = [outcome.error for outcome in self._outcomes if outcome.error is not None]
         if errors and not any(attempt.ok for attempt in self._attempts):
             # Who was not even asked says less than the last one that was.
-            telling = next((error for error in reversed(errors) if not _rests(error)), errors[-1])
+            telling = next((error for error in reversed(errors) if not rests(error)), errors[-1])
             telling.add_note(step.reason)
             return telling
         return Refused(step.reason)
@@ -401,21 +491,3 @@ def _response_of(opened: Attempt | Steps, outcome: Outcome) -> Response:
     """The whole answer of a call: an attempt has it already, of a route inside this one there are the events."""
     whole = opened.record.response if isinstance(opened, Attempt) else None
     return whole if whole is not None else fold(outcome.events)
-
-
-def _failure_of(error: AssayError) -> Failure:
-    retryable = isinstance(error, ProviderError) and error.retryable
-    if not isinstance(error, ProviderError):
-        return Failure(type(error).__name__, str(error), retryable)
-    return Failure(
-        type(error).__name__,
-        str(error),
-        retryable,
-        error.retry_after_s,
-        status=error.status,
-        resting=error.resting,
-    )
-
-
-def _rests(error: AssayError) -> bool:
-    return isinstance(error, ProviderError) and error.resting

@@ -26,7 +26,8 @@ from assay.errors import (
     Timeout,
 )
 from assay.providers.aiohttp_transport import AiohttpTransport
-from assay.providers.http import MAX_REPLY_BYTES, HttpProvider
+from assay.providers.http import HttpProvider
+from assay.providers.http_call import MAX_REPLY_BYTES
 from assay.providers.http1.client import Http1Transport
 from assay.providers.provider import Attempted, Meter
 from assay.providers.transport import Transport

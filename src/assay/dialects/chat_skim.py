@@ -1,0 +1,172 @@
+"""Skimming chat completions: typed looks at C speed, and the decoder for whatever is not as plain as that.
+
+See `skim`. The types say exactly what is plain: one choice, text, a finish that the format knows, usage.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from assay.dialects import chat_answer
+from assay.dialects.chat_usage import read_usage
+from assay.dialects.chunk_stream import StreamDecoder
+from assay.dialects.skim import Skim
+from assay.dialects.sse import MAX_EVENT_BYTES
+from assay.types import Event, Failed, Finish, FinishKind, Response, Usage
+
+__all__ = ["ChatSkim", "skim_whole"]
+
+_Word = Literal["stop", "length", "tool_calls", "content_filter"]
+_START, _END, _DONE = b"data: ", b"\n\n", b"data: [DONE]\n\n"
+
+
+class _Said(msgspec.Struct, forbid_unknown_fields=True):
+    role: str | None = None
+    content: str | None = None
+    refusal: None = None
+    annotations: Annotated[list[Any], Meta(max_length=0)] | None = None
+
+
+class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+    finish_reason: _Word | None = None
+    index: Literal[0] = 0
+    delta: _Said | None = None
+    message: _Said | None = None
+    logprobs: None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice]
+    id: str | None = None
+    model: str | None = None
+    created: int | None = None
+    service_tier: str | None = None
+    usage: dict[str, Any] | None = None
+    error: None = None
+    x_groq: None = None
+
+
+class _Head(NamedTuple):
+    """What the chunks say of the answer; a later one tells what an earlier one left open."""
+
+    id: str | None = None
+    model: str | None = None
+    created: int | None = None
+    tier: str | None = None
+
+    def filled(self, chunk: _Chunk) -> _Head:
+        return _Head(
+            self.id or chunk.id,
+            self.model or chunk.model,
+            chunk.created if self.created is None else self.created,
+            chunk.service_tier or self.tier,
+        )
+
+
+_DECODER = msgspec.json.Decoder(_Chunk)
+
+
+def _looked_at(data: bytes) -> _Chunk | None:
+    """A chunk or whole answer, where it is plain."""
+    try:
+        chunk = _DECODER.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return chunk if len(chunk.choices) <= 1 else None
+
+
+def skim_whole(body: bytes) -> Response | None:
+    """A whole answer without its words; None = it is not plain enough, and must be decoded."""
+    answer = _looked_at(body)
+    if answer is None or not answer.choices or not answer.usage:
+        return None
+    (choice,) = answer.choices
+    if choice.message is None or choice.delta is not None or choice.finish_reason is None:
+        return None
+    return _response(_Head().filled(answer), choice.finish_reason, read_usage(answer.usage))
+
+
+def _response(head: _Head, finish: FinishKind, usage: Usage | None) -> Response:
+    return Response(
+        finish=Finish(kind=finish, native=finish),
+        usage=usage,
+        id=head.id,
+        model=head.model,
+        created=head.created,
+        extra={"service_tier": head.tier} if head.tier is not None else {},
+    )
+
+
+class ChatSkim:
+    """Follows one streamed chat completion."""
+
+    def __init__(self) -> None:
+        self.begun = self.ending = False
+        self.failed: Failed | None = None
+        self._had: list[bytes] = []
+        self._head = _Head()
+        self._finish: _Word | None = None
+        self._usage: Usage | None = None
+        self._done = False
+        self._thorough: Skim | None = None
+
+    def feed(self, event: bytes) -> None:
+        """See `Skimming.feed`."""
+        if self._thorough is None:
+            if self._done or self._take(event):
+                self._had.append(event)
+                return
+            self._thorough = self._decoded()
+        self._thorough.feed(event)
+        self.begun, self.ending, self.failed = self._thorough.begun, self._thorough.ending, self._thorough.failed
+
+    def close(self) -> Response:
+        """See `Skimming.close`."""
+        if self._thorough is not None or self._finish is None:
+            return (self._thorough or self._decoded()).close()
+        return _response(self._head, self._finish, self._usage)
+
+    def events(self) -> list[Event]:
+        """See `Skimming.events`."""
+        return (self._thorough or self._decoded()).events()
+
+    def _decoded(self) -> Skim:
+        """All that came so far, in the eyes of the decoder."""
+        skim = Skim(StreamDecoder(chat_answer.Reader("delta")))
+        for event in self._had:
+            skim.feed(event)
+        return skim
+
+    def _take(self, event: bytes) -> bool:
+        """Look at an event; False = it is not plain."""
+        if event == _DONE:
+            self._done = True
+            return True
+        if event.startswith(b":") and event.endswith(_END) and event.count(b"\n") == 2 and b"\r" not in event:
+            return True  # a comment, by which a host shows that it lives
+        if not (event.startswith(_START) and event.endswith(_END) and event.count(b"\n") == 2) or b"\r" in event:
+            return False
+        chunk = _looked_at(event[6:-2]) if len(event) <= MAX_EVENT_BYTES else None
+        if chunk is None:
+            return False
+        if self._head.id is None or self._head.tier != chunk.service_tier:
+            self._head = self._head.filled(chunk)
+        if chunk.choices and not self._take_choice(chunk.choices[0]):
+            return False
+        if chunk.usage:
+            self._usage, self.begun = read_usage(chunk.usage), True
+        return True
+
+    def _take_choice(self, choice: _Choice) -> bool:
+        if choice.message is not None:
+            return False
+        if choice.delta is not None and choice.delta.content:
+            self.begun = True
+        if choice.finish_reason is not None:
+            if self._finish is not None:
+                return False
+            self._finish, self.begun, self.ending = choice.finish_reason, True, True
+        return True

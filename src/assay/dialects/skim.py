@@ -1,0 +1,92 @@
+"""Reading of an answer whose bytes pass on as they are: only what money, the ledger and the answer's end need.
+
+A skim sees the same bytes as a decoder and comes to the same verdict. `Skim` is for any format: it decodes everything.
+A format that most of its traffic is in may offer a lighter one (`Outbound.skim`), which leaves to the decoder whatever
+it does not know exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from assay.dialects.dialect import Decoder, Outbound
+from assay.types import Begin, Event, Failed, Finished, Folder, Response
+
+__all__ = ["Skim", "Skimming", "skim_of"]
+
+
+class Skimming(Protocol):
+    """Follows one streamed answer.
+
+    Attributes:
+        begun: a piece of the answer itself has come, not only its head.
+        ending: it has been told why the answer ended; what follows is for the settlement.
+        failed: the event by which the host said that the answer failed; nothing is read after it.
+    """
+
+    begun: bool
+    ending: bool
+    failed: Failed | None
+
+    def feed(self, event: bytes) -> None:
+        """Take one whole event of the stream.
+
+        Raises:
+            MalformedReply: it cannot be read.
+        """
+        ...
+
+    def close(self) -> Response:
+        """The stream has ended: what came of it. Where nobody needs the words, they may be left out.
+
+        Raises:
+            MalformedReply: the end marker of the format was not seen (a cut stream).
+        """
+        ...
+
+    def events(self) -> list[Event]:
+        """All that has come so far, decoded: for whoever must know the words after all."""
+        ...
+
+
+class Skim:
+    """Decodes every event."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.begun = self.ending = False
+        self.failed: Failed | None = None
+        self._decoder = decoder
+        self._events: list[Event] = []
+
+    def feed(self, event: bytes) -> None:
+        """See `Skimming.feed`."""
+        for told in self._decoder.feed(event):
+            self._take(told)
+
+    def close(self) -> Response:
+        """See `Skimming.close`."""
+        for told in self._decoder.close():
+            self._take(told)
+        folder = Folder()
+        for told in self._events:
+            folder.add(told)
+        return folder.response()
+
+    def events(self) -> list[Event]:
+        """See `Skimming.events`."""
+        return self._events
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Failed):
+            self.failed = self.failed or event
+        if self.failed is None:
+            self._events.append(event)
+            self.begun = self.begun or not isinstance(event, Begin)
+            self.ending = self.ending or isinstance(event, Finished)
+
+
+def skim_of(dialect: Outbound) -> Skimming:
+    """What follows an answer of this format."""
+    light: Callable[[], Skimming] | None = getattr(dialect, "skim", None)
+    return light() if light is not None else Skim(dialect.decoder())

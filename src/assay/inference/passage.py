@@ -1,0 +1,170 @@
+"""An attempt whose bytes pass in both directions: nobody needs the words, so nobody takes them apart.
+
+It is an attempt like any other: the same look at the label, the same breaker, bound, hold, limits and settlement. Only
+the answer is followed in another way: its bytes are handed on as they come (`Raw`, alone), and are read no further
+than money and the answer's end need (`dialects.skim`). What the client has had is decoded when it is needed after all:
+an answer that broke off can be continued.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing
+
+from assay.dialects.event_borders import BLANK_LINES, apart
+from assay.dialects.skim import Skim, Skimming, skim_of
+from assay.errors import AssayError, BadRequest, RequestError
+from assay.inference.attempt import Attempt
+from assay.inference.deployment import LiveDeployment
+from assay.inference.limits import Limits
+from assay.inference.place import Place
+from assay.inference.settling import error_of
+from assay.providers.http import HttpProvider
+from assay.providers.http_call import HttpCall
+from assay.providers.provider import Attempted
+from assay.types import Event, Raw, Request, Response, fold
+
+__all__ = ["Passage", "may_pass"]
+
+
+def may_pass(live: LiveDeployment, request: Request, place: Place) -> bool:
+    """Whether a call can be a passage: its bytes go on untouched, and whoever asked wants bytes."""
+    return (
+        place.bytes_only
+        and place.untouched
+        and place.desk is None
+        and not (place.use_cache or place.shadow or place.trace.keep_exchanges)
+        and place.continues is None
+        and isinstance(live.provider, HttpProvider)
+        and request.form == "chat"
+        and live.may_pass_through(request)
+    )
+
+
+class Passage(Attempt):
+    """One such attempt; `may_pass` says when."""
+
+    _skim: Skimming | None = None
+    _had: list[bytes]
+    _whole: Response | None = None
+
+    @property
+    def had(self) -> list[Event]:
+        """What has been handed on of a stream, decoded."""
+        if self._skim is None or self._live.dialect is None:
+            return []
+        skim = Skim(self._live.dialect.decoder())
+        for event in self._had:
+            skim.feed(event)
+        return skim.events()
+
+    def _so_far(self) -> Response:
+        if self._whole is not None:
+            return self._whole
+        return super()._so_far() if self._skim is None else fold(self._skim.events())
+
+    async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
+        """See `Attempt._timed`."""
+        self._check_deadline("before anything was sent")
+        self._place.trace.waits()
+        with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
+            call = self._called(attempted)
+            try:
+                with limits:
+                    await call.begin()
+                if not call.passes:
+                    answer = self._decoded(call, limits)
+                elif call.streams:
+                    answer = self._passed(call, limits)
+                else:
+                    yield Raw(data=await self._taken(call, limits), alone=True)
+                    return
+                async with aclosing(answer):
+                    async for event in answer:
+                        yield event
+            finally:
+                await call.end()
+
+    def _called(self, attempted: Attempted) -> HttpCall:
+        provider = self._live.provider
+        assert isinstance(provider, HttpProvider)  # noqa: S101 - `may_pass` has seen to it
+        try:
+            return provider.call_of(attempted, self._meter)
+        except RequestError as error:
+            raise BadRequest(str(error), code="unsupported", field=error.field) from error
+
+    def _begin(self) -> None:
+        """The first bytes have come."""
+        if self.record.first_event_s is None:
+            self.record.first_event_s = time.monotonic() - self._started
+            self.record.emulated = self._meter.emulated
+
+    async def _taken(self, call: HttpCall, limits: Limits) -> bytes:
+        """The body of a whole answer.
+
+        Raises:
+            ProviderError: it is none that a client could be given.
+        """
+        with limits:
+            body = await call.whole()
+        dialect = self._live.dialect
+        assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
+        skimmed = getattr(dialect, "skim_whole", None)
+        self._whole = skimmed(body) if skimmed is not None else None
+        self._begin()
+        if self._whole is None:
+            for event in dialect.read_response(body):
+                self._note(event)
+        return body
+
+    async def _decoded(self, call: HttpCall, limits: Limits) -> AsyncGenerator[Event, None]:
+        """The events of an answer in another form than the client asked for."""
+        self.record.passed_through = False
+        async with aclosing(call.events()) as events:
+            while (event := await self._next(events, limits)) is not None:
+                limits.told(event)
+                self._note(event)
+                for ready in self._held.take(event):
+                    yield ready
+
+    async def _passed(self, call: HttpCall, limits: Limits) -> AsyncGenerator[Event, None]:
+        """The pieces of a stream, from where it has begun to where it ends; what comes then waits in `_held`."""
+        dialect = self._live.dialect
+        assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
+        skim = self._skim = skim_of(dialect)
+        self._had = []
+        waiting: list[bytes] = []
+        while True:
+            with limits:
+                came = await call.piece()
+            if not came:
+                break
+            self._begin()
+            problem = self._follow(skim, came, waiting)
+            if skim.begun and waiting:
+                limits.begun()
+                self._had += waiting
+                data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+                waiting = []
+                yield Raw(data=data, alone=True)
+            if problem is not None:
+                raise problem
+        self._whole = skim.close()
+        if skim.failed is not None:
+            raise error_of(skim.failed)
+
+    def _follow(self, skim: Skimming, came: bytes, waiting: list[bytes]) -> AssayError | None:
+        """Look at events that came: those that may go on are put to those that wait; gives why the others may not."""
+        try:
+            for event in apart(came) if came.count(b"\n\n") != 1 else (came,):
+                skim.feed(event)
+                if skim.failed is not None:
+                    return error_of(skim.failed)
+                if skim.ending or not event.endswith(BLANK_LINES):  # the stream broke within its last event
+                    self._held.keep(Raw(data=event, alone=True))
+                else:
+                    waiting.append(event)
+        except AssayError as error:
+            return error
+        return None
