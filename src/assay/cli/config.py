@@ -44,7 +44,7 @@ def check(config: str | None, as_json: bool) -> None:
     builder.check_hosts(loaded.config.constraints.hosts or ())
     live = [builder.deployment(name, deployment) for name, deployment in loaded.config.deployments.items()]
     for name, route in loaded.config.routes.items():
-        make_route(name, route)
+        make_route(name, route, loaded.config.guards)
     if loaded.config.decide.suite is not None:
         suite = read_suite(loaded.suite_path)
         check_graders(suite.samples)

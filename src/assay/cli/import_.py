@@ -83,7 +83,7 @@ def _check(text: str, target: Path, file: str) -> None:
         for name, deployment in config.deployments.items():
             builder.deployment(name, deployment)
         for name, route in config.routes.items():
-            make_route(name, route)
+            make_route(name, route, config.guards)
     except ConfigError as error:
         raise ConfigError(f"what came of {file} does not load, so that nothing was written: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ from assay.dialects.dialect import Inbound
 from assay.dialects.fields import HEADERS
 from assay.errors import RequestError
 from assay.gateway.visit import Visit
-from assay.inference.trace import Trace
+from assay.inference.cache import Caching
+from assay.inference.trace import Record, Trace
 from assay.types import Label, Request
 
 KIND = "x-assay-kind"
@@ -18,6 +20,7 @@ LABEL = "x-assay-label"
 SESSION = "x-assay-session"
 DEADLINE = "x-assay-deadline-s"
 TAGS = "x-assay-tags"
+CACHE = "x-assay-cache"
 MAX_TAGS = 16
 MAX_VALUE_CHARS = 1000
 
@@ -79,15 +82,40 @@ def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]
     told = {"request-id": trace.request_id, "route": trace.target, "attempts": str(len(trace.records))}
     if trace.records:
         told["tried"] = trace.tried
+    told["guard"] = ", ".join(trace.guarded)
     if (answering := trace.answering) is not None:
         told |= {"deployment": answering.deployment, "model": answering.model, "reason": answering.why}
         told["emulated"] = ", ".join(answering.emulated)
+        told |= _cached(answering)
         if answering.load_s is not None:
             told["load-s"] = f"{answering.load_s:.3f}"
     if complete:
         usd, basis = trace.cost
         told |= {"cost-usd": f"{usd:.8f}" if usd is not None else "unknown", "cost-basis": basis}
     return [(f"x-assay-{name}".encode(), _header_value(value)) for name, value in told.items() if value]
+
+
+def _cached(answering: Record) -> dict[str, str]:
+    """Whether the answer came from the cache of its route; then how old it is in seconds, and what it had cost."""
+    if answering.replayed is None:
+        return {"cached": "miss" if answering.looked_up else ""}
+    made_at, usd = answering.replayed.created_at, answering.replayed.cost_usd
+    age_s = f"{max(0.0, time.time() - made_at):.0f}" if made_at is not None else ""
+    return {"cached": "hit", "cached-age-s": age_s, "cached-worth-usd": f"{usd:.8f}" if usd is not None else "unknown"}
+
+
+def caching(visit: Visit) -> Caching:
+    """What a client allows of the cache of a route: `x-assay-cache: off`, or `cache-control: no-cache, no-store`.
+
+    Raises:
+        RequestError: a word of ours that there is not.
+    """
+    ours = visit.header(CACHE)
+    if ours is not None and ours != "off":
+        raise RequestError(f"{CACHE}: {ours!r} is not known; the only word is 'off'")
+    words = {word.strip().lower() for word in (visit.header("cache-control") or "").split(",")}
+    stale = "no-cache" in words or "max-age=0" in words
+    return Caching(read=ours is None and not stale, write=ours is None and "no-store" not in words)
 
 
 def _header_value(text: str) -> bytes:

@@ -16,11 +16,13 @@ from assay.catalog.use import terms_of
 from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.config.comparing import Comparing
+from assay.config.guard import Guard
 from assay.config.schema import WITHOUT_HOST, Config, Deployment, Local, Route
 from assay.dialects.capability import check_quirks
 from assay.dialects.dialect import Outbound
 from assay.errors import CatalogError, ConfigError, PluginError, WeightsError, did_you_mean
 from assay.inference.deployment import LiveDeployment
+from assay.inference.guards import make_guards
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Spine
 from assay.providers.http import HttpProvider
@@ -66,7 +68,7 @@ class Builder:
         for name, deployment in config.deployments.items():
             targets[name] = self.deployment(name, deployment)
         for name, route in config.routes.items():
-            targets[name] = make_route(name, route)
+            targets[name] = make_route(name, route, config.guards)
         return Spine(targets, config.constraints, ledger, engines=self.engines, budgets=config.budgets)
 
     def engines(self, *, look: bool = False) -> list[EngineState]:
@@ -209,8 +211,8 @@ def _with_limit(deployment: Deployment, model: Model | None) -> Deployment:
     return msgspec.structs.replace(deployment, quirks=quirks)
 
 
-def make_route(name: str, route: Route) -> LiveRoute:
-    """One route with its policy and checks.
+def make_route(name: str, route: Route, guards: Mapping[str, Guard] | None = None) -> LiveRoute:
+    """One route with its policy and checks, and with those of the guards that it names.
 
     Raises:
         ConfigError: an option of the policy or of a check is wrong.
@@ -234,7 +236,10 @@ def make_route(name: str, route: Route) -> LiveRoute:
         kind=route.kind,
         deadline_s=route.deadline_s,
         continue_cut=route.continue_cut,
+        max_tokens=route.max_tokens,
         audit=route.audit,
+        cache=route.cache,
+        guards=make_guards(route.guards, guards or {}),
     )
 
 

@@ -22,9 +22,11 @@ from assay.errors import AssayError, BatchWaiting, ConfigError, EvalError, Plugi
 from assay.inference.guard_questions import Verdict, classified, classifying, judged, judging
 from assay.routing.guarded import Guarded
 from assay.routing.protocol import Looked, Policy
-from assay.types import Request, Response, Text
+from assay.types import Begin, Event, Finish, Finished, RefusalDelta, Request, Response, Text
 
-__all__ = ["NO_GUARDS", "Ask", "Found", "LiveGuard", "LiveGuards", "make_guard", "make_guards"]
+__all__ = [
+    "NO_GUARDS", "Ask", "Found", "LiveGuard", "LiveGuards", "make_guard", "make_guards", "refusal_of", "refused_events",
+]  # fmt: skip
 
 Ask = Callable[[str, Request], Awaitable[Response]]
 """Asks a deployment or route, by its name.
@@ -66,8 +68,8 @@ class LiveGuard:
         except AssayError as error:
             return Found(Looked(self.config.on_error, f"could not do its work ({error})", broken=True))
 
-    def checked(self, request: Request, answer: Response | None) -> Found:
-        """What its check says.
+    def checked(self, request: Request, answer: Response | None, *, revise: bool = True) -> Found:
+        """What its check says; without `revise`, nothing is taken out.
 
         Raises:
             AssayError: it can say nothing.
@@ -78,7 +80,7 @@ class LiveGuard:
         if result.passed:
             return Found(Looked("allow", result.explanation))
         redact = getattr(check, "redact", None)
-        if self.config.found == "refuse" or redact is None:
+        if self.config.found == "refuse" or redact is None or not revise:
             return Found(Looked("refuse", result.explanation))
         looked = Looked("revise", result.explanation)
         if answer is None:
@@ -111,6 +113,17 @@ def _revised(verdict: Verdict, answer: Response, revise: bool) -> Found:
     parts = (Text(text=verdict.revision or ""),)
     changed = msgspec.structs.replace(answer, parts=parts, logprobs=None)
     return Found(Looked("revise", verdict.reasons), answer=changed)
+
+
+def refusal_of(guard: LiveGuard, explanation: str) -> tuple[str, str]:
+    """Why a guard refuses, for the record, and what the client is told."""
+    reason = f"guard {guard.name!r}: {explanation}"
+    return reason, guard.config.message or f"This was stopped by {reason}."
+
+
+def refused_events(said: str) -> list[Event]:
+    """A refusal as an answer, in the form that every client knows from models."""
+    return [Begin(), RefusalDelta(text=said), Finished(finish=Finish(kind="content_filter"))]
 
 
 @dataclass(frozen=True, slots=True)

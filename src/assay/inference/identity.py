@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from assay.inference.deployment import LiveDeployment
+from assay.inference.guard_questions import KIND as GUARDING
 from assay.inference.spine import Spine
 
 
@@ -43,8 +44,11 @@ async def target_facts(spine: Spine, name: str, kind: str, *, fresh: bool = Fals
     if isinstance(target, LiveDeployment):
         return {**await target.facts(fresh=fresh), "prompt_sha256": target.prompt(kind).digest}
     facts = {"policy": route.policy.kind, "policy_sha256": _digest(msgspec.to_builtins(route.policy))}
-    for place, candidate in enumerate(route.candidates):
-        below = await target_facts(spine, candidate, kind, fresh=fresh)
+    if route.guards:
+        facts["guards_sha256"] = route.guards.digest
+    asked = [*((name, kind) for name in route.candidates), *((name, GUARDING) for name in route.guards.models)]
+    for place, (candidate, work) in enumerate(asked):
+        below = await target_facts(spine, candidate, work, fresh=fresh)
         facts |= {f"{place}.{candidate}/{fact}": value for fact, value in below.items()}
     return facts
 

@@ -34,6 +34,7 @@ class Record(msgspec.Struct, kw_only=True):
         emulated: features that its upstream was not told as the client said them.
         exchange: what went over the wire, where the trace wants it.
         replayed: of an answer from the cache: what the call that made it cost.
+        looked_up: it was looked for in the cache of its route.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Record(msgspec.Struct, kw_only=True):
     cancelled: bool = False
     cached: bool = False
     replayed: Replayed | None = None
+    looked_up: bool = False
     passed_through: bool = False
     first_event_s: float | None = None
     total_s: float | None = None
@@ -93,6 +95,8 @@ class Trace(msgspec.Struct, kw_only=True):
         removed: `(candidate, reason)` of what the hard constraints took out, over all nested routes.
         pending: writes on their way to the ledger; awaited before the request counts as complete.
         deals: by splits on the way, the outermost route's first.
+        refused: why guards gave a refusal in the place of an answer; None = they did not.
+        guarded: what guards said, in order: `before secrets=revise`, `after safety=allow`.
         on_wait: told each time that the request is about to wait for a host, or for a place at one.
     """
 
@@ -110,6 +114,8 @@ class Trace(msgspec.Struct, kw_only=True):
     removed: list[tuple[str, str]] = field(default_factory=list)
     pending: list[asyncio.Future[Any]] = field(default_factory=list)
     deals: list[Dealt] = field(default_factory=list)
+    refused: str | None = None
+    guarded: list[str] = field(default_factory=list)
     on_wait: Callable[[], None] | None = None
 
     def dealt(self, route: str, deal: Deal) -> None:

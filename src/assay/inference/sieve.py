@@ -1,0 +1,172 @@
+"""An answer that is looked at while it streams: a sentence is handed on when guards have seen it.
+
+What was handed on cannot be taken back. So each sentence is looked at together with what came before it, and where
+something is found that begins there, the answer ends with a refusal. Calls of tools, notes and media wait for the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from assay.errors import AssayError
+from assay.inference.guards import LiveGuard, refusal_of, refused_events
+from assay.types import (
+    Begin,
+    Event,
+    Finished,
+    Folder,
+    Logprobs,
+    OpaqueDelta,
+    Raw,
+    ReasoningDelta,
+    RefusalDelta,
+    Request,
+    Response,
+    Text,
+    TextDelta,
+    UsageReport,
+    fold,
+)
+
+__all__ = ["Sieve"]
+
+_Words = TextDelta | ReasoningDelta | RefusalDelta
+_END = re.compile(r"[.!?…。！？][\"'”’)\]*_]{0,3}(?=\s)|\n")
+_LONGEST = 2_000
+"""A sentence of more characters is looked at in pieces."""
+_BEFORE = 4_000
+"""So many characters of what was handed on are looked at again with what follows."""
+
+
+class Sieve:
+    """Looks at one answer.
+
+    Args:
+        guards: ask no model.
+        request: that it answers.
+
+    Attributes:
+        refused: why it ended; None = it did not.
+    """
+
+    def __init__(self, guards: Sequence[LiveGuard], request: Request) -> None:
+        self.refused: str | None = None
+        self._verdicts: dict[str, str] = {}
+        self._said = ""
+        self._guards = guards
+        self._request = request
+        self._folder = Folder()
+        self._waiting: list[Event] = []  # for the end
+        self._words: _Words | None = None  # a sentence that has not ended, as one event
+        self._before = ""
+
+    @property
+    def told(self) -> list[str]:
+        """What each guard said of the answer: `after NAME=VERDICT`."""
+        return [f"after {guard.name}={self._verdicts.get(guard.name, 'allow')}" for guard in self._guards]
+
+    @property
+    def response(self) -> Response:
+        """What was handed on."""
+        return self._folder.response()
+
+    async def take(self, event: Event) -> list[Event]:
+        """What to hand on when `event` has come."""
+        match event:
+            case TextDelta() | ReasoningDelta() | RefusalDelta():
+                return self._given(await self._take_words(event))
+            case Begin() | UsageReport() | OpaqueDelta():
+                return self._given([event])
+            case Raw() | Logprobs():
+                return []  # they say in other words what is looked at here
+            case Finished():
+                ready = [*await self._flush(), *await self._flush_waiting()]
+                return self._given([*ready, event] if self.refused is None else ready)
+            case _:
+                self._waiting.append(event)
+                return []
+
+    async def close(self) -> list[Event]:
+        """What to hand on when no more comes; the refusal, where it ended with one."""
+        ready = [] if self.refused is not None else [*await self._flush(), *await self._flush_waiting()]
+        if self.refused is not None:
+            ready = refused_events(self._said)[1:]  # its head has been handed on
+        return self._given(ready)
+
+    def _given(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            self._folder.add(event)
+        return events
+
+    async def _take_words(self, event: _Words) -> list[Event]:
+        ready: list[Event] = []
+        if self._words is not None and not _continues(self._words, event):
+            ready += await self._flush()
+        words = event if self._words is None else replace(self._words, text=self._words.text + event.text)
+        self._words = words
+        end = max((found.end() for found in _END.finditer(words.text)), default=0)
+        if not end and len(words.text) > _LONGEST:
+            end = words.text.rfind(" ") + 1 or len(words.text)
+        if end and self.refused is None:
+            rest = words.text[end:]
+            self._words = replace(words, text=words.text[:end])
+            ready += await self._flush()
+            self._words = replace(words, text=rest) if rest else None
+        return ready
+
+    async def _flush(self) -> list[Event]:
+        """The words that wait, if they may pass."""
+        words, self._words = self._words, None
+        if words is None or self.refused is not None:
+            return []
+        text = await asyncio.to_thread(self._passed, words.text)
+        return [replace(words, text=text)] if text else []
+
+    async def _flush_waiting(self) -> list[Event]:
+        """What waited for the end, if the answer may pass with it."""
+        waiting, self._waiting = self._waiting, []
+        if waiting and self.refused is None:
+            for guard in self._guards:
+                found = await asyncio.to_thread(_look, guard, self._request, fold(waiting))
+                if found is not None:
+                    self._refuse(guard, found)
+                    return []
+        return waiting if self.refused is None else []
+
+    def _passed(self, text: str) -> str:
+        """A sentence as it may be handed on; empty where it may not."""
+        for guard in self._guards:
+            redact = getattr(guard.check, "redact", None)
+            if guard.config.found == "revise" and redact is not None and (changed := redact(text)) != text:
+                self._verdicts[guard.name] = "revise"
+                text = changed
+            found = _look(guard, self._request, Response(parts=(Text(text=self._before + text),)))
+            if found is not None:
+                self._refuse(guard, found)
+                return ""
+        self._before = (self._before + text)[-_BEFORE:]
+        return text
+
+    def _refuse(self, guard: LiveGuard, found: str) -> None:
+        self.refused, self._said = refusal_of(guard, found)
+        self._verdicts[guard.name] = "refuse"
+
+
+def _continues(before: _Words, event: _Words) -> bool:
+    """Whether an event goes on with the part that came before."""
+    if type(before) is not type(event) or before.choice != event.choice:
+        return False
+    return getattr(before, "block", None) == getattr(event, "block", None)
+
+
+def _look(guard: LiveGuard, request: Request, answer: Response) -> str | None:
+    """What a guard that may change nothing finds; None = nothing."""
+    try:
+        looked = guard.checked(request, answer, revise=False).looked
+    except AssayError as error:
+        return f"could not do its work ({error})" if guard.config.on_error == "refuse" else None
+    return looked.explanation if looked.verdict == "refuse" else None
