@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
@@ -11,7 +12,7 @@ from assay.ledger.exchanges import id_at
 from assay.ledger.rows import ComparisonRow, Row
 from assay.ledger.store import Ledger
 
-__all__ = ["KindTraffic", "Tally", "add_comparison", "comparisons_of", "kind_traffic", "tallies"]
+__all__ = ["KindTraffic", "Tally", "add_comparison", "comparisons_of", "kind_traffic", "preferences", "tallies"]
 
 _NAMES = ComparisonRow.__struct_fields__
 _INSERT = f"insert into comparisons ({', '.join(_NAMES)}) values ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - names of fields
@@ -90,6 +91,19 @@ async def comparisons_of(ledger: Ledger, request_id: str) -> list[ComparisonRow]
     return await ledger.rows(
         ComparisonRow, "select * from comparisons where request_id = ? order by created_at, id", (request_id,)
     )
+
+
+async def preferences(ledger: Ledger, request_ids: Sequence[str]) -> dict[str, list[ComparisonRow]]:
+    """Those in which one answer was found better, of some requests (one page of them), by request, oldest first."""
+    marks = ", ".join("?" for _ in request_ids)
+    statement = (
+        f"select * from comparisons where request_id in ({marks}) and verdict in ('own', 'other') "  # noqa: S608 - marks only
+        "order by created_at, id"
+    )
+    found: dict[str, list[ComparisonRow]] = {}
+    for row in await ledger.rows(ComparisonRow, statement, request_ids):
+        found.setdefault(row.request_id, []).append(row)
+    return found
 
 
 async def tallies(
