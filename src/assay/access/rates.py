@@ -25,9 +25,7 @@ __all__ = ["Rates", "Standing", "Ticket"]
 
 WINDOW_S = 60
 _SLOTS = WINDOW_S + 1  # one for each second of the window, and the one that runs
-_CELL = (
-    128  # numbers of 8 bytes: the second that was counted last; of requests, then of tokens, their sum and each second
-)
+_CELL = 128  # numbers of 8 bytes: the second counted last; of requests, then of tokens, the sum and that of each second
 _CELL_BYTES = 8 * _CELL
 _REQUESTS, _TOKENS = 1, 2 + _SLOTS
 _MOST = 1 << 53  # whatever a host says that it has counted
