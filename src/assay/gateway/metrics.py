@@ -2,17 +2,19 @@
 
 Labels take few values: names from the configuration, formats, classes of errors. A name that nothing here has is told
 as `-`, whatever a client made up. What is said, who says it and keys are in none of them.
+
+Of several workers, whoever is asked tells what all have counted: prometheus_client then keeps values in files of the
+folder that `PROMETHEUS_MULTIPROC_DIR` names, which the workers' supervisor sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.registry import Collector
 
 from assay.gateway.visit import Visit
 from assay.inference.trace import Record
@@ -47,7 +49,7 @@ class Metrics:
 
     def __init__(self, level: Callable[[], Level]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Levels(level))
+        self._levels = _Levels(level, self._registry)
         self._requests = Counter(
             "assay_requests", "Requests of clients by what became of them.",
             ("target", "deployment", "dialect", "outcome", "status"), registry=self._registry,
@@ -105,30 +107,51 @@ class Metrics:
         if record.error is not None:
             self._errors.labels(record.deployment, type(record.error).__name__).inc()
 
+    def refresh(self) -> None:
+        """Take the levels of this moment, for a worker that another one may be asked about."""
+        self._levels.take()
+
     def page(self) -> bytes:
         """All of it, as Prometheus reads it."""
-        return generate_latest(self._registry)
+        self._levels.take()
+        return generate_latest(self._all())
+
+    def _all(self) -> CollectorRegistry:
+        if not shared():
+            return self._registry
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        registry = CollectorRegistry(auto_describe=False)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # of the library
+        return registry
 
 
-class _Levels(Collector):
-    """Gauges that are read when somebody asks."""
+class _Levels:
+    """Gauges of what is at a moment: the sum over all workers that live, of breakers the most open."""
 
-    def __init__(self, level: Callable[[], Level]) -> None:
+    def __init__(self, level: Callable[[], Level], registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, registry=registry, multiprocess_mode="livesum")
+
         self._level = level
+        self._in_flight = gauge("assay_requests_in_flight", "Requests that are being served.")
+        self._connections = gauge("assay_connections", "Connections of clients, idle ones included.")
+        self._waiting = gauge("assay_ledger_waiting_writes", "Writes that the ledger has not committed yet.")
+        self._breakers = Gauge(
+            "assay_breaker_state", "Circuit breaker of a deployment: 0 closed, 1 half-open, 2 open.",
+            ("deployment",), registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
 
-    def collect(self) -> Iterator[Metric]:
+    def take(self) -> None:
+        """Read them."""
         level = self._level()
-        for name, text, value in (
-            ("assay_requests_in_flight", "Requests that are being served.", level.in_flight),
-            ("assay_connections", "Connections of clients, idle ones included.", level.connections),
-            ("assay_ledger_waiting_writes", "Writes that the ledger has not committed yet.", level.ledger_waiting),
-        ):
-            yield GaugeMetricFamily(name, text, value=value)
-        breaker = GaugeMetricFamily(
-            "assay_breaker_state",
-            "Circuit breaker of a deployment: 0 closed, 1 half-open, 2 open.",
-            labels=["deployment"],
-        )
+        self._in_flight.set(level.in_flight)
+        self._connections.set(level.connections)
+        self._waiting.set(level.ledger_waiting)
         for name, state in level.breakers.items():
-            breaker.add_metric([name], _BREAKER.get(state, 0))
-        yield breaker
+            self._breakers.labels(name).set(_BREAKER.get(state, 0))
+
+
+def shared() -> bool:
+    """Whether this is one of several workers, who count together."""
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ

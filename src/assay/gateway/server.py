@@ -120,6 +120,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, gateway: Gateway) -> None:
         serve = gateway.serve
+        self._gateway = gateway
         self._crowd = gateway.crowd = Crowd(serve, _most_connections(serve.max_connections))
         self._grace_s = serve.grace_s
         self.stop, self.hurry = asyncio.Event(), asyncio.Event()
@@ -141,6 +142,7 @@ class _Server(uvicorn.Server):
         watching = asyncio.create_task(self._crowd.watch())
         while not self.stop.is_set():
             await self.on_tick(0)  # what the date is
+            self._gateway.refresh()
             await _first(1.0, self.stop)
         watching.cancel()
 

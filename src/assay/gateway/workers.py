@@ -156,6 +156,13 @@ class _Worker:
                 return await self._process.wait()
             finally:
                 hearing.cancel()
+                self._forget(self._process.pid)
+
+    def _forget(self, pid: int) -> None:
+        """What was at the moment of its end is no more; what it has counted stays."""
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(pid, str(self._counters))  # type: ignore[no-untyped-call]  # of the library
 
     async def _hear(self, lifeline: socket.socket) -> None:
         if await asyncio.get_running_loop().sock_recv(lifeline, 1) == _READY:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,12 @@ class Served:
             return int(answer.status)
         return 0
 
+    def metrics(self) -> str:
+        """The page of whichever worker is asked."""
+        address = self.url.removesuffix("/v1") + "/metrics"
+        with urllib.request.urlopen(address, timeout=10) as page:  # noqa: S310 - of this machine
+            return str(page.read().decode())
+
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
@@ -110,6 +117,17 @@ def test_one_that_dies_is_replaced_and_a_signal_ends_all(served: Served) -> None
     served.process.terminate()
     assert served.process.wait(20) == 0
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in left)
+
+
+def test_whoever_is_asked_tells_what_all_have_counted(served: Served) -> None:
+    """A scrape meets one worker; its page has the requests of both, and still those of one that is dead."""
+    served.ask()
+    os.kill(served.workers()[0].pid, signal.SIGKILL)
+    until(lambda: len(served.workers()) == 2)
+    asked = 1 + sum(served.ask() == 200 for _ in range(9))
+    counted = re.findall(r"^assay_requests_total{.*} (\S+)$", served.metrics(), re.MULTILINE)
+    assert sum(map(float, counted)) == asked
+    assert re.search(r"^assay_connections \d", served.metrics(), re.MULTILINE)
 
 
 def test_workers_end_with_their_supervisor(served: Served) -> None:
