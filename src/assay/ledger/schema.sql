@@ -8,7 +8,8 @@ create table sessions (            -- one process that writes here
   process_started_at real not null, -- with the pid: is that very process still alive?
   started_at real not null,
   closed_at real,
-  ended text                        -- closed | crashed
+  ended text,                       -- closed | crashed
+  folded integer not null default 0 -- entries of its journal that are in these tables
 ) strict;
 
 create table requests (            -- one call of inference.generate
@@ -100,7 +101,7 @@ create table spend (               -- what has been spent, in whole picodollars 
 create table leases (              -- what of a budget is set aside: settled + all leases <= limit
   scope text not null,
   period text not null,
-  session_id text not null,         -- who may hold and spend it; empty: batches, which outlive who sent them
+  session_id text not null,         -- who may hold and spend it
   pico integer not null default 0,  -- below 0: spent without a lease, since no limit was set
   wanted_pico integer not null default 0, -- so much more is waited for
   wanted_at real,                   -- since when

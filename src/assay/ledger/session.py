@@ -10,6 +10,8 @@ from pathlib import Path
 
 from assay.ledger import leases
 from assay.ledger.budgets import usd_of
+from assay.ledger.folding import fold_left
+from assay.ledger.journal import is_being_written, sessions_of
 from assay.ledger.rows import Recovered, new_id
 
 _OPEN = "session_id = ? and outcome = 'running' and (batch_id is null or batch_id = '')"
@@ -39,23 +41,41 @@ def close_session(connection: sqlite3.Connection, session: str) -> None:
     connection.execute("update sessions set closed_at = ?, ended = 'closed' where id = ?", (time.time(), session))
 
 
-def recover(connection: sqlite3.Connection) -> Recovered:
-    """Charge at their bound the attempts that dead processes left open. Runs inside a transaction.
+def recover(connection: sqlite3.Connection, ledger: Path) -> tuple[Recovered, list[Path]]:
+    """Fold the journals of dead processes and charge at their bound the attempts that they left open.
 
-    A process on another host cannot be looked at, so its attempts stay held.
+    Runs inside a transaction. A process on another host cannot be looked at, so its attempts stay held. Returns also
+    the files that may go once the transaction is committed.
+
+    Raises:
+        LedgerError: a journal cannot be read.
     """
-    host = socket.gethostname()
-    rows = connection.execute(
-        "select id, pid, process_started_at from sessions where closed_at is null and host = ?", (host,)
-    ).fetchall()
+    files = [path for closed in _left_by_closed(connection, ledger) for path in fold_left(connection, ledger, closed)]
     attempts, unknown, charged = 0, 0, 0.0
-    for session, pid, started_at in rows:
-        if _alive(pid, started_at):
-            continue
+    for session in _dead(connection, ledger):
+        files += fold_left(connection, ledger, session)
         lost = _charge(connection, session)
         attempts, charged, unknown = attempts + lost.attempts, charged + lost.charged_usd, unknown + lost.unknown
         connection.execute("update sessions set closed_at = ?, ended = 'crashed' where id = ?", (time.time(), session))
-    return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown)
+    return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown), files
+
+
+def _dead(connection: sqlite3.Connection, ledger: Path) -> list[str]:
+    """Sessions of this host that nobody has closed, and whose process is gone."""
+    rows = connection.execute(
+        "select id, pid, process_started_at from sessions where closed_at is null and host = ?", (socket.gethostname(),)
+    ).fetchall()
+    return [id for id, pid, started_at in rows if not _alive(pid, started_at) and not is_being_written(ledger, id)]
+
+
+def _left_by_closed(connection: sqlite3.Connection, ledger: Path) -> list[str]:
+    """Sessions whose files lie there though they are closed: somebody died before he could delete them."""
+    closed = "select 1 from sessions where id = ? and closed_at is not null"
+    return [
+        session
+        for session in sessions_of(ledger)
+        if connection.execute(closed, (session,)).fetchone() and not is_being_written(ledger, session)
+    ]
 
 
 def _charge(connection: sqlite3.Connection, session: str) -> Recovered:
@@ -66,10 +86,9 @@ def _charge(connection: sqlite3.Connection, session: str) -> Recovered:
     """
     attempts, unknown, charged = 0, 0, 0
     for started_at, scopes, batch_id, reserved_usd in connection.execute(_LOST, (session,)).fetchall():
-        bound = leases.charge_of(session, started_at, scopes, batch_id, reserved_usd)
         if batch_id is not None:
-            leases.let_go(connection, bound, 0.0)
             continue
+        bound = leases.charge_of(session, started_at, scopes, batch_id, reserved_usd)
         leases.charge(connection, [bound])
         attempts, charged, unknown = attempts + 1, charged + bound.pico, unknown + (reserved_usd is None)
     connection.execute(_LOSE, (session,))

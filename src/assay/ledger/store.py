@@ -1,7 +1,8 @@
 """The ledger: what other parts call. `Ledger` is the interface, `SqliteLedger` keeps it in one file.
 
-Writes are asynchronous and batched (`assay.ledger.writer`). With `durability = "commit"` a row survives
-`kill -9` once its write is awaited, with `"fsync"` also power loss; `"relaxed"` flushes within 100 ms.
+Attempts and requests are written to a journal first (`assay.ledger.journal`) and folded into SQLite in bulk; all else
+is written there at once, asynchronously and batched (`assay.ledger.writer`). With `durability = "commit"` a row survives
+`kill -9` once its write is done, with `"fsync"` also power loss; `"relaxed"` flushes within 100 ms.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from msgspec.structs import astuple, replace
 
 from assay.errors import LedgerError
 from assay.ledger import leases, session
-from assay.ledger.budgets import Budget, lines_of, usd_of
+from assay.ledger.budgets import Budget, Lines, lines_of, pico_of, usd_of
+from assay.ledger.folding import Folding
+from assay.ledger.holding import WAIT_S, Holding
+from assay.ledger.journal import Journal
 from assay.ledger.lookups import Lookups
 from assay.ledger.migrate import migrate
 from assay.ledger.replies import keep_reply
@@ -40,12 +44,16 @@ from assay.ledger.rows import (
     Spent,
     new_id,
 )
+from assay.ledger.segment import Entry
+from assay.ledger.syncing import Syncing
 from assay.ledger.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 
 _BUSY_S = 30.0
+MAX_UNFOLDED_BYTES = 32 * 1024 * 1024
+"""While more of the journal is not in SQLite, who begins something waits: the disk does not keep up."""
 
 
 def _insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -> str:
@@ -58,10 +66,11 @@ def _insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -
 _OPEN = _insertion("attempts", Intent, session_id="?", outcome="'running'", cost_basis="'held'")
 _CLOSE = _insertion("requests", RequestRow, session_id="?")
 _RESULT = _insertion("results", ResultRow, "insert or replace")
+_ID, _COST = (Settlement.__struct_fields__.index(name) for name in ("id", "cost_usd"))
 _CHANGES = ", ".join(f"{name} = ?{n}" for n, name in enumerate(Settlement.__struct_fields__, 1) if name != "id")
 _SETTLE = (
     f"update attempts set {_CHANGES} where id = ?1 and outcome = 'running' "  # noqa: S608 - names of fields
-    "returning session_id, started_at, scopes, batch_id, reserved_usd"
+    "returning session_id, started_at, scopes, batch_id"
 )
 
 
@@ -90,6 +99,10 @@ class Ledger(Protocol):
 
     def shrink(self, attempt_id: str, bound_usd: float) -> None:
         """From now on a running attempt costs so much at most; what it held beyond that is free for others."""
+        ...
+
+    def left_usd(self, budgets: tuple[Budget, ...]) -> float | None:
+        """About how much may still be held on the tightest of these budgets; None = there is none."""
         ...
 
     def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
@@ -194,15 +207,30 @@ class SqliteLedger:
                 self._looker = self._connect()
                 undo.callback(self._looker.close)
                 self._lookups = Lookups(self._looker, str(self.path))
-                self._writer = Writer(self._connect, relaxed=durability == "relaxed", here=durability == "commit")
+                self._writer = Writer(self._connect, here=durability == "commit")
                 undo.callback(self._writer.close)
-                self._session, self.recovered = self._writer.submit(_begin_session).result()
+                self._session, self.recovered = self._begin_session()
             except (sqlite3.Error, OSError) as error:
                 raise LedgerError(
                     f"cannot open the ledger {self.path}: {error}; make it a database that may be written, "
                     "or name another in ledger.url"
                 ) from error
             undo.pop_all()
+        self._running: set[str] = set()  # attempts of this process that are in the journal
+        self._journal = Journal(self.path, self._session, self._writer.call)
+        self._writer.folding = Folding(self._journal, self._session)
+        self._syncing = Syncing(self._journal) if durability == "fsync" else None
+        self._holding = Holding(self._session, self._perform, self._looker, lambda one: session.recover(one, self.path))
+
+    def _begin_session(self) -> tuple[str, Recovered]:
+        def operation(connection: sqlite3.Connection) -> tuple[str, Recovered, list[Path]]:
+            recovered, folded = session.recover(connection, self.path)
+            return session.open_session(connection), recovered, folded
+
+        begun, recovered, folded = self._writer.submit(operation).result()
+        for path in folded:
+            path.unlink(missing_ok=True)
+        return begun, recovered
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
@@ -218,31 +246,91 @@ class SqliteLedger:
 
     def hold_now(self, intent: Intent, budgets: tuple[Budget, ...] = ()) -> bool:
         """See `Ledger.hold_now`."""
-        return False
+        if self._syncing is not None or intent.batch_id is not None or not self._has_room:
+            return False
+        self._check_new(intent)
+        lines = lines_of(budgets, intent.started_at)
+        if not self._holding.hold_now(intent.id, lines, pico_of(intent.reserved_usd or 0.0)):
+            return False
+        self._begin(intent, lines)
+        return True
 
     async def hold(self, intent: Intent, budgets: tuple[Budget, ...] = (), *, until: float | None = None) -> None:
         """See `Ledger.hold`."""
-        lines = lines_of(budgets, intent.started_at)
-        intent = replace(intent, scopes=lines.scopes)
-
-        def operation(connection: sqlite3.Connection) -> None:
-            leases.hold(connection, self._session, intent, lines)
-            connection.execute(_OPEN, (*astuple(intent), self._session))
-
+        self._check_new(intent)
+        lines, pico = lines_of(budgets, intent.started_at), pico_of(intent.reserved_usd or 0.0)
+        if until is None:
+            until = asyncio.get_running_loop().time() + WAIT_S
+        await self._holding.hold(intent.id, lines, pico, until, patient=intent.batch_id is None)
         try:
-            await self._writer.write(operation, small=True)
+            written = self._begin(intent, lines)
+            if written is not None:
+                await asyncio.shield(written)  # what comes of it is told to the books, whoever leaves
         except asyncio.CancelledError:
             # The caller has left before sending anything, so nobody else would ever let go of the money.
             unsent = Settlement(id=intent.id, outcome="cancelled", total_s=0.0, cost_usd=0.0, cost_basis="none")
             with suppress(LedgerError):  # closing charges what is open
-                self._writer.submit(lambda connection: _settle(connection, unsent))
+                self.settle(unsent)
             raise
 
     def shrink(self, attempt_id: str, bound_usd: float) -> None:
         """See `Ledger.shrink`."""
+        self._holding.shrink(attempt_id, bound_usd)
+
+    def left_usd(self, budgets: tuple[Budget, ...]) -> float | None:
+        """See `Ledger.left_usd`."""
+        return self._holding.left_usd(lines_of(budgets, time.time())) if budgets else None
+
+    def _check_new(self, intent: Intent) -> None:
+        if intent.id in self._running:
+            raise LedgerError(f"attempt {intent.id} is open already; it can be held once")
+
+    @property
+    def _has_room(self) -> bool:
+        return self._journal.unfolded_bytes <= MAX_UNFOLDED_BYTES
+
+    def _begin(self, intent: Intent, lines: Lines) -> asyncio.Future[None] | None:
+        """Record an intent whose money is held; None = it is durable already. Where that fails the money is free."""
+        intent = replace(intent, scopes=lines.scopes) if lines.scopes is not None else intent
+        try:
+            if intent.batch_id is None and self._has_room:
+                written = self._enter(Entry(astuple(intent)), now=True)
+                self._running.add(intent.id)
+            else:
+                written = self._insert(intent, lines)
+        except LedgerError:
+            self._holding.settle(intent.id, 0.0)
+            raise
+        return written
+
+    def _insert(self, intent: Intent, lines: Lines) -> asyncio.Future[None]:
+        """Record an intent in SQLite. What comes with a batch takes its money along, out of this session's leases."""
+        leaves = intent.batch_id is not None
+        pico = pico_of(intent.reserved_usd or 0.0)
+
+        def operation(connection: sqlite3.Connection) -> None:
+            if leaves:
+                leases.lease(connection, self._session, {line: -pico for line, _ in lines.limits})
+            connection.execute(_OPEN, (*astuple(intent), self._session))
+
+        def told(done: asyncio.Future[None]) -> None:
+            if done.cancelled():  # nobody waits; it is written all the same
+                return
+            if done.exception() is not None:
+                self._holding.settle(intent.id, 0.0)
+            elif leaves:
+                self._holding.give_away(intent.id)
+
+        written = self._writer.write(operation, small=True)
+        written.add_done_callback(told)
+        return written
 
     def record(self, intent: Intent, settlement: Settlement) -> asyncio.Future[None]:
         """See `Ledger.record`."""
+        if intent.id != settlement.id:
+            raise LedgerError(f"attempt {intent.id} cannot end with the settlement of {settlement.id}")
+        if self._journal.unfolded_bytes <= MAX_UNFOLDED_BYTES:
+            return self._entered(Entry(astuple(intent), astuple(settlement)))
 
         def operation(connection: sqlite3.Connection) -> None:
             connection.execute(_OPEN, (*astuple(intent), self._session))
@@ -252,30 +340,38 @@ class SqliteLedger:
 
     def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
         """See `Ledger.settle`."""
+        if reply is None and settlement.id in self._running:
+            return self._entered(Entry(settlement=astuple(settlement)))
+        self._running.discard(settlement.id)
 
         def operation(connection: sqlite3.Connection) -> None:
             _settle(connection, settlement)
             if reply is not None:
                 keep_reply(connection, reply, settlement.id)
 
-        return self._send(operation, len(reply.response) if reply is not None else 0)
+        return self._send(operation, len(reply.response) if reply is not None else 0, settles=settlement)
 
     def close_request(self, row: RequestRow) -> asyncio.Future[None]:
         """See `Ledger.close_request`."""
+        if self._journal.unfolded_bytes <= MAX_UNFOLDED_BYTES:
+            return self._entered(Entry(request=astuple(row)))
         return self._send(_performing(_CLOSE, *astuple(row), self._session))
 
     def finish(self, settlement: Settlement, row: RequestRow) -> asyncio.Future[None] | None:
         """See `Ledger.finish`."""
+        if settlement.id in self._running:
+            return self._enter(Entry(None, astuple(settlement), astuple(row)))
 
         def operation(connection: sqlite3.Connection) -> None:
             _settle(connection, settlement)
             connection.execute(_CLOSE, (*astuple(row), self._session))
 
-        return self._send(operation)
+        return self._send(operation, settles=settlement)
 
     async def cached_reply(self, key: str) -> Replayed | None:
         """See `Ledger.cached_reply`."""
-        await self._flush()
+        if self._durability == "relaxed":  # answers are never in the journal
+            await self._flush()
         found = self._lookups.find(key)
         if found is not None:
             await asyncio.sleep(0)  # who finds everything here would leave nobody else a turn
@@ -388,19 +484,68 @@ class SqliteLedger:
 
     # -------------------------------------------------------------------------------------- plumbing
 
-    def _send(self, operation: Callable[[sqlite3.Connection], Any], size_bytes: int = 0) -> asyncio.Future[None]:
+    def _enter(self, entry: Entry, *, now: bool = False) -> asyncio.Future[None] | None:
+        """Journal an entry; None = it is durable already, or as durable as relaxed callers want it.
+
+        Raises:
+            LedgerError: it cannot be written.
+        """
+        if (ended := entry.settlement) is not None:
+            pico_of(ended[_COST] or 0.0)
+        self._journal.append(entry, now=now or self._durability != "relaxed")
+        if ended is not None:
+            self._running.discard(ended[_ID])
+            self._holding.settle(ended[_ID], ended[_COST])
+        return self._syncing.synced() if self._syncing is not None else None
+
+    def _entered(self, entry: Entry) -> asyncio.Future[None]:
+        """As `_enter`, but a write that fails is told by the future, as those of SQLite are."""
+        if self._closed:
+            raise LedgerError("the ledger is closed")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            written = self._enter(entry)
+        except LedgerError as error:
+            done.set_exception(error)
+            return done
+        if written is not None:
+            return written
+        done.set_result(None)
+        return done
+
+    def _perform(self, operation: Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
+        """Perform an operation on some rows, with all that was recorded before."""
+        return self._writer.write(operation, small=True)
+
+    def _send(
+        self,
+        operation: Callable[[sqlite3.Connection], Any],
+        size_bytes: int = 0,
+        settles: Settlement | None = None,
+    ) -> asyncio.Future[None]:
         """Hand a write over. Relaxed callers get a future that is done at once."""
+
+        def told(written: asyncio.Future[None] | Future[None]) -> None:
+            if settles is not None and written.exception() is None:
+                self._holding.settle(settles.id, settles.cost_usd)
+
         if self._durability != "relaxed":
-            return self._writer.write(operation, 256 + size_bytes, small=True)
-        self._writer.submit(operation, 256 + size_bytes, urgent=False).add_done_callback(_report)
+            written = self._writer.write(operation, 256 + size_bytes, small=True)
+            if settles is None:
+                return written
+            written.add_done_callback(told)
+            return asyncio.shield(written)  # what comes of it is told to the books, whoever leaves
+        submitted = self._writer.submit(operation, 256 + size_bytes, urgent=False)
+        submitted.add_done_callback(_report)
+        submitted.add_done_callback(told)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 
     async def _flush(self) -> None:
-        """Let reading see what has been written: relaxed writes may still be waiting."""
-        if self._durability == "relaxed":
-            await self._writer.write(lambda connection: None)
+        """Let reading see what has been written: that may be in the journal alone, or still wait if it is relaxed."""
+        if self._durability == "relaxed" or self._journal.unfolded_bytes:
+            await self._writer.write(lambda connection: None, small=True)
 
     async def _read(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         await self._flush()
@@ -443,8 +588,13 @@ class SqliteLedger:
             if self._closed:
                 return
             self._closed = True
+        if self._syncing is not None:
+            self._syncing.close()
+        self._holding.close()
+        self._journal.end()
         ended = self._writer.submit(lambda connection: session.close_session(connection, self._session))
         self._writer.close()
+        self._journal.close()
         with self._reading:
             self._reader.close()
         self._looker.close()
@@ -458,20 +608,12 @@ def _report(written: Future[None]) -> None:
         logging.getLogger("assay.ledger").error("%s", error)
 
 
-def _begin_session(connection: sqlite3.Connection) -> tuple[str, Recovered]:
-    recovered = session.recover(connection)
-    return session.open_session(connection), recovered
-
-
 def _settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
     found = connection.execute(_SETTLE, astuple(settlement)).fetchall()
     if not found:
         raise LedgerError(f"attempt {settlement.id} is not open; it can be settled once")
-    ((session_id, started_at, scopes, batch_id, reserved_usd),) = found
+    ((session_id, started_at, scopes, batch_id),) = found
     leases.charge(connection, [leases.charge_of(session_id, started_at, scopes, batch_id, settlement.cost_usd)])
-    leases.let_go(
-        connection, leases.charge_of(session_id, started_at, scopes, batch_id, reserved_usd), settlement.cost_usd
-    )
 
 
 def _performing(statement: str, *values: object) -> Callable[[sqlite3.Connection], None]:

@@ -11,13 +11,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from assay.errors import AssayError, LedgerError
 
-__all__ = ["Loop", "Operation", "Write", "perform", "tell"]
+__all__ = ["Loop", "Operation", "Outcome", "Write", "perform", "tell"]
 
 Operation = Callable[[sqlite3.Connection], Any]
+Outcome = Literal["committed", "failed", "busy"]
 Loop = asyncio.AbstractEventLoop
 
 
@@ -49,32 +50,42 @@ class Write:
             future.set_exception(self.error)
 
 
-def perform(connection: sqlite3.Connection, batch: Sequence[Write], *, patient: bool = True) -> bool:
+def perform(
+    connection: sqlite3.Connection, batch: Sequence[Write], *, first: Operation | None = None, patient: bool = True
+) -> Outcome:
     """Perform all in one transaction; what came of each then stands in it.
 
     Args:
         connection: in autocommit mode.
         batch: in this order.
-        patient: false: another process may be writing. Then nothing is performed, and this gives False.
+        first: before them all; where it raises, none of them is performed, and each has its error.
+        patient: false: another process may be writing. Then nothing is performed, and this gives `busy`.
     """
     try:
-        connection.execute("begin immediate")
+        _begin(connection, first)
         if not _together(connection, batch):
             connection.execute("rollback")
-            connection.execute("begin immediate")
+            _begin(connection, first)
             _apart(connection, batch)
         connection.execute("commit")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, AssayError, OSError) as error:
         if connection.in_transaction:
             connection.execute("rollback")
         elif not patient and _is_busy(error):
-            return False
+            return "busy"
         for write in batch:
             write.error = _as_ledger_error(error)
-    return True
+        return "failed"
+    return "committed"
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _begin(connection: sqlite3.Connection, first: Operation | None) -> None:
+    connection.execute("begin immediate")
+    if first is not None:
+        first(connection)
+
+
+def _is_busy(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the rest of the code says why
 
 
@@ -110,6 +121,8 @@ def _apart(connection: sqlite3.Connection, batch: Sequence[Write]) -> None:
 def _as_ledger_error(error: BaseException) -> BaseException:
     if isinstance(error, sqlite3.Error):
         return LedgerError(f"the ledger cannot be written: {error}; is the disk full, or the file locked or read-only?")
+    if isinstance(error, OSError):
+        return LedgerError(f"the ledger's journal cannot be read: {error}")
     if not isinstance(error, AssayError):  # a number or text that SQLite cannot hold
         return LedgerError(f"a row cannot be written to the ledger: {type(error).__name__}: {error}")
     return error

@@ -1,4 +1,5 @@
 -- From version 5 to 6: whose requests they are, what an attempt was for, and money in whole picodollars.
+alter table sessions add column folded integer not null default 0; -- entries of its journal that are in these tables
 alter table requests add column key_id text;
 alter table requests add column team text;
 alter table requests add column guarded text;      -- what guards did with it: allow | revise | refuse, and which
@@ -66,7 +67,7 @@ create index rollout_moves_by_rollout on rollout_moves (rollout_id, created_at);
 create table leases (              -- what of a budget is set aside: settled + all leases <= limit
   scope text not null,
   period text not null,
-  session_id text not null,         -- who may hold and spend it; empty: batches, which outlive who sent them
+  session_id text not null,         -- who may hold and spend it
   pico integer not null default 0,  -- below 0: spent without a lease, since no limit was set
   wanted_pico integer not null default 0, -- so much more is waited for
   wanted_at real,                   -- since when
@@ -74,9 +75,9 @@ create table leases (              -- what of a budget is set aside: settled + a
   primary key (scope, period, session_id)
 ) strict, without rowid;
 insert into leases (scope, period, session_id, pico)
-  select 'everything', strftime('%Y-%m', started_at, 'unixepoch'), case when batch_id is null then session_id else '' end,
+  select 'everything', strftime('%Y-%m', started_at, 'unixepoch'), session_id,
     sum(cast(round(reserved_usd * 1e12) as integer))
-  from attempts where outcome = 'running' and reserved_usd > 0 group by 2, 3;
+  from attempts where outcome = 'running' and reserved_usd > 0 and batch_id is null group by 2, 3;
 create table exact_spend (
   scope text not null,
   period text not null,

@@ -2,12 +2,14 @@
 
 What one turn of an event loop writes is committed at its end, in the loop's own thread: SQLite needs less time for some
 rows than two threads need to hand them over and back while both want the interpreter. What may take long, must wait for
-another process or for a disk, is left to a thread that does nothing else. The order is one, whoever writes.
+another process or for a disk, is left to a thread that does nothing else. The order is one, whoever writes: what the
+journal has is folded first in every transaction, and by the thread in time where there is no other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -16,13 +18,17 @@ from contextlib import suppress
 from typing import TypeVar
 
 from assay.errors import LedgerError
-from assay.ledger.transaction import Loop, Write, perform, tell
+from assay.ledger.folding import Folding
+from assay.ledger.transaction import Loop, Outcome, Write, perform, tell
 
 T = TypeVar("T")
 Connect = Callable[[], sqlite3.Connection]
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-RELAXED_FLUSH_S = 0.1
+GATHER_S = 0.1
+"""So long is gathered what nobody waits for: relaxed writes, and what is durable in the journal already."""
+RETRY_S = 1.0
+"""After a failure that nobody was told of, for there was only folding to do."""
 SMALL_BYTES = 64 * 1024
 """A larger write is left to the thread."""
 CHECKPOINT_BYTES = 16 * 1024 * 1024
@@ -35,13 +41,15 @@ class Writer:
 
     Args:
         connect: opens a connection.
-        relaxed: writes that nobody waits for are gathered for up to 100 ms before they are committed.
         here: small writes are performed in the loop's thread, which must then not wait for a disk.
+
+    Attributes:
+        folding: of this process's journal; None = it has none yet.
     """
 
-    def __init__(self, connect: Connect, *, relaxed: bool = False, here: bool = False) -> None:
+    def __init__(self, connect: Connect, *, here: bool = False) -> None:
+        self.folding: Folding | None = None
         self._connect = connect
-        self._relaxed = relaxed
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # what the thread waits for
         self._room = threading.Condition(self._lock)  # what those wait for who hand over too much
@@ -52,6 +60,7 @@ class Writer:
         self._urgent = False  # somebody waits for what was handed over
         self._long = False  # something that waits may take long
         self._logged_bytes = 0  # since the last checkpoint
+        self._has_failed = False  # to fold what nobody waits for
         self._waking: Loop | None = None  # that will see to what waits at the end of its turn
         self._writing = threading.Lock()  # who holds it takes what waits, and performs it
         self._here = _opened(connect, patient=False) if here else None
@@ -74,14 +83,14 @@ class Writer:
         Args:
             operation: runs in the writer's thread.
             size_bytes: about how much memory it holds while it waits.
-            urgent: false: nobody waits for it, so a relaxed writer may gather more before it commits.
+            urgent: false: nobody waits for it, so that more may be gathered before it is committed.
 
         Raises:
             LedgerError: the ledger is closed.
         """
         future: Future[T] = Future()
         self._put(Write(operation, future, None), size_bytes, urgent=urgent, small=False)
-        self._call()
+        self.call()
         return future
 
     def write(
@@ -103,6 +112,12 @@ class Writer:
             self._waking = loop
             loop.call_soon(self._end_turn, loop)
         return future
+
+    def call(self) -> None:
+        """There is something to do, soon or at once."""
+        with self._lock:
+            self._called = True
+            self._changed.notify_all()
 
     @property
     def waiting(self) -> int:
@@ -152,30 +167,33 @@ class Writer:
             self._waiting_bytes += size_bytes
             self._urgent = self._long = True
 
-    def _call(self) -> None:
-        with self._lock:
-            self._called = True
-            self._changed.notify_all()
-
     # --------------------------------------------------------------------------- in the loop's thread
 
     def _end_turn(self, loop: Loop) -> None:
         """Perform what this turn has written, or have it performed."""
         self._waking = None
-        if self._here is not None and not self._long and self._writing.acquire(blocking=False):
+        here = self._here
+        if here is not None and not self._long and self._is_little and self._writing.acquire(blocking=False):
             try:
-                self._perform_here(self._here, loop)
+                self._perform_here(here, loop)
             finally:
                 self._writing.release()
         if self._waiting or (self._here is not None and self._logged_bytes >= CHECKPOINT_BYTES):
-            self._call()
+            self.call()
+
+    @property
+    def _is_little(self) -> bool:
+        """Whether what must be folded first does not take long."""
+        return self.folding is None or self.folding.waiting_bytes <= SMALL_BYTES
 
     def _perform_here(self, connection: sqlite3.Connection, loop: Loop) -> None:
         batch, size_bytes = self._take()
-        if perform(connection, batch, patient=False):
-            tell(batch, loop)
-        else:
+        if not batch:
+            return
+        if self._perform(connection, batch, patient=False) == "busy":
             self._put_back(batch, size_bytes)
+        else:
+            tell(batch, loop)
 
     # ------------------------------------------------------------------------------- in the thread
 
@@ -188,13 +206,7 @@ class Writer:
         self._ready.set_result(None)
         try:
             while self._has_work():
-                with self._writing:
-                    batch, _ = self._take()
-                    if batch:
-                        perform(connection, batch)
-                tell(batch)
-                if self._here is not None and self._logged_bytes >= CHECKPOINT_BYTES:
-                    self._check_point(connection)
+                self._work(connection)
         finally:
             connection.close()
 
@@ -202,11 +214,48 @@ class Writer:
         """Wait for some; False = it is over."""
         with self._lock:
             while not self._called and not self._stopping:
-                self._changed.wait()
-            if self._relaxed and not self._stopping:
-                self._changed.wait_for(lambda: self._stopping or self._urgent, timeout=RELAXED_FLUSH_S)
-            self._called = False
+                self._changed.wait(timeout=RETRY_S if self._has_failed else None)
+                self._called = self._called or self._has_failed
+            self._changed.wait_for(self._must, timeout=GATHER_S)
+            self._called = self._has_failed = False
             return bool(self._waiting) or not self._stopping
+
+    def _must(self) -> bool:
+        return self._stopping or self._urgent
+
+    def _work(self, connection: sqlite3.Connection) -> None:
+        with self._writing:
+            batch, _ = self._take()
+            if batch:
+                self._perform(connection, batch)
+            elif self.folding is not None and self.folding.waiting_bytes:
+                self._fold(connection)
+        tell(batch)
+        if self.folding is not None and self.folding.waiting_bytes and not self._has_failed:
+            self.call()
+        if self._here is not None and self._logged_bytes >= CHECKPOINT_BYTES:
+            self._check_point(connection)
+
+    # ------------------------------------------------------------------- by whoever holds `_writing`
+
+    def _fold(self, connection: sqlite3.Connection) -> None:
+        """Nobody waits for it: it is done in short transactions, and tried again later when it fails."""
+        nothing = Write(lambda connection: None, Future(), None)
+        self._has_failed = self._perform(connection, [nothing], whole=False) != "committed"
+        if nothing.error is not None:
+            logging.getLogger("assay.ledger").error("%s; it is tried again", nothing.error)
+
+    def _perform(
+        self, connection: sqlite3.Connection, batch: list[Write], *, whole: bool = True, patient: bool = True
+    ) -> Outcome:
+        """Fold, and perform a batch, in one transaction; `whole`: what is in it may rest on any row before it."""
+        folding = self.folding
+        if folding is None or not folding.waiting_bytes:
+            return perform(connection, batch, patient=patient)
+        outcome = perform(connection, batch, first=lambda one: folding.perform(one, whole=whole), patient=patient)
+        if outcome == "committed":
+            self._logged_bytes += 2 * folding.committed()
+        return outcome
 
     def _check_point(self, connection: sqlite3.Connection) -> None:
         """Bring the log into the file: most of it while others write, then the rest, so that the log begins anew."""

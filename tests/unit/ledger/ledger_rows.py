@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from assay.ledger.budgets import EVERYTHING, Budget
+from assay.ledger.journal import segments_of, sessions_of
 from assay.ledger.rows import Intent, RequestRow, ResultRow, RunRow, Settlement, new_id
+from assay.ledger.segment import Entry
+from assay.ledger.store import SqliteLedger
 
 
 def an_intent(bound: float | None = 1.0, **given: Any) -> Intent:
@@ -72,6 +75,21 @@ def a_result(run_id: str, sample_id: str, **given: Any) -> ResultRow:
         "cached": False, "created_at": time.time(),
     }  # fmt: skip
     return ResultRow(run_id=run_id, sample_id=sample_id, **{**values, **given})
+
+
+async def folded(ledger: SqliteLedger) -> None:
+    """Bring what is in the journal into the file, as reading through the ledger does."""
+    await ledger.rows(RunRow, "select * from runs")
+
+
+def journalled(path: Path) -> list[Entry]:
+    """What the journals beside a ledger hold, whether it has been folded or not."""
+    found: list[Entry] = []
+    for session in sessions_of(path):
+        for segment in segments_of(path, session):
+            found += [entry for _, entry in segment.ahead()]
+            segment.close()
+    return found
 
 
 def look(path: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:

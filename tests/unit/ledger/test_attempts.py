@@ -5,7 +5,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from ledger_rows import a_request, a_settlement, an_intent, change, limited, look
+from ledger_rows import a_request, a_settlement, an_intent, change, folded, limited, look
+from msgspec.structs import replace
 
 from assay.errors import LedgerError
 from assay.ledger.budgets import period_of
@@ -14,9 +15,10 @@ from assay.ledger.store import SqliteLedger
 
 
 async def test_a_hold_is_durable_and_running(ledger: SqliteLedger) -> None:
-    """When `hold` returns, another connection sees the running attempt and its money held."""
+    """What was held is a running attempt for other connections too, and its money is held."""
     intent = an_intent(0.5, kind="sql", run_id="run", sample_id="7", passed_through=True)
     await ledger.hold(intent, limited(10.0))
+    await folded(ledger)
     rows = look(
         ledger.path, "select id, outcome, reserved_usd, cost_usd, cost_basis, kind, passed_through from attempts"
     )
@@ -73,7 +75,7 @@ async def test_an_attempt_is_held_once(ledger: SqliteLedger) -> None:
     """A second hold under the same id is refused and holds no money."""
     intent = an_intent(0.5)
     await ledger.hold(intent)
-    with pytest.raises(LedgerError, match="UNIQUE"):
+    with pytest.raises(LedgerError, match="held once"):
         await ledger.hold(intent)
     assert (await ledger.spent()).held_usd == 0.5
 
@@ -130,14 +132,19 @@ async def test_clearing_the_cache_keeps_the_attempts(ledger: SqliteLedger) -> No
     assert len(await ledger.attempts()) == 2
 
 
-async def test_a_request_is_recorded_once(ledger: SqliteLedger) -> None:
-    """A finished request has one row with its session; the same id again is refused."""
+async def test_a_request_is_recorded_once(ledger: SqliteLedger, caplog: pytest.LogCaptureFixture) -> None:
+    """A finished request has one row with its session; the same id again changes nothing, and the log says so."""
     row = a_request(answered_by="attempt", deployment="small")
     await ledger.close_request(row)
+    await folded(ledger)
     [found] = look(ledger.path, "select id, target, cached, answered_by, session_id is not null from requests")
     assert found == (row.id, "support", 0, "attempt", 1)
-    with pytest.raises(LedgerError, match="UNIQUE"):
-        await ledger.close_request(row)
+    await ledger.close_request(replace(row, outcome="failed"))
+    other = a_request()
+    await ledger.close_request(other)
+    await folded(ledger)
+    assert dict(look(ledger.path, "select id, outcome from requests")) == {row.id: "answered", other.id: "answered"}
+    assert "UNIQUE constraint failed: requests.id" in caplog.text
 
 
 async def test_attempts_are_filtered_newest_first(ledger: SqliteLedger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from ledger_rows import folded
 
 from assay.errors import LedgerError
 from assay.ledger.rows import Intent, Settlement, new_id
@@ -25,9 +26,10 @@ def settlement(key: str) -> Settlement:
 
 
 async def test_it_is_never_open(ledger: SqliteLedger) -> None:
-    """A crash cannot leave it running: the row and its settlement are one transaction, and no money is touched."""
+    """A crash cannot leave it running: the row and its settlement are one write, and no money is touched."""
     key = new_id()
     await ledger.record(intent(key), settlement(key))
+    await folded(ledger)
     with sqlite3.connect(ledger.path) as connection:
         rows = connection.execute("select outcome, cost_usd, cost_basis from attempts").fetchall()
         spend = connection.execute("select count(*) from spend").fetchone()

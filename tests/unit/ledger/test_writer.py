@@ -5,13 +5,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from ledger_rows import a_request, a_result, a_run, a_settlement, an_intent, limited, look
+from ledger_rows import a_request, a_result, a_run, a_settlement, an_intent, folded, journalled, limited, look
 
 from assay.errors import LedgerError
 from assay.ledger import writer as writer_module
@@ -22,10 +22,10 @@ from assay.ledger.writer import Writer
 class Bench:
     """A writer on a small table whose statements are counted."""
 
-    def __init__(self, path: Path, *, relaxed: bool = False, here: bool = False) -> None:
+    def __init__(self, path: Path, *, here: bool = False) -> None:
         self.path = path
         self.statements: list[str] = []
-        self.writer = Writer(self.connect, relaxed=relaxed, here=here)
+        self.writer = Writer(self.connect, here=here)
 
     def connect(self) -> sqlite3.Connection:
         """Another connection."""
@@ -274,7 +274,7 @@ def test_closing_does_not_strand_who_waits_for_room(bench: Bench, monkeypatch: p
 
 def test_relaxed_gathers_what_nobody_waits_for(tmp_path: Path) -> None:
     """In relaxed mode writes spread over some milliseconds share one commit, and are there within the promised time."""
-    made = Bench(tmp_path / "numbers.db", relaxed=True)
+    made = Bench(tmp_path / "numbers.db")
     try:
         futures = []
         for n in range(10):
@@ -283,7 +283,7 @@ def test_relaxed_gathers_what_nobody_waits_for(tmp_path: Path) -> None:
         started = time.monotonic()
         for future in futures:
             future.result(5)
-        assert time.monotonic() - started < 10 * writer_module.RELAXED_FLUSH_S  # 100 ms, on a busy machine
+        assert time.monotonic() - started < 10 * writer_module.GATHER_S  # 100 ms, on a busy machine
         assert made.commits == 1
     finally:
         made.writer.close()
@@ -291,8 +291,8 @@ def test_relaxed_gathers_what_nobody_waits_for(tmp_path: Path) -> None:
 
 def test_relaxed_does_not_let_anybody_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that is waited for is committed at once, with all that was gathered before it."""
-    monkeypatch.setattr(writer_module, "RELAXED_FLUSH_S", 60.0)
-    made = Bench(tmp_path / "numbers.db", relaxed=True)
+    monkeypatch.setattr(writer_module, "GATHER_S", 60.0)
+    made = Bench(tmp_path / "numbers.db")
     try:
         made.writer.submit(put(1), urgent=False)
         assert made.writer.submit(put(2)).result(5) == 2
@@ -407,11 +407,11 @@ async def test_what_came_while_another_process_wrote_stands_behind(
     handed: list[Any] = []
     real = writer_module.perform
 
-    def busy(connection: sqlite3.Connection, batch: Any, *, patient: bool = True) -> bool:
+    def busy(connection: sqlite3.Connection, batch: Any, *, patient: bool = True) -> str:
         if patient:
             return real(connection, batch)
         handed.append(near.writer.submit(lambda _: order.append(2)))
-        return False
+        return "busy"
 
     monkeypatch.setattr(writer_module, "perform", busy)
     await near.writer.write(lambda _: order.append(1), small=True)
@@ -479,13 +479,14 @@ async def test_durability_modes(
 
 
 async def test_relaxed_keeps_the_promises_that_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relaxed or not: a hold is in the file when it returns, one reads what one wrote, and closing loses nothing."""
-    monkeypatch.setattr(writer_module, "RELAXED_FLUSH_S", 60.0)
+    """Relaxed or not: a hold is journalled when it returns, one reads what one wrote, and closing loses nothing."""
+    monkeypatch.setattr(writer_module, "GATHER_S", 60.0)
     ledger = SqliteLedger(tmp_path / "ledger.db", "relaxed")
     intent, run = an_intent(), a_run()
     await asyncio.wait_for(ledger.hold(intent, limited(10.0)), 5)
-    assert look(ledger.path, "select outcome from attempts") == [("running",)]
+    assert [entry.intent[0] for entry in journalled(ledger.path) if entry.intent] == [intent.id]
     await asyncio.wait_for(ledger.settle(a_settlement(intent.id)), 1)
+    assert [entry.settlement for entry in journalled(ledger.path)] == [None]  # it may wait
     assert [row["outcome"] for row in await ledger.attempts()] == ["ok"]
     await ledger.open_run(run)
     await ledger.add_result(a_result(run.id, "1"))
@@ -509,36 +510,53 @@ async def test_many_requests_share_commits(ledger: SqliteLedger) -> None:
     counted: list[str] = []
     await ledger._writer.write(lambda connection: connection.set_trace_callback(counted.append))
     await asyncio.gather(*(ledger.close_request(a_request()) for _ in range(100)))
+    await folded(ledger)
     assert look(ledger.path, "select count(*) from requests") == [(100,)]
     assert sum(statement == "commit" for statement in counted) < 50
 
 
-async def test_cancelled_wait_for_a_settlement_keeps_it(ledger: SqliteLedger) -> None:
+@pytest.fixture
+async def synced(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+    """A ledger whose writes wait for the disk."""
+    made = SqliteLedger(tmp_path / "synced.db", "fsync")
+    yield made
+    await made.close()
+
+
+async def test_cancelled_wait_for_a_settlement_keeps_it(synced: SqliteLedger) -> None:
     """A client that leaves while its settlement is written does not undo it."""
     intent = an_intent()
-    await ledger.hold(intent)
+    await synced.hold(intent)
 
     async def wait() -> None:
-        await ledger.settle(a_settlement(intent.id))
+        await synced.settle(a_settlement(intent.id))
 
     task = asyncio.create_task(wait())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await ledger.close_request(a_request())  # written after it
-    assert [row["outcome"] for row in await ledger.attempts()] == ["ok"]
+    assert [row["outcome"] for row in await synced.attempts()] == ["ok"]
 
 
-async def test_cancelled_wait_for_a_hold_lets_go_of_the_money(ledger: SqliteLedger) -> None:
+async def test_cancelled_wait_for_a_hold_lets_go_of_the_money(
+    synced: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client that leaves while its hold is written has sent nothing: the row says so and no money stays held."""
-    task = asyncio.create_task(ledger.hold(an_intent(5.0), limited(10.0)))
-    await asyncio.sleep(0)
+    on_disk, waits, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+    def sync() -> None:
+        loop.call_soon_threadsafe(waits.set)
+        on_disk.wait(5)
+
+    monkeypatch.setattr(synced._journal, "sync", sync)
+    task = asyncio.create_task(synced.hold(an_intent(5.0), limited(10.0)))
+    await waits.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await ledger.close_request(a_request())  # written after it
-    [row] = await ledger.attempts()
+    on_disk.set()
+    [row] = await synced.attempts()
     assert (row["outcome"], row["cost_usd"], row["cost_basis"]) == ("cancelled", 0.0, "none")
-    spent = await ledger.spent()
+    spent = await synced.spent()
     assert (spent.settled_usd, spent.held_usd) == (0.0, 0.0)
