@@ -24,15 +24,16 @@ def most_tokens(request: Request, targets: Targets) -> int:
     return size + max(0, longest) * max(1, request.sampling.n or 1)
 
 
-def _longest(name: str, targets: Targets) -> int:
-    """The longest answer that anything below a name gives of itself; 0 where nobody knows."""
+def _longest(name: str, targets: Targets, limit: int | None = None) -> int:
+    """The longest answer of anything below a name that was given no limit; 0 where nobody knows."""
     target = targets.get(name)
     if isinstance(target, LiveRoute):
-        return max((_longest(candidate, targets) for candidate in target.candidates), default=0)
+        below = (_longest(candidate, targets, target.max_tokens or limit) for candidate in target.candidates)
+        return max(below, default=0)
     if target is None:
         return 0
-    known = target.model.max_output_tokens if target.model is not None else None
-    return target.config.settings.max_tokens or known or 0
+    of_model = target.model.max_output_tokens if target.model is not None else None
+    return target.config.settings.max_tokens or min(filter(None, (limit, of_model)), default=0)
 
 
 def taken_tokens(trace: Trace, bound: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from clients import USAGE, by_form, chunks, whole
 
 from assay.access.key import Terms
 from assay.access.made import make_key, revoke
@@ -19,6 +20,7 @@ from assay.config.budget import Limit
 from assay.gateway.admission import Virtual
 from assay.ledger.keys import keys
 from assay.ledger.store import SqliteLedger
+from faults import Answer, FaultyHost, event
 
 Served = Any  # of this folder's conftest
 SHOP = {"shop": Limit(usd=10.0, per="day", team="shop"), "all": Limit(usd=99.0)}
@@ -269,6 +271,25 @@ async def test_tokens_are_put_right_when_they_are_known(desk: Callable[..., Any]
         status, got, _ = await gate.served.post("/chat/completions", {**body, "stream": False, "max_tokens": 200},
                                                 {"x-api-key": secret})  # fmt: skip
         assert status == 200
+
+
+async def test_tokens_of_answers_whose_bytes_pass(desk: Callable[..., Any], make_spine: Callable[..., Any]) -> None:
+    """What a host counted is read on the way, whole or streamed: 5 tokens each, in place of the bound."""
+    counted = event(json.dumps({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [],
+                                "usage": USAGE}))  # fmt: skip
+    *begun, end = chunks()
+    script = by_form(Answer(body=whole()), Answer(events=(*begun, counted, end)))
+    async with FaultyHost(script) as host, desk() as gate:
+        toml = f'[deployments.far]\nmodel = "x/far"\ndialect = "openai"\nbase_url = "{host.url}"\n'
+        gate.served.spine.targets["far"] = make_spine(toml).targets["far"]
+        secret = await gate.key(tokens_per_minute=10_000)
+        left = 10_000
+        for stream in (False, True, False):
+            body = {"model": "far", "max_tokens": 64, "stream": stream, "messages": [{"role": "user", "content": "x"}]}
+            status, got, _ = await gate.served.post("/chat/completions", body, {"x-api-key": secret})
+            assert status == 200
+            assert int(got["x-ratelimit-remaining-tokens"]) == left - len(json.dumps(body)) - 64
+            left -= 5
 
 
 async def test_a_rate_in_anthropic_s_words(desk: Callable[..., Any]) -> None:
