@@ -23,12 +23,12 @@ from assay.catalog.model import Model
 from assay.catalog.offers import HostedAt, PriceRef
 
 __all__ = [
-    "CatalogPrice", "PriceSince", "length_of", "price_histories", "price_now", "price_of", "price_on", "prices_by_hour",
-    "prices_for_length", "prices_of",
+    "LENGTHS", "CatalogPrice", "PriceSince", "length_of", "price_histories", "price_now", "price_of", "price_on",
+    "prices_by_hour", "prices_for_length", "prices_of",
 ]  # fmt: skip
 
 
-_LENGTHS = (32_000, 100_000, 128_000, 199_999, 200_000, 272_000, 512_000, 524_288)
+LENGTHS = (32_000, 100_000, 128_000, 199_999, 200_000, 272_000, 512_000, 524_288)
 """Tokens above which rates are dearer somewhere, as genai-prices has them: what was looked up for these few is kept. A
 step between two of them counts from the lower one on."""
 
@@ -121,7 +121,7 @@ def prices_for_length(
 
 def length_of(tokens: float) -> int | None:
     """The next of the few lengths that prices are looked up for; `None` = longer than all of them."""
-    return next((length for length in _LENGTHS if length >= tokens), None)
+    return next((length for length in LENGTHS if length >= tokens), None)
 
 
 def price_histories(model: Model) -> dict[str, tuple[PriceSince, ...]]:

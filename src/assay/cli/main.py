@@ -48,6 +48,7 @@ COMMANDS = {
     "rollout": "rollout",
     "serve": "serve",
     "shadows": "shadows",
+    "spend": "spend",
     "suite": "suite",
     "watch": "watch",
     "weights": "weights",
