@@ -311,6 +311,7 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
         unlabelled_data: where requests without a label may go; `private-only` treats them as sensitive.
         licences: licence ids that open weights may have; default: any.
         usd_per_month: hard budget for everything in this ledger, per calendar month (UTC).
+        budget_wait_s: how long a request waits at most while only what running requests may cost stands in its way.
         p95_latency_s: a candidate whose measured 95th percentile is above it is not chosen.
         unknown_price: what to do with a deployment whose price nobody knows while a budget or a highest price is set;
             `allow` calls it without holding money.
@@ -336,6 +337,7 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     unlabelled_data: Literal["any", "private-only"] = "any"
     licences: tuple[str, ...] | None = None
     usd_per_month: Usd | None = None
+    budget_wait_s: NonNegative = 30.0
     p95_latency_s: Seconds | None = None
     unknown_price: Literal["refuse", "allow"] = "refuse"
     commercial: bool | None = None

@@ -194,7 +194,7 @@ class Attempt:
                 self.record.response = response = self._complete()
                 self._remember(response)
                 reply = self._reply(key, response) if key is not None else None
-                await self._durable(self._settle("ok", reply))
+                await self._succeed(reply)
                 breaker.succeeded()
                 for event in self._held.rest():
                     yield event
@@ -473,6 +473,10 @@ class Attempt:
         """
         if self._request.stream:
             await asyncio.shield(written)
+
+    async def _succeed(self, reply: Reply | None) -> None:
+        """Settle an attempt that has its answer."""
+        await self._durable(self._settle("ok", reply))
 
     def _settle(
         self, outcome: _Outcome, reply: Reply | None = None, error: AssayError | None = None

@@ -96,11 +96,12 @@ class Accounts:
         with self._lock:
             return [line for line, pico in self._free.items() if pico > 0]
 
-    def forget(self, before: str) -> None:
-        """Drop the lines on which nothing is free and nothing held, whose periods are over."""
+    def forget(self, today: str) -> None:
+        """Drop the lines whose periods are over, on which nothing is free and nothing held. `today`: 2026-11-27."""
         with self._lock:
-            for line in [line for line, held in self._held.items() if not held and "" < line.period < before]:
-                if not self._free.get(line):
+            over = [line for line in self._held if "" < line.period < today[: len(line.period)]]
+            for line in over:
+                if not self._held[line] and not self._free.get(line):
                     self._free.pop(line, None)
                     del self._held[line]
 

@@ -31,6 +31,7 @@ _RECOVER_S = 1.0  # between two looks whether a process that holds something has
 _HOPELESS = "ask for a shorter answer (max_tokens), raise the limit, or wait for the next period"
 _BATCHED = "what comes with a batch is not waited for; raise the limit, or ask when the batch is there"
 _LATE = "ask again, or raise constraints.budget_wait_s"
+_SEEN_S = 1.0  # so old may be what is told of a budget
 _SHRINK = "update attempts set reserved_usd = ? where id = ? and outcome = 'running'"
 _UNASK = "update leases set wanted_pico = 0 where scope = ? and period = ? and session_id = ? and wanted_pico > 0"
 _DELETE = "delete from leases where session_id = ? and pico = 0 and wanted_pico = 0"
@@ -102,9 +103,11 @@ class Holding:
         self._waiting: list[_Waiter] = []  # as they came
         self._short: set[Line] = set()  # lines on which somebody waits
         self._used_at: dict[Line, float] = {}
+        self._unleased: dict[Line, tuple[float, int]] = {}  # when it was seen; what no session had leased
         self._looking: asyncio.TimerHandle | None = None
         self._looks_for: asyncio.AbstractEventLoop | None = None
         self._recovered_at = 0.0
+        self._today = ""
 
     def hold_now(self, attempt_id: str, lines: Lines, pico: int) -> bool:
         """Hold what is leased already; False = nothing was done: it must be leased, or waited for."""
@@ -173,6 +176,31 @@ class Holding:
             for waiter in self._waiting:
                 if waiter.first:
                     waiter.wake()
+
+    def left_usd(self, lines: Lines) -> float | None:
+        """About how much may still be held on the tightest of some lines; None = none has a limit.
+
+        What other sessions have set aside counts as gone, and is looked at once a second.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        now, left = time.monotonic(), []
+        for line, limit in lines.limits:
+            if limit is None:
+                continue
+            seen_at, unleased = self._unleased.get(line, (-_SEEN_S, 0))
+            if now - seen_at >= _SEEN_S:
+                unleased = self._seen(line, limit)
+                self._unleased[line] = (now, unleased)
+            left.append(unleased + self._accounts.free(line))
+        return usd_of(min(left)) if left else None
+
+    def _seen(self, line: Line, limit: int) -> int:
+        try:
+            return limit - leases.standing(self._read, line, self._session, reads=True).taken
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read what is left of budget {line.scope!r}: {error}") from error
 
     # ------------------------------------------------------------------------------------ in turn
 
@@ -272,6 +300,8 @@ class Holding:
 
     def _leased(self, looked: Mapping[Line, _Look]) -> None:
         self._accounts.add({line: look.leased for line, look in looked.items()})
+        for line in looked:
+            self._unleased.pop(line, None)
         self._used_at.update(dict.fromkeys(looked, time.monotonic()))
         self._keep_looking()
 
@@ -310,7 +340,10 @@ class Holding:
             self._give_back(self._accounts.take_out(amounts))
         if leased:
             self._keep_looking()
-        self._accounts.forget(period_of(time.time(), "month"))
+        today = period_of(time.time(), "day")
+        if today != self._today:
+            self._today = today
+            self._accounts.forget(today)
 
     def _give_back(self, amounts: dict[Line, int]) -> None:
         """Less is free here first, then the lease in the file is smaller: at no time is anything free twice."""

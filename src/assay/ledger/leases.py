@@ -128,7 +128,13 @@ class Charge(NamedTuple):
 
 
 def standing(
-    connection: sqlite3.Connection, line: Line, session: str, since: float = 0.0, now: float = 0.0
+    connection: sqlite3.Connection,
+    line: Line,
+    session: str,
+    since: float = 0.0,
+    now: float = 0.0,
+    *,
+    reads: bool = False,
 ) -> Standing:
     """How a line stands. One that nobody has asked for yet begins with what its attempts on record have cost.
 
@@ -138,8 +144,9 @@ def standing(
         session: who asks.
         since: when it began to wait.
         now: in seconds since 1970.
+        reads: nothing is to be written: there may be no transaction.
     """
-    settled = _settled(connection, line)
+    settled = _settled(connection, line, reads=reads)
     own = others = sharing = waiting = 0
     leases = "select session_id, pico, wanted_pico, wanted_at, asked_at from leases where scope = ? and period = ?"
     for owner, pico, wanted_pico, wanted_at, asked_at in connection.execute(leases, line):
@@ -223,12 +230,13 @@ def spent_values(now: float) -> tuple[str, str, float]:
     return EVERYTHING, period, span_of(period)[0]
 
 
-def _settled(connection: sqlite3.Connection, line: Line) -> int:
+def _settled(connection: sqlite3.Connection, line: Line, *, reads: bool) -> int:
     found = connection.execute("select settled_pico from spend where scope = ? and period = ?", line).fetchone()
     if found is not None:
         return int(found[0])
     settled = _spent_before(connection, line)
-    connection.execute(_SETTLE, (*line, settled))
+    if not reads:
+        connection.execute(_SETTLE, (*line, settled))
     return settled
 
 

@@ -108,6 +108,7 @@ create table leases (              -- what of a budget is set aside: settled + a
   asked_at real,                    -- when it was last asked for: who is gone asks no more
   primary key (scope, period, session_id)
 ) strict, without rowid;
+create index leases_wanted on leases (asked_at) where wanted_pico > 0;
 
 create table replies (             -- the spine's cache; may be deleted at any time
   key text primary key,

@@ -74,6 +74,7 @@ create table leases (              -- what of a budget is set aside: settled + a
   asked_at real,                    -- when it was last asked for: who is gone asks no more
   primary key (scope, period, session_id)
 ) strict, without rowid;
+create index leases_wanted on leases (asked_at) where wanted_pico > 0;
 insert into leases (scope, period, session_id, pico)
   select 'everything', strftime('%Y-%m', started_at, 'unixepoch'), session_id,
     sum(cast(round(reserved_usd * 1e12) as integer))
