@@ -36,6 +36,7 @@ COMMANDS = {
     "inspect": "inspect",
     "judge": "judge",
     "keys": "keys",
+    "kinds": "kinds",
     "logs": "logs",
     "migrate": "migrate",
     "models": "models",

@@ -110,7 +110,7 @@ async def test_private_data_has_no_shadow_abroad(make_spine: MakeSpine, ledger: 
         await spine.answer(ask(label=PRIVATE), "r")
         await spine.shadows.ended()
         assert not host.received
-    assert len(rows(ledger.path)) == 1
+    await settled(ledger.path, 1)
 
 
 async def test_the_budget_holds(make_spine: MakeSpine, ledger: SqliteLedger) -> None:

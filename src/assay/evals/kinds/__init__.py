@@ -1,0 +1,1 @@
+"""Kinds of work found in requests that name none."""
