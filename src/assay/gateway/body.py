@@ -25,6 +25,10 @@ async def read_body(visit: Visit, receive: Receive, serve: Serve) -> bytes:
     if told.isdecimal() and (len(told) > 18 or int(told) > limit):
         raise _too_large(limit)
     body = _body(visit.header("content-encoding"), limit)
+    if visit.cycle.has_body:
+        while not await _take(body, receive):
+            pass
+        return body.end()
     try:
         async with asyncio.timeout(serve.body_timeout_s):
             while not await _take(body, receive):

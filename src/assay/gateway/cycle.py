@@ -40,6 +40,11 @@ class Cycle(RequestResponseCycle):
         finally:
             self._work = None
 
+    @property
+    def has_body(self) -> bool:
+        """Whether the whole body has come already."""
+        return not self.more_body
+
     def gone(self) -> None:
         """The client has left."""
         self.disconnected = True

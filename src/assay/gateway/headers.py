@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -92,7 +93,12 @@ def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]
     if complete:
         usd, basis = trace.cost
         told |= {"cost-usd": f"{usd:.8f}" if usd is not None else "unknown", "cost-basis": basis}
-    return [(f"x-assay-{name}".encode(), _header_value(value)) for name, value in told.items() if value]
+    return [(_name(name), _header_value(value)) for name, value in told.items() if value]
+
+
+@lru_cache(maxsize=64)
+def _name(name: str) -> bytes:
+    return f"x-assay-{name}".encode()
 
 
 def _cached(answering: Record) -> dict[str, str]:
@@ -120,6 +126,8 @@ def caching(visit: Visit) -> Caching:
 
 def _header_value(text: str) -> bytes:
     """Text that is safe in a header: one line of Latin-1, of a bounded length."""
+    if text.isascii() and text.isprintable() and len(text) <= MAX_VALUE_CHARS:
+        return text.strip().encode()
     safe = "".join(char if char.isprintable() else " " for char in text).strip()
     if len(safe) > MAX_VALUE_CHARS:
         safe = safe[: MAX_VALUE_CHARS - 3] + "..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -22,6 +23,7 @@ from assay.inference.spine import Spine
 
 _LAST_WORDS_S = 2.0
 """For what was cut: the error at the end of its stream, and its rows in the ledger."""
+_OBJECTS_BETWEEN_LOOKS = 20_000
 _OTHER_FILES = 256
 """File descriptors kept for the ledger, engines and the first upstream connections."""
 
@@ -62,6 +64,7 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
         signals: end on SIGINT and SIGTERM; without it, cancel the task.
     """
     server = _Server(gateway)
+    _settle_memory()
 
     def stop() -> None:
         if gateway.draining:  # the second signal does not wait
@@ -167,6 +170,16 @@ async def _first(within_s: float, *events: asyncio.Event) -> None:
     await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
+
+
+def _settle_memory() -> None:
+    """Look for garbage less often, and never again among what was made before the first request.
+
+    A request leaves next to none that counting references does not free, and looking costs a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS, 20, 50)
 
 
 def _most_connections(wanted: int) -> int:

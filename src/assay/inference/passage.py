@@ -20,6 +20,7 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.limits import Limits
 from assay.inference.place import Place
 from assay.inference.settling import error_of
+from assay.ledger.rows import Reply
 from assay.providers.http import HttpProvider
 from assay.providers.http_call import HttpCall
 from assay.providers.provider import Attempted
@@ -63,6 +64,12 @@ class Passage(Attempt):
         if self._whole is not None:
             return self._whole
         return super()._so_far() if self._skim is None else fold(self._skim.events())
+
+    async def _succeed(self, reply: Reply | None) -> None:
+        if self._request.stream or reply is not None:  # the end of a stream waits for this
+            await super()._succeed(reply)
+        else:
+            self._place.trace.unsettled = self._settlement("ok")
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""

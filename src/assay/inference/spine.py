@@ -218,10 +218,11 @@ class Spine:
         finally:
             trace.answering, trace.refused = steps.answering, steps.refused
             trace.total_s = time.monotonic() - trace.started
-            closed = self.ledger.close_request(_row(target, request, place, outcome, problem))
+            closed = self._closed(trace, _row(target, request, place, outcome, problem))
         if options.bodies is not None and outcome == "answered":
             trace.pending.append(options.bodies.keep(request, _strictest(place.label, trace), trace))
-        trace.pending.append(closed)
+        if closed is not None:
+            trace.pending.append(closed)
         if options.durable or problem is not None:  # a request is complete for the client when its rows are durable
             for written in trace.pending:
                 await written
@@ -231,6 +232,11 @@ class Spine:
             yield Failed(error=type(problem).__name__, message=str(problem))
         for event in whole:
             yield event
+
+    def _closed(self, trace: Trace, row: RequestRow) -> asyncio.Future[None] | None:
+        """Send the request's row off, with what it answered for where that is not written yet; None = it is durable."""
+        settlement, trace.unsettled = trace.unsettled, None
+        return self.ledger.close_request(row) if settlement is None else self.ledger.finish(settlement, row)
 
     async def answer(
         self, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT

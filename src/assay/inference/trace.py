@@ -11,7 +11,7 @@ import msgspec
 from msgspec import field
 
 from assay.errors import AssayError
-from assay.ledger.rows import CostBasis, Replayed, new_id
+from assay.ledger.rows import CostBasis, Replayed, Settlement, new_id
 from assay.providers.provider import Exchange
 from assay.routing.protocol import Deal
 from assay.types import Event, Label, Response
@@ -97,6 +97,7 @@ class Trace(msgspec.Struct, kw_only=True):
         deals: by splits on the way, the outermost route's first.
         refused: why guards gave a refusal in the place of an answer; None = they did not.
         guarded: what guards said, in order: `before secrets=revise`, `after safety=allow`.
+        unsettled: of the attempt that answered, where it is written together with the request.
         on_wait: told each time that the request is about to wait for a host, or for a place at one.
     """
 
@@ -116,6 +117,7 @@ class Trace(msgspec.Struct, kw_only=True):
     deals: list[Dealt] = field(default_factory=list)
     refused: str | None = None
     guarded: list[str] = field(default_factory=list)
+    unsettled: Settlement | None = None
     on_wait: Callable[[], None] | None = None
 
     def dealt(self, route: str, deal: Deal) -> None:
