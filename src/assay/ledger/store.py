@@ -1,8 +1,8 @@
 """The ledger: what other parts call. `Ledger` is the interface, `SqliteLedger` keeps it in one file.
 
 Attempts and requests are written to a journal first (`assay.ledger.journal`) and folded into SQLite in bulk; all else
-is written there at once, asynchronously and batched (`assay.ledger.writer`). With `durability = "commit"` a row survives
-`kill -9` once its write is done, with `"fsync"` also power loss; `"relaxed"` flushes within 100 ms.
+is written there at once, asynchronously and batched (`assay.ledger.writer`). With `durability = "commit"` a row
+survives `kill -9` once its write is done, with `"fsync"` also power loss; `"relaxed"` flushes within 100 ms.
 """
 
 from __future__ import annotations
@@ -513,7 +513,7 @@ class SqliteLedger:
         done.set_result(None)
         return done
 
-    def _perform(self, operation: Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
+    def _perform(self, operation: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Perform an operation on some rows, with all that was recorded before."""
         return self._writer.write(operation, small=True)
 

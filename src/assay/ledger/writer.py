@@ -213,12 +213,13 @@ class Writer:
     def _has_work(self) -> bool:
         """Wait for some; False = it is over."""
         with self._lock:
-            while not self._called and not self._stopping:
-                self._changed.wait(timeout=RETRY_S if self._has_failed else None)
-                self._called = self._called or self._has_failed
+            self._changed.wait_for(self._may, timeout=RETRY_S if self._has_failed else None)
             self._changed.wait_for(self._must, timeout=GATHER_S)
             self._called = self._has_failed = False
             return bool(self._waiting) or not self._stopping
+
+    def _may(self) -> bool:
+        return self._stopping or self._called
 
     def _must(self) -> bool:
         return self._stopping or self._urgent
