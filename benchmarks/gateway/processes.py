@@ -63,7 +63,8 @@ def start(
     server = make(Place(own, port, upstream, ca_file))
     began = time.perf_counter()
     process = undo.enter_context(running_process(server.command, None if "workers" in name else core, server.env))
-    body = json.dumps({"model": server.model.replace("{m}", "m"), "messages": [{"role": "user", "content": "hello"}]})
+    said = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 64}
+    body = json.dumps({"model": server.model.replace("{m}", "m"), **said})
     headers = {"content-type": "application/json", **server.headers}
     while True:
         try:
@@ -72,8 +73,9 @@ def start(
                 if MARK in answer.read():
                     return Running(name, server, port, process, time.perf_counter() - began)
         except (OSError, urllib.error.URLError) as error:
+            told = f"{error} {error.read().decode()}" if isinstance(error, urllib.error.HTTPError) else error
             if process.poll() is not None or time.perf_counter() - began > 90:
-                raise SystemExit(f"{name} does not answer: {error}") from error
+                raise SystemExit(f"{name} does not answer: {told}") from error
         time.sleep(0.02)
 
 
