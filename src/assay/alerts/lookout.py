@@ -17,7 +17,7 @@ from assay.alerts.webhook import TIMEOUT_S, post
 from assay.config.schema import Config
 from assay.errors import LedgerError
 from assay.inference.spine import Spine
-from assay.ledger.alerts import add_alert, alarms_since, note_failed, note_told, settled_on, take_alert
+from assay.ledger.alerts import add_alert, alarms_since, note_failed, note_told, settled_lines, take_alert
 from assay.ledger.budgets import period_of
 from assay.ledger.rows import AlertRow, new_id
 
@@ -72,7 +72,7 @@ class Lookout:
         found: list[Alert] = []
         if wanted.budget_shares:
             periods = {period_of(now, "day"), period_of(now, "month"), ""}
-            settled = await settled_on(self._spine.ledger, periods)
+            settled = await settled_lines(self._spine.ledger, periods)
             found += budget_alerts(budgets_of(self._config, self._keys, now), settled, wanted.budget_shares, now)
         if wanted.drift:
             found += [drift_alert(alarm) for alarm in await alarms_since(self._spine.ledger, now - _DRIFT_S)]

@@ -133,8 +133,10 @@ def show(name: str, config: str | None, as_json: bool) -> None:
 
     async def work(ledger: SqliteLedger, loaded: Loaded) -> None:
         row = await named_key(ledger, name)
-        told = _told(row)
-        emit(told, as_json, "\n".join(f"{what:12}{value}" for what, value in _shown(row).items() if value is not None))
+        spent = await _spent(ledger, row)
+        shown = {**_shown(row), "spent": f"{spent:.6f} USD" if spent is not None else None}
+        text = "\n".join(f"{what:12}{value}" for what, value in shown.items() if value is not None)
+        emit({**_told(row), "spent_usd": spent}, as_json, text)
 
     _with_ledger(config, work)
 
@@ -202,6 +204,18 @@ def _state(row: KeyRow) -> str:
 
 def _moment(at: float | None) -> str | None:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at)) if at is not None else None
+
+
+async def _spent(ledger: SqliteLedger, row: KeyRow) -> float | None:
+    """What it has spent of its budget in the period that runs, in USD; None = it has none."""
+    from assay.access.key import terms_of
+    from assay.ledger.budgets import Line, period_of
+    from assay.ledger.spend import settled_on
+
+    terms = terms_of(row)
+    if terms.usd is None:
+        return None
+    return await settled_on(ledger, Line(f"key:{row.id}", period_of(time.time(), terms.per)))
 
 
 def _shown(row: KeyRow) -> dict[str, str | None]:

@@ -12,7 +12,9 @@ from assay.ledger.budgets import Line
 from assay.ledger.rows import AlarmRow, AlertRow, Row
 from assay.ledger.store import Ledger
 
-__all__ = ["MOST_TRIES", "add_alert", "alarms_since", "alerts", "note_failed", "note_told", "settled_on", "take_alert"]
+__all__ = [
+    "MOST_TRIES", "add_alert", "alarms_since", "alerts", "note_failed", "note_told", "settled_lines", "take_alert",
+]  # fmt: skip
 
 MOST_TRIES = 20
 """With pauses that double up to ten minutes these are about three hours."""
@@ -101,7 +103,7 @@ async def alarms_since(ledger: Ledger, since: float) -> list[AlarmRow]:
     return await ledger.rows(AlarmRow, "select * from alarms where created_at >= ? order by created_at, id", (since,))
 
 
-async def settled_on(ledger: Ledger, periods: Iterable[str]) -> Mapping[Line, int]:
+async def settled_lines(ledger: Ledger, periods: Iterable[str]) -> Mapping[Line, int]:
     """What has been spent on each line of the books in some periods, in picodollars.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,30 @@ def test_processes_share_one_limit(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert sum(got) == 1000
+
+
+def _take_for_ever(path: Path, begun: Event) -> None:
+    counts = Rates(path)
+    while True:
+        counts.correct(counts.take(7, None, 10**9, 50), 20)
+        begun.set()
+
+
+def test_who_is_killed_holds_nobody_up(tmp_path: Path) -> None:
+    """The lock of a cell ends with the process that holds it, whatever it was doing."""
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    workers = [context.Process(target=_take_for_ever, args=(tmp_path / "rates", begun)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    assert begun.wait(60)
+    counts = Rates(tmp_path / "rates")
+    for _ in range(200):
+        counts.correct(counts.take(7, None, 10**9, 50), 20)
+    for worker in workers:
+        worker.kill()
+        worker.join()
+    taken = counts.take(7, None, 10**9, 0)
+    assert taken.tokens_rate is not None
+    assert (10**9 - taken.tokens_rate.left) % 10 == 0
+    counts.close()
