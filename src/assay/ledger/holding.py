@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from assay.errors import BudgetExceeded, LedgerError
 from assay.ledger import leases
@@ -21,6 +21,9 @@ from assay.ledger.budgets import Line, Lines, period_of, pico_of, usd_of
 from assay.ledger.leases import Ask, Standing
 
 __all__ = ["WAIT_S", "Holding"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 WAIT_S = 30.0
 """How long to wait for what others hold, where nobody says."""
@@ -40,7 +43,7 @@ _DELETE = "delete from leases where session_id = ? and pico = 0 and wanted_pico 
 class Write(Protocol):
     """Performs an operation in a transaction that also has all that was recorded before."""
 
-    def __call__(self, operation: Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]: ...
+    def __call__(self, operation: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]: ...
 
 
 class _Waiter:
@@ -70,11 +73,24 @@ class _Waiter:
 
 
 class _Look(NamedTuple):
-    """A look at a line in the file: its limit, what was leased, and how it stood before."""
+    """A look at a line in the file.
+
+    Attributes:
+        limit: of the line.
+        leased: what was leased now.
+        stood: how it stood before.
+        uncharged: what this session has spent that SQLite has not charged.
+    """
 
     limit: int
     leased: int
     stood: Standing
+    uncharged: int = 0
+
+    @property
+    def spent(self) -> int:
+        """By everybody, as far as it is known here."""
+        return self.stood.settled + self.uncharged
 
 
 class Holding:
@@ -106,6 +122,7 @@ class Holding:
         self._unleased: dict[Line, tuple[float, int]] = {}  # when it was seen; what no session had leased
         self._looking: asyncio.TimerHandle | None = None
         self._looks_for: asyncio.AbstractEventLoop | None = None
+        self._performing = 0
         self._recovered_at = 0.0
         self._today = ""
 
@@ -236,27 +253,20 @@ class Holding:
             BudgetExceeded: it can never fit, or it is too late.
         """
         for line, look in looked.items():
-            spent, batches = self._spent(line, look), look.stood.batches
-            if spent + batches + waiter.pico > look.limit:
-                raise self._exceeded(waiter, line, look, _HOPELESS if spent + waiter.pico > look.limit else _BATCHED)
+            if look.spent + waiter.pico > look.limit:
+                raise self._exceeded(waiter, line, look, _HOPELESS)
+            if look.spent + look.stood.batches + waiter.pico > look.limit:
+                raise self._exceeded(waiter, line, look, _BATCHED)
         if late:
             lacks = self._accounts.lacks(waiter.lines, waiter.pico)
-            line, look = next(
-                ((line, look) for line, look in looked.items() if line in lacks), next(iter(looked.items()))
-            )
-            raise self._exceeded(
-                waiter, line, look, f"running requests held the rest for {waiter.waited_s:.1f} s; {_LATE}"
-            )
-
-    def _spent(self, line: Line, look: _Look) -> int:
-        """What has been spent on a line. What SQLite has not charged yet is in the lease."""
-        lease = look.stood.own + look.leased
-        return look.stood.settled + max(0, lease - self._accounts.free(line) - self._accounts.held(line))
+            line = next((line for line in looked if line in lacks), next(iter(looked)))
+            waited = f"running requests held the rest for {waiter.waited_s:.1f} s"
+            raise self._exceeded(waiter, line, looked[line], f"{waited}; {_LATE}")
 
     def _exceeded(self, waiter: _Waiter, line: Line, look: _Look, advice: str) -> BudgetExceeded:
         held = self._accounts.held(line) + look.stood.others + look.stood.batches
         return BudgetExceeded(
-            line.scope, period=line.period, need_usd=usd_of(waiter.pico), spent_usd=usd_of(self._spent(line, look)),
+            line.scope, period=line.period, need_usd=usd_of(waiter.pico), spent_usd=usd_of(look.spent),
             held_usd=usd_of(held), limit_usd=usd_of(look.limit), advice=advice,
         )  # fmt: skip
 
@@ -267,7 +277,9 @@ class Holding:
         lacks = self._accounts.lacks(waiter.lines, waiter.pico)
         smaller = self._accounts.shrunk(lacks)
         if smaller:
-            await self._perform(lambda connection: _write_bounds(connection, smaller), self._applied(smaller))
+            await self._perform(
+                lambda connection: _write_bounds(connection, smaller), lambda _: self._accounts.apply(smaller)
+            )
             lacks = self._accounts.lacks(waiter.lines, waiter.pico)
         now = time.time()
         recovers = waiter.first and now - self._recovered_at > _RECOVER_S
@@ -284,29 +296,40 @@ class Holding:
                     looked[line] = _Look(limit, *leases.take(connection, self._session, line, ask, now))
             return looked
 
-        looked: dict[Line, _Look] = await self._perform(operation, self._leased)
-        return looked
+        return await self._perform(operation, self._leased)
 
-    async def _perform(self, operation: Callable[[sqlite3.Connection], Any], then: Callable[[Any], None]) -> Any:
+    async def _perform(self, operation: Callable[[sqlite3.Connection], T], then: Callable[[T], R]) -> R:
         """Write to the file, then to memory, also where nobody waits for it any more."""
         written = self._write(operation)
+        outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._performing += 1
 
-        def told(done: asyncio.Future[Any]) -> None:
-            if not done.cancelled() and done.exception() is None:
-                then(done.result())
+        def told(done: asyncio.Future[T]) -> None:
+            self._performing -= 1
+            error = done.exception()
+            result = then(done.result()) if error is None else None
+            if outcome.done():  # whoever asked has left
+                return
+            if error is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(cast(R, result))
 
         written.add_done_callback(told)
-        return await asyncio.shield(written)
+        return await outcome
 
-    def _leased(self, looked: Mapping[Line, _Look]) -> None:
+    def _leased(self, looked: Mapping[Line, _Look]) -> dict[Line, _Look]:
+        """Add what was leased, and reckon what this session has spent: here file and memory are of one moment."""
         self._accounts.add({line: look.leased for line, look in looked.items()})
         for line in looked:
             self._unleased.pop(line, None)
         self._used_at.update(dict.fromkeys(looked, time.monotonic()))
         self._keep_looking()
+        return {line: look._replace(uncharged=self._uncharged(line, look)) for line, look in looked.items()}
 
-    def _applied(self, bounds: Mapping[str, int]) -> Callable[[Any], None]:
-        return lambda _: self._accounts.apply(bounds)
+    def _uncharged(self, line: Line, look: _Look) -> int:
+        lease = look.stood.own + look.leased
+        return max(0, lease - self._accounts.free(line) - self._accounts.held(line))
 
     # ----------------------------------------------------------------------------------- for others
 
@@ -319,6 +342,9 @@ class Holding:
 
     def _look_around(self) -> None:
         self._looking = None
+        if self._performing:  # file and memory are about to be compared
+            self._keep_looking()
+            return
         leased = self._accounts.leased()
         try:
             asked = {one.line: one for one in leases.wanted(self._read, self._session, time.time())}
@@ -357,7 +383,7 @@ class Holding:
         except LedgerError:  # closed: all is given back
             return
 
-        def told(done: asyncio.Future[Any]) -> None:
+        def told(done: asyncio.Future[None]) -> None:
             if done.cancelled() or done.exception() is not None:
                 self._accounts.add(amounts)
 

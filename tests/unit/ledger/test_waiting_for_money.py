@@ -219,6 +219,20 @@ async def test_how_much_is_left_is_told_without_waiting(ledger: SqliteLedger) ->
     assert ledger.left_usd(budgets) == 1.75
 
 
+async def test_giving_back_while_a_request_looks_is_no_spending(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is given back between a look at the file and what is made of it is not taken for money that is gone."""
+    monkeypatch.setattr("assay.ledger.holding._IDLE_S", -1.0)
+    intent = an_intent(0.5)
+    await ledger.hold(intent, limited(8.0))
+    await ledger.settle(a_settlement(intent.id, 0.5))
+    asks = holding(ledger, an_intent(1.0), *limited(8.0), Budget("key:new", 1.0))
+    await asyncio.sleep(0)
+    ledger._holding._look_around()
+    await asks
+
+
 async def test_an_idle_lease_is_given_back(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that asks for nothing keeps no money from others."""
     monkeypatch.setattr("assay.ledger.holding._IDLE_S", 0.05)
