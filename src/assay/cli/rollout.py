@@ -147,7 +147,7 @@ async def _looked_at(ledger: SqliteLedger, route: str | None) -> list[tuple[dict
     rows = [await present(ledger, route)] if route is not None else await newest_rollouts(ledger)
     told = []
     for row in rows:
-        found = await look(ledger, row) if row.state in ACTIVE else None
+        found = await look(ledger, row, detailed=True) if row.state in ACTIVE else None
         moves = await rollout_moves(ledger, row.id)
         value = {**_plain(row, plan_of(row)), "next": found, "moves": [_plain_move(one) for one in moves]}
         code = {"done": 0, "ended": 0, "rolled-back": 1, "aborted": 1}.get(row.state, 4)
@@ -174,14 +174,14 @@ def _status(row: RolloutRow, found: Next | None, moves: list[RolloutMoveRow]) ->
 def _limit(one: Finding) -> tuple[str, ...]:
     from assay.decision.experiments.measured import better
 
-    seen = one.harm[0]
+    seen = one.seen[0]
     allowed = f"at most {one.factor:g} times" if one.factor != 1.0 else f"{one.limit * 100:g} points"
     allowed += "" if one.factor != 1.0 else " lower" if better(one.measure) == "higher" else " higher"
     old, new = (f"{mean:.4g}" if mean is not None else "-" for mean in (seen.old, seen.new))
     verdict = {"harm": "HARM", "safe": "kept", "open": "open"}[one.verdict] + (
         "" if one.required else " (may lead back)"
     )
-    read = " and ".join(look.method for look in one.harm)
+    read = " and ".join(look.method for look in one.seen)
     return f"{one.measure}: {allowed}", old, new, f"{seen.old_units} and {seen.new_units}", verdict, read
 
 

@@ -18,7 +18,7 @@ from assay.stats.anytime import anytime
 from assay.stats.beta import log_beta
 from assay.stats.intervals import Interval
 
-__all__ = ["Tally", "difference_interval", "log_evidence", "rate_interval"]
+__all__ = ["Tally", "difference_interval", "log_evidence", "rate_interval", "shown"]
 
 _PRIOR = 0.5
 """Both parameters of the beta distribution of rates that is mixed over."""
@@ -74,16 +74,27 @@ def difference_interval(old: Tally, new: Tally, error: float = 0.05) -> Interval
     Exact for any number of requests, and at any time: all intervals that are ever looked at hold the true difference,
     but for `error`, of which each side has half.
     """
-    limit = -math.log(error / 2)
-
-    def excluded(difference: float, *, above: bool) -> bool:
-        if difference >= 0:
-            return log_evidence(old, new, difference, above=above) >= limit
-        return log_evidence(new, old, -difference, above=not above) >= limit
-
+    half = error / 2
     return Interval(
-        _limit(lambda at: excluded(at, above=True), -1.0), _limit(lambda at: excluded(at, above=False), 1.0)
+        _limit(lambda at: shown(old, new, at, half, above=True), -1.0),
+        _limit(lambda at: shown(old, new, at, half, above=False), 1.0),
     )
+
+
+def shown(old: Tally, new: Tally, difference: float, error: float, *, above: bool) -> bool:
+    """Whether it is shown that new less old lies above a difference (`above`), or below it; wrongly with the error.
+
+    Args:
+        old: what was seen of one arm.
+        new: and of the other.
+        difference: between -1 and 1, both left out.
+        error: probability that it is ever shown though it is not so.
+        above: which of both is asked.
+    """
+    limit = -math.log(error)
+    if difference >= 0:
+        return log_evidence(old, new, difference, above=above) >= limit
+    return log_evidence(new, old, -difference, above=not above) >= limit
 
 
 def _limit(excluded: Callable[[float], bool], outer: float) -> float:
@@ -121,10 +132,18 @@ def _greatest(old: Tally, new: Tally, margin: float) -> float:
     def at(rate: float) -> float:
         return _likelihood(old, rate) + _likelihood(new, min(1.0, rate + margin))
 
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = at(left), at(right)
     for _ in range(_STEPS):
-        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        low, high = (low, right) if at(left) >= at(right) else (left, high)
-    return max(at(low), at(high), at((low + high) / 2))
+        if at_left >= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = at(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = at(right)
+    return max(at(low), at(high), at_left, at_right)
 
 
 def _check(margin: float, *tallies: Tally) -> None:

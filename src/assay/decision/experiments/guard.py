@@ -9,12 +9,12 @@ shown is let through to the end with a probability of the error at most, since o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta
 
-from assay.decision.experiments.measured import Compared, better, compared, first_compared
+from assay.decision.experiments.measured import Compared, Look, all_requests, better, first_requests, moments_of
 from assay.ledger.dealt import SumsRow
 from assay.types import Value
 
@@ -95,12 +95,15 @@ class Stage(NamedTuple):
     sums: Mapping[tuple[str, str], SumsRow]
 
 
+Judged = Literal["harm", "safe", "open"]
+
+
 class Finding(Value, frozen=True, kw_only=True, omit_defaults=False):
     """A limit beside what was seen.
 
     Attributes:
         limit: how much worse the new arm may be; `factor`: than so many times the old one.
-        harm, safe: what the verdicts were read from; several where both must agree.
+        seen: with the intervals that harm is read from; several where sessions have several requests.
         verdict: `harm`, `safe`, or `open`.
     """
 
@@ -108,13 +111,12 @@ class Finding(Value, frozen=True, kw_only=True, omit_defaults=False):
     factor: float
     limit: float
     required: bool
-    harm: tuple[Compared, ...]
-    safe: tuple[Compared, ...]
-    verdict: Literal["harm", "safe", "open"]
+    seen: tuple[Compared, ...]
+    verdict: Judged
 
     def __str__(self) -> str:
         """In words, without what stands beside it."""
-        seen = self.harm[0]
+        seen = self.seen[0]
         much = f"{self.limit:.3g} higher" if self.factor == 1.0 else f"{self.factor:g} times as high"
         if better(self.measure) == "higher":
             much = f"{self.limit:.3g} lower"
@@ -127,6 +129,7 @@ class Next(Value, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         move: None = wait, for what `waiting` says.
         stage, share: after the move.
+        findings: of each limit; () where it is to wait and nobody wants the details, which take a while.
     """
 
     move: Literal["advance", "finish", "roll-back"] | None
@@ -148,7 +151,7 @@ def limits_of(plan: Plan) -> tuple[Limit, ...]:
     )
 
 
-def next_move(plan: Plan, stage: Stage, old: str, new: str) -> Next:
+def next_move(plan: Plan, stage: Stage, old: str, new: str, *, detailed: bool = False) -> Next:
     """What to do with a rollout.
 
     Args:
@@ -156,86 +159,81 @@ def next_move(plan: Plan, stage: Stage, old: str, new: str) -> Next:
         stage: that it is in.
         old: arm that is in use.
         new: arm that shall take its place.
+        detailed: with the findings also where it is to wait.
     """
     limits = limits_of(plan)
     harm_error = plan.error / (len(limits) * max(1, len(plan.stages) - 1))
-    findings = tuple(_finding(one, stage.sums, old, new, harm_error, plan.error) for one in limits)
-    broken = [one for one in findings if one.verdict == "harm"]
+    seen = [_Seen(one, stage.sums, old, new, harm_error, plan.error) for one in limits]
+    broken = [one for one in seen if one.verdict == "harm"]
+    waiting = () if broken else tuple(_waiting(plan, stage, seen))
+    findings = tuple(one.finding() for one in seen) if broken or not waiting or detailed else ()
     if broken:
-        why = "; ".join(map(str, broken))
+        why = "; ".join(str(one) for one in findings if one.verdict == "harm")
         return Next(move="roll-back", stage=stage.number, share=0.0, why=f"worse: {why}", findings=findings)
-    waiting = tuple(_waiting(plan, stage, findings))
-    share = plan.stages[stage.number]
     if waiting:
-        why = f"stage {stage.number + 1} of {len(plan.stages)}"
+        share, why = plan.stages[stage.number], f"stage {stage.number + 1} of {len(plan.stages)}"
         return Next(move=None, stage=stage.number, share=share, why=why, findings=findings, waiting=waiting)
-    following = stage.number + 1
-    share = plan.stages[following] if following < len(plan.stages) else 1.0
-    shown = "; ".join(str(one) for one in findings if one.required)
+    following = min(stage.number + 1, len(plan.stages) - 1)
+    share = plan.stages[following]
     return Next(
         move="finish" if share >= 1.0 else "advance",
-        stage=min(following, len(plan.stages) - 1),
+        stage=following,
         share=share,
-        why=f"no worse: {shown}",
+        why=f"no worse: {'; '.join(str(one) for one in findings if one.required)}",
         findings=findings,
     )
 
 
-def _waiting(plan: Plan, stage: Stage, findings: tuple[Finding, ...]) -> Iterator[str]:
+def _waiting(plan: Plan, stage: Stage, seen: Iterable[_Seen]) -> Iterator[str]:
     if stage.requests < plan.min_requests:
         yield f"{plan.min_requests - stage.requests} more requests of the new arm"
     if stage.age_s < plan.hold_s:
         yield f"{math.ceil(plan.hold_s - stage.age_s)} s of the time that a stage lasts"
-    for one in findings:
-        if one.required and one.verdict == "open":
-            yield f"proof that {one.measure} is no worse than allowed"
+    for one in seen:
+        if one.limit.required and one.verdict == "open":
+            yield f"proof that {one.limit.measure} is no worse than allowed"
 
 
-def _finding(
-    limit: Limit, sums: Mapping[tuple[str, str], SumsRow], old: str, new: str, harm_error: float, error: float
-) -> Finding:
-    harm = tuple(_looks(limit, sums, old, new, harm_error))
-    safe = tuple(_looks(limit, sums, old, new, error))
-    verdict: Literal["harm", "safe", "open"] = "open"
-    if any(_worse(one, limit) for one in harm):
-        verdict = "harm"
-    elif all(_kept(one, limit) for one in safe):
-        verdict = "safe"
-    return Finding(
-        measure=limit.measure, factor=limit.factor, limit=limit.most, required=limit.required, harm=harm, safe=safe,
-        verdict=verdict,
-    )  # fmt: skip
+class _Seen:
+    """A limit beside what was seen: cheap to judge, and told only when somebody wants it."""
+
+    def __init__(
+        self, limit: Limit, sums: Mapping[tuple[str, str], SumsRow], old: str, new: str, harm_error: float, error: float
+    ) -> None:
+        self.limit = limit
+        self._harm = tuple(_looks(limit, sums, old, new, harm_error))
+        self.verdict: Judged = "open"
+        if limit.factor != 1.0 and not moments_of(sums.get((old, limit.measure))).mean:
+            return  # of nothing there is no part
+        if any(_broken(one, limit) for one in self._harm):
+            self.verdict = "harm"
+        elif all(_kept(one, limit) for one in _looks(limit, sums, old, new, error)):
+            self.verdict = "safe"
+
+    def finding(self) -> Finding:
+        """With figures and intervals."""
+        limit, seen = self.limit, tuple(look.told() for look in self._harm)
+        return Finding(
+            measure=limit.measure, factor=limit.factor, limit=limit.most, required=limit.required, seen=seen,
+            verdict=self.verdict,
+        )  # fmt: skip
 
 
-def _looks(
-    limit: Limit, sums: Mapping[tuple[str, str], SumsRow], old: str, new: str, error: float
-) -> Iterator[Compared]:
-    """All requests and, where sessions have several, the first of each, exactly: half of the error for each way.
-
-    A side of an interval errs with half of its error, and one side alone is looked at.
-    """
-    first = first_compared(sums, limit.measure, old, new, error)
-    yield compared(sums, limit.measure, old, new, error if first is not None else 2 * error, factor=limit.factor)
+def _looks(limit: Limit, sums: Mapping[tuple[str, str], SumsRow], old: str, new: str, error: float) -> Iterator[Look]:
+    """At all requests and, where sessions have several, exactly at the first of each: half of the error for each."""
+    first = first_requests(sums, limit.measure, old, new, error / 2)
+    share = error if first is None else error / 2
+    yield all_requests(sums, limit.measure, old, new, share, factor=limit.factor)
     if first is not None:
         yield first
 
 
-def _sides(one: Compared, limit: Limit) -> tuple[float, float] | None:
-    """By how much the new arm is worse, at least and at most; of nothing there is no part."""
-    if one.interval is None or (limit.factor != 1.0 and not one.old):
-        return None
-    low, high = one.interval
-    return (-high, -low) if better(limit.measure) == "higher" else (low, high)
+def _broken(look: Look, limit: Limit) -> bool:
+    return look.below(-limit.most) if better(limit.measure) == "higher" else look.above(limit.most)
 
 
-def _worse(one: Compared, limit: Limit) -> bool:
-    worse = _sides(one, limit)
-    return worse is not None and worse[0] > limit.most
-
-
-def _kept(one: Compared, limit: Limit) -> bool:
-    worse = _sides(one, limit)
-    return worse is not None and worse[1] < limit.most
+def _kept(look: Look, limit: Limit) -> bool:
+    return look.above(-limit.most) if better(limit.measure) == "higher" else look.below(limit.most)
 
 
 def _figure(mean: float | None) -> str:

@@ -7,17 +7,21 @@ a no, the comparison is exact; else the mean per request is compared with its va
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 
 from assay.ledger.dealt import SumsRow
-from assay.stats.failure_rates import Tally, difference_interval
+from assay.stats.failure_rates import Tally, difference_interval, shown
 from assay.stats.intervals import Interval
 from assay.stats.ratios import Contrast, Moments, contrast
 from assay.types import Value
 
-__all__ = ["SHARES", "Better", "Compared", "better", "by_arm", "compared", "first_compared", "moments_of"]
+__all__ = [
+    "SHARES", "Better", "BySessions", "Compared", "Exact", "Look", "all_requests", "better", "by_arm", "first_requests",
+    "moments_of",
+]  # fmt: skip
 
 Better = Literal["higher", "lower", "neither"]
+Method = Literal["exact", "sessions", "first requests"]
 SHARES = ("failed", "accepted", "edited", "rejected", "judged")
 """Of these each request is a yes or a no."""
 _HIGHER, _NEITHER = ("accepted", "metric"), ("judged",)
@@ -40,7 +44,7 @@ class Compared(Value, frozen=True, kw_only=True, omit_defaults=False):
     new: float | None
     value: float | None
     interval: tuple[float, float] | None
-    method: Literal["exact", "sessions", "first requests"]
+    method: Method
     old_units: int
     new_units: int
 
@@ -64,56 +68,116 @@ def moments_of(row: SumsRow | None) -> Moments:
     return Moments(row.units, row.total, row.requests, row.total_squared, row.product, row.requests_squared)
 
 
-def compared(
+class Look(Protocol):
+    """Two arms beside each other in one measure."""
+
+    def above(self, limit: float) -> bool:
+        """Whether it is shown that the new arm has more than `factor` times the old one's, by more than the limit."""
+        ...
+
+    def below(self, limit: float) -> bool:
+        """Whether it is shown that it has less than that."""
+        ...
+
+    def told(self) -> Compared:
+        """What was seen, with the interval."""
+        ...
+
+
+class Exact(NamedTuple):
+    """By requests that are independent, each a yes or a no. `error`: of each side."""
+
+    measure: str
+    old: Tally
+    new: Tally
+    error: float
+    method: Method = "exact"
+
+    def above(self, limit: float) -> bool:
+        """See `Look.above`."""
+        return shown(self.old, self.new, limit, self.error, above=True)
+
+    def below(self, limit: float) -> bool:
+        """See `Look.below`."""
+        return shown(self.old, self.new, limit, self.error, above=False)
+
+    def told(self) -> Compared:
+        """See `Look.told`."""
+        found = None
+        if self.old.requests and self.new.requests:
+            value = self.new.failures / self.new.requests - self.old.failures / self.old.requests
+            found = Contrast(value, difference_interval(self.old, self.new, 2 * self.error))
+        return _told(self.measure, _as_moments(self.old), _as_moments(self.new), found, self.method)
+
+
+class BySessions(NamedTuple):
+    """By the mean per request, with its variance between sessions. `error`: of both sides, which errs to the safe one."""
+
+    measure: str
+    old: Moments
+    new: Moments
+    error: float
+    factor: float = 1.0
+
+    def above(self, limit: float) -> bool:
+        """See `Look.above`."""
+        found = self._contrast()
+        return found is not None and found.interval is not None and found.interval.low > limit
+
+    def below(self, limit: float) -> bool:
+        """See `Look.below`."""
+        found = self._contrast()
+        return found is not None and found.interval is not None and found.interval.high < limit
+
+    def told(self) -> Compared:
+        """See `Look.told`."""
+        return _told(self.measure, self.old, self.new, self._contrast(), "sessions")
+
+    def _contrast(self) -> Contrast | None:
+        return contrast(self.old, self.new, self.error, factor=self.factor, share=self.measure in SHARES)
+
+
+def all_requests(
     sums: Mapping[tuple[str, str], SumsRow], measure: str, old: str, new: str, error: float, *, factor: float = 1.0
-) -> Compared:
-    """A measure in two arms.
+) -> Look:
+    """A measure in two arms, over all requests.
 
     Args:
         sums: of `by_arm`.
         measure: its name.
         old: arm that the other is compared with.
         new: the other arm.
-        error: of the interval, both sides and all looks together.
+        error: of one side, at all looks together.
         factor: what the old arm's mean is multiplied by.
     """
     rows = sums.get((old, measure)), sums.get((new, measure))
     before, after = map(moments_of, rows)
-    if measure in SHARES and factor == 1.0 and all(row is None or row.largest <= 1 for row in rows):
-        exact = _exact(Tally(round(before.total), before.units), Tally(round(after.total), after.units), error)
-        return _told(measure, before, after, exact, "exact")
-    found = contrast(before, after, error, factor=factor, share=measure in SHARES)
-    return _told(measure, before, after, found, "sessions")
+    if measure in SHARES and factor == 1.0 and not _long(rows):
+        return Exact(measure, Tally(round(before.total), before.units), Tally(round(after.total), after.units), error)
+    return BySessions(measure, before, after, error, factor)
 
 
-def first_compared(
+def first_requests(
     sums: Mapping[tuple[str, str], SumsRow], measure: str, old: str, new: str, error: float
-) -> Compared | None:
-    """As `compared`, exactly, by the first request of each session; None where that is all there is, or no share."""
+) -> Look | None:
+    """As `all_requests`, by the first request of each session; None where that is all there is, or no share."""
     rows = sums.get((old, measure)), sums.get((new, measure))
-    if measure not in SHARES or all(row is None or row.largest <= 1 for row in rows):
+    if measure not in SHARES or not _long(rows):
         return None
-    tallies = [Tally(round(row.firsts), row.units) if row is not None else Tally(0, 0) for row in rows]
-    old_tally, new_tally = tallies
-    exact = _exact(old_tally, new_tally, error)
-    return _told(measure, _firsts(old_tally), _firsts(new_tally), exact, "first requests")
+    before, after = (Tally(round(row.firsts), row.units) if row is not None else Tally(0, 0) for row in rows)
+    return Exact(measure, before, after, error, "first requests")
 
 
-def _exact(old: Tally, new: Tally, error: float) -> Contrast | None:
-    if not old.requests or not new.requests:
-        return None
-    value = new.failures / new.requests - old.failures / old.requests
-    return Contrast(value, difference_interval(old, new, error))
+def _long(rows: Sequence[SumsRow | None]) -> bool:
+    """Whether some session has several requests."""
+    return any(row is not None and row.largest > 1 for row in rows)
 
 
-def _firsts(tally: Tally) -> Moments:
+def _as_moments(tally: Tally) -> Moments:
     return Moments(units=tally.requests, total=float(tally.failures), requests=float(tally.requests))
 
 
-def _told(
-    measure: str, old: Moments, new: Moments, found: Contrast | None,
-    method: Literal["exact", "sessions", "first requests"],
-) -> Compared:  # fmt: skip
+def _told(measure: str, old: Moments, new: Moments, found: Contrast | None, method: Method) -> Compared:
     interval: Interval | None = found.interval if found is not None else None
     return Compared(
         measure=measure,

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from assay.decision.experiments.experiment import Arm, Difference, Experiment, Verdict
-from assay.decision.experiments.measured import Better, Compared, better, by_arm, compared, moments_of
+from assay.decision.experiments.measured import Better, Compared, all_requests, better, by_arm, moments_of
 from assay.errors import DecisionError, did_you_mean
 from assay.ledger.dealt import MEASURES, DealtRow, Question, SumsRow, WaitRow, dealt_rows, sums_of, waits_of
 from assay.ledger.store import Ledger
@@ -171,7 +171,7 @@ def _differences(
         wanted = "lower" if measure == "metric" and asked.lower else better(measure)
         for arm in others:
             error = asked.error / len(others) if measure == asked.measure else asked.error
-            seen = compared(table, measure, baseline, arm, error)
+            seen = all_requests(table, measure, baseline, arm, error / 2).told()
             found.append(Difference(
                 arm=arm, compared=seen, better=wanted, shows=_shows(seen, wanted),
                 more_units=_more(table, measure, baseline, arm, error),

@@ -96,13 +96,14 @@ async def present(ledger: Ledger, route: str) -> RolloutRow:
     return found[0]
 
 
-async def look(ledger: Ledger, row: RolloutRow, now: float | None = None) -> Next:
+async def look(ledger: Ledger, row: RolloutRow, now: float | None = None, *, detailed: bool = False) -> Next:
     """What to do with a rollout that is under way, from what its stage has come to.
 
     Args:
         ledger: of the gateways that serve it.
         row: as it is now.
         now: seconds since 1970; None = the clock's.
+        detailed: see `next_move`.
 
     Raises:
         DecisionError: its plan cannot be read.
@@ -121,7 +122,7 @@ async def look(ledger: Ledger, row: RolloutRow, now: float | None = None) -> Nex
         requests=sum(one.requests - one.cancelled for one in found if one.arm == row.new),
         sums=by_arm(sums),
     )
-    return next_move(plan, stage, row.old, row.new)
+    return next_move(plan, stage, row.old, row.new, detailed=detailed)
 
 
 async def perform(ledger: Ledger, row: RolloutRow, found: Next, who: str) -> RolloutRow | None:
