@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from counting import take, take_for_ever
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,17 +143,11 @@ def test_no_minute_has_more_than_the_limit(
         counts.close()
 
 
-def _take(path: Path, times: int, results: multiprocessing.Queue[int]) -> None:
-    counts = Rates(path)
-    results.put(sum(counts.take(7, 1000, None, 0).admitted for _ in range(times)))
-    counts.close()
-
-
 def test_processes_share_one_limit(tmp_path: Path) -> None:
     """Three processes that ask at the same time get the limit together, to the request."""
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[int] = context.Queue()
-    workers = [context.Process(target=_take, args=(tmp_path / "rates", 600, results)) for _ in range(3)]
+    workers = [context.Process(target=take, args=(tmp_path / "rates", 600, results)) for _ in range(3)]
     for worker in workers:
         worker.start()
     got = [results.get(timeout=60) for _ in workers]
@@ -162,18 +156,11 @@ def test_processes_share_one_limit(tmp_path: Path) -> None:
     assert sum(got) == 1000
 
 
-def _take_for_ever(path: Path, begun: Event) -> None:
-    counts = Rates(path)
-    while True:
-        counts.correct(counts.take(7, None, 10**9, 50), 20)
-        begun.set()
-
-
 def test_who_is_killed_holds_nobody_up(tmp_path: Path) -> None:
     """The lock of a cell ends with the process that holds it, whatever it was doing."""
     context = multiprocessing.get_context("spawn")
     begun = context.Event()
-    workers = [context.Process(target=_take_for_ever, args=(tmp_path / "rates", begun)) for _ in range(2)]
+    workers = [context.Process(target=take_for_ever, args=(tmp_path / "rates", begun)) for _ in range(2)]
     for worker in workers:
         worker.start()
     assert begun.wait(60)
