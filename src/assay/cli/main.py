@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "explain",
     "feedback": "feedback",
     "fit": "fit",
+    "guards": "guards",
     "import": "import_",
     "inspect": "inspect",
     "judge": "judge",

@@ -32,7 +32,7 @@ from assay.inference.steps import Steps
 from assay.inference.targets import Targets
 from assay.inference.trace import Trace
 from assay.ledger.budgets import NOBODY, Account
-from assay.ledger.rows import RequestRow
+from assay.ledger.rows import Purpose, RequestRow
 from assay.ledger.store import Ledger
 from assay.privacy.label import at_least, effective_label
 from assay.routing.protocol import Health, Rolled
@@ -57,6 +57,7 @@ class Options(NamedTuple):
         desk: where requests are left whose answers may come with a batch; they need the cache, and have no deadline.
         account: for whom it is made.
         bytes_only: of an answer whose bytes pass, these are wanted and nothing that is decoded from them.
+        purpose: what its attempts are for, where not to answer.
         caching: whether the cache of a route may be used, as the client says.
         durable: an answer is handed on when its rows are durable; else whoever asks sees to that, by `Trace.pending`.
     """
@@ -68,6 +69,7 @@ class Options(NamedTuple):
     desk: BatchDesk | None = None
     account: Account = NOBODY
     caching: Caching = CACHING
+    purpose: Purpose | None = None
     durable: bool = True
     bytes_only: bool = False
 
@@ -279,6 +281,7 @@ class Spine:
             account=options.account,
             cache=space_of(route, options.caching, request) if trace.run_id is None else None,
             caching=options.caching,
+            purpose=options.purpose,
             bytes_only=options.bytes_only,
             budgets=self._targets.allowance.everything
             + self._targets.allowance.of(route.name)

@@ -1,0 +1,1 @@
+"""Guards on trial: what they catch, what they stop by mistake, what they cost."""
