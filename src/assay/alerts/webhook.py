@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from assay.config.alert import Alerts
 from assay.errors import ConfigError
 
-__all__ = ["TIMEOUT_S", "post", "webhook_url"]
+__all__ = ["TIMEOUT_S", "host_of", "post", "webhook_url"]
 
 TIMEOUT_S = 5.0
 

@@ -126,6 +126,18 @@ def _suite(loaded: Loaded) -> list[dict[str, Any]]:
         return [_finding("suite", False, str(error))]
 
 
+def _webhook(loaded: Loaded) -> list[dict[str, Any]]:
+    """Whether alerts have somewhere to go; `assay alerts test` tries it."""
+    from assay.alerts.webhook import host_of, webhook_url
+    from assay.errors import AssayError
+
+    try:
+        url = webhook_url(loaded.config.alerts)
+    except AssayError as error:
+        return [_finding("alerts", False, str(error))]
+    return [_finding("alerts", True, f"told to {host_of(url)}")] if url is not None else []
+
+
 def _configured(config: str | None) -> list[dict[str, Any]]:
     from assay.app import open_ledger
     from assay.catalog.load import load as load_catalog
@@ -154,6 +166,7 @@ def _configured(config: str | None) -> list[dict[str, Any]]:
                 found += f"; not at {live.config.host}'s own address: whoever is there has no known data policy"
             findings.append(_finding(f"deployment {name}", live.missing is None, found))
     findings += [*_engines(builder), *_suite(loaded)]
+    findings += _webhook(loaded)
     try:
         open_ledger(loaded).close_now()
         findings.append(_finding("ledger", True, loaded.config.ledger.url))

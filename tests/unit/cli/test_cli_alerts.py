@@ -78,6 +78,15 @@ def test_a_test_arrives(project: Project, hook: Hook) -> None:
     assert (ended.code, ended.out) == (3, "127.0.0.1 answered 500\n")
 
 
+def test_the_doctor_knows_the_host(project: Project, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where alerts go is told by the host alone; an empty variable is a finding."""
+    findings = {one["what"]: one for one in project.inside("doctor", "--json").json}
+    assert findings["alerts"] == {"what": "alerts", "ok": True, "found": "told to 127.0.0.1"}
+    monkeypatch.setenv("ASSAY_TEST_HOOK", "")
+    findings = {one["what"]: one for one in project.inside("doctor", "--json").json}
+    assert not findings["alerts"]["ok"]
+
+
 def test_without_a_webhook_there_is_nothing_to_test(project: Project) -> None:
     """It is said how one is named."""
     ended = project.inside("alerts", "test")
