@@ -60,12 +60,17 @@ def on_this_machine() -> Iterator[tuple[Model, FileFacts]]:
             continue
 
 
-async def measured(model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: bool) -> tuple[Measured, int]:
+async def measured(
+    model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: bool, best_pace: float = 0.0
+) -> tuple[Measured, int]:
     """One measurement, and the engine's largest resident memory in bytes."""
     deployment = Deployment(model=model.id, dialect="local", weights=facts.path, engine=engine)
     config = Config(deployments={"m": deployment}, ledger=Ledger(url=f"sqlite:///{folder}/ledger.db"))
     async with App(Loaded(config, None, "")) as app:
-        found = await measure(app.spine, "m", read_pace, context_tokens=engine.context_tokens, threads=threads())
+        found = await measure(
+            app.spine, "m", read_pace,
+            context_tokens=engine.context_tokens, threads=threads(), best_pace=best_pace,
+        )  # fmt: skip
         if fill:
             words = " ".join(f"{number}" for number in range(int(engine.context_tokens * FILL / 5)))
             asking = Asking(app.spine, Request(form="completion", prompt=words, sampling=Sampling(max_tokens=4)), "m")
@@ -91,7 +96,7 @@ def row(model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: b
     assert guess.speed.prefill_tok_s is not None
     band, prompt = guess.speed.decode_tok_s, guess.speed.prefill_tok_s
     first, peak = asyncio.run(measured(model, facts, engine, folder, fill=fill))
-    again, _ = asyncio.run(measured(model, facts, engine, folder, fill=False))
+    again, _ = asyncio.run(measured(model, facts, engine, folder, fill=False, best_pace=first.best_pace))
     memory_error = guess.memory.total / peak - 1
     repeat_error = again.decode_tok_s / first.decode_tok_s - 1
     return {

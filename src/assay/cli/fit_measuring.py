@@ -18,7 +18,7 @@ from assay.envelope.pace import read_pace
 from assay.envelope.surroundings import named_threads
 from assay.errors import ConfigError
 from assay.evals.runs.measuring import Measured, measure
-from assay.ledger.measurements import add_measurement
+from assay.ledger.measurements import add_measurement, newest_measurements
 from assay.ledger.rows import MeasurementRow, new_id
 from assay.weights.digest import sha256_of
 
@@ -50,7 +50,12 @@ async def measured(model: Model, facts: FileFacts | None, loaded: Loaded | None,
     async with App(loaded._replace(config=config)) as app:
         note(f"measuring {model.id} on this machine, ten to thirty seconds ...")
         threads = named_threads() or engine.threads
-        found = await measure(app.spine, model.id, read_pace, context_tokens=engine.context_tokens, threads=threads)
+        earlier = newest_measurements(app.ledger.path, socket.gethostname())
+        best_pace = max((row.best_pace or 0.0 for row in earlier), default=0.0)
+        found = await measure(
+            app.spine, model.id, read_pace,
+            context_tokens=engine.context_tokens, threads=threads, best_pace=best_pace,
+        )  # fmt: skip
         await _keep(app.ledger, model.id, facts, engine, found)
     for line in told(found):
         note(f"  {line}")
@@ -66,8 +71,8 @@ def told(found: Measured) -> list[str]:
     ]
     if found.disturbed:
         lines.append(
-            f"other work left it {found.share:.0%} of their processor time, at {found.pace:.0%} of their best pace; "
-            "the figures are corrected for the time, and are better measured when it is quiet"
+            f"other work left it {found.share:.0%} of their processor time, at {found.pace:.0%} of the best pace seen "
+            "here; the figures are corrected for the time, and are better measured when it is quiet"
         )
     return lines
 
@@ -89,5 +94,6 @@ async def _keep(ledger: SqliteLedger, model: str, facts: FileFacts, engine: Engi
         memory_bytes=found.memory_bytes,
         answers=found.answers,
         disturbed=found.disturbed,
+        best_pace=found.best_pace,
     )
     await add_measurement(ledger, row)

@@ -20,7 +20,7 @@ __all__ = ["add_measurement", "newest_measurements"]
 
 _COLUMNS = MeasurementRow.__struct_fields__
 _INSERT = f"insert into measurements ({', '.join(_COLUMNS)}) values ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608 - names of fields
-_NEWEST = f"select {', '.join(_COLUMNS)} from measurements where host = ? order by created_at desc, id desc"  # noqa: S608
+_NEWEST = "select * from measurements where host = ? order by created_at desc, id desc"
 _THERE = "select 1 from sqlite_master where type = 'table' and name = 'measurements'"
 
 
@@ -48,7 +48,9 @@ def newest_measurements(path: Path, host: str) -> tuple[MeasurementRow, ...]:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             if not connection.execute(_THERE).fetchone():
                 return ()
-            rows = connection.execute(_NEWEST, (host,)).fetchall()
+            found = connection.execute(_NEWEST, (host,))
+            names = [column[0] for column in found.description]  # an older file lacks some
+            rows = found.fetchall()
     except sqlite3.Error as error:
         raise LedgerError(f"cannot read the ledger {path}: {error}") from error
-    return tuple(msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), MeasurementRow, strict=False) for row in rows)
+    return tuple(msgspec.convert(dict(zip(names, row, strict=True)), MeasurementRow, strict=False) for row in rows)

@@ -208,7 +208,10 @@ class DecisionRow(Row, frozen=True, kw_only=True):
 
 
 class ExchangeRow(Row, frozen=True, kw_only=True):
-    """What was asked and answered. `request` is JSON of a `Request`, deflated; `redacted` counts what was taken out."""
+    """What was asked and answered. `request` is JSON of a `Request`, deflated; `redacted` counts what was taken out.
+
+    `compared` is read and never written: the verdict where the answer was compared with another's.
+    """
 
     request_id: str
     created_at: float
@@ -219,6 +222,7 @@ class ExchangeRow(Row, frozen=True, kw_only=True):
     redacted: int
     request: bytes
     answer: str
+    compared: str | None = None
 
 
 class FeedbackRow(Row, frozen=True, kw_only=True):
@@ -268,7 +272,8 @@ class AuditRow(Row, frozen=True, kw_only=True):
 class MeasurementRow(Row, frozen=True, kw_only=True):
     """How fast a model ran on a machine, and in how much memory: medians of some short answers.
 
-    `disturbed`: other work took processor time from it, and the rates are corrected for that.
+    `disturbed`: other work took processor time from it, and the rates are corrected for that. `best_pace`: of the
+    machine's processors, the best seen so far (`assay.envelope.pace`); None where nobody kept it.
     """
 
     id: str
@@ -286,6 +291,7 @@ class MeasurementRow(Row, frozen=True, kw_only=True):
     memory_bytes: int | None
     answers: int
     disturbed: bool
+    best_pace: float | None = None
 
 
 class Spent(Row, frozen=True, kw_only=True):

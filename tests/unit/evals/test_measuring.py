@@ -86,6 +86,14 @@ def test_a_machine_that_is_slow_throughout_is_marked() -> None:
     assert (found.decode_tok_s, found.answers, found.disturbed, found.share) == (16.0, 3, True, 1.0)
 
 
+def test_a_slow_hour_is_known_by_the_best_pace_that_was_ever_seen() -> None:
+    """At an even pace that is half of an earlier one no answer is quiet; by itself the pace would look best."""
+    calls = [a_call(20.0)] * 5
+    assert not measuring.summary("m", calls, [50.0] * 6, LONG).disturbed
+    found = measuring.summary("m", calls, [50.0] * 6, LONG, best_pace=100.0)
+    assert (found.disturbed, found.pace, found.best_pace) == (True, 0.5, 100.0)
+
+
 @pytest.mark.parametrize(
     ("rates", "paces", "asked"),
     [

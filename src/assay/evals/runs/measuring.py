@@ -3,10 +3,10 @@
 It takes ten to thirty seconds. Short answers are asked for one after another and timed as a client would; the medians
 count. Other work may take the processors meanwhile, or slow them: an engine that has all of its time is slower by a
 fifth where it shares a core. An answer is *quiet* when its engine had nearly all the processor time that its threads
-can use, and a fixed piece of reckoning ran at nearly its best pace before and after it: where enough are, only those
-count. Else all do, every time is multiplied by the share of that processor time which the engine had, and the figure
-is marked. Until quiet answers agree more are asked for, up to half a minute. A long prompt at the end shows how fast
-prompts are read, and what memory the engine holds when it works.
+can use, and a fixed piece of reckoning ran at nearly its best pace, the best that was ever seen here, before and after
+it: where enough are, only those count. Else all do, every time is multiplied by the share of that processor time which
+the engine had, and the figure is marked. Until quiet answers agree more are asked for, up to half a minute. A long
+prompt at the end shows how fast prompts are read, and what memory the engine holds when it works.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
         answers: that the median is of; `rates` has those of all answers as they were timed, in their order.
         disturbed: too few were quiet; the figures are corrected for the processor time that other work took.
         pace: of the processors beside an answer by their best one, the median.
+        best_pace: the best one that was ever seen here, in the unit of the readings.
         load_s: that the engine took to start.
     """
 
@@ -71,6 +72,7 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
     answers: int
     disturbed: bool
     pace: float
+    best_pace: float
     load_s: float | None
     rates: tuple[float, ...]
 
@@ -95,6 +97,7 @@ async def measure(
     context_tokens: int,
     threads: int | None = None,
     seconds: float = 10.0,
+    best_pace: float = 0.0,
     on_call: Callable[[TimedCall], object] = lambda call: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Measured:
@@ -108,6 +111,8 @@ async def measure(
         threads: of its engine; default: as many as it kept busy at best.
         seconds: how long it may take, about; up to three times that where other work disturbs it or its answers differ,
             and longer where the model is slow, for a few answers must be there.
+        best_pace: of earlier measurements on this machine, in the unit of `pace`: a machine that is slow for a minute
+            or an hour shows no better pace by itself.
         on_call: told each call when it is done.
         clock: seconds that only grow.
 
@@ -121,17 +126,20 @@ async def measure(
     calls: list[TimedCall] = []
     paces = [pace()]
     while len(calls) < FEWEST_ANSWERS or (
-        len(calls) < MOST_ANSWERS and clock() - began < seconds * _patience(calls, paces, threads) - PROMPT_S
+        len(calls) < MOST_ANSWERS and clock() - began < seconds * _patience(calls, paces, threads, best_pace) - PROMPT_S
     ):
         calls.append(await _ask(spine, target, next(prompts), ANSWER_TOKENS, on_call))
         paces.append(pace())
-        if len(calls) == FEWEST_ANSWERS and not _answers(calls, paces):
+        if len(calls) == FEWEST_ANSWERS and not _answers(calls, paces, best_pace):
             break
     memory = max(memory, _held(spine))
     long = _long_prompt(calls, context_tokens)
     last = await _ask(spine, target, long, 1, on_call)
     memory = max(memory, _held(spine))
-    return summary(target, calls, paces, last, threads=threads, memory_bytes=memory or None, load_s=cold.load_s)
+    return summary(
+        target, calls, paces, last,
+        threads=threads, memory_bytes=memory or None, load_s=cold.load_s, best_pace=best_pace,
+    )  # fmt: skip
 
 
 def summary(
@@ -143,6 +151,7 @@ def summary(
     threads: int | None = None,
     memory_bytes: int | None = None,
     load_s: float | None = None,
+    best_pace: float = 0.0,
 ) -> Measured:
     """What some calls come to.
 
@@ -154,11 +163,12 @@ def summary(
         threads: of the engine; default: as many as it kept busy at best.
         memory_bytes: largest resident memory of the engine.
         load_s: that the engine took to start.
+        best_pace: see `measure`.
 
     Raises:
         EvalError: the answers are too short to tell a rate.
     """
-    answers = _answers(calls, paces)
+    answers = _answers(calls, paces, best_pace)
     if not answers:
         raise EvalError(f"{target} ends its answers after a few tokens: no rate can be told; name a deployment of it")
     threads = threads or _threads(answers)
@@ -173,6 +183,7 @@ def summary(
         answers=len(counted),
         disturbed=not _are_quiet(answers, threads),
         pace=median(answer.pace for answer in answers),
+        best_pace=max(*paces, best_pace),
         load_s=load_s,
         rates=tuple(answer.rate for answer in answers),
     )
@@ -221,9 +232,9 @@ def _held(spine: Spine) -> int:
     return max((state.measured_bytes or 0 for state in spine.engines()), default=0)
 
 
-def _answers(calls: Sequence[TimedCall], paces: Sequence[float]) -> list[_Answer]:
+def _answers(calls: Sequence[TimedCall], paces: Sequence[float], best_pace: float) -> list[_Answer]:
     """Those of the calls that are long enough, each with the lower pace of before and after it."""
-    best = max(paces)
+    best = max(*paces, best_pace)
     return [
         _Answer(call.decode_tokens_per_s, (call.engine_s or 0.0) / call.total_s, min(before, after) / best)
         for call, before, after in zip(calls, paces, paces[1:], strict=False)
@@ -265,9 +276,9 @@ def _counted(answers: Sequence[_Answer], threads: int) -> list[_Answer]:
     return [one for one in answers if one.is_quiet(threads) or not _are_quiet(answers, threads)]
 
 
-def _patience(calls: Sequence[TimedCall], paces: Sequence[float], threads: int | None) -> int:
+def _patience(calls: Sequence[TimedCall], paces: Sequence[float], threads: int | None, best_pace: float) -> int:
     """How often the time that was given may be taken: more often until enough quiet answers agree."""
-    answers = _answers(calls, paces)
+    answers = _answers(calls, paces, best_pace)
     threads = threads or _threads(answers)
     return 1 if _are_quiet(answers, threads) and _agree(_counted(answers, threads)) else PATIENCE
 
