@@ -23,6 +23,7 @@ class _Detecting:
     """Looks with detectors, in the text as it stands and as a reader takes it."""
 
     name: ClassVar[str]
+    what: ClassVar[str]
 
     def __init__(self, credentials: Sequence[Detector], personal: Sequence[Detector]) -> None:
         self._whole = [one for one in credentials if one.spans_lines]
@@ -36,7 +37,7 @@ class _Detecting:
             return CheckResult(passed=False, explanation=f"longer than {MAX_CHARS:,} characters, and not looked into")
         found = self._found(text) or self._found(folded(text).text)
         if not found:
-            return CheckResult(passed=True, explanation=f"holds no {self.name} of a known form")
+            return CheckResult(passed=True, explanation=f"holds no {self.what} of a known form")
         told = ", ".join(sorted(found))
         return CheckResult(passed=False, explanation=f"holds {told}", detail=dict(found))
 
@@ -61,6 +62,7 @@ class Credentials(_Detecting):
     """No key, token, private key or password of a form that tells itself occurs in any part of the answer."""
 
     name: ClassVar[str] = "credentials"
+    what: ClassVar[str] = "credentials"
 
     def __init__(self, **given: Any) -> None:
         options(self.name, _CredentialsOptions, given)
@@ -78,6 +80,7 @@ class Personal(_Detecting):
     """
 
     name: ClassVar[str] = "personal"
+    what: ClassVar[str] = "personal data"
 
     def __init__(self, **given: Any) -> None:
         o = options(self.name, _PersonalOptions, given)

@@ -259,7 +259,7 @@ def _told(call: dict[str, Any]) -> str:
     from assay.cli.figures import cost, count, seconds
 
     return (
-        f"answered by {call['deployment']}: {count(call['input_tokens'])} tokens in, {count(call['output_tokens'])} "
+        f"answered by {call['deployment'] or 'a guard'}: {count(call['input_tokens'])} tokens in, {count(call['output_tokens'])} "
         f"out, {seconds(call['total_s'])}, {cost(call['usd'], call['engine_s'])}"
     )
 
