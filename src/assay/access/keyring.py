@@ -89,9 +89,9 @@ class Keyring:
             try:
                 self.look()
                 troubled = False
-            except LedgerError as error:
+            except Exception as error:  # an outer door: were this task to end, no revocation would count any more
                 if not troubled:
-                    log.error("keys stay as they were: %s", error)
+                    log.error("keys stay as they were: %s", error, exc_info=not isinstance(error, LedgerError))
                 troubled = True
 
     def close(self) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from assay.access.key import Key
 from assay.alerts.alert import Alert
 from assay.config.schema import Config
+from assay.errors import BudgetExceeded
 from assay.ledger.budgets import EVERYTHING, Budget, Line, period_of, pico_of, usd_of
 
-__all__ = ["budget_alerts", "budgets_of"]
+__all__ = ["budget_alerts", "budgets_of", "refusal_alerts"]
 
 
 def budgets_of(config: Config, keys: Iterable[Key] = (), now: float = 0.0) -> dict[Budget, str]:
@@ -57,18 +58,43 @@ def budget_alerts(
     return found
 
 
-def _alert(budget: Budget, name: str, period: str, spent_usd: float, share: float) -> Alert:
+def refusal_alerts(budgets: Mapping[Budget, str], refused: Iterable[BudgetExceeded], now: float) -> list[Alert]:
+    """The budgets of this period for which a request was refused.
+
+    A bound is held before a request is sent, so that few budgets are ever spent to the last cent: this is their end.
+
+    Args:
+        budgets: with their names.
+        refused: what the requests ended with.
+        now: seconds since 1970.
+    """
+    lines = {(budget.scope, period_of(now, budget.per)): (budget, name) for budget, name in budgets.items()}
+    return [
+        _alert(*lines[error.scope, error.period], error.period, error.spent_usd, None, error.held_usd)
+        for error in refused
+        if (error.scope, error.period) in lines
+    ]
+
+
+def _alert(
+    budget: Budget, name: str, period: str, spent_usd: float, share: float | None, held_usd: float | None = None
+) -> Alert:
+    """That a share of a budget is spent; without a share, that a request was refused for it."""
+    what, mark = (f"{share:.0%} is spent", f"{share:g}") if share is not None else ("a request was refused", "refused")
+    held = f" and {held_usd:,.2f} held" if held_usd is not None else ""
     when = f"in {period}" if period else "in all"
     return Alert(
         what="budget",
-        about=f"{budget.scope}:{budget.per}:{period}:{budget.limit_usd:g}:{share:g}",
-        text=f"budget of {name}: {share:.0%} is spent: {spent_usd:,.2f} of {budget.limit_usd:,.2f} USD {when}",
+        about=f"{budget.scope}:{budget.per}:{period}:{budget.limit_usd:g}:{mark}",
+        text=f"budget of {name}: {what}: {spent_usd:,.2f} spent{held} of {budget.limit_usd:,.2f} USD {when}",
         facts={
             "budget": name,
             "per": budget.per,
             "period": period or None,
             "share": share,
+            "refused": share is None,
             "spent_usd": spent_usd,
+            "held_usd": held_usd,
             "limit_usd": budget.limit_usd,
         },
     )

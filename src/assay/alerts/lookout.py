@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from assay.access.key import Key
 from assay.access.keyring import Keyring
 from assay.alerts.alert import Alert, body_of
-from assay.alerts.budgets import budget_alerts, budgets_of
+from assay.alerts.budgets import budget_alerts, budgets_of, refusal_alerts
 from assay.alerts.models import breaker_alert, drift_alert, open_breakers, retirement_alerts
 from assay.alerts.webhook import TIMEOUT_S, post
 from assay.config.schema import Config
-from assay.errors import LedgerError
+from assay.errors import BudgetExceeded, LedgerError
 from assay.inference.spine import Spine
 from assay.ledger.alerts import add_alert, alarms_since, note_failed, note_told, settled_lines, take_alert
 from assay.ledger.budgets import period_of
@@ -51,6 +51,7 @@ class Lookout:
         self._config = config
         self._spine = spine
         self._keyring = keyring
+        self._refused: dict[tuple[str, str], BudgetExceeded] = {}  # by scope and period, since the last look
         self._open: set[str] = set()  # breakers that were open at the last look
         self._known: set[tuple[str, str]] = set()  # what is on record, so that a look at it costs no write
         self._news = asyncio.Event()
@@ -61,6 +62,10 @@ class Lookout:
             tasks.create_task(self._again(self.look_at_breakers, _BREAKERS_EVERY_S))
             tasks.create_task(self._again(self.look_at_books, _BOOKS_EVERY_S))
             tasks.create_task(self._again(self._tell_news, 0.0))
+
+    def hear(self, error: BudgetExceeded) -> None:
+        """A request was refused for want of money."""
+        self._refused[error.scope, error.period] = error
 
     async def look_at_books(self) -> int:
         """Look at budgets, at what `assay watch` has found and at the ends of models; says how much is new.
@@ -73,7 +78,10 @@ class Lookout:
         if wanted.budget_shares:
             periods = {period_of(now, "day"), period_of(now, "month"), ""}
             settled = await settled_lines(self._spine.ledger, periods)
-            found += budget_alerts(budgets_of(self._config, self._keys, now), settled, wanted.budget_shares, now)
+            budgets = budgets_of(self._config, self._keys, now)
+            found += budget_alerts(budgets, settled, wanted.budget_shares, now)
+            found += refusal_alerts(budgets, self._refused.values(), now)
+            self._refused.clear()
         if wanted.drift:
             found += [drift_alert(alarm) for alarm in await alarms_since(self._spine.ledger, now - _DRIFT_S)]
         if wanted.retirement_days:
@@ -155,5 +163,8 @@ class Lookout:
                 await look()
             except LedgerError as error:
                 log.error("alerts: %s", error)
+                await asyncio.sleep(_BOOKS_EVERY_S)
+            except Exception:  # an outer door: nobody waits for this task, who would see that it has ended?
+                log.exception("alerts: a mistake in assay itself")
                 await asyncio.sleep(_BOOKS_EVERY_S)
             await asyncio.sleep(every_s)

@@ -119,6 +119,7 @@ async def _serve(host: str | None, port: int | None, place: Place | None, config
         virtual = Virtual.opened(app.ledger.path, app.loaded.config.budgets)
         gateway = Gateway(app.spine, serve, bodies, virtual)  # first: it refuses to stand open
         lookout = _lookout(app, virtual.keyring)
+        gateway.on_refusal = lookout.hear if lookout is not None else None
         await bodies.tidy()
         rollouts = Rollouts(app.spine, note)
         await rollouts.look()  # their weights count from the first request on

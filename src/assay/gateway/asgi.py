@@ -12,13 +12,13 @@ import msgspec
 from assay import plugins
 from assay.config.schema import Config, Serve
 from assay.dialects.dialect import Inbound
-from assay.errors import AssayError, Overloaded, RateExceeded, RequestError
+from assay.errors import AssayError, BudgetExceeded, Overloaded, RateExceeded, RequestError
 from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
 from assay.gateway.headers import answer_headers, read_headers
-from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
+from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics, shared
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.rate_headers import rate_headers
 from assay.gateway.visit import Disconnected, Field, Receive, Scope, Visit, WrongMethod
@@ -52,6 +52,7 @@ class Gateway:
         bodies: see above.
         draining: it is about to stop, and `/readyz` says so.
         crowd: the connections of the server that runs it.
+        on_refusal: is told each time that a budget has no room for a request.
 
     Raises:
         ConfigError: the key's variable is empty, or other machines could come in without a key.
@@ -64,6 +65,7 @@ class Gateway:
         self.bodies = bodies if bodies is not None else Bodies(spine.ledger, Config(serve=serve), spine.targets)
         self.draining = False
         self.crowd: Sized = ()
+        self.on_refusal: Callable[[BudgetExceeded], None] | None = None
         self._spine = spine
         self._admission = Admission(serve, virtual, spine.targets)
         self._detailed = is_loopback(serve.host)  # a page that needs no key tells strangers nothing of this machine
@@ -98,6 +100,8 @@ class Gateway:
                 await visit.answer(page.status, [kind, *page.headers], page.body)
         except (Disconnected, AssayError) as error:
             visit.failed(error)
+            if isinstance(error, BudgetExceeded) and self.on_refusal is not None:
+                self.on_refusal(error)
             if isinstance(error, AssayError):
                 await self._error(visit, error)
         except Exception as error:
@@ -200,6 +204,11 @@ class Gateway:
         asks_key = self._admission.asks_key
         names = () if asks_key else tuple(self._spine.targets)  # this page is open to all
         return openapi.describe(self._dialects.values(), names, asks_key=asks_key)
+
+    def refresh(self) -> None:
+        """Once a second: of several workers, any may be asked what all do."""
+        if shared():
+            self._metrics.refresh()
 
     def _level(self) -> Level:
         states = {name: one.state for name, one in self._spine.health().items()}

@@ -18,15 +18,15 @@ from receiver import Receiver
 from assay.access.key import Terms
 from assay.access.keyring import Keyring
 from assay.access.made import make_key
-from assay.alerts.budgets import budget_alerts, budgets_of
+from assay.alerts.budgets import budget_alerts, budgets_of, refusal_alerts
 from assay.alerts.lookout import Lookout
 from assay.alerts.models import open_breakers, retirement_alerts
 from assay.config.load import parse
 from assay.config.schema import Config
-from assay.errors import AssayError
+from assay.errors import AssayError, BudgetExceeded
 from assay.inference.spine import Options, Spine
 from assay.ledger.alerts import MOST_TRIES, add_alert, alerts, take_alert
-from assay.ledger.budgets import Account, Budget, Line, pico_of
+from assay.ledger.budgets import Account, Budget, Line, period_of, pico_of
 from assay.ledger.keys import KeyReader
 from assay.ledger.observations import add_alarm
 from assay.ledger.rows import AlarmRow, AlertRow, new_id
@@ -92,11 +92,35 @@ def test_the_highest_share_is_told() -> None:
         Line("key:k", ""): pico_of(0.99),
     }
     [found] = budget_alerts(budgets, settled, (0.5, 0.9, 1.0), NOON)
-    assert found.text == "budget of team shop: 90 % is spent: 9.50 of 10.00 USD in 2026-11-27".replace(" %", "%")
+    assert found.text == "budget of team shop: 90% is spent: 9.50 spent of 10.00 USD in 2026-11-27"
     assert found.facts["share"] == 0.9
     settled[Line("key:k", "")] = pico_of(1.0)
     *_, other = budget_alerts(budgets, settled, (0.5, 0.9, 1.0), NOON)
-    assert other.text == "budget of key web: 50% is spent: 1.00 of 2.00 USD in all"
+    assert other.text == "budget of key web: 50% is spent: 1.00 spent of 2.00 USD in all"
+
+
+def test_a_refusal_is_told(config: Config) -> None:
+    """A budget is hardly ever spent to the last cent: that a request was refused is what its owner must know."""
+    budgets = budgets_of(config)
+    of_shop = BudgetExceeded(
+        "team:shop", need_usd=0.1, spent_usd=0.45, held_usd=0.0, limit_usd=0.5, period="2026-11-27"
+    )
+    of_run = BudgetExceeded("run:r", need_usd=0.1, spent_usd=0.45, held_usd=0.0, limit_usd=0.5)
+    [found] = refusal_alerts(budgets, [of_shop, of_run], NOON)
+    assert found.text == (
+        "budget of team shop: a request was refused: 0.45 spent and 0.00 held of 0.50 USD in 2026-11-27"
+    )
+    assert refusal_alerts(budgets, [of_shop], NOON + 86_400) == []
+
+
+async def test_what_is_heard_is_told_at_the_next_look(spine: Spine, config: Config) -> None:
+    """Once in its period, however many requests are refused."""
+    lookout = Lookout("http://127.0.0.1:1/", config, spine)
+    period = period_of(time.time(), "month")
+    for _ in range(3):
+        lookout.hear(BudgetExceeded("everything", need_usd=1, spent_usd=1, held_usd=0, limit_usd=1, period=period))
+        lookout.hear(BudgetExceeded("everything", need_usd=1, spent_usd=1, held_usd=0, limit_usd=1, period=period))
+    assert [await lookout.look_at_books(), await lookout.look_at_books()] == [1, 0]
 
 
 def test_a_higher_limit_begins_anew() -> None:

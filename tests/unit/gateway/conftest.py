@@ -70,6 +70,7 @@ class Served:
 
     port: int
     spine: Spine
+    gateway: Gateway
 
     @property
     def url(self) -> str:
@@ -112,9 +113,10 @@ def serving(make_spine: Callable[..., Spine]) -> Callable[..., Any]:
         serve = Serve(port=0, **limits)
         listener = server.listen(serve)
         port = listener.getsockname()[1]
-        work = asyncio.create_task(server.run(Gateway(spine, serve, virtual=virtual), listener, signals=False))
+        gateway = Gateway(spine, serve, virtual=virtual)
+        work = asyncio.create_task(server.run(gateway, listener, signals=False))
         try:
-            yield Served(port, spine)
+            yield Served(port, spine, gateway)
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)

@@ -17,6 +17,7 @@ from clients import USAGE, by_form, chunks, whole
 from assay.access.key import Terms
 from assay.access.made import make_key, revoke
 from assay.config.budget import Limit
+from assay.errors import BudgetExceeded
 from assay.gateway.admission import Virtual
 from assay.ledger.keys import keys
 from assay.ledger.store import SqliteLedger
@@ -195,11 +196,14 @@ async def test_rows_say_whose_they_are(desk: Callable[..., Any]) -> None:
 
 
 async def test_a_key_s_budget_is_hard(desk: Callable[..., Any]) -> None:
-    """What does not fit is refused with 429 before anything is sent; the operator's other keys go on."""
+    """What does not fit is refused with 429 before anything is sent, which is told on; other keys go on."""
     async with desk() as gate:
+        refused: list[BudgetExceeded] = []
+        gate.served.gateway.on_refusal = refused.append
         poor, rich = await gate.key("poor", usd=1e-6), await gate.key("rich")
         status, _, body = await gate.ask(poor)
         assert (status, body["error"]["code"]) == (429, "budget_exceeded")
+        assert [error.limit_usd for error in refused] == [1e-6]
         assert (await gate.ask(rich))[0] == 200
 
 
