@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sqlite3
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ledger_file import rows_of
 
 from assay.types import Event, Label, Message, Native, Request, Sampling, TextDelta
 
@@ -224,10 +225,8 @@ def strangers(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
 
 
 def rows(path: Path, statement: str = "select * from attempts order by started_at, id") -> list[dict[str, Any]]:
-    """What another connection reads in the ledger's file."""
-    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(statement)]
+    """What is durable of the ledger: in its file, and in the journals beside it."""
+    return rows_of(path, statement)
 
 
 async def settled(
