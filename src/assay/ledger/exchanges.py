@@ -21,6 +21,11 @@ _INSERT = (
     "answer) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+_COMPARED = """
+  (select verdict from comparisons where comparisons.request_id = exchanges.request_id
+   and verdict not in ('unasked', 'observed') order by created_at desc limit 1) as compared
+"""
+
 
 def id_at(time_s: float) -> str:
     """The beginning of ids that were made at a time, seconds since 1970: earlier ones sort before it."""
@@ -61,7 +66,7 @@ class Exchanges:
         for start in range(0, len(request_ids), _PAGE):
             wanted = request_ids[start : start + _PAGE]
             marks = ", ".join("?" for _ in wanted)
-            statement = f"select * from exchanges where request_id in ({marks})"  # noqa: S608 - marks only
+            statement = f"select *, {_COMPARED} from exchanges where request_id in ({marks})"  # noqa: S608 - marks only
             found |= {row.request_id: row for row in await self._ledger.rows(ExchangeRow, statement, wanted)}
         return found
 
@@ -81,7 +86,8 @@ class Exchanges:
         where = ["request_id > ?", *(clause for clause, value in filters.items() if value is not None)]
         if with_feedback_only:
             where.append("exists (select 1 from feedback where feedback.request_id = exchanges.request_id)")
-        statement = f"select * from exchanges where {' and '.join(where)} order by request_id limit {_PAGE}"  # noqa: S608 - fixed clauses
+        clauses = " and ".join(where)
+        statement = f"select *, {_COMPARED} from exchanges where {clauses} order by request_id limit {_PAGE}"  # noqa: S608 - fixed clauses
         values = [value for value in filters.values() if value is not None]
         last = id_at(since_s)
         while page := await self._ledger.rows(ExchangeRow, statement, (last, *values)):

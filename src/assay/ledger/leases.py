@@ -48,6 +48,8 @@ _OWNERS = {
     "team": "team = :name",
     "run": "run_id = :name",
     "route": "(route = :name or deployment = :name or request_id in (select id from requests where target = :name))",
+    "shadow": "shadow = 1 and route = :name and purpose in ('shadow', 'judge') and ('.' || path) like '%.s%'",
+    "audit": "shadow = 1 and route = :name and purpose in ('audit', 'judge') and ('.' || path) like '%.a%'",
 }
 """Which attempts count for a scope that had no budget when they were made."""
 _BATCHED = (

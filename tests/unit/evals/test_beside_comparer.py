@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,15 @@ import pytest
 from assay.config.load import parse
 from assay.evals.beside.comparer import Comparer
 from assay.evals.beside.readout import readouts
+from assay.evals.traffic.exchange import read_exchanges
+from assay.evals.traffic.strata import stratum_of
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
+from assay.ledger.budgets import Account, Budget
 from assay.ledger.comparisons import comparisons_of, kind_traffic, tallies
 from assay.ledger.exchanges import Exchanges
+from assay.ledger.feedback import Feedback
 from assay.ledger.rows import ComparisonRow
 from assay.ledger.store import SqliteLedger
 from assay.types import Label, Message, Request, Sampling
@@ -36,8 +42,6 @@ JUDGE = {
 
 def body(text: str) -> bytes:
     """A chat completion."""
-    import json
-
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     head = {"id": "up-1", "object": "chat.completion", "created": 1, "model": "up"}
     return json.dumps({**head, "choices": [choice], "usage": USAGE}).encode()
@@ -68,7 +72,8 @@ class Compared:
 
     async def ask(self, text: str = "hi", **more: Any) -> list[ComparisonRow]:
         """What is recorded of one request, once all is done."""
-        request = Request(messages=(Message.of("user", text),), sampling=Sampling(max_tokens=50), **more)
+        sampling = Sampling(max_tokens=50, temperature=0.0)
+        request = Request(messages=(Message.of("user", text),), sampling=sampling, **more)
         trace = Trace()
         keeper = Bodies(self.ledger, self.config, self.spine.targets).keeper("r")
         await self.spine.answer(request, "r", trace, Options(bodies=keeper))
@@ -190,7 +195,7 @@ async def test_the_cap_of_an_audit_holds(compared: Callable[..., Compared], ledg
         assert verdicts[0] == "same"
         assert len(host.received) == verdicts.count("same")
     spent = sum(one["cost_usd"] or 0.0 for one in await ledger.attempts(limit=200) if one["purpose"] == "audit")
-    assert 0 < spent <= 0.0005
+    assert 0 < spent <= 0.0005  # what clients spent before counts for nothing here
     last = (await made.ask())[0]
     assert last.reason.startswith("budget: ")
     assert made.spine.shadows.left_out["budget"] > 0
@@ -198,8 +203,6 @@ async def test_the_cap_of_an_audit_holds(compared: Callable[..., Compared], ledg
 
 async def test_a_key_s_budget_is_not_spent_on_experiments(compared: Callable[..., Compared]) -> None:
     """What a client may spend is for what it asks; the month's budget counts both."""
-    from assay.ledger.budgets import Account, Budget
-
     async with FaultyHost(Answer(body=body("refund"))) as host:
         made = compared(toml(host.url, ALWAYS))
         account = Account("k1", None, (Budget("key:k1", 1.0, "total"),))
@@ -283,3 +286,82 @@ async def test_comparisons_are_read_out(compared: Callable[..., Compared]) -> No
     assert whole.projection.usd == pytest.approx(12 * (whole.own_usd or 0))
     assert whole.spent_usd == pytest.approx(12 * 7e-6)
     assert [one.kind for one in readouts(await tallies(made.ledger, kind="b"), [])] == ["b"]
+
+
+async def test_where_two_disagreed_is_a_stratum_of_its_own(compared: Callable[..., Compared]) -> None:
+    """Suites from traffic can be drawn so that the few requests on which two disagree are among them."""
+    async with FaultyHost(Answer(body=body("complaint"))) as host:
+        made = compared(toml(host.url, ALWAYS, more='bodies = "full"'))
+        await made.ask("the first")
+        host.answer(Answer(body=body("refund")))
+        await made.ask("the second")
+    pages = [page async for page, _ in read_exchanges(Exchanges(made.ledger), Feedback(made.ledger))]
+    assert [stratum_of(one, ("compared",)) for one in pages[0]] == [
+        (("compared", "differs"),), (("compared", "same"),),
+    ]  # fmt: skip
+
+
+async def test_a_cap_holds_when_many_come_at_once(compared: Callable[..., Compared]) -> None:
+    """Bounds are held before anything is sent: together they never exceed it, and nobody waits for room."""
+    async with FaultyHost(Answer(body=body("refund"), pause_s=0.01)) as host:
+        made = compared(toml(host.url, ALWAYS + "usd_total = 0.0007"))
+        await asyncio.gather(*(made.ask(f"at once {number}") for number in range(12)))
+        await made.spine.shadows.ended()
+    rows = [one for one in await made.ledger.attempts(limit=100) if one["purpose"] == "audit"]
+    assert 0 < sum(one["cost_usd"] or 0.0 for one in rows) <= 0.0007
+    told = await tallies(made.ledger)
+    assert sum(one.requests for one in told) == 12
+    assert {one.verdict for one in told} == {"same", "unasked"}
+
+
+async def test_an_unknown_price_is_not_paid_under_a_cap(compared: Callable[..., Compared]) -> None:
+    """What nobody can bound does not fit into any cap; without one it is asked."""
+    async with FaultyHost(Answer(body=body("refund"))) as host:
+        text = toml(host.url, ALWAYS + "usd_per_day = 1.0").replace(f"retries = 0\n{PRICE}", "retries = 0", 1)
+        (row,) = await compared(text).ask()
+        assert (row.verdict, len(host.received)) == ("unasked", 0)
+        (row,) = await compared(text.replace("usd_per_day = 1.0", "")).ask()
+        assert (row.verdict, row.other_usd) == ("same", None)
+
+
+@pytest.mark.parametrize("where", ["r", "inner", "request"])
+async def test_private_data_has_no_shadow_abroad_however_routes_nest(
+    where: str, compared: Callable[..., Compared]
+) -> None:
+    """A shadow may be a route, and stand in a route: the strictest label of all holds for it and for its judge."""
+    label = 'label = "private-only"'
+    inner = (
+        '[routes.inner]\ncandidates = ["main", "other"]\n'
+        'policy = { kind = "shadow", primary = "main", shadow = ["other"], judge = "other" }\n'
+        + (label + "\n" if where == "inner" else "")
+    )
+    async with FaultyHost(Answer(body=body(OPEN))) as host:
+        text = inner + toml(host.url, "", more=label if where == "r" else "").replace('["main"]', '["inner"]', 1)
+        more = {"label": Label.PRIVATE_ONLY} if where == "request" else {}
+        await compared(text, "Brief. " * 20).ask(**more)
+        assert not host.received
+
+
+async def test_a_cached_answer_is_not_audited_again(compared: Callable[..., Compared]) -> None:
+    """It was, when it was made, or could have been; and no audit is answered from the route's cache."""
+    async with FaultyHost(Answer(body=body("refund"))) as host:
+        made = compared(toml(host.url, ALWAYS, more="cache = { ttl_s = 60 }"))
+        counts = [len(await made.ask("equal words")) for _ in range(2)]
+        assert made.trace.cached
+        assert counts == [1, 0]
+        assert len(host.received) == 1
+
+
+async def test_what_clients_spent_before_counts_for_no_cap(compared: Callable[..., Compared]) -> None:
+    """The cap of an experiment is for the experiment, and begins with what that has spent."""
+    async with FaultyHost(Answer(body=body("refund"))) as host:
+        before = compared(toml(host.url, ""), "word " * 400)
+        for number in range(4):
+            await before.ask(str(number))
+        made = compared(toml(host.url, ALWAYS + "usd_total = 0.0006"))
+        (row,) = await made.ask()
+        assert row.verdict == "same"
+        anew = compared(toml(host.url, ALWAYS + "usd_total = 0.0006\nusd_per_day = 0.00000701"))
+        (row,) = await anew.ask()  # a line of the books that is new begins with what audits have cost
+        assert row.verdict == "unasked"
+        assert "0.000007 spent" in row.reason

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assay.evals.traffic.harvest import Gathered, Harvest
     from assay.evals.traffic.suite import Written
 
-_DIMENSIONS = ("feedback", "answer", "deployment", "length", "script", "turns", "day")
+_DIMENSIONS = ("feedback", "answer", "deployment", "length", "script", "turns", "day", "compared")
 _USUAL = ("feedback", "answer", "deployment", "length", "script")
 
 
@@ -61,6 +61,7 @@ def command(
       assay suite from-ledger --out suite --since 7d
       assay suite from-ledger --out sql-suite -k sql --with-feedback-only --limit 50
       assay suite from-ledger --out suite --judge frontier --by feedback --by day
+      assay suite from-ledger --out suite --by compared      where an audit or shadow disagreed, too
     """
     from assay.evals.traffic.harvest import Wish
 

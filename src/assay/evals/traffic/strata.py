@@ -69,6 +69,11 @@ def _day(exchange: Exchange) -> str:
     return datetime.fromtimestamp(exchange.row.created_at, UTC).date().isoformat()
 
 
+def _compared(exchange: Exchange) -> str:
+    """What came of comparing the answer with another's: where two disagree, a sample tells most."""
+    return exchange.row.compared or "none"
+
+
 DIMENSIONS: dict[str, Callable[[Exchange], str]] = {
     "feedback": _feedback,
     "answer": _answer,
@@ -77,6 +82,7 @@ DIMENSIONS: dict[str, Callable[[Exchange], str]] = {
     "script": _script,
     "turns": _turns,
     "day": _day,
+    "compared": _compared,
 }
 """What can divide requests, by name."""
 DEFAULT = ("feedback", "answer", "deployment", "length", "script")
