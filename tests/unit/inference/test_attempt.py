@@ -284,8 +284,11 @@ class TestReservation:
         assert not rows(ledger.path)
         assert held_usd(ledger.path) == 0
 
-    async def test_cancelled_while_the_reservation_is_written(self, attempt: Make, ledger: SqliteLedger) -> None:
+    async def test_cancelled_while_the_reservation_is_written(
+        self, attempt: Make, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A wait that is cancelled takes the hold with it: settled as cancelled, nothing sent, nothing held."""
+        monkeypatch.setattr("assay.ledger.store.MAX_UNFOLDED_BYTES", -1)  # the journal is full: it waits for SQLite
         before = asyncio.all_tasks()
         stub = Stub(DONE)
         one = attempt(stub)
@@ -395,3 +398,27 @@ class TestForms:
         """A text in place of a number or a vector is no answer."""
         with pytest.raises(MalformedReply, match="lacks what was asked for"):
             await run(attempt(Stub(TextDelta(text="x"), DONE), request=Request(form=form, inputs=("a",))))
+
+
+class TestShrinking:
+    """What is held gets less as soon as the host has told the input."""
+
+    async def test_the_hold_shrinks_when_the_input_is_told(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """Some tell it before the answer begins: the rest of the hold is free for others from then on."""
+        shrunk: list[tuple[str, float]] = []
+        ledger.shrink = lambda id_, usd: shrunk.append((id_, usd))  # type: ignore[method-assign]
+        early = UsageReport(usage=Usage(input=3, output=0))
+        one = attempt(Stub(early, early, TextDelta(text="x"), DONE, UsageReport(usage=Usage(input=3, output=1))))
+        await run(one)
+        [row] = rows(ledger.path)
+        assert [id_ for id_, _ in shrunk] == [one.record.id]
+        assert row["cost_usd"] <= shrunk[0][1] < row["reserved_usd"]
+
+    async def test_what_was_let_go_of_is_not_charged(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """A host that tells more input in the end than in the beginning is charged at what was still held."""
+        early, late = UsageReport(usage=Usage(input=3, output=0)), UsageReport(usage=Usage(input=90, output=100))
+        one = attempt(Stub(early, TextDelta(text="x"), DONE, late))
+        await run(one)
+        [row] = rows(ledger.path)
+        assert (row["cost_basis"], row["cost_usd"]) == ("bound", pytest.approx(one._bound.usd))
+        assert row["cost_usd"] < row["reserved_usd"]
