@@ -8,6 +8,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
+from assay.envelope.money import told_usd
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -218,7 +219,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
             str(row["items"]),
             str(row["answered"]),
             str(row["failed"]),
-            f"{row['usd']:.6f} USD" if row["usd"] is not None else "unknown",
+            told_usd(row["usd"]) if row["usd"] is not None else "unknown",
             (row["message"] or row["provider_batch_id"] or "")[:80],
         )
         for row in rows

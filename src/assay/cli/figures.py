@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
+from assay.envelope.money import told_usd
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def cost(usd: float | None, engine_s: float | None) -> str:
     """USD where it is known, else CPU seconds of a local engine, else `unknown`; unknown is never 0."""
     if usd is not None and (usd > 0 or engine_s is None):
-        return f"{usd:.6f} USD"
+        return told_usd(usd)
     return f"{engine_s:.2f} CPU s" if engine_s is not None else "unknown"
 
 

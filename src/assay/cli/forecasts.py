@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from assay.envelope.money import told_usd
+
 if TYPE_CHECKING:
     from assay.evals.figures.power import Ability, Plan
     from assay.evals.runs.forecast import Asked, Forecast
@@ -48,5 +50,5 @@ def _able(one: Ability) -> str:
 
 
 def _usd(asked: Asked | Forecast) -> str:
-    usd = f"{asked.bound_usd:.6f} USD" if asked.bound_usd is not None else "not known in USD"
+    usd = told_usd(asked.bound_usd) if asked.bound_usd is not None else "not known in USD"
     return f"{usd} plus judges" if asked.judges and asked.missing else usd

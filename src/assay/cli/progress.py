@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from assay.cli.door import note
+from assay.envelope.money import told_usd
 from assay.ledger.rows import ResultRow
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class EvalProgress(_Progress):
         scored = self._done - self._unscored
         told = [f"{self._passed / scored:.0%} passed"] if scored else []
         told += [f"{self._unscored} unscored"] if self._unscored else []
-        told += [f"{self._usd:.4f} USD"] if self._usd else []
+        told += [told_usd(self._usd)] if self._usd else []
         rate = self._done / max(1e-3, time.monotonic() - self._began)
         return ", ".join([*told, f"{rate:.1f} a second", f"{_span((self.total - self._done) / rate)} left"])
 

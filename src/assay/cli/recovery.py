@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.cli.door import note
+from assay.envelope.money import told_usd
 
 __all__ = ["show_recovered"]
 
@@ -15,5 +16,5 @@ def show_recovered(recovered: object) -> None:
         unknown = f" ({recovered.unknown} without a known price)" if recovered.unknown else ""
         note(
             f"assay: an earlier process died with {recovered.attempts} calls in flight; "
-            f"they are charged at their bound, {recovered.charged_usd:.6f} USD{unknown}"
+            f"they are charged at their bound, {told_usd(recovered.charged_usd)}{unknown}"
         )

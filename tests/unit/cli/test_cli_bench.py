@@ -20,7 +20,7 @@ def test_side_by_side(project: Project) -> None:
     head, *rows = ended.out.splitlines()[:4]
     assert head.split()[:3] == ["p50", "min", "first"]
     assert [row.split()[0] for row in rows] == ["good", "bad", "both"]
-    assert re.search(r"good .* 6 +1 .* 0\.000014 USD +stop +2 of 2 +-$", rows[0])
+    assert re.search(r"good .* 6 +1 .* 1\.4e-05 USD +stop +2 of 2 +-$", rows[0])
     assert "both (by bad): no, \\x1b[31mnever" in ended.out
     assert "\x1b" not in ended.out
     assert "good warm-up" in ended.err

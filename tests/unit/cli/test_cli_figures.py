@@ -12,11 +12,11 @@ from assay.cli.figures import block, cost, count, cut, printable, seconds
 @pytest.mark.parametrize(
     ("usd", "engine_s", "text"),
     [
-        (0.5, None, "0.500000 USD"),
-        (0.0, None, "0.000000 USD"),
+        (0.5, None, "0.500 USD"),
+        (0.0, None, "0.00 USD"),
         (None, 1.25, "1.25 CPU s"),
         (0.0, 1.25, "1.25 CPU s"),
-        (0.5, 1.25, "0.500000 USD"),
+        (0.5, 1.25, "0.500 USD"),
         (None, None, "unknown"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.envelope.money import told_usd
 from assay.evals.drafting.manners import MANNERS
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _text(told: Told, drafts: Sequence[Draft], folder: Path, kind: str) -> str:
     if told.repeated:
         lines.append(f"{told.repeated} left out: nearly the same as one that is there.")
     lines += [f"brought nothing: {fault}" for fault in told.faults[:3]]
-    cost = f"{told.usd:.4f} USD" if told.usd is not None else "cost not known"
+    cost = told_usd(told.usd) if told.usd is not None else "cost not known"
     lines.append(f"{plural(told.asked, 'request')}, {cost}.")
     for draft in drafts[:3]:
         lines += ["", f"  {str(draft.line.input)[:200]}", f"  -> {draft.line.target}"]
