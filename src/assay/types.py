@@ -451,10 +451,12 @@ class Raw(_Tagged, frozen=True, kw_only=True, omit_defaults=True, tag="raw"):
     """Bytes of the provider's answer as they came; the events decoded from them follow. `fold` skips it.
 
     `alone`: whoever asked wants bytes only: nothing decoded follows, and they are a piece of the answer itself.
+    `head`: they say no more than that an answer begins, and may go on before it is known whether one follows.
     """
 
     data: bytes
     alone: bool = False
+    head: bool = False
 
 
 Event = (

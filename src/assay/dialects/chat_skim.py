@@ -104,7 +104,7 @@ class ChatSkim:
     """Follows one streamed chat completion."""
 
     def __init__(self) -> None:
-        self.begun = self.ending = False
+        self.begun = self.heads = self.ending = False
         self.failed: Failed | None = None
         self._had: list[bytes] = []
         self._head = _Head()
@@ -121,6 +121,7 @@ class ChatSkim:
                 return
             self._thorough = self._decoded()
         self._thorough.feed(event)
+        self.heads = False
         self.begun, self.ending, self.failed = self._thorough.begun, self._thorough.ending, self._thorough.failed
 
     def close(self) -> Response:
@@ -142,6 +143,7 @@ class ChatSkim:
 
     def _take(self, event: bytes) -> bool:
         """Look at an event; False = it is not plain."""
+        self.heads = False
         if event == _DONE:
             self._done = True
             return True
@@ -165,6 +167,7 @@ class ChatSkim:
             return False
         if choice.delta is not None and choice.delta.content:
             self.begun = True
+        self.heads = not self.begun and choice.delta is not None and choice.delta.role is not None
         if choice.finish_reason is not None:
             if self._finish is not None:
                 return False

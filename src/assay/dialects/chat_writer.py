@@ -161,6 +161,11 @@ class ChatEncoder(ChunkEncoder):
         self._calls: dict[tuple[int, int], _OpenCall] = {}
         self._thoughts = Thoughts()
 
+    def passed(self, data: bytes) -> bytes:
+        """See `Encoder.passed`."""
+        self._spoken.add(0)  # the host has said the role
+        return super().passed(data)
+
     def _wrap(self, index: int, delta: dict[str, Any], finish: Finish | None = None) -> dict[str, Any]:
         if index not in self._spoken:
             self._spoken.add(index)

@@ -21,10 +21,16 @@ from assay.dialects.openai_errors import write_failed
 from assay.dialects.sse import DONE, Parser, write_event
 from assay.types import Begin, Event, Failed, Finish, Finished, Logprobs, Raw, Request, TextDelta, UsageReport
 
-__all__ = ["ChunkEncoder", "choice_notes", "finish_wire", "new_id"]
+__all__ = ["ChunkEncoder", "choice_notes", "finish_wire", "new_id", "without_role"]
 
 _STEADY = ("system_fingerprint", "service_tier")  # these stand in every chunk
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+_ROLE = re.compile(rb'"role"\s*:\s*"assistant"\s*,\s*')
+
+
+def without_role(data: bytes) -> bytes:
+    """The first piece of an answer for a client that has had its role already, from one that broke off."""
+    return _ROLE.sub(b"", data, count=1)
 
 
 def new_id(prefix: str) -> str:

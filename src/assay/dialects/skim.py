@@ -21,11 +21,13 @@ class Skimming(Protocol):
 
     Attributes:
         begun: a piece of the answer itself has come, not only its head.
+        heads: the event that came last says only that an answer begins; it is known exactly, and may go on at once.
         ending: it has been told why the answer ended; what follows is for the settlement.
         failed: the event by which the host said that the answer failed; nothing is read after it.
     """
 
     begun: bool
+    heads: bool
     ending: bool
     failed: Failed | None
 
@@ -54,7 +56,7 @@ class Skim:
     """Decodes every event."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self.begun = self.ending = False
+        self.begun = self.heads = self.ending = False
         self.failed: Failed | None = None
         self._decoder = decoder
         self._events: list[Event] = []

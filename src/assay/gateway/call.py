@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from assay.dialects.chunk_encoder import without_role
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers, caching
@@ -13,6 +14,7 @@ from assay.gateway.rate_headers import rate_headers
 from assay.gateway.visit import Field, Visit
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Options, Spine, failure_of
+from assay.inference.trace import Record
 from assay.types import Event, Failed, Folder, Raw, Request
 
 log = logging.getLogger("assay.gateway")
@@ -119,6 +121,7 @@ class Call:
         encoder = self._dialect.encoder(self._request)
         begun = False
         failed = False
+        headed: Record | None = None  # whose head is out: another may answer
         async for event in events:
             if not begun:
                 begun = True
@@ -127,6 +130,12 @@ class Call:
                 self._encoder = encoder
             if isinstance(event, Raw):
                 data = encoder.passed(event.data) if self._passed_through else b""
+                if event.head and headed is not None:
+                    continue
+                if event.head:
+                    headed = self._trace.answering
+                elif headed is not None and headed is not self._trace.answering:
+                    headed, data = self._trace.answering, without_role(data)
             else:
                 self._catch_up(encoder, event)
                 failed = failed or isinstance(event, Failed)

@@ -178,13 +178,13 @@ class Connection(HttpToolsProtocol):
         parsed = httptools.parse_url(self.url)
         path = parsed.path.decode("ascii")
         version = self.parser.get_http_version()
-        before = self.cycle
+        before = cast("Cycle | None", self.cycle)
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
         self.scope["path"] = unquote(path) if "%" in path else path
         self.scope["raw_path"] = parsed.path
         self.scope["query_string"] = parsed.query or b""
-        self.cycle = Cycle(
+        cycle = self.cycle = Cycle(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -197,12 +197,12 @@ class Connection(HttpToolsProtocol):
             keep_alive=version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        self.scope["extensions"] = {EXTENSION: self.cycle}  # type: ignore[typeddict-item]
+        cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: cycle}
         if before is None or before.response_complete:
-            self._answer(self.cycle)
+            self._answer(cycle)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self.pipeline.appendleft((cycle, self.app))
 
     def _answer(self, cycle: Cycle) -> None:
         self._served = cycle

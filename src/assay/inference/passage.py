@@ -149,7 +149,10 @@ class Passage(Attempt):
                 break
             self._begin()
             problem = self._follow(skim, came, waiting)
-            if skim.begun and waiting:
+            if skim.heads and len(waiting) == 1:
+                self._had += waiting
+                yield Raw(data=waiting.pop(), head=True)
+            elif skim.begun and waiting:
                 limits.begun()
                 self._had += waiting
                 data = waiting[0] if len(waiting) == 1 else b"".join(waiting)

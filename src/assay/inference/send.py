@@ -67,6 +67,9 @@ class Sending:
         try:
             async with aclosing(self._open(0, outcome.call)) as stream:
                 async for event in stream:
+                    if self._goes_ahead(event):
+                        yield event
+                        continue
                     if self.committed is not None:
                         outcome.note(event)
                         yield event
@@ -81,6 +84,10 @@ class Sending:
             outcome.done = True
         except AssayError as error:
             outcome.error = error
+
+    def _goes_ahead(self, event: Event) -> bool:
+        """Whether it may be handed on before it is known whose answer this will be."""
+        return isinstance(event, Raw) and event.head and not self._send.hold
 
     async def _wait(self, call: Call, unless: asyncio.Event | None = None) -> None:
         """The delay of a call; `unless` ends it early. Never longer than to the deadline."""

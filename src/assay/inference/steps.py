@@ -103,6 +103,8 @@ class Steps:
                 async with aclosing(sending.live()) as live:
                     async for event in live:
                         self._commit(sending)
+                        if self.answering is None:  # only its head goes on so far
+                            self.answering = _record_of(self._opened[len(self._attempts)])
                         yield event
                 self._note(step, sending)
                 self._check_waiting(sending)
@@ -267,7 +269,9 @@ class Steps:
             path=f"{self._place.path}.{step}".lstrip("."),
             route=self._route.name,
             untouched=self._place.untouched and call.overrides is None,
-            bytes_only=self._place.bytes_only and self._route.is_plain,
+            bytes_only=self._place.bytes_only
+            and self._route.is_plain
+            and not self._route.audits(self._place.trace.request_id),
             max_tokens=self._route.max_tokens or self._place.max_tokens,
             why=(*self._place.why, call.why),
         )
@@ -320,6 +324,8 @@ class Steps:
     def _note(self, step: Send, sending: Sending) -> None:
         """Append what the calls of a Send came to."""
         self._commit(sending)
+        if self._committed is None:
+            self.answering = None
         for call, outcome in zip(step.calls, sending.outcomes, strict=True):
             opened = self._opened.get(len(self._attempts))  # None: it was cancelled before its time came
             if isinstance(opened, Passage) and outcome.error is not None:
