@@ -49,8 +49,8 @@ class LiveRoute:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nobody looks at the words of its answers: who asks for bytes only may get them unread."""
-        looked_at = self.audit is not None or self.cache is not None or self.checks or self.guards
+        """Whether nobody looks at the words of its answers, audits apart: they may be handed on as bytes, unread."""
+        looked_at = self.cache is not None or self.checks or self.guards
         return not looked_at and self.policy.kind in _READS_NO_ANSWER
 
     def audits(self, request_id: str) -> bool:

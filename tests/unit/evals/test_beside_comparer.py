@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from assay.config.load import parse
+from assay.dialects.openai_chat import OpenAIChat
 from assay.evals.beside.comparer import Comparer
 from assay.evals.beside.readout import readouts
 from assay.evals.traffic.exchange import read_exchanges
@@ -24,7 +25,7 @@ from assay.ledger.exchanges import Exchanges
 from assay.ledger.feedback import Feedback
 from assay.ledger.rows import ComparisonRow
 from assay.ledger.store import SqliteLedger
-from assay.types import Label, Message, Request, Sampling
+from assay.types import Label, Message, Raw, Request, Sampling
 from faults import Answer, FaultyHost
 
 MakeSpine = Callable[..., Spine]
@@ -365,3 +366,25 @@ async def test_what_clients_spent_before_counts_for_no_cap(compared: Callable[..
         (row,) = await anew.ask()  # a line of the books that is new begins with what audits have cost
         assert row.verdict == "unasked"
         assert "0.000007 spent" in row.reason
+
+
+@pytest.mark.parametrize(("share", "verdicts"), [(1.0, ["same"]), (0.0, [])])
+async def test_bytes_pass_unread_but_where_they_are_compared(
+    share: float, verdicts: list[str], compared: Callable[..., Compared], ledger: SqliteLedger
+) -> None:
+    """A client that takes the host's bytes as they are has them, audited or not; what the host called them is kept."""
+    raw = b'{"model": "r", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}'
+    async with FaultyHost(Answer(body=body("refund"))) as here, FaultyHost(Answer(body=body("Refund."))) as there:
+        text = toml(there.url, f'against = "other"\nshare = {share}').replace(
+            f'dialect = "scripted"\nscript = "main.json"\n{PRICE}', f'dialect = "openai"\nbase_url = "{here.url}"', 1
+        )
+        made = compared(text)
+        request = OpenAIChat().read_request(raw)
+        trace = Trace()
+        events = [one async for one in made.spine.generate(request, "r", trace, Options(bytes_only=True))]
+        assert b"".join(one.data for one in events if isinstance(one, Raw)) == body("refund")
+        await made.spine.shadows.ended()
+    rows = await comparisons_of(ledger, trace.request_id)
+    assert [row.verdict for row in rows] == verdicts
+    (found,) = await Feedback(ledger).requests("up-1")
+    assert (found.id, found.response_id) == (trace.request_id, "up-1")
