@@ -1,9 +1,11 @@
 """A rollout's next move, from what came of its stage: go on, roll back, or wait. Pure.
 
 Of each limit two things can be shown. That it is broken (*harm*): the new arm is worse than the old one by more than it
-allows. Then the rollout goes back at once; all limits and stages together have the one error for that. Or that it is
-kept (*safe*): each stage must show it anew, for a stage is another load; a new arm that breaks a limit which must be
-shown is let through to the end with a probability of the error at most, since one stage would have to be wrong.
+allows. Then the rollout goes back at once, exactly where that is possible; all limits and stages together have the one
+error for that. Or that it is kept (*safe*): each stage must show it anew, for a stage is another load; a new arm that
+breaks a limit which must be shown is let through to the end with a probability of the error at most, since one stage
+would have to be wrong. That is told by the variance between sessions at half of the error, which asks for a quarter of
+the requests that an exact proof does, and errs less than it may (docs/decisions/060-experiments.md).
 """
 
 from __future__ import annotations
@@ -14,7 +16,15 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta
 
-from assay.decision.experiments.measured import Compared, Look, all_requests, better, first_requests, moments_of
+from assay.decision.experiments.measured import (
+    Compared,
+    Look,
+    all_requests,
+    better,
+    by_sessions,
+    first_requests,
+    moments_of,
+)
 from assay.ledger.dealt import SumsRow
 from assay.types import Value
 
@@ -207,7 +217,7 @@ class _Seen:
             return  # of nothing there is no part
         if any(_broken(one, limit) for one in self._harm):
             self.verdict = "harm"
-        elif all(_kept(one, limit) for one in _looks(limit, sums, old, new, error)):
+        elif _kept(by_sessions(sums, limit.measure, old, new, error / 2, factor=limit.factor), limit):
             self.verdict = "safe"
 
     def finding(self) -> Finding:

@@ -16,8 +16,8 @@ from assay.stats.ratios import Contrast, Moments, contrast
 from assay.types import Value
 
 __all__ = [
-    "SHARES", "Better", "BySessions", "Compared", "Exact", "Look", "all_requests", "better", "by_arm", "first_requests",
-    "moments_of",
+    "SHARES", "Better", "BySessions", "Compared", "Exact", "Look", "all_requests", "better", "by_arm", "by_sessions",
+    "first_requests", "moments_of",
 ]  # fmt: skip
 
 Better = Literal["higher", "lower", "neither"]
@@ -111,7 +111,7 @@ class Exact(NamedTuple):
 
 
 class BySessions(NamedTuple):
-    """By the mean per request, with its variance between sessions. `error`: of both sides, which errs to the safe one."""
+    """By the mean per request, with its variance between sessions. `error`: of both sides together."""
 
     measure: str
     old: Moments
@@ -151,9 +151,17 @@ def all_requests(
         factor: what the old arm's mean is multiplied by.
     """
     rows = sums.get((old, measure)), sums.get((new, measure))
-    before, after = map(moments_of, rows)
-    if measure in SHARES and factor == 1.0 and not _long(rows):
-        return Exact(measure, Tally(round(before.total), before.units), Tally(round(after.total), after.units), error)
+    if measure not in SHARES or factor != 1.0 or _long(rows):
+        return by_sessions(sums, measure, old, new, error, factor=factor)
+    before, after = (Tally(round(one.total), one.units) for one in map(moments_of, rows))
+    return Exact(measure, before, after, error)
+
+
+def by_sessions(
+    sums: Mapping[tuple[str, str], SumsRow], measure: str, old: str, new: str, error: float, *, factor: float = 1.0
+) -> BySessions:
+    """As `all_requests`, by the variance between sessions also where it could be exact: that proves with less."""
+    before, after = (moments_of(sums.get((arm, measure))) for arm in (old, new))
     return BySessions(measure, before, after, error, factor)
 
 

@@ -103,7 +103,7 @@ def test_what_people_say_can_be_a_condition() -> None:
     """With --metric a stage is left when fewer accepted answers than allowed are excluded, and back when proven."""
     plan = msgspec.structs.replace(PLAN, metric="accepted", tolerance=0.1)
     fine = [0.0] * 400
-    half = [float(n % 2) for n in range(1600)]
+    half = [float(n % 2) for n in range(800)]
     found = decided(plan, stage({"failed": fine, "accepted": half}, {"failed": fine, "accepted": half}))
     assert found.move == "advance"
     worse = decided(plan, stage({"failed": fine, "accepted": half}, {"failed": fine, "accepted": [0.0] * 100}))
