@@ -258,8 +258,9 @@ def _how(one: dict[str, Any]) -> str:
 def _told(call: dict[str, Any]) -> str:
     from assay.cli.figures import cost, count, seconds
 
+    who = call["deployment"] or "a guard"
     return (
-        f"answered by {call['deployment'] or 'a guard'}: {count(call['input_tokens'])} tokens in, {count(call['output_tokens'])} "
+        f"answered by {who}: {count(call['input_tokens'])} tokens in, {count(call['output_tokens'])} "
         f"out, {seconds(call['total_s'])}, {cost(call['usd'], call['engine_s'])}"
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from upstreams import ask
 
+from assay.errors import BudgetExceeded
 from assay.inference.cache import Caching
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
@@ -262,3 +263,22 @@ class TestBounds:
             ("evals", 1, True), ("r", 0, False),
         ]  # fmt: skip
         assert await clear_replies(ledger) == 1
+
+
+async def test_a_hit_needs_no_money(make_spine: MakeSpine) -> None:
+    """Where the budget is spent a known answer is still given, and a new one is refused."""
+    spine = make_spine(toml(more="[constraints]\nusd_per_month = 0.0003"), {"m.json": COUNTED})
+    assert (await said(spine, cold()))[0] == "one"
+    with pytest.raises(BudgetExceeded):
+        await said(spine, cold("hello " * 400))
+    assert (await said(spine, cold()))[1].cached
+
+
+async def test_guards_look_at_what_comes_from_the_cache(make_spine: MakeSpine) -> None:
+    """A hit is looked at like any other answer, by guards that may have become stricter."""
+    guards = '[guards.words]\ncheck = {{ check = "patterns", words = ["{}"] }}\n'
+    route = '[routes.r]\ncandidates = ["m"]\ncache = {}\nguards = { after = ["words"] }\n'
+    model = toml().partition("[routes.r]")[0]
+    await said(make_spine(model + guards.format("none") + route, {"m.json": COUNTED}), cold())
+    text, trace = await said(make_spine(model + guards.format("one") + route), cold())
+    assert (text, trace.cached, trace.guarded) == ("", True, ["after words=refuse"])
