@@ -7,7 +7,6 @@ neither salt nor a slow hash: nobody guesses 256 bits.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, NamedTuple
 
@@ -89,6 +88,8 @@ ANYBODY = Key("", 0, ANYTHING, NOBODY)
 
 def new_secret() -> str:
     """A new key, as it is shown."""
+    import secrets  # only who makes keys needs it
+
     return PREFIX + secrets.token_urlsafe(32)
 
 

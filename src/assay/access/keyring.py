@@ -71,13 +71,15 @@ class Keyring:
         mark = self._reader.mark()
         if mark == self._mark:
             return False
-        found: dict[str, Key] = {}
-        for cell, row in self._reader.rows():
+        for cell, row in self._reader.rows(after=self.last_cell):
             try:
-                found[row.hash] = key_of(row, cell, self._limits)
+                self._keys[row.hash] = key_of(row, cell, self._limits)
             except LedgerError as error:  # one that cannot be read opens nothing, and shuts nobody else out
                 log.error("%s", error)
-        self._keys, self._mark = found, mark
+        for digest, at in self._reader.revoked().items() if mark[1] != self._mark[1] else ():
+            if (key := self._keys.get(digest)) is not None:
+                self._keys[digest] = key._replace(revoked_at=at)
+        self._mark = mark
         self.version += 1
         return True
 

@@ -19,7 +19,8 @@ _COLUMNS = KeyRow.__struct_fields__
 _NAMES = ", ".join(_COLUMNS)
 _INSERT = f"insert into keys ({_NAMES}) values ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608 - names of fields
 _HELD = "select 1 from keys where name = ? and revoked_at is null"
-_ALL = f"select rowid, {_NAMES} from keys order by rowid"  # noqa: S608 - names of fields
+_NEW = f"select rowid, {_NAMES} from keys where rowid > ? order by rowid"  # noqa: S608 - names of fields
+_REVOKED = "select hash, revoked_at from keys indexed by keys_revoked where revoked_at is not null"
 _MARK = (
     "select (select max(rowid) from keys), "
     "(select count(*) from keys indexed by keys_revoked where revoked_at is not null)"
@@ -96,23 +97,31 @@ class KeyReader:
         ((last, revoked),) = self._read(_MARK)
         return last, revoked
 
-    def rows(self) -> list[tuple[int, KeyRow]]:
-        """All keys, each with the small number that only it has.
+    def rows(self, after: int = 0) -> list[tuple[int, KeyRow]]:
+        """The keys that were added after one, each with the small number that only it has.
 
         Raises:
             LedgerError: they cannot be read.
         """
         return [
             (number, msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), KeyRow, strict=False))
-            for number, *row in self._read(_ALL)
+            for number, *row in self._read(_NEW, after)
         ]
+
+    def revoked(self) -> dict[str, float]:
+        """When each key that was revoked was, by its hash.
+
+        Raises:
+            LedgerError: they cannot be read.
+        """
+        return dict(self._read(_REVOKED))
 
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
 
-    def _read(self, statement: str) -> list[tuple[Any, ...]]:
+    def _read(self, statement: str, *values: int) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(statement).fetchall()
+            return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise LedgerError(f"cannot read the ledger {self._path}: {error}") from error
