@@ -28,6 +28,7 @@ from assay.errors import (
     PrivacyViolation,
     ProviderError,
     ProviderFault,
+    RateExceeded,
     RateLimited,
     Refused,
     RequestError,
@@ -158,6 +159,8 @@ def test_retry_after_stands_in_the_error() -> None:
     [
         (RequestError("bad n", field="n"), 400, "invalid_request"),
         (RequestError("no such route", field="model", status=404), 404, "model_not_found"),
+        (RequestError("not this route", field="model", status=403), 403, "permission_denied"),
+        (RateExceeded("too many", retry_after_s=3.2), 429, "rate_limit_exceeded"),
         (NoCandidate("r", (("a", "too dear"),)), 403, "no_candidate"),
         (NoCandidate("r", (("a", "takes no image"),), unable=True), 400, "unsupported"),
         (NoCandidate("r", (("a", "no key in $A"),), keyless=True), 503, "no_key"),
