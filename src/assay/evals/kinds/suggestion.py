@@ -107,7 +107,7 @@ def suggested(marked: Sequence[Counter[str]], found: Groups) -> list[Suggested]:
 
 
 def _telling(marked: Sequence[Counter[str]], members: set[int]) -> list[str]:
-    """Marks by how many more of the members have them than of the others."""
+    """Marks by how many more of the members have them than of the others; of equal ones the longer, which says more."""
     inside = Counter(mark for place in members for mark in marked[place])
     outside = Counter(mark for place, one in enumerate(marked) if place not in members for mark in one)
     others = len(marked) - len(members)
@@ -115,7 +115,7 @@ def _telling(marked: Sequence[Counter[str]], members: set[int]) -> list[str]:
     def gain(mark: str) -> float:
         return inside[mark] / len(members) - (outside[mark] / others if others else 0.0)
 
-    return sorted(inside, key=lambda mark: (-gain(mark), mark))[: 4 * _TOLD]
+    return sorted(inside, key=lambda mark: (-round(gain(mark), 2), -len(mark), mark))[: 4 * _TOLD]
 
 
 def _name(words: Sequence[str], taken: set[str]) -> str:
