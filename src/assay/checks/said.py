@@ -13,18 +13,36 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from assay.types import Message, Part, Reasoning, Refusal, Request, Response, Text, ToolCall, ToolResult
+from assay.types import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Request,
+    Response,
+    Text,
+    ToolCall,
+    ToolResult,
+    Video,
+)
 
 __all__ = ["Rewrite", "as_answer", "everything", "rewritten", "rewritten_answer"]
 
 Rewrite = Callable[[str], str]
-_MEDIA = frozenset({"image", "audio", "video", "document"})
+_ASKED = (
+    "messages", "prompt", "suffix", "inputs", "tools", "tool_choice", "output", "sampling", "extra",
+)  # fmt: skip
+_OURS = frozenset({"role", "opaque", "mode", "kind", "media_type", "detail", "format"})
 _PLAIN = ("text/", "application/json", "application/xml")
 
 
 def everything(answer: Response) -> str:
     """What an answer says in all of its parts, alternatives and notes; what is spread over parts of text is whole."""
-    return "\n".join((answer.text, *_strings(msgspec.to_builtins(answer))))
+    choices = (answer, *answer.alternatives)
+    return "\n".join((*(one.text for one in choices), *_strings([[one.parts, one.extra] for one in choices])))
 
 
 def as_answer(request: Request) -> Response:
@@ -33,8 +51,8 @@ def as_answer(request: Request) -> Response:
     Turns of all roles, results and definitions of tools, prompts and inputs, and fields that only one format knows.
     """
     turns = (message.text for message in request.messages)
-    asked = replace(request, native=None, model="", session=None, kind=None, tags={})
-    return Response(parts=(Text(text="\n".join((*turns, *_strings(msgspec.to_builtins(asked))))),))
+    asked = [getattr(request, field) for field in _ASKED]
+    return Response(parts=(Text(text="\n".join((*turns, *_strings(asked)))),))
 
 
 def rewritten(request: Request, rewrite: Rewrite) -> Request:
@@ -113,9 +131,10 @@ def _strings(value: Any) -> Iterator[str]:
     while waiting:
         value = waiting.pop()
         match value:
+            case msgspec.Struct():
+                waiting.extend(reversed(_fields(value)))
             case dict():
-                shown = _without_media(value)
-                waiting.extend(reversed([one for pair in shown.items() for one in pair]))
+                waiting.extend(reversed([one for pair in value.items() for one in pair]))
             case list() | tuple():
                 waiting.extend(reversed(value))
             case str():
@@ -128,13 +147,14 @@ def _strings(value: Any) -> Iterator[str]:
                 yield repr(value) if isinstance(value, float) or abs(value) < 1 << 256 else ""
 
 
-def _without_media(value: dict[Any, Any]) -> dict[Any, Any]:
-    """A part without its bytes, unless they are plain text."""
-    data = value.get("data")
-    if value.get("type") not in _MEDIA or not isinstance(data, str):
-        return value
-    said = _plain_text(data) if str(value.get("media_type") or "").startswith(_PLAIN) else ""
-    return {**value, "data": said}
+def _fields(value: msgspec.Struct) -> list[Any]:
+    """What a value of ours says: not the words by which we tell its sort, nor what nobody can read."""
+    fields = [getattr(value, name) for name in value.__struct_fields__ if name not in _OURS]
+    if isinstance(value, Image | Audio | Video | Document) and value.data is not None:
+        fields.remove(value.data)
+        if isinstance(value, Document) and (value.media_type or "").startswith(_PLAIN):
+            fields.append(_plain_text(value.data))
+    return fields
 
 
 def _plain_text(data: str) -> str:

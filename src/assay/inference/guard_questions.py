@@ -79,7 +79,7 @@ def classified(how: Classifier, said: Response) -> Verdict:
     if word in map(str.casefold, how.safe):
         return Verdict("allow", shorten(said.text))
     words = ", ".join((*how.unsafe, *how.safe))
-    raise MalformedReply(f"{shorten(said.text, 60)!r} is no verdict; it must begin with one of: {words}")
+    raise MalformedReply(f"what its model says is no verdict; it must begin with one of: {words}")
 
 
 def judging(how: Principles, request: Request, answer: Response, *, revise: bool) -> Request:
@@ -104,7 +104,7 @@ def judged(said: Response) -> Verdict:
     try:
         verdict = msgspec.json.decode(blocks[0][1] if len(blocks) == 1 else text, type=Verdict)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise MalformedReply(f"{shorten(text, 60)!r} is no verdict: {error}") from error
+        raise MalformedReply("what its model says is no verdict in JSON") from error
     if verdict.verdict == "revise" and not (verdict.revision or "").strip():
         raise MalformedReply("the verdict is revise, and no revision is given")
     return verdict

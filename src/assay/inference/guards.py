@@ -25,9 +25,12 @@ from assay.routing.protocol import Looked, Policy
 from assay.types import Begin, Event, Finish, Finished, RefusalDelta, Request, Response, Text
 
 __all__ = [
-    "NO_GUARDS", "Ask", "Found", "LiveGuard", "LiveGuards", "make_guard", "make_guards", "refusal_of", "refused_events",
+    "NO_GUARDS", "SAYING", "Ask", "Found", "LiveGuard", "LiveGuards", "make_guard", "make_guards", "refusal_of",
+    "refused_events",
 ]  # fmt: skip
 
+SAYING = ("chat", "completion")
+"""Forms of requests whose answers say something in words."""
 Ask = Callable[[str, Request], Awaitable[Response]]
 """Asks a deployment or route, by its name.
 
@@ -96,7 +99,7 @@ class LiveGuard:
     ) -> Found:
         if isinstance(asking, Classifier):
             verdict = classified(asking, await ask(asking.model, classifying(asking, request, answer)))
-            return Found(Looked(verdict.verdict, verdict.reasons))
+            return Found(_told(verdict))
         if answer is None:
             raise ConfigError("principles judge answers; name the guard in `after`")
         revise = self.config.found == "revise"
@@ -106,13 +109,17 @@ class LiveGuard:
 
 def _revised(verdict: Verdict, answer: Response, revise: bool) -> Found:
     """What a verdict on an answer comes to; only words can be written anew."""
+    if verdict.verdict == "revise" and (not revise or answer.tool_calls or answer.alternatives):
+        verdict = msgspec.structs.replace(verdict, verdict="refuse")
     if verdict.verdict != "revise":
-        return Found(Looked(verdict.verdict, verdict.reasons))
-    if not revise or answer.tool_calls or answer.alternatives:
-        return Found(Looked("refuse", verdict.reasons))
+        return Found(_told(verdict))
     parts = (Text(text=verdict.revision or ""),)
-    changed = msgspec.structs.replace(answer, parts=parts, logprobs=None)
-    return Found(Looked("revise", verdict.reasons), answer=changed)
+    return Found(_told(verdict), answer=msgspec.structs.replace(answer, parts=parts, logprobs=None))
+
+
+def _told(verdict: Verdict) -> Looked:
+    """A model's reasons may repeat what must not be told: they stay out of records and answers."""
+    return Looked(verdict.verdict, f"its model says {verdict.verdict}", words=verdict.reasons)
 
 
 def refusal_of(guard: LiveGuard, explanation: str) -> tuple[str, str]:

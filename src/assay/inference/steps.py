@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -14,11 +13,10 @@ from assay.dialects.unfold import events_of
 from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, Refused, Timeout
 from assay.inference.attempt import Attempt
 from assay.inference.beside import Beside
-from assay.inference.breaker import WELL
 from assay.inference.cache import Space, space_of
 from assay.inference.deployment import LiveDeployment
 from assay.inference.failures import failure, rests
-from assay.inference.guards import Ask, refused_events
+from assay.inference.guards import SAYING, Ask, refused_events
 from assay.inference.looks import Looks
 from assay.inference.passage import Passage, may_pass
 from assay.inference.place import Place
@@ -38,7 +36,6 @@ from assay.routing.protocol import (
     Call,
     Check,
     CheckOutcome,
-    Health,
     Look,
     Refuse,
     Send,
@@ -88,7 +85,8 @@ class Steps:
             AssayError: there is no answer; or it broke off after its first event.
         """
         guards = self._route.guards.in_stream
-        return self._sieved(Sieve(guards, self._request)) if guards else self._events()
+        looked_at = guards and self._request.form in SAYING
+        return self._sieved(Sieve(guards, self._request)) if looked_at else self._events()
 
     async def _events(self) -> AsyncGenerator[Event, None]:
         candidates = self._candidates()
@@ -178,21 +176,12 @@ class Steps:
                 now=asyncio.get_running_loop().time(),
                 seed=self._place.seed,
                 request_id=self._place.trace.request_id,
-                health=self._health(candidates),
+                health=self._targets.faults(candidates),
                 retries_left=MAX_RETRIES - self._place.trace.retries,
                 money_left_usd=money_left_usd,
                 rolled=self._targets.rolled.get(self._route.name),
             ),
         )
-
-    def _health(self, candidates: tuple[str, ...]) -> dict[str, Health]:
-        """How those of the candidates stand that are not simply well."""
-        now, found = time.monotonic(), {}
-        for name in candidates:
-            target = self._targets.by_name[name]
-            if isinstance(target, LiveDeployment) and (health := target.breaker.health(now)) is not WELL:
-                found[name] = health
-        return found
 
     def _check_deadline(self) -> None:
         deadline = self._place.deadline
@@ -425,6 +414,8 @@ class Steps:
         """What the client has not had yet: the rest of an answer, or a guard's refusal."""
         if isinstance(step, Answer):
             return self._rest_of(step)
+        if self._request.form not in SAYING:  # vectors and counts have no place for words
+            raise Refused(step.reason)
         events = refused_events(step.said or "")
         done = [attempt.index for attempt in self._attempts if attempt.ok]
         if done:
@@ -436,7 +427,11 @@ class Steps:
         if isinstance(step, Check):
             return await self._check(step)
         attempt = self._answered(step.attempt)[0] if step.attempt is not None else None
-        found = await self._looks.take(step, self._request, attempt, self._asking(step.guard))
+        try:
+            async with asyncio.timeout_at(self._place.deadline):
+                found = await self._looks.take(step, self._request, attempt, self._asking(step.guard))
+        except TimeoutError:
+            raise Timeout(f"the deadline passed while guard {step.guard!r} looked") from None
         if attempt is not None:
             looks = {**attempt.looks, step.guard: found.looked}
             self._attempts[attempt.index] = msgspec.structs.replace(attempt, looks=looks)

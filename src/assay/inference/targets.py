@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -13,11 +14,12 @@ from assay.envelope.constraints import inability, lacks_key, removals
 from assay.envelope.overflow import overflow
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.allowance import Allowance
+from assay.inference.breaker import WELL
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.privacy.label import at_least, labelled
 from assay.routing.fallback import Fixed
-from assay.routing.protocol import Rolled
+from assay.routing.protocol import Health, Rolled
 from assay.types import Label, Request
 
 
@@ -57,6 +59,15 @@ class Targets:
         reasons = {name: self._reason(name, request, label) for name in route.candidates}
         reasons |= self._overflowing([name for name, reason in reasons.items() if reason is None], request)
         return tuple((name, reason) for name, reason in reasons.items() if reason is not None)
+
+    def faults(self, names: Iterable[str]) -> dict[str, Health]:
+        """How those of the deployments stand that are not simply well."""
+        now, found = time.monotonic(), {}
+        for name in names:
+            target = self.by_name[name]
+            if isinstance(target, LiveDeployment) and (health := target.breaker.health(now)) is not WELL:
+                found[name] = health
+        return found
 
     def _overflowing(self, kept: list[str], request: Request) -> dict[str, str]:
         """Those for which the prompt is too long, where another is left; of the last, its host is the judge."""

@@ -46,7 +46,7 @@ class Guarded:
         step = self.inner.decide(state)
         if isinstance(step, Send) and self.after:
             return msgspec.structs.replace(step, hold=True)
-        if isinstance(step, Answer):
+        if isinstance(step, Answer) and state.request.form in ("chat", "completion"):
             looks = next((one.looks for one in state.attempts if one.index == step.attempt and one.ok), None)
             return step if looks is None else self._looks(self.after, looks, step.attempt) or step
         return step

@@ -127,12 +127,15 @@ class Looked(NamedTuple):
 
     Attributes:
         verdict: `revise` = what it looked at has been revised, and may pass so.
+        explanation: nothing of what was said is in it, for it is told and kept.
         broken: it could not do its work; the verdict is what its configuration says of that.
+        words: of its model, for people who try it.
     """
 
     verdict: Literal["allow", "revise", "refuse"]
     explanation: str
     broken: bool = False
+    words: str = ""
 
 
 class Failure(NamedTuple):

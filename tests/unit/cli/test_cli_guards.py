@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from conftest import Project
+from tests.unit.cli.conftest import Project
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "guards"
 GUARDED = """

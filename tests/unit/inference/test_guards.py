@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from contextlib import aclosing
@@ -166,7 +167,8 @@ class TestBefore:
         """Look-alikes, invisible characters, escapes, results and definitions of tools, files, unknown fields: seen."""
         spine = make_spine(deployments("m") + WORDS + route('before = ["words"]'), {"m.json": says("yes")})
         trace = Trace()
-        await streamed(spine, hidden, "r", trace)
+        with contextlib.suppress(Refused):  # of vectors, it is an error
+            await streamed(spine, hidden, "r", trace)
         assert trace.guarded == ["before words=refuse"]
 
     async def test_what_was_seen_is_what_is_sent(self, make_spine: MakeSpine) -> None:
@@ -400,6 +402,46 @@ class TestModels:
         with pytest.raises(ProviderError) as caught:
             await make_spine(toml, {"m.json": says("", error="Overloaded")}).answer(ask(), "r")
         assert isinstance(caught.value, Overloaded)
+
+
+class TestOtherForms:
+    """Requests whose answers have no place for words."""
+
+    @pytest.mark.parametrize("form", ["embedding", "count"])
+    async def test_they_are_refused_with_an_error(self, make_spine: MakeSpine, form: Any) -> None:
+        """Vectors and counts of what may not pass are an error, streamed guards or not; others are left alone."""
+        toml = deployments("m") + WORDS + route('before = ["words"], after = ["words"]')
+        spine = make_spine(toml, {"m.json": says("yes")})
+        bad = {"inputs": ("bomb",)} if form == "embedding" else {"messages": ask("bomb").messages}
+        with pytest.raises(Refused, match="'words'"):
+            await spine.answer(Request(form=form, **bad), "r")
+
+
+class TestPrivacy:
+    """What guards say repeats nothing."""
+
+    @pytest.mark.parametrize("guards", [SAFETY, RULES])
+    async def test_a_models_words_stay_out_of_answers_and_records(
+        self, make_spine: MakeSpine, ledger: SqliteLedger, guards: str
+    ) -> None:
+        """A guard's model that repeats a secret tells it neither to the client nor to the ledger."""
+        told = "unsafe hunter2" if guards == SAFETY else json.dumps({"verdict": "refuse", "reasons": "hunter2"})
+        name = "safety" if guards == SAFETY else "rules"
+        toml = deployments("m", "shield") + guards + route(f'after = ["{name}"]')
+        response = await make_spine(toml, {"m.json": says("hunter2"), "shield.json": says(told)}).answer(ask(), "r")
+        [row] = await requests(ledger)
+        assert row.outcome == "refused"
+        assert "hunter2" not in str((response, row))
+
+    async def test_words_of_the_format_are_not_what_was_said(self, make_spine: MakeSpine) -> None:
+        """Roles, sorts of parts and names of fields are no words of the client's."""
+        own = WORDS.replace("bomb", "user") + WORDS.replace("words]", "more]").replace(
+            '"bomb"', '"text", "messages", "stop"'
+        )
+        spine = make_spine(
+            deployments("m") + own + route('before = ["words", "more"], after = ["more"]'), {"m.json": says("yes")}
+        )
+        assert (await spine.answer(ask(), "r")).text == "yes"
 
 
 class TestIdentity:

@@ -106,5 +106,5 @@ async def try_guard(guard: LiveGuard, spine: Spine, cases: Sequence[Case]) -> Tr
         median_s=median(looks.seconds),
         asked=len(looks.traces),
         usd=total_cost(trace.cost for trace in looks.traces)[0] if looks.traces else 0.0,
-        reasons={number: looked.explanation for number, looked in said if number in wrong or looked.broken},
+        reasons={n: looked.words or looked.explanation for n, looked in said if n in wrong or looked.broken},
     )
