@@ -9,7 +9,7 @@ import click
 from assay.cli.door import config_option, emit, json_option, run
 
 if TYPE_CHECKING:
-    from assay.ledger.replies import CacheRow
+    from assay.ledger.caches import CacheRow
 
 _HEAD = ("route", "answers", "MiB", "hits", "saved USD")
 
@@ -61,7 +61,7 @@ def _cells(row: CacheRow) -> tuple[str, ...]:
 async def _caches(config: str | None) -> list[CacheRow]:
     from assay.app import open_ledger
     from assay.config.load import load
-    from assay.ledger.replies import caches
+    from assay.ledger.caches import caches
 
     ledger = open_ledger(load(config))
     try:
@@ -73,7 +73,7 @@ async def _caches(config: str | None) -> list[CacheRow]:
 async def _clear(config: str | None, route: str | None) -> int:
     from assay.app import open_ledger
     from assay.config.load import load
-    from assay.ledger.replies import clear_replies
+    from assay.ledger.caches import clear_replies
 
     ledger = open_ledger(load(config))
     try:

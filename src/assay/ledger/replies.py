@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING
 
-from assay.ledger.rows import Reply, Row
+from assay.ledger.rows import Reply
 
-if TYPE_CHECKING:
-    from assay.ledger.store import Ledger
-
-__all__ = ["CacheRow", "caches", "clear_replies", "keep_reply"]
+__all__ = ["ROW_BYTES", "keep_reply"]
 
 ROW_BYTES = 256
 """What an answer takes beside its own bytes: key, times and indexes, rounded up."""
@@ -25,29 +21,6 @@ _KEEP = (
 )
 _OLDEST = "select key from replies where route = ?1 order by expires_at limit ?2"
 _EXPIRED = "select key from replies where route = ?1 and expires_at <= ?3 order by expires_at limit ?2"
-_HITS = "from attempts where attempts.route = caches.route and outcome = 'cached' and run_id is null"
-_CACHES = (
-    "select 'evals' as route, count(*) as answers, coalesce(sum(length(response)), 0) as bytes, 0 as hits, "  # noqa: S608
-    "null as saved_usd from replies where route is null "
-    f"union all select route, answers, bytes, (select count(*) {_HITS}), (select sum(worth_usd) {_HITS}) from caches "
-    "order by 1"
-)
-
-
-class CacheRow(Row, frozen=True, kw_only=True):
-    """What one route's cache holds, and what it has saved.
-
-    Attributes:
-        route: `evals` for that of runs, which has no end.
-        hits: answers given from it, of which the ledger has the attempts.
-        saved_usd: what those would have cost; None = not known.
-    """
-
-    route: str
-    answers: int
-    bytes: int
-    hits: int
-    saved_usd: float | None
 
 
 def keep_reply(connection: sqlite3.Connection, reply: Reply, attempt_id: str) -> None:
@@ -69,16 +42,3 @@ def keep_reply(connection: sqlite3.Connection, reply: Reply, attempt_id: str) ->
 
 def _delete(connection: sqlite3.Connection, which: str, *values: object) -> None:
     connection.execute(f"delete from replies where key in ({which})", values)  # noqa: S608 - one of the statements above
-
-
-async def caches(ledger: Ledger) -> list[CacheRow]:
-    """What each cache holds, by route."""
-    return await ledger.rows(CacheRow, _CACHES)
-
-
-async def clear_replies(ledger: Ledger, route: str | None = None) -> int:
-    """Delete the answers of one route's cache, or of all and of evals; returns how many there were."""
-    where, values = ("", ()) if route is None else (" where route is ?", (route if route != "evals" else None,))
-    return await ledger.write(
-        lambda connection: connection.execute(f"delete from replies{where}", values).rowcount  # noqa: S608 - fixed words
-    )

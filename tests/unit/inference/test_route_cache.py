@@ -15,7 +15,8 @@ from assay.inference.cache import Caching
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
 from assay.ledger.budgets import Account
-from assay.ledger.replies import ROW_BYTES, caches, clear_replies
+from assay.ledger.caches import caches, clear_replies
+from assay.ledger.replies import ROW_BYTES
 from assay.ledger.rows import Row
 from assay.ledger.store import SqliteLedger
 from assay.types import Image, Label, Message, Request, Sampling, Tool, fold
