@@ -21,6 +21,7 @@ REQUEST_HEADERS = {
     headers.LABEL: "`private-only`: the request stays on private deployments.",
     headers.SESSION: "Requests of one session get the same arm of a weighted split.",
     headers.TAGS: "What else a route's rules may look at: `tier=gold, team=search`.",
+    feedback.HEADER: "What came of earlier answers: `request_id=ID, verdict=accepted`, further ones after `;`.",
     headers.DEADLINE: "Seconds after which the request is cut, whatever it is doing.",
 }
 ANSWER_HEADERS = {
@@ -34,6 +35,7 @@ ANSWER_HEADERS = {
     "x-assay-cost-usd": "What it cost, of whole answers; `unknown` where nobody knows.",
     "x-assay-cost-basis": "How the cost is known: `measured`, `bound`, `none`, `unknown`.",
     "x-assay-emulated": "Features that the upstream was not told as the client said them.",
+    feedback.HEADER: "What was recorded of the feedback in the request's header.",
     "x-assay-load-s": "Seconds that the request waited for a local engine to start.",
 }
 _GET = {

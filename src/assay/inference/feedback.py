@@ -88,8 +88,8 @@ async def record(told: Told, ledger: Ledger, bodies: Bodies, account: Account = 
         RequestError: there is no such request, or several (404), or an answer is preferred to itself (400).
     """
     feedback = Feedback(ledger)
-    request = await _request(feedback, told.request_id, account)
-    over = await _request(feedback, told.over, account) if told.over is not None else None
+    request = await _request(feedback, "request_id", told.request_id, account)
+    over = await _request(feedback, "over", told.over, account) if told.over is not None else None
     if over is not None and over.id == request.id:
         raise RequestError("over: an answer cannot be preferred to itself", field="over")
     redaction = bodies.redactor(request.target).begin()
@@ -108,14 +108,14 @@ async def record(told: Told, ledger: Ledger, bodies: Bodies, account: Account = 
     return row
 
 
-async def _request(feedback: Feedback, request_id: str, account: Account) -> RequestRow:
-    found = [row for row in await feedback.requests(request_id) if _is_theirs(row, account)]
+async def _request(feedback: Feedback, field: str, name: str, account: Account) -> RequestRow:
+    found = [row for row in await feedback.requests(name) if _is_theirs(row, account)]
     if len(found) == 1:
         return found[0]
     problem = "several requests have it, or ids that begin with it" if found else "no request has this id"
     raise RequestError(
-        f"request_id: {request_id!r}: {problem}; it stands whole in the header x-assay-request-id of the answer",
-        field="request_id",
+        f"{field}: {name!r}: {problem}; it stands whole in the header x-assay-request-id of the answer",
+        field=field,
         status=404,
     )
 

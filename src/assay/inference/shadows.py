@@ -16,6 +16,7 @@ __all__ = ["Shadows"]
 
 AT_ONCE = 8
 LONGEST_S = 300.0
+_GRACE_S = 1.0
 _MOST_WAITING = 256
 """Pairs whose comparison has not ended: each holds two answers. Beyond, they are left out, as calls are."""
 
@@ -66,17 +67,24 @@ class Shadows:
             await asyncio.gather(*running)
 
     async def close(self) -> None:
-        """Cancel what runs; it is settled when this returns."""
-        while tasks := (*self._asking, *self._comparing):
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel what is asked; it is settled when this returns. Two answers that are here are compared if quick."""
+        await _cancelled(self._asking)
+        if self._comparing:
+            await asyncio.wait(self._comparing, timeout=_GRACE_S)
+        await _cancelled(self._comparing)
 
     @staticmethod
     def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+
+async def _cancelled(running: set[asyncio.Task[None]]) -> None:
+    tasks = tuple(running)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _guarded(

@@ -26,7 +26,7 @@ _VERDICTS = f"""
     select kind, deployment,
       (select verdict from feedback where feedback.request_id = requests.id and verdict is not null
        order by created_at desc, feedback.id desc limit 1) as verdict,
-      exists (select 1 from feedback where feedback.over_request_id = requests.id) as passed_over
+      id in (select over_request_id from feedback where over_request_id is not null) as passed_over
     from requests where {_ASKED}
   ) group by 1, 2, 3 order by 1, 2, 3
 """  # noqa: S608 - fixed clauses

@@ -17,6 +17,7 @@ from assay.evals.beside.readout import readouts
 from assay.evals.traffic.exchange import read_exchanges
 from assay.evals.traffic.strata import stratum_of
 from assay.inference.bodies import Bodies
+from assay.inference.pair import Pair
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
 from assay.ledger.budgets import Account, Budget
@@ -388,3 +389,22 @@ async def test_bytes_pass_unread_but_where_they_are_compared(
     assert [row.verdict for row in rows] == verdicts
     (found,) = await Feedback(ledger).requests("up-1")
     assert (found.id, found.response_id) == (trace.request_id, "up-1")
+
+
+async def test_closing_loses_no_answer_that_was_paid_for(compared: Callable[..., Compared]) -> None:
+    """Where both have answered, what they said is compared before the spine is closed."""
+    async with FaultyHost(Answer(body=body("refund"))) as host:
+        made = compared(toml(host.url, ALWAYS))
+        begun, compare = asyncio.Event(), made.spine.shadows.comparer
+        assert compare is not None
+
+        async def slowly(pair: Pair) -> None:
+            begun.set()
+            await asyncio.sleep(0.02)
+            await compare(pair)
+
+        made.spine.shadows.comparer, trace = slowly, Trace()
+        await made.spine.answer(Request(messages=(Message.of("user", "hi"),)), "r", trace)
+        await begun.wait()
+        await made.spine.close()
+        assert [row.verdict for row in await comparisons_of(made.ledger, trace.request_id)] == ["same"]
