@@ -22,6 +22,7 @@ REQUEST_HEADERS = {
     headers.SESSION: "Requests of one session get the same arm of a weighted split.",
     headers.TAGS: "What else a route's rules may look at: `tier=gold, team=search`.",
     feedback.HEADER: "What came of earlier answers: `request_id=ID, verdict=accepted`, further ones after `;`.",
+    headers.CACHE: "`off`: the route's cache is neither read nor written. `cache-control: no-cache` and `no-store` count too.",
     headers.DEADLINE: "Seconds after which the request is cut, whatever it is doing.",
 }
 ANSWER_HEADERS = {
@@ -36,6 +37,10 @@ ANSWER_HEADERS = {
     "x-assay-cost-basis": "How the cost is known: `measured`, `bound`, `none`, `unknown`.",
     "x-assay-emulated": "Features that the upstream was not told as the client said them.",
     feedback.HEADER: "What was recorded of the feedback in the request's header.",
+    "x-assay-cached": "`hit` or `miss`, where the route has a cache; of a hit further headers tell its age and worth.",
+    "x-assay-cached-age-s": "How old an answer from the cache is.",
+    "x-assay-cached-worth-usd": "What it had cost when it was made.",
+    "x-assay-guard": "What guards said: `before words=allow, after personal=revise`.",
     "x-assay-load-s": "Seconds that the request waited for a local engine to start.",
 }
 _GET = {
