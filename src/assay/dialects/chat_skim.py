@@ -20,6 +20,7 @@ from assay.types import Event, Failed, Finish, FinishKind, Response, Usage
 __all__ = ["ChatSkim", "skim_whole"]
 
 _Word = Literal["stop", "length", "tool_calls", "content_filter"]
+_NOTHING = msgspec.Raw(b"null")
 _START, _END, _DONE = b"data: ", b"\n\n", b"data: [DONE]\n\n"
 
 
@@ -38,13 +39,38 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     logprobs: None = None
 
 
+_Tokens = Annotated[int, Meta(ge=0, lt=1 << 40)]
+
+
+class _Input(msgspec.Struct, forbid_unknown_fields=True):
+    cached_tokens: _Tokens | None = None
+    audio_tokens: Literal[0] | None = None
+
+
+class _Output(msgspec.Struct, forbid_unknown_fields=True):
+    reasoning_tokens: _Tokens | None = None
+    audio_tokens: Literal[0] | None = None
+    accepted_prediction_tokens: Literal[0] | None = None
+    rejected_prediction_tokens: Literal[0] | None = None
+
+
+class _Usage(msgspec.Struct, forbid_unknown_fields=True):
+    """Usage that says nothing beside the counts, so that nobody needs the host's own words for it."""
+
+    prompt_tokens: _Tokens
+    completion_tokens: _Tokens
+    total_tokens: _Tokens | None = None
+    prompt_tokens_details: _Input | None = None
+    completion_tokens_details: _Output | None = None
+
+
 class _Chunk(msgspec.Struct):
     choices: list[_Choice]
     id: str | None = None
     model: str | None = None
     created: int | None = None
     service_tier: str | None = None
-    usage: dict[str, Any] | None = None
+    usage: msgspec.Raw = _NOTHING
     error: None = None
     x_groq: None = None
 
@@ -66,27 +92,47 @@ class _Head(NamedTuple):
         )
 
 
+_USAGE = msgspec.json.Decoder(_Usage)
 _DECODER = msgspec.json.Decoder(_Chunk)
 
 
 def _looked_at(data: bytes) -> _Chunk | None:
     """A chunk or whole answer, where it is plain."""
     try:
+        if not data.isascii():
+            data.decode()  # what is skipped is not looked at
         chunk = _DECODER.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return chunk if len(chunk.choices) <= 1 else None
 
 
+def _usage(said: msgspec.Raw) -> Usage | None:
+    """What was used, where that is said; a host's words are kept where they say more than the counts."""
+    try:
+        usage = _USAGE.decode(said)
+    except msgspec.MsgspecError:
+        native = msgspec.json.decode(said)
+        return read_usage(native) if native and isinstance(native, dict) else None
+    asked, answered = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        input=usage.prompt_tokens,
+        output=usage.completion_tokens,
+        total=usage.total_tokens,
+        cached=asked.cached_tokens if asked is not None else None,
+        reasoning=answered.reasoning_tokens if answered is not None else None,
+    )
+
+
 def skim_whole(body: bytes) -> Response | None:
     """A whole answer without its words; None = it is not plain enough, and must be decoded."""
     answer = _looked_at(body)
-    if answer is None or not answer.choices or not answer.usage:
+    if answer is None or not answer.choices or (usage := _usage(answer.usage)) is None:
         return None
     (choice,) = answer.choices
     if choice.message is None or choice.delta is not None or choice.finish_reason is None:
         return None
-    return _response(_Head().filled(answer), choice.finish_reason, read_usage(answer.usage))
+    return _response(_Head().filled(answer), choice.finish_reason, usage)
 
 
 def _response(head: _Head, finish: FinishKind, usage: Usage | None) -> Response:
@@ -158,8 +204,8 @@ class ChatSkim:
             self._head = self._head.filled(chunk)
         if chunk.choices and not self._take_choice(chunk.choices[0]):
             return False
-        if chunk.usage:
-            self._usage, self.begun = read_usage(chunk.usage), True
+        if chunk.usage is not _NOTHING and (usage := _usage(chunk.usage)) is not None:
+            self._usage, self.begun = usage, True
         return True
 
     def _take_choice(self, choice: _Choice) -> bool:

@@ -26,6 +26,9 @@ _SCALAR = re.compile(rb'[^\s,\]}"]+')
 _BLANK = re.compile(rb"[ \t\n\r]*")
 _KEY = re.compile(rb'[ \t\n\r]*+"([^"\\]*+)"[ \t\n\r]*+:[ \t\n\r]*+')
 _PLAIN_VALUE = re.compile(rb'(?:"[^"\\]*+"|[^\s,\]}"\[{]++)(?=[ \t\n\r]*+[,}])')
+_PLAIN_MEMBER = re.compile(
+    rb'[ \t\n\r]*+"([^"\\]*+)"[ \t\n\r]*+:[ \t\n\r]*+("[^"\\]*+"|[^\s,\]}"\[{]++)[ \t\n\r]*+[,}]'
+)
 _SEPARATOR = re.compile(rb"[ \t\n\r]*+[,}]")
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
@@ -195,6 +198,11 @@ def _top_members(body: bytes) -> list[Member]:
     found: list[Member] = []
     at = _opening(body, 0) + 1
     for _ in values:
+        plain = _PLAIN_MEMBER.match(body, at)
+        if plain is not None:
+            found.append(Member(plain[1].decode(), *plain.span(2)))
+            at = plain.end()
+            continue
         member = _next_member(body, at, values)
         after = _SEPARATOR.match(body, member.end) if member is not None else None
         if member is None or after is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,7 +52,7 @@ class Cycle(RequestResponseCycle):
         if self._work is not None:
             self._work.cancel()
 
-    def begin(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
+    def begin(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Write the head of an answer whose body follows by `say` and `end`."""
         self._start(self._head(status, fields, _CHUNKED))
 
@@ -69,7 +69,7 @@ class Cycle(RequestResponseCycle):
             self.transport.write(b"0\r\n\r\n")
             self._complete()
 
-    async def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    async def answer(self, status: int, fields: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         """Write a whole answer."""
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
@@ -78,9 +78,9 @@ class Cycle(RequestResponseCycle):
         if not self.disconnected:
             self._complete()
 
-    def _head(self, status: int, fields: Iterable[tuple[bytes, bytes]], framing: bytes) -> bytes:
+    def _head(self, status: int, fields: Sequence[tuple[bytes, bytes]], framing: bytes) -> bytes:
         lines = [b"%b: %b\r\n" % field for field in (*self.default_headers, *fields)]
-        if any(_CONTROL.search(line, 0, len(line) - 2) for line in lines):
+        if _CONTROL.search(b"".join([value for _, value in fields])):
             raise RuntimeError("a header of the answer holds a control character")
         if not self.keep_alive:
             framing += _CLOSE

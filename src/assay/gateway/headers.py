@@ -22,6 +22,8 @@ SESSION = "x-assay-session"
 DEADLINE = "x-assay-deadline-s"
 TAGS = "x-assay-tags"
 CACHE = "x-assay-cache"
+_OURS = frozenset(name.encode() for name in (KIND, LABEL, SESSION, DEADLINE, TAGS))
+_OF_CACHE = frozenset({CACHE.encode(), b"cache-control"})
 MAX_TAGS = 16
 MAX_VALUE_CHARS = 1000
 
@@ -32,6 +34,9 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
     Raises:
         RequestError: a header has a value that it cannot have.
     """
+    carried_names = dialect.carried_headers
+    if visit.headers.keys().isdisjoint(_OURS) and not carried_names:
+        return request
     changed: dict[str, Any] = {}
     if kind := visit.header(KIND):
         changed["kind"] = kind
@@ -43,7 +48,7 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
         changed["deadline_s"] = _seconds(seconds)
     if tags := visit.header(TAGS):
         changed["tags"] = _tags(tags)
-    carried = {name: value for name in dialect.carried_headers if (value := visit.header(name)) is not None}
+    carried = {name: value for name in carried_names if (value := visit.header(name)) is not None}
     if carried and request.native is not None:
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
         changed["extra"] = {**request.extra, HEADERS: carried}
@@ -80,7 +85,7 @@ def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]
 
     Without an answer: what was called and which attempts were made. What a header cannot hold is replaced or cut.
     """
-    told = {"request-id": trace.request_id, "route": trace.target, "attempts": str(len(trace.records))}
+    told = {"route": trace.target, "attempts": str(len(trace.records))}
     if trace.records:
         told["tried"] = trace.tried
     told["guard"] = ", ".join(trace.guarded)
@@ -90,10 +95,12 @@ def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]
         told |= _cached(answering)
         if answering.load_s is not None:
             told["load-s"] = f"{answering.load_s:.3f}"
+    own = [(b"x-assay-request-id", trace.request_id.encode())]
     if complete:
         usd, basis = trace.cost
-        told |= {"cost-usd": f"{usd:.8f}" if usd is not None else "unknown", "cost-basis": basis}
-    return [(_name(name), _header_value(value)) for name, value in told.items() if value]
+        told["cost-basis"] = basis
+        own.append((b"x-assay-cost-usd", f"{usd:.8f}".encode() if usd is not None else b"unknown"))
+    return own + [(_name(name), _header_value(value)) for name, value in told.items() if value]
 
 
 @lru_cache(maxsize=64)
@@ -116,6 +123,8 @@ def caching(visit: Visit) -> Caching:
     Raises:
         RequestError: a word of ours that there is not.
     """
+    if visit.headers.keys().isdisjoint(_OF_CACHE):
+        return _ANY_CACHE
     ours = visit.header(CACHE)
     if ours is not None and ours != "off":
         raise RequestError(f"{CACHE}: {ours!r} is not known; the only word is 'off'")
@@ -124,6 +133,10 @@ def caching(visit: Visit) -> Caching:
     return Caching(read=ours is None and not stale, write=ours is None and "no-store" not in words)
 
 
+_ANY_CACHE = Caching(read=True, write=True)
+
+
+@lru_cache(maxsize=4096)  # most say the same in every answer
 def _header_value(text: str) -> bytes:
     """Text that is safe in a header: one line of Latin-1, of a bounded length."""
     if text.isascii() and text.isprintable() and len(text) <= MAX_VALUE_CHARS:

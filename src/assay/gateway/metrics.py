@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -22,6 +22,8 @@ from assay.inference.trace import Record
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _BREAKER = {"closed": 0, "half-open": 1, "open": 2}
+
+_M = TypeVar("_M", Counter, Histogram)
 
 
 class Level(NamedTuple):
@@ -50,6 +52,7 @@ class Metrics:
     def __init__(self, level: Callable[[], Level]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._levels = _Levels(level, self._registry)
+        self._series: dict[tuple[Counter | Histogram, tuple[str, ...]], Counter | Histogram] = {}
         self._requests = Counter(
             "assay_requests", "Requests of clients by what became of them.",
             ("target", "deployment", "dialect", "outcome", "status"), registry=self._registry,
@@ -86,26 +89,34 @@ class Metrics:
         trace, dialect, target = visit.trace, visit.dialect.name, visit.target or "-"
         answering = trace.answering.deployment if trace.answering is not None else "-"
         status = str(visit.status) if visit.status is not None else "-"
-        self._requests.labels(target, answering, dialect, visit.outcome, status).inc()
+        self._of(self._requests, target, answering, dialect, visit.outcome, status).inc()
         if visit.target is not None:
-            self._latency.labels(target, dialect).observe(visit.seconds)
+            self._of(self._latency, target, dialect).observe(visit.seconds)
             if visit.first_s is not None:
-                self._first.labels(target, dialect).observe(visit.first_s)
+                self._of(self._first, target, dialect).observe(visit.first_s)
         for record in trace.records:
             self._attempt(record)
+
+    def _of(self, metric: _M, *labels: str) -> _M:
+        """The series with these labels; the library's own look for it costs more than all that is counted."""
+        key = (metric, labels)
+        known = self._series.get(key)
+        if known is None:
+            known = self._series[key] = metric.labels(*labels)
+        return cast(_M, known)
 
     def _attempt(self, record: Record) -> None:
         usage = record.response.usage if record.response is not None and not record.cached else None
         if usage is not None:
             for direction, tokens in (("input", usage.input), ("output", usage.output), ("cached", usage.cached)):
                 if tokens:
-                    self._tokens.labels(record.deployment, direction).inc(tokens)
+                    self._of(self._tokens, record.deployment, direction).inc(tokens)
         if record.first_event_s is not None:
-            self._token.labels(record.deployment).observe(record.first_event_s)
+            self._of(self._token, record.deployment).observe(record.first_event_s)
         if record.cost_usd:
-            self._usd.labels(record.deployment, record.cost_basis).inc(record.cost_usd)
+            self._of(self._usd, record.deployment, record.cost_basis).inc(record.cost_usd)
         if record.error is not None:
-            self._errors.labels(record.deployment, type(record.error).__name__).inc()
+            self._of(self._errors, record.deployment, type(record.error).__name__).inc()
 
     def refresh(self) -> None:
         """Take the levels of this moment, for a worker that another one may be asked about."""
