@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from assay.config.schema import Price
@@ -48,8 +49,9 @@ def bound_usd(
     """
     if price is None or max_output_tokens is None or min(input_bytes, max_output_tokens, media_tokens) < 0:
         return None
-    dearest = max(price.input, price.cached_input or 0.0, price.cache_write or 0.0)
-    return _usd((input_bytes + media_tokens) * _pico(dearest) + max_output_tokens * _pico(price.output))
+    rates = _rates(price)
+    dearest = max(rates.input, rates.cached, rates.written)
+    return _usd((input_bytes + media_tokens) * dearest + max_output_tokens * rates.output)
 
 
 def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
@@ -67,12 +69,8 @@ def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
         return None
     if (cached and price.cached_input is None) or (written and price.cache_write is None):
         return None
-    return _usd(
-        plain * _pico(price.input)
-        + cached * _pico(price.cached_input or 0.0)
-        + written * _pico(price.cache_write or 0.0)
-        + usage.output * _pico(price.output)
-    )
+    rates = _rates(price)
+    return _usd(plain * rates.input + cached * rates.cached + written * rates.written + usage.output * rates.output)
 
 
 def extra_usd(price: Price, apart: Mapping[str, float], billed: Billed) -> float | None:
@@ -115,6 +113,22 @@ def engine_cost_usd(engine_s: float | None, usd_per_hour: float | None) -> float
     if engine_s is None or usd_per_hour is None or not math.isfinite(engine_s) or engine_s < 0 or usd_per_hour < 0:
         return None
     return engine_s * usd_per_hour / _SECONDS_PER_HOUR
+
+
+class _Rates(NamedTuple):
+    """A price in picodollars per token; what it does not name is 0."""
+
+    input: int
+    cached: int
+    written: int
+    output: int
+
+
+@lru_cache(maxsize=1024)
+def _rates(price: Price) -> _Rates:
+    return _Rates(
+        _pico(price.input), _pico(price.cached_input or 0.0), _pico(price.cache_write or 0.0), _pico(price.output)
+    )
 
 
 def _pico(usd_per_mtok: float) -> int:

@@ -39,6 +39,7 @@ _HOUR_WRITE = 2.0
 _SLOWEST_BYTES_S = {"wav": 1_600, "mp3": 500}
 """Sound takes so many bytes a second at least: telephone codecs in WAV, half of the lowest rate of MP3."""
 _BASE64 = 3 / 4
+_CACHE = b'"cache_control"'
 
 
 class Bound(NamedTuple):
@@ -110,7 +111,8 @@ def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
     price = _rates(listed, asked)
     if price is None:
         return Bound(None, "price" if listed.bound is None else "price of the service tier", answer)
-    if live.config.price_usd_per_mtok is not None and price.cache_write is None and b'"cache_control"' in body:
+    own = live.config.price_usd_per_mtok is not None
+    if own and price.cache_write is None and _asks_to_cache(asked, body):
         price = msgspec.structs.replace(price, cache_write=price.input * _HOUR_WRITE)
     return Bound(bound_usd(price, size, answer, beyond), None, answer, price)
 
@@ -129,6 +131,14 @@ def _rates(listed: CatalogPrice, asked: Request) -> Price | None:
             tier = listed.tiers.get(word) if isinstance(word, str) else None
             return tier.bound if tier is not None else None
     return listed.bound
+
+
+def _asks_to_cache(asked: Request, body: bytes) -> bool:
+    """Whether tokens may be written to a cache because somebody said so; long texts are not searched for it."""
+    if asked.tools or (asked.extra and "cache_control" in asked.extra):
+        return _CACHE in body
+    parts = (part for message in asked.messages for part in message.parts)
+    return any(type(part) is not Text or bool(part.extra) for part in parts) and _CACHE in body
 
 
 def _dearest(price: Price) -> Price:

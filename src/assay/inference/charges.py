@@ -116,7 +116,9 @@ def _measured(live: LiveDeployment, told: Told, usage: Usage) -> Charge:
     if price is None or told.searches is None:
         return Charge(None, "unknown")
     usd = cost_usd(price, usage)
-    more = extra_usd(price, listed.apart, details._replace(searches=details.searches + told.searches))
+    if told.searches:
+        details = details._replace(searches=details.searches + told.searches)
+    more = extra_usd(price, listed.apart, details)
     return Charge(max(0.0, usd + more), basis) if usd is not None and more is not None else Charge(None, "unknown")
 
 
