@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from assay.config.budget import Limit
 from assay.config.grid import FILES as GRID_FILES
 from assay.config.grid import Grid, with_grids
 from assay.config.guard import check_guards
@@ -212,6 +213,7 @@ def _check_references(config: Config) -> None:
             near = did_you_mean(candidate, {*known, *config.grids})
             raise ConfigError(f"decide.candidates: unknown {candidate!r}; {near}")
     _check_watched(config.watch, known)
+    _check_budgets(config.budgets, known)
     check_guards(config.guards, {name: route.guards for name, route in config.routes.items()}, known)
     _check_cycles(config)
 
@@ -224,6 +226,13 @@ def _check_compared(name: str, route: Route, known: set[str]) -> None:
     for place, other in asked.items():
         if isinstance(other, str) and other not in known - {name}:
             raise ConfigError(f"routes.{name}.{place}: unknown {other!r}; {did_you_mean(other, known - {name})}")
+
+
+def _check_budgets(budgets: dict[str, Limit], known: set[str]) -> None:
+    """A budget of a misspelt route would limit nothing."""
+    for name, limit in budgets.items():
+        if limit.route is not None and limit.route not in known:
+            raise ConfigError(f"budgets.{name}.route: unknown {limit.route!r}; {did_you_mean(limit.route, known)}")
 
 
 def _check_watched(watch: Watch, known: set[str]) -> None:

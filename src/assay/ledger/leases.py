@@ -44,6 +44,7 @@ _SETTLE = (
     "on conflict (scope, period) do update set settled_pico = settled_pico + excluded.settled_pico"
 )
 _OWNERS = {
+    EVERYTHING: "true",
     "key": "key_id = :name",
     "team": "team = :name",
     "run": "run_id = :name",
@@ -256,7 +257,7 @@ def _spent_before(connection: sqlite3.Connection, line: Line) -> int:
     (pico,) = connection.execute(
         "select coalesce(sum(cast(round(case outcome when 'running' then reserved_usd else cost_usd end * 1e12) "  # noqa: S608 - fixed texts
         "as integer)), 0) from attempts where started_at >= :begin and started_at < :end "
-        f"and {_OWNERS.get(kind, 'true')}",
+        f"and {_OWNERS.get(kind, 'false')}",
         {"begin": begin, "end": end, "name": name},
     ).fetchone()
     return int(pico)

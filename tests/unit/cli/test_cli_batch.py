@@ -124,7 +124,7 @@ async def test_a_killed_run_is_continued_and_nothing_is_paid_twice(
         up.host.answer(killing)
         await asyncio.to_thread(child.communicate)
         assert child.returncode == -signal.SIGKILL
-        held = look(project, "select total(pico) from leases")
+        held = look(project, "select total(reserved_usd) from attempts where outcome = 'running'")
         assert held[0][0] > 0
         look(project, "update batches set created_at = created_at - 60 where provider_batch_id is null")
         ended = await run(project, *EVAL, "--json")

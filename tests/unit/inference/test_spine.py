@@ -260,6 +260,7 @@ class TestDeadlines:
         with pytest.raises(AssayError) as caught:
             await spine.answer(ask(deadline_s=deadline_s), target)
         assert time.monotonic() - started < deadline_s + 0.2
+        await asyncio.sleep(0.01)  # the host sees that its connection is gone
         assert not strangers(before)
         return caught.value
 
