@@ -523,21 +523,20 @@ class SqliteLedger:
         size_bytes: int = 0,
         settles: Settlement | None = None,
     ) -> asyncio.Future[None]:
-        """Hand a write over. Relaxed callers get a future that is done at once."""
+        """Hand a write over, which may be the end of an attempt. Relaxed callers get a future that is done at once."""
 
-        def told(written: asyncio.Future[None] | Future[None]) -> None:
-            if settles is not None and written.exception() is None:
+        def committed() -> None:
+            if settles is not None:
                 self._holding.settle(settles.id, settles.cost_usd)
 
+        def told(written: Future[None]) -> None:
+            _report(written)
+            if written.exception() is None:
+                committed()
+
         if self._durability != "relaxed":
-            written = self._writer.write(operation, 256 + size_bytes, small=True)
-            if settles is None:
-                return written
-            written.add_done_callback(told)
-            return asyncio.shield(written)  # what comes of it is told to the books, whoever leaves
-        submitted = self._writer.submit(operation, 256 + size_bytes, urgent=False)
-        submitted.add_done_callback(_report)
-        submitted.add_done_callback(told)
+            return self._writer.write(operation, 256 + size_bytes, small=True, committed=committed)
+        self._writer.submit(operation, 256 + size_bytes, urgent=False).add_done_callback(told)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done

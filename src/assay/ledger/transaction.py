@@ -23,11 +23,21 @@ Loop = asyncio.AbstractEventLoop
 
 
 class Write:
-    """An operation on its way, what came of it, and whom to tell: a loop's future, or one of threads."""
+    """An operation on its way, what came of it, and whom to tell: a loop's future, or one of threads.
 
-    __slots__ = ("error", "future", "loop", "operation", "result")
+    `committed` is called when the operation stands, also if nobody waits for it any more.
+    """
 
-    def __init__(self, operation: Operation, future: asyncio.Future[Any] | Future[Any], loop: Loop | None) -> None:
+    __slots__ = ("committed", "error", "future", "loop", "operation", "result")
+
+    def __init__(
+        self,
+        operation: Operation,
+        future: asyncio.Future[Any] | Future[Any],
+        loop: Loop | None,
+        committed: Callable[[], None] | None = None,
+    ) -> None:
+        self.committed = committed
         self.operation = operation
         self.future = future
         self.loop = loop
@@ -42,6 +52,8 @@ class Write:
     def tell(self) -> None:
         """In the thread of the loop. Who has cancelled his future is not told; the row is written all the same."""
         future = self.future
+        if self.committed is not None and self.error is None:
+            self.committed()
         if future.cancelled() or (isinstance(future, Future) and not future.set_running_or_notify_cancel()):
             return
         if self.error is None:

@@ -94,7 +94,12 @@ class Writer:
         return future
 
     def write(
-        self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256, *, small: bool = False
+        self,
+        operation: Callable[[sqlite3.Connection], T],
+        size_bytes: int = 256,
+        *,
+        small: bool = False,
+        committed: Callable[[], None] | None = None,
     ) -> asyncio.Future[T]:
         """As `submit`, with a future of the running loop. Cancelling it does not take the operation back.
 
@@ -104,10 +109,12 @@ class Writer:
             operation: see `submit`.
             size_bytes: see `submit`.
             small: it changes some rows that it names by their keys, so that the loop may perform it.
+            committed: called in the loop when it is durable, also if nobody waits for it any more.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put(Write(operation, future, loop), size_bytes, urgent=True, small=small and size_bytes <= SMALL_BYTES)
+        write = Write(operation, future, loop, committed)
+        self._put(write, size_bytes, urgent=True, small=small and size_bytes <= SMALL_BYTES)
         if self._waking is not loop:
             self._waking = loop
             loop.call_soon(self._end_turn, loop)
@@ -231,7 +238,7 @@ class Writer:
                 self._perform(connection, batch)
             elif self.folding is not None and self.folding.waiting_bytes:
                 self._fold(connection)
-        tell(batch)
+            tell(batch)  # before anybody performs, and tells of, what came later
         if self.folding is not None and self.folding.waiting_bytes and not self._has_failed:
             self.call()
         if self._here is not None and self._logged_bytes >= CHECKPOINT_BYTES:
