@@ -58,7 +58,8 @@ class Patterns:
         text = everything(answer)
         if len(text) > MAX_CHARS:
             return CheckResult(passed=False, explanation=f"longer than {MAX_CHARS:,} characters, and not looked into")
-        if self._linear.search(text) or self._linear.search(folded(text).text):
+        plain = folded(text).text
+        if self._linear.search(text) or (plain != text and self._linear.search(plain)):
             return CheckResult(passed=False, explanation="holds a word or pattern that must not occur")
         disguise = self._disguised(text)
         if disguise is not None:
@@ -68,7 +69,9 @@ class Patterns:
     def redact(self, text: str) -> str:
         """The text without them."""
         plain = folded(text)
-        spans = self._linear.spans(text) + [plain.there(*span) for span in self._linear.spans(plain.text)]
+        spans = self._linear.spans(text)
+        if plain.text != text:
+            spans += [plain.there(*span) for span in self._linear.spans(plain.text)]
         for start, end in reversed(_merged(spans)):
             text = f"{text[:start]}{REMOVED}{text[end:]}"
         return text

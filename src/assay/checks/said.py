@@ -42,7 +42,8 @@ _PLAIN = ("text/", "application/json", "application/xml")
 def everything(answer: Response) -> str:
     """What an answer says in all of its parts, alternatives and notes; what is spread over parts of text is whole."""
     choices = (answer, *answer.alternatives)
-    return "\n".join((*(one.text for one in choices), *_strings([[one.parts, one.extra] for one in choices])))
+    whole = (one.text for one in choices if _is_spread(one.parts))
+    return "\n".join((*whole, *_strings([[one.parts, one.extra] for one in choices])))
 
 
 def as_answer(request: Request) -> Response:
@@ -50,9 +51,14 @@ def as_answer(request: Request) -> Response:
 
     Turns of all roles, results and definitions of tools, prompts and inputs, and fields that only one format knows.
     """
-    turns = (message.text for message in request.messages)
+    turns = (message.text for message in request.messages if _is_spread(message.parts))
     asked = [getattr(request, field) for field in _ASKED]
     return Response(parts=(Text(text="\n".join((*turns, *_strings(asked)))),))
+
+
+def _is_spread(parts: tuple[Part, ...]) -> bool:
+    """Whether words may go on from one part to the next."""
+    return sum(isinstance(part, Text) for part in parts) > 1
 
 
 def rewritten(request: Request, rewrite: Rewrite) -> Request:

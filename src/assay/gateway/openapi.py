@@ -22,7 +22,7 @@ REQUEST_HEADERS = {
     headers.SESSION: "Requests of one session get the same arm of a weighted split.",
     headers.TAGS: "What else a route's rules may look at: `tier=gold, team=search`.",
     feedback.HEADER: "What came of earlier answers: `request_id=ID, verdict=accepted`, further ones after `;`.",
-    headers.CACHE: "`off`: nothing is read from the route's cache, and nothing kept; `cache-control: no-cache, no-store`.",
+    headers.CACHE: "`off`: nothing is read from the route's cache, or kept; `cache-control: no-cache, no-store`.",
     headers.DEADLINE: "Seconds after which the request is cut, whatever it is doing.",
 }
 ANSWER_HEADERS = {

@@ -29,6 +29,7 @@ __all__ = [
     "refused_events",
 ]  # fmt: skip
 
+_QUICK_CHARS, _QUICK_PARTS = 2_000, 20
 SAYING = ("chat", "completion")
 """Forms of requests whose answers say something in words."""
 Ask = Callable[[str, Request], Awaitable[Response]]
@@ -65,11 +66,22 @@ class LiveGuard:
         try:
             if self.asking is not None:
                 return await self._asked(self.asking, request, answer, ask)
+            if self._is_quick(request, answer):
+                return self.checked(request, answer)
             return await asyncio.to_thread(self.checked, request, answer)
         except BatchWaiting:
             raise
         except AssayError as error:
             return Found(Looked(self.config.on_error, f"could not do its work ({error})", broken=True))
+
+    def _is_quick(self, request: Request, answer: Response | None) -> bool:
+        """Whether a look takes less than to hand it to a thread: little to look at, with nothing but patterns."""
+        if not hasattr(self.check, "redact") or request.tools or request.extra or request.prompt or request.inputs:
+            return False
+        said = (answer,) if answer is not None else request.messages
+        parts = [part for one in said for part in one.parts]
+        plain = len(parts) <= _QUICK_PARTS and all(isinstance(part, Text) for part in parts)
+        return plain and sum(len(one.text) for one in said) <= _QUICK_CHARS
 
     def checked(self, request: Request, answer: Response | None, *, revise: bool = True) -> Found:
         """What its check says; without `revise`, nothing is taken out.
