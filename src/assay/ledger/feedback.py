@@ -15,6 +15,8 @@ __all__ = ["Feedback", "Measured", "Said"]
 _AT_ONCE = 100
 _MESSAGE = "msg_"
 """Before the id of an answer from a host that has other ids, where the client speaks Anthropic's format."""
+_PAGE = 50_000
+_PAGE_BEFORE = "select min(id) as first from (select id from requests where id < ? order by id desc limit ?)"
 _ASKED = """
   requests.id > ?1 and (?2 is null or requests.target = ?2) and (?3 is null or requests.kind = ?3)
   and requests.run_id is null and requests.outcome = 'answered'
@@ -48,6 +50,12 @@ _INSERT = (
     "insert into feedback (id, request_id, created_at, verdict, over_request_id, metric, value, correction, comment) "
     "values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+class _Page(Row, frozen=True, kw_only=True):
+    """The first id of a page of requests; None = there are none."""
+
+    first: str | None
 
 
 class Said(Row, frozen=True, kw_only=True):
@@ -114,12 +122,27 @@ class Feedback:
             or await self._ledger.rows(
                 RequestRow, "select * from requests where id >= ?1 and id < ?1 || 'g' limit 2", (name,)
             )
-            or await self._ledger.rows(
-                RequestRow,
-                "select * from requests where response_id in (?, ?) limit 2",
-                (name, name.removeprefix(_MESSAGE)),
-            )
+            or await self._answered(name)
         )
+
+    async def _answered(self, response_id: str) -> list[RequestRow]:
+        """The requests, two at most, whose answer a host has called so; among the newest first.
+
+        There is no index of these names: kept in no order, they would cost each request three times its own row.
+        """
+        before = "g"  # after every id
+        while True:
+            (page,) = await self._ledger.rows(_Page, _PAGE_BEFORE, (before, _PAGE))
+            if page.first is None:
+                return []
+            found = await self._ledger.rows(
+                RequestRow,
+                "select * from requests where id >= ? and id < ? and response_id in (?, ?) limit 2",
+                (page.first, before, response_id, response_id.removeprefix(_MESSAGE)),
+            )
+            if found:
+                return found
+            before = page.first
 
     async def verdicts(self, *, since_s: float = 0.0, target: str | None = None, kind: str | None = None) -> list[Said]:
         """How many answered requests of clients were said to be what, by kind and deployment; the last verdict counts.

@@ -38,7 +38,6 @@ create table requests (            -- one call of inference.generate
   dealt text,                       -- JSON: which arms splits dealt it, and by what; NULL = no split was on its way
   response_id text                  -- what the host called its answer: clients have it in the body
 ) strict;
-create index requests_by_response on requests (response_id) where response_id is not null;
 
 create table attempts (            -- one try at one deployment; the intent row is durable before the first byte
   id text primary key,
@@ -308,6 +307,24 @@ create table alerts (              -- what a webhook was told, or is to be told
 ) strict;
 create index alerts_by_about on alerts (about, created_at);
 create index alerts_open on alerts (next_at) where told_at is null;
+
+create table deals (               -- what splits dealt: of requests.dealt, a row for each
+  route text not null,              -- whose split
+  request_id text not null,
+  version text not null,            -- of the split
+  arm text not null,
+  shares text not null,             -- JSON: of each arm that could have been dealt
+  unit text not null,               -- digest of the session; the request's id where it had none
+  sticky integer not null,          -- 1: it had a session
+  beside integer not null,          -- 1: its arm gave no answer, and another was tried
+  primary key (route, request_id)
+) strict, without rowid;
+create trigger requests_dealt after insert on requests when new.dealt is not null begin
+  insert or replace into deals (route, request_id, version, arm, shares, unit, sticky, beside)
+  select value ->> '$.route', new.id, value ->> '$.deal.version', value ->> '$.deal.arm', value ->> '$.deal.shares',
+    coalesce(value ->> '$.deal.unit', new.id), value ->> '$.deal.unit' is not null, value ->> '$.left'
+  from json_each(new.dealt);
+end;
 
 create table rollouts (            -- a guarded rollout of one arm of a split; the newest of a route counts
   id text primary key,              -- also the version of the split while it counts

@@ -14,6 +14,7 @@ from assay.inference.bodies import Bodies
 from assay.inference.route import LiveRoute
 from assay.inference.spine import Options
 from assay.inference.trace import Trace
+from assay.ledger import feedback as ledger_feedback
 from assay.ledger.budgets import Account
 from assay.ledger.feedback import Feedback
 from assay.types import Message, Request
@@ -125,3 +126,13 @@ async def test_a_header_s_kind_wins_over_the_route_s(served: Served) -> None:
         _, got, _ = await served.post("/chat/completions", body, headers)
         (row,) = await Feedback(spine.ledger).requests(got["x-assay-request-id"])
         assert row.kind == kind
+
+
+async def test_an_answer_is_found_among_many_by_its_id(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page, the newest first; one that nobody gave is looked for to the end, and not found."""
+    monkeypatch.setattr(ledger_feedback, "_PAGE", 2)
+    bodies = [(await asked(served, f"one of many, {number}"))[2]["id"] for number in range(7)]
+    found = Feedback(served.spine.ledger)
+    for name in bodies:
+        assert [row.response_id for row in await found.requests(name)] == [name]
+    assert await found.requests("chatcmpl-nobody-s") == []
