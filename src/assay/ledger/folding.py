@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, compress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from assay.errors import LedgerError
 from assay.ledger import leases
 from assay.ledger.budgets import pico_of
 from assay.ledger.journal import Journal, paths_of, segments_of
-from assay.ledger.segment import Entry, Head, Segment
+from assay.ledger.segment import Entry, Head, Reached, Segment
 
 __all__ = ["Folding", "fold", "fold_left"]
 
@@ -30,14 +31,6 @@ _AT_ONCE = (32, 4, 1)
 _DAY_S = 86_400
 _BEYOND = 2**63  # integers of SQLite are smaller
 _log = logging.getLogger("assay.ledger")
-
-
-class Reached(NamedTuple):
-    """How far a file has been folded once the transaction is committed."""
-
-    segment: Segment
-    read: int
-    number: int
 
 
 class Folding:
@@ -75,10 +68,8 @@ class Folding:
 
     def committed(self) -> int:
         """The transaction stands: what it has folded may go. Returns how many bytes that was."""
-        folded_bytes = sum(read - segment.read for segment, read, _ in self._reached)
-        _advance(self._reached)
+        folded_bytes = self._journal.folded(self._reached)
         self._reached = []
-        self._journal.folded(folded_bytes)
         return folded_bytes
 
 
@@ -133,16 +124,14 @@ def _folded(connection: sqlite3.Connection, session: str) -> int:
     return int(found[0])
 
 
-def _advance(reached: Iterable[Reached]) -> None:
-    for segment, read, number in reached:
-        segment.read, segment.number = read, number
-
-
 # ---------------------------------------------------------------------------------------------- rows
 
 
 class _Rows(NamedTuple):
-    """Attempts that are over, attempts that still run, ends of attempts that are in SQLite already, and requests."""
+    """Attempts that are over, attempts that still run, ends of attempts that are in SQLite already, and requests.
+
+    Each row but the ends has the session's id behind its values.
+    """
 
     over: list[_Values]
     running: list[_Values]
@@ -150,7 +139,7 @@ class _Rows(NamedTuple):
     requests: list[_Values]
 
 
-def _sorted(entries: Iterable[Entry]) -> _Rows:
+def _sorted(entries: Iterable[Entry], session: str) -> _Rows:
     over: list[_Values] = []
     ends: list[_Values] = []
     requests: list[_Values] = []
@@ -163,24 +152,20 @@ def _sorted(entries: Iterable[Entry]) -> _Rows:
             if begun is None:
                 ends.append(settlement)
             else:
-                over.append((*begun, *settlement[1:]))
+                over.append((*begun, *settlement[1:], session))
         if request is not None:
-            requests.append(request)
-    return _Rows(over, list(running.values()), ends, requests)
+            requests.append((*request, session))
+    return _Rows(over, [(*one, session, "running", "held") for one in running.values()], ends, requests)
 
 
 def _write(connection: sqlite3.Connection, session: str, head: Head, entries: Iterable[Entry]) -> None:
-    rows = _sorted(entries)
-    over = (*head.intent, *head.settlement[1:])
-    _insert(connection, "attempts", (*over, "session_id"), [(*row, session) for row in rows.over])
-    _insert(
-        connection, "attempts", (*head.intent, "session_id", "outcome", "cost_basis"),
-        [(*row, session, "running", "held") for row in rows.running],
-    )  # fmt: skip
-    _insert(connection, "requests", (*head.request, "session_id"), [(*row, session) for row in rows.requests])
-    where = [over.index(name) for name in ("started_at", "scopes", "batch_id", "cost_usd")]
-    ended = [tuple(row[at] for at in where) for row in rows.over]
-    ended += _end(connection, head.settlement, rows.ends)
+    rows = _sorted(entries, session)
+    over = (*head.intent, *head.settlement[1:], "session_id")
+    _insert(connection, "attempts", over, rows.over)
+    _insert(connection, "attempts", (*head.intent, "session_id", "outcome", "cost_basis"), rows.running)
+    _insert(connection, "requests", (*head.request, "session_id"), rows.requests)
+    needed = itemgetter(*(over.index(name) for name in ("started_at", "scopes", "batch_id", "cost_usd")))
+    ended = chain(map(needed, rows.over), _end(connection, head.settlement, rows.ends))
     leases.charge(connection, _charges(session, ended))
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import glob
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from assay.errors import LedgerError
-from assay.ledger.segment import Entry, Head, Segment, framed, is_locked
+from assay.ledger.segment import Entry, Head, Reached, Segment, framed, is_locked
 
 __all__ = ["Journal", "is_being_written", "paths_of", "segments_of", "sessions_of"]
 
@@ -44,7 +44,7 @@ class Journal:
         self._last: Segment | None = None  # that is appended to; None = the next entry begins one
         self._files = 0
         self._entries = 0
-        self._buffer: list[bytes] = []
+        self._buffer: list[tuple[bytes, Entry]] = []
         self._buffer_bytes = 0
         self._dirty: set[int] = set()  # files that have what the disk may not have
         self._unsynced_names = False
@@ -66,9 +66,9 @@ class Journal:
             if self._ended:
                 raise LedgerError("the ledger is closed")
             if now and not self._buffer:
-                self._write(data, 1)
+                self._write(data, [(len(data), entry)])
             else:
-                self._put(data, now=now)
+                self._put(data, entry, now=now)
             first, self.unfolded_bytes = not self.unfolded_bytes, self.unfolded_bytes + len(data)
         if first:
             self._on_first()
@@ -87,15 +87,20 @@ class Journal:
         with self._lock:
             return [segment for segment in self._segments if segment.read < segment.size_bytes]
 
-    def folded(self, size_bytes: int) -> None:
-        """So much more has been read and is in SQLite. Files that have no more go, but for the one that grows."""
+    def folded(self, reached: Iterable[Reached]) -> int:
+        """So far it is in SQLite; returns how many bytes more that is.
+
+        Files that have no more to fold go, but for the one that grows.
+        """
         with self._lock:
+            size_bytes = sum(segment.advance(read, number) for segment, read, number in reached)
             self.unfolded_bytes -= size_bytes
             gone = [one for one in self._segments if one is not self._last and one.read >= one.size_bytes]
             self._segments = [one for one in self._segments if one not in gone]
             self._dirty.difference_update(segment.file for segment in gone)
         for segment in gone:
             segment.delete()
+        return size_bytes
 
     def sync(self) -> None:
         """Bring what has been written to the disk; when this returns, it survives a loss of power.
@@ -135,8 +140,8 @@ class Journal:
 
     # ------------------------------------------------------------------------------- under the lock
 
-    def _put(self, data: bytes, *, now: bool) -> None:
-        self._buffer.append(data)
+    def _put(self, data: bytes, entry: Entry, *, now: bool) -> None:
+        self._buffer.append((data, entry))
         self._buffer_bytes += len(data)
         if now or self._buffer_bytes > BUFFER_BYTES:
             try:
@@ -148,19 +153,19 @@ class Journal:
 
     def _flush(self) -> None:
         if self._buffer:
-            self._write(b"".join(self._buffer), len(self._buffer))
+            self._write(b"".join(data for data, _ in self._buffer), [(len(data), one) for data, one in self._buffer])
             self._buffer, self._buffer_bytes = [], 0
 
-    def _write(self, data: bytes, entries: int) -> None:
+    def _write(self, data: bytes, entries: Sequence[tuple[int, Entry]]) -> None:
         try:
             last = self._last
             if last is None or last.size_bytes > SEGMENT_BYTES:
                 last = self._last = self._begin()
-            last.append(data)
+            last.append(data, entries)
         except OSError as error:
             self._last = None  # what follows would stand behind a torn entry
             raise self._failure(error) from error
-        self._entries += entries
+        self._entries += len(entries)
         self._dirty.add(last.file)
 
     def _begin(self) -> Segment:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
@@ -20,8 +20,10 @@ import msgspec
 from assay.errors import LedgerError
 from assay.ledger.rows import Intent, RequestRow, Settlement
 
-__all__ = ["Entry", "Head", "Segment", "framed", "is_locked"]
+__all__ = ["Entry", "Head", "Reached", "Segment", "framed", "is_locked"]
 
+KEPT_ENTRIES = 8192
+"""So many that this process has just written need not be read from the file again."""
 _FRAME = struct.Struct("<II")
 _Values = tuple[Any, ...]
 
@@ -69,6 +71,8 @@ class Segment:
         number: that entry's.
     """
 
+    _kept: list[tuple[int, Entry]] | None = None  # all that nobody has read; None: it must be read from the file
+
     def __init__(self, path: Path, file: int, head: Head, *, begin: int, size_bytes: int) -> None:
         self.path = path
         self.file = file
@@ -94,6 +98,7 @@ class Segment:
             path.unlink(missing_ok=True)
             raise
         made.read = made.size_bytes
+        made._kept = []
         return made
 
     @classmethod
@@ -119,8 +124,12 @@ class Segment:
         os.close(file)
         return None
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, entries: Sequence[tuple[int, Entry]] = ()) -> None:
         """Write some framed entries at the end; once this has failed, something torn may stand there.
+
+        Args:
+            data: the entries.
+            entries: the same, each with its length in bytes.
 
         Raises:
             OSError: they were not written, or not whole.
@@ -128,7 +137,15 @@ class Segment:
         written = os.write(self.file, data)
         if written != len(data):
             raise OSError(ENOSPC, f"only {written} of {len(data)} bytes were written")
+        kept, end = self._kept, self.size_bytes
         self.size_bytes += written
+        if kept is None:
+            return
+        for length, entry in entries:
+            end += length
+            kept.append((end, entry))
+        if len(kept) > KEPT_ENTRIES:
+            self._kept = None
 
     def ahead(self) -> list[tuple[int, Entry]]:
         """The whole entries that nobody has read, each with the place behind it; what is torn ends them.
@@ -137,12 +154,24 @@ class Segment:
             LedgerError: an entry is whole, but not one of a journal.
             OSError: the file cannot be read.
         """
-        begin = self.read
+        kept, begin = self._kept, self.read
+        if kept is not None:
+            return kept.copy()
         data = os.pread(self.file, self.size_bytes - begin, begin)
         try:
             return [(begin + end, _entry_of(payload)) for end, payload in _payloads(data)]
         except msgspec.MsgspecError as error:
             raise LedgerError(f"{self.path} has an entry that cannot be read: {error}; move it elsewhere") from error
+
+    def advance(self, read: int, number: int) -> int:
+        """What stands before a place, and before an entry's number, has been read; returns how many bytes that was."""
+        size_bytes = read - self.read
+        if self._kept is not None:
+            del self._kept[: number - self.number]
+        elif read == self.size_bytes:
+            self._kept = []
+        self.read, self.number = read, number
+        return size_bytes
 
     def close(self) -> None:
         """Let go of the file, and of its lock."""
@@ -152,6 +181,14 @@ class Segment:
         """Let go of the file, and of what it holds."""
         self.path.unlink(missing_ok=True)
         self.close()
+
+
+class Reached(NamedTuple):
+    """How far a file has been read: the place, and the number of the entry there."""
+
+    segment: Segment
+    read: int
+    number: int
 
 
 def framed(value: Entry | Head) -> bytes:

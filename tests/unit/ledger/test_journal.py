@@ -19,11 +19,12 @@ from msgspec.structs import astuple
 
 from assay.errors import LedgerError
 from assay.ledger import journal as journal_module
+from assay.ledger import segment as segment_module
 from assay.ledger import store as store_module
 from assay.ledger import writer as writer_module
 from assay.ledger.journal import Journal, paths_of, segments_of
 from assay.ledger.rows import Recovered
-from assay.ledger.segment import Entry, Segment, framed
+from assay.ledger.segment import Entry, Reached, Segment, framed
 from assay.ledger.store import SqliteLedger
 
 CRASHES = """
@@ -207,14 +208,28 @@ def test_a_long_journal_is_several_files_that_go_when_they_are_folded(
             journal.append(entry(n))
         assert len(paths_of(path, "s")) > 3
         assert numbers(segments_of(path, "s")) == list(range(30))
-        for segment in journal.segments():
-            read = segment.read
-            segment.read = segment.size_bytes
-            journal.folded(segment.size_bytes - read)
+        read = [(one, one.ahead()) for one in journal.segments()]
+        journal.folded(Reached(one, ahead[-1][0], one.number + len(ahead)) for one, ahead in read)
         assert len(paths_of(path, "s")) == 1
         assert journal.unfolded_bytes == 0
         journal.append(entry(30))
         assert journal.unfolded_bytes > 0
+
+
+def test_what_is_not_kept_in_memory_is_read_from_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many entries have been written, those that nobody has read are read once each, in order."""
+    monkeypatch.setattr(segment_module, "KEPT_ENTRIES", 5)
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 3000)
+    found: list[int] = []
+    with closing(Journal(path, "s")) as journal:
+        for n in range(100):
+            journal.append(entry(n), now=n % 3 == 0)
+            if n % 8 == 7:
+                journal.flush()
+                read = [(one, one.ahead()) for one in journal.segments()]
+                found += [int(one.request[0], 16) for _, ahead in read for _, one in ahead if one.request]
+                journal.folded(Reached(one, ahead[-1][0], one.number + len(ahead)) for one, ahead in read)
+    assert found == list(range(96))
 
 
 def test_a_journal_is_locked_while_its_process_lives(path: Path) -> None:
