@@ -167,6 +167,9 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def cost(self) -> tuple[float | None, CostBasis]:
         """The sum over all attempts; unknown as soon as one is."""
+        if len(self.records) == 1:  # as mostly
+            (record,) = self.records
+            return (None if record.cost_basis == "unknown" else record.cost_usd or 0.0), record.cost_basis
         return total_cost((record.cost_usd, record.cost_basis) for record in self.records)
 
     @property

@@ -1,0 +1,154 @@
+"""Skimming an answer comes to the verdict that decoding it comes to, whatever a host sends."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from assay.dialects import chat_answer
+from assay.dialects.chat_skim import ChatSkim, skim_whole
+from assay.dialects.chunk_stream import StreamDecoder
+from assay.dialects.skim import Skim, Skimming
+from assay.errors import AssayError
+from assay.types import Response, fold
+
+USAGES: list[Any] = [
+    {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+    {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0}},
+    {"prompt_tokens": 9, "completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 5}},
+    {"prompt_tokens": 9, "completion_tokens": 7, "prompt_tokens_details": {"audio_tokens": 2}},
+    {"prompt_tokens": 9, "completion_tokens": 7, "prompt_cache_hit_tokens": 8},
+    {"prompt_tokens": -1, "completion_tokens": 2},
+    {"prompt_tokens": 1.5, "completion_tokens": None},
+    {},
+    None,
+    "much",
+]
+
+
+def chunk(choices: list[Any], **more: Any) -> bytes:
+    """One event of a stream."""
+    body = {"id": "c1", "created": 7, "model": "up", "choices": choices, **more}
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def said(delta: Any, finish: Any = None, **more: Any) -> list[Any]:
+    """The choices of a chunk."""
+    return [{"index": 0, "delta": delta, "finish_reason": finish, **more}]
+
+
+EVENTS: list[bytes] = [
+    chunk(said({"role": "assistant", "content": ""})),
+    chunk(said({"content": "one"})),
+    chunk(said({"content": " two \N{GRINNING FACE}"}), service_tier="priority"),
+    chunk(said({"content": " three"}, logprobs=None), system_fingerprint="f", obfuscation="xx"),
+    chunk(said({}, "stop")),
+    chunk(said({}, "length")),
+    chunk(said({}, "eos")),
+    chunk(said({"content": "four"}, "stop"), usage=USAGES[0]),
+    *(chunk([], usage=usage) for usage in USAGES),
+    b": still there\n\n",
+    b"data: [DONE]\n\n",
+    b"data:[DONE]\n\n",
+    b"event: message\ndata: " + chunk(said({"content": "named"}))[6:],
+    chunk(said({"tool_calls": [{"index": 0, "id": "t1", "function": {"name": "look", "arguments": "{}"}}]})),
+    chunk(said({"reasoning_content": "hm"})),
+    chunk(said({"content": ["odd"]})),
+    chunk([{"index": 1, "delta": {"content": "second"}}]),
+    chunk(said({"content": "x"}), error={"message": "fell over"}),
+    b'data: {"error": {"message": "fell over", "code": 500}}\n\n',
+    b'data: {"choices": [{"ind\n\n',
+    b'data: {"choices": [], "note": "\xff"}\n\n',
+    b"data: 5\n\n",
+    chunk(said({"content": "win"})).replace(b"\n", b"\r\n"),
+]
+
+
+def verdict(skim: Skimming, events: list[bytes]) -> Any:
+    """All that anybody asks of a skim, after each event and at the end."""
+    seen: list[Any] = []
+    had: Any = None
+    try:
+        for event in events:
+            skim.feed(event)
+            seen.append((skim.begun, skim.ending, skim.failed))
+            if skim.failed is not None:
+                return seen, skim.events()
+        had = list(skim.events())
+        seen.append(told(skim.close()))
+    except AssayError as error:
+        seen.append((type(error), str(error)))
+    return seen, had
+
+
+def told(response: Response) -> Any:
+    """What the ledger takes of an answer."""
+    usage = response.usage
+    counts = usage and (usage.input, usage.output, usage.cached, usage.cache_write, usage.reasoning)
+    finish = response.finish and response.finish.kind
+    return finish, counts, response.id, response.model, response.created, response.extra.get("service_tier")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_streams_of_any_events(seed: int) -> None:
+    """A hundred streams of events in any order: state, words, errors and the end are those of the decoder."""
+    rng = random.Random(seed)
+    for _ in range(100):
+        events = [rng.choice(EVENTS[:4] if rng.random() < 0.6 else EVENTS) for _ in range(rng.randrange(9))]
+        thorough = Skim(StreamDecoder(chat_answer.Reader("delta")))
+        assert verdict(ChatSkim(), events) == verdict(thorough, events), events
+
+
+def test_a_plain_stream_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be right all the same, and cost ten times as much."""
+    monkeypatch.setattr(StreamDecoder, "feed", lambda *_: pytest.fail("decoded"))
+    skim = ChatSkim()
+    for event in (*EVENTS[:5], EVENTS[8], b"data: [DONE]\n\n"):
+        skim.feed(event)
+    assert told(skim.close()) == ("stop", (3, 2, None, None, None), "c1", "up", 7, "priority")
+
+
+def test_only_a_role_alone_is_a_head() -> None:
+    """That it came says nothing yet of the answer, and costs nothing to take back."""
+    skim = ChatSkim()
+    skim.feed(EVENTS[0])
+    assert (skim.heads, skim.begun) == (True, False)
+    skim.feed(EVENTS[1])
+    assert (skim.heads, skim.begun) == (False, True)
+    again = ChatSkim()
+    again.feed(chunk(said({"role": "assistant", "content": "with a word"})))
+    assert (again.heads, again.begun) == (False, True)
+
+
+MESSAGES: list[Any] = [
+    {"role": "assistant", "content": "yes", "refusal": None, "annotations": []},
+    {"role": "assistant", "content": None},
+    {"role": "assistant", "content": "", "tool_calls": [{"id": "t", "function": {"name": "f", "arguments": ""}}]},
+    {"role": "assistant", "content": "yes", "reasoning_content": "hm"},
+    None,
+    "text",
+]
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", "tool_calls", "model_length", None, 5])
+@pytest.mark.parametrize("message", MESSAGES, ids=json.dumps)
+def test_whole_answers(message: Any, finish: Any) -> None:
+    """Where a whole answer is skimmed, the ledger takes from it what it takes from the decoded one."""
+    for usage in USAGES:
+        choices = [{"index": 0, "message": message, "finish_reason": finish}]
+        body = json.dumps({"id": "c1", "created": 7, "model": "up", "choices": choices, "usage": usage}).encode()
+        skimmed = skim_whole(body)
+        if skimmed is not None:
+            assert told(skimmed) == told(fold(chat_answer.read_response(body)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"{}", b'{"choices": []}', b'{"error": {"message": "no"}}', b'{"choices": 5}', b"\xff"],
+)
+def test_what_is_no_answer_is_left_to_the_decoder(body: bytes) -> None:
+    """It says what is wrong."""
+    assert skim_whole(body) is None

@@ -1,0 +1,78 @@
+"""Streams whose head has gone on before it was known who would answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from clients import CHAT, Seen, chunk, chunks, gateway
+from faults import Answer, FaultyHost, event
+
+from assay.inference.spine import Spine
+
+TOML = """
+[deployments.{name}]
+model = "x/{name}"
+dialect = "openai"
+base_url = "{url}"
+retries = 0
+breaker = {{ failures = 1000 }}
+"""
+HEAD, *_ = chunks()
+SCRIPTED = '[deployments.s]\nmodel = "x/s"\ndialect = "scripted"\nscript = "s.json"\n'
+
+
+def toml(*hosts: FaultyHost, others: tuple[str, ...] = ()) -> str:
+    """A fallback route `r` over these hosts, then the other deployments."""
+    names = [f"d{number}" for number in range(len(hosts))]
+    made = "".join(TOML.format(name=name, url=host.url) for name, host in zip(names, hosts, strict=True))
+    return f"{made}[routes.r]\ncandidates = {json.dumps([*names, *others])}\n"
+
+
+def roles(seen: Seen) -> list[str]:
+    """The roles that a client was told, one after the other."""
+    deltas: list[dict[str, Any]] = [choice["delta"] for one in seen.events for choice in one.get("choices", ())]
+    return [delta["role"] for delta in deltas if delta.get("role")]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [chunks(), [event(chunk({"role": "assistant", "content": "one two three"})), *chunks()[-2:]]],
+    ids=["with a head", "with a role and words at once"],
+)
+async def test_the_next_candidate_answers_in_the_same_stream(
+    second: list[bytes], make_spine: Callable[..., Spine]
+) -> None:
+    """The client is told one role, and the words of who answered."""
+    async with (
+        FaultyHost(Answer(events=[HEAD], stop=1, how="close")) as bad,
+        FaultyHost(Answer(events=second)) as good,
+        gateway(make_spine(toml(bad, good))) as url,
+    ):
+        seen = await CHAT.ask(url, stream=True, model="r")
+    assert (seen.status, seen.text, seen.error, seen.ended) == (200, "one two three", None, True)
+    assert roles(seen) == ["assistant"]
+    assert len(good.received) == 1
+
+
+async def test_so_does_one_whose_bytes_cannot_pass(make_spine: Callable[..., Spine]) -> None:
+    """An answer that is written here follows another host's head: one role, one end."""
+    async with FaultyHost(Answer(events=[HEAD], stop=1, how="close")) as bad:
+        spine = make_spine(toml(bad, others=("s",)) + SCRIPTED, {"s.json": {"rules": [], "default": "made here"}})
+        async with gateway(spine) as url:
+            seen = await CHAT.ask(url, stream=True, model="r")
+    assert (seen.status, seen.text, seen.error, seen.ended) == (200, "made here", None, True)
+    assert roles(seen) == ["assistant"]
+
+
+async def test_when_nobody_can_the_stream_ends_with_the_error(make_spine: Callable[..., Spine]) -> None:
+    """The status is out, so the error is the last event, and nothing passes for an end."""
+    async with (
+        FaultyHost(Answer(events=[HEAD], stop=1, how="close")) as bad,
+        gateway(make_spine(toml(bad))) as url,
+    ):
+        seen = await CHAT.ask(url, stream=True, model="r")
+    assert (seen.status, seen.text, seen.ended) == (200, "", False)
+    assert seen.error is not None

@@ -1,0 +1,265 @@
+"""Whoever asks for bytes only gets the bytes, rows, errors and money that everybody else gets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from upstreams import Behave, Seen, host, rows, settled, sse, stream, trickle, well, whole
+
+from assay.dialects import chat_request
+from assay.errors import AssayError
+from assay.inference.passage import Passage
+from assay.inference.spine import Options, Spine
+from assay.inference.trace import Trace
+from assay.ledger.store import SqliteLedger
+from assay.types import Event, Failed, Raw, Request
+
+MakeSpine = Callable[..., Spine]
+TOML = """
+[deployments.{name}]
+model = "acme/{name}"
+dialect = "openai"
+base_url = "{url}"
+retries = {retries}
+idle_timeout_s = 5.0
+breaker = {{ failures = 1000 }}
+price_usd_per_mtok = {{ input = 1.0, output = 2.0 }}
+"""
+ERROR = b'data: {"error": {"message": "fell over", "code": 500}}\n\n'
+
+
+def asked(*, streamed: bool) -> Request:
+    """A client's request, as the gateway reads it."""
+    body = {"model": "up", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50, "stream": streamed}
+    return chat_request.read_request(json.dumps(body).encode())
+
+
+def says(*pieces: bytes, body: bytes = b"", status: str = "200 OK", kind: str | None = None) -> Behave:
+    """A host that says these pieces to who wants a stream, and this body to everybody else."""
+
+    async def behave(seen: Seen) -> None:
+        if seen.json.get("stream") and pieces:
+            await stream(seen, list(pieces))
+        else:
+            await seen.answer(body, status, kind=kind or "application/json")
+
+    return behave
+
+
+async def breaks_off(seen: Seen) -> None:
+    """Three events, or half a body, and the connection is gone."""
+    if seen.json.get("stream"):
+        await seen.begin()
+        for piece in sse("one", " two", done=False, finish=False, usage=None):
+            await seen.chunk(piece)
+    else:
+        await seen.say(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{")
+    seen.reset()
+
+
+async def the_other_form(seen: Seen) -> None:
+    """A whole answer to who wants a stream, a stream to who wants none."""
+    if seen.json.get("stream"):
+        await seen.answer(whole())
+    else:
+        await stream(seen, sse("hello", " there"))
+
+
+CALLS = b'data: {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]}}]}\n\n'  # noqa: E501 - one event
+FINISH = b'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}\n\n'
+THOUGHT = {"reasoning_tokens": 3}
+HOSTS: dict[str, Behave] = {
+    "well": well,
+    "without usage": says(*sse("one", usage=None), body=whole(usage=None)),
+    "usage beyond what can be": says(
+        *sse("one", usage={"prompt_tokens": 10**6, "completion_tokens": 10**6}),
+        body=whole(usage={"prompt_tokens": 10**6, "completion_tokens": 10**6}),
+    ),
+    "cached and reasoning tokens": says(
+        *sse("one", usage={"prompt_tokens": 9, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 4}}),
+        body=whole(usage={"prompt_tokens": 9, "completion_tokens": 7, "completion_tokens_details": THOUGHT}),
+    ),
+    "tool calls": says(CALLS, FINISH, b"data: [DONE]\n\n", body=whole(object="x")),
+    "signs of life": says(b": wait\n\n", *sse("one"), body=whole()),
+    "other line ends": says(*(piece.replace(b"\n", b"\r\n") for piece in sse("one", " two")), body=whole("")),
+    "all in one piece": says(b"".join(sse("one", " two")), body=whole()),
+    "cut between events": says(*sse("one", done=False, finish=False, usage=None), body=whole()[:-9]),
+    "cut inside an event": says(*sse("one", done=False, finish=False, usage=None), b'data: {"id": "up', body=b"{"),
+    "an error event": says(*sse("one", done=False, finish=False, usage=None), ERROR, body=ERROR[6:]),
+    "an error event at once": says(ERROR, body=b'{"error": {"message": "no"}}'),
+    "an unreadable event": says(*sse("one", done=False, finish=False, usage=None), b"data: {oops\n\n", body=b"{oops"),
+    "nothing": says(b"data: [DONE]\n\n", body=b'{"choices": []}'),
+    "429": says(body=b'{"error": {"message": "slowly"}}', status="429 Too Many Requests"),
+    "500": says(body=b"<html>", status="500 Oops"),
+    "redirect": says(body=b"", status="302 Found"),
+    "breaks off": breaks_off,
+    "the other form": the_other_form,
+}  # fmt: skip
+
+
+async def outcome(spine: Spine, target: str, request: Request, *, bytes_only: bool) -> tuple[bytes, Any, Trace]:
+    """The bytes, how it ended, and the trace of one request."""
+    trace, events, problem = Trace(), [], None
+    try:
+        async with aclosing(spine.generate(request, target, trace, Options(bytes_only=bytes_only))) as answer:
+            events = [event async for event in answer]
+    except AssayError as error:
+        problem = (type(error).__name__, str(error))
+    if events and isinstance(events[-1], Failed):
+        problem = (events[-1].error, events[-1].message, "in the stream")
+    return b"".join(event.data for event in events if isinstance(event, Raw)), problem or decoded(events), trace
+
+
+def decoded(events: list[Event]) -> Any:
+    """The events of an answer whose bytes could not pass."""
+    return None if any(isinstance(event, Raw) for event in events) else events
+
+
+def comparable(ledger: SqliteLedger, trace: Trace) -> list[dict[str, Any]]:
+    """The rows of a request, without what no two requests share."""
+    own = {"id", "request_id", "started_at", "total_s", "first_event_s", "session_id", "answered_by"}
+    attempts = rows(ledger.path, f"select * from attempts where request_id = '{trace.request_id}' order by path")
+    requests = rows(ledger.path, f"select * from requests where id = '{trace.request_id}'")
+    return [{key: value for key, value in row.items() if key not in own} for row in (*attempts, *requests)]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("behave", HOSTS.values(), ids=HOSTS)
+async def test_both_ways_are_one(
+    make_spine: MakeSpine, ledger: SqliteLedger, behave: Behave, streamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes, the same error, the same rows and the same money; only the words are not read."""
+    made: list[Passage] = []
+    monkeypatch.setattr(Passage, "_called", _noting(made))
+    async with host(behave) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+        request = asked(streamed=streamed)
+        general = await outcome(spine, "up", request, bytes_only=False)
+        assert not made
+        passed = await outcome(spine, "up", request, bytes_only=True)
+        assert made
+        assert up.seen[0].body == up.seen[1].body
+    assert passed[:2] == general[:2]
+    assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
+    assert passed[2].cost == general[2].cost
+    assert [record.outcome for record in passed[2].records] == [record.outcome for record in general[2].records]
+
+
+def _noting(made: list[Passage]) -> Any:
+    original = Passage._called
+
+    def called(passage: Passage, attempted: Any) -> Any:
+        made.append(passage)
+        return original(passage, attempted)
+
+    return called
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_retries_and_fallbacks_are_as_ever(make_spine: MakeSpine, ledger: SqliteLedger, streamed: bool) -> None:
+    """What fails before it has begun is asked again, then elsewhere; each try has its row."""
+    bad = says(body=b"", status="503 Busy")
+    async with host(bad) as first, host(well) as second:
+        toml = TOML.format(name="a", url=first.url, retries=1) + TOML.format(name="b", url=second.url, retries=0)
+        spine = make_spine(toml + '[routes.r]\ncandidates = ["a", "b"]\n')
+        general = await outcome(spine, "r", asked(streamed=streamed), bytes_only=False)
+        passed = await outcome(spine, "r", asked(streamed=streamed), bytes_only=True)
+    assert passed[:2] == general[:2]
+    assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
+    assert passed[2].tried == "a=Overloaded (503), a=Overloaded (503), b=ok"
+
+
+async def test_a_head_goes_on_at_once(make_spine: MakeSpine) -> None:
+    """Nobody waits for the first word to learn that an answer has begun."""
+    more = asyncio.Event()
+
+    async def slow(seen: Seen) -> None:
+        head, *rest = sse("one")
+        await seen.begin()
+        await seen.chunk(head)
+        await more.wait()
+        for piece in rest:
+            await seen.chunk(piece)
+        await seen.chunk(b"")
+
+    async with host(slow) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+        async with aclosing(spine.generate(asked(streamed=True), "up", None, Options(bytes_only=True))) as answer:
+            first = await asyncio.wait_for(anext(answer), 5)
+            assert isinstance(first, Raw)
+            assert first.data == sse("one")[0]
+            more.set()
+            rest = [event.data async for event in answer if isinstance(event, Raw)]
+    assert b"".join(rest) == b"".join(sse("one")[1:])
+
+
+async def test_after_a_head_another_may_still_answer(make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+    """A host that fails after its head is one that failed before the answer: the next candidate is asked."""
+    head = sse("", done=False, finish=False, usage=None)[0]
+
+    async def falls(seen: Seen) -> None:
+        await seen.begin()
+        await seen.chunk(head)
+        seen.reset()
+
+    async with host(falls) as first, host(well) as second:
+        toml = TOML.format(name="a", url=first.url, retries=0) + TOML.format(name="b", url=second.url, retries=0)
+        spine = make_spine(toml + '[routes.r]\ncandidates = ["a", "b"]\n')
+        said, problem, trace = await outcome(spine, "r", asked(streamed=True), bytes_only=True)
+    assert problem is None
+    assert said.endswith(b"data: [DONE]\n\n")
+    assert b" there" in said
+    assert trace.answering is not None
+    assert trace.answering.deployment == "b"
+    assert [row["outcome"] for row in rows(ledger.path)] == ["error", "ok"]
+
+
+@pytest.mark.parametrize("pieces", [0, 1], ids=lambda count: f"after {count} pieces")
+async def test_whoever_leaves_is_cancelled_upstream(make_spine: MakeSpine, ledger: SqliteLedger, pieces: int) -> None:
+    """The host sees it, the bound is charged, and nothing stays held."""
+    async with host(trickle) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+        answer = spine.generate(asked(streamed=True), "up", None, Options(bytes_only=True))
+        work = asyncio.create_task(_take(answer, pieces))
+        await asyncio.wait_for(_some(up.seen), 5)
+        if pieces:
+            await asyncio.wait_for(work, 5)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await answer.aclose()
+        [row] = await settled(ledger.path, 1)
+        for _ in range(200):
+            if up.seen[0].gone_at is not None:
+                break
+            await asyncio.sleep(0.01)
+        assert up.seen[0].gone_at is not None
+    assert (row["outcome"], row["cost_basis"]) == ("cancelled", "bound")
+    assert row["cost_usd"] == row["reserved_usd"]
+    [request] = rows(ledger.path, "select * from requests")
+    assert request["outcome"] == "cancelled"
+
+
+async def _take(answer: Any, pieces: int) -> None:
+    for _ in range(pieces or 99):
+        await anext(answer)
+
+
+async def _some(seen: list[Seen]) -> None:
+    while not seen:  # noqa: ASYNC110 - the host of these tests tells nobody
+        await asyncio.sleep(0.005)
+
+
+async def test_a_cut_answer_has_its_words(make_spine: MakeSpine) -> None:
+    """What has passed unread is read when somebody must know it: who continues, or tells of the cut."""
+    async with host(breaks_off) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+        _, problem, trace = await outcome(spine, "up", asked(streamed=True), bytes_only=True)
+    assert problem[-1] == "in the stream"
+    [record] = trace.records
+    assert record.so_far is not None
+    assert record.so_far.text == "one two"
