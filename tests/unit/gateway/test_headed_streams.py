@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from clients import CHAT, Seen, chunk, chunks, gateway
-from faults import Answer, FaultyHost, event
 
 from assay.inference.spine import Spine
+from faults import Answer, FaultyHost, event
 
 TOML = """
 [deployments.{name}]
