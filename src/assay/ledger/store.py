@@ -52,7 +52,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 
 _BUSY_S = 30.0
-MAX_UNFOLDED_BYTES = 32 * 1024 * 1024
+MAX_UNFOLDED_BYTES = 16 * 1024 * 1024
 """While more of the journal is not in SQLite, who begins something waits: the disk does not keep up."""
 
 
@@ -261,7 +261,7 @@ class SqliteLedger:
         lines, pico = lines_of(budgets, intent.started_at), pico_of(intent.reserved_usd or 0.0)
         if until is None:
             until = asyncio.get_running_loop().time() + WAIT_S
-        await self._holding.hold(intent.id, lines, pico, until, patient=intent.batch_id is None)
+        await self._holding.hold(intent.id, lines, pico, until)
         try:
             written = self._begin(intent, lines)
             if written is not None:

@@ -171,14 +171,16 @@ async def test_a_bound_that_shrinks_is_not_written_while_there_is_enough(ledger:
 
 
 async def test_what_comes_with_a_batch_is_not_waited_for(ledger: SqliteLedger) -> None:
-    """A day is no time to wait: the refusal is at once and says why. The batch's own requests do not wait either."""
+    """A day is no time to wait: the refusal is at once and says why; for running requests a batch's own wait too."""
     await ledger.hold(an_intent(0.8, batch_id=""), limited(1.0))
     with pytest.raises(BudgetExceeded, match="batch"):
         await ledger.hold(an_intent(0.5), limited(1.0))
     running = an_intent(0.2)
     await ledger.hold(running, limited(1.0))
-    with pytest.raises(BudgetExceeded):
-        await ledger.hold(an_intent(0.1, batch_id=""), limited(1.0))
+    another = holding(ledger, an_intent(0.1, batch_id=""), *limited(1.0))
+    assert not await taken(another)
+    await ledger.settle(a_settlement(running.id, 0.0))
+    await another
 
 
 async def test_an_attempt_counts_for_the_day_on_which_it_began(ledger: SqliteLedger) -> None:
@@ -223,19 +225,20 @@ async def test_giving_back_while_a_request_looks_is_no_spending(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is given back between a look at the file and what is made of it is not taken for money that is gone."""
-    monkeypatch.setattr("assay.ledger.holding._IDLE_S", -1.0)
+    monkeypatch.setattr("assay.ledger.lending.IDLE_S", -1.0)
     intent = an_intent(0.5)
     await ledger.hold(intent, limited(8.0))
     await ledger.settle(a_settlement(intent.id, 0.5))
     asks = holding(ledger, an_intent(1.0), *limited(8.0), Budget("key:new", 1.0))
     await asyncio.sleep(0)
-    ledger._holding._look_around()
+    ledger._holding._lending.look()
     await asks
 
 
 async def test_an_idle_lease_is_given_back(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that asks for nothing keeps no money from others."""
-    monkeypatch.setattr("assay.ledger.holding._IDLE_S", 0.05)
+    monkeypatch.setattr("assay.ledger.lending.LOOK_S", 0.01)
+    monkeypatch.setattr("assay.ledger.lending.IDLE_S", 0.1)
     intent = an_intent(0.5)
     await ledger.hold(intent, limited(8.0))
     assert look(ledger.path, "select pico from leases") == [(8 * 10**12,)]

@@ -1,0 +1,133 @@
+"""Giving back what others need: a session that has leased more than it uses looks now and then who waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from assay.errors import LedgerError
+from assay.ledger import leases
+from assay.ledger.accounts import Accounts
+from assay.ledger.budgets import Line, period_of
+from assay.ledger.turns import Turns
+
+__all__ = ["Lending", "Write"]
+
+T = TypeVar("T")
+
+LOOK_S = 0.05
+"""Between two looks at what other processes wait for."""
+IDLE_S = 2.0
+"""What nobody needed for so long is given back unasked."""
+_DELETE = "delete from leases where session_id = ? and pico = 0 and wanted_pico = 0"
+
+
+class Write(Protocol):
+    """Performs an operation in a transaction that also has all that was recorded before."""
+
+    def __call__(self, operation: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """The operation is on its way when this returns."""
+        ...
+
+
+class Lending:
+    """Gives back what a session has leased.
+
+    Args:
+        session: its id.
+        write: performs an operation in a transaction.
+        read: a connection of the loop's thread.
+        accounts: the session's money.
+        turns: who waits for it here.
+
+    Attributes:
+        rests: while above 0, nothing is given back: somebody compares memory with the file.
+    """
+
+    def __init__(self, session: str, write: Write, read: sqlite3.Connection, accounts: Accounts, turns: Turns) -> None:
+        self.rests = 0
+        self._session = session
+        self._write = write
+        self._read = read
+        self._accounts = accounts
+        self._turns = turns
+        self._used_at: dict[Line, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._today = ""
+
+    def leased(self, lines: Iterable[Line]) -> None:
+        """Something was leased on these lines: look soon who waits for it."""
+        self._used_at.update(dict.fromkeys(lines, time.monotonic()))
+        self._look_soon()
+
+    def look(self) -> None:
+        """Give back what others have waited for longer than anybody here, and what is idle."""
+        self._timer = None
+        if self.rests:
+            self._look_soon()
+            return
+        leased = self._accounts.leased()
+        try:
+            amounts = self._spare(leased)
+        except sqlite3.Error:  # the file is gone, or about to be closed: who writes next is told
+            return
+        if amounts:
+            self._give_back(self._accounts.take_out(amounts))
+        if leased:
+            self._look_soon()
+        self._forget()
+
+    def close(self) -> None:
+        """Look no more: the session's leases end with it."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._loop is not loop:
+            self._loop = loop
+            self._timer = loop.call_later(LOOK_S, self.look)
+
+    def _spare(self, leased: Iterable[Line]) -> dict[Line, int]:
+        """What may be given back of each line, or more."""
+        wanted = {one.line: one for one in leases.wanted(self._read, self._session, time.time())}
+        now, since = time.monotonic(), self._turns.since()
+        spare: dict[Line, int] = {}
+        used_at: dict[Line, float] = {}
+        for line in leased:
+            free, asked = self._accounts.free(line), wanted.get(line)
+            is_used = bool(self._accounts.held(line)) or line in self._turns.short
+            used_at[line] = now if is_used else self._used_at.get(line, now)
+            if asked is not None and asked.since < since.get(line, float("inf")):
+                spare[line] = max(asked.pico, free // 2)  # half: or it would ask for each of its requests
+            elif now - used_at[line] > IDLE_S:
+                spare[line] = free
+        self._used_at = used_at
+        return spare
+
+    def _give_back(self, amounts: dict[Line, int]) -> None:
+        """Less is free here first, then the lease in the file is smaller: at no time is anything free twice."""
+
+        def operation(connection: sqlite3.Connection) -> None:
+            leases.lease(connection, self._session, {line: -pico for line, pico in amounts.items()})
+            connection.execute(_DELETE, (self._session,))
+
+        def told(done: asyncio.Future[None]) -> None:
+            if done.cancelled() or done.exception() is not None:
+                self._accounts.add(amounts)
+
+        try:
+            self._write(operation).add_done_callback(told)
+        except LedgerError:  # closed: all is given back
+            return
+
+    def _forget(self) -> None:
+        """Once a day: lines whose periods are over."""
+        today = period_of(time.time(), "day")
+        if today != self._today:
+            self._today = today
+            self._accounts.forget(today)
