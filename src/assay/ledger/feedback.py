@@ -15,7 +15,7 @@ __all__ = ["Feedback", "Measured", "Said"]
 _AT_ONCE = 100
 _MESSAGE = "msg_"
 """Before the id of an answer from a host that has other ids, where the client speaks Anthropic's format."""
-_PAGE = 50_000
+_PAGE = 20_000
 _PAGE_BEFORE = "select min(id) as first from (select id from requests where id < ? order by id desc limit ?)"
 _ASKED = """
   requests.id > ?1 and (?2 is null or requests.target = ?2) and (?3 is null or requests.kind = ?3)

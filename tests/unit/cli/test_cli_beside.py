@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import sys
 from typing import Any
 
 import pytest
@@ -93,16 +95,22 @@ def test_kinds_are_suggested_from_kept_requests(project: Project) -> None:
     assert project.inside("config", "check").code == 0
 
 
-def test_requests_of_one_kind_have_no_structure(project: Project) -> None:
+def test_requests_of_one_kind_have_no_structure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said, and not made up; too few requests are told too."""
     configure(project, 'bodies = "full"')
     ask(project, 5)
     few = project.inside("kinds", "suggest")
     assert few.code != 0
     assert "too few" in few.err
-    ask(project, 15, kinds=("sql",))
+    chance = random.Random(2)  # noqa: S311 - which words
+    words = [f"word{letter}" for letter in "abcdefghijklmnop"]
+    texts = {str(number): " ".join(chance.choices(words, k=12)) for number in range(40)}
+    monkeypatch.setattr(sys.modules[__name__], "TEXTS", texts)
+    ask(project, 40, kinds=tuple(texts))
     one = project.inside("kinds", "suggest", "--since", "1h")
-    assert one.code in (0, 4)
+    assert one.code == 4
+    assert "no structure" in one.out
+    assert project.inside("kinds", "suggest", "--k", "2").code == 0
 
 
 def test_an_audit_is_read_out(project: Project) -> None:

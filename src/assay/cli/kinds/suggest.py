@@ -80,10 +80,11 @@ def _nothing(found: Untagged) -> str:
 def _lines(found: Kinds) -> Iterator[str]:
     yield f"{found.looked_at:,} of {found.requests:,} requests that name no kind were looked at"
     if len(found.kinds) < 2:
-        best = max(value for count, value in found.strengths.items() if count > 1)
+        best = max((count for count in found.strengths if count > 1), key=lambda count: found.strengths[count])
         yield (
             "there is no structure that is found again in the other half of them: they are of one kind, or their words "
-            f"do not tell kinds apart (best strength {best:.2f}, 0.8 is wanted)"
+            f"do not tell kinds apart; nearest to it are {best} kinds, of strength {found.strengths[best]:.2f} where 0.8 "
+            f"is wanted (--k {best} shows them)"
         )
         return
     strength = found.strengths[len(found.kinds)]

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from assay.errors import EvalError
 from assay.evals.kinds.space import Space, product
-from assay.evals.kinds.strength import centres, count_of, kept_together, strengths
-from assay.evals.kinds.tree import cuts
+from assay.evals.kinds.strength import centres, count_of, grouped_into, kept_together, strengths
 from assay.types import Value
 
 __all__ = ["Groups", "Suggested", "groups_of", "suggested"]
@@ -81,7 +80,7 @@ def groups_of(marked: Sequence[Counter[str]], count: int | None = None) -> Group
     most = max(2, min(MOST_KINDS, len(marked) // _PER_KIND))
     found = strengths(space.points, max(most, count or 1))
     chosen = count or count_of(found)
-    groups = cuts(space.points, chosen)[chosen]
+    groups = grouped_into(space.points, chosen)[chosen]
     return Groups(chosen, groups, found, kept_together(space.points, groups), space)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from assay.evals.kinds.space import Point, product
 
-__all__ = ["cuts"]
+__all__ = ["cuts", "numbered"]
 
 
 def cuts(points: Sequence[Point], most: int) -> dict[int, list[int]]:
@@ -21,7 +21,7 @@ def cuts(points: Sequence[Point], most: int) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for left, (_, one, other) in zip(range(len(points) - 1, -1, -1), joins, strict=False):
         if left + 1 <= most:
-            found[left + 1] = _numbered([_root(above, place) for place in range(len(points))])
+            found[left + 1] = numbered([_root(above, place) for place in range(len(points))])
         above[_root(above, other)] = _root(above, one)
     found[1] = [0] * len(points)
     return found
@@ -34,7 +34,8 @@ def _root(above: list[int], place: int) -> int:
     return place
 
 
-def _numbered(roots: Sequence[int]) -> list[int]:
+def numbered(roots: Sequence[int]) -> list[int]:
+    """Groups numbered by their size, 0 the largest."""
     sizes: dict[int, int] = {}
     for root in roots:
         sizes[root] = sizes.get(root, 0) + 1
