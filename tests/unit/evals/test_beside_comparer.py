@@ -27,7 +27,7 @@ from assay.ledger.feedback import Feedback
 from assay.ledger.rows import ComparisonRow
 from assay.ledger.store import SqliteLedger
 from assay.types import Label, Message, Raw, Request, Sampling
-from faults import Answer, FaultyHost
+from faults import Answer, FaultyHost, event
 
 MakeSpine = Callable[..., Spine]
 PRICE = "price_usd_per_mtok = { input = 1.0, output = 2.0 }\nsettings = { max_tokens = 100 }"
@@ -135,11 +135,19 @@ async def test_open_answers_without_a_judge_are_not_told_apart(compared: Callabl
 
 
 async def test_a_stream_is_audited_too(compared: Callable[..., Compared]) -> None:
-    """The client's stream is compared as a whole, once it has ended."""
-    async with FaultyHost(Answer(body=body("refund"))) as host:
+    """The client's stream is compared as a whole, once it has ended; so is the other's."""
+
+    def chunk(delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        head = {"id": "up-1", "object": "chat.completion.chunk", "created": 1, "model": "up"}
+        return event(json.dumps({**head, "choices": [choice], **more}))
+
+    events = [chunk({"content": "re"}), chunk({"content": "fund"}), chunk({}, "stop", usage=USAGE), event("[DONE]")]
+    async with FaultyHost(Answer(events=events)) as host:
         (row,) = await compared(toml(host.url, ALWAYS)).ask(stream=True)
-    assert row.verdict in ("same", "failed")  # a host that answers a stream with a whole may be refused
-    assert row.own == "main"
+        assert host.received[0].body.count(b'"stream": true') + host.received[0].body.count(b'"stream":true') == 1
+    assert (row.verdict, row.own, row.decided_by) == ("same", "main", "text")
+    assert row.other_usd == pytest.approx(7e-6)
 
 
 async def test_a_share_is_drawn_by_the_request_s_id(compared: Callable[..., Compared]) -> None:

@@ -83,8 +83,8 @@ def _lines(found: Kinds) -> Iterator[str]:
         best = max((count for count in found.strengths if count > 1), key=lambda count: found.strengths[count])
         yield (
             "there is no structure that is found again in the other half of them: they are of one kind, or their words "
-            f"do not tell kinds apart; nearest to it are {best} kinds, of strength {found.strengths[best]:.2f} where 0.8 "
-            f"is wanted (--k {best} shows them)"
+            f"do not tell kinds apart; nearest to it are {best} kinds, of strength {found.strengths[best]:.2f} where "
+            f"0.8 is wanted (--k {best} shows them)"
         )
         return
     strength = found.strengths[len(found.kinds)]
