@@ -80,6 +80,7 @@ async def _call(
     from assay.inference.trace import Trace
 
     async with open_app(config) as app:
+        app.spine.shadows.asks = False
         show_recovered(app.ledger.recovered)
         request = await _request(app, inbound.request, target, kind, label)
         body = _Body(_secrets(app))

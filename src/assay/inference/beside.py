@@ -72,7 +72,7 @@ class Beside:
 
     def cast(self, shadows: Iterable[tuple[Call, Request]]) -> None:
         """Start what is to be asked, each call in the background; a run is not compared with itself."""
-        if self._place.trace.run_id is not None or self._place.shadow:
+        if self._place.trace.run_id is not None or self._place.shadow or not self._place.shadows.asks:
             return
         policy, audit = self._route.policy, self._route.audit
         how = policy if isinstance(policy, Comparing) else Comparing()

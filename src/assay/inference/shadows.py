@@ -27,12 +27,15 @@ class Shadows:
     """What one spine asks beside the traffic.
 
     Attributes:
+        asks: whether anybody is asked. Who ends with the answer, as a call at the command line does, says no: it would
+            cut what it has begun, and pay for it.
         comparer: compares two answers and records what came of it; None = nothing is compared.
         left_out: how many calls were not made: there was no place (`busy`), no money (`budget`), or nobody may be sent
             the request (`barred`).
     """
 
     def __init__(self) -> None:
+        self.asks = True
         self.comparer: Callable[[Pair], Awaitable[None]] | None = None
         self.left_out: Counter[Literal["busy", "budget", "barred"]] = Counter()
         self._asking: set[asyncio.Task[None]] = set()

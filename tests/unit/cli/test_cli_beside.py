@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import sys
 from typing import Any
@@ -128,6 +129,16 @@ def test_an_audit_is_read_out(project: Project) -> None:
     assert "too few to rely on" in shown
     assert "USD more" in shown
     assert project.inside("shadows", "nothing").code == 4
+
+
+def test_a_call_at_the_command_line_is_not_audited(project: Project) -> None:
+    """It ends with its answer, and would pay for a comparison that it cuts."""
+    configure(project, 'audit = { against = "good", share = 1.0 }')
+    asked = {"model": "both", "messages": [{"role": "user", "content": "hello"}]}
+    (project.folder / "request.json").write_text(json.dumps(asked))
+    assert project.inside("call", "request.json").code == 0
+    rows = project.inside("logs", "--json").json["attempts"]
+    assert [row["deployment"] for row in rows] == ["bad"]
 
 
 @pytest.mark.parametrize(

@@ -416,3 +416,12 @@ async def test_closing_loses_no_answer_that_was_paid_for(compared: Callable[...,
         await begun.wait()
         await made.spine.close()
         assert [row.verdict for row in await comparisons_of(made.ledger, trace.request_id)] == ["same"]
+
+
+async def test_who_ends_with_the_answer_asks_nobody(compared: Callable[..., Compared]) -> None:
+    """A single call at the command line would cut what it has begun, and pay for it."""
+    async with FaultyHost(Answer(body=body("refund"))) as host:
+        made = compared(toml(host.url, ALWAYS))
+        made.spine.shadows.asks = False
+        assert await made.ask() == []
+        assert not host.received

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from assay.inference.spine import Options
 from assay.inference.trace import Trace
 from assay.ledger import feedback as ledger_feedback
 from assay.ledger.budgets import Account
+from assay.ledger.exchanges import Exchanges
 from assay.ledger.feedback import Feedback
 from assay.types import Message, Request
 
@@ -136,3 +138,16 @@ async def test_an_answer_is_found_among_many_by_its_id(served: Served, monkeypat
     for name in bodies:
         assert [row.response_id for row in await found.requests(name)] == [name]
     assert await found.requests("chatcmpl-nobody-s") == []
+
+
+async def test_feedback_comes_after_its_bodies_are_gone(serving: Callable[..., Any]) -> None:
+    """A verdict is for the request, which stays; words on it are deleted with the next bodies that are too old."""
+    async with serving(bodies="full") as served:
+        request_id, _, _ = await asked(served, "one")
+        exchanges = Exchanges(served.spine.ledger)
+        assert await exchanges.forget(2**32) == 1
+        said = {"request_id": request_id, "verdict": "edited", "correction": "two"}
+        assert (await served.post("/feedback", said))[0] == 200
+        await exchanges.forget(2**32)
+        (row,) = (await Feedback(served.spine.ledger).of([request_id]))[request_id]
+        assert (row.verdict, row.correction) == ("edited", None)
