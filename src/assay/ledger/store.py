@@ -246,13 +246,13 @@ class SqliteLedger:
 
     def hold_now(self, intent: Intent, budgets: tuple[Budget, ...] = ()) -> bool:
         """See `Ledger.hold_now`."""
-        if self._syncing is not None or intent.batch_id is not None or not self._has_room:
+        if self._syncing is not None or not self._may_journal(intent):
             return False
         self._check_new(intent)
         lines = lines_of(budgets, intent.started_at)
         if not self._holding.hold_now(intent.id, lines, pico_of(intent.reserved_usd or 0.0)):
             return False
-        self._begin(intent, lines)
+        self._begin(intent, lines, journal=True)
         return True
 
     async def hold(self, intent: Intent, budgets: tuple[Budget, ...] = (), *, until: float | None = None) -> None:
@@ -263,7 +263,7 @@ class SqliteLedger:
             until = asyncio.get_running_loop().time() + WAIT_S
         await self._holding.hold(intent.id, lines, pico, until)
         try:
-            written = self._begin(intent, lines)
+            written = self._begin(intent, lines, journal=self._may_journal(intent))
             if written is not None:
                 await asyncio.shield(written)  # what comes of it is told to the books, whoever leaves
         except asyncio.CancelledError:
@@ -285,15 +285,20 @@ class SqliteLedger:
         if intent.id in self._running:
             raise LedgerError(f"attempt {intent.id} is open already; it can be held once")
 
-    @property
-    def _has_room(self) -> bool:
-        return self._journal.unfolded_bytes <= MAX_UNFOLDED_BYTES
+    def _may_journal(self, intent: Intent) -> bool:
+        """Whether an intent is recorded in the journal.
 
-    def _begin(self, intent: Intent, lines: Lines) -> asyncio.Future[None] | None:
+        That of a run's next sample stands behind the answers that SQLite is being given, for nobody waits for those: a
+        crash takes no more than what is in flight.
+        """
+        in_turn = intent.run_id is not None and self._writer.is_busy
+        return intent.batch_id is None and not in_turn and self._journal.unfolded_bytes <= MAX_UNFOLDED_BYTES
+
+    def _begin(self, intent: Intent, lines: Lines, *, journal: bool) -> asyncio.Future[None] | None:
         """Record an intent whose money is held; None = it is durable already. Where that fails the money is free."""
         intent = replace(intent, scopes=lines.scopes) if lines.scopes is not None else intent
         try:
-            if intent.batch_id is None and self._has_room:
+            if journal:
                 written = self._enter(Entry(astuple(intent)), now=True)
                 self._running.add(intent.id)
             else:

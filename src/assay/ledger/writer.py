@@ -131,6 +131,11 @@ class Writer:
         """Operations that no transaction has taken yet."""
         return len(self._waiting)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits, or is being performed."""
+        return bool(self._waiting) or self._writing.locked()
+
     def close(self) -> None:
         """Write what waits, then end the thread."""
         with self._lock:

@@ -23,7 +23,7 @@ from assay.ledger import segment as segment_module
 from assay.ledger import store as store_module
 from assay.ledger import writer as writer_module
 from assay.ledger.journal import Journal, paths_of, segments_of
-from assay.ledger.rows import Recovered
+from assay.ledger.rows import Recovered, Reply
 from assay.ledger.segment import Entry, Reached, Segment, framed
 from assay.ledger.store import SqliteLedger
 
@@ -347,6 +347,19 @@ async def test_what_rests_on_the_journal_finds_it_in_sqlite(ledger: SqliteLedger
     await ledger.close_request(row)
     found = await ledger.write(lambda connection: connection.execute("select id from requests").fetchall())
     assert found == [(row.id,)]
+
+
+async def test_a_run_does_not_get_ahead_of_its_answers(ledger: SqliteLedger) -> None:
+    """While SQLite has not got an answer of a run, the intent of its next sample waits; other requests do not."""
+    sample, following, other = an_intent(run_id="run"), an_intent(run_id="run"), an_intent()
+    assert ledger.hold_now(sample)
+    written = ledger.settle(a_settlement(sample.id), Reply(key="key", response=b"answer"))
+    assert not written.done()
+    assert not ledger.hold_now(following)
+    assert ledger.hold_now(other)
+    await ledger.hold(following)
+    assert written.done()
+    assert len(look(ledger.path, "select id from attempts")) == 3
 
 
 async def test_too_much_unfolded_waits_for_sqlite(
