@@ -78,7 +78,6 @@ class Holding:
     ) -> None:
         self._session = session
         self._write = write
-        self._read = read
         self._recover = recover
         self._accounts = Accounts()
         self._turns = Turns(self._accounts)
@@ -165,10 +164,8 @@ class Holding:
         return usd_of(min(left)) if left else None
 
     def _seen(self, line: Line, limit: int) -> int:
-        try:
-            return limit - leases.standing(self._read, line, self._session, reads=True).taken
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read what is left of budget {line.scope!r}: {error}") from error
+        stood = self._lending.stands(line)
+        return limit - stood.taken if stood is not None else 0
 
     def close(self) -> None:
         """The session's leases end with it."""

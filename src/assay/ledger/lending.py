@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from assay.errors import LedgerError
@@ -49,6 +50,8 @@ class Lending:
 
     def __init__(self, session: str, write: Write, read: sqlite3.Connection, accounts: Accounts, turns: Turns) -> None:
         self.rests = 0
+        self._lock = threading.Lock()  # the ledger may be closed by another thread
+        self._closed = False
         self._session = session
         self._write = write
         self._read = read
@@ -71,20 +74,34 @@ class Lending:
             self._look_soon()
             return
         leased = self._accounts.leased()
-        try:
-            amounts = self._spare(leased)
-        except sqlite3.Error:  # the file is gone, or about to be closed: who writes next is told
+        wanted = self._wanted()
+        if wanted is None:
             return
+        amounts = self._spare(leased, wanted)
         if amounts:
             self._give_back(self._accounts.take_out(amounts))
         if leased:
             self._look_soon()
         self._forget()
 
+    def stands(self, line: Line) -> leases.Standing | None:
+        """How a line stands in the file; None = it is being closed.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        with self._lock:
+            if self._closed:
+                return None
+            try:
+                return leases.standing(self._read, line, self._session, reads=True)
+            except sqlite3.Error as error:
+                raise LedgerError(f"cannot read how budget {line.scope!r} stands: {error}") from error
+
     def close(self) -> None:
-        """Look no more: the session's leases end with it."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Look no more: the session's leases end with it. When this returns, nobody reads the file here."""
+        with self._lock:
+            self._closed = True
 
     def _look_soon(self) -> None:
         loop = asyncio.get_running_loop()
@@ -92,9 +109,18 @@ class Lending:
             self._loop = loop
             self._timer = loop.call_later(LOOK_S, self.look)
 
-    def _spare(self, leased: Iterable[Line]) -> dict[Line, int]:
+    def _wanted(self) -> dict[Line, leases.Wanted] | None:
+        """What others wait for; None = the file is closed, or gone: who writes next is told."""
+        with self._lock:
+            if self._closed:
+                return None
+            try:
+                return {one.line: one for one in leases.wanted(self._read, self._session, time.time())}
+            except sqlite3.Error:
+                return None
+
+    def _spare(self, leased: Iterable[Line], wanted: Mapping[Line, leases.Wanted]) -> dict[Line, int]:
         """What may be given back of each line, or more."""
-        wanted = {one.line: one for one in leases.wanted(self._read, self._session, time.time())}
         now, since = time.monotonic(), self._turns.since()
         spare: dict[Line, int] = {}
         used_at: dict[Line, float] = {}
