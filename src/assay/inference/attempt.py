@@ -290,7 +290,9 @@ class Attempt:
         gate = self._live.gate
         if gate.locked():
             if self._place.purpose in ("shadow", "audit"):  # who waits for an answer shall not wait for a comparison
-                raise Overloaded("it has no place to spare")
+                busy = Overloaded("it has no place to spare")
+                busy.resting = True
+                raise busy
             return await self._queue()
         self._check_rest()
         await gate.acquire()  # at once

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from functools import reduce
+from functools import partial, reduce
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from assay.config.comparing import Comparing
 from assay.envelope.cost import cost_usd
-from assay.errors import AssayError, BudgetExceeded, ConstraintError
+from assay.errors import AssayError, BudgetExceeded, ConstraintError, ProviderError
 from assay.inference.bodies import answered
 from assay.inference.deployment import LiveDeployment
 from assay.inference.pair import Asked, Pair, Side
@@ -20,10 +20,9 @@ from assay.inference.route import LiveRoute
 from assay.inference.targets import Targets
 from assay.inference.trace import Record, Trace, total_cost
 from assay.ledger.budgets import Budget
-from assay.ledger.rows import Purpose
 from assay.privacy.label import at_least
 from assay.routing.protocol import Call
-from assay.types import Event, Request, Response, fold
+from assay.types import Event, Label, Request, Response, fold
 
 __all__ = ["Beside", "budgets_of"]
 
@@ -111,7 +110,7 @@ class Beside:
         if cast.how.observe:
             shadows.compare(self._pair(cast, self._estimate(cast), "observed"))
             return
-        if (barred := self._barred(cast, request)) is not None:
+        if (barred := self._barred(cast.call.target, request, self._place.label)) is not None:
             self._leave_out(cast, "barred", barred)
         elif not self._has_room(cast.call.target):
             self._leave_out(cast, "busy", "it has no place to spare")
@@ -122,10 +121,10 @@ class Beside:
         self._place.shadows.left_out[reason] += 1
         self._place.shadows.compare(self._pair(cast, Side(cast.call.target), "unasked", f"{reason}: {why}"))
 
-    def _barred(self, cast: _Cast, request: Request) -> str | None:
-        """Why the hard constraints, or the label, leave nobody; a shadow of the policy has been looked at before."""
-        route = self._targets.route(cast.call.target)
-        removed = self._targets.removed(route, request, at_least(self._place.label, route.label))
+    def _barred(self, target: str, request: Request, label: Label) -> str | None:
+        """Why the hard constraints, or the label, leave nobody of a target."""
+        route = self._targets.route(target)
+        removed = self._targets.removed(route, request, at_least(label, route.label))
         return "; ".join(reason for _, reason in removed) if len(removed) == len(route.candidates) else None
 
     def _has_room(self, name: str) -> bool:
@@ -149,6 +148,9 @@ class Beside:
             self._leave_out(cast, "barred", str(error))
             raise
         except AssayError as error:
+            if isinstance(error, ProviderError) and error.resting:  # nothing was sent
+                self._leave_out(cast, "busy", str(error))
+                raise
             other = Side(cast.call.target, None, trace.cost[0])
             self._place.shadows.compare(self._pair(cast, other, "failed", f"{type(error).__name__}: {error}"))
             raise
@@ -169,24 +171,10 @@ class Beside:
         own = self._answering
         if own is None or own.response is None:
             return None
-        records = (*self._records(), *cast.place.trace.records)
-        label = reduce(at_least, (record.label for record in records), self._place.label)
-        usd, _ = total_cost((record.cost_usd, record.cost_basis) for record in self._records())
+        mine = self._records()
+        label = reduce(at_least, (one.label for one in (*mine, *cast.place.trace.records)), self._place.label)
+        usd, _ = total_cost((record.cost_usd, record.cost_basis) for record in mine)
         whole = Response(parts=answered(own), finish=own.response.finish, usage=own.response.usage)
-
-        async def ask(request: Request, target: str) -> Asked:
-            trace = Trace(request_id=self._place.trace.request_id, target=self._place.trace.target)
-            purpose: Purpose = "judge"
-            place = replace(
-                cast.place, trace=trace, path=f"{cast.place.path}.j", purpose=purpose, untouched=False, label=label
-            )
-            route = self._targets.route(target)
-            removed = self._targets.removed(route, request, at_least(label, route.label))
-            if len(removed) == len(route.candidates):
-                raise ConstraintError("; ".join(reason for _, reason in removed))
-            response = await self._answer(target, request, place)
-            return Asked(response, trace.cost[0])
-
         return Pair(
             request_id=self._place.trace.request_id,
             target=self._place.trace.target,
@@ -198,9 +186,24 @@ class Beside:
             own=Side(own.deployment, whole, usd, own.total_s),
             other=other,
             outcome=outcome,
-            ask=ask,
+            ask=partial(self._ask, cast, label),
             why=why,
-        )  # fmt: skip
+        )
+
+    async def _ask(self, cast: _Cast, label: Label, request: Request, target: str) -> Asked:
+        """The answer of a judge, who has seen both answers and is bound by the label of both.
+
+        Raises:
+            AssayError: there is none.
+        """
+        trace = Trace(request_id=self._place.trace.request_id, target=self._place.trace.target)
+        if (barred := self._barred(target, request, label)) is not None:
+            raise ConstraintError(barred)
+        place = replace(
+            cast.place, trace=trace, path=f"{cast.place.path}.j", purpose="judge", untouched=False, label=label
+        )
+        response = await self._answer(target, request, place)
+        return Asked(response, trace.cost[0])
 
     def _records(self) -> list[Record]:
         """The attempts of this route and of those inside it, not of what stands around it in the request."""

@@ -425,3 +425,24 @@ async def test_who_ends_with_the_answer_asks_nobody(compared: Callable[..., Comp
         made.spine.shadows.asks = False
         assert await made.ask() == []
         assert not host.received
+
+
+async def test_who_is_left_alone_has_not_failed(compared: Callable[..., Compared]) -> None:
+    """Where the other's breaker is open nothing is sent, and that says nothing of its answers."""
+    async with FaultyHost(Answer(status=500)) as host:
+        text = toml(host.url, ALWAYS).replace("retries = 0\n", "retries = 0\nbreaker = { failures = 1 }\n", 1)
+        made = compared(text)
+        assert [(await made.ask(str(number)))[0].verdict for number in range(2)] == ["failed", "unasked"]
+        assert len(host.received) == 1
+
+
+async def test_a_place_is_taken_by_who_waits_for_an_answer(compared: Callable[..., Compared]) -> None:
+    """Of several at once those that find no place are left out: they do not stand in line."""
+    async with FaultyHost(Answer(body=body("refund"), pause_s=0.05)) as host:
+        text = toml(host.url, ALWAYS).replace("retries = 0\n", "retries = 0\nconcurrency = 1\n", 1)
+        made = compared(text)
+        await asyncio.gather(*(made.ask(str(number)) for number in range(4)))
+        await made.spine.shadows.ended()
+        told = {one.verdict: (one.requests, one.why) for one in await tallies(made.ledger)}
+        assert told == {"same": (1, ""), "unasked": (3, "busy")}
+        assert len(host.received) == 1
