@@ -36,6 +36,7 @@ def check(config: str | None, as_json: bool) -> None:
     from assay.evals.graders.grading import check_graders, models_of
     from assay.evals.suites.suite import read_suite
     from assay.inference.build import Builder, make_route
+    from assay.inference.guards import make_guard
     from assay.inference.unheard import unheard_thinking
 
     loaded = load(config)
@@ -45,6 +46,8 @@ def check(config: str | None, as_json: bool) -> None:
     live = [builder.deployment(name, deployment) for name, deployment in loaded.config.deployments.items()]
     for name, route in loaded.config.routes.items():
         make_route(name, route, loaded.config.guards)
+    for name, guard in loaded.config.guards.items():  # also one that no route names yet
+        make_guard(name, guard)
     if loaded.config.decide.suite is not None:
         suite = read_suite(loaded.suite_path)
         check_graders(suite.samples)

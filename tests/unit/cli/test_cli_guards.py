@@ -127,3 +127,12 @@ def test_the_example(project: Project, name: str, caught: int, alarms: int) -> N
             (project.folder / file.name).write_bytes(file.read_bytes())
     found = project.inside("guards", "test", name, f"{name}.jsonl", "--json").json
     assert (found["caught"]["count"], found["false_alarms"]["count"]) == (caught, alarms)
+
+
+def test_config_check_looks_at_every_guard(guarded: Project) -> None:
+    """A mistake in a guard that no route names is told, too."""
+    config = guarded.folder / "assay.toml"
+    config.write_text(config.read_text() + '[guards.idle]\ncheck = { check = "patterns", patterns = ["(a"] }\n')
+    ended = guarded.inside("config", "check")
+    assert ended.code == 2
+    assert "guards.idle.check" in ended.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from upstreams import ask, host
 
-from assay.errors import ConfigError, Overloaded, ProviderError, Refused
+from assay.errors import ConfigError, Overloaded, ProviderError, Refused, Timeout
 from assay.inference.identity import target_digest
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
@@ -274,6 +275,25 @@ class TestAfter:
         assert (await make_spine(toml, {"m.json": says(MAIL)}).answer(ask(), "r", trace)).text.startswith("write to <")
         assert trace.guarded == ["after clean=revise"]
 
+    @pytest.mark.parametrize("policy", ['kind = "hedge", after_s = 5', 'kind = "best-of", n = 2, check = "json"'])
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_around_other_policies(self, make_spine: MakeSpine, policy: str, stream: bool) -> None:
+        """What is hedged or drawn is held too, and looked at when it is chosen."""
+        policy = policy.replace('check = "json"', 'check = { check = "regex", pattern = "a" }')
+        toml = deployments("m", "n") + WORDS + route('after = ["words"]', candidates='"m", "n"', policy=policy)
+        spine = make_spine(toml, {"m.json": says("a bomb"), "n.json": says("a bomb")})
+        events = await streamed(spine, ask(stream=stream), "r")
+        assert not any(isinstance(event, TextDelta) for event in events)
+        assert isinstance(events[-1], Finished)
+
+    async def test_a_model_that_fails_once(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+        """The call is repeated as ever, still held, and its answer is looked at."""
+        toml = deployments("m").replace("retries = 0", "retries = 2") + WORDS + route('after = ["words"]')
+        script = {"rules": [{"error": "Overloaded", "times": 1, "retry_after_s": 0.0}, {"answer": "a bomb"}]}
+        events = await streamed(make_spine(toml, {"m.json": script}), ask(stream=True), "r")
+        assert not any(isinstance(event, TextDelta) for event in events)
+        assert [row.outcome for row in await attempts(ledger)] == ["error", "ok"]
+
 
 class TestModels:
     """Guards that ask a model."""
@@ -300,6 +320,38 @@ class TestModels:
         )
         assert trace.cost[0] is not None
         assert trace.cost[0] > 0
+
+    async def test_a_guard_that_never_answers(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+        """The deadline of the request holds for its guards; nothing passes, whatever `on_error` says."""
+        toml = deployments("m", "shield") + SAFETY + 'on_error = "allow"\n' + route('before = ["safety"]')
+        spine = make_spine(toml, {"m.json": says("yes"), "shield.json": says("safe", delay_s=30)})
+        with pytest.raises(Timeout):
+            await spine.answer(ask(deadline_s=0.1), "r")
+        assert [(one.deployment, one.outcome) for one in await attempts(ledger)] in (
+            [("shield", "error")], [("shield", "cancelled")],
+        )  # fmt: skip
+
+    async def test_a_client_that_leaves(self, make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+        """A guard's call is cancelled with the request, and settled."""
+        toml = deployments("m", "shield") + SAFETY + route('before = ["safety"]')
+        spine = make_spine(toml, {"m.json": says("yes"), "shield.json": says("safe", delay_s=30)})
+        waits = asyncio.Event()
+        asked = asyncio.ensure_future(spine.answer(ask(), "r", Trace(on_wait=waits.set)))
+        await waits.wait()
+        await asyncio.sleep(0)  # the guard's model is being asked
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        assert [(one.deployment, one.outcome) for one in await attempts(ledger)] == [("shield", "cancelled")]
+        assert [row.outcome for row in await requests(ledger)] == ["cancelled"]
+
+    async def test_a_route_as_a_guards_model(self, make_spine: MakeSpine) -> None:
+        """It has its own fallback: the guard fails only when all of them do."""
+        toml = (
+            deployments("m", "shield", "spare") + SAFETY.replace('"shield"', '"shields"')
+            + '[routes.shields]\ncandidates = ["shield", "spare"]\n' + route('before = ["safety"]')
+        )  # fmt: skip
+        scripts = {"m.json": says("yes"), "shield.json": says("", error="Overloaded"), "spare.json": says("safe")}
+        assert (await make_spine(toml, scripts).answer(ask(), "r")).text == "yes"
 
     async def test_what_a_classifier_costs_counts(self, make_spine: MakeSpine) -> None:
         """The cost of the request is that of the answer and of the guard."""
