@@ -41,6 +41,7 @@ from assay.routing.protocol import (
     Send,
     Snapshot,
     State,
+    Step,
 )
 from assay.routing.retry import Retrying
 from assay.types import Event, Request, Response, fold
@@ -94,7 +95,7 @@ class Steps:
         money_left = self._ledger.left_usd(self._place.budgets)
         for _ in range(MAX_STEPS):
             self._check_deadline()
-            step = policy.decide(self._state(candidates, money_left))
+            step = self._decided(policy, candidates, money_left)
             if isinstance(step, Send):
                 step = self._prepared(step)
                 sending = Sending(step, self._open, self._place.deadline)
@@ -164,6 +165,12 @@ class Steps:
         return {
             name: target.config.retries for name in candidates if isinstance(target := targets[name], LiveDeployment)
         }
+
+    def _decided(self, policy: Retrying, candidates: tuple[str, ...], money_left_usd: float | None) -> Step:
+        """The next step. A policy that goes by success alone answers with the first one, and need not be asked."""
+        if self._attempts and self._attempts[-1].ok and self._route.is_plain:
+            return Answer(attempt=len(self._attempts) - 1)
+        return policy.decide(self._state(candidates, money_left_usd))
 
     def _state(self, candidates: tuple[str, ...], money_left_usd: float | None) -> State:
         return State(
@@ -289,7 +296,7 @@ class Steps:
 
     def _cast_shadows(self) -> None:
         """Start the shadows and the audit, now that nobody waits for this route any more."""
-        if self._shadows or self._route.audit is not None:
+        if self._shadows or self._route.audits(self._place.trace.request_id):
             beside = Beside(self._targets, self._route, self._request, self._place, self.answering, self._ready)
             beside.cast([(call, self._changed(call)) for call in self._shadows])
 
