@@ -152,6 +152,7 @@ class ChatSkim:
     def __init__(self) -> None:
         self.begun = self.heads = self.ending = False
         self.failed: Failed | None = None
+        self.used: Usage | None = None  # of this format it comes last
         self._had: list[bytes] = []
         self._head = _Head()
         self._finish: _Word | None = None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from assay.dialects.dialect import Decoder, Outbound
-from assay.types import Begin, Event, Failed, Finished, Folder, Response
+from assay.types import Begin, Event, Failed, Finished, Folder, Response, Usage, UsageReport
 
 __all__ = ["Skim", "Skimming", "skim_of"]
 
@@ -24,12 +24,14 @@ class Skimming(Protocol):
         heads: the event that came last says only that an answer begins; it is known exactly, and may go on at once.
         ending: it has been told why the answer ended; what follows is for the settlement.
         failed: the event by which the host said that the answer failed; nothing is read after it.
+        used: what the host last said of its use, before the answer's end: the input, of some formats.
     """
 
     begun: bool
     heads: bool
     ending: bool
     failed: Failed | None
+    used: Usage | None
 
     def feed(self, event: bytes) -> None:
         """Take one whole event of the stream.
@@ -58,6 +60,7 @@ class Skim:
     def __init__(self, decoder: Decoder) -> None:
         self.begun = self.heads = self.ending = False
         self.failed: Failed | None = None
+        self.used: Usage | None = None
         self._decoder = decoder
         self._events: list[Event] = []
 
@@ -86,6 +89,8 @@ class Skim:
             self._events.append(event)
             self.begun = self.begun or not isinstance(event, Begin)
             self.ending = self.ending or isinstance(event, Finished)
+            if isinstance(event, UsageReport):
+                self.used = event.usage
 
 
 def skim_of(dialect: Outbound) -> Skimming:

@@ -58,8 +58,11 @@ class Bound(NamedTuple):
     price: Price | None = None
 
     def after(self, usage: Usage | None) -> float | None:
-        """The bound when a host has told the input, as some do before the answer: never more than before."""
-        if self.usd is None or self.price is None or usage is None or usage.input is None:
+        """The bound when a host has told the input, as some do before the answer: never more than before.
+
+        An input of 0 is none: hosts that know it only in the end begin with one.
+        """
+        if self.usd is None or self.price is None or usage is None or not usage.input:
             return self.usd
         told = msgspec.structs.replace(usage, output=self.output_tokens, cached=0, cache_write=0)
         usd = cost_usd(_dearest(self.price), told)

@@ -149,6 +149,9 @@ class Passage(Attempt):
                 break
             self._begin()
             problem = self._follow(skim, came, waiting)
+            if skim.used is not None:
+                self._shrink(skim.used)
+                skim.used = None
             if skim.heads and len(waiting) == 1:
                 self._had += waiting
                 yield Raw(data=waiting.pop(), head=True)

@@ -167,6 +167,7 @@ def test_an_input_that_was_told_makes_the_bound_nearer() -> None:
     assert whole.after(Usage(input=10, output=3)) == 10 * 2 + 100
     assert whole.after(Usage(input=10_000)) == 1_000.0
     assert whole.after(Usage(output=3)) == whole.after(None) == 1_000.0
+    assert whole.after(Usage(input=0, output=0)) == 1_000.0, "a host that knows it only in the end says 0 before"
     assert Bound(None, "price").after(Usage(input=10)) is None
 
 
