@@ -264,6 +264,7 @@ class Spine:
         seconds = request.deadline_s if request.deadline_s is not None else route.deadline_s
         if options.desk is not None:  # a day is nothing to a batch
             seconds = None
+        caching = options.caching if trace.run_id is None else Caching(False, False)  # runs measure what models say
         seed = options.seed if options.seed is not None else request.sampling.seed
         return Place(
             trace=trace,
@@ -279,8 +280,8 @@ class Spine:
             purse=options.purse,
             desk=options.desk,
             account=options.account,
-            cache=space_of(route, options.caching, request) if trace.run_id is None else None,
-            caching=options.caching,
+            cache=space_of(route, caching, request),
+            caching=caching,
             purpose=options.purpose,
             bytes_only=options.bytes_only,
             budgets=self._targets.allowance.everything

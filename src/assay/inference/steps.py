@@ -13,7 +13,7 @@ from assay.dialects.unfold import events_of
 from assay.errors import AssayError, BatchWaiting, ConfigError, NoCandidate, Refused, Timeout
 from assay.inference.attempt import Attempt
 from assay.inference.beside import Beside
-from assay.inference.cache import Space, space_of
+from assay.inference.cache import space_of
 from assay.inference.deployment import LiveDeployment
 from assay.inference.failures import failure, rests
 from assay.inference.guards import SAYING, Ask, refused_events
@@ -284,15 +284,9 @@ class Steps:
             return kind(self._ledger, self._targets.constraints, target, request, place)
         if isinstance(target, LiveRoute):
             label = at_least(place.label, target.label)
-            inner = replace(place, label=label, cache=self._cache_inside(target))
+            inner = replace(place, label=label, cache=space_of(target, place.caching, request) or place.cache)
             return Steps(self._targets, self._ledger, target, request, inner)
         raise ConfigError(f"route {self._route.name!r} calls unknown {name!r}")
-
-    def _cache_inside(self, route: LiveRoute) -> Space | None:
-        """The cache for calls of a route inside this one: its own, else the outer one's."""
-        outer = self._place.cache
-        own = space_of(route, self._place.caching, self._request) if self._place.trace.run_id is None else None
-        return own or outer
 
     def _cast_shadows(self) -> None:
         """Start the shadows and the audit, now that nobody waits for this route any more."""
