@@ -8,7 +8,7 @@ it gives a reason or `None`. What is unknown passes a rule about abilities and f
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
@@ -22,7 +22,12 @@ _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "au
 
 
 def removals(
-    candidate: Candidate, request: Request, constraints: Constraints, *, environ: Mapping[str, str] = os.environ
+    candidate: Candidate,
+    request: Request,
+    constraints: Constraints,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    permitted: Callable[[Candidate, Constraints], str | None] = impermissible,
 ) -> str | None:
     """The first constraint that the deployment breaks, as a reason to show; `None` if it may be called.
 
@@ -31,11 +36,12 @@ def removals(
         request: with its effective label.
         constraints: the limits.
         environ: where keys are looked up: whether one is set, never what it is.
+        permitted: what says whether it may be called at all; for callers that remember that.
     """
     deployment = candidate.deployment
     return (
         _privacy(deployment, request.label, constraints)
-        or impermissible(candidate, constraints)
+        or permitted(candidate, constraints)
         or _work(candidate.name, deployment, request)
         or inability(deployment, candidate.model, request)
         or (f"no key in ${deployment.api_key_env}" if lacks_key(deployment, environ) else None)

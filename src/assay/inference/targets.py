@@ -10,8 +10,10 @@ import msgspec
 
 from assay.config.budget import Limit
 from assay.config.schema import Constraints
+from assay.envelope.candidate import Candidate
 from assay.envelope.constraints import inability, lacks_key, removals
 from assay.envelope.overflow import overflow
+from assay.envelope.permission import impermissible
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.allowance import Allowance
 from assay.inference.breaker import WELL
@@ -38,6 +40,7 @@ class Targets:
     ) -> None:
         self.by_name = dict(by_name)
         self.constraints = constraints
+        self._standing: dict[str, tuple[int, Candidate, str | None]] = {}
         self.allowance = Allowance(constraints, limits)
         self.rolled: Mapping[str, Rolled] = {}
 
@@ -102,10 +105,19 @@ class Targets:
         keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
         return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
 
+    def _permitted(self, candidate: Candidate, constraints: Constraints) -> str | None:
+        """As `impermissible`, which hangs on no request: only on days, and on hours where prices do."""
+        second = int(time.time())
+        known = self._standing.get(candidate.name)
+        if known is None or known[0] != second or known[1] is not candidate:
+            known = self._standing[candidate.name] = (second, candidate, impermissible(candidate, constraints))
+        return known[2]
+
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]
         if isinstance(target, LiveDeployment):
-            return removals(target.candidate, labelled(request, label), self.constraints)
+            asked = labelled(request, label)
+            return removals(target.candidate, asked, self.constraints, permitted=self._permitted)
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None
