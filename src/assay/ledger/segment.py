@@ -22,7 +22,7 @@ from assay.ledger.rows import Intent, RequestRow, Settlement
 
 __all__ = ["Entry", "Head", "Reached", "Segment", "framed", "is_locked"]
 
-KEPT_ENTRIES = 8192
+KEPT_ENTRIES = 4096
 """So many that this process has just written need not be read from the file again."""
 _FRAME = struct.Struct("<II")
 _Values = tuple[Any, ...]
