@@ -316,6 +316,8 @@ class Steps:
         self._commit(sending)
         if self._committed is None:
             self.answering = None
+        elif isinstance(self._opened[self._committed], Steps):  # its guards may have changed it on the way
+            self._hand_on(self._committed)
         for call, outcome in zip(step.calls, sending.outcomes, strict=True):
             opened = self._opened.get(len(self._attempts))  # None: it was cancelled before its time came
             if isinstance(opened, Passage) and outcome.error is not None:

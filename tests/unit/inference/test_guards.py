@@ -592,6 +592,18 @@ class TestSentences:
         )
         assert response.text == "say one."
 
+    @pytest.mark.parametrize("stream", [False, True])
+    @pytest.mark.parametrize("text", ["Write to ann@example.org now. Bye", "One. The bomb is. Never seen."])
+    async def test_inside_another_route(self, make_spine: MakeSpine, stream: bool, text: str) -> None:
+        """Whoever keeps the answer has what the client had, and not what the model said."""
+        toml = self.TOML + self.STREAMED.replace("routes.r", "routes.in") + '[routes.r]\ncandidates = ["in"]\n'
+        trace = Trace()
+        events = await streamed(make_spine(toml, {"m.json": says(text)}), ask(stream=stream), "r", trace)
+        assert trace.answering is not None
+        assert trace.answering.response is not None
+        assert trace.answering.response.parts == fold(events).parts
+        assert (trace.refused is not None) is ("bomb" in text)
+
     async def test_calls_wait_for_the_end(self, make_spine: MakeSpine) -> None:
         """A call with something in it is not handed on."""
         call = {"rules": [{"answer": "Fine.", "tool_calls": [{"name": "f", "arguments": {"x": "bomb"}}]}]}
