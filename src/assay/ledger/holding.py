@@ -33,6 +33,7 @@ _RECOVER_S = 1.0  # between two looks whether a process that holds something has
 _HOPELESS = "ask for a shorter answer (max_tokens), raise the limit, or wait for the next period"
 _BATCHED = "what comes with a batch is not waited for; raise the limit, or ask when the batch is there"
 _LATE = "ask again, or raise constraints.budget_wait_s"
+_MOST_BEGUN = 10_000  # lines that are remembered to stand in the file
 _SEEN_S = 1.0  # so old may be what is told of a budget
 _SHRINK = "update attempts set reserved_usd = ? where id = ? and outcome = 'running'"
 _UNASK = "update leases set wanted_pico = 0 where scope = ? and period = ? and session_id = ? and wanted_pico > 0"
@@ -83,6 +84,7 @@ class Holding:
         self._turns = Turns(self._accounts)
         self._lending = Lending(session, write, read, self._accounts, self._turns)
         self._unleased: dict[Line, tuple[float, int]] = {}  # when it was seen; what no session had leased
+        self._begun: set[Line] = set()  # lines that stand in the file; what was spent before is summed there once
         self._others_hold = False  # as far as was seen
         self._recovered_at = 0.0
 
@@ -229,11 +231,14 @@ class Holding:
                     looked[line] = _Look(limit, *leases.take(connection, self._session, line, ask, now))
             return looked
 
-        return await self._perform(operation, self._leased)
+        new = not self._begun.issuperset(line for line, limit in waiter.lines.limits if limit is not None)
+        return await self._perform(operation, self._leased, small=not new)
 
-    async def _perform(self, operation: Callable[[sqlite3.Connection], T], then: Callable[[T], R]) -> R:
+    async def _perform(
+        self, operation: Callable[[sqlite3.Connection], T], then: Callable[[T], R], *, small: bool = True
+    ) -> R:
         """Write to the file, then to memory, also where nobody waits for it any more."""
-        written = self._write(operation)
+        written = self._write(operation, small=small)
         outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._lending.rests += 1
 
@@ -256,6 +261,9 @@ class Holding:
         self._accounts.add({line: look.leased for line, look in looked.items()})
         for line in looked:
             self._unleased.pop(line, None)
+        if len(self._begun) > _MOST_BEGUN:
+            self._begun.clear()
+        self._begun.update(looked)
         self._lending.leased(looked)
         self._others_hold = any(look.stood.others for look in looked.values())
         return {line: look._replace(uncharged=self._uncharged(line, look)) for line, look in looked.items()}

@@ -254,6 +254,9 @@ def _spent_before(connection: sqlite3.Connection, line: Line) -> int:
         return 0  # always counted
     kind, _, name = line.scope.partition(":")
     begin, end = span_of(line.period)
+    if kind == "key":  # it has spent nothing before it was made: most lines of keys begin with nothing to look through
+        (made_at,) = connection.execute("select max(created_at) from keys where id = ?", (name,)).fetchone()
+        begin = max(begin, made_at or 0.0)
     (pico,) = connection.execute(
         "select coalesce(sum(cast(round(case outcome when 'running' then reserved_usd else cost_usd end * 1e12) "  # noqa: S608 - fixed texts
         "as integer)), 0) from attempts where started_at >= :begin and started_at < :end "

@@ -29,8 +29,8 @@ _DELETE = "delete from leases where session_id = ? and pico = 0 and wanted_pico 
 class Write(Protocol):
     """Performs an operation in a transaction that also has all that was recorded before."""
 
-    def __call__(self, operation: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """The operation is on its way when this returns."""
+    def __call__(self, operation: Callable[[sqlite3.Connection], T], *, small: bool = True) -> asyncio.Future[T]:
+        """The operation is on its way when this returns; one that is not `small` is left to a thread."""
         ...
 
 

@@ -518,9 +518,9 @@ class SqliteLedger:
         done.set_result(None)
         return done
 
-    def _perform(self, operation: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Perform an operation on some rows, with all that was recorded before."""
-        return self._writer.write(operation, small=True)
+    def _perform(self, operation: Callable[[sqlite3.Connection], T], *, small: bool = True) -> asyncio.Future[T]:
+        """Perform an operation, by default on some rows alone, with all that was recorded before."""
+        return self._writer.write(operation, small=small)
 
     def _send(
         self,

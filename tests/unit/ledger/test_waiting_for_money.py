@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from ledger_rows import a_settlement, an_intent, limited, look
+from ledger_rows import a_settlement, an_intent, change, limited, look
 
 from assay.errors import BudgetExceeded
 from assay.ledger.budgets import Budget
@@ -207,6 +207,19 @@ async def test_a_new_budget_counts_what_was_spent_before(ledger: SqliteLedger) -
         await ledger.hold(an_intent(0.5, key_id="a"), (Budget("key:a", 1.0, "day"),), until=0.0)
     assert raised.value.spent_usd == 0.75
     await ledger.hold(an_intent(0.25, key_id="a"), (Budget("key:a", 1.0, "day"),), until=0.0)
+
+
+async def test_a_new_key_is_not_looked_for_in_what_is_older(ledger: SqliteLedger) -> None:
+    """Its first request does not read through a month of others' attempts."""
+    made_at = time.time()
+    change(
+        ledger.path,
+        f"insert into keys (id, created_at, name, hash, body) values ('a', {made_at}, 'a', 'x', x'7b7d')",
+    )
+    old = an_intent(0.75, key_id="a", started_at=made_at - 1)
+    await ledger.hold(old)
+    await ledger.settle(a_settlement(old.id, 0.75))
+    await ledger.hold(an_intent(1.0, key_id="a"), (Budget("key:a", 1.0, "total"),), until=0.0)
 
 
 async def test_how_much_is_left_is_told_without_waiting(ledger: SqliteLedger) -> None:
