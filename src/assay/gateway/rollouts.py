@@ -22,8 +22,9 @@ from assay.ledger.rows import RolloutRow
 __all__ = ["LOOK_EVERY_S", "Rollouts"]
 
 LOOK_EVERY_S = 1.0
-_REST = 20.0
-"""Looking may take one part in so many of the time: of a long stage there is much to add up."""
+_REST = 4.0
+"""Between two looks so many times as long as the last one took, which is beside the loop: long stages have much to add
+up."""
 
 log = logging.getLogger("assay.gateway")
 

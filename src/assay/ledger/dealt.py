@@ -33,18 +33,13 @@ MEASURES = {
 """What can be asked for; `metric` is the outcome that the question names."""
 
 _DEALT = """
-  with dealt as (
-    select requests.id as id, requests.cached as cached, requests.total_s as total_s, requests.cost_usd as cost_usd,
-      requests.started_at as started_at, json_extract(deals.value, '$.deal.version') as version,
-      json_extract(deals.value, '$.deal.arm') as arm, json_extract(deals.value, '$.deal.shares') as shares,
-      json_extract(deals.value, '$.deal.unit') is not null as sticky,
-      coalesce(json_extract(deals.value, '$.deal.unit'), requests.id) as unit,
-      json_extract(deals.value, '$.left') as beside, requests.outcome = 'answered' as answered,
-      requests.outcome = 'cancelled' as cancelled, requests.outcome not in ('cancelled', 'waiting') as ended,
-      requests.outcome <> 'answered' or json_extract(deals.value, '$.left') as failed
-    from requests, json_each(requests.dealt) as deals
-    where requests.id >= ?1 and requests.dealt is not null and requests.run_id is null
-      and json_extract(deals.value, '$.route') = ?2 and (?3 is null or coalesce(requests.kind, requests.target) = ?3)
+  with dealt as materialized (
+    select requests.id as id, version, arm, shares, unit, sticky, beside, cached, total_s, cost_usd, started_at,
+      outcome = 'answered' as answered, outcome = 'cancelled' as cancelled,
+      outcome not in ('cancelled', 'waiting') as ended, outcome <> 'answered' or beside as failed
+    from deals join requests on requests.id = deals.request_id
+    where deals.request_id >= ?1 and deals.route = ?2 and run_id is null
+      and (?3 is null or coalesce(kind, target) = ?3) and (?4 is null or version = ?4) and (?5 is null or shares = ?5)
   )
 """
 _COUNTS = f"""
@@ -56,25 +51,23 @@ _COUNTS = f"""
 """  # noqa: S608 - fixed clauses
 _WAITS = f"""
   {_DEALT}
-  select arm, total_s from dealt
-  where version = ?4 and shares = ?5 and answered and not cached and not beside and total_s is not null
-  order by id desc limit ?6
+  select arm, total_s from dealt where answered and not cached and not beside order by id desc limit ?6
 """  # noqa: S608 - fixed clauses
-_SAID = f"""
+_WANTED = f"""
   {_DEALT},
   said as (
     select dealt.*,
       (select verdict from feedback where request_id = dealt.id and verdict is not null
         order by created_at desc, feedback.id desc limit 1) as verdict,
-      (select value from feedback where request_id = dealt.id and metric = ?6
-        order by created_at desc, feedback.id desc limit 1) as figure
-    from dealt where version = ?4 and shares = ?5
+      case when ?6 is not null then (select value from feedback where request_id = dealt.id and metric = ?6
+        order by created_at desc, feedback.id desc limit 1) end as figure
+    from dealt
   ),
-  wanted as (
+  wanted as materialized (
     select *, answered and verdict is not null as judged,
       answered and coalesce(verdict in ('accepted', 'preferred'), 0) as accepted
     from said
-  ),
+  )
 """  # noqa: S608 - fixed clauses
 
 
@@ -139,13 +132,18 @@ class WaitRow(Row, frozen=True, kw_only=True):
     total_s: float
 
 
-async def dealt_rows(ledger: Ledger, question: Question) -> list[DealtRow]:
+async def dealt_rows(ledger: Ledger, question: Question, version: str | None = None) -> list[DealtRow]:
     """What each arm was dealt, the newest version and table of shares first. Evals and shadows are no traffic.
+
+    Args:
+        ledger: where requests are.
+        question: which of them.
+        version: only what was dealt by this one.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    return await ledger.rows(DealtRow, _COUNTS, _values(question))
+    return await ledger.rows(DealtRow, _COUNTS, _values(question, version, None))
 
 
 async def sums_of(
@@ -159,8 +157,9 @@ async def sums_of(
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    values = (*_values(question), version, shares, question.metric)
-    return [row for one in measures for row in await ledger.rows(SumsRow, _sums(one), values)]
+    statement = " union all ".join(map(_sums, measures))
+    values = (*_values(question, version, shares), question.metric)
+    return await ledger.rows(SumsRow, f"{_WANTED} {statement}", values)
 
 
 async def waits_of(ledger: Ledger, question: Question, version: str, shares: str, most: int) -> list[WaitRow]:
@@ -169,24 +168,23 @@ async def waits_of(ledger: Ledger, question: Question, version: str, shares: str
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    return await ledger.rows(WaitRow, _WAITS, (*_values(question), version, shares, most))
+    return await ledger.rows(WaitRow, _WAITS, (*_values(question, version, shares), most))
 
 
-def _values(question: Question) -> tuple[object, ...]:
-    return id_at(question.since_s), question.route, question.kind
+def _values(question: Question, version: str | None, shares: str | None) -> tuple[object, ...]:
+    return id_at(question.since_s), question.route, question.kind, version, shares
 
 
 def _sums(name: str) -> str:
-    """The query for one measure: by session, then over the sessions of an arm."""
+    """The sums of one measure: by session, then over the sessions of an arm."""
     of, value, over = MEASURES[name]
     # `min` makes SQLite take the bare `value` from the row of the session's first request.
     return f"""
-      {_SAID} units as (
-        select arm, min(id) as first, {value} as of_first, sum({value}) as y, {over} as n
-        from wanted where {of} group by arm, unit
-      )
       select arm, '{name}' as measure, count(*) as units, total(y) as total, total(n) as requests,
         total(y * y) as total_squared, total(y * n) as product, total(n * n) as requests_squared,
         max(n) as largest, total(of_first) as firsts
-      from units group by arm
+      from (
+        select arm, min(id) as first, {value} as of_first, sum({value}) as y, {over} as n
+        from wanted where {of} group by arm, unit
+      ) group by arm
     """  # noqa: S608 - fixed clauses

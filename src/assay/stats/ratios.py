@@ -18,10 +18,12 @@ from typing import NamedTuple
 from assay.errors import EvalError
 from assay.stats.intervals import Interval
 
-__all__ = ["LEAST_UNITS", "Contrast", "Moments", "contrast", "units_needed"]
+__all__ = ["LEAST_OF_AMOUNTS", "LEAST_UNITS", "Contrast", "Moments", "contrast", "units_needed"]
 
 LEAST_UNITS = 30
-"""Sessions of each arm before an interval is given: fewer say too little of their variance."""
+"""Sessions of each arm before an interval of a share is given: fewer say too little of their variance."""
+LEAST_OF_AMOUNTS = 100
+"""The same of times, costs and other figures, which may have long tails."""
 _TUNED_UNITS = 250.0
 """Where the sequence is narrowest for its error: n1 n2 / (n1 + n2) sessions, 500 in each of two equal arms."""
 _MOST_UNITS = 10**9
@@ -110,7 +112,7 @@ def contrast(old: Moments, new: Moments, error: float, *, factor: float = 1.0, s
     if old.mean is None or new.mean is None:
         return None
     value = new.mean - factor * old.mean
-    if min(old.units, new.units) < LEAST_UNITS:
+    if min(old.units, new.units) < (LEAST_UNITS if share else LEAST_OF_AMOUNTS):
         return Contrast(value, None)
     lower, upper = (old.tempered(), new.tempered()) if share else (old, new)
     centre = (upper.mean or 0.0) - factor * (lower.mean or 0.0)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from assay.decision.experiments.experiment import Arm, Difference, Experiment, Verdict
-from assay.decision.experiments.measured import Better, Compared, all_requests, better, by_arm, moments_of
+from assay.decision.experiments.measured import SHARES, Better, Compared, all_requests, better, by_arm, moments_of
 from assay.errors import DecisionError, did_you_mean
 from assay.ledger.dealt import MEASURES, DealtRow, Question, SumsRow, WaitRow, dealt_rows, sums_of, waits_of
 from assay.ledger.store import Ledger
@@ -189,7 +189,7 @@ def _more(
     table: dict[tuple[str, str], SumsRow], measure: str, baseline: str, arm: str, error: float
 ) -> int | None:  # fmt: skip
     old, new = (moments_of(table.get((name, measure))) for name in (baseline, arm))
-    needed = units_needed(old, new, error)
+    needed = units_needed(old, new, error, share=measure in SHARES)
     return max(0, needed - old.units - new.units) if needed is not None else None
 
 

@@ -111,7 +111,7 @@ async def look(ledger: Ledger, row: RolloutRow, now: float | None = None, *, det
     """
     plan = plan_of(row)
     question = Question(row.route, row.moved_at)
-    found = [one for one in await dealt_rows(ledger, question) if one.version == row.id and _of_stage(one, row)]
+    found = [one for one in await dealt_rows(ledger, question, row.id) if _of_stage(one, row)]
     sums = []
     if found:
         measures = tuple(one.measure for one in limits_of(plan))

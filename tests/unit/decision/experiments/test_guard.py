@@ -68,8 +68,8 @@ def test_a_host_that_is_down_for_both_leads_nowhere() -> None:
     ("measure", "old", "new"),
     [
         ("rejected", [0.0] * 300, [1.0] * 40),
-        ("usd", [0.01 + 0.001 * (n % 3) for n in range(200)], [0.05 + 0.001 * (n % 3) for n in range(60)]),
-        ("latency", [1.0 + 0.1 * (n % 5) for n in range(200)], [4.0 + 0.1 * (n % 5) for n in range(60)]),
+        ("usd", [0.01 + 0.001 * (n % 3) for n in range(200)], [0.05 + 0.001 * (n % 3) for n in range(120)]),
+        ("latency", [1.0 + 0.1 * (n % 5) for n in range(200)], [4.0 + 0.1 * (n % 5) for n in range(120)]),
     ],
 )
 def test_rejected_dear_and_slow_answers_lead_back_too(measure: str, old: list[float], new: list[float]) -> None:

@@ -156,7 +156,7 @@ async def test_lost_sessions_are_loud(desk: MakeDesk) -> None:
 async def test_measured_outcomes_and_money(desk: MakeDesk) -> None:
     """An outcome that clients report is compared by its last value; cost is per request, and per one accepted."""
     one = desk(new={"default": "yes yes yes yes"})
-    for number, served in enumerate(await one.ask_all(160)):
+    for number, served in enumerate(await one.ask_all(260)):
         await one.say(served.id, None, metric="minutes", value=9.0)
         await one.say(served.id, None, metric="minutes", value=3.0 + number % 3 + (served.arm == "new"))
         if number % 2:
