@@ -36,8 +36,8 @@ _WANT = (
     "asked_at = excluded.asked_at"
 )
 _WANTED = (
-    "select scope, period, sum(wanted_pico) as pico, min(wanted_at) as since from leases "
-    "where session_id <> ? and wanted_pico > 0 and asked_at > ? group by 1, 2"
+    "select scope, period, sum(wanted_pico) as pico, min(wanted_at) as since "
+    "from leases indexed by leases_wanted where session_id <> ? and wanted_pico > 0 and asked_at > ? group by 1, 2"
 )
 _SETTLE = (
     "insert into spend (scope, period, settled_pico) values (?, ?, ?) "
@@ -54,14 +54,14 @@ _OWNERS = {
 }
 """Which attempts count for a scope that had no budget when they were made."""
 _BATCHED = (
-    "select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) from attempts "
-    "where outcome = 'running' and batch_id is not null and "
+    "select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) "
+    "from attempts indexed by attempts_open where outcome = 'running' and batch_id is not null and "
 )
 _OF_MONTH = "strftime('%Y-%m', started_at, 'unixepoch') = ?2 and ?1 = ?1"
 _ON_RECORD = "exists (select 1 from json_each(scopes) where value = json_array(?1, ?2))"
 SPENT = (
     "select coalesce((select settled_pico from spend where scope = ? and period = ?), 0), "
-    "(select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) from attempts "
+    "(select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) from attempts indexed by attempts_open "
     "where outcome = 'running' and started_at >= ?)"
 )
 """What is settled and what running attempts hold, with `spent_values`."""
