@@ -161,10 +161,9 @@ class ChatEncoder(ChunkEncoder):
         self._calls: dict[tuple[int, int], _OpenCall] = {}
         self._thoughts = Thoughts()
 
-    def passed(self, data: bytes) -> bytes:
-        """See `Encoder.passed`."""
-        self._spoken.add(0)  # the host has said the role
-        return super().passed(data)
+    def headed(self) -> None:
+        """See `ChunkEncoder.headed`."""
+        self._spoken.add(0)
 
     def _wrap(self, index: int, delta: dict[str, Any], finish: Finish | None = None) -> dict[str, Any]:
         if index not in self._spoken:

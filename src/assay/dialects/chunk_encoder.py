@@ -92,6 +92,9 @@ class ChunkEncoder:
                 choice = self._delta(event)
                 return self._chunk([choice]) if choice else b""
 
+    def headed(self) -> None:
+        """The client has had the head of an answer, with its role, as bytes of a host."""
+
     def passed(self, data: bytes) -> bytes:
         """The bytes as they are, but for the chunk of usage where only the ledger asked for it."""
         if self._request.stream_usage or not _NO_CHOICES.search(data):

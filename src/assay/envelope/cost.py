@@ -131,6 +131,7 @@ def _rates(price: Price) -> _Rates:
     )
 
 
+@lru_cache(maxsize=4096)  # a price has few rates, and each is asked for with each call
 def _pico(usd_per_mtok: float) -> int:
     """Picodollars per token; a rate above 0 never becomes 0."""
     return max(1, round(usd_per_mtok * 1e6)) if usd_per_mtok > 0 else 0

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from assay.dialects.chunk_encoder import without_role
+from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
 from assay.gateway.headers import answer_headers, caching
@@ -134,6 +134,8 @@ class Call:
                     continue
                 if event.head:
                     headed = self._trace.answering
+                    if isinstance(encoder, ChunkEncoder):  # other formats have no heads that go on by themselves
+                        encoder.headed()
                 elif headed is not None and headed is not self._trace.answering:
                     headed, data = self._trace.answering, without_role(data)
             else:

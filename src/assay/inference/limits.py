@@ -49,6 +49,8 @@ class Limits:
         self._looking = self._loop.call_at(self._first_at, self._look) if self._first_at is not None else None
 
     def __enter__(self) -> None:
+        if self._timer is None and self._looking is None:  # nothing limits this wait
+            return
         task = self._waits = asyncio.current_task()
         self._asked = task.cancelling() if task is not None else 0
         if self._over:  # what has come already is still to be had

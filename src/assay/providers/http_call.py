@@ -93,9 +93,13 @@ class HttpCall:
         Raises:
             ProviderError: the stream broke, or is too large.
         """
-        while chunk := await self._chunk():
+        reply, meter = self._begun, self._meter
+        while chunk := await reply.piece():
+            meter.receive(chunk)
+            if meter.received_bytes > MAX_REPLY_BYTES:
+                raise _too_large(MAX_REPLY_BYTES)
             if events := self._borders.feed(chunk):
-                return without(self._secrets, events)
+                return without(self._secrets, events) if self._secrets else events
         rest, self._borders = self._borders.rest(), Borders()
         return without(self._secrets, rest)
 
