@@ -53,6 +53,10 @@ class LiveRoute:
         looked_at = self.cache is not None or self.checks or self.guards
         return not looked_at and self.policy.kind in _READS_NO_ANSWER
 
+    def passes_unread(self, request_id: str) -> bool:
+        """Whether nobody at all looks at the words of the answer to this request."""
+        return self.is_plain and not self.audits(request_id)
+
     def audits(self, request_id: str) -> bool:
         """Whether a request is among those that are answered by another one too."""
         return self.audit is not None and is_drawn(f"audit/{self.name}", request_id, self.audit.share)

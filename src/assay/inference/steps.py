@@ -265,9 +265,7 @@ class Steps:
             path=f"{self._place.path}.{step}".lstrip("."),
             route=self._route.name,
             untouched=self._place.untouched and call.overrides is None,
-            bytes_only=self._place.bytes_only
-            and self._route.is_plain
-            and not self._route.audits(self._place.trace.request_id),
+            bytes_only=self._place.bytes_only and self._route.passes_unread(self._place.trace.request_id),
             max_tokens=self._route.max_tokens or self._place.max_tokens,
             why=(*self._place.why, call.why),
         )
