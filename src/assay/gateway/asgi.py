@@ -126,8 +126,7 @@ class Gateway:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
         call = Call(self._spine, self.bodies, dialect, request, visit)
         try:
-            with visit.cycle.needed():
-                await call.serve()
+            await visit.cycle.needed(call.serve())
         except asyncio.CancelledError:
             if visit.cycle.disconnected:
                 cast("asyncio.Task[None]", asyncio.current_task()).uncancel()

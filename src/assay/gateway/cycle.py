@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -29,14 +28,13 @@ class Cycle(RequestResponseCycle):
         super().__init__(**given)
         self._work: asyncio.Task[Any] | None = None  # that nobody needs when the client has gone
 
-    @contextmanager
-    def needed(self) -> Iterator[None]:
-        """What this task does inside is cancelled when the client leaves; `disconnected` then says so."""
+    async def needed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work that is cancelled when the client leaves; `disconnected` then says so."""
         self._work = asyncio.current_task()
         if self.disconnected and self._work is not None:
             self._work.cancel()
         try:
-            yield
+            await work
         finally:
             self._work = None
 

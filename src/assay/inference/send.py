@@ -63,7 +63,8 @@ class Sending:
     async def _one(self) -> AsyncGenerator[Event, None]:
         """A single call needs no task: its events are handed on as they come."""
         outcome = self.outcomes[0]
-        await self._wait(outcome.call)
+        if outcome.call.start_after_s > 0:
+            await self._wait(outcome.call)
         try:
             async with aclosing(self._open(0, outcome.call)) as stream:
                 async for event in stream:
