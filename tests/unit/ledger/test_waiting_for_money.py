@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from ledger_rows import a_settlement, an_intent, change, limited, look
@@ -59,6 +60,27 @@ async def test_32_clients_near_a_limit_are_all_served_in_time(ledger: SqliteLedg
     assert await most_usd(ledger, "everything") <= 2.0 + 64 * 0.03
     spent = await ledger.spent()
     assert (spent.settled_usd, spent.held_usd) == (pytest.approx(64 * 0.03), 0.0)
+
+
+@pytest.mark.parametrize("durability", ["fsync", "relaxed"])
+async def test_money_is_as_exact_however_durable_rows_are(
+    tmp_path: Path, durability: Literal["fsync", "relaxed"]
+) -> None:
+    """Near a limit all are served and nothing is overspent, and a ledger that was closed has it all on record."""
+    ledger = SqliteLedger(tmp_path / "ledger.db", durability)
+
+    async def client() -> None:
+        for _ in range(2):
+            intent = an_intent(1.0)
+            await ledger.hold(intent, limited(2.0))
+            await ledger.settle(a_settlement(intent.id, 0.03125))
+
+    await asyncio.gather(*(client() for _ in range(16)))
+    with pytest.raises(BudgetExceeded):
+        await ledger.hold(an_intent(1.0 + 1e-12), limited(2.0))
+    await ledger.close()
+    assert look(ledger.path, "select settled_pico from spend") == [(10**12,)]
+    assert look(ledger.path, "select * from leases") == []
 
 
 async def test_who_could_never_fit_is_refused_at_once(ledger: SqliteLedger) -> None:
