@@ -218,6 +218,8 @@ async def _with_ledger(config: str | None, work: Callable[[SqliteLedger], Corout
 
 
 def _state(row: RolloutRow) -> str:
+    if row.state == "ended":
+        return f"{row.route}: ended; the weights of assay.toml count"
     return f"{row.route}: {row.state}; {row.new} gets {row.share * 100:.3g} % of the sessions, {row.old} the rest"
 
 
