@@ -66,3 +66,22 @@ async def test_what_it_held_is_kept(version_1: Path) -> None:
     again = SqliteLedger(version_1)  # opening it twice migrates once
     assert len(await again.attempts()) == 1
     await again.close()
+
+
+async def test_money_becomes_whole_picodollars(version_1: Path) -> None:
+    """Sums of floats lose their dust; what a process held that nobody closed is its lease until it is charged."""
+    connection = sqlite3.connect(version_1)
+    connection.execute("insert into spend values ('everything', '1970-01', ?, 0.25)", (0.1 + 0.2,))
+    connection.execute(
+        "insert into attempts (id, request_id, session_id, path, route, deployment, model, dialect, label, started_at, "
+        "outcome, passed_through, reserved_usd, cost_basis) "
+        "values ('a2', 'r2', 's2', '0', 'x', 'x', 'x/x', 'openai', 'public', 1.0, 'running', 0, 0.25, 'held')"
+    )
+    connection.commit()
+    connection.close()
+    await SqliteLedger(version_1).close()
+    connection = sqlite3.connect(version_1)
+    assert connection.execute("select * from spend").fetchall() == [("everything", "1970-01", 300_000_000_000)]
+    held = connection.execute("select scope, period, session_id, pico from leases").fetchall()
+    assert held == [("everything", "1970-01", "s2", 250_000_000_000)]
+    connection.close()
