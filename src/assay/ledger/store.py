@@ -1,4 +1,4 @@
-"""The ledger: what other parts call. `Ledger` is the interface, `SqliteLedger` keeps it in one file.
+"""The ledger in one SQLite file; `assay.ledger.protocol` says what it does for other parts.
 
 Attempts and requests are written to a journal first (`assay.ledger.journal`) and folded into SQLite in bulk; all else
 is written there at once, asynchronously and batched (`assay.ledger.writer`). With `durability = "commit"` a row
@@ -16,19 +16,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec.structs import astuple, replace
 
 from assay.errors import LedgerError
 from assay.ledger import leases, session
+from assay.ledger.attempts import add_request, begin_attempt, insertion, settle_attempt
 from assay.ledger.budgets import Budget, Lines, lines_of, pico_of, usd_of
 from assay.ledger.folding import Folding
 from assay.ledger.holding import WAIT_S, Holding
 from assay.ledger.journal import Journal
 from assay.ledger.lookups import Lookups
 from assay.ledger.migrate import migrate
+from assay.ledger.protocol import Ledger
 from assay.ledger.replies import keep_reply
 from assay.ledger.rows import (
     DecisionRow,
@@ -56,130 +58,10 @@ MAX_UNFOLDED_BYTES = 16 * 1024 * 1024
 """While more of the journal is not in SQLite, who begins something waits: the disk does not keep up."""
 
 
-def _insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -> str:
-    """The statement that inserts a row's fields in their order (`astuple`), and columns that have a value in it."""
-    columns = ", ".join((*kind.__struct_fields__, *more))
-    values = ", ".join((*("?" for _ in kind.__struct_fields__), *more.values()))
-    return f"{verb} into {table} ({columns}) values ({values})"
-
-
-_OPEN = _insertion("attempts", Intent, session_id="?", outcome="'running'", cost_basis="'held'")
-_CLOSE = _insertion("requests", RequestRow, session_id="?")
-_RESULT = _insertion("results", ResultRow, "insert or replace")
+_RUN = insertion("runs", RunRow)
+_RESULT = insertion("results", ResultRow, "insert or replace")
+_DECISION = insertion("decisions", DecisionRow)
 _ID, _COST = (Settlement.__struct_fields__.index(name) for name in ("id", "cost_usd"))
-_CHANGES = ", ".join(f"{name} = ?{n}" for n, name in enumerate(Settlement.__struct_fields__, 1) if name != "id")
-_SETTLE = (
-    f"update attempts set {_CHANGES} where id = ?1 and outcome = 'running' "  # noqa: S608 - names of fields
-    "returning session_id, started_at, scopes, batch_id"
-)
-
-
-class Ledger(Protocol):
-    """Where attempts, money, runs and decisions are recorded."""
-
-    recovered: Recovered
-
-    def hold_now(self, intent: Intent, budgets: tuple[Budget, ...] = ()) -> bool:
-        """As `hold`, where that needs no waiting: True = intent and hold are durable; False = nothing was done."""
-        ...
-
-    async def hold(self, intent: Intent, budgets: tuple[Budget, ...] = (), *, until: float | None = None) -> None:
-        """Record an intent and hold its bound; returns when both are durable.
-
-        Args:
-            intent: the attempt; its `scopes` are filled in.
-            budgets: all that it counts for.
-            until: while only what others hold stands in the way, wait so long, on the running loop's clock; default:
-                `WAIT_S` from now.
-
-        Raises:
-            BudgetExceeded: it does not fit into one of the budgets.
-        """
-        ...
-
-    def shrink(self, attempt_id: str, bound_usd: float) -> None:
-        """From now on a running attempt costs so much at most; what it held beyond that is free for others."""
-        ...
-
-    def left_usd(self, budgets: tuple[Budget, ...]) -> float | None:
-        """About how much may still be held on the tightest of these budgets; None = there is none."""
-        ...
-
-    def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
-        """Record what came of an attempt and, in the same transaction, its answer for the cache.
-
-        The write is on its way when this returns, also if nobody awaits the future.
-        """
-        ...
-
-    def record(self, intent: Intent, settlement: Settlement) -> asyncio.Future[None]:
-        """Record an attempt that needs no hold, for nothing is sent (an answer from the cache), in one transaction."""
-        ...
-
-    def close_request(self, row: RequestRow) -> asyncio.Future[None]:
-        """Record a finished request; on its way when this returns."""
-        ...
-
-    def finish(self, settlement: Settlement, row: RequestRow) -> asyncio.Future[None] | None:
-        """`settle` and `close_request` in one write; None = it is durable already."""
-        ...
-
-    async def cached_reply(self, key: str) -> Replayed | None:
-        """The answer in the cache."""
-        ...
-
-    async def spent(self) -> Spent:
-        """This month's settled and held USD."""
-        ...
-
-    async def touch(self) -> None:
-        """Write a mark, to prove that rows can be written.
-
-        Raises:
-            LedgerError: they cannot.
-        """
-        ...
-
-    @property
-    def waiting(self) -> int:
-        """Writes that have not been taken into a transaction yet."""
-        ...
-
-    async def open_run(self, row: RunRow) -> None:
-        """Record a new run."""
-        ...
-
-    async def find_run(self, *, suite_digest: str, target: str, target_digest: str, seed: int) -> RunRow | None:
-        """The newest run of this identity."""
-        ...
-
-    def add_result(self, row: ResultRow) -> asyncio.Future[None]:
-        """Record a sample of a run; an equal key is replaced. On its way when this returns."""
-        ...
-
-    async def close_run(self, run_id: str) -> None:
-        """Mark a run as complete."""
-        ...
-
-    async def results(self, run_id: str) -> list[ResultRow]:
-        """The samples of a run, by id."""
-        ...
-
-    async def add_decision(self, row: DecisionRow) -> None:
-        """Record a decision."""
-        ...
-
-    def write(self, operation: Callable[[sqlite3.Connection], T], size_bytes: int = 256) -> asyncio.Future[T]:
-        """Perform an operation in the next transaction; on its way when this returns, done when it is durable."""
-        ...
-
-    async def rows(self, kind: type[R], statement: str, values: Sequence[object] = ()) -> list[R]:
-        """What a query finds, as rows of a kind."""
-        ...
-
-    async def close(self) -> None:
-        """Write what waits and let go of the file."""
-        ...
 
 
 class SqliteLedger:
@@ -316,7 +198,7 @@ class SqliteLedger:
         def operation(connection: sqlite3.Connection) -> None:
             if leaves:
                 leases.lease(connection, self._session, {line: -pico for line, _ in lines.limits})
-            connection.execute(_OPEN, (*astuple(intent), self._session))
+            begin_attempt(connection, intent, self._session)
 
         def told(done: asyncio.Future[None]) -> None:
             if done.cancelled():  # nobody waits; it is written all the same
@@ -338,8 +220,8 @@ class SqliteLedger:
             return self._entered(Entry(astuple(intent), astuple(settlement)))
 
         def operation(connection: sqlite3.Connection) -> None:
-            connection.execute(_OPEN, (*astuple(intent), self._session))
-            _settle(connection, settlement)
+            begin_attempt(connection, intent, self._session)
+            settle_attempt(connection, settlement)
 
         return self._send(operation)
 
@@ -350,7 +232,7 @@ class SqliteLedger:
         self._running.discard(settlement.id)
 
         def operation(connection: sqlite3.Connection) -> None:
-            _settle(connection, settlement)
+            settle_attempt(connection, settlement)
             if reply is not None:
                 keep_reply(connection, reply, settlement.id)
 
@@ -360,7 +242,7 @@ class SqliteLedger:
         """See `Ledger.close_request`."""
         if self._journal.unfolded_bytes <= MAX_UNFOLDED_BYTES:
             return self._entered(Entry(request=astuple(row)))
-        return self._send(_performing(_CLOSE, *astuple(row), self._session))
+        return self._send(lambda connection: add_request(connection, row, self._session))
 
     def finish(self, settlement: Settlement, row: RequestRow) -> asyncio.Future[None] | None:
         """See `Ledger.finish`."""
@@ -368,8 +250,8 @@ class SqliteLedger:
             return self._enter(Entry(None, astuple(settlement), astuple(row)))
 
         def operation(connection: sqlite3.Connection) -> None:
-            _settle(connection, settlement)
-            connection.execute(_CLOSE, (*astuple(row), self._session))
+            settle_attempt(connection, settlement)
+            add_request(connection, row, self._session)
 
         return self._send(operation, settles=settlement)
 
@@ -388,8 +270,7 @@ class SqliteLedger:
 
     async def spent(self) -> Spent:
         """See `Ledger.spent`."""
-        rows = await self._read(leases.SPENT, leases.spent_values(time.time()))
-        settled, held = rows[0]
+        _, [(settled, held)] = await self._read(leases.SPENT, leases.spent_values(time.time()))
         return Spent(settled_usd=usd_of(settled), held_usd=usd_of(held))
 
     async def touch(self) -> None:
@@ -407,7 +288,7 @@ class SqliteLedger:
 
     async def open_run(self, row: RunRow) -> None:
         """See `Ledger.open_run`."""
-        await self._writer.write(_performing(_insertion("runs", RunRow), *astuple(row)))
+        await self._writer.write(_performing(_RUN, *astuple(row)))
 
     async def find_run(self, *, suite_digest: str, target: str, target_digest: str, seed: int) -> RunRow | None:
         """See `Ledger.find_run`."""
@@ -449,7 +330,7 @@ class SqliteLedger:
 
     async def add_decision(self, row: DecisionRow) -> None:
         """See `Ledger.add_decision`."""
-        await self._writer.write(_performing(_insertion("decisions", DecisionRow), *astuple(row)))
+        await self._writer.write(_performing(_DECISION, *astuple(row)))
 
     async def decision(self, decision_id: str | None = None) -> DecisionRow | None:
         """The decision whose id begins so; default: the newest."""
@@ -551,31 +432,23 @@ class SqliteLedger:
         if self._durability == "relaxed" or self._journal.unfolded_bytes:
             await self._writer.write(lambda connection: None, small=True)
 
-    async def _read(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    async def _read(self, statement: str, values: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The names of what a query finds, and that."""
         await self._flush()
 
-        def read() -> list[tuple[Any, ...]]:
+        def read() -> tuple[list[str], list[tuple[Any, ...]]]:
             with self._reading:
                 try:
-                    return self._reader.execute(statement, values).fetchall()
+                    cursor = self._reader.execute(statement, values)
+                    return [column[0] for column in cursor.description], cursor.fetchall()
                 except sqlite3.Error as error:
                     raise LedgerError(f"cannot read the ledger {self.path}: {error}") from error
 
         return await asyncio.to_thread(read)
 
     async def _dicts(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
-        await self._flush()
-
-        def read() -> list[dict[str, Any]]:
-            with self._reading:
-                try:
-                    cursor = self._reader.execute(statement, values)
-                    names = [column[0] for column in cursor.description]
-                    return [dict(zip(names, row, strict=True)) for row in cursor]
-                except sqlite3.Error as error:
-                    raise LedgerError(f"cannot read the ledger {self.path}: {error}") from error
-
-        return await asyncio.to_thread(read)
+        names, found = await self._read(statement, values)
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     async def _rows(self, kind: type[R], statement: str, values: Sequence[object]) -> list[R]:
         rows = await self._dicts(statement, values)
@@ -610,14 +483,6 @@ def _report(written: Future[None]) -> None:
     error = written.exception()
     if error is not None:
         logging.getLogger("assay.ledger").error("%s", error)
-
-
-def _settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
-    found = connection.execute(_SETTLE, astuple(settlement)).fetchall()
-    if not found:
-        raise LedgerError(f"attempt {settlement.id} is not open; it can be settled once")
-    ((session_id, started_at, scopes, batch_id),) = found
-    leases.charge(connection, [leases.charge_of(session_id, started_at, scopes, batch_id, settlement.cost_usd)])
 
 
 def _performing(statement: str, *values: object) -> Callable[[sqlite3.Connection], None]:
