@@ -147,7 +147,7 @@ def standing(
         session: who asks.
         since: when it began to wait.
         now: in seconds since 1970.
-        reads: nothing is to be written: there may be no transaction.
+        reads: nothing is to be written, for there may be no transaction; a line that is new then shows nothing spent.
     """
     settled = _settled(connection, line, reads=reads)
     own = others = sharing = waiting = 0
@@ -237,9 +237,10 @@ def _settled(connection: sqlite3.Connection, line: Line, *, reads: bool) -> int:
     found = connection.execute("select settled_pico from spend where scope = ? and period = ?", line).fetchone()
     if found is not None:
         return int(found[0])
+    if reads:
+        return 0
     settled = _spent_before(connection, line)
-    if not reads:
-        connection.execute(_SETTLE, (*line, settled))
+    connection.execute(_SETTLE, (*line, settled))
     return settled
 
 
