@@ -174,7 +174,7 @@ async def _measured(app: App, given: Given, grid: Grid, cost: Budget, purse: Pur
     from assay.evals.runs.runner import Runner
 
     if purse is not None:
-        check_targets(app.spine, [given.target], suite_of(grid, ASSUMED), purse)
+        check_targets(app.spine, [given.target], suite_of(grid, ASSUMED))
     ruler = await measured_ruler(app.spine, given.target, grid.lengths[0], purse)
     suite, progress = suite_of(grid, ruler), EvalProgress(cost.prompts)
     runner = Runner(

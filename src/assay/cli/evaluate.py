@@ -328,8 +328,8 @@ def _check_targets(app: App, names: tuple[str, ...], suite: Suite, purse: Purse 
     for name in names:
         app.spine.route(name)
     if purse is not None:
-        check_targets(app.spine, names, suite, purse)
-        check_judges(app.spine, suite, purse)
+        check_targets(app.spine, names, suite)
+        check_judges(app.spine, suite)
 
 
 async def _forecast(app: App, runner: Runner, names: tuple[str, ...], suite: Suite, given: Given) -> int:

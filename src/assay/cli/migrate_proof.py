@@ -135,8 +135,8 @@ def _answers(suite: Suite, traffic: Traffic | None) -> int:
 def _check_payable(app: App, names: tuple[str, ...], suite: Suite, purse: Any) -> None:
     from assay.evals.runs.payable import check_judges, check_targets
 
-    check_targets(app.spine, names, suite, purse)
-    check_judges(app.spine, suite, purse)
+    check_targets(app.spine, names, suite)
+    check_judges(app.spine, suite)
 
 
 async def _traffic(app: App, asked: Given, suite: Suite) -> Traffic:

@@ -44,7 +44,7 @@ def test_a_dry_run_asks_nothing_and_says_what_it_would(project: Project) -> None
     spent = sum(row["cost_usd"] for row in attempts(project))
     text = project.inside("eval", "-m", "good", "--dry-run").out
     assert re.search(r"good  \(continues run \w+\)", text)
-    assert re.search(r"words +10 +1 +0 +0\.000000 USD", text)
+    assert re.search(r"words +10 +1 +0 +0\.00 USD", text)
     assert re.search(r"names +10 +1 +10 +0\.\d+ USD", text)
     assert "points from each other" in text
     assert "1 sample can tell no two candidates apart" in project.inside("eval", "--sample", "words7", "--dry-run").out

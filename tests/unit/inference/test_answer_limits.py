@@ -13,6 +13,7 @@ from assay.dialects.openai_chat import OpenAIChat
 from assay.dialects.responses import Responses
 from assay.dialects.splice import put_member
 from assay.inference.deployment import LiveDeployment
+from assay.inference.reach import calls_below
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
 from assay.providers.http import HttpProvider
@@ -99,3 +100,11 @@ async def test_the_innermost_route_that_names_one_counts(
 def test_a_member_is_put_in_or_exchanged(body: bytes, expected: bytes) -> None:
     """Every other byte stays, and a key that is there is not written twice."""
     assert put_member(body, "n", b"3") == expected
+
+
+@pytest.mark.parametrize(("name", "tokens"), [("up", None), ("inner", 900), ("outer", 900)])
+def test_what_a_route_would_ask_is_known_before(make_spine: MakeSpine, name: str, tokens: int | None) -> None:
+    """Forecasts, and the look whether a purse can pay, see the limit that the route will set."""
+    spine = make_spine(TOML.format(dialect="openai", more="", limit="max_tokens = 900"))
+    [(_, attempted)] = calls_below(spine, name, Request(messages=(Message.of("user", "hi"),)))
+    assert attempted.request.sampling.max_tokens == tokens

@@ -93,7 +93,7 @@ async def _audit(
             await app.require([judge])
             if purse is not None:
                 for _, grader in graders:
-                    check_judge(app.spine, grader, purse)
+                    check_judge(app.spine, grader)
             progress.of(sum(auditor.verdicts(spec, labelled) for spec, _ in graders))
             audits = [await auditor.audit(spec, grader, labelled) for spec, grader in graders]
     emit(audits, as_json, "\n\n".join(map(render, audits)))

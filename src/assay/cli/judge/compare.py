@@ -72,7 +72,7 @@ async def _compare(
         await app.require([judge])
         purse = purse_of(max_usd)
         if purse is not None:
-            check_judge(app.spine, grader, purse)
+            check_judge(app.spine, grader)
         one, other = await run_of(app, a, suite), await run_of(app, b, suite)
         if one.id == other.id:
             raise click.UsageError(f"{a!r} and {b!r} are the same run; name two")

@@ -110,9 +110,9 @@ class Adapting:
         if self.proposer is not None:
             self.spine.route(self.proposer)
         if self.usd is not None:
-            purse, part = Purse(self.usd, "--adapt-usd"), self.suite.only(tuple(self.kinds))
-            check_targets(self.spine, candidates, part, purse)
-            check_judges(self.spine, part, purse)
+            part = self.suite.only(tuple(self.kinds))
+            check_targets(self.spine, candidates, part)
+            check_judges(self.spine, part)
 
     # --------------------------------------------------------------------------------- one candidate
 

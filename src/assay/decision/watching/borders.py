@@ -19,7 +19,7 @@ from assay.errors import AssayError, BadRequest, BudgetExceeded, DecisionError
 from assay.inference.asking import shown
 from assay.inference.bounds import reserve
 from assay.inference.purse import Purse
-from assay.inference.reach import below
+from assay.inference.reach import calls_below
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
 from assay.types import Label, Message, Request, Response, Sampling
@@ -72,10 +72,8 @@ def bound_usd(spine: Spine, target: str, requests: Iterable[Request]) -> float |
         AssayError: a budget is set, and nothing bounds a call.
     """
     total = 0.0
-    lives = list(below(spine, target))
     for request in requests:
-        for live in lives:
-            attempted = live.attempted(request, untouched=True)
+        for live, attempted in calls_below(spine, target, request):
             one = reserve(live, spine.constraints, attempted, budgeted=spine.constraints.usd_per_month is not None).usd
             if one is None:
                 return None

@@ -9,7 +9,7 @@ from assay.evals.graders.grading import models_of
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite
 from assay.inference.bounds import reserve
-from assay.inference.reach import below
+from assay.inference.reach import calls_below
 from assay.inference.spine import Spine
 from assay.types import Request, Value
 
@@ -95,14 +95,13 @@ def forecast(spine: Spine, runner: Runner, run: Run, part: Suite, *, known: bool
 def _bound(spine: Spine, target: str, request: Request, problems: list[str]) -> float | None:
     """Of one answer; None = not known."""
     bounds: list[float | None] = []
-    for live in below(spine, target):
-        try:
-            attempted = live.attempted(request, untouched=True)
-            budgeted = spine.constraints.usd_per_month is not None
+    budgeted = spine.constraints.usd_per_month is not None
+    try:
+        for live, attempted in calls_below(spine, target, request):
             bounds.append(reserve(live, spine.constraints, attempted, budgeted=budgeted).usd)
-        except AssayError as error:
-            problems.append(str(error))
-            bounds.append(None)
+    except AssayError as error:
+        problems.append(str(error))
+        return None
     return _sum(bounds)
 
 
