@@ -292,7 +292,7 @@ class SqliteLedger:
 
     async def find_run(self, *, suite_digest: str, target: str, target_digest: str, seed: int) -> RunRow | None:
         """See `Ledger.find_run`."""
-        found = await self._rows(
+        found = await self.rows(
             RunRow,
             "select * from runs where suite_digest = ? and target = ? and target_digest = ? and seed = ? "
             "order by id desc limit 1",
@@ -302,7 +302,7 @@ class SqliteLedger:
 
     async def runs(self, limit: int = 50, *, id_begins: str = "") -> list[RunRow]:
         """The newest runs, or the newest of those whose id begins so."""
-        return await self._rows(
+        return await self.rows(
             RunRow,
             "select * from runs where substr(id, 1, length(?1)) = ?1 order by id desc limit ?2",
             (id_begins, limit),
@@ -326,7 +326,7 @@ class SqliteLedger:
 
     async def results(self, run_id: str) -> list[ResultRow]:
         """See `Ledger.results`."""
-        return await self._rows(ResultRow, "select * from results where run_id = ? order by sample_id", (run_id,))
+        return await self.rows(ResultRow, "select * from results where run_id = ? order by sample_id", (run_id,))
 
     async def add_decision(self, row: DecisionRow) -> None:
         """See `Ledger.add_decision`."""
@@ -334,7 +334,7 @@ class SqliteLedger:
 
     async def decision(self, decision_id: str | None = None) -> DecisionRow | None:
         """The decision whose id begins so; default: the newest."""
-        found = await self._rows(
+        found = await self.rows(
             DecisionRow,
             "select * from decisions where substr(id, 1, length(?1)) = ?1 order by id desc limit 1",
             (decision_id or "",),
@@ -366,7 +366,9 @@ class SqliteLedger:
 
     async def rows(self, kind: type[R], statement: str, values: Sequence[object] = ()) -> list[R]:
         """See `Ledger.rows`. Columns that the kind has no field for are left out."""
-        return await self._rows(kind, statement, values)
+        found = await self._dicts(statement, values)
+        names = kind.__struct_fields__
+        return [_as_row(kind, {name: row[name] for name in names if name in row}) for row in found]
 
     # -------------------------------------------------------------------------------------- plumbing
 
@@ -449,11 +451,6 @@ class SqliteLedger:
     async def _dicts(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
         names, found = await self._read(statement, values)
         return [dict(zip(names, row, strict=True)) for row in found]
-
-    async def _rows(self, kind: type[R], statement: str, values: Sequence[object]) -> list[R]:
-        rows = await self._dicts(statement, values)
-        names = kind.__struct_fields__
-        return [_as_row(kind, {name: row[name] for name in names if name in row}) for row in rows]
 
     async def close(self) -> None:
         """See `Ledger.close`."""
