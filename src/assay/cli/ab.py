@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from assay.decision.experiments.experiment import Arm, Difference, Experiment
     from assay.decision.experiments.reading import Asked
 
-_SHARES = ("failed", "accepted", "edited", "rejected", "judged")
+_SHARES = ("failed", "cancelled", "accepted", "edited", "rejected", "judged")
 _LOWER = "-"
 """Before the name of an outcome of which less is better."""
 
@@ -34,8 +34,8 @@ def command() -> None:
 @click.option("-k", "--kind", help="Only requests of this kind.")
 @click.option(
     "--metric", default="accepted", show_default=True, metavar="NAME",
-    help="What decides: accepted, edited, rejected, failed, latency, usd, usd_per_accepted, or an outcome that clients "
-    "report, by its name; -NAME: of that less is better.",
+    help="What decides: accepted, edited, rejected, failed, cancelled, latency, usd, usd_per_accepted, or an outcome "
+    "that clients report, by its name; -NAME: of that less is better.",
 )  # fmt: skip
 @click.option("--baseline", metavar="ARM", help="Arm to compare with [default: the one that the split names first].")
 @click.option("--version", "version", help="Version of the split [default: the newest that dealt a request].")

@@ -12,6 +12,7 @@ from assay.cli.since import span_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from assay.config.schema import Config
     from assay.decision.experiments.guard import Finding, Next, Plan
     from assay.ledger.rows import RolloutMoveRow, RolloutRow
     from assay.ledger.store import SqliteLedger
@@ -72,7 +73,7 @@ def _stages(context: click.Context, option: click.Parameter, given: str) -> tupl
 )  # fmt: skip
 @click.option(
     "--max-error-rise", default=0.05, show_default=True, type=Finite(0, 1, min_open=True, max_open=True),
-    help="So much higher may the failure rate be.",
+    help="So much higher may the failure rate be, and the share of requests that clients leave.",
 )  # fmt: skip
 @click.option(
     "--max-usd-rise", default=1.0, show_default=True, type=Finite(0, 1000),
@@ -95,8 +96,9 @@ def start(
     """Begin a rollout of NEW in the place of OLD, with its first stage.
 
     A stage is left when the new arm has had its requests, the stage its time, and the failure rate is shown not to be
-    higher than allowed; --metric adds what people say. At the first proof of harm (failures, rejected answers, cost,
-    latency) all traffic goes back to OLD. Both are told by comparisons that may be looked at as often as one likes.
+    higher than allowed; --metric adds what people say. At the first proof of harm (failures, requests that clients
+    leave, rejected answers, cost, latency) all traffic goes back to OLD. Both are told by comparisons that may be
+    looked at as often as one likes.
 
     \b
     Example:
@@ -134,14 +136,16 @@ def status(route: str | None, config: str | None, as_json: bool) -> None:
     Example:
       assay rollout status support
     """
-    told = run(_with_ledger(config, lambda ledger: _looked_at(ledger, route)))
+    from assay.config.load import load
+
+    told = run(_with_ledger(config, lambda ledger: _looked_at(ledger, load(config).config, route)))
     emit([value for value, _, _ in told], as_json, "\n\n".join(text for _, text, _ in told) or "no rollout was begun")
     finish(told[0][2] if route is not None else 0)
 
 
-async def _looked_at(ledger: SqliteLedger, route: str | None) -> list[tuple[dict[str, Any], str, int]]:
+async def _looked_at(ledger: SqliteLedger, config: Config, route: str | None) -> list[tuple[dict[str, Any], str, int]]:
     """Of each rollout its JSON, its text and its exit code."""
-    from assay.decision.experiments.rollout import ACTIVE, look, plan_of, present
+    from assay.decision.experiments.rollout import ACTIVE, fits, look, plan_of, present
     from assay.ledger.rollouts import newest_rollouts, rollout_moves
 
     rows = [await present(ledger, route)] if route is not None else await newest_rollouts(ledger)
@@ -149,9 +153,18 @@ async def _looked_at(ledger: SqliteLedger, route: str | None) -> list[tuple[dict
     for row in rows:
         found = await look(ledger, row, detailed=True) if row.state in ACTIVE else None
         moves = await rollout_moves(ledger, row.id)
-        value = {**_plain(row, plan_of(row)), "next": found, "moves": [_plain_move(one) for one in moves]}
+        known = row.state == "ended" or fits(config, row)
+        value = {
+            **_plain(row, plan_of(row)),
+            "fits": known,
+            "next": found,
+            "moves": [_plain_move(one) for one in moves],
+        }
         code = {"done": 0, "ended": 0, "rolled-back": 1, "aborted": 1}.get(row.state, 4)
-        told.append((value, "\n".join(_status(row, found, moves)), code))
+        lines = _status(row, found, moves)
+        if not known:
+            lines.insert(1, f"It counts for nothing: assay.toml has no split {row.route!r} between these two.")
+        told.append((value, "\n".join(lines), code))
     return told
 
 

@@ -21,6 +21,7 @@ class _Measure(NamedTuple):
 
 MEASURES = {
     "failed": _Measure("ended", "failed"),
+    "cancelled": _Measure("ended or cancelled", "cancelled"),
     "accepted": _Measure("judged", "accepted"),
     "edited": _Measure("judged", "verdict = 'edited'"),
     "rejected": _Measure("judged", "verdict = 'rejected'"),
@@ -151,8 +152,8 @@ async def sums_of(
 ) -> list[SumsRow]:
     """Sums by arm and measure, of the requests that were dealt by one version with one table of shares.
 
-    Each request counts once, however often it was tried; cancelled ones are the client's doing, and answers from the
-    cache have no latency.
+    Each request counts once, however often it was tried; those that the client left are no failures, and answers from
+    the cache have no latency.
 
     Raises:
         LedgerError: the ledger cannot be read.

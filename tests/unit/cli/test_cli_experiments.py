@@ -122,6 +122,13 @@ def test_what_a_person_does(desk: Project) -> None:
     assert status.code == 4
     assert "waiting for: 100 more requests of the new arm; 3600 s" in status.out
     assert "failed: 5 points higher" in status.out
+    config = desk.folder / "assay.toml"
+    text = config.read_text()
+    assert "counts for nothing" not in status.out
+    split = 'kind = "split", weights = { good = 1, bad = 0 }, on_failure = "next"'
+    config.write_text(text.replace(split, 'kind = "fallback"'))
+    assert "It counts for nothing: assay.toml has no split 'desk'" in desk.inside("rollout", "status", "desk").out
+    config.write_text(text)
     assert desk.inside("rollout", "pause", "desk").out.startswith("desk: paused")
     assert desk.inside("rollout", "resume", "desk").out.startswith("desk: running")
     assert desk.inside("rollout", "abort", "desk").out.startswith("desk: aborted; bad gets 0 % of the sessions")

@@ -47,7 +47,7 @@ class Plan(Value, frozen=True, kw_only=True, omit_defaults=False):
         hold_s: so long does a stage last at least.
         metric: what people say must be shown to be no worse, too; None = it can only lead back.
         tolerance: so much worse may a share of verdicts be.
-        max_error_rise: so much higher may the failure rate be.
+        max_error_rise: so much higher may the failure rate be, and the share of requests that clients leave.
         max_usd_rise: cost per request may be higher by such a part: 1 = twice as high.
         max_latency_rise: the mean time to a whole answer may be higher by such a part.
         error: probability of a wrong way back, and of a wrong end.
@@ -155,6 +155,7 @@ def limits_of(plan: Plan) -> tuple[Limit, ...]:
     said = plan.metric if plan.metric is not None else "rejected"
     return (
         Limit("failed", 1.0, plan.max_error_rise, True),
+        Limit("cancelled", 1.0, plan.max_error_rise, False),  # who is slow enough is left before it fails
         Limit(said, 1.0, plan.tolerance, plan.metric is not None),
         Limit("usd", 1.0 + plan.max_usd_rise, 0.0, False),
         Limit("latency", 1.0 + plan.max_latency_rise, 0.0, False),

@@ -22,7 +22,7 @@ __all__ = [
 
 Better = Literal["higher", "lower", "neither"]
 Method = Literal["exact", "sessions", "first requests"]
-SHARES = ("failed", "accepted", "edited", "rejected", "judged")
+SHARES = ("failed", "cancelled", "accepted", "edited", "rejected", "judged")
 """Of these each request is a yes or a no."""
 _HIGHER, _NEITHER = ("accepted", "metric"), ("judged",)
 

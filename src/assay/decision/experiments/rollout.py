@@ -19,7 +19,7 @@ from assay.ledger.rows import RolloutMoveRow, RolloutRow, RolloutState, new_id
 from assay.ledger.store import Ledger
 from assay.routing.protocol import Rolled
 
-__all__ = ["Changed", "begin", "change", "look", "perform", "plan_of", "present", "rolled"]
+__all__ = ["Changed", "begin", "change", "fits", "look", "perform", "plan_of", "present", "rolled"]
 
 ACTIVE: tuple[RolloutState, ...] = ("running", "paused")
 _NEAR = 1e-6
@@ -169,6 +169,15 @@ def _note(row: RolloutRow, move: str, who: str, why: str, body: bytes) -> Rollou
     values = {"id": new_id(), "created_at": time.time(), "rollout_id": row.id, "move": move, "share": row.share,
               "who": who, "why": why, "body": body}  # fmt: skip
     return msgspec.convert(values, RolloutMoveRow)
+
+
+def fits(config: Config, row: RolloutRow) -> bool:
+    """Whether the configuration has a split between these arms; where it has not, the file's weights count."""
+    try:
+        _check(config, row.route, row.old, row.new)
+    except ConfigError:
+        return False
+    return True
 
 
 def _check(config: Config, name: str, old: str, new: str) -> None:

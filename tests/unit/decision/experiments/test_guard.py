@@ -68,11 +68,14 @@ def test_a_host_that_is_down_for_both_leads_nowhere() -> None:
     ("measure", "old", "new"),
     [
         ("rejected", [0.0] * 300, [1.0] * 40),
+        ("cancelled", [0.0] * 300, [1.0] * 8),
         ("usd", [0.01 + 0.001 * (n % 3) for n in range(200)], [0.05 + 0.001 * (n % 3) for n in range(120)]),
         ("latency", [1.0 + 0.1 * (n % 5) for n in range(200)], [4.0 + 0.1 * (n % 5) for n in range(120)]),
     ],
 )
-def test_rejected_dear_and_slow_answers_lead_back_too(measure: str, old: list[float], new: list[float]) -> None:
+def test_rejected_dear_slow_and_abandoned_answers_lead_back_too(
+    measure: str, old: list[float], new: list[float]
+) -> None:
     """Each limit is watched, also those that need not be proven."""
     fine = {"failed": [0.0] * 200}
     found = decided(PLAN, stage({**fine, measure: old}, {"failed": [0.0] * 60, measure: new}))
@@ -153,6 +156,7 @@ def test_stages_rise_to_the_whole(stages: tuple[float, ...]) -> None:
 
 def test_what_is_watched() -> None:
     """Without a metric rejected answers can lead back; with one, that is what is watched and demanded."""
-    assert [(one.measure, one.required) for one in limits_of(PLAN)][:2] == [("failed", True), ("rejected", False)]
+    watched = [(one.measure, one.required) for one in limits_of(PLAN)]
+    assert watched[:3] == [("failed", True), ("cancelled", False), ("rejected", False)]
     asked = limits_of(msgspec.structs.replace(PLAN, metric="accepted"))
-    assert (asked[1].measure, asked[1].required) == ("accepted", True)
+    assert (asked[2].measure, asked[2].required) == ("accepted", True)
