@@ -9,6 +9,7 @@ import click
 
 from assay.cli.door import Finite, config_option, emit, json_option, note, run
 from assay.cli.since import span_s
+from assay.envelope.money import told_usd
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -134,7 +135,7 @@ def show(name: str, config: str | None, as_json: bool) -> None:
     async def work(ledger: SqliteLedger, loaded: Loaded) -> None:
         row = await named_key(ledger, name)
         spent = await _spent(ledger, row)
-        shown = {**_shown(row), "spent": f"{spent:.6f} USD" if spent is not None else None}
+        shown = {**_shown(row), "spent": told_usd(spent) if spent is not None else None}
         text = "\n".join(f"{what:12}{value}" for what, value in shown.items() if value is not None)
         emit({**_told(row), "spent_usd": spent}, as_json, text)
 

@@ -9,6 +9,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.since import moment
+from assay.envelope.money import told_usd
 
 if TYPE_CHECKING:
     from assay.evals.beside.readout import Readout
@@ -93,7 +94,7 @@ def _facts(one: Readout) -> Iterator[str]:
     if one.as_good.n and (one.verdicts.get("own") or one.verdicts.get("other")):
         yield f"the client's is as good or better: {one.as_good}"
     if one.own_usd is not None and one.other_usd is not None:
-        yield f"one answer: {one.own_usd:.6f} USD here, {one.other_usd:.6f} USD there"
+        yield f"one answer: {told_usd(one.own_usd)} here, {told_usd(one.other_usd)} there"
     if one.own_s is not None and one.other_s is not None:
         yield f"one answer: {one.own_s:.2f} s here, {one.other_s:.2f} s there"
     yield from _money(one)
@@ -103,11 +104,11 @@ def _facts(one: Readout) -> Iterator[str]:
 
 def _money(one: Readout) -> Iterator[str]:
     now = one.projection
-    if now.other_usd is not None and now.saved_usd is not None:
+    if now.usd is not None and now.other_usd is not None and now.saved_usd is not None:
         more = "less" if now.saved_usd >= 0 else "more"
         yield (
-            f"all {now.requests:,} requests here: {now.usd:.4f} USD; there about {now.other_usd:.4f} USD, "
-            f"{abs(now.saved_usd):.4f} USD {more}"
+            f"all {now.requests:,} requests here: {told_usd(now.usd)}; there about {told_usd(now.other_usd)}, "
+            f"{told_usd(abs(now.saved_usd))} {more}"
         )
     if one.spent_usd or one.judge_usd:
-        yield f"comparing cost {one.spent_usd:.4f} USD for answers and {one.judge_usd:.4f} USD for verdicts"
+        yield f"comparing cost {told_usd(one.spent_usd)} for answers and {told_usd(one.judge_usd)} for verdicts"

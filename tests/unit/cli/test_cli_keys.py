@@ -50,7 +50,7 @@ def test_what_is_listed_is_never_the_key(project: Project) -> None:
 def test_a_key_shows_what_it_has_spent(project: Project) -> None:
     """Of its own budget, in the period that runs."""
     project.inside("keys", "add", "web", "--usd", "5")
-    assert "spent       0.000000 USD" in project.inside("keys", "show", "web").out
+    assert "spent       0.00 USD" in project.inside("keys", "show", "web").out
     assert project.inside("keys", "show", "web", "--json").json["spent_usd"] == 0
     project.inside("keys", "add", "free")
     assert "spent" not in project.inside("keys", "show", "free").out

@@ -73,6 +73,7 @@ def _kinds(rows: Iterable[KindTraffic]) -> list[dict[str, Any]]:
 
 def _lines(found: list[dict[str, Any]], requests: int, untagged: int) -> Iterator[str]:
     from assay.decision.table import table
+    from assay.envelope.money import digits
 
     if not requests:
         yield "no request of a client was answered in this time"
@@ -81,7 +82,7 @@ def _lines(found: list[dict[str, Any]], requests: int, untagged: int) -> Iterato
     rows = [
         (
             one["kind"] or "(none)", f"{one['requests']:,}", f"{one['requests'] / requests:.1%}",
-            f"{one['usd']:.4f}" + (f" + {one['unpriced']:,} of unknown cost" if one["unpriced"] else ""),
+            digits(one["usd"]) + (f" + {one['unpriced']:,} of unknown cost" if one["unpriced"] else ""),
             f"{one['usd'] / usd:.1%}" if usd else "-", ", ".join(sorted(one["targets"])),
         )
         for one in found
