@@ -106,7 +106,8 @@ def fold_left(connection: sqlite3.Connection, ledger: Path, session: str) -> lis
     try:
         segments = segments_of(ledger, session)
         try:
-            fold(connection, session, segments)
+            for segment in segments:  # one after the other: a journal may be longer than memory should be
+                fold(connection, session, [segment])
         finally:
             for segment in segments:
                 segment.close()
