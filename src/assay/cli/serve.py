@@ -121,7 +121,7 @@ async def _serve(host: str | None, port: int | None, place: Place | None, config
         lookout = _lookout(app, virtual.keyring)
         gateway.on_refusal = lookout.hear if lookout is not None else None
         await bodies.tidy()
-        rollouts = Rollouts(app.spine, note)
+        rollouts = Rollouts(app.spine, app.ledger.path, note)
         await rollouts.look()  # their weights count from the first request on
         listener = place.listening() if place is not None else server.listen(serve)
         following = [
@@ -145,6 +145,7 @@ async def _serve(host: str | None, port: int | None, place: Place | None, config
             for task in following:
                 task.cancel()
             virtual.close()
+            rollouts.close()
 
 
 def _opened(config: str | None, place: Place | None) -> App:

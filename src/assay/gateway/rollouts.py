@@ -12,11 +12,12 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from assay.decision.experiments.rollout import ACTIVE, look, perform, rolled
 from assay.errors import AssayError
 from assay.inference.spine import Spine
-from assay.ledger.rollouts import newest_rollouts
+from assay.ledger.rollouts import RolloutReader
 from assay.ledger.rows import RolloutRow
 
 __all__ = ["LOOK_EVERY_S", "Rollouts"]
@@ -34,11 +35,13 @@ class Rollouts:
 
     Args:
         spine: whose splits they are.
+        path: of its ledger.
         told: hears a line for each move that was made here, or that was seen.
     """
 
-    def __init__(self, spine: Spine, told: Callable[[str], None] = log.info) -> None:
+    def __init__(self, spine: Spine, path: Path, told: Callable[[str], None] = log.info) -> None:
         self._spine = spine
+        self._reader = RolloutReader(path)
         self._told = told
         self._who = f"gateway {socket.gethostname()}:{os.getpid()}"
         self._seen: dict[str, RolloutRow] = {}
@@ -65,10 +68,14 @@ class Rollouts:
         Raises:
             AssayError: the ledger cannot be read or written.
         """
-        rows = await newest_rollouts(self._spine.ledger)
+        rows = self._reader.newest()
         self._take(rows)
         if [row for row in rows if row.state in ACTIVE and await self._moved(row)]:
-            self._take(await newest_rollouts(self._spine.ledger))
+            self._take(self._reader.newest())
+
+    def close(self) -> None:
+        """Let go of the ledger's file."""
+        self._reader.close()
 
     def _take(self, rows: list[RolloutRow]) -> None:
         weights = rolled(rows)

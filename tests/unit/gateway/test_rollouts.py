@@ -19,8 +19,7 @@ from assay.gateway import server
 from assay.gateway.asgi import Gateway
 from assay.gateway.rollouts import Rollouts
 from assay.inference.spine import Spine
-from assay.ledger import rollouts as table
-from assay.ledger.rollouts import rollout_moves
+from assay.ledger.rollouts import RolloutReader, rollout_moves
 from assay.ledger.store import SqliteLedger
 
 TOML = """
@@ -43,13 +42,14 @@ PLAN = Plan(stages=(0.5, 1.0), min_requests=10, max_error_rise=0.4)
 YES, BUSY = {"default": "from old"}, {"rules": [{"match": ".", "error": "Overloaded"}]}
 
 
-async def served(spine: Spine, told: list[str], work: Callable[[str], Any]) -> None:
+async def served(spine: Spine, path: Path, told: list[str], work: Callable[[str], Any]) -> None:
     """A gateway with a follower of rollouts, for as long as the work takes."""
     listener = server.listen(Serve(port=0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/chat/completions"
+    rollouts = Rollouts(spine, path, told.append)
     tasks = [
         asyncio.create_task(server.run(Gateway(spine, Serve(port=0)), listener, signals=False)),
-        asyncio.create_task(Rollouts(spine, told.append).follow(every_s=0.01)),
+        asyncio.create_task(rollouts.follow(every_s=0.01)),
     ]
     try:
         await work(url)
@@ -57,6 +57,7 @@ async def served(spine: Spine, told: list[str], work: Callable[[str], Any]) -> N
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        rollouts.close()
 
 
 async def ask_until(url: str, ended: Callable[[], bool]) -> list[int]:
@@ -85,7 +86,7 @@ async def test_it_moves_by_itself(
         weights = spine.rolled["desk"].weights
         assert weights == ({"old": 0.0, "new": 1.0} if state == "done" else {"old": 1.0, "new": 0.0})
 
-    await served(spine, told, work)
+    await served(spine, ledger.path, told, work)
     row = await present(ledger, "desk")
     assert row.state == state
     moves = await rollout_moves(ledger, row.id)
@@ -101,21 +102,22 @@ async def test_a_ledger_that_cannot_be_read_changes_nothing(
     row = await begin(ledger, parse(TOML.encode(), tmp_path / "assay.toml"), "desk", "old", "new", PLAN, "a test")
     told: list[str] = []
     failures, worked = 3, asyncio.Event()
-    real = table.newest_rollouts
+    real = RolloutReader.newest
 
-    async def flaky(*given: Any) -> Any:
+    def flaky(reader: RolloutReader) -> Any:
         nonlocal failures
         if failures:
             failures -= 1
             raise LedgerError("the disk is gone")
-        rows = await real(*given)
-        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, worked.set)
-        return rows
+        asyncio.get_running_loop().call_soon(worked.set)  # what is read is taken up in this turn of the loop
+        return real(reader)
 
-    monkeypatch.setattr("assay.gateway.rollouts.newest_rollouts", flaky)
-    task = asyncio.create_task(Rollouts(spine, told.append).follow(every_s=0.005))
+    monkeypatch.setattr(RolloutReader, "newest", flaky)
+    rollouts = Rollouts(spine, ledger.path, told.append)
+    task = asyncio.create_task(rollouts.follow(every_s=0.005))
     await asyncio.wait_for(worked.wait(), 10)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    rollouts.close()
     assert spine.rolled["desk"].version == row.id
     assert [line for line in told if "disk is gone" in line] == [told[0]]
