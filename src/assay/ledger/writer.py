@@ -34,6 +34,7 @@ SMALL_BYTES = 64 * 1024
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 """About so much stands in the write-ahead log before the thread brings it into the file."""
 _LOGGED_BYTES = 3 * 4096  # of a write beside what it was given: the pages that it changes
+_FOLDED_BYTES = 8 * 4096  # of folding, likewise; the indexes of a row take twice its own room
 
 
 class Writer:
@@ -267,7 +268,7 @@ class Writer:
             return perform(connection, batch, patient=patient)
         outcome = perform(connection, batch, first=lambda one: folding.perform(one, whole=whole), patient=patient)
         if outcome == "committed":
-            self._logged_bytes += 2 * folding.committed()
+            self._logged_bytes += _FOLDED_BYTES + 3 * folding.committed()
         return outcome
 
     def _check_point(self, connection: sqlite3.Connection) -> None:

@@ -476,6 +476,24 @@ async def test_a_crash_at_any_moment_of_folding_folds_once(tmp_path: Path, lazy:
         assert outcome(crashed) == (charged, rows, [(row.id,)], [(2_250_000_000_000,)]), crashed
 
 
+async def test_a_crash_leaves_several_files(tmp_path: Path, lazy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that begins in one file and ends in another is one row, and all files go."""
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 1000)
+    path = tmp_path / "ledger.db"
+    ledger = SqliteLedger(path)
+    intents = [an_intent(1.0) for _ in range(20)]
+    for intent in intents:
+        await ledger.hold(intent, limited(100.0))
+    for intent in intents:
+        ledger.finish(a_settlement(intent.id, 0.25), a_request())
+    crashed = copied(path, tmp_path / "crashed")
+    await ledger.close()
+    assert len(paths_of(crashed, "*")) > 5
+    _, attempts, requests, settled = outcome(crashed)
+    assert attempts == [(intent.id, "ok", 0.25, "measured") for intent in sorted(intents, key=lambda one: one.id)]
+    assert (len(requests), settled) == (20, [(5_000_000_000_000,)])
+
+
 async def test_an_earlier_versions_journal_is_read(tmp_path: Path, lazy: None) -> None:
     """Columns that a file does not name are unknown in its rows; those that it names are found by their names."""
     path = tmp_path / "ledger.db"
