@@ -1,7 +1,8 @@
-"""Streams whose head has gone on before it was known who would answer."""
+"""Answers whose bytes pass: a head that has gone on before it is known who answers, and clients that leave."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from clients import CHAT, Seen, chunk, chunks, gateway
 
 from assay.inference.spine import Spine
+from assay.ledger.store import SqliteLedger
 from faults import Answer, FaultyHost, event
 
 TOML = """
@@ -76,3 +78,32 @@ async def test_when_nobody_can_the_stream_ends_with_the_error(make_spine: Callab
         seen = await CHAT.ask(url, stream=True, model="r")
     assert (seen.status, seen.text, seen.ended) == (200, "", False)
     assert seen.error is not None
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("behind", [0, 1], ids=["alone", "with another request behind it"])
+async def test_who_leaves_ends_the_work(
+    stream: bool, behind: int, make_spine: Callable[..., Spine], ledger: SqliteLedger
+) -> None:
+    """The request that is answered is cancelled at once, also where others wait behind it on the connection."""
+    async with (
+        FaultyHost(Answer(events=chunks(), stop=2 if stream else "request", how="hang")) as host,
+        gateway(make_spine(toml(host))) as url,
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        body = json.dumps(CHAT.body("r", "hi", stream=stream)).encode()
+        one = f"POST {CHAT.path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+        writer.write(one * (1 + behind))
+        async with asyncio.timeout(10):
+            if stream:
+                await reader.readuntil(b"one")
+            while not host.received:  # noqa: ASYNC110 - the host of these tests tells nobody
+                await asyncio.sleep(0.005)
+            writer.transport.abort()
+            while not (found := await _ended(ledger)):  # noqa: ASYNC110 - a file has no events
+                await asyncio.sleep(0.01)
+    assert [row["outcome"] for row in found] == ["cancelled"]
+
+
+async def _ended(ledger: SqliteLedger) -> list[dict[str, Any]]:
+    return [row for row in await ledger.attempts() if row["outcome"] != "running"]
