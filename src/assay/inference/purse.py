@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 
 from assay.errors import BudgetExceeded
+from assay.ledger.budgets import pico_of, usd_of
 
 __all__ = ["Purse"]
-
-_DUST_USD = 1e-12  # what adding and taking away floats may leave
 
 
 class Purse:
@@ -23,22 +22,27 @@ class Purse:
         name: what it is called in messages.
 
     Attributes:
-        spent_usd: by calls that have ended.
         refused: how many calls did not fit.
     """
 
     def __init__(self, limit_usd: float, name: str) -> None:
         self.limit_usd = limit_usd
-        self.spent_usd = 0.0
         self.refused = 0
         self._name = name
-        self._held: dict[str, float] = {}
+        self._limit = pico_of(limit_usd)
+        self._spent = 0  # picodollars, as all sums here
+        self._held: dict[str, int] = {}
         self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def spent_usd(self) -> float:
+        """By calls that have ended."""
+        return usd_of(self._spent)
 
     @property
     def held_usd(self) -> float:
         """The bounds of what is in flight."""
-        return sum(self._held.values())
+        return usd_of(sum(self._held.values()))
 
     async def hold(self, attempt_id: str, bound_usd: float | None, *, patient: bool = True) -> None:
         """Set an attempt's bound aside; None or 0, of what nobody bills, is let through.
@@ -53,24 +57,25 @@ class Purse:
         """
         if not bound_usd:
             return
-        while not self._fits(bound_usd + self.held_usd):
-            if not patient or not self._fits(bound_usd):
+        bound = pico_of(bound_usd)
+        while not self._fits(bound + sum(self._held.values())):
+            if not patient or not self._fits(bound):
                 self.refused += 1
                 raise BudgetExceeded(
                     self._name, need_usd=bound_usd, spent_usd=self.spent_usd, held_usd=self.held_usd,
                     limit_usd=self.limit_usd,
                 )  # fmt: skip
             await self._change()
-        self._held[attempt_id] = bound_usd
+        self._held[attempt_id] = bound
 
     def settle(self, attempt_id: str, cost_usd: float | None) -> None:
         """An attempt has ended, and cost so much; where that is not known, its bound."""
-        bound_usd = self._held.pop(attempt_id, 0.0)
-        self.spent_usd += cost_usd if cost_usd is not None else bound_usd
+        bound = self._held.pop(attempt_id, 0)
+        self._spent += pico_of(cost_usd) if cost_usd is not None else bound
         self._wake()
 
-    def _fits(self, usd: float) -> bool:
-        return self.spent_usd + usd <= self.limit_usd + _DUST_USD
+    def _fits(self, pico: int) -> bool:
+        return self._spent + pico <= self._limit
 
     async def _change(self) -> None:
         """Wait until something has been settled."""

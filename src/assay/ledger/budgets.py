@@ -26,7 +26,7 @@ EVERYTHING = "everything"
 Per = Literal["day", "month", "total"]
 _DAY_S = 86_400
 _PICO_PER_USD = 10**12
-_MOST_PICO = 2**60  # about a million USD: sums of some of these still fit a column
+_MOST_PICO = 2**60  # about a million USD, for one call: a column holds some of these
 
 
 class Budget(NamedTuple):
@@ -90,7 +90,7 @@ def _lines(budgets: tuple[Budget, ...], day: int) -> Lines:
     at = float(day * _DAY_S)
     limits: dict[Line, int | None] = {Line(EVERYTHING, period_of(at, "month")): None}
     for budget in budgets:
-        line, limit = Line(budget.scope, period_of(at, budget.per)), pico_of(budget.limit_usd)
+        line, limit = Line(budget.scope, period_of(at, budget.per)), round(budget.limit_usd * _PICO_PER_USD)
         known = limits.get(line)
         limits[line] = limit if known is None else min(known, limit)
     _, *others = limits
@@ -122,7 +122,7 @@ def span_of(period: str) -> tuple[float, float]:
 
 
 def pico_of(usd: float) -> int:
-    """A sum in picodollars.
+    """What a call costs, in picodollars.
 
     Raises:
         LedgerError: it is no number, or below 0.

@@ -25,9 +25,11 @@ BATCHES = ""
 ASKING_S = 2.0
 """Who has not asked again within this time waits no more: it may have died."""
 
+_MOST = 2**62
+"""Picodollars, 4.6 million USD: what a column can hold, and more than anybody leases at a time."""
 _ADD = (
-    "insert into leases (scope, period, session_id, pico) values (?, ?, ?, ?) "
-    "on conflict (scope, period, session_id) do update set pico = pico + excluded.pico"
+    "insert into leases (scope, period, session_id, pico) values (?, ?, ?, ?) "  # noqa: S608 - a number
+    f"on conflict (scope, period, session_id) do update set pico = max(-{_MOST}, min({_MOST}, pico + excluded.pico))"
 )
 _WANT = (
     "insert into leases (scope, period, session_id, wanted_pico, wanted_at, asked_at) values (?, ?, ?, ?, ?, ?) "
@@ -40,8 +42,8 @@ _WANTED = (
     "from leases indexed by leases_wanted where session_id <> ? and wanted_pico > 0 and asked_at > ? group by 1, 2"
 )
 _SETTLE = (
-    "insert into spend (scope, period, settled_pico) values (?, ?, ?) "
-    "on conflict (scope, period) do update set settled_pico = settled_pico + excluded.settled_pico"
+    "insert into spend (scope, period, settled_pico) values (?, ?, ?) "  # noqa: S608 - a number
+    f"on conflict (scope, period) do update set settled_pico = min({_MOST}, settled_pico + excluded.settled_pico)"
 )
 _OWNERS = {
     EVERYTHING: "true",
@@ -178,9 +180,9 @@ def take(connection: sqlite3.Connection, session: str, line: Line, ask: Ask, now
     left = ask.limit - stands.taken - stands.waiting
     lack = ask.pico - below
     if lack > left:
-        connection.execute(_WANT, (*line, session, ask.pico, ask.since, now))
+        connection.execute(_WANT, (*line, session, min(ask.pico, _MOST >> 6), ask.since, now))
         return 0, stands
-    leased = ask.pico + (left - lack) // (1 + stands.sharing)
+    leased = ask.pico + min(_MOST // 4, (left - lack) // (1 + stands.sharing))
     lease(connection, session, {line: leased})
     connection.execute(
         "update leases set wanted_pico = 0 where scope = ? and period = ? and session_id = ? and wanted_pico > 0",
@@ -216,8 +218,8 @@ def charge(connection: sqlite3.Connection, charges: Iterable[Charge]) -> None:
             spent[line] += one.pico
             if one.session_id != BATCHES:
                 leased[line, one.session_id] -= one.pico
-    connection.executemany(_SETTLE, [(*line, pico) for line, pico in spent.items()])
-    connection.executemany(_ADD, [(*line, session, pico) for (line, session), pico in leased.items()])
+    connection.executemany(_SETTLE, [(*line, min(pico, _MOST)) for line, pico in spent.items()])
+    connection.executemany(_ADD, [(*line, session, max(pico, -_MOST)) for (line, session), pico in leased.items()])
 
 
 def charge_of(

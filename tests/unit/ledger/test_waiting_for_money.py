@@ -106,6 +106,17 @@ async def test_a_budget_of_nothing_lets_nothing_through_that_is_billed(ledger: S
     await ledger.hold(an_intent(None), limited(0.0))
 
 
+async def test_sums_beyond_what_a_column_holds_stop_nothing(ledger: SqliteLedger) -> None:
+    """A price that is wrong by orders of magnitude fills the column and no more; a limit of billions is one."""
+    for _ in range(12):
+        intent = an_intent(1e9)
+        await ledger.hold(intent)
+        await ledger.settle(a_settlement(intent.id, 1e9))
+    await ledger.hold(an_intent(1.0), (Budget("key:a", 1e10),), until=0.0)
+    assert [row["outcome"] for row in await ledger.attempts()].count("ok") == 12
+    assert look(ledger.path, "select settled_pico from spend where scope = 'everything'") == [(2**62,)]
+
+
 async def test_a_millionth_and_dust_fit_exactly(ledger: SqliteLedger) -> None:
     """A budget of 1e-6 USD pays ten calls of 1e-7, and one of 0.3 USD pays 0.1 and 0.2."""
     for _ in range(10):
