@@ -108,13 +108,14 @@ class Journal:
         Raises:
             LedgerError: the disk has failed.
         """
-        with self._lock:
-            files = [os.dup(file) for file in self._dirty]  # folding may close the journal's own
-            self._dirty.clear()
-            if self._unsynced_names:  # a file that has no name after a loss of power is lost with all that is in it
-                files.append(os.open(self._ledger.parent, os.O_RDONLY))
-                self._unsynced_names = False
+        files: list[int] = []
         try:
+            with self._lock:
+                files += (os.dup(file) for file in self._dirty)  # folding may close the journal's own
+                if self._unsynced_names:  # a file without a name after a loss of power is lost with all that is in it
+                    files.append(os.open(self._ledger.parent, os.O_RDONLY))
+                self._dirty.clear()
+                self._unsynced_names = False
             for file in files:
                 os.fsync(file)
         except OSError as error:

@@ -80,7 +80,7 @@ def perform(
             _begin(connection, first)
             _apart(connection, batch)
         connection.execute("commit")
-    except (sqlite3.Error, AssayError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - of SQLite or of `first`: all who share the transaction are told
         if connection.in_transaction:
             connection.execute("rollback")
         elif not patient and _is_busy(error):

@@ -1,5 +1,6 @@
 """The journal: what is appended is there whatever happens, whole or not at all, and is folded exactly once."""
 
+import asyncio
 import logging
 import os
 import resource
@@ -300,8 +301,6 @@ async def test_others_see_rows_soon(ledger: SqliteLedger) -> None:
 
 
 async def _moment() -> None:
-    import asyncio
-
     await asyncio.sleep(0.01)
 
 
@@ -392,6 +391,25 @@ async def test_folding_that_fails_is_tried_again(
         "no such table: requests; is the disk full, or the file locked or read-only?; it is tried again" in caplog.text
     )
     change(ledger.path, "alter table elsewhere rename to requests")
+    await folded(ledger)
+    assert look(ledger.path, "select id from requests") == [(row.id,)]
+
+
+async def test_a_mistake_in_folding_is_an_error_not_a_hang(
+    ledger: SqliteLedger, lazy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever folding raises is told to those who share its transaction, and the thread lives on."""
+    row = a_request()
+    await ledger.close_request(row)
+
+    def broken(connection: object, *, whole: bool) -> None:
+        raise KeyError("a bug")
+
+    with monkeypatch.context() as patched:
+        assert ledger._writer.folding is not None
+        patched.setattr(ledger._writer.folding, "perform", broken)
+        with pytest.raises(LedgerError, match="a bug"):
+            await asyncio.wait_for(ledger.write(lambda connection: None), 5)
     await folded(ledger)
     assert look(ledger.path, "select id from requests") == [(row.id,)]
 
@@ -584,8 +602,6 @@ async def test_a_ledger_on_a_full_disk_says_so_and_goes_on(tmp_path: Path, small
 
 async def test_fsync_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In `fsync` nothing is done before a sync that began after the write; writes of one moment share it."""
-    import asyncio
-
     synced: list[int] = []
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), real(file))[1])
