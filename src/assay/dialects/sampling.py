@@ -14,10 +14,15 @@ from assay.dialects.fields import MARK, Fields
 from assay.errors import RequestError
 from assay.types import Request, Sampling
 
-__all__ = ["MAX_TOKENS_NOTE", "STOP_NOTE", "StreamWish", "read_sampling", "read_stream", "says_budget", "write_sampling", "write_stream"]
+__all__ = [
+    "MAX_TOKENS_NOTE", "STOP_NOTE", "StreamWish", "read_sampling", "read_stream", "says_budget", "write_sampling",
+    "write_stream",
+]  # fmt: skip
 
 MAX_TOKENS_NOTE = MARK + "max_tokens"
+"""The name that the client used for the limit."""
 STOP_NOTE = MARK + "stop"
+"""Whether it said one stop text, or a list."""
 _EFFORT = MARK + "effort"
 
 

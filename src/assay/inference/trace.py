@@ -140,7 +140,7 @@ class Trace(msgspec.Struct, kw_only=True):
 
     @property
     def response_id(self) -> str | None:
-        """What the host called the answer, or of one that was continued its beginning: the client has it in the body."""
+        """What the host called the answer, or the beginning of one that was continued: it stands in the body."""
         first = self.answering
         while first is not None and first.continues is not None:
             first = first.continues
