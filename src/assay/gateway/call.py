@@ -13,9 +13,9 @@ from assay.gateway.headers import answer_headers, caching
 from assay.gateway.rate_headers import rate_headers
 from assay.gateway.visit import Field, Visit
 from assay.inference.bodies import Bodies
-from assay.inference.spine import Options, Spine, failure_of
+from assay.inference.spine import Options, Spine
 from assay.inference.trace import Record
-from assay.types import Event, Failed, Folder, Raw, Request
+from assay.types import Event, Failed, Raw, Request
 
 log = logging.getLogger("assay.gateway")
 
@@ -52,8 +52,13 @@ class Call:
         options = Options(
             bodies=keeper, account=self._visit.account, bytes_only=keeper is None, caching=caching(self._visit)
         )
+        if not self._request.stream:
+            answer = await self._spine.whole(self._request, self._request.model, self._trace, options)
+            body = answer if isinstance(answer, bytes) else self._dialect.write_response(answer, self._request)
+            await self._visit.answer(200, self._headers("application/json", complete=True), body)
+            return
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace, options)) as events:
-            await (self._streamed(events) if self._request.stream else self._whole(events))
+            await self._streamed(events)
 
     async def cut(self, error: AssayError) -> None:
         """End a call whose `serve` was cancelled: a stream that has begun gets the error as its last event.
@@ -101,20 +106,6 @@ class Call:
             log.exception("unexpected error inside the stream of request %s", self._trace.request_id)
             self._visit.outcome = "broken"
             await self.cut(AssayError("internal error; the gateway's log has more"))
-
-    async def _whole(self, events: AsyncGenerator[Event, None]) -> None:
-        folder = Folder()
-        raw: list[bytes] = []
-        async for event in events:
-            if isinstance(event, Raw):
-                raw.append(event.data)
-            else:
-                folder.add(event)
-        if folder.failed is not None:
-            raise failure_of(folder.failed, self._trace)
-        passed = self._passed_through and raw
-        body = b"".join(raw) if passed else self._dialect.write_response(folder.response(), self._request)
-        await self._visit.answer(200, self._headers("application/json", complete=True), body)
 
     async def _stream(self, events: AsyncGenerator[Event, None]) -> None:
         """Nothing is sent before the first event, so that an error until then has its own status."""

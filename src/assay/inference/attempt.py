@@ -108,16 +108,20 @@ class Attempt:
             async with aclosing(source):
                 async for event in source:
                     yield event
-        except AssayError as error:
-            self.record.error = error
-            if isinstance(error, ProviderError) and error.deployment is None:
-                error.deployment = self._live.name
-            raise
-        except (asyncio.CancelledError, GeneratorExit):
-            self.record.cancelled = True
+        except BaseException as error:
+            self._note_end(error)
             raise
         finally:
             self.record.total_s = time.monotonic() - self._started
+
+    def _note_end(self, error: BaseException) -> None:
+        """What ended the attempt, in its record."""
+        if isinstance(error, AssayError):
+            self.record.error = error
+            if isinstance(error, ProviderError) and error.deployment is None:
+                error.deployment = self._live.name
+        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self.record.cancelled = True
 
     def _attempted(self) -> Attempted:
         """What its provider gets."""
@@ -198,20 +202,22 @@ class Attempt:
                 breaker.succeeded()
                 for event in self._held.rest():
                     yield event
-            except AssayError as error:
-                breaker.failed(leave, error, time.monotonic())
-                await asyncio.shield(self._settle("error", error=error))
-                raise
-            except (asyncio.CancelledError, GeneratorExit):
-                if self.record.response is None:
-                    self._settle("cancelled")
-                raise
-            except Exception as error:
-                await asyncio.shield(self._settle("error", error=ProviderFault(f"{type(error).__name__}: {error}")))
+            except BaseException as error:
+                await self._failed(leave, error)
                 raise
         finally:
             breaker.left(leave)
             self._live.gate.release()
+
+    async def _failed(self, leave: Pass, error: BaseException) -> None:
+        """Settle an attempt that has held its bound, and has no answer, by what has ended it."""
+        if isinstance(error, AssayError):
+            self._live.breaker.failed(leave, error, time.monotonic())
+            await asyncio.shield(self._settle("error", error=error))
+        elif not isinstance(error, asyncio.CancelledError | GeneratorExit):
+            await asyncio.shield(self._settle("error", error=ProviderFault(f"{type(error).__name__}: {error}")))
+        elif self.record.response is None:
+            self._settle("cancelled")
 
     async def _enlist(self, desk: BatchDesk, attempted: Attempted, key: str) -> NoReturn:
         """Leave the request for a batch, with all that is done for one that is sent.

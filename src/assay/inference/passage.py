@@ -71,6 +71,53 @@ class Passage(Attempt):
         else:
             self._place.trace.unsettled = self._settlement("ok")
 
+    async def whole(self) -> bytes | list[Event]:
+        """The whole answer without events: its bytes, or what they say where its host answers in another form.
+
+        Raises:
+            AssayError: the attempt failed; the record says so too.
+        """
+        record, live = self.record, self._live
+        self._place.trace.records.append(record)
+        try:
+            attempted = self._attempted()
+            leave = await self._enter()
+            try:
+                self._reserve(attempted)
+                record.passed_through = True
+                await self._hold(passing=True)
+                try:
+                    answer = await self._answered(attempted)
+                    record.response = self._complete()
+                    await self._succeed(None)
+                except BaseException as error:
+                    await self._failed(leave, error)
+                    raise
+                live.breaker.succeeded()
+            finally:
+                live.breaker.left(leave)
+                live.gate.release()
+        except BaseException as error:
+            self._note_end(error)
+            raise
+        finally:
+            record.total_s = time.monotonic() - self._started
+        return answer
+
+    async def _answered(self, attempted: Attempted) -> bytes | list[Event]:
+        self._check_deadline("before anything was sent")
+        self._place.trace.waits()
+        with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
+            call = self._called(attempted)
+            try:
+                with limits:
+                    await call.begin()
+                if call.passes:
+                    return await self._taken(call, limits)
+                return [event async for event in self._decoded(call, limits)] + self._held.rest()
+            finally:
+                await call.end()
+
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""
         self._check_deadline("before anything was sent")

@@ -22,6 +22,7 @@ from assay.config.schema import Constraints
 from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
 from assay.inference.cache import CACHING, Caching, space_of
 from assay.inference.deployment import LiveDeployment
+from assay.inference.lane import lane_of
 from assay.inference.place import Place
 from assay.inference.preview import Preview, previews
 from assay.inference.purse import Purse
@@ -36,7 +37,7 @@ from assay.ledger.rows import Purpose, RequestRow
 from assay.ledger.store import Ledger
 from assay.privacy.label import at_least, effective_label
 from assay.routing.protocol import Health, Rolled
-from assay.types import Event, Failed, Label, Request, Response, fold
+from assay.types import Event, Failed, Label, Raw, Request, Response, fold
 
 if TYPE_CHECKING:
     from assay.inference.batch_desk import BatchDesk
@@ -191,12 +192,26 @@ class Spine:
         Raises:
             AssayError: there is no answer, and nothing has been handed on yet.
         """
+        route, request, place = self._begun(request, target, trace, options)
+        steps = Steps(self._targets, self.ledger, route, request, place)
+        async with aclosing(self._walked(steps, request, place, options)) as events:
+            async for event in events:
+                yield event
+
+    def _begun(
+        self, request: Request, target: str, trace: Trace | None, options: Options
+    ) -> tuple[LiveRoute, Request, Place]:
         trace = trace if trace is not None else Trace()
         route = self.route(target)
         trace.target = target
         request = _with_kind(request, route)
-        place = self._place(route, request, trace, options)
-        steps = Steps(self._targets, self.ledger, route, request, place)
+        return route, request, self._place(route, request, trace, options)
+
+    async def _walked(
+        self, steps: Steps, request: Request, place: Place, options: Options
+    ) -> AsyncGenerator[Event, None]:
+        """The events of a route that is worked through; what came of it is on record before the last one is given."""
+        trace = place.trace
         begun = False
         whole: list[Event] = []  # what waits for the rows
         problem: Exception | None = None
@@ -219,8 +234,7 @@ class Spine:
             outcome = "failed"
         finally:
             trace.answering, trace.refused = steps.answering, steps.refused
-            trace.total_s = time.monotonic() - trace.started
-            closed = self._closed(trace, _row(target, request, place, outcome, problem))
+            closed = self._closed(request, place, outcome, problem)
         if options.bodies is not None and outcome == "answered":
             trace.pending.append(options.bodies.keep(request, _strictest(place.label, trace), trace))
         if closed is not None:
@@ -235,8 +249,55 @@ class Spine:
         for event in whole:
             yield event
 
-    def _closed(self, trace: Trace, row: RequestRow) -> asyncio.Future[None] | None:
+    async def whole(
+        self, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
+    ) -> bytes | Response:
+        """As `generate`, for who wants the whole answer: its bytes where they may pass as they are, else what it says.
+
+        Raises:
+            AssayError: there is no complete answer.
+        """
+        route, request, place = self._begun(request, target, trace, options)
+        lane = lane_of(self._targets, self.ledger, route, request, place)
+        if lane is None:
+            return await self._gathered(
+                Steps(self._targets, self.ledger, route, request, place), request, place, options
+            )
+        try:
+            found = await lane.whole()
+        except AssayError as error:
+            return await self._gathered(lane.failed(error), request, place, options)
+        except BaseException as error:
+            self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
+            raise
+        place.trace.answering = lane.passage.record
+        closed = self._closed(request, place, "answered", None)
+        if closed is not None:
+            place.trace.pending.append(closed)
+        for written in place.trace.pending:
+            await written
+        return found if isinstance(found, bytes) else fold(found)
+
+    async def _gathered(self, steps: Steps, request: Request, place: Place, options: Options) -> bytes | Response:
+        """What the events of a route come to."""
+        async with aclosing(self._walked(steps, request, place, options)) as events:
+            found = [event async for event in events]
+        if found and isinstance(found[-1], Failed):
+            raise failure_of(found[-1], place.trace)
+        answering = place.trace.answering
+        if answering is not None and answering.passed_through:
+            passed = [event.data for event in found if isinstance(event, Raw)]
+            if passed:
+                return b"".join(passed)
+        return fold(event for event in found if not isinstance(event, Raw))
+
+    def _closed(
+        self, request: Request, place: Place, outcome: _Outcome, problem: BaseException | None
+    ) -> asyncio.Future[None] | None:
         """Send the request's row off, with what it answered for where that is not written yet; None = it is durable."""
+        trace = place.trace
+        trace.total_s = time.monotonic() - trace.started
+        row = _row(request, place, outcome, problem)
         settlement, trace.unsettled = trace.unsettled, None
         return self.ledger.close_request(row) if settlement is None else self.ledger.finish(settlement, row)
 
@@ -320,17 +381,16 @@ def _with_kind(request: Request, route: LiveRoute) -> Request:
 
 
 def _row(
-    target: str,
     request: Request,
     place: Place,
     outcome: _Outcome,
-    problem: Exception | None,
+    problem: BaseException | None,
 ) -> RequestRow:
     trace = place.trace
     usd, basis = trace.cost
     return RequestRow(
         id=trace.request_id,
-        target=target,
+        target=trace.target,
         kind=request.kind,
         label=place.label.value,
         started_at=trace.started_at,

@@ -89,6 +89,13 @@ class Steps:
         looked_at = guards and self._request.form in SAYING
         return self._sieved(Sieve(guards, self._request)) if looked_at else self._events()
 
+    def resume(self, call: Call, opened: Attempt, error: AssayError) -> None:
+        """Begin after a first call that has failed already, and of which nothing was handed on."""
+        self._opened[0] = opened
+        self._outcomes.append(Outcome(call, error=error))
+        self._attempts.append(protocol.Attempt(index=0, send=0, call=call, hold=True, failure=failure(error)))
+        self._sends = 1
+
     async def _events(self) -> AsyncGenerator[Event, None]:
         candidates = self._candidates()
         policy = Retrying(self._route.guards.around(self._route.policy), self._retries(candidates))
