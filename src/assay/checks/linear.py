@@ -14,8 +14,10 @@ from assay.checks.linear_parts import END, MATCH, Border, Chars, Fork, Part, com
 
 __all__ = ["Linear"]
 
-_MAX_KEPT = 50_000
-"""Ways that are kept; then it begins anew. Bounds the memory that texts can make it take."""
+_MAX_KEPT = 500_000
+"""States of the ways that are kept; then it begins anew. Bounds the memory that texts can make it take."""
+_WAY = 10
+"""What a way takes by itself, in states."""
 _STEPS_PER_CHAR = 30
 """To find where matches end may take so many steps for each character; then the rest counts as found."""
 
@@ -63,13 +65,13 @@ class _Automaton:
             self._kept.clear()
             at.ways.clear()
             self._known = 0
-        self._known += 1
         after = sort_of(char)
         reached = self._closed(at, after)
         following = frozenset(
             part.next for one in reached if isinstance(part := self._parts[one], Chars) and part.holds(char)
         )
         found = at.ways[char] = (MATCH in reached, self._set(following | self._anywhere, after))
+        self._known += _WAY + len(following)
         return found
 
     def ends(self, at: _Set) -> bool:

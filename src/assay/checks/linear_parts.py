@@ -97,8 +97,8 @@ class _Maker:
         return following
 
     def _node(self, operation: Any, value: Any, following: int, ignore_case: bool) -> int:
-        if (holds := _holding(operation, value)) is not None:
-            return self.add(Chars(_any_case(holds) if ignore_case else holds, following))
+        if (holds := _holding(operation, value, ignore_case)) is not None:
+            return self.add(Chars(holds, following))
         if operation is code.BRANCH:
             return self.add(Fork(tuple(self.sequence(one, following, ignore_case) for one in value[1])))
         if operation is code.SUBPATTERN:
@@ -131,20 +131,20 @@ class _Maker:
         return start
 
 
-def _holding(operation: Any, value: Any) -> Holds | None:
+def _holding(operation: Any, value: Any, ignore_case: bool) -> Holds | None:
     """Which characters a node stands for; None = it stands for something else."""
     if operation is code.LITERAL:
-        return chr(value).__eq__
+        return _item(operation, value, ignore_case)
     if operation is code.NOT_LITERAL:
-        return chr(value).__ne__
+        return _not(_item(code.LITERAL, value, ignore_case))
     if operation is code.ANY:
         return "\n".__ne__
-    return _within(value) if operation is code.IN else None
+    return _within(value, ignore_case) if operation is code.IN else None
 
 
-def _within(items: Sequence[tuple[Any, Any]]) -> Holds:
+def _within(items: Sequence[tuple[Any, Any]], ignore_case: bool) -> Holds:
     """A set of characters: `[a-z_]`."""
-    tests = [_item(operation, value) for operation, value in items if operation is not code.NEGATE]
+    tests = [_item(operation, value, ignore_case) for operation, value in items if operation is not code.NEGATE]
     wanted = items[0][0] is not code.NEGATE
 
     def holds(char: str) -> bool:
@@ -153,17 +153,25 @@ def _within(items: Sequence[tuple[Any, Any]]) -> Holds:
     return holds
 
 
-def _item(operation: Any, value: Any) -> Holds:
-    if operation is code.LITERAL:
-        return chr(value).__eq__
-    if operation is code.RANGE:
-        low, high = map(chr, value)
-        return lambda char: low <= char <= high
-    return _CATEGORIES[value]
+def _item(operation: Any, value: Any, ignore_case: bool) -> Holds:
+    if operation not in (code.LITERAL, code.RANGE):
+        return _CATEGORIES[value]
+    low, high = map(chr, value if operation is code.RANGE else (value, value))
+
+    def holds(char: str) -> bool:
+        return low <= char <= high
+
+    return _any_case(holds) if ignore_case else holds
 
 
 def _any_case(holds: Holds) -> Holds:
-    return lambda char: holds(char) or holds(char.lower()) or holds(char.upper())
+    """As `holds`, of a letter in any of its forms: `ſ` is an `s`, too."""
+
+    def holds_one(char: str) -> bool:
+        large = char.upper()
+        return any(holds(one) for one in (char, char.lower(), large, large.lower()) if len(one) == 1)
+
+    return holds_one
 
 
 def _is_word(char: str) -> bool:

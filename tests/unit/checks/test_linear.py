@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -39,6 +41,14 @@ def test_several_patterns_and_case() -> None:
     both = Linear(["foo", "b.r"], ignore_case=True)
     assert both.spans("a FOO or BaR") == [(2, 5), (9, 12)]
     assert Linear(["foo"]).spans("FOO") == []
+
+
+@pytest.mark.parametrize("pattern", [r"x[^a]", r"[^a-c]x", r"[^\W_b]o", r"[a-z]é", r"(?i:[^x]y)", r"Foo[^B]"])
+@given(st.lists(PIECES | st.sampled_from([*"ABXßſ\u212aÉ"]), max_size=8).map("".join))
+def test_without_case_it_finds_what_python_finds(pattern: str, text: str) -> None:
+    """A set of what may not stand there leaves out capitals and small letters alike."""
+    linear = Linear([pattern], ignore_case=True)
+    assert linear.search(text) is (re.search(pattern, text, re.MULTILINE | re.IGNORECASE) is not None)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +87,20 @@ def test_its_memory_is_bounded() -> None:
     for start in range(0x4E00, 0x4E00 + 20_000, 2_000):
         assert not linear.search("".join(map(chr, range(start, start + 2_000))) * 30)
     assert linear.search("q12z")
+
+
+def test_its_memory_is_bounded_where_a_text_is_in_many_states() -> None:
+    """What a way takes grows with the states that it leads to, so these are what is counted."""
+    linear, chance = Linear([r"ab.{0,800}q"]), random.Random(1)  # noqa: S311 - any text will do
+    text = "".join(chance.choice(["ab", "x", "yy"]) for _ in range(4_000))
+    tracemalloc.start()
+    try:
+        assert not linear.search(text)
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held_bytes < 20_000_000
+    assert linear.search(text + "q")
 
 
 @pytest.mark.parametrize(
