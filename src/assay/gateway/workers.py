@@ -138,6 +138,7 @@ class _Worker:
         self._arguments = arguments
         self._counters = counters
         self._process: asyncio.subprocess.Process | None = None
+        self._stopped = False
 
     async def run(self) -> int:
         """Start it and wait for its end; returns its exit code."""
@@ -151,6 +152,8 @@ class _Worker:
                     pass_fds=place[:2], start_new_session=True,  # Ctrl-C is for the supervisor, who hands it on
                     env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._counters)},
                 )  # fmt: skip
+            if self._stopped:  # said while it was being made, to nobody
+                self.stop()
             hearing = asyncio.create_task(self._hear(ours))
             try:
                 return await self._process.wait()
@@ -169,7 +172,8 @@ class _Worker:
             self.ready.set()
 
     def stop(self) -> None:
-        """Tell it to end."""
+        """Tell it to end, and whoever is being made in its place."""
+        self._stopped = True
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.terminate()
@@ -202,7 +206,7 @@ class _Crew:
             if self._stopping.is_set():
                 return 0
             if not worker.ready.is_set():
-                return code or 1
+                return code if code > 0 else 1  # below 0: a signal has ended it
             pause_s = _SOON_S if time.monotonic() - began > _LIVED_S else min(_LATE_S, 2 * pause_s)
             log.warning("worker %d has ended with %d; another takes its place", worker.number, code)
             with suppress(TimeoutError):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from assay.config.schema import Config, Deployment
-from assay.gateway.workers import Place, place_of, share_of
+from assay.gateway.workers import Place, place_of, share_of, supervise
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets cannot be handed on there")
 CONFIG = """
@@ -144,3 +147,59 @@ def test_what_cannot_begin_ends_with_its_own_code(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert "nonsense" in ended.stderr
+
+
+class Made:
+    """A process that lives until it is told to end, or ends at once with a code."""
+
+    pid = 0
+
+    def __init__(self, returncode: int | None = None) -> None:
+        self.returncode = returncode
+        self._ended = asyncio.Event()
+
+    def terminate(self) -> None:
+        """End it."""
+        self.returncode = -signal.SIGTERM
+        self._ended.set()
+
+    async def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        if self.returncode is None:
+            await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+
+def supervised(monkeypatch: pytest.MonkeyPatch, made: Callable[[], Awaitable[Made]]) -> int:
+    """The code of a supervisor of one worker, whose process is `made`."""
+
+    async def made_with(*_: Any, **__: Any) -> Made:
+        return await made()
+
+    async def run() -> int:
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", made_with)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return await asyncio.wait_for(supervise(listener, 1, ["serve"]), 10)
+
+    return asyncio.run(run())
+
+
+def test_a_signal_reaches_a_worker_that_is_just_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who says stop between the beginning and the end of a start does not wait for ever."""
+
+    async def made() -> Made:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)  # the loop hears the signal
+        return Made()
+
+    assert supervised(monkeypatch, made) == 0
+
+
+def test_a_worker_that_a_signal_ends_before_it_was_ready_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is killed for want of memory while it starts: the supervisor ends with an exit code above 0."""
+
+    async def made() -> Made:
+        return Made(-signal.SIGKILL)
+
+    assert supervised(monkeypatch, made) == 1
