@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
 
-from assay.errors import LedgerError
+from assay.ledger.onlooker import Onlooker
 from assay.ledger.rows import KeyRow
 from assay.ledger.store import Ledger
 
@@ -25,7 +23,6 @@ _MARK = (
     "select (select max(rowid) from keys), "
     "(select count(*) from keys indexed by keys_revoked where revoked_at is not null)"
 )
-_BUSY_S = 2.0
 
 Mark = tuple[int | None, int]
 """Tells one state of the table from another: the last row, and how many are revoked. It needs no clock."""
@@ -66,27 +63,8 @@ async def keys(ledger: Ledger) -> list[KeyRow]:
     return await ledger.rows(KeyRow, "select * from keys order by created_at, id")
 
 
-class KeyReader:
-    """Looks at the keys of a ledger file, again and again, at the cost of some microseconds a look.
-
-    It has a connection of its own and only reads: it never waits for whoever writes.
-
-    Args:
-        path: the file, of this version.
-
-    Raises:
-        LedgerError: it cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S,
-                check_same_thread=False,
-            )  # fmt: skip
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger {path}: {error}") from error
+class KeyReader(Onlooker):
+    """The keys of a ledger file, looked at again and again."""
 
     def mark(self) -> Mark:
         """The state of the table.
@@ -94,7 +72,7 @@ class KeyReader:
         Raises:
             LedgerError: it cannot be read.
         """
-        ((last, revoked),) = self._read(_MARK)
+        ((last, revoked),) = self.read(_MARK)
         return last, revoked
 
     def rows(self, after: int = 0) -> list[tuple[int, KeyRow]]:
@@ -105,7 +83,7 @@ class KeyReader:
         """
         return [
             (number, msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), KeyRow, strict=False))
-            for number, *row in self._read(_NEW, after)
+            for number, *row in self.read(_NEW, (after,))
         ]
 
     def revoked(self) -> dict[str, float]:
@@ -114,14 +92,4 @@ class KeyReader:
         Raises:
             LedgerError: they cannot be read.
         """
-        return dict(self._read(_REVOKED))
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-
-    def _read(self, statement: str, *values: int) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger {self._path}: {error}") from error
+        return dict(self.read(_REVOKED))

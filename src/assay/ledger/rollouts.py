@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 
 import msgspec
 from msgspec.structs import astuple
 
-from assay.errors import LedgerError
+from assay.ledger.onlooker import Onlooker
 from assay.ledger.rows import RolloutMoveRow, RolloutRow
 from assay.ledger.store import Ledger
 
@@ -24,10 +23,9 @@ _MOVE = (
     "and moved_at = ?"
 )
 _NEWEST = (
-    "select * from rollouts where id in (select max(id) from rollouts group by route) and (?1 is null or route = ?1) "
-    "order by route"
+    f"select {', '.join(_COLUMNS)} from rollouts where id in (select max(id) from rollouts group by route) "  # noqa: S608 - names of fields
+    "and (?1 is null or route = ?1) order by route"
 )
-_BUSY_S = 2.0
 
 
 async def add_rollout(ledger: Ledger, row: RolloutRow, move: RolloutMoveRow) -> bool:
@@ -88,27 +86,8 @@ async def rollout_moves(ledger: Ledger, rollout_id: str) -> list[RolloutMoveRow]
     )
 
 
-class RolloutReader:
-    """Looks at the newest rollouts of a ledger file, again and again, at the cost of some microseconds a look.
-
-    It has a connection of its own and only reads: nothing is brought from the journal for it.
-
-    Args:
-        path: the file, of this version.
-
-    Raises:
-        LedgerError: it cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S,
-                check_same_thread=False,
-            )  # fmt: skip
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger {path}: {error}") from error
+class RolloutReader(Onlooker):
+    """The newest rollouts of a ledger file, looked at again and again."""
 
     def newest(self) -> list[RolloutRow]:
         """The newest rollout of each route.
@@ -116,14 +95,5 @@ class RolloutReader:
         Raises:
             LedgerError: they cannot be read.
         """
-        try:
-            cursor = self._connection.execute(_NEWEST, (None,))
-            names = [column[0] for column in cursor.description]
-            rows = [dict(zip(names, row, strict=True)) for row in cursor]
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger {self._path}: {error}") from error
-        return [msgspec.convert(row, RolloutRow, strict=False) for row in rows]
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        rows = self.read(_NEWEST, (None,))
+        return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), RolloutRow, strict=False) for row in rows]
