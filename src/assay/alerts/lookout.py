@@ -65,7 +65,8 @@ class Lookout:
 
     def hear(self, error: BudgetExceeded) -> None:
         """A request was refused for want of money."""
-        self._refused[error.scope, error.period] = error
+        if self._config.alerts.budget_shares:  # else nobody would ever look at it
+            self._refused[error.scope, error.period] = error
 
     async def look_at_books(self) -> int:
         """Look at budgets, at what `assay watch` has found and at the ends of models; says how much is new.

@@ -95,19 +95,20 @@ def _url(alerts: Any) -> str:
 
 
 async def _send(config: str | None) -> tuple[int, int, int]:
-    """What was new, what was told, and what of it all could not be told."""
+    """What was new, what was told, and what waits for the next try."""
+    from contextlib import closing
+
+    from assay.access.keyring import Keyring
     from assay.alerts.lookout import Lookout
     from assay.app import open_app
-    from assay.gateway.admission import Virtual
-    from assay.ledger.alerts import alerts
+    from assay.ledger.alerts import waiting
+    from assay.ledger.keys import KeyReader
 
     async with open_app(config) as app:
-        virtual = Virtual.opened(app.ledger.path, app.loaded.config.budgets)
-        lookout = Lookout(_url(app.loaded.config.alerts), app.loaded.config, app.spine, virtual.keyring)
-        new = await lookout.look_at_books()
-        told = await lookout.tell()
-        virtual.close()
-        return new, told, sum(row.told_at is None for row in await alerts(app.ledger))
+        with closing(Keyring(KeyReader(app.ledger.path), app.loaded.config.budgets)) as keyring:
+            lookout = Lookout(_url(app.loaded.config.alerts), app.loaded.config, app.spine, keyring)
+            new = await lookout.look_at_books()
+            return new, await lookout.tell(), await waiting(app.ledger)
 
 
 async def _rows(limit: int, config: str | None) -> list[AlertRow]:

@@ -14,6 +14,7 @@ from assay.ledger.store import Ledger
 
 __all__ = [
     "MOST_TRIES", "add_alert", "alarms_since", "alerts", "note_failed", "note_told", "settled_lines", "take_alert",
+    "waiting",
 ]  # fmt: skip
 
 MOST_TRIES = 20
@@ -27,6 +28,13 @@ _TAKE = (
     "where told_at is null and next_at <= ?1 and tries < ?3 order by created_at, id limit 1) "
     f"returning {', '.join(_COLUMNS)}"
 )
+
+
+_WAITING = "select count(*) as alerts from alerts where told_at is null and tries < ?"
+
+
+class _Count(Row, frozen=True, kw_only=True):
+    alerts: int
 
 
 class _Spent(Row, frozen=True, kw_only=True):
@@ -92,6 +100,15 @@ async def alerts(ledger: Ledger, limit: int = 50) -> list[AlertRow]:
         LedgerError: the ledger cannot be read.
     """
     return await ledger.rows(AlertRow, "select * from alerts order by created_at desc, id desc limit ?", (limit,))
+
+
+async def waiting(ledger: Ledger) -> int:
+    """How many have not been told and will be tried again.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    return (await ledger.rows(_Count, _WAITING, (MOST_TRIES,)))[0].alerts
 
 
 async def alarms_since(ledger: Ledger, since: float) -> list[AlarmRow]:

@@ -25,7 +25,7 @@ from assay.config.load import parse
 from assay.config.schema import Config
 from assay.errors import AssayError, BudgetExceeded
 from assay.inference.spine import Options, Spine
-from assay.ledger.alerts import MOST_TRIES, add_alert, alerts, take_alert
+from assay.ledger.alerts import MOST_TRIES, add_alert, alerts, take_alert, waiting
 from assay.ledger.budgets import Account, Budget, Line, period_of, pico_of
 from assay.ledger.keys import KeyReader
 from assay.ledger.observations import add_alarm
@@ -118,7 +118,6 @@ async def test_what_is_heard_is_told_at_the_next_look(spine: Spine, config: Conf
     lookout = Lookout("http://127.0.0.1:1/", config, spine)
     period = period_of(time.time(), "month")
     for _ in range(3):
-        lookout.hear(BudgetExceeded("everything", need_usd=1, spent_usd=1, held_usd=0, limit_usd=1, period=period))
         lookout.hear(BudgetExceeded("everything", need_usd=1, spent_usd=1, held_usd=0, limit_usd=1, period=period))
     assert [await lookout.look_at_books(), await lookout.look_at_books()] == [1, 0]
 
@@ -260,12 +259,14 @@ async def make_due(ledger: SqliteLedger) -> None:
 
 
 async def test_a_webhook_that_never_takes_it_is_given_up(ledger: SqliteLedger) -> None:
-    """After so many tries nobody tries any more."""
+    """After so many tries nobody tries any more, and it does not count as waiting."""
     row = AlertRow(id=new_id(), created_at=1.0, what="drift", about="x", body=b"{}", tries=0, next_at=0.0)
     assert await add_alert(ledger, row)
     for _ in range(MOST_TRIES):
+        assert await waiting(ledger) == 1
         assert await take_alert(ledger, 1.0, 0.0) is not None
     assert await take_alert(ledger, 1e12, 0.0) is None
+    assert await waiting(ledger) == 0
 
 
 async def test_two_processes_do_not_tell_the_same(ledger: SqliteLedger) -> None:
