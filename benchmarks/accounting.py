@@ -27,6 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from assay.ledger.rows import Row
 from benchmarks.accounting_host import Host, Told, usage_of
 
 INPUT_USD, OUTPUT_USD = 3.0, 15.0  # per million tokens
@@ -82,6 +83,11 @@ class Asked(NamedTuple):
         if self.named:
             said["max_tokens"] = LIMIT_TOKENS
         return json.dumps(said).encode()
+
+
+class _Row(Row, frozen=True, kw_only=True):
+    name: str
+    count: int
 
 
 class Verdict(NamedTuple):
@@ -187,12 +193,14 @@ async def ledger_rows(folder: Path) -> dict[str, Any]:
 
     ledger = open_ledger(load(folder / "assay.toml"))
     try:
+        requests = await ledger.rows(_Row, "select target as name, count(*) as count from requests group by 1")
+        spend = await ledger.rows(_Row, "select scope as name, sum(settled_pico) as count from spend group by 1")
+        attempts = await ledger.attempts(limit=1_000_000)
         return {
-            "recovered": ledger.recovered,
-            "requests": await ledger._read("select id, target, outcome from requests", ()),
-            "attempts": await ledger._dicts("select * from attempts", ()),
-            "spend": await ledger._read("select scope, period, settled_pico from spend", ()),
-            "held": await ledger._read("select count(*) from attempts where outcome = 'running'", ()),
+            "requests": {row.name: row.count for row in requests},
+            "spend": {row.name: row.count for row in spend},
+            "attempts": attempts,
+            "held": sum(row["outcome"] == "running" for row in attempts),
         }
     finally:
         await ledger.close()
@@ -210,8 +218,7 @@ def verdicts(
     unheard = sum(row["provider_request_id"] is None and bool(row["sent_bytes"]) for row in attempts)
     silent = sum(id_ not in by_id for id_ in told)
     right = wrong.pop("", 0)
-    requests = Counter(target for _, target, _ in found["requests"])
-    sums = {scope: pico for scope, _, pico in found["spend"]}
+    requests, sums = Counter(found["requests"]), found["spend"]
     pico = sum(round((row["cost_usd"] or 0.0) * PICO) for row in attempts)
     near_pico = sum(round((row["cost_usd"] or 0.0) * PICO) for row in attempts if row["route"] == "near")
     lacking = sum(one.limit is None for one in told.values())
@@ -223,7 +230,7 @@ def verdicts(
         Verdict("the host was told a limit for each answer", not lacking, f"{lacking} without"),
         Verdict("the books are the sums of the rows", sums == {"everything": pico, "route:near": near_pico},
                 f"{sums} and {pico}, {near_pico} picodollars"),
-        Verdict("nothing is held in the end", found["held"] == [(0,)], f"{found['held'][0][0]} running"),
+        Verdict("nothing is held in the end", not found["held"], f"{found['held']} running"),
         Verdict("no budget is overspent", pico <= MONTH_USD * PICO and near_pico <= round(near_usd * PICO),
                 f"{near_pico / PICO:.9f} of {near_usd:.9f} USD near the limit"),
         Verdict("nothing is refused that would have fitted", near[200] == FITTING + 1,
