@@ -36,11 +36,12 @@ async def make_key(
         expires_at: seconds since 1970; None = never.
 
     Raises:
-        ConfigError: the name is empty, or another key has it.
+        ConfigError: the name, the team or the kind is empty or cannot be printed, or another key has the name.
         LedgerError: the ledger cannot be written.
     """
-    if not name.strip() or not name.isprintable():
-        raise ConfigError(f"a key needs a name of printable characters, not {name!r}")
+    for what, said in (("name", name), ("team", team), ("kind", terms.kind)):
+        if said is not None and not (said.strip() and said.isprintable()):
+            raise ConfigError(f"the {what} of a key must be of printable characters, not {said!r}")
     secret = new_secret()
     row = KeyRow(
         id=new_id(),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from assay.access.key import Key
 from assay.alerts.alert import Alert
 from assay.config.schema import Config
+from assay.envelope.money import digits, told_usd
 from assay.errors import BudgetExceeded
 from assay.ledger.budgets import EVERYTHING, Budget, Line, period_of, pico_of, usd_of
 
@@ -81,12 +82,12 @@ def _alert(
 ) -> Alert:
     """That a share of a budget is spent; without a share, that a request was refused for it."""
     what, mark = (f"{share:.0%} is spent", f"{share:g}") if share is not None else ("a request was refused", "refused")
-    held = f" and {held_usd:,.2f} held" if held_usd is not None else ""
+    held = f" and {digits(held_usd)} held" if held_usd is not None else ""
     when = f"in {period}" if period else "in all"
     return Alert(
         what="budget",
         about=f"{budget.scope}:{budget.per}:{period}:{budget.limit_usd:g}:{mark}",
-        text=f"budget of {name}: {what}: {spent_usd:,.2f} spent{held} of {budget.limit_usd:,.2f} USD {when}",
+        text=f"budget of {name}: {what}: {digits(spent_usd)} spent{held} of {told_usd(budget.limit_usd)} {when}",
         facts={
             "budget": name,
             "per": budget.per,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from assay.config.load import Loaded
+    from assay.ledger.budgets import Per
     from assay.ledger.rows import KeyRow
     from assay.ledger.store import SqliteLedger
 
@@ -61,15 +62,15 @@ def command() -> None:
 @click.option("--tpm", "tokens_per_minute", type=click.IntRange(1, 10**12),
               help="Tokens of requests and answers in any 60 seconds.")  # fmt: skip
 @click.option("--usd", type=Finite(0, 1e6), help="Budget: its requests may cost so much, and never more.")
-@click.option("--per", type=click.Choice(["day", "month", "total"]), default="month", show_default=True,
-              help="Period of the budget (UTC).")  # fmt: skip
+@click.option("--per", type=click.Choice(["day", "month", "total"]),
+              help="Period of the budget (UTC) [default: month].")  # fmt: skip
 @click.option("--kind", help="What its requests count as where they name no kind.")
 @click.option("--label", type=click.Choice(["private-only"]), help="What it sends goes to private deployments only.")
 @config_option
 @json_option
 def add(
-    name: str, team: str | None, routes: tuple[str, ...], expires_at: float | None, config: str | None, as_json: bool,
-    **terms: Any,
+    name: str, team: str | None, routes: tuple[str, ...], expires_at: float | None, per: Per | None,
+    config: str | None, as_json: bool, **terms: Any,
 ) -> None:  # fmt: skip
     """Make a key, and print it: this once, for only its digest is kept.
 
@@ -82,13 +83,16 @@ def add(
     from assay.access.key import Terms
     from assay.access.made import make_key
 
-    asked = Terms(routes=routes or None, **terms)
+    if per is not None and terms["usd"] is None:
+        raise click.UsageError("--per is the period of a budget: say how much, --usd N")
+    asked = Terms(routes=routes or None, per=per or "month", **terms)
 
     async def work(ledger: SqliteLedger, loaded: Loaded) -> None:
         _check_routes(routes, loaded)
         made = await make_key(ledger, name, asked, team=team, expires_at=expires_at)
         emit({**_told(made.row), "key": made.secret}, as_json, made.secret)
-        note(f"key {name!r} ({made.row.id[:12]}): {_terms_of(made.row)}; it is shown this once")
+        until = f"; {_state(made.row)}" if expires_at is not None else ""
+        note(f"key {name!r} ({made.row.id[:12]}): {_terms_of(made.row)}{until}; it is shown this once")
         if team is not None and all(limit.team != team for limit in loaded.config.budgets.values()):
             note(f'no budget names the team {team!r}; [budgets.NAME] of assay.toml can: team = "{team}"')
 

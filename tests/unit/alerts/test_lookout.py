@@ -108,9 +108,17 @@ def test_a_refusal_is_told(config: Config) -> None:
     of_run = BudgetExceeded("run:r", need_usd=0.1, spent_usd=0.45, held_usd=0.0, limit_usd=0.5)
     [found] = refusal_alerts(budgets, [of_shop, of_run], NOON)
     assert found.text == (
-        "budget of team shop: a request was refused: 0.45 spent and 0.00 held of 0.50 USD in 2026-11-27"
+        "budget of team shop: a request was refused: 0.450 spent and 0.00 held of 0.500 USD in 2026-11-27"
     )
     assert refusal_alerts(budgets, [of_shop], NOON + 86_400) == []
+
+
+def test_a_small_budget_does_not_look_free() -> None:
+    """Sums of less than a cent have their figures."""
+    [found] = budget_alerts(
+        {Budget("key:k", 0.003, "total"): "key web"}, {Line("key:k", ""): pico_of(0.00169)}, (0.5,), NOON
+    )
+    assert found.text == "budget of key web: 50% is spent: 0.00169 spent of 0.00300 USD in all"
 
 
 async def test_what_is_heard_is_told_at_the_next_look(spine: Spine, config: Config) -> None:

@@ -21,7 +21,8 @@ def test_a_key_is_printed_alone(project: Project) -> None:
     assert ended.code == 0
     assert ended.out.startswith("sk-assay-")
     assert ended.out.count("\n") == 1
-    assert "good; 60 requests/min; 5 USD a month; it is shown this once" in ended.err
+    assert "good; 60 requests/min; 5 USD a month; active until 2" in ended.err
+    assert ended.err.endswith("; it is shown this once\n")
     told = project.inside("keys", "add", "ci", "--json").json
     assert (told["name"], told["state"], told["routes"]) == ("ci", "active", None)
     assert told["key"].startswith("sk-assay-")
@@ -66,7 +67,10 @@ def test_a_key_shows_what_it_has_spent(project: Project) -> None:
         (("add", "web", "--rpm", "0"), "0 is not in the range"),
         (("add", "web", "--usd", "nan"), "is no number"),
         (("add", "web", "--label", "public"), "private-only"),
-        (("add", ""), "needs a name"),
+        (("add", ""), "the name of a key must be of printable characters"),
+        (("add", "web", "--team", ""), "the team of a key must be of printable characters"),
+        (("add", "web", "--kind", " "), "the kind of a key must be of printable characters"),
+        (("add", "web", "--per", "day"), "say how much, --usd N"),
         (("show", "nobody"), "there is no key 'nobody'"),
         (("revoke", "nobody"), "there is no key 'nobody'"),
     ],
