@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -135,7 +135,7 @@ async def _followed(ledger: SqliteLedger, wanted: Wanted, *, as_json: bool) -> N
         for row in (await following.look()).attempts:
             if not say((msgspec.json.encode(row).decode() if as_json else line(row)) + "\n"):
                 return
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(0 if following.is_behind else _LOOK_EVERY_S)
 
 
 async def _exported(ledger: SqliteLedger, wanted: Wanted, *, file: str, as_json: bool) -> None:
@@ -173,21 +173,22 @@ async def _send_all(ledger: SqliteLedger, wanted: Wanted, sender: Sender) -> int
     return count
 
 
-async def _send_on(ledger: SqliteLedger, wanted: Wanted, sender: Sender) -> int:
-    """What is not taken is kept and sent with the next: a collector may be away for a while."""
+async def _send_on(ledger: SqliteLedger, wanted: Wanted, sender: Sender) -> NoReturn:
+    """Nothing more is read while the collector is away: the ledger keeps it, and memory need not."""
     import asyncio
 
     from assay.errors import LedgerError
-    from assay.ledger.finished import Finished, Following
+    from assay.ledger.finished import Following
 
-    following, waiting = Following(ledger, wanted), Finished([], [])
+    following = Following(ledger, wanted)
     await following.begin()
     while True:
         found = await following.look()
-        waiting = Finished([*waiting.requests, *found.requests], [*waiting.attempts, *found.attempts])
-        try:
-            if await asyncio.to_thread(sender.send, waiting.requests, waiting.attempts):
-                waiting = Finished([], [])
-        except LedgerError as error:
-            note(f"{error} They are sent again with the next ones.")
-        await asyncio.sleep(_LOOK_EVERY_S)
+        while True:
+            try:
+                await asyncio.to_thread(sender.send, found.requests, found.attempts)
+                break
+            except LedgerError as error:
+                note(f"{error} They are sent again; what ends meanwhile waits in the ledger.")
+                await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(0 if following.is_behind else _LOOK_EVERY_S)

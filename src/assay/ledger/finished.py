@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from assay.ledger.rows import Intent, Row
+from assay.ledger.rows import Intent, RequestRow
 from assay.ledger.store import Ledger
 
 __all__ = [
@@ -51,30 +51,10 @@ class AttemptRow(Intent, frozen=True, kw_only=True):
     target: str | None = None
 
 
-class FinishedRow(Row, frozen=True, kw_only=True):
+class FinishedRow(RequestRow, frozen=True, kw_only=True):
     """A finished request; `place` grows in the order in which requests ended."""
 
     place: int
-    id: str
-    target: str
-    kind: str | None
-    label: str
-    started_at: float
-    total_s: float | None
-    outcome: str
-    attempts: int
-    cached: bool
-    cost_usd: float | None
-    cost_basis: str
-    reason: str | None = None
-    deployment: str | None = None
-    run_id: str | None = None
-    key_id: str | None = None
-    team: str | None = None
-    guarded: str | None = None
-    dealt: str | None = None
-    response_id: str | None = None
-    why: str | None = None
 
 
 class Wanted(NamedTuple):
@@ -196,13 +176,20 @@ class Following:
     Args:
         ledger: which may be written by other processes.
         wanted: which attempts are told.
+
+    Attributes:
+        is_behind: the last look took as much as one does, and there may be more.
     """
 
     def __init__(self, ledger: Ledger, wanted: Wanted) -> None:
+        self.is_behind = False
         self._ledger = ledger
         self._wanted = wanted
         self._place: int | None = None
-        self._late: set[str] = set()  # attempts that go on after their request has ended: shadows
+        # Attempts that go on after their request has ended: shadows. They may even begin after it.
+        self._late: set[str] = set()
+        self._before: list[str] = []  # requests of the last look
+        self._told: set[str] = set()  # attempts of the last look
 
     async def begin(self) -> None:
         """From now on.
@@ -225,15 +212,21 @@ class Following:
             await self.begin()
         ended = await _finished(self._ledger, self._place or 0)
         self._place = ended[-1].place if ended else self._place
+        self.is_behind = len(ended) == _PAGE
+        ids = [request.id for request in ended]
+        found = await self._attempts([*self._before, *ids], sorted(self._late))
+        told = [one for one in found if one.outcome != "running" and one.id not in self._told]
+        self._late = {one.id for one in found if one.outcome == "running"}
+        self._before, self._told = ids, {one.id for one in told}
+        return Finished(ended, told)
+
+    async def _attempts(self, request_ids: list[str], ids: list[str]) -> list[AttemptRow]:
+        """The attempts of these requests, and these, that are meant or still run."""
         condition, values = self._wanted.condition()
-        ids = msgspec.json.encode([request.id for request in ended]).decode()
-        late = msgspec.json.encode(sorted(self._late)).decode()
         theirs = "(a.request_id in (select value from json_each(?)) or a.id in (select value from json_each(?)))"
-        found = await self._ledger.rows(
-            AttemptRow, _attempts_where(f"{condition} and {theirs}", "a.id"), (*values, ids, late)
-        )
-        self._late = {attempt.id for attempt in found if attempt.outcome == "running"}
-        return Finished(ended, [attempt for attempt in found if attempt.outcome != "running"])
+        statement = _attempts_where(f"(a.outcome = 'running' or {condition}) and {theirs}", "a.id")
+        named = (msgspec.json.encode(one).decode() for one in (request_ids, ids))
+        return await self._ledger.rows(AttemptRow, statement, (*values, *named))
 
 
 def _attempts_where(condition: str, order: str) -> str:

@@ -101,6 +101,21 @@ async def test_following_tells_each_end_once_and_in_order(ledger: SqliteLedger, 
     assert await following.look() == ([], [])
 
 
+async def test_following_tells_a_shadow_that_begins_after_its_request(ledger: SqliteLedger) -> None:
+    """Its row may come after the request's has been told; also where only some outcomes are wanted."""
+    following = Following(ledger, Wanted(outcome="ok"))
+    await following.begin()
+    first, row = await asked(ledger)
+    assert [one.id for one in (await following.look()).attempts] == [first.id]
+    late = an_intent(request_id=row.id, shadow=True)
+    await ledger.hold(late)
+    assert await following.look() == ([], [])
+    assert await following.look() == ([], [])
+    await ledger.settle(a_settlement(late.id))
+    assert [one.id for one in (await following.look()).attempts] == [late.id]
+    assert await following.look() == ([], [])
+
+
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
 async def test_a_file_holds_all_that_match(ledger: SqliteLedger, tmp_path: Path, ending: str) -> None:
     """All columns, with their types where the form has some; unknown stays unknown."""
