@@ -78,17 +78,19 @@ def _nothing(found: Untagged) -> str:
 
 
 def _lines(found: Kinds) -> Iterator[str]:
+    from assay.evals.kinds.strength import ENOUGH
+
     yield f"{found.looked_at:,} of {found.requests:,} requests that name no kind were looked at"
     if len(found.kinds) < 2:
         best = max((count for count in found.strengths if count > 1), key=lambda count: found.strengths[count])
         yield (
             "there is no structure that is found again in the other half of them: they are of one kind, or their words "
             f"do not tell kinds apart; nearest to it are {best} kinds, of strength {found.strengths[best]:.2f} where "
-            f"0.8 is wanted (--k {best} shows them)"
+            f"{ENOUGH:g} is wanted (--k {best} shows them)"
         )
         return
     strength = found.strengths[len(found.kinds)]
-    weak = "" if strength >= 0.8 else "; as many as were asked for, and they are not found again"
+    weak = "" if strength >= ENOUGH else "; as many as were asked for, and they are not found again"
     yield f"{len(found.kinds)} kinds, prediction strength {strength:.2f}{weak}"
     for kind in found.kinds:
         share = kind.requests / found.looked_at
