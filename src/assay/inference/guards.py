@@ -20,18 +20,15 @@ from assay.checks.said import as_answer, rewritten, rewritten_answer
 from assay.config.guard import Classifier, Guard, Guards, Principles
 from assay.errors import AssayError, BatchWaiting, ConfigError, EvalError, PluginError
 from assay.inference.guard_questions import Verdict, classified, classifying, judged, judging
-from assay.routing.guarded import Guarded
+from assay.routing.guarded import SAYING, Guarded
 from assay.routing.protocol import Looked, Policy
 from assay.types import Begin, Event, Finish, Finished, RefusalDelta, Request, Response, Text
 
 __all__ = [
-    "NO_GUARDS", "SAYING", "Ask", "Found", "LiveGuard", "LiveGuards", "make_guard", "make_guards", "refusal_of",
-    "refused_events",
+    "NO_GUARDS", "SAYING", "Ask", "Found", "LiveGuard", "LiveGuards", "make_guard", "make_guards", "refused_events",
 ]  # fmt: skip
 
 _QUICK_CHARS, _QUICK_PARTS = 2_000, 20
-SAYING = ("chat", "completion")
-"""Forms of requests whose answers say something in words."""
 Ask = Callable[[str, Request], Awaitable[Response]]
 """Asks a deployment or route, by its name.
 
@@ -132,12 +129,6 @@ def _revised(verdict: Verdict, answer: Response, revise: bool) -> Found:
 def _told(verdict: Verdict) -> Looked:
     """A model's reasons may repeat what must not be told: they stay out of records and answers."""
     return Looked(verdict.verdict, f"its model says {verdict.verdict}", words=verdict.reasons)
-
-
-def refusal_of(guard: LiveGuard, explanation: str) -> tuple[str, str]:
-    """Why a guard refuses, for the record, and what the client is told."""
-    reason = f"guard {guard.name!r}: {explanation}"
-    return reason, guard.config.message or f"This was stopped by {reason}."
 
 
 def refused_events(said: str) -> list[Event]:

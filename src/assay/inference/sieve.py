@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from assay.errors import AssayError
-from assay.inference.guards import LiveGuard, refusal_of, refused_events
+from assay.inference.guards import LiveGuard, refused_events
+from assay.routing.guarded import refusal
 from assay.types import (
     Begin,
     Event,
@@ -152,7 +153,7 @@ class Sieve:
         return text
 
     def _refuse(self, guard: LiveGuard, found: str) -> None:
-        self.refused, self._said = refusal_of(guard, found)
+        self.refused, self._said = refusal(guard.name, found, guard.config.message)
         self._verdicts[guard.name] = "refuse"
 
 

@@ -10,7 +10,10 @@ import msgspec
 
 from assay.routing.protocol import Answer, Look, Looked, Policy, Refuse, Send, State, Step
 
-__all__ = ["Guarded"]
+__all__ = ["SAYING", "Guarded", "refusal"]
+
+SAYING = ("chat", "completion")
+"""Forms of requests whose answers say something in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Guarded:
         step = self.inner.decide(state)
         if isinstance(step, Send) and self.after:
             return msgspec.structs.replace(step, hold=True)
-        if isinstance(step, Answer) and state.request.form in ("chat", "completion"):
+        if isinstance(step, Answer) and state.request.form in SAYING:
             looks = next((one.looks for one in state.attempts if one.index == step.attempt and one.ok), None)
             return step if looks is None else self._looks(self.after, looks, step.attempt) or step
         return step
@@ -58,7 +61,12 @@ class Guarded:
             if looked is None:
                 return Look(guard=guard, attempt=attempt)
             if looked.verdict == "refuse":
-                reason = f"guard {guard!r}: {looked.explanation}"
-                said = self.messages.get(guard, f"This was stopped by {reason}.")
+                reason, said = refusal(guard, looked.explanation, self.messages.get(guard))
                 return Refuse(reason=reason, said=None if looked.broken else said)
         return None
+
+
+def refusal(guard: str, explanation: str, message: str | None) -> tuple[str, str]:
+    """Why a guard refuses, for the record, and what the client is told: the guard's message, where it has one."""
+    reason = f"guard {guard!r}: {explanation}"
+    return reason, message or f"This was stopped by {reason}."
