@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assay.cli.called import check_called
 from assay.cli.door import Finite, config_option, emit, finish, json_option, run
 from assay.cli.since import moment
 
@@ -81,10 +82,15 @@ async def _read(asked: Asked, config: str | None) -> Experiment:
     from assay.app import open_ledger
     from assay.config.load import load
     from assay.decision.experiments.reading import read_experiment
+    from assay.errors import DecisionError
 
-    ledger = open_ledger(load(config))
+    loaded = load(config)
+    ledger = open_ledger(loaded)
     try:
         return await read_experiment(ledger, asked)
+    except DecisionError:
+        check_called(asked.question.route, loaded)
+        raise
     finally:
         await ledger.close()
 

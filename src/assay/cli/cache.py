@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assay.cli.called import check_called
 from assay.cli.door import config_option, emit, json_option, run
 
 if TYPE_CHECKING:
@@ -75,8 +76,12 @@ async def _clear(config: str | None, route: str | None) -> int:
     from assay.config.load import load
     from assay.ledger.caches import clear_replies
 
-    ledger = open_ledger(load(config))
+    loaded = load(config)
+    ledger = open_ledger(loaded)
     try:
-        return await clear_replies(ledger, route)
+        count = await clear_replies(ledger, route)
+        if not count and route != "evals":
+            check_called(route, loaded)
+        return count
     finally:
         await ledger.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.called import check_called
 from assay.cli.door import config_option, emit, finish, json_option, read_file, run, utf8
 from assay.cli.since import moment
 
@@ -98,11 +99,15 @@ async def _read(since: float, route: str | None, kind: str | None, config: str |
     from assay.evals.traffic.opinions import opinions
     from assay.ledger.feedback import Feedback
 
-    ledger = open_ledger(load(config))
+    loaded = load(config)
+    ledger = open_ledger(loaded)
     try:
         feedback = Feedback(ledger)
         said = await feedback.verdicts(since_s=since, target=route, kind=kind)
-        return opinions(said, await feedback.outcomes(since_s=since, target=route, kind=kind))
+        found = opinions(said, await feedback.outcomes(since_s=since, target=route, kind=kind))
+        if not found:
+            check_called(route, loaded, "--route")
+        return found
     finally:
         await ledger.close()
 

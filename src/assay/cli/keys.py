@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.called import check_called
 from assay.cli.door import Finite, config_option, emit, json_option, note, run
 from assay.cli.since import span_s
 from assay.envelope.money import told_usd
@@ -88,7 +89,8 @@ def add(
     asked = Terms(routes=routes or None, per=per or "month", **terms)
 
     async def work(ledger: SqliteLedger, loaded: Loaded) -> None:
-        _check_routes(routes, loaded)
+        for route in routes:
+            check_called(route, loaded, "--route")  # a name that nothing has would shut the key out of what was meant
         made = await make_key(ledger, name, asked, team=team, expires_at=expires_at)
         emit({**_told(made.row), "key": made.secret}, as_json, made.secret)
         until = f"; {_state(made.row)}" if expires_at is not None else ""
@@ -179,24 +181,6 @@ def _with_ledger(config: str | None, work: Callable[[SqliteLedger, Loaded], Awai
             await ledger.close()
 
     run(opened())
-
-
-def _check_routes(routes: tuple[str, ...], loaded: Loaded) -> None:
-    """A name that nothing has would shut the key out of what was meant.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    from assay.decision.lock import FILE_NAME, read_lock
-    from assay.errors import ConfigError, did_you_mean
-
-    known = {*loaded.config.routes, *loaded.config.deployments}
-    lock = loaded.folder / FILE_NAME
-    if lock.exists() and not known.issuperset(routes):
-        known.add(read_lock(lock).route)
-    for name in routes:
-        if name not in known:
-            raise ConfigError(f"--route: nothing is called {name!r}; {did_you_mean(name, known)}")
 
 
 def _state(row: KeyRow) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from assay.cli.called import check_called
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.since import DAY_S, moment
 
@@ -116,6 +117,8 @@ async def _export(
                 file = files.heldout if held and files.heldout is not None else files.train
                 opened[file].write(msgspec.json.encode(pair.line) + b"\n")
                 counts[file] += 1
+            if not pairing.requests:
+                check_called(wanted.route, app.loaded)
     return pairing, counts
 
 

@@ -45,9 +45,13 @@ def _seconds(context: click.Context, option: click.Parameter, given: str) -> flo
 
 def _stages(context: click.Context, option: click.Parameter, given: str) -> tuple[float, ...]:
     try:
-        return tuple(round(float(one) / 100, 6) for one in given.split(","))
+        shares = tuple(round(float(one) / 100, 6) for one in given.split(","))
     except ValueError:
-        raise click.BadParameter(f"{given!r} is no list of percentages: 1,5,25,50,100", context, option) from None
+        shares = ()
+    if not shares or not all(0 < one <= 1 for one in shares):
+        problem = f"{given!r} is no list of percentages above 0, up to 100: 1,5,25,50,100"
+        raise click.BadParameter(problem, context, option)
+    return shares
 
 
 @command.command("start")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.called import check_called
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.since import moment
 from assay.envelope.money import told_usd
@@ -53,9 +54,12 @@ async def _read(route: str | None, since: float, kind: str | None, config: str |
     from assay.evals.beside.readout import readouts
     from assay.ledger.comparisons import kind_traffic, tallies
 
-    ledger = open_ledger(load(config))
+    loaded = load(config)
+    ledger = open_ledger(loaded)
     try:
         counted = await tallies(ledger, since_s=since, route=route, kind=kind)
+        if not counted:
+            check_called(route, loaded)
         return readouts(counted, await kind_traffic(ledger, since_s=since) if counted else [])
     finally:
         await ledger.close()

@@ -63,6 +63,15 @@ def test_an_empty_ledger_has_nothing_to_tell(project: Project) -> None:
         assert project.inside(*words, "--json").code == 4
 
 
+@pytest.mark.parametrize(
+    "words", [("shadows", "bath"), ("feedback", "--route", "bath"), ("cache", "clear", "bath")], ids=lambda it: it[0]
+)
+def test_a_name_that_nothing_has_is_a_mistake(project: Project, words: tuple[str, ...]) -> None:
+    """Where nothing was found, and the configuration knows no such name, the nearest is told."""
+    ended = project.inside(*words)
+    assert (ended.code, "nothing is called 'bath'; did you mean 'both'?" in ended.err) == (2, True), ended.err
+
+
 def test_kinds_are_listed_with_the_share_that_names_none(project: Project) -> None:
     """By number of requests, with cost and the names that were called."""
     ask(project, 3, kind="desk")
@@ -128,7 +137,7 @@ def test_an_audit_is_read_out(project: Project) -> None:
     assert "agree: 0.0 %" in shown
     assert "too few to rely on" in shown
     assert "USD more" in shown
-    assert project.inside("shadows", "nothing").code == 4
+    assert project.inside("shadows", "good").code == 4
 
 
 def test_a_call_at_the_command_line_is_not_audited(project: Project) -> None:

@@ -142,16 +142,21 @@ def test_what_a_person_does(desk: Project) -> None:
     ("arguments", "code", "said"),
     [
         (("rollout", "start", "desk", "--from", "good", "--to", "bad", "--stages", "5,1,100"), 2, "stages rise"),
+        (("rollout", "start", "desk", "--from", "good", "--to", "bad", "--stages", "5,50"), 2, "(100), not 5,50"),
+        (("rollout", "start", "desk", "--from", "good", "--to", "bad", "--stages", "0,200"), 2, "above 0, up to 100"),
         (("rollout", "start", "desk", "--from", "good", "--to", "bad", "--stages", "many"), 2, "list of percentages"),
         (("rollout", "start", "desk", "--from", "good", "--to", "bad", "--hold", "soon"), 2, "no span of time"),
         (("rollout", "start", "words", "--from", "good", "--to", "bad"), 2, "there is no route"),
         (("rollout", "start", "desk", "--from", "good", "--to", "better"), 2, "no split between good and better"),
         (("rollout", "abort", "desk"), 4, "no rollout of 'desk' was begun"),
         (("ab", "report", "desk"), 4, "no request to 'desk' was dealt"),
+        (("ab", "report", "desc"), 2, "nothing is called 'desc'; did you mean 'desk'?"),
         (("pairs", "export", "-o", "nowhere/pairs.jsonl"), 2, "folder is not there"),
+        (("pairs", "export", "desc", "-o", "pairs.jsonl"), 2, "did you mean 'desk'?"),
     ],
 )
 def test_what_cannot_be_done_is_told(desk: Project, arguments: tuple[str, ...], code: int, said: str) -> None:
-    """Bad values, unknown names and missing evidence, each with its exit code."""
+    """Bad values, unknown names and missing evidence, each with its exit code; no file is written."""
     ended = desk.inside(*arguments)
     assert (ended.code, said in ended.err) == (code, True), ended.err
+    assert not list(desk.folder.glob("*.jsonl"))

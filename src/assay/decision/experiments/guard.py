@@ -71,7 +71,8 @@ class Plan(Value, frozen=True, kw_only=True, omit_defaults=False):
         """
         rising = all(before < after for before, after in zip(self.stages, self.stages[1:], strict=False))
         if not rising or self.stages[-1] != 1.0:
-            raise ValueError(f"stages rise, and the last is all of the traffic (100), not {self.stages}")
+            told = ",".join(f"{stage * 100:g}" for stage in self.stages)
+            raise ValueError(f"stages rise, and the last is all of the traffic (100), not {told}")
 
 
 class Limit(NamedTuple):

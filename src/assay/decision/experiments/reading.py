@@ -119,7 +119,7 @@ def _several(row: DealtRow) -> bool:
 
 def _left_out(rows: Sequence[DealtRow], chosen: DealtRow) -> dict[str, int]:
     reasons: dict[str, Callable[[DealtRow], bool]] = {
-        "one arm alone could serve them": lambda row: not _several(row),
+        "one arm alone could have them": lambda row: not _several(row),
         "dealt by another version of the split": lambda row: row.version != chosen.version,
         "dealt with other shares, at another time": lambda row: row.shares != chosen.shares,
     }

@@ -129,7 +129,7 @@ async def test_only_what_was_dealt_at_the_same_time_with_the_same_shares(desk: M
     assert (found.version, found.versions) == ("r1", ("r1", "1"))
     assert sum(arm.requests for arm in found.arms) == 40
     assert found.left_out == {
-        "one arm alone could serve them": 5,
+        "one arm alone could have them": 5,
         "dealt by another version of the split": 10,
         "dealt with other shares, at another time": 20,
     }
