@@ -10,20 +10,19 @@ folder that `PROMETHEUS_MULTIPROC_DIR` names, which the workers' supervisor sets
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from assay.gateway.tally import Count, Times, Timing
 from assay.gateway.visit import Visit
 from assay.inference.trace import Record
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _BREAKER = {"closed": 0, "half-open": 1, "open": 2}
-
-_M = TypeVar("_M", Counter, Histogram)
 
 
 class Level(NamedTuple):
@@ -42,6 +41,24 @@ class Level(NamedTuple):
     breakers: Mapping[str, str]
 
 
+class _Ended(NamedTuple):
+    """Where requests are counted that ended alike."""
+
+    requests: Count
+    latency: Times
+    first: Times
+
+
+class _Tried(NamedTuple):
+    """Where attempts at one deployment are counted whose cost is known alike."""
+
+    input: Count
+    output: Count
+    cached: Count
+    first_token: Times
+    usd: Count
+
+
 class Metrics:
     """Counters of one gateway, in a registry of their own.
 
@@ -52,20 +69,24 @@ class Metrics:
     def __init__(self, level: Callable[[], Level]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._levels = _Levels(level, self._registry)
-        self._series: dict[tuple[Counter | Histogram, tuple[str, ...]], Counter | Histogram] = {}
+        self._shared = shared()
+        self._counts: dict[tuple[Counter, tuple[str, ...]], Count] = {}
+        self._timed: dict[tuple[Timing, tuple[str, ...]], Times] = {}
+        self._ended: dict[tuple[str | None, str | None, str, str, int | None], _Ended] = {}
+        self._tried: dict[tuple[str, str], _Tried] = {}
         self._requests = Counter(
             "assay_requests", "Requests of clients by what became of them.",
             ("target", "deployment", "dialect", "outcome", "status"), registry=self._registry,
         )  # fmt: skip
-        self._latency = Histogram(
+        self._latency = Timing(
             "assay_request_seconds", "From a request's head to the end of its answer.",
             ("target", "dialect"), buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
-        self._first = Histogram(
+        self._first = Timing(
             "assay_first_byte_seconds", "From a request's head to the first byte of its answer.",
             ("target", "dialect"), buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
-        self._token = Histogram(
+        self._token = Timing(
             "assay_first_token_seconds", "From the start of an attempt to the first event of its answer.",
             ("deployment",), buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
@@ -86,37 +107,71 @@ class Metrics:
         """Count a request that has ended."""
         if visit.dialect is None:
             return
-        trace, dialect, target = visit.trace, visit.dialect.name, visit.target or "-"
-        answering = trace.answering.deployment if trace.answering is not None else "-"
-        status = str(visit.status) if visit.status is not None else "-"
-        self._of(self._requests, target, answering, dialect, visit.outcome, status).inc()
+        trace = visit.trace
+        answering = trace.answering.deployment if trace.answering is not None else None
+        key = (visit.target, answering, visit.dialect.name, visit.outcome, visit.status)
+        ended = self._ended.get(key)
+        if ended is None:
+            ended = self._ended[key] = self._new_ended(*key)
+        ended.requests.waiting += 1
         if visit.target is not None:
-            self._of(self._latency, target, dialect).observe(visit.seconds)
+            ended.latency.add(visit.seconds)
             if visit.first_s is not None:
-                self._of(self._first, target, dialect).observe(visit.first_s)
+                ended.first.add(visit.first_s)
+        counted: list[Count | Times] = [*ended]
         for record in trace.records:
-            self._attempt(record)
+            counted += self._attempt(record)
+        if self._shared:  # others may be asked at any time, and when this process is dead
+            _hand_over(counted)
 
-    def _of(self, metric: _M, *labels: str) -> _M:
-        """The series with these labels; the library's own look for it costs more than all that is counted."""
-        key = (metric, labels)
-        known = self._series.get(key)
-        if known is None:
-            known = self._series[key] = metric.labels(*labels)
-        return cast(_M, known)
-
-    def _attempt(self, record: Record) -> None:
+    def _attempt(self, record: Record) -> tuple[Count | Times, ...]:
+        """Count an attempt; returns where."""
+        key = (record.deployment, record.cost_basis)
+        tried = self._tried.get(key)
+        if tried is None:
+            tried = self._tried[key] = self._new_tried(*key)
         usage = record.response.usage if record.response is not None and not record.cached else None
         if usage is not None:
-            for direction, tokens in (("input", usage.input), ("output", usage.output), ("cached", usage.cached)):
-                if tokens:
-                    self._of(self._tokens, record.deployment, direction).inc(tokens)
+            tried.input.waiting += usage.input or 0
+            tried.output.waiting += usage.output or 0
+            tried.cached.waiting += usage.cached or 0
         if record.first_event_s is not None:
-            self._of(self._token, record.deployment).observe(record.first_event_s)
+            tried.first_token.add(record.first_event_s)
         if record.cost_usd:
-            self._of(self._usd, record.deployment, record.cost_basis).inc(record.cost_usd)
-        if record.error is not None:
-            self._of(self._errors, record.deployment, type(record.error).__name__).inc()
+            tried.usd.waiting += record.cost_usd
+        if record.error is None:
+            return tried
+        errors = self._count(self._errors, record.deployment, type(record.error).__name__)
+        errors.waiting += 1
+        return (*tried, errors)
+
+    def _new_ended(
+        self, target: str | None, answering: str | None, dialect: str, outcome: str, status: int | None
+    ) -> _Ended:
+        told = str(status) if status is not None else "-"
+        name = target or "-"
+        return _Ended(
+            self._count(self._requests, name, answering or "-", dialect, outcome, told),
+            self._times(self._latency, name, dialect),
+            self._times(self._first, name, dialect),
+        )
+
+    def _new_tried(self, deployment: str, basis: str) -> _Tried:
+        return _Tried(
+            self._count(self._tokens, deployment, "input"),
+            self._count(self._tokens, deployment, "output"),
+            self._count(self._tokens, deployment, "cached"),
+            self._times(self._token, deployment),
+            self._count(self._usd, deployment, basis),
+        )
+
+    def _count(self, metric: Counter, *labels: str) -> Count:
+        key = (metric, labels)
+        return self._counts.get(key) or self._counts.setdefault(key, Count(metric, *labels))
+
+    def _times(self, metric: Timing, *labels: str) -> Times:
+        key = (metric, labels)
+        return self._timed.get(key) or self._timed.setdefault(key, Times(metric, _SECONDS, *labels))
 
     def refresh(self) -> None:
         """Take the levels of this moment, for a worker that another one may be asked about."""
@@ -124,6 +179,7 @@ class Metrics:
 
     def page(self) -> bytes:
         """All of it, as Prometheus reads it."""
+        _hand_over((*self._counts.values(), *self._timed.values()))
         self._levels.take()
         return generate_latest(self._all())
 
@@ -161,6 +217,11 @@ class _Levels:
         self._waiting.set(level.ledger_waiting)
         for name, state in level.breakers.items():
             self._breakers.labels(name).set(_BREAKER.get(state, 0))
+
+
+def _hand_over(series: Iterable[Count | Times]) -> None:
+    for one in series:
+        one.hand_over()
 
 
 def shared() -> bool:
