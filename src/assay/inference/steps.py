@@ -75,6 +75,7 @@ class Steps:
         self._outcomes: list[Outcome] = []
         self._opened: dict[int, Attempt | Steps] = {}  # by index of the attempt
         self._looks = Looks(route.guards, place.trace)
+        self._in_stream = route.guards.in_stream if request.form in SAYING else ()
         self._shadows: list[Call] = []
         self._sends = 0
         self._committed: int | None = None
@@ -85,9 +86,8 @@ class Steps:
         Raises:
             AssayError: there is no answer; or it broke off after its first event.
         """
-        guards = self._route.guards.in_stream
-        looked_at = guards and self._request.form in SAYING
-        return self._sieved(Sieve(guards, self._request)) if looked_at else self._events()
+        guards = self._in_stream
+        return self._sieved(Sieve(guards, self._request)) if guards else self._events()
 
     def resume(self, call: Call, opened: Attempt, error: AssayError) -> None:
         """Begin after a first call that has failed already, and of which nothing was handed on."""
@@ -148,6 +148,7 @@ class Steps:
         self.refused = sieve.refused or self.refused
         if self.answering is not None:
             self.answering = msgspec.structs.replace(self.answering, response=sieve.response)
+        self._cast_shadows(sieved=True)
 
     # ------------------------------------------------------------------------------- before the first
 
@@ -293,8 +294,13 @@ class Steps:
             return Steps(self._targets, self._ledger, target, request, inner)
         raise ConfigError(f"route {self._route.name!r} calls unknown {name!r}")
 
-    def _cast_shadows(self) -> None:
-        """Start the shadows and the audit, now that nobody waits for this route any more."""
+    def _cast_shadows(self, *, sieved: bool = False) -> None:
+        """Start the shadows and the audit, now that nobody waits for this route any more.
+
+        They are compared with what guards have let pass; what guards have stopped goes to nobody else.
+        """
+        if self.refused is not None or (self._in_stream and not sieved):
+            return
         if self._shadows or self._route.audits(self._place.trace.request_id):
             beside = Beside(self._targets, self._route, self._request, self._place, self.answering, self._ready)
             beside.cast([(call, self._changed(call)) for call in self._shadows])

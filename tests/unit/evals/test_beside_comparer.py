@@ -446,3 +446,22 @@ async def test_a_place_is_taken_by_who_waits_for_an_answer(compared: Callable[..
         told = {one.verdict: (one.requests, one.why) for one in await tallies(made.ledger)}
         assert told == {"same": (1, ""), "unasked": (3, "busy")}
         assert len(host.received) == 1
+
+
+@pytest.mark.parametrize("hold", ["true", "false"])
+async def test_what_guards_refuse_is_not_compared(hold: str, compared: Callable[..., Compared]) -> None:
+    """A refusal in an answer's place says nothing of who gave the answer, and what was stopped goes to nobody else."""
+    head = '[guards.words]\ncheck = { check = "patterns", words = ["refund"] }\n'
+    async with FaultyHost(Answer(body=body("refund"))) as host:
+        made = compared(toml(host.url, ALWAYS, head=head, more=f'guards = {{ after = ["words"], hold = {hold} }}'))
+        assert await made.ask() == []
+        assert not host.received
+
+
+async def test_answers_are_compared_as_guards_have_left_them(compared: Callable[..., Compared]) -> None:
+    """What is taken out of a stream on its way to the client is in no comparison either."""
+    head = '[guards.mail]\ncheck = { check = "personal" }\nfound = "revise"\n'
+    async with FaultyHost(Answer(body=body("Write to <email-1>."))) as host:
+        text = toml(host.url, ALWAYS, head=head, more='guards = { after = ["mail"], hold = false }')
+        (row,) = await compared(text, "Write to ada@example.com.").ask()
+    assert row.verdict == "same"
