@@ -124,7 +124,8 @@ class BudgetExceeded(ConstraintError):
         self, scope: str, *, need_usd: float, spent_usd: float, held_usd: float, limit_usd: float, period: str = "",
         advice: str = "",
     ) -> None:  # fmt: skip
-        named = f"budget {scope!r}" + (f" of {period}" if period else "")
+        whose = "budget of this key" if scope.startswith("key:") else f"budget {scope!r}"  # ids say nothing to clients
+        named = whose + (f" of {period}" if period else "")
         super().__init__(
             f"{named}: a bound of {need_usd:.6f} USD does not fit: "
             f"{spent_usd:.6f} spent + {held_usd:.6f} held of {limit_usd:.6f} USD" + (f"; {advice}" if advice else "")

@@ -40,6 +40,11 @@ _SLOWEST_BYTES_S = {"wav": 1_600, "mp3": 500}
 """Sound takes so many bytes a second at least: telephone codecs in WAV, half of the lowest rate of MP3."""
 _BASE64 = 3 / 4
 _CACHE = b'"cache_control"'
+_HELPS = {
+    "max_tokens": "ask with a max_tokens, or give one to the route or to the deployment's settings",
+    "price": "give the deployment a price_usd_per_mtok",
+}
+"""What makes known what is missing, where anybody can."""
 
 
 class Bound(NamedTuple):
@@ -87,9 +92,10 @@ def reserve(live: LiveDeployment, constraints: Constraints, attempted: Attempted
     bound = bounded(live, attempted)
     refused = budgeted and bound.missing is not None and constraints.unknown_price == "refuse"
     if refused and live.config.dialect != "scripted":
+        helps = _HELPS.get(bound.missing or "", "such calls have no bound")
         raise ConstraintError(
-            f"{live.name}: a budget is set and the {bound.missing} of this call is not known; give the deployment "
-            f"a price_usd_per_mtok and its route a max_tokens, or set constraints.unknown_price"
+            f"{live.name}: a budget is set and the {bound.missing} of this call is not known; {helps}; "
+            'constraints.unknown_price = "allow" sends such calls all the same'
         )
     return bound
 

@@ -203,6 +203,7 @@ async def test_a_key_s_budget_is_hard(desk: Callable[..., Any]) -> None:
         poor, rich = await gate.key("poor", usd=1e-6), await gate.key("rich")
         status, _, body = await gate.ask(poor)
         assert (status, body["error"]["code"]) == (429, "budget_exceeded")
+        assert body["error"]["message"].startswith("budget of this key of 2")
         assert [error.limit_usd for error in refused] == [1e-6]
         assert (await gate.ask(rich))[0] == 200
 

@@ -500,10 +500,12 @@ class TestMoney:
         budget = "[constraints]\nusd_per_month = 5.0\n"
         async with host(well) as up:
             error = await fails(make_spine(toml(up.url, "") + budget), ask())
-            assert "price" in str(error)
+            assert "price of this call is not known; give the deployment a price_usd_per_mtok; " in str(error)
+            assert 'unknown_price = "allow"' in str(error)
             no_limit = Request(messages=ask().messages)
             error = await fails(make_spine(toml(up.url) + budget), no_limit)
-            assert "max_tokens" in str(error)
+            assert "max_tokens of this call is not known; ask with a max_tokens" in str(error)
+            assert "price" not in str(error).split("constraints.")[0]
             assert up.received_bytes == 0
             assert not rows(ledger.path)
             allowed = make_spine(toml(up.url, "") + budget + 'unknown_price = "allow"')
