@@ -1,7 +1,7 @@
 """The short way of a plain request: one call of the first candidate, its bytes in and its host's bytes out, unread.
 
 Most requests want no more than that. The general way (`Steps`, `Sending`) is made for all that may happen to the
-others; here the same parts are called one after another, by one coroutine. What fails is handed over to the general way
+others; here the same parts are called one after another. What fails is handed over to the general way
 as its first attempt, which then does with it what it does with any.
 """
 
@@ -19,7 +19,7 @@ from assay.inference.steps import Steps
 from assay.inference.targets import Targets
 from assay.ledger.store import Ledger
 from assay.routing.protocol import Call
-from assay.types import Event, Request
+from assay.types import Request
 
 __all__ = ["Lane", "lane_of"]
 
@@ -47,24 +47,21 @@ class Lane:
         at = replace(place, path="0", why=(why,), max_tokens=route.max_tokens or place.max_tokens)
         self.passage = Passage(ledger, targets.constraints, first, request, at)
 
-    async def whole(self) -> bytes | list[Event]:
-        """The whole answer: bytes where they pass, events where its host answers in another form.
+    def failed(self, error: AssayError, *, begun: bool = False) -> Steps:
+        """The general way, with what has failed here as its first attempt.
 
-        Raises:
-            AssayError: the attempt failed, and nothing has been handed on.
+        Args:
+            error: what it failed with.
+            begun: a part of its answer was handed on.
         """
-        return await self.passage.whole()
-
-    def failed(self, error: AssayError) -> Steps:
-        """The general way, with what has failed here as its first attempt."""
         steps = Steps(self._targets, self._ledger, self._route, self._request, self._place)
-        steps.resume(self._call, self.passage, error)
+        steps.resume(self._call, self.passage, error, begun=begun)
         return steps
 
 
 def lane_of(targets: Targets, ledger: Ledger, route: LiveRoute, request: Request, place: Place) -> Lane | None:
     """The short way of a request; None = it must go the general one."""
-    if request.stream or route.policy.kind not in _FIRST or not route.is_plain:
+    if route.policy.kind not in _FIRST or not route.is_plain:
         return None
     if route.audit is not None and route.audits(place.trace.request_id):
         return None

@@ -16,6 +16,7 @@ from assay.dialects.event_borders import BLANK_LINES, apart
 from assay.dialects.skim import Skim, Skimming, skim_of
 from assay.errors import AssayError, BadRequest, RequestError
 from assay.inference.attempt import Attempt
+from assay.inference.breaker import Pass
 from assay.inference.deployment import LiveDeployment
 from assay.inference.limits import Limits
 from assay.inference.place import Place
@@ -47,6 +48,7 @@ class Passage(Attempt):
     """One such attempt; `may_pass` says when."""
 
     _skim: Skimming | None = None
+    _pass: Pass | None = None
     _had: list[bytes]
     _whole: Response | None = None
 
@@ -77,32 +79,70 @@ class Passage(Attempt):
         Raises:
             AssayError: the attempt failed; the record says so too.
         """
-        record, live = self.record, self._live
-        self._place.trace.records.append(record)
+        attempted = await self._asked()
         try:
-            attempted = self._attempted()
-            leave = await self._enter()
-            try:
-                self._reserve(attempted)
-                record.passed_through = True
-                await self._hold(passing=True)
-                try:
-                    answer = await self._answered(attempted)
-                    record.response = self._complete()
-                    await self._succeed(None)
-                except BaseException as error:
-                    await self._failed(leave, error)
-                    raise
-                live.breaker.succeeded()
-            finally:
-                live.breaker.left(leave)
-                live.gate.release()
+            answer = await self._answered(attempted)
+            await self._end()
         except BaseException as error:
-            self._note_end(error)
+            await self._broke(error)
             raise
         finally:
-            record.total_s = time.monotonic() - self._started
+            self._let_go()
         return answer
+
+    async def stream(self) -> AsyncGenerator[Event, None]:
+        """The events of a streamed answer, as `events` gives them.
+
+        Raises:
+            AssayError: the attempt failed; the record says so too.
+        """
+        attempted = await self._asked()
+        try:
+            async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
+                async for event in timed:
+                    yield event
+            await self._end()
+            for event in self._held.rest():
+                yield event
+        except BaseException as error:
+            await self._broke(error)
+            raise
+        finally:
+            self._let_go()
+
+    async def _asked(self) -> Attempted:
+        """What its provider gets, once there is a place for it and its bound is held."""
+        self._place.trace.records.append(self.record)
+        try:
+            attempted = self._attempted()
+            self._pass = await self._enter()
+            self._reserve(attempted)
+            self.record.passed_through = True
+            await self._hold(passing=True)
+        except BaseException as error:
+            self._note_end(error)
+            self._let_go()
+            raise
+        return attempted
+
+    async def _end(self) -> None:
+        """The answer is there: settle the attempt."""
+        self.record.response = self._complete()
+        await self._succeed(None)
+        self._live.breaker.succeeded()
+
+    async def _broke(self, error: BaseException) -> None:
+        """There will be no answer, or nobody wants it: settle the attempt."""
+        if self._pass is not None:
+            await self._failed(self._pass, error)
+        self._note_end(error)
+
+    def _let_go(self) -> None:
+        """Leave the place to another."""
+        if self._pass is not None:
+            self._live.breaker.left(self._pass)
+            self._live.gate.release()
+        self.record.total_s = time.monotonic() - self._started
 
     async def _answered(self, attempted: Attempted) -> bytes | list[Event]:
         self._check_deadline("before anything was sent")

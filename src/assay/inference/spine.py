@@ -22,7 +22,7 @@ from assay.config.schema import Constraints
 from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
 from assay.inference.cache import CACHING, Caching, space_of
 from assay.inference.deployment import LiveDeployment
-from assay.inference.lane import lane_of
+from assay.inference.lane import Lane, lane_of
 from assay.inference.place import Place
 from assay.inference.preview import Preview, previews
 from assay.inference.purse import Purse
@@ -175,7 +175,7 @@ class Spine:
             if isinstance(target, LiveDeployment):
                 await target.provider.close()
 
-    async def generate(
+    def generate(
         self, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
     ) -> AsyncGenerator[Event, None]:
         """The answer to a request as events. Closing the generator cancels everything upstream.
@@ -193,10 +193,10 @@ class Spine:
             AssayError: there is no answer, and nothing has been handed on yet.
         """
         route, request, place = self._begun(request, target, trace, options)
-        steps = Steps(self._targets, self.ledger, route, request, place)
-        async with aclosing(self._walked(steps, request, place, options)) as events:
-            async for event in events:
-                yield event
+        lane = lane_of(self._targets, self.ledger, route, request, place) if request.stream else None
+        if lane is not None:
+            return self._passed(lane, request, place, options)
+        return self._walked(Steps(self._targets, self.ledger, route, request, place), request, place, options)
 
     def _begun(
         self, request: Request, target: str, trace: Trace | None, options: Options
@@ -207,12 +207,46 @@ class Spine:
         request = _with_kind(request, route)
         return route, request, self._place(route, request, trace, options)
 
-    async def _walked(
-        self, steps: Steps, request: Request, place: Place, options: Options
+    async def _passed(
+        self, lane: Lane, request: Request, place: Place, options: Options
     ) -> AsyncGenerator[Event, None]:
-        """The events of a route that is worked through; what came of it is on record before the last one is given."""
+        """The events of a stream on the short way; of one that fails there, the general way's follow."""
+        passage, begun = lane.passage, False
+        try:
+            async with aclosing(passage.stream()) as stream:
+                async for event in stream:
+                    place.trace.answering = passage.record
+                    begun = begun or not (isinstance(event, Raw) and event.head)
+                    yield event
+        except AssayError as error:
+            async with aclosing(
+                self._walked(lane.failed(error, begun=begun), request, place, options, begun=begun)
+            ) as events:
+                async for event in events:
+                    yield event
+            return
+        except BaseException as error:
+            self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
+            raise
+        await self._answered(request, place)
+
+    async def _answered(self, request: Request, place: Place) -> None:
+        """The request is complete for its client when its rows are durable."""
+        place.trace.answering = place.trace.records[-1]
+        closed = self._closed(request, place, "answered", None)
+        if closed is not None:
+            place.trace.pending.append(closed)
+        for written in place.trace.pending:
+            await written
+
+    async def _walked(
+        self, steps: Steps, request: Request, place: Place, options: Options, *, begun: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        """The events of a route that is worked through; what came of it is on record before the last one is given.
+
+        `begun`: some of the answer was handed on before.
+        """
         trace = place.trace
-        begun = False
         whole: list[Event] = []  # what waits for the rows
         problem: Exception | None = None
         outcome: _Outcome = "cancelled"
@@ -264,18 +298,13 @@ class Spine:
                 Steps(self._targets, self.ledger, route, request, place), request, place, options
             )
         try:
-            found = await lane.whole()
+            found = await lane.passage.whole()
         except AssayError as error:
             return await self._gathered(lane.failed(error), request, place, options)
         except BaseException as error:
             self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
             raise
-        place.trace.answering = lane.passage.record
-        closed = self._closed(request, place, "answered", None)
-        if closed is not None:
-            place.trace.pending.append(closed)
-        for written in place.trace.pending:
-            await written
+        await self._answered(request, place)
         return found if isinstance(found, bytes) else fold(found)
 
     async def _gathered(self, steps: Steps, request: Request, place: Place, options: Options) -> bytes | Response:

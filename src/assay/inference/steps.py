@@ -86,15 +86,20 @@ class Steps:
         Raises:
             AssayError: there is no answer; or it broke off after its first event.
         """
+        if (broken := self._broken_off()) is not None:  # what was resumed had begun to answer
+            return self._continued(broken, self._candidates())
         guards = self._in_stream
         return self._sieved(Sieve(guards, self._request)) if guards else self._events()
 
-    def resume(self, call: Call, opened: Attempt, error: AssayError) -> None:
-        """Begin after a first call that has failed already, and of which nothing was handed on."""
+    def resume(self, call: Call, opened: Passage, error: AssayError, *, begun: bool) -> None:
+        """Begin after a first call that has failed already; `begun`: a part of its answer was handed on."""
         self._opened[0] = opened
-        self._outcomes.append(Outcome(call, error=error))
-        self._attempts.append(protocol.Attempt(index=0, send=0, call=call, hold=True, failure=failure(error)))
+        self._outcomes.append(Outcome(call, events=opened.had, error=error))
+        hold = not self._request.stream
+        self._attempts.append(protocol.Attempt(index=0, send=0, call=call, hold=hold, failure=failure(error)))
         self._sends = 1
+        if begun:
+            self._committed, self.answering = 0, opened.record
 
     async def _events(self) -> AsyncGenerator[Event, None]:
         candidates = self._candidates()

@@ -54,7 +54,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 
 _BUSY_S = 30.0
-MAX_UNFOLDED_BYTES = 16 * 1024 * 1024
+MAX_UNFOLDED_BYTES = 8 * 1024 * 1024
 """While more of the journal is not in SQLite, who begins something waits: the disk does not keep up."""
 
 
