@@ -147,7 +147,7 @@ def all_requests(
         measure: its name.
         old: arm that the other is compared with.
         new: the other arm.
-        error: of one side, at all looks together.
+        error: of one side, at all looks together. Between sessions both sides share it: their variance is estimated.
         factor: what the old arm's mean is multiplied by.
     """
     rows = sums.get((old, measure)), sums.get((new, measure))

@@ -171,10 +171,11 @@ def _differences(
         wanted = "lower" if measure == "metric" and asked.lower else better(measure)
         for arm in others:
             error = asked.error / len(others) if measure == asked.measure else asked.error
-            seen = all_requests(table, measure, baseline, arm, error / 2).told()
+            side = error / 2
+            seen = all_requests(table, measure, baseline, arm, side).told()
             found.append(Difference(
                 arm=arm, compared=seen, better=wanted, shows=_shows(seen, wanted),
-                more_units=_more(table, measure, baseline, arm, error),
+                more_units=_more(table, measure, baseline, arm, side),
             ))  # fmt: skip
     return found
 

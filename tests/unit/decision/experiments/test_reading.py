@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from desks import BUSY, TOML, Desk
 
-from assay.decision.experiments.experiment import Experiment
-from assay.decision.experiments.reading import Asked, read_experiment
+from assay.decision.experiments.experiment import Difference, Experiment
+from assay.decision.experiments.reading import Asked, _differences, read_experiment
 from assay.errors import DecisionError
-from assay.ledger.dealt import Question, sums_of
+from assay.ledger.dealt import Question, SumsRow, sums_of
 from assay.routing.protocol import Rolled
 
 MakeDesk = Callable[..., Desk]
@@ -182,3 +182,26 @@ async def test_who_is_unknown(desk: MakeDesk) -> None:
     await one.ask("s")
     with pytest.raises(DecisionError, match="no arm 'odl' was dealt"):
         await read(one, baseline="odl")
+
+
+def test_so_many_more_sessions_are_enough() -> None:
+    """With the sessions that are told to be missing, the very same comparison shows the difference; with fewer not."""
+
+    def sums(times: float) -> list[SumsRow]:
+        return [
+            SumsRow(
+                arm=arm, measure="usd", units=round(200 * times), requests=200.0 * times, total=200.0 * times * mean,
+                total_squared=200.0 * times * (mean * mean + 1.0), product=200.0 * times * mean,
+                requests_squared=200.0 * times, largest=1, firsts=0.0,
+            )
+            for arm, mean in (("old", 1.0), ("new", 1.2))
+        ]  # fmt: skip
+
+    def told(times: float) -> Difference:
+        return _differences(sums(times), ("usd",), Asked(Question("desk"), "usd"), "old", ["new"])[0]
+
+    more = told(1.0).more_units
+    assert more is not None
+    assert told(1.0).shows == "open"
+    assert told(0.98 * (400 + more) / 400).shows == "open"
+    assert told(1.02 * (400 + more) / 400).shows == "worse"
