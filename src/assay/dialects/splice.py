@@ -1,7 +1,8 @@
 """Exchange single members of a JSON object in its raw bytes, leaving every other byte as it was.
 
 The top level is walked with the help of msgspec, which finds the length of each value at C speed; only bodies with
-duplicate keys, and the small `stream_options`, go through the scanner in Python.
+duplicate keys, and the small `stream_options`, go through the scanner in Python. What surrounds the long value of a
+body is mostly what surrounded the last one's, and is then not walked again.
 
 A pass-through must not re-serialise what a client sent: large bodies would be paid for twice and numbers, key
 order and white space would change. The scanner walks the members of one object only and knows strings, escapes and
@@ -11,7 +12,8 @@ nesting; it does not check the JSON (`read_request` has done that).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -26,13 +28,16 @@ _SCALAR = re.compile(rb'[^\s,\]}"]+')
 _BLANK = re.compile(rb"[ \t\n\r]*")
 _KEY = re.compile(rb'[ \t\n\r]*+"([^"\\]*+)"[ \t\n\r]*+:[ \t\n\r]*+')
 _PLAIN_VALUE = re.compile(rb'(?:"[^"\\]*+"|[^\s,\]}"\[{]++)(?=[ \t\n\r]*+[,}])')
-_PLAIN_MEMBER = re.compile(
-    rb'[ \t\n\r]*+"([^"\\]*+)"[ \t\n\r]*+:[ \t\n\r]*+("[^"\\]*+"|[^\s,\]}"\[{]++)[ \t\n\r]*+[,}]'
-)
+_PLAIN = rb'[ \t\n\r]*+"([^"\\]*+)"[ \t\n\r]*+:[ \t\n\r]*+("[^"\\]*+"|[^\s,\]}"\[{]++)[ \t\n\r]*+'
+_PLAIN_MEMBER = re.compile(_PLAIN + rb"[,}]")
+_PLAIN_OBJECT = re.compile(rb"[ \t\n\r]*+\{(?:%b,)*+%b\}[ \t\n\r]*+" % (_PLAIN, _PLAIN))
 _SEPARATOR = re.compile(rb"[ \t\n\r]*+[,}]")
+_COLON = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 _MAY_REPEAT = frozenset({"model", "stream", "stream_options"})  # exchanged each, or seen in the form of the answer
+_TALKS = tuple((key, f'"{key}"'.encode()) for key in ("messages", "input", "prompt"))
+_MOST_AROUND_BYTES = 1024  # for it is remembered
 _ASK_USAGE = b'"include_usage":true'
 
 
@@ -79,10 +84,55 @@ def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
     Raises:
         RequestError: no JSON object, or it has a field twice.
     """
+    try:
+        values = _RAW_MEMBERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(f"the body is not a JSON object: {error}") from error
+    talk = _talk(body, values)
+    if talk is not None:
+        around = _around(body[: talk.start], body[talk.end :], len(values), model, usage)
+        if around is not None:
+            return body[talk.start : talk.end].join(around)
+    return _apply(body, _edits(body, _top_members(body, values), model, usage))
+
+
+def _talk(body: bytes, values: Mapping[str, msgspec.Raw]) -> Member | None:
+    """Where the long value of a body seems to stand: its only one that says something new with each request."""
+    for key, quoted in _TALKS:
+        if key in values:
+            colon = _COLON.match(body, body.find(quoted) + len(quoted))
+            value = bytes(values[key])
+            around_bytes = len(body) - len(value)
+            if around_bytes <= _MOST_AROUND_BYTES and colon is not None and body.startswith(value, colon.end()):
+                return Member(key, colon.end(), colon.end() + len(value))
+    return None
+
+
+@lru_cache(maxsize=256)
+def _around(before: bytes, after: bytes, keys: int, model: str, usage: bool) -> tuple[bytes, bytes] | None:
+    """What stands before and after a body's long value, spliced; None = that is not all plain, or a key is there twice.
+
+    The same client says the same there again and again. A body of plain values with something else inside one of them
+    is no plain one, so the long value was a member of the body itself.
+    """
+    outline = b"%b0%b" % (before, after)
+    if not _PLAIN_OBJECT.fullmatch(outline):
+        return None
+    found = list(members(outline))
+    if len(found) != keys:
+        return None
+    edits, at = _edits(outline, found, model, usage), len(before)
+    return (
+        _apply(before, [edit for edit in edits if edit[0] < at]),
+        _apply(after, [(start - at - 1, end - at - 1, text) for start, end, text in edits if start > at]),
+    )
+
+
+def _edits(body: bytes, found: Sequence[Member], model: str, usage: bool) -> list[tuple[int, int, bytes]]:
+    """What is exchanged in a body with these members."""
     edits: list[tuple[int, int, bytes]] = []
     name = msgspec.json.encode(model)
     options: list[Member] = []
-    found = _top_members(body)
     streams = has_model = False
     for member in found:
         if member.key == "model":
@@ -99,7 +149,7 @@ def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
         edits += [edit for member in options for edit in _ask_usage(body, member)]
     first = _opening(body, 0) + 1
     edits.append((first, first, b",".join(new) + (b"," if new and found else b"")))
-    return _apply(body, edits)
+    return edits
 
 
 def put_member(body: bytes, key: str, value: bytes) -> bytes:
@@ -189,12 +239,8 @@ def _value_end(body: bytes, at: int) -> int:
     raise RequestError("the body is cut off: a JSON value does not end")
 
 
-def _top_members(body: bytes) -> list[Member]:
+def _top_members(body: bytes, values: Mapping[str, msgspec.Raw]) -> list[Member]:
     """The members of the whole body; the fast way where no key is there twice."""
-    try:
-        values = _RAW_MEMBERS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"the body is not a JSON object: {error}") from error
     found: list[Member] = []
     at = _opening(body, 0) + 1
     for _ in values:

@@ -147,3 +147,55 @@ def test_prefixes_of_a_later_duplicate(value: str) -> None:
     """A first value that begins like the last one is not taken for it."""
     body = f'{{"model":{value},"a":1,"model":1,"b":"}}"}}'.encode()
     assert splice_model(body, "new") == b'{"model":"new","a":1,"model":"new","b":"}"}'
+
+
+HOSTILE = [
+    '{"model":"a","messages":[{"model":"in"}],"stream":false}',
+    '{"messages":[],"model":"a","x":"messages"}',
+    '{"x":"\\"messages\\":[1]","model":"a","messages":[1]}',
+    '{"x\\"messages":[1],"model":"a","messages":[1]}',
+    '{"x":{"messages":[1],"model":"in"},"messages":[1],"model":"a"}',
+    '{"m\\u0065ssages":[1],"model":"a"}',
+    '{"a":"model","model":"a","messages":"model"}',
+    '{"messages":"hi","model":"hi"}',
+    '{"mod\\u0065l":"a","messages":[1]}',
+    '{"model":["a"],"messages":[1]}',
+    '{"model":"\\u0061\\"","messages":[1],"stream":true}',
+    ' {"messages" :\n[1] , "model"\t:"a","stream" :true}',
+    '{"messages":[1],"model":"a","stream":true,"stream_options":{"include_usage":false}}',
+    '{"model":"a","stream":true,"stream_options":null,"prompt":[1]}',
+    '{"messages":[1],"stream":true}',
+    '{"messages":[1]}',
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE)
+def test_only_the_model_of_the_body_itself_is_exchanged(body: str) -> None:
+    """Whatever else looks like a key, or like the long value, and however often such a body comes."""
+    for model in ("b", 'c"', "b"):
+        assert json.loads(splice_model(body.encode(), model)) == replaced(json.loads(body), model)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"messages":[1],"model":"a","messages":[1]}',
+        '{"messages":[1],"model":"a","m\\u0065ssages":[1]}',
+        '{"max_tokens":1,"model":"a","messages":[1],"max_tokens":2}',
+        '{"max_tokens":1,"model":"a","messages":[1],"max_token\\u0073":2}',
+        '{"model":"a","messages":[1],"x":1,"x":1}',
+    ],
+)
+def test_what_is_twice_around_the_long_value_is_refused(body: str) -> None:
+    """The second time, too, for what is remembered is no verdict on another body."""
+    once = '{"max_tokens":1,"model":"a","messages":[1]}'
+    for _ in range(2):
+        assert json.loads(splice_model(once.encode(), "b"))["model"] == "b"
+        with pytest.raises(RequestError, match="the field is there twice"):
+            splice_model(body.encode(), "b")
+
+
+def test_duplicates_of_the_model_around_the_long_value_are_all_exchanged() -> None:
+    """Readers differ in which one they take."""
+    body = b'{"model":"a","messages":[1],"model":"c"}'
+    assert splice_model(body, "b") == b'{"model":"b","messages":[1],"model":"b"}'
