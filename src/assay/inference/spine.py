@@ -211,16 +211,16 @@ class Spine:
         self, lane: Lane, request: Request, place: Place, options: Options
     ) -> AsyncGenerator[Event, None]:
         """The events of a stream on the short way; of one that fails there, the general way's follow."""
-        passage, begun = lane.passage, False
+        passage, headed, begun = lane.passage, False, False
         try:
             async with aclosing(passage.stream()) as stream:
                 async for event in stream:
                     place.trace.answering = passage.record
-                    begun = begun or not (isinstance(event, Raw) and event.head)
+                    headed, begun = True, begun or not (isinstance(event, Raw) and event.head)
                     yield event
         except AssayError as error:
             async with aclosing(
-                self._walked(lane.failed(error, begun=begun), request, place, options, begun=begun)
+                self._walked(lane.failed(error, begun=begun), request, place, options, begun=headed)
             ) as events:
                 async for event in events:
                     yield event
