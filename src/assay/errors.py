@@ -137,6 +137,11 @@ class BudgetExceeded(ConstraintError):
         self.held_usd = held_usd
         self.limit_usd = limit_usd
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it would not fit either if nothing was held: to ask again in this period is in vain."""
+        return self.spent_usd + self.need_usd > self.limit_usd
+
 
 class RateExceeded(ConstraintError):
     """A key's requests or tokens of a minute are used up.

@@ -130,6 +130,8 @@ def _status(error: AssayError, kind: _Kind) -> int:
 
 
 def _wait(error: AssayError) -> dict[str, str]:
+    if isinstance(error, BudgetExceeded) and error.is_final:
+        return {"x-should-retry": "false"}  # SDKs ask again after a 429, and would do so in vain
     if not isinstance(error, ProviderError | RateExceeded) or error.retry_after_s is None:
         return {}
     return {

@@ -217,3 +217,11 @@ def test_retry_after_is_passed_on() -> None:
     headers = CHAT.write_error(RateLimited("wait", retry_after_s=1.2)).headers
     assert (headers["retry-after"], headers["retry-after-ms"]) == ("2", "1200")
     assert "retry-after" not in CHAT.write_error(RateLimited("wait")).headers
+
+
+@pytest.mark.parametrize(("held", "said"), [(0.0, "false"), (0.9, None)])
+def test_a_budget_that_is_spent_is_not_asked_again(held: float, said: str | None) -> None:
+    """SDKs ask again after a 429: not where the money is spent, but where others only hold it."""
+    spent = 0.9 - held
+    error = BudgetExceeded("all", need_usd=0.2, spent_usd=spent, held_usd=held, limit_usd=1.0)
+    assert CHAT.write_error(error).headers.get("x-should-retry") == said
