@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from urllib.parse import urlsplit
 
@@ -66,6 +67,8 @@ async def post(url: str, body: bytes, *, timeout_s: float = TIMEOUT_S) -> str | 
     except TimeoutError:
         return f"{host} did not answer within {timeout_s:g} s"
     except (aiohttp.ClientError, OSError, ValueError) as error:  # its own words may hold the whole address
+        if isinstance(error, OSError) and error.errno == errno.ECONNREFUSED:
+            return f"{host} refuses the connection"
         return f"{host} could not be told: {type(error).__name__}"
 
 

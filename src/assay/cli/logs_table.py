@@ -12,7 +12,9 @@ from assay.ledger.finished import AttemptRow
 __all__ = ["line", "rendered"]
 
 _HEAD = ("time", "request", "place", "deployment", "kind", "outcome", "s", "in", "out", "cost", "notes")
-_WIDTHS = (14, 12, 5, 20, 20, 10, 7, 7, 7, 20, 0)
+_ID_CHARS = 16
+"""The first 12 of an id are the millisecond that it was made in, which others share under load."""
+_WIDTHS = (14, _ID_CHARS, 5, 20, 20, 10, 7, 7, 7, 20, 0)
 _LONGEST_NOTE = 120
 
 
@@ -31,7 +33,7 @@ def _cells(row: AttemptRow) -> tuple[str, ...]:
     purpose = row.purpose or ("shadow" if row.shadow else None)
     return (
         datetime.fromtimestamp(row.started_at).astimezone().strftime("%m-%d %H:%M:%S"),
-        row.request_id[:12],
+        row.request_id[:_ID_CHARS],
         row.path,
         row.deployment,
         row.kind or "-",
@@ -50,7 +52,7 @@ def _notes(row: AttemptRow) -> str:
         row.message,
         row.emulated and f"emulated: {row.emulated}",
         row.batch_id and f"in batch {row.batch_id[:12]}",
-        row.continued_from and f"continues {row.continued_from[:12]}",
+        row.continued_from and f"continues {row.continued_from[:_ID_CHARS]}",
         row.why,
     )
     return "; ".join(one for one in told if one)

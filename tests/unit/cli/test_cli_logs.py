@@ -25,7 +25,7 @@ def test_a_row_tells_why_and_what_was_not_told() -> None:
     found = line(
         message="refused", emulated="seed, json_schema", continued_from="fedcba9876543210", why="fallback: a failed"
     )
-    assert found.endswith("refused; emulated: seed, json_schema; continues fedcba987654; fallback: a failed")
+    assert found.endswith("refused; emulated: seed, json_schema; continues fedcba9876543210; fallback: a failed")
     assert line().endswith("0.100 USD")
 
 
@@ -33,3 +33,8 @@ def test_a_shadow_is_marked() -> None:
     """What was shown to nobody is not taken for an answer."""
     assert "ok (shadow)" in line(shadow=True)
     assert "shadow" not in line()
+
+
+def test_requests_of_one_millisecond_are_told_apart() -> None:
+    """What is shown of an id names one request, also under load: its first 12 digits are its millisecond."""
+    assert line(request_id="019ac31f0b7e" + "4d" * 10) != line(request_id="019ac31f0b7e" + "6a" * 10)
