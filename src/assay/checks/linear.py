@@ -118,6 +118,9 @@ class Linear:
         patterns: of which one must match.
         ignore_case: capitals and small letters are the same.
 
+    Attributes:
+        size: states that it can be in; each character takes time for so many at most.
+
     Raises:
         ConfigError: one is no pattern, cannot be searched in linear time, is too large, or matches the empty text.
     """
@@ -126,6 +129,7 @@ class Linear:
         patterns = tuple(patterns)
         parts, start = compiled(patterns, ignore_case=ignore_case, backwards=False)
         turned, end = compiled(patterns, ignore_case=ignore_case, backwards=True)
+        self.size = len(parts)
         self._ways = _Directions(
             _Automaton(parts, start, anywhere=True, backwards=False),
             _Automaton(parts, start, anywhere=False, backwards=False),

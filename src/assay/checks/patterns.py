@@ -17,6 +17,7 @@ __all__ = ["REMOVED", "Patterns"]
 
 REMOVED = "[removed]"
 """What stands where something was taken out."""
+_QUICK_SIZE = 50  # states of patterns that a short text takes a few milliseconds to go through
 _LONG = 8  # letters run together say shorter words by chance
 
 
@@ -65,6 +66,11 @@ class Patterns:
         if disguise is not None:
             return CheckResult(passed=False, explanation=f"holds a word that must not occur ({disguise})")
         return CheckResult(passed=True, explanation="holds none of the words and patterns")
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a look at a short text takes less than to hand it to a thread."""
+        return self._linear.size <= _QUICK_SIZE and not self._squeezed
 
     def redact(self, text: str) -> str:
         """The text without them."""

@@ -24,6 +24,8 @@ class _Detecting:
 
     name: ClassVar[str]
     what: ClassVar[str]
+    is_quick: ClassVar[bool] = True
+    """A look at a short text takes less than to hand it to a thread."""
 
     def __init__(self, credentials: Sequence[Detector], personal: Sequence[Detector]) -> None:
         self._whole = [one for one in credentials if one.spans_lines]

@@ -72,8 +72,14 @@ class LiveGuard:
             return Found(Looked(self.config.on_error, f"could not do its work ({error})", broken=True))
 
     def _is_quick(self, request: Request, answer: Response | None) -> bool:
-        """Whether a look takes less than to hand it to a thread: little to look at, with nothing but patterns."""
-        if not hasattr(self.check, "redact") or request.tools or request.extra or request.prompt or request.inputs:
+        """Whether a look takes less than to hand it to a thread: little to look at, by a check that says so."""
+        if (
+            not getattr(self.check, "is_quick", False)
+            or request.tools
+            or request.extra
+            or request.prompt
+            or request.inputs
+        ):
             return False
         said = (answer,) if answer is not None else request.messages
         parts = [part for one in said for part in one.parts]
