@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,11 +12,14 @@ from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterable
+
     from assay.access.keyring import Keyring
     from assay.alerts.lookout import Lookout
     from assay.app import App
     from assay.config.schema import Serve
     from assay.decision.lock import Lock
+    from assay.gateway.following import Stamp
     from assay.gateway.workers import Place
 
 
@@ -100,13 +104,12 @@ def _log_requests() -> None:
 
 
 async def _serve(host: str | None, port: int | None, place: Place | None, config: str | None, as_json: bool) -> None:
-    import asyncio
-    from functools import partial
+    from contextlib import closing
 
     from assay.gateway import server
     from assay.gateway.admission import Virtual
     from assay.gateway.asgi import Gateway
-    from assay.gateway.following import follow, stamp
+    from assay.gateway.following import stamp
     from assay.gateway.rollouts import Rollouts
     from assay.inference.bodies import Bodies
 
@@ -116,36 +119,48 @@ async def _serve(host: str | None, port: int | None, place: Place | None, config
         lock, broken = await app.serve_pins()
         serve = _given(app.loaded.config.serve, host, port)
         bodies = Bodies(app.ledger, app.loaded.config, app.spine.targets)
-        virtual = Virtual.opened(app.ledger.path, app.loaded.config.budgets)
-        gateway = Gateway(app.spine, serve, bodies, virtual)  # first: it refuses to stand open
-        lookout = _lookout(app, virtual.keyring)
-        gateway.on_refusal = lookout.hear if lookout is not None else None
-        await bodies.tidy()
-        rollouts = Rollouts(app.spine, app.ledger.path, note)
-        await rollouts.look()  # their weights count from the first request on
-        listener = place.listening() if place is not None else server.listen(serve)
-        following = [
-            asyncio.create_task(follow(app.lock_path, seen, partial(_take_up, app))),
-            asyncio.create_task(virtual.keyring.follow()),
-            asyncio.create_task(rollouts.follow()),
-        ]
-        if lookout is not None:
-            following.append(asyncio.create_task(lookout.follow()))
-        if place is None:
-            url = server.url_of(listener)
-            emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
-        else:
-            following.append(asyncio.create_task(place.alone()))
-            place.ready()
-        if place is None or place.number == 0:
-            await _tell(app, [*_told(lock, broken), _told_keys(virtual.keyring, serve.api_key_env is not None)])
-        try:
-            await server.run(gateway, listener)
-        finally:
-            for task in following:
-                task.cancel()
-            virtual.close()
-            rollouts.close()
+        opened = Virtual.opened(app.ledger.path, app.loaded.config.budgets)
+        with closing(opened) as virtual, closing(Rollouts(app.spine, app.ledger.path, note)) as rollouts:
+            gateway = Gateway(app.spine, serve, bodies, virtual)  # first: it refuses to stand open
+            lookout = _lookout(app, virtual.keyring)
+            gateway.on_refusal = lookout.hear if lookout is not None else None
+            await bodies.tidy()
+            await rollouts.look()  # their weights count from the first request on
+            listener = place.listening() if place is not None else server.listen(serve)
+            if place is not None:
+                place.ready()
+            else:
+                url = server.url_of(listener)
+                emit({"url": url, "targets": list(app.spine.targets), "broken": broken}, as_json, f"serving {url}")
+            if place is None or place.number == 0:
+                await _tell(app, [*_told(lock, broken), _told_keys(virtual.keyring, serve.api_key_env is not None)])
+            works = [_follow_lock(app, seen), virtual.keyring.follow(), rollouts.follow()]
+            works += [lookout.follow()] if lookout is not None else []
+            works += [place.alone()] if place is not None else []
+            async with _beside(works):
+                await server.run(gateway, listener)
+
+
+@asynccontextmanager
+async def _beside(works: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """What goes on while the gateway serves, and has ended when it does."""
+    import asyncio
+
+    tasks = [asyncio.create_task(one) for one in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _follow_lock(app: App, since: Stamp | None) -> None:
+    from functools import partial
+
+    from assay.gateway.following import follow
+
+    await follow(app.lock_path, since, partial(_take_up, app))
 
 
 def _opened(config: str | None, place: Place | None) -> App:
