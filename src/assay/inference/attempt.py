@@ -36,7 +36,7 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.held import Held
 from assay.inference.limits import Limits
 from assay.inference.place import Place
-from assay.inference.settling import error_of, tokens_of
+from assay.inference.settling import error_of, tokens_of, words_of
 from assay.inference.stops import StopCut
 from assay.inference.trace import Record
 from assay.ledger.batches import UNSENT
@@ -523,7 +523,7 @@ class Attempt:
             cost_basis=record.cost_basis,
             first_event_s=record.first_event_s,
             error=type(error).__name__ if error is not None else None,
-            message=str(error)[:2000] if error is not None else None,
+            message=words_of(error) if error is not None else None,
             status=error.status if isinstance(error, ProviderError) else None,
             finish=response.finish.kind if response.finish else None,
             engine_s=meter.engine_s,

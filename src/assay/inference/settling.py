@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypedDict
 
 import msgspec
 
 from assay import errors
-from assay.errors import ProviderError, ProviderFault
+from assay.errors import ProviderError, ProviderFault, Refused
+from assay.privacy.redaction import Redactor
 from assay.types import Failed, Usage
 
-__all__ = ["Tokens", "error_of", "tokens_of"]
+__all__ = ["Tokens", "error_of", "tokens_of", "words_of"]
+
+_MOST_CHARS = 2000
+"""Of an error's words that are kept."""
 
 
 class Tokens(TypedDict, total=False):
@@ -42,3 +47,14 @@ def error_of(event: Failed) -> ProviderError:
     if not (isinstance(kind, type) and issubclass(kind, ProviderError)):
         kind = ProviderFault
     return kind(event.message, body=msgspec.json.encode(event.native) if event.native else None)
+
+
+def words_of(error: BaseException) -> str:
+    """What is kept of an error's words. Hosts repeat what they were sent, so that credentials in it are taken out."""
+    words = str(error)[:_MOST_CHARS]
+    return _redactor().begin().text(words) if isinstance(error, ProviderError | Refused) else words
+
+
+@cache
+def _redactor() -> Redactor:
+    return Redactor(personal=False)

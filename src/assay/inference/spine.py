@@ -28,6 +28,7 @@ from assay.inference.preview import Preview, previews
 from assay.inference.purse import Purse
 from assay.inference.recall import Recall
 from assay.inference.route import LiveRoute
+from assay.inference.settling import words_of
 from assay.inference.shadows import Shadows
 from assay.inference.steps import Steps
 from assay.inference.targets import Targets
@@ -429,7 +430,7 @@ def _row(
         cached=trace.cached,
         cost_usd=usd,
         cost_basis=basis,
-        reason=str(problem)[:2000] if problem is not None else trace.refused,
+        reason=words_of(problem) if problem is not None else trace.refused,
         guarded=", ".join(trace.guarded) or None,
         answered_by=trace.answering.id if trace.answering else None,
         deployment=trace.answering.deployment if trace.answering else None,

@@ -1,7 +1,8 @@
 """Finished requests as OpenTelemetry spans, by the conventions for generative AI, sent over OTLP/HTTP.
 
 A request is a trace, whose id is the request's; its attempts are client spans below it. Ids are taken from the ledger,
-so that what is sent twice is the same span. What was said is never part of a span.
+so that what is sent twice is the same span. What was said is never part of a span; nor are the words of an error, in
+which hosts repeat what they were sent: the ledger has them.
 Attributes: https://opentelemetry.io/docs/specs/semconv/gen-ai/ (2026); what is ours begins with `assay.`.
 """
 
@@ -89,7 +90,7 @@ def _of_request(row: FinishedRow) -> ReadableSpan:
         "gen_ai.response.id": row.response_id,
         "assay.why": row.why,
     }
-    failed = row.reason if row.outcome in ("failed", "refused") else None
+    failed = row.outcome if row.outcome in ("failed", "refused") else None
     ids = row.id, row.id[-16:], None
     return _span(ids, f"assay {row.target}", SpanKind.SERVER, (row.started_at, row.total_s), attributes, failed)
 
@@ -124,9 +125,8 @@ def _of_attempt(row: AttemptRow) -> ReadableSpan:
         "assay.why": row.why,
     }
     ids = row.request_id, row.id[-16:], row.request_id[-16:]
-    failed = row.message or row.error if row.error else None
     name = f"{operation} {row.model}"
-    return _span(ids, name, SpanKind.CLIENT, (row.started_at, row.total_s), attributes, failed)
+    return _span(ids, name, SpanKind.CLIENT, (row.started_at, row.total_s), attributes, row.error)
 
 
 def _span(
