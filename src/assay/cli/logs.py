@@ -10,7 +10,7 @@ import click
 
 from assay.cli.door import Finite, config_option, emit, json_option, note, run, say
 from assay.cli.recovery import show_recovered
-from assay.cli.since import moment
+from assay.cli.since import in_order, moment
 
 if TYPE_CHECKING:
     from assay.ledger.finished import Wanted
@@ -30,7 +30,7 @@ _PURPOSES = ("shadow", "audit", "guard", "judge", "route")
 @click.option("-k", "--kind", help="Only this kind.")
 @click.option("-m", "--model", "deployment", help="Only this deployment.")
 @click.option("-t", "--target", help="Only what was called by this name: a route or deployment.")
-@click.option("--key", help="Only requests of this virtual key: its name or id.")
+@click.option("--key", help="Only requests of this virtual key: its name, or how its id begins.")
 @click.option("--team", help="Only requests of this team.")
 @click.option("--outcome", type=click.Choice(["running", "ok", "error", "cancelled", "cached", "lost"]))
 @click.option("--error", help="Only this error: Timeout, RateLimited ... (docs/errors.md).")
@@ -66,6 +66,7 @@ def command(
       assay logs --follow --otlp http://127.0.0.1:4318/v1/traces
       assay logs --bodies 019ac31f0b7e4d
     """
+    in_order(wanted["since"], until)
     if body_of is not None:
         from assay.cli.logs_body import body, rendered
 
@@ -89,6 +90,7 @@ def command(
 async def _with_ledger(
     config: str | None, key: str | None, meant: dict[str, Any], work: Callable[[SqliteLedger, Wanted], Awaitable[None]]
 ) -> None:
+    from assay.access.made import named_key
     from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.finished import Wanted
@@ -96,19 +98,10 @@ async def _with_ledger(
     ledger = open_ledger(load(config))
     show_recovered(ledger.recovered)
     try:
-        key_id = await _key_id(ledger, key) if key is not None else None
+        key_id = (await named_key(ledger, key)).id if key is not None else None
         await work(ledger, Wanted(key_id=key_id, **meant))
     finally:
         await ledger.close()
-
-
-async def _key_id(ledger: SqliteLedger, said: str) -> str:
-    from assay.ledger.rows import KeyRow
-
-    found = await ledger.rows(KeyRow, "select * from keys where name = ?1 or id = ?1", (said,))
-    if not found:
-        raise click.UsageError(f"--key: there is none with the name or id {said!r}; assay keys list shows them")
-    return found[0].id
 
 
 async def _shown(ledger: SqliteLedger, wanted: Wanted, *, limit: int, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
-__all__ = ["DAY_S", "moment", "span_s"]
+__all__ = ["DAY_S", "in_order", "moment", "span_s"]
 
 DAY_S = 86_400
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S, "w": 7 * DAY_S}
@@ -37,3 +37,13 @@ def moment(context: click.Context, option: click.Parameter, given: str | None) -
         problem = f"{given!r} is neither a span (30m, 12h, 7d, 4w) nor a day (2026-11-01)"
         raise click.BadParameter(problem, context, option) from None
     return (day if day.tzinfo is not None else day.replace(tzinfo=UTC)).timestamp()
+
+
+def in_order(since: float, until: float | None) -> None:
+    """Refuse a time that ends before it begins: what is found in it is nothing, which would pass for an answer.
+
+    Raises:
+        click.UsageError: it does.
+    """
+    if until and until <= since:
+        raise click.UsageError("--until lies before --since; both are said as from now (12h), or as a day")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
-from assay.cli.since import moment
+from assay.cli.since import in_order, moment
 
 if TYPE_CHECKING:
     from assay.envelope.against import Against
@@ -60,6 +60,7 @@ def command(by: str, since: float, until: float, against: str | None, config: st
     """
     from assay.ledger.spend import Window
 
+    in_order(since, until)
     window = Window(since, until or Window().until)
     if against is not None:
         finish(run(_against(against, window, config, as_json)))
@@ -155,9 +156,10 @@ def _cells(row: SpendRow) -> tuple[str, ...]:
     from assay.envelope.money import told_usd
     from assay.ledger.budgets import usd_of
 
+    spent = told_usd(row.usd) if row.usd or not row.unknown else "unknown"
     return (
-        row.name or row.what or "-", told_usd(row.usd), f"{row.attempts:,}", f"{row.input_tokens:,}",
-        f"{row.output_tokens:,}", _seconds(row.engine_s),
+        row.name or row.what or "-", spent, f"{row.attempts:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}",
+        _seconds(row.engine_s),
         _notes(row.bounds, usd_of(row.bound_pico), row.unknown, row.running, usd_of(row.held_pico)),
     )  # fmt: skip
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -34,3 +38,39 @@ def test_no_traffic_is_no_comparison(project: Project) -> None:
     wrong = project.inside("spend", "--against", "godo")
     assert wrong.code == 2
     assert "good" in wrong.err
+
+
+def test_what_nobody_knows_the_price_of_does_not_look_free(project: Project) -> None:
+    """A group of which nothing is known but its calls has no sum; `--json` has both counts."""
+    config = project.folder / "assay.toml"
+    config.write_text("\n".join(line for line in config.read_text().splitlines() if not line.startswith("price_usd")))
+    project.inside("eval", "-m", "good")
+    [row] = project.inside("spend", "--by", "deployment", "--json").json["rows"]
+    assert row["unknown"] == row["attempts"] > 0
+    shown = project.inside("spend", "--by", "deployment").out.splitlines()[1]
+    assert shown.split()[:2] == ["good", "unknown"]
+
+
+@pytest.mark.parametrize("command", ["spend", "logs"])
+def test_a_time_that_ends_before_it_begins_is_a_mistake(project: Project, command: str) -> None:
+    """Nothing is found in it, which would pass for an answer; the other way round there is one."""
+    wrong = project.inside(command, "--since", "1h", "--until", "2h")
+    assert (wrong.code, "--until lies before --since" in wrong.err) == (2, True)
+    assert project.inside(command, "--since", "2h", "--until", "1h").code == 0
+
+
+def test_logs_of_a_key_by_its_name(project: Project) -> None:
+    """The key that holds is meant, where another that was revoked had its name; an unknown one is a mistake."""
+    project.inside("keys", "add", "web")
+    project.inside("keys", "revoke", "web")
+    project.inside("keys", "add", "web")
+    old, new = project.inside("keys", "list", "--all", "--json").json
+    assert (old["state"], new["state"]) == ("revoked", "active")
+    with closing(sqlite3.connect(project.folder / "assay.db")) as connection, connection:
+        project.inside("eval", "-m", "good")
+        connection.execute("update attempts set key_id = ?", (new["id"],))
+    for said in ("web", new["id"], new["id"][:14]):
+        assert len(project.inside("logs", "--key", said, "--json").json["attempts"]) == 20
+    assert project.inside("logs", "--key", old["id"], "--json").json["attempts"] == []
+    wrong = project.inside("logs", "--key", "wed")
+    assert (wrong.code, "there is no key 'wed'" in wrong.err) == (2, True)
