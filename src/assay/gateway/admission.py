@@ -31,6 +31,8 @@ OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 """What needs no key: it shows nothing of what was said or spent."""
 _MOST_KNOWN = 10_000
 """Ways in which the same few keys may be written before they are all forgotten."""
+_LONGEST_NAME = 200
+"""Of a target that is kept where nobody knows yet whether there is one."""
 
 
 class Virtual(NamedTuple):
@@ -237,7 +239,7 @@ def refused_row(visit: Visit, request: Request, error: AssayError) -> RequestRow
     """What the ledger keeps of a call that was not let in."""
     return RequestRow(
         id=visit.trace.request_id,
-        target=request.model,
+        target=request.model[:_LONGEST_NAME],
         kind=request.kind or visit.terms.kind,
         label=visit.terms.label or request.label.value,
         started_at=visit.trace.started_at,

@@ -245,6 +245,9 @@ async def test_a_rate_is_kept_told_and_on_record(desk: Callable[..., Any]) -> No
         assert last["id"] == got["x-assay-request-id"]
         assert last["reason"] == body["error"]["message"]
         assert len(await gate.ledger.attempts()) == 2
+        assert (await gate.ask(secret, model="m" * 50_000))[0] == 429
+        *_, last = await gate.requests()
+        assert last["target"] == "m" * 200  # what a client makes up does not fill the ledger
 
 
 async def test_pages_and_bad_requests_use_up_no_rate(desk: Callable[..., Any]) -> None:
