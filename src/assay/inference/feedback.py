@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -67,6 +67,11 @@ def parse(value: Any) -> Told:
     for key in value:
         if key not in Told.__struct_fields__:
             raise RequestError(f"unknown field {key!r}; {did_you_mean(key, Told.__struct_fields__)}", field=key)
+    verdict, known = value.get("verdict"), get_args(Verdict)
+    if isinstance(verdict, str) and verdict not in known:
+        raise RequestError(
+            f"verdict: {verdict[:100]!r} is not known; {did_you_mean(verdict[:100], known)}", field="verdict"
+        )
     try:
         return msgspec.convert(value, Told)
     except msgspec.ValidationError as error:
