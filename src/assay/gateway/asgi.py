@@ -1,4 +1,4 @@
-"""The gateway as an application of its server: paths, errors, disconnects."""
+"""The gateway behind its server: paths, errors, disconnects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
+from assay.gateway.cycle import Cycle, Disconnected, Field
 from assay.gateway.headers import answer_headers, read_headers
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics, shared
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.rate_headers import rate_headers
-from assay.gateway.visit import Disconnected, Field, Receive, Scope, Visit, WrongMethod
+from assay.gateway.visit import Visit, WrongMethod
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
@@ -84,18 +85,18 @@ class Gateway:
             "/docs": self._reference,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: object) -> None:
-        """One request, as `Connection` gives it: its scope names the `Cycle` through which it is answered."""
-        visit = Visit.of(scope)
+    async def serve_one(self, cycle: Cycle) -> None:
+        """Answer one request."""
+        visit = Visit.of(cycle)
         visit.dialect = self._by_path.get(visit.path)
         self._in_flight += 1
         try:
             self._admission.check(visit)
             if visit.dialect is not None:
                 visit.require("POST")
-                await self._call(visit.dialect, visit, receive)
+                await self._call(visit.dialect, visit)
             else:
-                page = await self._feedback(visit, receive) if visit.path == feedback.PATH else await self._page(visit)
+                page = await self._feedback(visit) if visit.path == feedback.PATH else await self._page(visit)
                 kind = (b"content-type", page.content_type.encode())
                 await visit.answer(page.status, [kind, *page.headers], page.body)
         except (Disconnected, AssayError) as error:
@@ -113,12 +114,13 @@ class Gateway:
             self._in_flight -= 1
             self._admission.settle(visit)
             self._metrics.observe(visit)
-            log.info("%s", visit)
+            if log.isEnabledFor(logging.INFO):
+                log.info("%s", visit)
 
     # --------------------------------------------------------------------------------------- calls
 
-    async def _call(self, dialect: Inbound, visit: Visit, receive: Receive) -> None:
-        body = await read_body(visit, receive, self.serve)
+    async def _call(self, dialect: Inbound, visit: Visit) -> None:
+        body = await read_body(visit, self.serve)
         request = read_headers(visit, dialect.read_request(body), dialect)
         soundness.check(request)
         request = await self._admitted(visit, request)
@@ -164,8 +166,8 @@ class Gateway:
 
     # --------------------------------------------------------------------------------------- pages
 
-    async def _feedback(self, visit: Visit, receive: Receive) -> Page:
-        return _json(await feedback.take(visit, receive, self.serve, self._spine.ledger, self.bodies))
+    async def _feedback(self, visit: Visit) -> Page:
+        return _json(await feedback.take(visit, self.serve, self._spine.ledger, self.bodies))
 
     async def _page(self, visit: Visit) -> Page:
         page = self._pages.get(visit.path)

@@ -7,12 +7,12 @@ import zlib
 
 from assay.config.schema import Serve
 from assay.errors import RequestError
-from assay.gateway.visit import Disconnected, Receive, Visit
+from assay.gateway.visit import Visit
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
-async def read_body(visit: Visit, receive: Receive, serve: Serve) -> bytes:
+async def read_body(visit: Visit, serve: Serve) -> bytes:
     """The whole body.
 
     Raises:
@@ -25,28 +25,22 @@ async def read_body(visit: Visit, receive: Receive, serve: Serve) -> bytes:
     if told.isdecimal() and (len(told) > 18 or int(told) > limit):
         raise _too_large(limit)
     body = _body(visit.header("content-encoding"), limit)
-    if visit.cycle.has_body:
-        while not await _take(body, receive):
-            pass
+    cycle = visit.cycle
+    if cycle.has_body:
+        body.add(await cycle.take())
         return body.end()
     try:
         async with asyncio.timeout(serve.body_timeout_s):
-            while not await _take(body, receive):
-                pass
+            complete = False
+            while not complete:
+                piece = await cycle.take()
+                complete = cycle.has_body
+                body.add(piece)
     except TimeoutError:
         raise RequestError(
             f"the body did not come within {serve.body_timeout_s:g} s (serve.body_timeout_s)", status=408
         ) from None
     return body.end()
-
-
-async def _take(body: _Plain, receive: Receive) -> bool:
-    """Add the next piece; True: it was the last."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    body.add(message.get("body", b""))
-    return not message.get("more_body", False)
 
 
 def _body(encoding: str | None, limit_bytes: int) -> _Plain:

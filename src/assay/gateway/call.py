@@ -9,9 +9,10 @@ from contextlib import aclosing
 from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
+from assay.gateway.cycle import Field
 from assay.gateway.headers import answer_headers, caching
 from assay.gateway.rate_headers import rate_headers
-from assay.gateway.visit import Field, Visit
+from assay.gateway.visit import Visit
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Record

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Literal, cast
-from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,7 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from assay.dialects import openai_errors
 from assay.errors import RequestError
 from assay.gateway.crowd import Crowd
-from assay.gateway.cycle import EXTENSION, Cycle
+from assay.gateway.cycle import Cycle
+from assay.gateway.resource import Resource
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEAD_FIELDS = 128
@@ -58,8 +60,9 @@ class Connection(HttpToolsProtocol):
     reads it, who can say so in the client's own format.
     """
 
-    def __init__(self, crowd: Crowd, **given: Any) -> None:
+    def __init__(self, answer: Callable[[Cycle], Awaitable[None]], crowd: Crowd, **given: Any) -> None:
         super().__init__(**given)
+        self._answer = answer
         self.stage: Stage = "idle"
         self._crowd = crowd
         self._serve = crowd.serve
@@ -72,7 +75,9 @@ class Connection(HttpToolsProtocol):
         self._refusal: RequestError | None = None
         self._full = False
         self._upgrading = False
-        self._served: Cycle | None = None  # what is answered now; others may wait behind it
+        self._served: Cycle | None = None  # what is answered now
+        self._last: Cycle | None = None  # whose head came last
+        self._queue: deque[Cycle] = deque()  # those that wait behind the one that is answered
 
     # ---------------------------------------------------------------------------------- connection
 
@@ -89,8 +94,15 @@ class Connection(HttpToolsProtocol):
         """The client has gone, or was sent away."""
         self._crowd.left(self)
         super().connection_lost(exc)
-        if self._served is not None and not self._served.response_complete:
+        if self._served is not None and not self._served.complete:
             self._served.gone()
+
+    def shutdown(self) -> None:
+        """Close as soon as the answer is complete."""
+        if self._last is None or self._last.complete:
+            self.transport.close()
+        else:
+            self._last.keep_alive = False
 
     def leave(self) -> None:
         """Close an idle connection to make room."""
@@ -144,7 +156,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
         self._crowd.idle.pop(self, None)
         self._expect("head", self._serve.header_timeout_s)
         self._head_bytes = self._fed_bytes = 0
@@ -154,7 +167,7 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
         self._bound_head(len(url))
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field, or one of the trailer, which says nothing that anybody may rely on."""
@@ -162,76 +175,71 @@ class Connection(HttpToolsProtocol):
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEAD_FIELDS:
             self._bound_head(0)
         if self.stage == "head":
-            name = name.lower()
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
-            self.headers.append((name, value))
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is complete: the application is called."""
         if self._full:
             raise self._refused("too many connections (serve.max_connections); try again", 503)
-        if self.parser.get_http_version() != "1.1" and any(name == b"transfer-encoding" for name, _ in self.headers):
+        version = self.parser.get_http_version()
+        if version != "1.1" and any(name == b"transfer-encoding" for name, _ in self.headers):
             raise self._refused("HTTP/1.0 has no transfer-encoding", 400)
         self._expect("served", None)
         self._upgrading = self.parser.should_upgrade()
         if not self._upgrading:
-            self._begin_cycle()
+            self._begin_cycle(keep_alive=version != "1.0" and self.parser.should_keep_alive())
 
-    def _begin_cycle(self) -> None:
+    def _begin_cycle(self, *, keep_alive: bool) -> None:
         """Have the request answered, now or when those before it have been."""
-        parsed = httptools.parse_url(self.url)
-        path = parsed.path.decode("ascii")
-        version = self.parser.get_http_version()
-        before = cast("Cycle | None", self.cycle)
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        self.scope["http_version"] = version
-        self.scope["path"] = unquote(path) if "%" in path else path
-        self.scope["raw_path"] = parsed.path
-        self.scope["query_string"] = parsed.query or b""
-        cycle = self.cycle = Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
+        before = self._last
+        cycle = self._last = Cycle(
+            self.parser.get_method().decode("ascii"),
+            Resource.of(self.url),
+            dict(self.headers),
+            self.transport,
+            self.flow,
+            self.server_state.default_headers,
+            keep_alive,
+            self.on_response_complete,
         )
-        cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: cycle}
-        if before is None or before.response_complete:
-            self._answer(cycle)
+        if before is None or before.complete:
+            self._begin_answer(cycle)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+            self._queue.append(cycle)
 
-    def _answer(self, cycle: Cycle) -> None:
+    def _begin_answer(self, cycle: Cycle) -> None:
         self._served = cycle
-        self._start_asgi_task(cycle, self.app)
+        task = cycle.task = self.loop.create_task(cycle.run(self._answer))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._last is not None and not self._upgrading and not self._last.complete:
+            self._last.feed(body)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
         if self._upgrading:
             return
-        super().on_message_complete()
+        if self._last is not None and not self._last.complete:
+            self._last.fed()
         if self.stage == "waste":
             self._rest()
 
     def on_response_complete(self) -> None:
         """The answer is complete."""
-        more = self.cycle.more_body
-        self.server_state.total_requests += 1
         if not self.transport.is_closing():
             self.flow.resume_reading()
-            if self.pipeline:
-                self._answer(cast(Cycle, self.pipeline.pop()[0]))
-        if more and self.cycle.response_complete:
+            if self._queue:
+                self._begin_answer(self._queue.popleft())
+        last = self._last
+        if last is None or not last.complete:
+            return
+        if not last.has_body:
             self._expect("waste", self._serve.body_timeout_s)
-        elif self.stage == "served" and self.cycle.response_complete:
+        elif self.stage == "served":
             self._rest()
 
     def _rest(self) -> None:
@@ -273,8 +281,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def _answering(self) -> bool:
-        cycle: Cycle | None = cast("Cycle | None", self.cycle)
-        return cycle is not None and cycle.response_started and not cycle.response_complete
+        return self._last is not None and self._last.begun and not self._last.complete
 
     def _refuse(self, error: RequestError) -> None:
         """Say what is wrong and close. Within an answer nothing can be said."""

@@ -3,97 +3,220 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-__all__ = ["EXTENSION", "Cycle"]
+from assay.gateway.resource import Resource
 
-EXTENSION = "assay.cycle"
-"""Where the scope of a request names its cycle."""
+__all__ = ["Cycle", "Disconnected", "Field", "written"]
+
+Field = tuple[bytes, bytes]
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 _CLOSE = b"connection: close\r\n"
 
+log = logging.getLogger("assay.gateway")
 
-class Cycle(RequestResponseCycle):
-    """uvicorn's, with an answer that needs no messages, and a client whose leaving ends the work for it at once.
+
+class Disconnected(Exception):
+    """The client has gone."""
+
+
+def written(fields: Iterable[Field]) -> bytes:
+    """Header fields as lines of the head of an answer.
+
+    Raises:
+        RuntimeError: a value holds what would end its line.
+    """
+    told = list(fields)
+    if _CONTROL.search(b"".join([value for _, value in told])):
+        raise RuntimeError("a header of the answer holds a control character")
+    return b"".join([b"%b: %b\r\n" % field for field in told])
+
+
+class Cycle:
+    """A request whose head has come, and its answer. A client's leaving ends the work for it at once.
 
     The methods write nothing where the client has gone.
+
+    Args:
+        method: in upper case.
+        resource: that is asked for.
+        headers: by name in lower case; of several with one name, the last.
+        transport: of the connection.
+        flow: of the connection, in both directions.
+        server_fields: that every answer has.
+        keep_alive: the connection stays open afterwards.
+        on_answered: called when the answer is complete.
+
+    Attributes:
+        task: that serves it, once it is its turn.
+        disconnected: the client has gone.
+        has_body: the whole body has come.
+        begun, complete: so far is the answer.
     """
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self._work: asyncio.Task[Any] | None = None  # that nobody needs when the client has gone
+    __slots__ = (
+        "_continue_wanted",
+        "_flow",
+        "_needed",
+        "_news",
+        "_on_answered",
+        "_pieces",
+        "_server_fields",
+        "_transport",
+        "_unread_bytes",
+        "begun",
+        "complete",
+        "disconnected",
+        "has_body",
+        "headers",
+        "keep_alive",
+        "method",
+        "resource",
+        "task",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        resource: Resource,
+        headers: dict[bytes, bytes],
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        server_fields: list[Field],
+        keep_alive: bool,
+        on_answered: Callable[[], None],
+    ) -> None:
+        self.method = method
+        self.resource = resource
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.task: asyncio.Task[None] | None = None
+        self.disconnected = self.has_body = self.begun = self.complete = False
+        self._transport = transport
+        self._flow = flow
+        self._server_fields = server_fields
+        self._on_answered = on_answered
+        self._needed = False  # the work is for this client alone
+        self._continue_wanted = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
+        self._pieces: list[bytes] = []
+        self._unread_bytes = 0
+        self._news: asyncio.Future[None] | None = None  # somebody waits for more of the body
+
+    async def run(self, serve: Callable[[Cycle], Awaitable[None]]) -> None:
+        """Have it served. Whatever goes wrong ends the answer, or the connection within it."""
+        try:
+            await serve(self)
+        except BaseException:  # the outer door: the server cancels what takes too long, and nobody reads this result
+            log.exception("a request was ended without an answer")
+        if self.complete or self.disconnected:
+            return
+        if self.begun:
+            self._transport.close()
+            return
+        self.keep_alive = False
+        await self.answer(500, b"content-type: text/plain; charset=utf-8\r\n", b"Internal Server Error")
 
     async def needed(self, work: Coroutine[Any, Any, None]) -> None:
         """Do work that is cancelled when the client leaves; `disconnected` then says so."""
-        self._work = asyncio.current_task()
-        if self.disconnected and self._work is not None:
-            self._work.cancel()
+        self._needed = True
+        if self.disconnected and self.task is not None:
+            self.task.cancel()
         try:
             await work
         finally:
-            self._work = None
+            self._needed = False
 
-    @property
-    def has_body(self) -> bool:
-        """Whether the whole body has come already."""
-        return not self.more_body
+    # ---------------------------------------------------------------------------------------- body
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the body has come."""
+        self._pieces.append(data)
+        self._unread_bytes += len(data)
+        if self._unread_bytes > HIGH_WATER_LIMIT:
+            self._flow.pause_reading()
+        self._tell()
+
+    def fed(self) -> None:
+        """The body is complete."""
+        self.has_body = True
+        self._tell()
 
     def gone(self) -> None:
         """The client has left."""
         self.disconnected = True
-        self.message_event.set()
-        if self._work is not None:
-            self._work.cancel()
+        self._tell()
+        if self._needed and self.task is not None:
+            self.task.cancel()
 
-    def begin(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        """Write the head of an answer whose body follows by `say` and `end`."""
-        self._start(self._head(status, fields, _CHUNKED))
+    async def take(self) -> bytes:
+        """What has come of the body since this was last asked; waits for something, unless the body is complete.
+
+        Raises:
+            Disconnected: the client left.
+        """
+        if self._continue_wanted and not self._transport.is_closing():
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._continue_wanted = False
+        if not self.disconnected:
+            self._flow.resume_reading()  # also where all has come: what is read next may be that the client has left
+        if not (self._pieces or self.has_body or self.disconnected):
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        if self.disconnected:
+            raise Disconnected
+        pieces, self._pieces, self._unread_bytes = self._pieces, [], 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    # -------------------------------------------------------------------------------------- answer
+
+    def begin(self, status: int, lines: bytes) -> None:
+        """Write the head of an answer, with `lines` as its fields; its body follows by `say` and `end`."""
+        if not self.disconnected:
+            self.begun = True
+            self._transport.write(self._head(status, lines, _CHUNKED))
 
     async def say(self, data: bytes) -> None:
         """Write a piece of the body, once the client has taken enough of what is before it."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
+        if self._flow.write_paused and not self.disconnected:
+            await self._flow.drain()
         if data and not self.disconnected:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def end(self) -> None:
         """The body is complete."""
         if not self.disconnected:
-            self.transport.write(b"0\r\n\r\n")
-            self._complete()
+            self._transport.write(b"0\r\n\r\n")
+            self._end()
 
-    async def answer(self, status: int, fields: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Write a whole answer."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        head = self._head(status, fields, b"content-length: %d\r\n" % len(body))
-        self._start(head if self.scope["method"] == "HEAD" else head + body)
-        if not self.disconnected:
-            self._complete()
-
-    def _head(self, status: int, fields: Sequence[tuple[bytes, bytes]], framing: bytes) -> bytes:
-        lines = [b"%b: %b\r\n" % field for field in (*self.default_headers, *fields)]
-        if _CONTROL.search(b"".join([value for _, value in fields])):
-            raise RuntimeError("a header of the answer holds a control character")
-        if not self.keep_alive:
-            framing += _CLOSE
-        return b"".join((STATUS_LINE[status], *lines, framing, b"\r\n"))
-
-    def _start(self, data: bytes) -> None:
+        if self._flow.write_paused and not self.disconnected:
+            await self._flow.drain()
         if self.disconnected:
             return
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        self.transport.write(data)
+        self.begun = True
+        head = self._head(status, lines, b"content-length: %d\r\n" % len(body))
+        self._transport.write(head if self.method == "HEAD" else head + body)
+        self._end()
 
-    def _complete(self) -> None:
-        self.response_complete = True
-        self.message_event.set()
+    def _head(self, status: int, lines: bytes, framing: bytes) -> bytes:
+        of_server = [b"%b: %b\r\n" % field for field in self._server_fields]
+        closing = b"" if self.keep_alive else _CLOSE
+        return b"".join((STATUS_LINE[status], *of_server, lines, framing, closing, b"\r\n"))
+
+    def _end(self) -> None:
+        self.complete = True
         if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
+            self._transport.close()
+        self._on_answered()

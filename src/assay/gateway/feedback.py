@@ -9,7 +9,7 @@ import msgspec
 from assay.config.schema import Serve
 from assay.errors import RequestError
 from assay.gateway.body import read_body
-from assay.gateway.visit import Receive, Visit
+from assay.gateway.visit import Visit
 from assay.inference import feedback
 from assay.inference.bodies import Bodies
 from assay.ledger.rows import FeedbackRow
@@ -59,7 +59,7 @@ SCHEMA: dict[str, Any] = {
 EXAMPLE: dict[str, Any] = {"request_id": "REQUEST", "verdict": "edited", "correction": "Hello, Ada."}
 
 
-async def take(visit: Visit, receive: Receive, serve: Serve, ledger: Ledger, bodies: Bodies) -> FeedbackRow:
+async def take(visit: Visit, serve: Serve, ledger: Ledger, bodies: Bodies) -> FeedbackRow:
     """Read what a client says of an answer, and record it.
 
     Raises:
@@ -68,7 +68,7 @@ async def take(visit: Visit, receive: Receive, serve: Serve, ledger: Ledger, bod
     """
     visit.require("POST")
     try:
-        value = msgspec.json.decode(await read_body(visit, receive, serve))
+        value = msgspec.json.decode(await read_body(visit, serve))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the body is no JSON: {error}") from error
     return await feedback.record(feedback.parse(value), ledger, bodies, visit.account)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from assay.access.rates import Standing, Ticket
-from assay.gateway.visit import Field, Visit
+from assay.gateway.cycle import Field
+from assay.gateway.visit import Visit
 
 __all__ = ["rate_headers"]
 

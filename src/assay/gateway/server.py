@@ -128,8 +128,8 @@ class _Server(uvicorn.Server):
         self._grace_s = serve.grace_s
         self.stop, self.hurry = asyncio.Event(), asyncio.Event()
         config = uvicorn.Config(
-            gateway,
-            http=cast(Any, partial(Connection, self._crowd)),
+            _no_application,
+            http=cast(Any, partial(Connection, gateway.serve_one, self._crowd)),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -162,6 +162,11 @@ class _Server(uvicorn.Server):
             await asyncio.wait(self.server_state.tasks, timeout=_LAST_WORDS_S)
         self._crowd.disperse()
         await _first(_LAST_WORDS_S, self._crowd.gone)
+
+
+async def _no_application(scope: object, receive: object, send: object) -> None:
+    """Connections call the gateway themselves."""
+    raise NotImplementedError
 
 
 async def _first(within_s: float, *events: asyncio.Event) -> None:

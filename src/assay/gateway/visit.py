@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qs
 
 from assay.access.key import ANYBODY, Key, Terms
 from assay.access.rates import Ticket
 from assay.dialects.dialect import Inbound
 from assay.errors import ConstraintError, ProviderError, Refused, RequestError
-from assay.gateway.cycle import EXTENSION, Cycle
+from assay.gateway.cycle import Cycle, Disconnected, Field, written
 from assay.inference.trace import Trace
 from assay.ledger.budgets import Account
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Scope = MutableMapping[str, Any]
-Field = tuple[bytes, bytes]
 Outcome = Literal["answered", "rejected", "refused", "failed", "cancelled", "broken"]
 """A whole answer; the request is wrong or not admitted; a policy or a hard constraint said no; no provider answered,
 or the answer broke off; the client left; a mistake of ours."""
-
-
-class Disconnected(Exception):
-    """The client has gone."""
 
 
 class WrongMethod(RequestError):
@@ -43,7 +35,7 @@ class Visit:
 
     Attributes:
         cycle: through which it is answered.
-        path: without the `/v1` that some clients put before it once, some twice and some never.
+        path, query: of the resource (`Resource`).
         headers: by name in lower case; of several with one name, the last.
         key: whose it is; known once it is let in.
         ticket: how the rates of that key stand, where it has any.
@@ -71,13 +63,9 @@ class Visit:
     told: tuple[Field, ...] = ()
 
     @classmethod
-    def of(cls, scope: Scope) -> Visit:
-        """The visit that a request's scope describes."""
-        path = scope["path"].rstrip("/") or "/"
-        for _ in range(2):
-            path = path[3:] if path.startswith("/v1/") else path
-        cycle = scope["extensions"][EXTENSION]
-        return cls(cycle, scope["method"], path, dict(scope["headers"]), scope["query_string"])
+    def of(cls, cycle: Cycle) -> Visit:
+        """The visit that a request begins."""
+        return cls(cycle, cycle.method, cycle.resource.path, cycle.headers, cycle.resource.query)
 
     def header(self, name: str) -> str | None:
         """A header's value; None = there is none, or an empty one."""
@@ -101,12 +89,12 @@ class Visit:
     def begin(self, status: int, headers: Iterable[Field]) -> None:
         """Send the head of the answer; its body follows."""
         self._note(status)
-        self.cycle.begin(status, (*headers, *self.told))
+        self.cycle.begin(status, written((*headers, *self.told)))
 
     async def answer(self, status: int, headers: Iterable[Field], body: bytes) -> None:
         """Send a whole answer."""
         self._note(status)
-        await self.cycle.answer(status, (*headers, *self.told), body)
+        await self.cycle.answer(status, written((*headers, *self.told)), body)
 
     def _note(self, status: int) -> None:
         self.status = status

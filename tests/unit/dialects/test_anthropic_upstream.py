@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from assay.dialects.dialect import WireRequest
 from assay.dialects.opaque import ANTHROPIC, RESPONSES, encrypted, with_call_signature
 from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import RequestError
+from assay.gateway.cycle import Cycle
 from assay.gateway.headers import read_headers
 from assay.gateway.visit import Visit
 from assay.types import (
@@ -639,7 +640,7 @@ def test_a_prompt_between_a_clients_own_turns_takes_turns() -> None:
 def test_a_clients_headers_go_along_when_its_request_is_written_anew() -> None:
     """Betas and the version belong to what the client said; another format's client has none."""
     request = ANTHROPIC_HOST.read_request(json.dumps({"model": "m", "max_tokens": 9, "messages": HI}).encode())
-    visit = Visit("POST", "/messages", {b"anthropic-beta": b"b1", b"x-other": b"x"}, b"")
+    visit = Visit(cast(Cycle, None), "POST", "/messages", {b"anthropic-beta": b"b1", b"x-other": b"x"}, b"")
     written = wire(msgspec.structs.replace(read_headers(visit, request, ANTHROPIC_HOST), native=None))
     assert written.headers == {
         "content-type": "application/json",
