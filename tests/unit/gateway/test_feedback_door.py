@@ -54,7 +54,8 @@ async def test_one_answer_is_preferred_to_another(served: Served) -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({}, "a verdict"), ({"verdict": "fine"}, "known: accepted, edited, preferred, rejected"), ({"verdict": "preferred"}, "over"),
+        ({}, "a verdict"), ({"verdict": "fine"}, "known: accepted, edited, preferred, rejected"),
+        ({"verdict": "preferred"}, "over"),
         ({"verdict": "accepted", "over": "b" * 32}, "over"), ({"metric": "stars"}, "value"),
         ({"metric": "stars", "value": "many"}, "value"), ({"value": 1}, "verdict"),
         ({"metric": "\n", "value": 1}, "metric"),
