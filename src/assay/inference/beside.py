@@ -99,6 +99,7 @@ class Beside:
                 bytes_only=False,
                 cache=None,
                 purpose=what,
+                label=self._label(),
                 # What a key or its team may spend is for what they ask, and not for our experiments.
                 budgets=tuple(one for one in place.budgets if one not in client)
                 + budgets_of(what, self._route.name, how),
@@ -110,7 +111,7 @@ class Beside:
         if cast.how.observe:
             shadows.compare(self._pair(cast, self._estimate(cast), "observed"))
             return
-        if (barred := self._barred(cast.call.target, request, self._place.label)) is not None:
+        if (barred := self._barred(cast.call.target, request, cast.place.label)) is not None:
             self._leave_out(cast, "barred", barred)
         elif not self._has_room(cast.call.target):
             self._leave_out(cast, "busy", "it has no place to spare")
@@ -172,7 +173,7 @@ class Beside:
         if own is None or own.response is None:
             return None
         mine = self._records()
-        label = reduce(at_least, (one.label for one in (*mine, *cast.place.trace.records)), self._place.label)
+        label = reduce(at_least, (one.label for one in cast.place.trace.records), cast.place.label)
         usd, _ = total_cost((record.cost_usd, record.cost_basis) for record in mine)
         whole = Response(parts=answered(own), finish=own.response.finish, usage=own.response.usage)
         return Pair(
@@ -204,6 +205,10 @@ class Beside:
         )
         response = await self._answer(target, request, place)
         return Asked(response, trace.cost[0])
+
+    def _label(self) -> Label:
+        """The strictest that the request had on its way: a route inside this one may have called it private."""
+        return reduce(at_least, (one.label for one in self._records()), self._place.label)
 
     def _records(self) -> list[Record]:
         """The attempts of this route and of those inside it, not of what stands around it in the request."""

@@ -334,6 +334,21 @@ async def test_an_unknown_price_is_not_paid_under_a_cap(compared: Callable[..., 
         assert (row.verdict, row.other_usd) == ("same", None)
 
 
+@pytest.mark.parametrize("audited", [False, True])
+async def test_what_an_inner_route_calls_private_has_no_shadow_of_the_outer_one(
+    audited: bool, compared: Callable[..., Compared]
+) -> None:
+    """A router sends what is private to a route that says so: what stands beside the router is sent none of it."""
+    inner = '[routes.inner]\ncandidates = ["main"]\nlabel = "private-only"\n'
+    shadow = '["inner", "other"]', 'kind = "shadow", primary = "inner", shadow = ["other"]'
+    candidates, policy = ('["inner"]', 'kind = "fixed"') if audited else shadow
+    async with FaultyHost(Answer(body=body(OPEN))) as host:
+        text = toml(host.url, ALWAYS if audited else "", policy=policy).replace('["main"]', candidates, 1)
+        (row,) = await compared(inner + text, "Brief. " * 20).ask()
+        assert not host.received
+    assert (row.verdict, row.label) == ("unasked", "private-only")
+
+
 @pytest.mark.parametrize("where", ["r", "inner", "request"])
 async def test_private_data_has_no_shadow_abroad_however_routes_nest(
     where: str, compared: Callable[..., Compared]
