@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from assay.config.schema import Deployment
@@ -18,6 +19,19 @@ from assay.types import Event
 
 _SECRET_NAME = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 _SHORTEST_SECRET = 8  # a shorter one would be found in innocent words
+
+
+class _Keyed(NamedTuple):
+    """What hangs on the key.
+
+    Attributes:
+        fields: the deployment's own header fields, with the key.
+        secrets: as `HttpProvider.told` takes them out.
+    """
+
+    key: str | None
+    fields: dict[str, str]
+    secrets: tuple[bytes, ...]
 
 
 class HttpProvider:
@@ -44,6 +58,7 @@ class HttpProvider:
             for name, value in deployment.headers.items()
             if _is_secret(value) and _SECRET_NAME.search(name)
         )
+        self._known: _Keyed | None = None
 
     async def stream(self, attempt: Attempted, meter: Meter) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`."""
@@ -66,7 +81,7 @@ class HttpProvider:
         if meter.exchange is not None:
             meter.exchange.sent = self._shown(wire)
         meter.emulated = wire.emulated
-        headers = {"content-type": "application/json", **wire.headers, **self._deployment.headers, **self._key()}
+        _, fields, secrets = self._keyed()
 
         def sent(size: int) -> None:
             meter.sent_bytes += size
@@ -74,13 +89,13 @@ class HttpProvider:
         asked = self._transport.request(
             "POST",
             self._base_url + wire.path,
-            headers=headers,
+            headers={"content-type": "application/json", **wire.headers, **fields},
             body=wire.body,
             on_sent=sent,
             connect_timeout_s=self._deployment.connect_timeout_s,
             idle_timeout_s=self._deployment.idle_timeout_s,
         )
-        return HttpCall(asked, self._dialect, attempt, meter, self._secrets())
+        return HttpCall(asked, self._dialect, attempt, meter, secrets)
 
     @asynccontextmanager
     async def call(
@@ -91,21 +106,23 @@ class HttpProvider:
         Raises:
             ProviderError: there is no answer, or one with a status of 300 or more.
         """
+        _, fields, secrets = self._keyed()
         async with self._transport.request(
             method,
             self._base_url + path,
-            headers={**headers, **self._deployment.headers, **self._key()},
+            headers={**headers, **fields},
             body=body,
             connect_timeout_s=self._deployment.connect_timeout_s,
             idle_timeout_s=self._deployment.idle_timeout_s,
         ) as reply:
             if reply.status >= 300:
-                raise await refusal(self._dialect, reply, self._secrets())
+                raise await refusal(self._dialect, reply, secrets)
             yield reply
 
     def told(self, said: bytes) -> bytes:
         """What the host said, without our secrets, which some repeat."""
-        return without(self._secrets(), said)
+        name = self._deployment.api_key_env
+        return without(self._secrets(os.environ.get(name, "").strip() if name is not None else None), said)
 
     def preview(self, attempt: Attempted) -> Wire:
         """See `Provider.preview`."""
@@ -129,20 +146,27 @@ class HttpProvider:
             attempt.request, model=self._upstream_model, stream=attempt.stream, quirks=quirks
         )
 
-    def _key(self) -> dict[str, str]:
-        key = api_key(self._deployment)
-        if key is None:
-            return {}
+    def _keyed(self) -> _Keyed:
+        """What hangs on the key as it is now; made anew when that has changed.
+
+        Raises:
+            AuthFailed: there is none.
+        """
+        key, known = api_key(self._deployment), self._known
+        if known is None or known.key != key:
+            fields = self._deployment.headers | (self._auth(key) if key is not None else {})
+            known = self._known = _Keyed(key, fields, self._secrets(key))
+        return known
+
+    def _auth(self, key: str) -> dict[str, str]:
         how = self._deployment.quirks.get("auth")
         if how is None:
             return self._dialect.auth(key)
         return {"authorization": f"Bearer {key}"} if how == "bearer" else {str(how): key}
 
-    def _secrets(self) -> tuple[bytes, ...]:
+    def _secrets(self, key: str | None) -> tuple[bytes, ...]:
         """The key, and the configured headers that may hold one."""
-        name = self._deployment.api_key_env
-        key = os.environ.get(name, "").strip() if name is not None else ""
-        return (key.encode(), *self._secret_headers) if _is_secret(key) else self._secret_headers
+        return (key.encode(), *self._secret_headers) if key is not None and _is_secret(key) else self._secret_headers
 
     async def identity(self, *, fresh: bool = False) -> dict[str, str]:
         """A host proves nothing about its weights."""

@@ -83,7 +83,10 @@ class HttpCall:
         Raises:
             ProviderError: it does not come whole, or is too large.
         """
-        body = without(self._secrets, await self._begun.read(MAX_REPLY_BYTES))
+        reply = self._begun
+        body = reply.at_once if reply.at_once is not None else await reply.read(MAX_REPLY_BYTES)
+        if self._secrets:
+            body = without(self._secrets, body)
         self._meter.receive(body)
         return body
 

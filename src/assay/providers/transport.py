@@ -21,11 +21,13 @@ class Reply(NamedTuple):
         status: of HTTP.
         headers: by lower-case name.
         piece: what comes next of the body; empty at its end, and from then on.
+        at_once: all of the body, where it came with the head; `piece` gives it as well. None = it has yet to come.
     """
 
     status: int
     headers: dict[str, str]
     piece: Callable[[], Awaitable[bytes]]
+    at_once: bytes | None = None
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body in pieces, as they arrive; what came while nobody read comes as one.

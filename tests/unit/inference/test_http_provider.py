@@ -414,6 +414,18 @@ class TestFaults:
         first = rows(ledger.path)[0]
         assert (first["error"], first["sent_bytes"], first["cost_basis"]) == ("AuthFailed", 0, "none")
 
+    async def test_a_key_that_changes(self, make_spine: MakeSpine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each request has the key as it is then, though all else of its head is the same."""
+        async with host(well) as up:
+            spine = make_spine(toml(up.url, api_key_env="SOME_KEY"))
+            for key in ("one", "one", "other"):
+                monkeypatch.setenv("SOME_KEY", key)
+                await spine.answer(ask(), "up")
+                assert f"bearer {key}\r\n".encode() in up.seen[-1].head.lower()
+            monkeypatch.delenv("SOME_KEY")
+            assert isinstance(await fails(spine, ask()), NoCandidate)
+            assert len(up.seen) == 3
+
     @pytest.mark.parametrize("status", [400, 429, 500])
     async def test_a_key_that_a_host_repeats_goes_no_further(
         self, make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, status: int

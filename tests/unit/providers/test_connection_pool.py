@@ -127,6 +127,43 @@ class TestKept:
             assert await read(transport, host) == b"ok"  # not even when it has come and nobody has looked yet
             assert host.connections == 2
 
+    async def test_one_timer_for_many_exchanges(self, transport: Http1Transport) -> None:
+        """What limits the host's silence is set once for a connection, and rings for the wait that goes on then."""
+        async with FaultyHost(OK, OK, Answer(stop="request", how="hang")) as host:
+            await read(transport, host, idle_timeout_s=0.2)
+            [standing] = transport._pool._standing  # type: ignore[union-attr]
+            timer = standing._silence._timer
+            await read(transport, host, idle_timeout_s=0.2)
+            assert standing._silence._timer is timer is not None
+            await asyncio.sleep(0.1)
+            began = time.monotonic()
+            with pytest.raises(Timeout, match=r"no answer begins for 0\.2 s"):
+                await read(transport, host, idle_timeout_s=0.2)
+            assert time.monotonic() - began >= 0.19
+            await settled(lambda: standing._silence._timer is None)
+
+    async def test_a_timer_that_rings_for_nobody(self, transport: Http1Transport) -> None:
+        """It is not set again for a connection that lies idle, and is for its next exchange."""
+        async with FaultyHost(OK) as host:
+            await read(transport, host)
+            [standing] = transport._pool._standing  # type: ignore[union-attr]
+            standing._silence._timer.cancel()
+            standing._silence._ring()
+            assert standing._silence._timer is None
+            assert await read(transport, host) == b"ok"
+            assert standing._silence._timer is not None
+
+    async def test_all_of_an_answer_at_once(self, transport: Http1Transport) -> None:
+        """A body that came with its head is told with it; one that has yet to come, or is packed, is not."""
+        async with FaultyHost(
+            OK, Answer(encoding="gzip"), Answer(events=[event("a"), event("b")], pause_s=0.05)
+        ) as host:
+            async with asked(transport, host) as answer:
+                assert (answer.at_once, await answer.read(10)) == (b"ok", b"ok")
+            for _ in range(2):
+                async with asked(transport, host) as answer:
+                    assert answer.at_once is None
+
     async def test_a_request_that_says_close(self, transport: Http1Transport) -> None:
         """A caller may have a connection for one request only."""
         async with FaultyHost(Answer(body=b"ok")) as host:

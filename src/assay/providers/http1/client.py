@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import NamedTuple
 
 from assay.errors import ConnectionFailed
-from assay.providers.address import Address, read_address
+from assay.providers.address import Origin, read_address
 from assay.providers.http1.coding import Unpacking, unpacking
 from assay.providers.http1.connection import Connection
 from assay.providers.http1.dial import Dialer
-from assay.providers.http1.head import write_head
+from assay.providers.http1.head import begin_head, end_head
 from assay.providers.http1.pool import Pool
 from assay.providers.request_fields import request_fields
 from assay.providers.transport import Reply
@@ -71,6 +72,27 @@ class _Limits(NamedTuple):
     idle_s: float
 
 
+class _Prepared(NamedTuple):
+    """What requests to one place, with the same header fields, have in common."""
+
+    origin: Origin
+    head: bytes
+    keeps: bool
+
+
+@lru_cache(maxsize=256)  # a deployment has one, as long as its key is the same
+def _prepared(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> _Prepared:
+    """Check and write what does not differ from request to request.
+
+    Raises:
+        BadRequest, ConnectionFailed, AuthFailed: see `request_fields` and `read_address`.
+    """
+    address = read_address(url)
+    fields = request_fields(dict(headers), address)
+    keeps = "connection" not in fields  # it can only say close
+    return _Prepared(address.origin, begin_head(method, address, fields), keeps)
+
+
 class _RoundTrip:
     """One request and its answer, for the time of an `async with`."""
 
@@ -103,31 +125,28 @@ class _RoundTrip:
         self._parts: Iterator[bytes] = iter(())
 
     async def __aenter__(self) -> Reply:
-        address = read_address(self._url)
-        fields = request_fields(self._headers, address)
-        self._keeps = "connection" not in fields  # it can only say close
-        head = write_head(self._method, address, fields, None if self._body is None else len(self._body))
-        connection = self._connection = await self._connect(address)
+        origin, begun, self._keeps = _prepared(self._method, self._url, tuple(self._headers.items()))
+        body, told = self._body or b"", self._on_sent
+        head = end_head(begun, None if self._body is None else len(body))
+        self._pool, dialer = self._transport.here()
+        connection = self._pool.take(origin) or await dialer.connect(origin, self._limits.connect_s)
+        self._connection = connection
         try:
-            await connection.send(
-                self._method, head, self._body or b"", told=self._on_sent, idle_timeout_s=self._limits.idle_s
-            )
+            if not connection.send_at_once(self._method, head, body):
+                await connection.send(self._method, head, body, told=told, idle_timeout_s=self._limits.idle_s)
+            elif body and told is not None:
+                told(len(body))
             answer = await connection.head(self._limits.head_s)
             self._packed = unpacking(answer.headers.get("content-encoding"))
         except BaseException:  # a cancelled call, too, lets go of its connection
             self._let_go()
             raise
-        return Reply(answer.status, answer.headers, self._piece)
+        return Reply(answer.status, answer.headers, self._piece, connection.whole if self._packed is None else None)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._let_go()
-
-    async def _connect(self, address: Address) -> Connection:
-        self._pool, dialer = self._transport.here()
-        kept = self._pool.take(address.origin)
-        return kept if kept is not None else await dialer.connect(address.origin, self._limits.connect_s)
 
     def _let_go(self) -> None:
         """The request is over: what is read of its answer from now on could be another one's."""

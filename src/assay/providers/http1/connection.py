@@ -99,7 +99,6 @@ class Connection(asyncio.Protocol):
 
     def rest(self) -> None:
         """The exchange is over and another may follow."""
-        self._silence.stop()
         self._forget()
         self._resume()
 
@@ -118,6 +117,15 @@ class Connection(asyncio.Protocol):
         self._silence.wake()
 
     # -------------------------------------------------------------------------------------- one exchange
+
+    def send_at_once(self, method: str, head: bytes, body: bytes) -> bool:
+        """Write a request as one piece; False = nothing was done, it takes `send`."""
+        if self._transport is None or self._lost or len(body) > TOGETHER_BYTES:
+            return False
+        self._method = method
+        self._transport.writelines((head, body) if body else (head,))
+        self._all_sent = True
+        return True
 
     async def send(
         self, method: str, head: bytes, body: bytes, *, told: Callable[[int], None] | None, idle_timeout_s: float
@@ -139,21 +147,14 @@ class Connection(asyncio.Protocol):
         if transport is None or self._lost:  # nobody was told of an end that came before there was a request
             raise ConnectionFailed("the host ended the connection before the request was written")
         self._method = method
-        if len(body) <= TOGETHER_BYTES:
-            transport.writelines((head, body) if body else (head,))
-            if body and told is not None:
-                told(len(body))
-        else:
-            transport.write(head)
-            rest = memoryview(body)
-            while rest and await self._may_write(idle_timeout_s):
-                piece, rest = rest[:PIECE_BYTES], rest[PIECE_BYTES:]
-                transport.write(piece)
-                if told is not None:
-                    told(len(piece))
-            if rest:
-                return
-        self._all_sent = True
+        transport.write(head)
+        rest = memoryview(body)
+        while rest and await self._may_write(idle_timeout_s):
+            piece, rest = rest[:PIECE_BYTES], rest[PIECE_BYTES:]
+            transport.write(piece)
+            if told is not None:
+                told(len(piece))
+        self._all_sent = not rest
 
     async def _may_write(self, idle_timeout_s: float) -> bool:
         """Wait until the host takes more; False = it has answered already."""
@@ -196,6 +197,13 @@ class Connection(asyncio.Protocol):
         pieces, self._pieces, self._held_bytes = self._pieces, [], 0
         self._resume()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    @property
+    def whole(self) -> bytes | None:
+        """The answer's body, where all of it has come and nobody has read of it; `piece` gives it still."""
+        if self._framing is None or not self._framing.done or self._failure is not None:
+            return None
+        return b"".join(self._pieces)
 
     def _resume(self) -> None:
         if self._read_paused:

@@ -46,7 +46,8 @@ class Head(NamedTuple):
     @property
     def keep_s(self) -> float | None:
         """How long the host keeps an idle connection, if it says so."""
-        found = _KEEP.search(self.headers.get("keep-alive", ""))
+        said = self.headers.get("keep-alive")
+        found = _KEEP.search(said) if said is not None else None
         return float(found[1]) if found else None
 
 
@@ -59,10 +60,19 @@ def write_head(method: str, address: Address, fields: Mapping[str, str], body_by
         fields: as `request_fields` made them.
         body_bytes: None = no body, and no length is said.
     """
+    return end_head(begin_head(method, address, fields), body_bytes)
+
+
+def begin_head(method: str, address: Address, fields: Mapping[str, str]) -> bytes:
+    """All of a request's head but the length of its body, which alone differs from request to request."""
     lines = [f"{method} {address.target} HTTP/1.1\r\nhost: {address.authority}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in fields.items()]
-    lines.append("\r\n" if body_bytes is None else f"content-length: {body_bytes}\r\n\r\n")
     return "".join(lines).encode()
+
+
+def end_head(begun: bytes, body_bytes: int | None) -> bytes:
+    """The head that was begun, with its end."""
+    return begun + b"\r\n" if body_bytes is None else b"%bcontent-length: %d\r\n\r\n" % (begun, body_bytes)
 
 
 def read_head(data: bytes) -> Head:

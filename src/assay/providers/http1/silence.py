@@ -9,7 +9,9 @@ from assay.errors import Timeout
 
 
 class Silence:
-    """One waiter and one timer for a connection. The timer is not set for each wait: when it rings, it looks.
+    """One waiter and one timer for a connection.
+
+    The timer is not set for each wait, nor for each exchange: when it rings, it looks.
 
     Args:
         on_timeout: told that a limit was reached.
@@ -63,8 +65,8 @@ class Silence:
     def _ring(self) -> None:
         self._timer = None
         now = self._loop.time()
-        if self._waiter is None:  # the reader is slow, not the host
-            self._since = now
+        if self._waiter is None:  # the reader is slow, not the host, or there is none; the next wait sets it again
+            return
         left_s = self._since + self._limit_s - now
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._ring)
