@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -134,9 +135,10 @@ def _shown(by: str, rows: list[SpendRow], budgets: list[BudgetLine]) -> str:
     else:
         head = (by, "spent", "calls", "input", "output", "engine s", "notes")
         total = _total(rows)
-        cells = [_cells(row) for row in rows]
+        names = Counter(row.name for row in rows)
+        cells = [_cells(row, shared=names[row.name] > 1) for row in rows]
         cells.append((
-            "all", told_usd(total["usd"]), f"{total['attempts']:,}", f"{total['input_tokens']:,}",
+            "all", _sum(total["usd"], total["unknown"]), f"{total['attempts']:,}", f"{total['input_tokens']:,}",
             f"{total['output_tokens']:,}", _seconds(sum(row.engine_s or 0.0 for row in rows)),
             _notes(total["bounds"], total["bound_usd"], total["unknown"], total["running"], total["held_usd"]),
         ))  # fmt: skip
@@ -152,16 +154,24 @@ def _shown(by: str, rows: list[SpendRow], budgets: list[BudgetLine]) -> str:
     return "\n".join(lines)
 
 
-def _cells(row: SpendRow) -> tuple[str, ...]:
-    from assay.envelope.money import told_usd
+def _cells(row: SpendRow, *, shared: bool) -> tuple[str, ...]:
+    """One row; keys that share a name, for others with it were revoked, have the beginning of their ids beside it."""
     from assay.ledger.budgets import usd_of
 
-    spent = told_usd(row.usd) if row.usd or not row.unknown else "unknown"
+    what = row.what or "-"
+    name = f"{row.name} ({what[:12]})" if row.name and shared else row.name or what
     return (
-        row.name or row.what or "-", spent, f"{row.attempts:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}",
+        name, _sum(row.usd, row.unknown), f"{row.attempts:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}",
         _seconds(row.engine_s),
         _notes(row.bounds, usd_of(row.bound_pico), row.unknown, row.running, usd_of(row.held_pico)),
     )  # fmt: skip
+
+
+def _sum(usd: float, unknown: int) -> str:
+    """USD; where there is nothing but what nobody knows the price of, that."""
+    from assay.envelope.money import told_usd
+
+    return told_usd(usd) if usd or not unknown else "unknown"
 
 
 def _seconds(seconds: float | None) -> str:

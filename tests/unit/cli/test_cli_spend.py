@@ -47,8 +47,8 @@ def test_what_nobody_knows_the_price_of_does_not_look_free(project: Project) -> 
     project.inside("eval", "-m", "good")
     [row] = project.inside("spend", "--by", "deployment", "--json").json["rows"]
     assert row["unknown"] == row["attempts"] > 0
-    shown = project.inside("spend", "--by", "deployment").out.splitlines()[1]
-    assert shown.split()[:2] == ["good", "unknown"]
+    shown = project.inside("spend", "--by", "deployment").out.splitlines()
+    assert [line.split()[:2] for line in shown[1:3]] == [["good", "unknown"], ["all", "unknown"]]
 
 
 @pytest.mark.parametrize("command", ["spend", "logs"])
@@ -60,17 +60,23 @@ def test_a_time_that_ends_before_it_begins_is_a_mistake(project: Project, comman
 
 
 def test_logs_of_a_key_by_its_name(project: Project) -> None:
-    """The key that holds is meant, where another that was revoked had its name; an unknown one is a mistake."""
+    """The key that holds is meant, where one that was revoked had its name; sums keep both apart."""
     project.inside("keys", "add", "web")
     project.inside("keys", "revoke", "web")
     project.inside("keys", "add", "web")
     old, new = project.inside("keys", "list", "--all", "--json").json
     assert (old["state"], new["state"]) == ("revoked", "active")
+    project.inside("eval", "-m", "good")
     with closing(sqlite3.connect(project.folder / "assay.db")) as connection, connection:
-        project.inside("eval", "-m", "good")
         connection.execute("update attempts set key_id = ?", (new["id"],))
+    assert project.inside("spend", "--by", "key").out.splitlines()[1].startswith("web  ")
     for said in ("web", new["id"], new["id"][:14]):
         assert len(project.inside("logs", "--key", said, "--json").json["attempts"]) == 20
     assert project.inside("logs", "--key", old["id"], "--json").json["attempts"] == []
+    with closing(sqlite3.connect(project.folder / "assay.db")) as connection, connection:
+        connection.execute("update attempts set key_id = ? where kind = 'words'", (old["id"],))
+    both = project.inside("spend", "--by", "key").out
+    assert f"web ({old['id'][:12]})" in both
+    assert f"web ({new['id'][:12]})" in both
     wrong = project.inside("logs", "--key", "wed")
     assert (wrong.code, "there is no key 'wed'" in wrong.err) == (2, True)
