@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from functools import partial, reduce
+from functools import partial
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -99,7 +99,7 @@ class Beside:
                 bytes_only=False,
                 cache=None,
                 purpose=what,
-                label=self._label(),
+                label=place.trace.strictest(place.label, place.path),
                 # What a key or its team may spend is for what they ask, and not for our experiments.
                 budgets=tuple(one for one in place.budgets if one not in client)
                 + budgets_of(what, self._route.name, how),
@@ -172,8 +172,8 @@ class Beside:
         own = self._answering
         if own is None or own.response is None:
             return None
-        mine = self._records()
-        label = reduce(at_least, (one.label for one in cast.place.trace.records), cast.place.label)
+        mine = self._place.trace.below(self._place.path)  # not what stands around this route in the request
+        label = cast.place.trace.strictest(cast.place.label)
         usd, _ = total_cost((record.cost_usd, record.cost_basis) for record in mine)
         whole = Response(parts=answered(own), finish=own.response.finish, usage=own.response.usage)
         return Pair(
@@ -205,15 +205,6 @@ class Beside:
         )
         response = await self._answer(target, request, place)
         return Asked(response, trace.cost[0])
-
-    def _label(self) -> Label:
-        """The strictest that the request had on its way: a route inside this one may have called it private."""
-        return reduce(at_least, (one.label for one in self._records()), self._place.label)
-
-    def _records(self) -> list[Record]:
-        """The attempts of this route and of those inside it, not of what stands around it in the request."""
-        path = self._place.path
-        return [one for one in self._place.trace.records if not path or one.path.startswith(f"{path}.")]
 
     def _estimate(self, cast: _Cast) -> Side:
         """What the other would cost by the tokens of the client's answer."""

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from functools import reduce
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -36,7 +35,7 @@ from assay.inference.trace import Trace
 from assay.ledger.budgets import NOBODY, Account
 from assay.ledger.rows import Purpose, RequestRow
 from assay.ledger.store import Ledger
-from assay.privacy.label import at_least, effective_label
+from assay.privacy.label import effective_label
 from assay.routing.protocol import Health, Rolled
 from assay.types import Event, Failed, Label, Raw, Request, Response, fold
 
@@ -271,7 +270,7 @@ class Spine:
             trace.answering, trace.refused = steps.answering, steps.refused
             closed = self._closed(request, place, outcome, problem)
         if options.bodies is not None and outcome == "answered":
-            trace.pending.append(options.bodies.keep(request, _strictest(place.label, trace), trace))
+            trace.pending.append(options.bodies.keep(request, trace.strictest(place.label), trace))
         if closed is not None:
             trace.pending.append(closed)
         if options.durable or problem is not None:  # a request is complete for the client when its rows are durable
@@ -396,11 +395,6 @@ def _outcome_of(error: AssayError) -> _Outcome:
     if isinstance(error, BatchWaiting):
         return "waiting"
     return "refused" if isinstance(error, ConstraintError | Refused) else "failed"
-
-
-def _strictest(label: Label, trace: Trace) -> Label:
-    """The label that holds for what is kept: what a nested route held private is not given away later."""
-    return reduce(at_least, (record.label for record in trace.records), label)
 
 
 def _with_kind(request: Request, route: LiveRoute) -> Request:

@@ -466,7 +466,7 @@ class Steps:
             place = replace(
                 self._place,
                 path=f"{self._place.path}.g{len(self._place.trace.guarded)}".lstrip("."),
-                label=at_least(self._place.label, route.label),
+                label=at_least(self._place.trace.strictest(self._place.label, self._place.path), route.label),
                 why=(*self._place.why, f"guard {guard!r}"),
                 purpose="guard",
                 untouched=False,

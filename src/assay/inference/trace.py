@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import field
 
 from assay.errors import AssayError
 from assay.ledger.rows import CostBasis, Replayed, Settlement, new_id
+from assay.privacy.label import at_least
 from assay.providers.provider import Exchange
 from assay.routing.protocol import Deal
 from assay.types import Event, Label, Response
@@ -128,6 +130,14 @@ class Trace(msgspec.Struct, kw_only=True):
         else:
             before.left = True
 
+    def below(self, path: str) -> list[Record]:
+        """The attempts of the route at a path and of those inside it; all where it is empty."""
+        return [one for one in self.records if not path or one.path.startswith(f"{path}.")]
+
+    def strictest(self, label: Label, path: str = "") -> Label:
+        """The label of a request and of what was answered: what a route inside called private is private outside."""
+        return reduce(at_least, (one.label for one in self.below(path)), label)
+
     def waits(self) -> None:
         """Tell whoever wants to know that the request is about to wait."""
         if self.on_wait is not None:
@@ -155,7 +165,7 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def tried(self) -> str:
         """Each attempt with what came of it, in order: `small=Overloaded (529), frontier=ok`."""
-        return ", ".join(f"{record.deployment}={record.outcome}" for record in self.records)
+        return ", ".join([f"{record.deployment}={record.outcome}" for record in self.records])
 
     @property
     def warm_s(self) -> float | None:

@@ -391,6 +391,18 @@ class TestModels:
             await spine.answer(ask(label=Label.PRIVATE_ONLY), "r")
         assert await attempts(ledger) == []
 
+    async def test_the_answer_of_a_private_route_does_not_go_to_a_guard_abroad(
+        self, make_spine: MakeSpine, ledger: SqliteLedger
+    ) -> None:
+        """A guard of a router is shown nothing of what an inner route has called private."""
+        inner = '[routes.inner]\ncandidates = ["m"]\nlabel = "private-only"\n'
+        abroad = deployments("m", "shield").replace('script = "shield.json"', 'script = "shield.json"\nprivate = false')
+        toml = abroad + SAFETY + inner + route('after = ["safety"]', candidates='"inner"')
+        spine = make_spine(toml, {"m.json": says("yes"), "shield.json": says("safe")})
+        with pytest.raises(Refused, match="private-only"):
+            await spine.answer(ask(), "r")
+        assert [one.deployment for one in await attempts(ledger)] == ["m"]
+
     async def test_principles_revise(self, make_spine: MakeSpine) -> None:
         """The critic's revision is what the client gets; the critic was shown principles and answer, fenced."""
         verdict = {"reasons": "names a dose", "verdict": "revise", "revision": "Ask a doctor."}
