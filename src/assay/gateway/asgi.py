@@ -17,11 +17,11 @@ from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
-from assay.gateway.cycle import Cycle, Disconnected, Field
-from assay.gateway.headers import answer_headers, read_headers
+from assay.gateway.cycle import Cycle, Disconnected, Field, written
+from assay.gateway.headers import answer_lines, read_headers
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics, shared
 from assay.gateway.models import Models, speaks_anthropic
-from assay.gateway.rate_headers import rate_headers
+from assay.gateway.rate_headers import rate_lines
 from assay.gateway.visit import Visit, WrongMethod
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Spine
@@ -98,7 +98,7 @@ class Gateway:
             else:
                 page = await self._feedback(visit) if visit.path == feedback.PATH else await self._page(visit)
                 kind = (b"content-type", page.content_type.encode())
-                await visit.answer(page.status, [kind, *page.headers], page.body)
+                await visit.answer(page.status, written((kind, *page.headers)), page.body)
         except (Disconnected, AssayError) as error:
             visit.failed(error)
             if isinstance(error, BudgetExceeded) and self.on_refusal is not None:
@@ -151,13 +151,12 @@ class Gateway:
         wire = dialect.write_error(error, trace.request_id)
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in wire.headers.items()]
         headers.append((dialect.request_id_header.encode(), trace.request_id.encode()))
-        headers += answer_headers(trace, complete=bool(trace.records))
-        headers += rate_headers(visit)
         if isinstance(error, WrongMethod):
             headers.append((b"allow", ", ".join(error.allowed).encode()))
         if wire.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
-        await visit.answer(wire.status, headers, wire.body)
+        of_trace = answer_lines(trace, complete=bool(trace.records))
+        await visit.answer(wire.status, written(headers) + of_trace + rate_lines(visit), wire.body)
 
     def _likely(self, visit: Visit) -> Inbound:
         """The format of a client that asks for something which belongs to none."""

@@ -9,9 +9,8 @@ from contextlib import aclosing
 from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError, ConfigError, RequestError
-from assay.gateway.cycle import Field
-from assay.gateway.headers import answer_headers, caching
-from assay.gateway.rate_headers import rate_headers
+from assay.gateway.headers import answer_lines, caching
+from assay.gateway.rate_headers import rate_lines
 from assay.gateway.visit import Visit
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Options, Spine
@@ -56,7 +55,7 @@ class Call:
         if not self._request.stream:
             answer = await self._spine.whole(self._request, self._request.model, self._trace, options)
             body = answer if isinstance(answer, bytes) else self._dialect.write_response(answer, self._request)
-            await self._visit.answer(200, self._headers("application/json", complete=True), body)
+            await self._visit.answer(200, self._head("application/json", complete=True), body)
             return
         async with aclosing(self._spine.generate(self._request, self._request.model, self._trace, options)) as events:
             await self._streamed(events)
@@ -89,13 +88,9 @@ class Call:
         for had in raw.had:
             encoder.encode(had)
 
-    def _headers(self, content_type: str, *, complete: bool) -> list[Field]:
-        return [
-            (b"content-type", content_type.encode()),
-            (self._dialect.request_id_header.encode(), self._trace.request_id.encode()),
-            *answer_headers(self._trace, complete=complete),
-            *rate_headers(self._visit),
-        ]
+    def _head(self, content_type: str, *, complete: bool) -> bytes:
+        own = f"content-type: {content_type}\r\n{self._dialect.request_id_header}: {self._trace.request_id}\r\n"
+        return own.encode() + answer_lines(self._trace, complete=complete) + rate_lines(self._visit)
 
     async def _streamed(self, events: AsyncGenerator[Event, None]) -> None:
         """Once the status is out, a mistake of ours can only be told as the stream's last event."""
@@ -117,8 +112,8 @@ class Call:
         async for event in events:
             if not begun:
                 begun = True
-                headers = [*self._headers(encoder.content_type, complete=False), (b"cache-control", b"no-cache")]
-                self._visit.begin(200, headers)
+                head = self._head(encoder.content_type, complete=False)
+                self._visit.begin(200, head + b"cache-control: no-cache\r\n")
                 self._encoder = encoder
             if isinstance(event, Raw):
                 data = encoder.passed(event.data) if self._passed_through else b""

@@ -11,6 +11,7 @@ import msgspec
 from assay.dialects.dialect import Inbound
 from assay.dialects.fields import HEADERS
 from assay.errors import RequestError
+from assay.gateway.cycle import written
 from assay.gateway.visit import Visit
 from assay.inference.cache import Caching
 from assay.inference.trace import Record, Trace
@@ -80,41 +81,58 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def answer_headers(trace: Trace, *, complete: bool) -> list[tuple[bytes, bytes]]:
+def answer_lines(trace: Trace, *, complete: bool) -> bytes:
     """Who answered and why, after which attempts and how long a wait for its engine and, once known, at what cost.
 
     Without an answer: what was called and which attempts were made. What a header cannot hold is replaced or cut.
     """
-    told = {"route": trace.target, "attempts": str(len(trace.records))}
-    if trace.records:
-        told["tried"] = trace.tried
-    told["guard"] = ", ".join(trace.guarded)
-    if (answering := trace.answering) is not None:
-        told |= {"deployment": answering.deployment, "model": answering.model, "reason": answering.why}
-        told["emulated"] = ", ".join(answering.emulated)
-        told |= _cached(answering)
-        if answering.load_s is not None:
-            told["load-s"] = f"{answering.load_s:.3f}"
-    own = [(b"x-assay-request-id", trace.request_id.encode())]
+    records, answering = trace.records, trace.answering
+    usd, basis = trace.cost if complete else (None, "")
+    told = _told(
+        (
+            trace.target,
+            str(len(records)),
+            trace.tried if records else "",
+            ", ".join(trace.guarded),
+            *(_answered(answering) if answering is not None else _NOBODY),
+            basis,
+        )
+    )
+    own = f"x-assay-request-id: {trace.request_id}\r\n"
     if complete:
-        usd, basis = trace.cost
-        told["cost-basis"] = basis
-        own.append((b"x-assay-cost-usd", f"{usd:.8f}".encode() if usd is not None else b"unknown"))
-    return own + [(_name(name), _header_value(value)) for name, value in told.items() if value]
+        own += f"x-assay-cost-usd: {usd:.8f}\r\n" if usd is not None else "x-assay-cost-usd: unknown\r\n"
+    return own.encode() + told
 
 
-@lru_cache(maxsize=64)
-def _name(name: str) -> bytes:
-    return f"x-assay-{name}".encode()
+_TOLD = (
+    "route", "attempts", "tried", "guard",
+    "deployment", "model", "reason", "emulated", "cached", "cached-age-s", "cached-worth-usd", "load-s",
+    "cost-basis",
+)  # fmt: skip
+_NOBODY = ("",) * 8
 
 
-def _cached(answering: Record) -> dict[str, str]:
+@lru_cache(maxsize=512)  # most answers say the same as others
+def _told(values: tuple[str, ...]) -> bytes:
+    """The lines of `_TOLD`, but for empty ones."""
+    fields = zip(_TOLD, values, strict=True)
+    return written([(f"x-assay-{name}".encode(), _header_value(value)) for name, value in fields if value])
+
+
+def _answered(answering: Record) -> tuple[str, ...]:
+    """What is told of the attempt that answered."""
+    load = f"{answering.load_s:.3f}" if answering.load_s is not None else ""
+    emulated = ", ".join(answering.emulated)
+    return answering.deployment, answering.model, answering.why, emulated, *_cached(answering), load
+
+
+def _cached(answering: Record) -> tuple[str, str, str]:
     """Whether the answer came from the cache of its route; then how old it is in seconds, and what it had cost."""
     if answering.replayed is None:
-        return {"cached": "miss" if answering.looked_up else ""}
+        return "miss" if answering.looked_up else "", "", ""
     made_at, usd = answering.replayed.created_at, answering.replayed.cost_usd
     age_s = f"{max(0.0, time.time() - made_at):.0f}" if made_at is not None else ""
-    return {"cached": "hit", "cached-age-s": age_s, "cached-worth-usd": f"{usd:.8f}" if usd is not None else "unknown"}
+    return "hit", age_s, f"{usd:.8f}" if usd is not None else "unknown"
 
 
 def caching(visit: Visit) -> Caching:
@@ -136,7 +154,6 @@ def caching(visit: Visit) -> Caching:
 _ANY_CACHE = Caching(read=True, write=True)
 
 
-@lru_cache(maxsize=4096)  # most say the same in every answer
 def _header_value(text: str) -> bytes:
     """Text that is safe in a header: one line of Latin-1, of a bounded length."""
     if text.isascii() and text.isprintable() and len(text) <= MAX_VALUE_CHARS:

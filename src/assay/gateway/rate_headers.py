@@ -5,22 +5,19 @@ from __future__ import annotations
 import time
 
 from assay.access.rates import Standing, Ticket
-from assay.gateway.cycle import Field
+from assay.gateway.cycle import written
 from assay.gateway.visit import Visit
 
-__all__ = ["rate_headers"]
+__all__ = ["rate_lines"]
 
 
-def rate_headers(visit: Visit) -> list[Field]:
-    """The header fields; none where the key has no rate, or nothing was counted."""
+def rate_lines(visit: Visit) -> bytes:
+    """The lines of an answer's head; none where the key has no rate, or nothing was counted."""
     if visit.ticket is None:
-        return []
+        return b""
     write = _anthropic if visit.dialect is not None and visit.dialect.name.startswith("anthropic") else _openai
-    return [
-        (f"{name}".encode(), value.encode())
-        for what, rate in _rates(visit.ticket)
-        for name, value in write(what, rate).items()
-    ]
+    told = [write(what, rate) for what, rate in _rates(visit.ticket)]
+    return written((name.encode(), value.encode()) for fields in told for name, value in fields.items())
 
 
 def _rates(ticket: Ticket) -> list[tuple[str, Standing]]:

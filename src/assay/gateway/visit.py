@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs
@@ -86,15 +85,15 @@ class Visit:
         if self.method not in allowed:
             raise WrongMethod(self, allowed)
 
-    def begin(self, status: int, headers: Iterable[Field]) -> None:
-        """Send the head of the answer; its body follows."""
+    def begin(self, status: int, lines: bytes) -> None:
+        """Send the head of the answer, with lines of header fields (`written`); its body follows."""
         self._note(status)
-        self.cycle.begin(status, written((*headers, *self.told)))
+        self.cycle.begin(status, lines + written(self.told) if self.told else lines)
 
-    async def answer(self, status: int, headers: Iterable[Field], body: bytes) -> None:
+    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Send a whole answer."""
         self._note(status)
-        await self.cycle.answer(status, written((*headers, *self.told)), body)
+        await self.cycle.answer(status, lines + written(self.told) if self.told else lines, body)
 
     def _note(self, status: int) -> None:
         self.status = status

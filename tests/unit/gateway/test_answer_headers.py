@@ -10,7 +10,7 @@ import pytest
 from clients import CHAT, CLIENTS, gateway
 
 from assay.errors import Overloaded
-from assay.gateway.headers import MAX_VALUE_CHARS, answer_headers
+from assay.gateway.headers import MAX_VALUE_CHARS, answer_lines
 from assay.inference.spine import Spine
 from assay.inference.trace import Record, Trace
 from assay.types import Response
@@ -118,7 +118,8 @@ def test_values_are_safe() -> None:
         id="a", path="0", deployment="grüße\r\nx-evil: 1", why="\N{GRINNING FACE}" + "long " * 500, response=Response()
     )
     trace = Trace(target="r\x00", records=[record], answering=record)
-    headers = dict(answer_headers(trace, complete=True))
+    lines = answer_lines(trace, complete=True).removesuffix(b"\r\n").split(b"\r\n")
+    headers = dict(line.split(b": ", 1) for line in lines)
     assert headers[b"x-assay-deployment"] == "grüße  x-evil: 1".encode("latin-1")
     assert headers[b"x-assay-route"] == b"r"
     assert headers[b"x-assay-reason"].startswith(b"?long long")
