@@ -40,6 +40,7 @@ class Shadows:
         self.left_out: Counter[Literal["busy", "budget", "barred"]] = Counter()
         self._asking: set[asyncio.Task[None]] = set()
         self._comparing: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(AT_ONCE)  # a judge may have clients of its own, who shall not stand in line
 
     @property
     def skipped(self) -> int:
@@ -62,7 +63,11 @@ class Shadows:
         async def perform() -> None:
             await comparer(pair)
 
-        self._keep(self._comparing, _guarded(pair.request_id, perform))
+        async def in_turn() -> None:
+            async with self._places:
+                await _guarded(pair.request_id, perform)
+
+        self._keep(self._comparing, in_turn())
 
     async def ended(self) -> None:
         """Wait until those that run now, and what they are compared for, have ended."""

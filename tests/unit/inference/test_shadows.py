@@ -6,13 +6,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from upstreams import PRIVATE, ask, held_usd, rows, settled, strangers, whole
 
 from assay.errors import AssayError
 from assay.inference import shadows
+from assay.inference.pair import Pair
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
@@ -186,3 +188,21 @@ async def test_a_shadow_route_has_no_shadows(make_spine: MakeSpine, ledger: Sqli
         await spine.shadows.ended()
         assert not host.received
     assert {path: row["shadow"] for path, row in (await by_path(ledger, 2)).items()} == {"0": 0, "s0.0": 1}
+
+
+async def test_few_comparisons_run_at_a_time() -> None:
+    """A judge may answer clients too: what is to be compared stands in line here, and not before the judge."""
+    made, running, most = shadows.Shadows(), 0, 0
+
+    async def compare(_: Pair) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    made.comparer = compare
+    for number in range(4 * shadows.AT_ONCE):
+        made.compare(cast(Pair, SimpleNamespace(request_id=str(number))))
+    await made.ended()
+    assert most == shadows.AT_ONCE
