@@ -19,12 +19,12 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
 _OUTCOMES = (
     ("400", "The request is wrong; the message names the field."),
     ("401", "A key is needed, or the one shown is not valid."),
-    ("403", "A policy or a hard constraint says no: an unproven kind, private data, a licence."),
+    ("403", "A key, policy or hard constraint says no: another's route, an unproven kind, private data, a licence."),
     ("404", "No model has this name (the nearest one is told), or there is nothing at this path."),
     ("405", "The path takes another method: see <code>allow</code>."),
     ("408", "The head or body of the request took too long."),
     ("413, 415, 431", "The body is too large, its encoding is not known, or the head is too large."),
-    ("429", "The upstream's rate limit, with its <code>retry-after</code>; or the budget is used up."),
+    ("429", "A rate of the key or upstream, with <code>retry-after</code>; or a budget does not hold what it may cost."),
     ("502, 503, 504", "No upstream answered: a fault, no key for it, no capacity, out of time."),
 )
 

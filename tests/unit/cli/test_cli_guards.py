@@ -78,9 +78,18 @@ def test_bars(guarded: Project, flags: tuple[str, ...], code: int) -> None:
 
 
 def test_a_bar_that_is_missed(guarded: Project) -> None:
-    """Exit 1 where it is certain."""
+    """Exit 1 where it is certain, whatever cannot be told of the other share."""
     cases(guarded, *[{"text": "explosive", "catch": True}] * 9)
     assert guarded.inside("guards", "test", "words", "cases.jsonl", "--caught", "0.9").code == 1
+    assert guarded.inside("guards", "test", "words", "cases.jsonl", "--caught", "0.9", "--alarms", "0.1").code == 1
+
+
+def test_a_guard_that_decides_nothing_has_not_passed(guarded: Project) -> None:
+    """Where its model gives no verdict at all nothing was measured: exit 4, also without a bar."""
+    guarded.script("good", default="well")
+    cases(guarded, {"text": "bomb", "catch": True}, {"text": "hi", "catch": False})
+    ended = guarded.inside("guards", "test", "safety", "cases.jsonl")
+    assert (ended.code, "undecided     2" in ended.out) == (4, True)
 
 
 @pytest.mark.parametrize(

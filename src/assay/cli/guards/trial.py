@@ -37,11 +37,14 @@ def command(
       assay guards test personal cases.jsonl
       assay guards test safety cases.jsonl --caught 0.9 --alarms 0.05
 
-    Exit codes: 1 a share is certainly worse than it should be, 4 that cannot be told with so few cases.
+    Exit codes: 1 a share is certainly worse than it should be, 4 that cannot be told with so few cases, or no case was
+    decided.
     """
     trial = run(_tried(name, file, config))
     emit(trial, as_json, "\n".join(_lines(trial)))
-    finish(max(_exit(trial.caught, caught, least=True), _exit(trial.false_alarms, alarms, least=False)))
+    codes = {_exit(trial.caught, caught, least=True), _exit(trial.false_alarms, alarms, least=False)}
+    decided = trial.caught.of + trial.false_alarms.of
+    finish(1 if 1 in codes else max(codes) if decided else 4)
 
 
 async def _tried(name: str, file: str, config: str | None) -> Trial:
