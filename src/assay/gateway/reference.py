@@ -24,7 +24,7 @@ _OUTCOMES = (
     ("405", "The path takes another method: see <code>allow</code>."),
     ("408", "The head or body of the request took too long."),
     ("413, 415, 431", "The body is too large, its encoding is not known, or the head is too large."),
-    ("429", "A rate of the key or upstream, with <code>retry-after</code>; or a budget does not hold what it may cost."),
+    ("429", "A rate of the key or upstream, with <code>retry-after</code>; or no budget holds what it may cost."),
     ("502, 503, 504", "No upstream answered: a fault, no key for it, no capacity, out of time."),
 )
 
