@@ -67,7 +67,9 @@ async def named_key(ledger: Ledger, name: str) -> KeyRow:
         LedgerError: the ledger cannot be read.
     """
     rows = await keys(ledger)
-    found = [row for row in rows if row.name == name] or [row for row in rows if row.id.startswith(name)]
+    found = [row for row in rows if row.name == name]
+    if not found and name:  # every id begins with nothing: an empty variable of a script means no key
+        found = [row for row in rows if row.id.startswith(name)]
     if len(found) > 1:
         found = [row for row in found if row.revoked_at is None] or found[-1:]
     if len(found) == 1:

@@ -83,6 +83,14 @@ def test_mistakes_are_told(project: Project, words: tuple[str, ...], said: str) 
     assert project.inside("keys", "list").out == "no keys; assay keys add NAME makes one\n"
 
 
+def test_an_empty_name_is_no_key(project: Project) -> None:
+    """A script whose variable is empty revokes nothing, also where there is one key alone."""
+    project.inside("keys", "add", "web")
+    ended = project.inside("keys", "revoke", "")
+    assert (ended.code, "there is no key ''" in ended.err) == (2, True)
+    assert project.inside("keys", "list", "--json").json[0]["state"] == "active"
+
+
 def test_a_team_without_a_budget_is_remarked(project: Project) -> None:
     """A budget that was meant and is not there would be noticed by the bill."""
     assert "no budget names the team 'shop'" in project.inside("keys", "add", "web", "--team", "shop").err
