@@ -36,7 +36,7 @@ from assay.inference.deployment import LiveDeployment
 from assay.inference.held import Held
 from assay.inference.limits import Limits
 from assay.inference.place import Place
-from assay.inference.settling import error_of, tokens_of, words_of
+from assay.inference.settling import error_of, words_of
 from assay.inference.stops import StopCut
 from assay.inference.trace import Record
 from assay.ledger.batches import UNSENT
@@ -49,6 +49,7 @@ from assay.types import Event, Failed, Finish, Folder, Raw, Request, Response, T
 if TYPE_CHECKING:
     from assay.inference.batch_desk import BatchDesk
 
+_NOT_TOLD = Usage()
 _PATIENCE_S = 0.25  # between two looks at a breaker
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
 
@@ -502,7 +503,7 @@ class Attempt:
         # An answer from the cache is told with the tokens of the call that made it: they are what it takes, and cost 0.
         whole = record.response if outcome in ("ok", "cached") else None
         response = whole if whole is not None else self._so_far()
-        usage = response.usage
+        usage = response.usage or _NOT_TOLD
         record.engine_s, record.load_s = meter.engine_s, meter.load_s
         record.cost_usd, record.cost_basis = charge(
             self._live,
@@ -532,7 +533,11 @@ class Attempt:
             provider_request_id=meter.request_id,
             emulated=", ".join(meter.emulated) or None,
             worth_usd=record.replayed.cost_usd if record.replayed is not None else None,
-            **tokens_of(usage),
+            input_tokens=usage.input,
+            cached_tokens=usage.cached,
+            cache_write_tokens=usage.cache_write,
+            output_tokens=usage.output,
+            reasoning_tokens=usage.reasoning,
         )
 
 

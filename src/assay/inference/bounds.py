@@ -146,8 +146,11 @@ def _asks_to_cache(asked: Request, body: bytes) -> bool:
     """Whether tokens may be written to a cache because somebody said so; long texts are not searched for it."""
     if asked.tools or (asked.extra and "cache_control" in asked.extra):
         return _CACHE in body
-    parts = (part for message in asked.messages for part in message.parts)
-    return any(type(part) is not Text or bool(part.extra) for part in parts) and _CACHE in body
+    for message in asked.messages:
+        for part in message.parts:
+            if type(part) is not Text or part.extra:
+                return _CACHE in body
+    return False
 
 
 def _dearest(price: Price) -> Price:
@@ -160,7 +163,7 @@ def _dearest(price: Price) -> Price:
 
 def works_there(asked: Request) -> bool:
     """Whether a host is asked to work by itself, with tools whose use has a price that no byte tells."""
-    if asked.form == "completion":
+    if asked.form == "completion" or not (asked.extra or asked.tools):
         return False
     named = bool(asked.extra) and any(asked.extra.get(key) is not None for key in _WORKING)
     return named or any(map(_runs_there, asked.tools))
@@ -253,8 +256,11 @@ def _answer_tokens(live: LiveDeployment, asked: Request) -> int | None:
 
 def _limit(asked: Request) -> int | None:
     """Tokens of an answer at most: of two limits, one of which a host may not know, the larger."""
-    said = asked.extra.get("max_tokens") if asked.extra else None  # beside `max_completion_tokens`
-    limits = [limit for limit in (asked.sampling.max_tokens, said) if _is_number(limit)]
+    most = asked.sampling.max_tokens
+    if not asked.extra:
+        return most if _is_number(most) else None
+    said = asked.extra.get("max_tokens")  # beside `max_completion_tokens`
+    limits = [limit for limit in (most, said) if _is_number(limit)]
     return max(limits, default=None)
 
 

@@ -47,6 +47,9 @@ class Pass(NamedTuple):
     probe: bool
 
 
+_LEAVE = Pass(probe=False)
+
+
 def speaks_of_host(error: AssayError) -> bool:
     """Whether a failure says that the host is not well."""
     if isinstance(error, Timeout):
@@ -80,9 +83,9 @@ class Breaker:
 
         `RateLimited` where its host only asked for a pause, which may be waited for; else `Overloaded`.
         """
-        wait_s = self._wait_s(now)
-        if self._open_until is None and wait_s <= 0:
+        if self._open_until is None and now >= self._paused_until:
             return None
+        wait_s = self._wait_s(now)
         if wait_s <= 0 and not self._probing:
             return None
         error: ProviderError
@@ -102,10 +105,10 @@ class Breaker:
 
     def ask(self, now: float) -> Pass | None:
         """Leave for one call; None = not now."""
+        if self._open_until is None:
+            return _LEAVE if now >= self._paused_until else None
         if self._wait_s(now) > 0:
             return None
-        if self._open_until is None:
-            return Pass(probe=False)
         if self._probing:
             return None
         self._probing = True

@@ -60,8 +60,9 @@ class Targets:
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
         reasons = {name: self._reason(name, request, label) for name in route.candidates}
-        reasons |= self._overflowing([name for name, reason in reasons.items() if reason is None], request)
-        return tuple((name, reason) for name, reason in reasons.items() if reason is not None)
+        if len(reasons) > 1:
+            reasons |= self._overflowing([name for name, reason in reasons.items() if reason is None], request)
+        return tuple([(name, reason) for name, reason in reasons.items() if reason is not None])
 
     def faults(self, names: Iterable[str]) -> dict[str, Health]:
         """How those of the deployments stand that are not simply well."""

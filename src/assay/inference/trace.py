@@ -146,7 +146,10 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def cached(self) -> bool:
         """Whether no model was called: every attempt was answered from the cache."""
-        return bool(self.records) and all(record.cached for record in self.records)
+        for record in self.records:
+            if not record.cached:
+                return False
+        return bool(self.records)
 
     @property
     def response_id(self) -> str | None:
@@ -195,6 +198,8 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def engine_s(self) -> float | None:
         """Engine seconds of all attempts; None when no local engine was used."""
+        if len(self.records) == 1:  # as mostly
+            return self.records[0].engine_s
         return _sum(record.engine_s for record in self.records)
 
     @property

@@ -27,6 +27,7 @@ Per = Literal["day", "month", "total"]
 _DAY_S = 86_400
 _PICO_PER_USD = 10**12
 _MOST_PICO = 2**60  # about a million USD, for one call: a column holds some of these
+_MOST_USD = _MOST_PICO / _PICO_PER_USD
 
 
 class Budget(NamedTuple):
@@ -127,9 +128,9 @@ def pico_of(usd: float) -> int:
     Raises:
         LedgerError: it is no number, or below 0.
     """
-    if not math.isfinite(usd) or usd < 0:
+    if not 0 <= usd < math.inf:  # so that what is no number is none
         raise LedgerError(f"{usd} USD is no sum of money; it must be a number, 0 or above")
-    return min(_MOST_PICO, round(usd * _PICO_PER_USD))
+    return round(usd * _PICO_PER_USD) if usd < _MOST_USD else _MOST_PICO
 
 
 def usd_of(pico: int) -> float:
