@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -14,15 +16,16 @@ from assay.catalog.load import load as load_catalog
 from assay.config.load import Loaded, load, load_if_any
 from assay.config.schema import Config, Deployment, Engine, Ledger
 from assay.decision.lock import FILE_NAME, Lock, read_lock
-from assay.decision.pin import broken_pins, pinned_route
 from assay.errors import ConfigError
-from assay.evals.beside.comparer import Comparer
-from assay.evals.graders.grading import graders_of
-from assay.evals.suites.suite import Suite
 from assay.inference.build import Builder
 from assay.inference.spine import Spine
 from assay.ledger.own import own_ledger
 from assay.ledger.store import SqliteLedger
+
+if TYPE_CHECKING:
+    from assay.evals.beside.comparer import Comparer
+    from assay.evals.suites.suite import Suite
+    from assay.inference.pair import Pair
 
 
 class App:
@@ -41,7 +44,7 @@ class App:
         self.ledger = open_ledger(loaded)
         try:
             self.spine: Spine = Builder(self.catalog, loaded.config.local).spine(loaded.config, self.ledger)
-            self.spine.shadows.comparer = Comparer(self.spine, loaded.config)
+            self.spine.shadows.comparer = self._compare
         except BaseException:
             self.ledger.close_now()
             raise
@@ -54,6 +57,15 @@ class App:
     ) -> None:
         await self.spine.close()
         await self.ledger.close()
+
+    async def _compare(self, pair: Pair) -> None:
+        await self._comparer(pair)
+
+    @cached_property
+    def _comparer(self) -> Comparer:
+        from assay.evals.beside.comparer import Comparer
+
+        return Comparer(self.spine, self.loaded.config)
 
     @property
     def lock_path(self) -> Path:
@@ -84,6 +96,8 @@ class App:
         """As `candidates`, without the judges of this suite where `decide.candidates` names nobody."""
         if self.loaded.config.decide.candidates is not None:
             return self.candidates
+        from assay.evals.graders.grading import graders_of
+
         judges = {name for _, grader in graders_of(suite.samples) for name in grader.models}
         return tuple(name for name in self.candidates if name not in judges) or self.candidates
 
@@ -116,6 +130,8 @@ class App:
         """
         if not self.lock_path.exists():
             return None, {}
+        from assay.decision.pin import broken_pins, pinned_route
+
         lock = read_lock(self.lock_path)
         if lock.route in self.spine.targets and lock.route != self._pinned:
             raise ConfigError(f"{self.lock_path}: its route {lock.route!r} is also the name of a target in assay.toml")

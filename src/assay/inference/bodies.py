@@ -13,7 +13,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -24,8 +24,10 @@ from assay.inference.trace import Record, Trace
 from assay.ledger.exchanges import Exchanges
 from assay.ledger.rows import ExchangeRow
 from assay.ledger.store import Ledger
-from assay.privacy.redaction import Redaction, Redactor
 from assay.types import Form, JsonObject, Label, Part, Reasoning, Request, Response, Text, text_of
+
+if TYPE_CHECKING:
+    from assay.privacy.redaction import Redaction, Redactor
 
 __all__ = ["Bodies", "Keeper", "Kept", "Rule", "answered", "keeping", "read"]
 
@@ -76,8 +78,8 @@ class Bodies:
     ) -> None:
         self._exchanges = Exchanges(ledger)
         self._config = config
-        known = {*config.bodies.canaries, *map(_value, _variables(config, targets or {}))}
-        self._redactors = {personal: Redactor(personal=personal, secrets=known) for personal in (False, True)}
+        self._secrets = {*config.bodies.canaries, *map(_value, _variables(config, targets or {}))}
+        self._redactors: dict[bool, Redactor] = {}
         self._keepers: dict[str, Keeper | None] = {}
         self._tidied_s = float("-inf")
         self._tidying: asyncio.Task[None] | None = None
@@ -114,16 +116,22 @@ class Bodies:
 
     def redactor_for(self, *, personal: bool) -> Redactor:
         """What takes out credentials and what is known to be secret, and personal data where that is wanted."""
-        return self._redactors[personal]
+        known = self._redactors.get(personal)
+        if known is None:
+            from assay.privacy.redaction import Redactor  # what it looks for takes a while to compile
+
+            known = self._redactors[personal] = Redactor(personal=personal, secrets=self._secrets)
+        return known
 
     def keeper(self, target: str, form: Form = "chat") -> Keeper | None:
         """What keeps the requests to a target; None = nothing is kept of them, or of this form."""
         if form not in _KEPT_FORMS:
             return None
         if target not in self._keepers:
-            rule = self.rule(target)
-            keeps = Keeper(self._exchanges, rule.keep, self.redactor(target), self._config.bodies.max_bytes)
-            self._keepers[target] = keeps if rule.keep != "off" else None
+            rule, keeps = self.rule(target), None
+            if rule.keep != "off":
+                keeps = Keeper(self._exchanges, rule.keep, self.redactor(target), self._config.bodies.max_bytes)
+            self._keepers[target] = keeps
         keeper = self._keepers[target]
         if keeper is not None and time.monotonic() - self._tidied_s > _TIDY_S and self._tidying is None:
             self._tidying = asyncio.create_task(self._tidy_aside())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
 from assay import errors
 from assay.errors import ProviderError, ProviderFault, Refused
-from assay.privacy.redaction import Redactor
 from assay.types import Failed, Usage
+
+if TYPE_CHECKING:
+    from assay.privacy.redaction import Redactor
 
 __all__ = ["Tokens", "error_of", "tokens_of", "words_of"]
 
@@ -57,4 +59,6 @@ def words_of(error: BaseException) -> str:
 
 @cache
 def _redactor() -> Redactor:
+    from assay.privacy.redaction import Redactor  # what it looks for takes a while to compile
+
     return Redactor(personal=False)
