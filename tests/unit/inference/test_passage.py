@@ -17,7 +17,7 @@ from assay.inference.passage import Passage
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
-from assay.types import Event, Failed, Raw, Request
+from assay.types import Event, Failed, Raw, Request, fold
 
 MakeSpine = Callable[..., Spine]
 TOML = """
@@ -103,13 +103,18 @@ HOSTS: dict[str, Behave] = {
 
 
 async def outcome(spine: Spine, target: str, request: Request, *, bytes_only: bool) -> tuple[bytes, Any, Trace]:
-    """The bytes, how it ended, and the trace of one request."""
+    """The bytes, how it ended, and the trace of one request; whoever wants bytes only asks as the gateway does."""
     trace, events, problem = Trace(), [], None
     try:
-        async with aclosing(spine.generate(request, target, trace, Options(bytes_only=bytes_only))) as answer:
-            events = [event async for event in answer]
+        if bytes_only and not request.stream:
+            answer = await spine.whole(request, target, trace, Options(bytes_only=True))
+            return (answer, None, trace) if isinstance(answer, bytes) else (b"", answer, trace)
+        async with aclosing(spine.generate(request, target, trace, Options(bytes_only=bytes_only))) as said:
+            events = [event async for event in said]
     except AssayError as error:
         problem = (type(error).__name__, str(error))
+    if not request.stream and problem is None and not any(isinstance(event, Raw) for event in events):
+        return b"", fold(events), trace
     if events and isinstance(events[-1], Failed):
         problem = (events[-1].error, events[-1].message, "in the stream")
     return b"".join(event.data for event in events if isinstance(event, Raw)), problem or decoded(events), trace
