@@ -2,12 +2,14 @@
 
 What was handed on cannot be taken back. So each sentence is looked at together with what came before it, and where
 something is found that begins there, the answer ends with a refusal. Calls of tools, notes and media wait for the end.
+Several choices, and words and reasoning, may come by turns: each is looked at as whoever reads it puts it together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -62,8 +64,8 @@ class Sieve:
         self._request = request
         self._folder = Folder()
         self._waiting: list[Event] = []  # for the end
-        self._words: _Words | None = None  # a sentence that has not ended, as one event
-        self._before = ""
+        self._words: dict[int, _Words] = {}  # by choice, a sentence that has not ended, as one event
+        self._before: defaultdict[tuple[int, type[_Words]], str] = defaultdict(str)  # of each choice and sort of words
 
     @property
     def told(self) -> list[str]:
@@ -85,7 +87,7 @@ class Sieve:
             case Raw() | Logprobs():
                 return []  # they say in other words what is looked at here
             case Finished():
-                ready = [*await self._flush(), *await self._flush_waiting()]
+                ready = [*await self._flush(event.choice), *await self._flush_waiting(event.choice)]
                 return self._given([*ready, event] if self.refused is None else ready)
             case _:
                 self._waiting.append(event)
@@ -93,7 +95,8 @@ class Sieve:
 
     async def close(self) -> list[Event]:
         """What to hand on when no more comes; the refusal, where it ended with one."""
-        ready = [] if self.refused is not None else [*await self._flush(), *await self._flush_waiting()]
+        ready = [event for choice in sorted(self._words) for event in await self._flush(choice)]
+        ready += await self._flush_waiting(None)
         if self.refused is not None:
             ready = refused_events(self._said)[1:]  # its head has been handed on
         return self._given(ready)
@@ -105,31 +108,38 @@ class Sieve:
 
     async def _take_words(self, event: _Words) -> list[Event]:
         ready: list[Event] = []
-        if self._words is not None and not _continues(self._words, event):
-            ready += await self._flush()
-        words = event if self._words is None else replace(self._words, text=self._words.text + event.text)
-        self._words = words
+        before = self._words.get(event.choice)
+        if before is not None and not _continues(before, event):
+            ready += await self._flush(event.choice)
+            before = None
+        words = event if before is None else replace(before, text=before.text + event.text)
+        self._words[event.choice] = words
         end = max((found.end() for found in _END.finditer(words.text)), default=0)
         if not end and len(words.text) > _LONGEST:
             end = words.text.rfind(" ") + 1 or len(words.text)
         if end and self.refused is None:
             rest = words.text[end:]
-            self._words = replace(words, text=words.text[:end])
-            ready += await self._flush()
-            self._words = replace(words, text=rest) if rest else None
+            self._words[event.choice] = replace(words, text=words.text[:end])
+            ready += await self._flush(event.choice)
+            if rest:
+                self._words[event.choice] = replace(words, text=rest)
         return ready
 
-    async def _flush(self) -> list[Event]:
-        """The words that wait, if they may pass."""
-        words, self._words = self._words, None
+    async def _flush(self, choice: int) -> list[Event]:
+        """The words of a choice that wait, if they may pass."""
+        words = self._words.pop(choice, None)
         if words is None or self.refused is not None:
             return []
-        text = await asyncio.to_thread(self._passed, words.text)
+        text = await asyncio.to_thread(self._passed, words)
         return [replace(words, text=text)] if text else []
 
-    async def _flush_waiting(self) -> list[Event]:
-        """What waited for the end, if the answer may pass with it."""
-        waiting, self._waiting = self._waiting, []
+    async def _flush_waiting(self, choice: int | None) -> list[Event]:
+        """What of a choice, or of all, waited for the end, if the answer may pass with it."""
+        waiting: list[Event] = []
+        later: list[Event] = []
+        for event in self._waiting:
+            (waiting if choice in (None, getattr(event, "choice", 0)) else later).append(event)
+        self._waiting = later
         if waiting and self.refused is None:
             for guard in self._guards:
                 found = await asyncio.to_thread(_look, guard, self._request, fold(waiting))
@@ -138,18 +148,19 @@ class Sieve:
                     return []
         return waiting if self.refused is None else []
 
-    def _passed(self, text: str) -> str:
+    def _passed(self, words: _Words) -> str:
         """A sentence as it may be handed on; empty where it may not."""
+        text, place = words.text, (words.choice, type(words))
         for guard in self._guards:
             redact = getattr(guard.check, "redact", None)
             if guard.config.found == "revise" and redact is not None and (changed := redact(text)) != text:
                 self._verdicts[guard.name] = "revise"
                 text = changed
-            found = _look(guard, self._request, Response(parts=(Text(text=self._before + text),)))
+            found = _look(guard, self._request, Response(parts=(Text(text=self._before[place] + text),)))
             if found is not None:
                 self._refuse(guard, found)
                 return ""
-        self._before = (self._before + text)[-_BEFORE:]
+        self._before[place] = (self._before[place] + text)[-_BEFORE:]
         return text
 
     def _refuse(self, guard: LiveGuard, found: str) -> None:
