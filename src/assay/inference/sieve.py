@@ -22,6 +22,7 @@ from assay.types import (
     Event,
     Finished,
     Folder,
+    JsonObject,
     Logprobs,
     OpaqueDelta,
     Raw,
@@ -64,6 +65,7 @@ class Sieve:
         self._request = request
         self._folder = Folder()
         self._waiting: list[Event] = []  # for the end
+        self._beside: JsonObject = {}  # that was looked at last
         self._words: dict[int, _Words] = {}  # by choice, a sentence that has not ended, as one event
         self._before: defaultdict[tuple[int, type[_Words]], str] = defaultdict(str)  # of each choice and sort of words
 
@@ -82,12 +84,16 @@ class Sieve:
         match event:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 return self._given(await self._take_words(event))
-            case Begin() | UsageReport() | OpaqueDelta():
+            case Begin():
+                await self._look_beside(event)
+                return self._given([event if self.refused is None else replace(event, extra={})])
+            case UsageReport() | OpaqueDelta():
                 return self._given([event])
             case Raw() | Logprobs():
                 return []  # they say in other words what is looked at here
             case Finished():
                 ready = [*await self._flush(event.choice), *await self._flush_waiting(event.choice)]
+                await self._look_beside(event)
                 return self._given([*ready, event] if self.refused is None else ready)
             case _:
                 self._waiting.append(event)
@@ -140,13 +146,23 @@ class Sieve:
         for event in self._waiting:
             (waiting if choice in (None, getattr(event, "choice", 0)) else later).append(event)
         self._waiting = later
-        if waiting and self.refused is None:
-            for guard in self._guards:
-                found = await asyncio.to_thread(_look, guard, self._request, fold(waiting))
-                if found is not None:
-                    self._refuse(guard, found)
-                    return []
+        if waiting:
+            await self._look_at(fold(waiting))
         return waiting if self.refused is None else []
+
+    async def _look_beside(self, event: Begin | Finished) -> None:
+        """What a host says beside the answer may repeat it: sources, and the sentences that they are for."""
+        if event.extra and event.extra != self._beside:
+            self._beside = event.extra
+            await self._look_at(Response(extra=event.extra))
+
+    async def _look_at(self, answer: Response) -> None:
+        """End the answer where something is found in this part of it, which stays as it is or goes."""
+        for guard in self._guards if self.refused is None else ():
+            found = await asyncio.to_thread(_look, guard, self._request, answer)
+            if found is not None:
+                self._refuse(guard, found)
+                return
 
     def _passed(self, words: _Words) -> str:
         """A sentence as it may be handed on; empty where it may not."""

@@ -79,6 +79,17 @@ async def test_choices_that_may_pass_stay_whole() -> None:
     assert [call.arguments for call in answer.alternatives[0].tool_calls] == ['{"at":1}']
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_a_host_says_beside_the_answer_is_looked_at(late: bool) -> None:
+    """Its sources may hold the words that they are for; without them the head of the answer goes on."""
+    beside = {"grounding": [{"segment": PRIVATE}]}
+    end = Finished(finish=END.finish, extra=beside) if late else END
+    answer, refused = await sieved(Begin(id="1", extra={} if late else beside), TextDelta(text="Yes. So."), end)
+    assert refused == "guard 'mail': holds email"
+    assert (answer.id, answer.extra) == ("1", {})
+    assert answer.text == ("Yes. So." if late else "")
+
+
 async def test_a_call_of_one_choice_is_whole_when_it_is_looked_at() -> None:
     """The end of another choice does not let its beginning pass."""
     answer, refused = await sieved(
