@@ -127,14 +127,21 @@ class Gateway:
         if feedback.HEADER.encode() in visit.headers:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
         call = Call(self._spine, self.bodies, dialect, request, visit)
+        if visit.cycle.disconnected:
+            raise Disconnected
+        cycle = visit.cycle
+        cycle.ends_with_client = True
         try:
-            await visit.cycle.needed(call.serve())
+            await call.serve()
         except asyncio.CancelledError:
-            if visit.cycle.disconnected:
+            cycle.ends_with_client = False  # last words may be said
+            if cycle.disconnected:
                 cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
                 raise Disconnected from None
             visit.outcome = "failed"  # the server stops and has waited long enough
             await call.cut(Overloaded("the gateway is stopping; ask again"))
+        finally:
+            cycle.ends_with_client = False
 
     async def _admitted(self, visit: Visit, request: Request) -> Request:
         """The request as the client's key has it; one that comes too often is on record before it is refused."""

@@ -20,12 +20,16 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
             or is packed in a way that is not known (415), or badly.
         Disconnected: the client left.
     """
-    limit = serve.max_body_bytes
+    limit, cycle = serve.max_body_bytes, visit.cycle
+    if cycle.has_body and b"content-encoding" not in visit.headers:  # as mostly
+        whole = await cycle.take()
+        if len(whole) > limit:
+            raise _too_large(limit)
+        return whole
     told = visit.header("content-length") or ""
     if told.isdecimal() and (len(told) > 18 or int(told) > limit):
         raise _too_large(limit)
     body = _body(visit.header("content-encoding"), limit)
-    cycle = visit.cycle
     if cycle.has_body:
         body.add(await cycle.take())
         return body.end()

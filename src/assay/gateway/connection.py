@@ -69,7 +69,9 @@ class Connection(HttpToolsProtocol):
         self._deadline: float | None = None
         self._taken_bytes = -1  # of answers, when that was last looked at
         self._taken_at = 0.0
-        self._head_bytes = 0  # of the fields that are complete
+        self._head_bytes = 0  # as far as they are counted: of the target and the trailer, else only of long heads
+        self._piece_bytes = 0  # of what is parsed now
+        self._coming_bytes = 0  # all since the request began, and at most a piece more
         self._fed_bytes = 0  # all that came without completing the head
         self._begun = 0  # requests whose first byte has come
         self._refusal: RequestError | None = None
@@ -143,10 +145,11 @@ class Connection(HttpToolsProtocol):
         """Parse what came; what is no HTTP, or too much of it, ends the connection."""
         begun = self._begun + (self.stage == "idle")
         try:
+            self._piece_bytes = len(data)
+            self._coming_bytes += self._piece_bytes
             self.parser.feed_data(data)
-            if self.stage == "head" and self._begun <= begun:  # else it began somewhere within what came
-                self._fed_bytes += len(data)
-                self._bound_head(self._fed_bytes)
+            if self.stage == "head":
+                self._await_head(len(data) if self._begun <= begun else 0)  # it may have begun within what came
         except httptools.HttpParserUpgrade as stop:
             self._go_on_without_upgrade(data[int(stop.args[0]) :])
         except httptools.HttpParserCallbackError:
@@ -154,13 +157,22 @@ class Connection(HttpToolsProtocol):
         except (httptools.HttpParserError, RequestError) as error:
             self._refuse(self._refusal or RequestError(f"this is not HTTP/1.1: {error}"))
 
+    def _await_head(self, fed_bytes: int) -> None:
+        """A head goes on: for as long, and as far, as it may."""
+        if self._deadline is None:
+            self._expect("head", self._serve.header_timeout_s)
+        if fed_bytes:
+            self._fed_bytes += fed_bytes
+            self._bound_head(self._fed_bytes)
+
     def on_message_begin(self) -> None:
         """A request begins."""
         self.url = b""
         self.headers = []
         self._crowd.idle.pop(self, None)
-        self._expect("head", self._serve.header_timeout_s)
+        self.stage, self._deadline = "head", None
         self._head_bytes = self._fed_bytes = 0
+        self._coming_bytes = self._piece_bytes
         self._begun += 1
         self._upgrading = False
 
@@ -171,20 +183,21 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field, or one of the trailer, which says nothing that anybody may rely on."""
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEAD_FIELDS:
-            self._bound_head(0)
         if self.stage == "head":
             self.headers.append((name.lower(), value))
+        else:
+            self._bound_head(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         """The head is complete: the application is called."""
         if self._full:
             raise self._refused("too many connections (serve.max_connections); try again", 503)
+        if self._coming_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEAD_FIELDS:  # else it cannot be too large
+            self._bound_head(sum(len(name) + len(value) + 4 for name, value in self.headers))
         version = self.parser.get_http_version()
         if version != "1.1" and any(name == b"transfer-encoding" for name, _ in self.headers):
             raise self._refused("HTTP/1.0 has no transfer-encoding", 400)
-        self._expect("served", None)
+        self.stage, self._deadline = "served", None
         self._upgrading = self.parser.should_upgrade()
         if not self._upgrading:
             self._begin_cycle(keep_alive=version != "1.0" and self.parser.should_keep_alive())
@@ -255,7 +268,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
             raise self._refused(f"the head of the request is larger than {MAX_HEAD_BYTES} bytes", 431)
-        if len(self.headers) >= MAX_HEAD_FIELDS:
+        if len(self.headers) > MAX_HEAD_FIELDS:
             raise self._refused(f"the request has more than {MAX_HEAD_FIELDS} header fields", 431)
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:

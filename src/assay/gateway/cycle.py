@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -59,12 +58,12 @@ class Cycle:
         disconnected: the client has gone.
         has_body: the whole body has come.
         begun, complete: so far is the answer.
+        ends_with_client: the task is cancelled when the client leaves, for it does nothing else any more.
     """
 
     __slots__ = (
         "_continue_wanted",
         "_flow",
-        "_needed",
         "_news",
         "_on_answered",
         "_pieces",
@@ -74,6 +73,7 @@ class Cycle:
         "begun",
         "complete",
         "disconnected",
+        "ends_with_client",
         "has_body",
         "headers",
         "keep_alive",
@@ -98,12 +98,11 @@ class Cycle:
         self.headers = headers
         self.keep_alive = keep_alive
         self.task: asyncio.Task[None] | None = None
-        self.disconnected = self.has_body = self.begun = self.complete = False
+        self.disconnected = self.has_body = self.begun = self.complete = self.ends_with_client = False
         self._transport = transport
         self._flow = flow
         self._server_fields = server_fields
         self._on_answered = on_answered
-        self._needed = False  # the work is for this client alone
         self._continue_wanted = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
         self._pieces: list[bytes] = []
         self._unread_bytes = 0
@@ -122,16 +121,6 @@ class Cycle:
             return
         self.keep_alive = False
         await self.answer(500, b"content-type: text/plain; charset=utf-8\r\n", b"Internal Server Error")
-
-    async def needed(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do work that is cancelled when the client leaves; `disconnected` then says so."""
-        self._needed = True
-        if self.disconnected and self.task is not None:
-            self.task.cancel()
-        try:
-            await work
-        finally:
-            self._needed = False
 
     # ---------------------------------------------------------------------------------------- body
 
@@ -152,7 +141,7 @@ class Cycle:
         """The client has left."""
         self.disconnected = True
         self._tell()
-        if self._needed and self.task is not None:
+        if self.ends_with_client and self.task is not None:
             self.task.cancel()
 
     async def take(self) -> bytes:

@@ -214,6 +214,16 @@ async def test_a_long_address_is_431(served: Served) -> None:
         assert (await wire.rest()).startswith(b"HTTP/1.1 431 ")
 
 
+async def test_a_long_head_behind_another_request_is_431(served: Served) -> None:
+    """What came together with the request before it counts, too."""
+    fields = b"".join(b"x-%d: %b\r\n" % (n, b"y" * 1000) for n in range(MAX_HEAD_BYTES // 1000 + 1))
+    async with connected(served) as wire:
+        await wire.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /healthz HTTP/1.1\r\nhost: x\r\n" + fields)
+        assert (await wire.answer())[0] == 200
+        await wire.send(b"\r\n")
+        assert (await wire.rest()).startswith(b"HTTP/1.1 431 ")
+
+
 async def test_a_head_behind_a_large_body_is_not_too_large(served: Served) -> None:
     """Only bytes of the head count: what comes in one piece with the end of a body is its own."""
     big = json.dumps({"model": "small", "messages": [{"role": "user", "content": "x" * 200_000}]}).encode()
