@@ -23,7 +23,7 @@ class Alerts(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         retirement_days: tell when a model that is configured retires within so many days; 0 = not.
     """
 
-    url_env: str | None = None
+    url_env: Annotated[str, Meta(min_length=1)] | None = None
     url: Annotated[str, Meta(pattern=r"^https?://[^\s/]")] | None = None
     budget_shares: tuple[Annotated[float, Meta(gt=0, le=1)], ...] = (0.5, 0.9, 1.0)
     breakers: bool = True

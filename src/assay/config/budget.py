@@ -23,7 +23,7 @@ class Limit(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
     usd: Annotated[float, Meta(ge=0, le=1e6)]
     per: Literal["day", "month", "total"] = "month"
-    team: str | None = None
+    team: Annotated[str, Meta(min_length=1)] | None = None
     route: str | None = None
 
     def __post_init__(self) -> None:

@@ -291,7 +291,7 @@ class Route(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
     candidates: tuple[str, ...]
     policy: dict[str, Any] = msgspec.field(default_factory=lambda: {"kind": "fallback"})
-    kind: str | None = None
+    kind: Annotated[str, Meta(min_length=1)] | None = None
     label: Literal["public", "unlabelled", "private-only"] | None = None
     deadline_s: Seconds | None = None
     continue_cut: bool = True

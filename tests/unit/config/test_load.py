@@ -147,6 +147,9 @@ def test_a_missing_key_names_its_table(toml: str, message: str) -> None:
             '[constraints]\nforbidden_terms = ["naming", "share_alik"]',
             "constraints.forbidden_terms: unknown value 'share_alik'; did you mean 'share_alike'?",
         ),
+        ('[budgets.b]\nusd = 1\nteam = ""', "budgets.b.team: expected `str` of length >= 1, not ''"),
+        ('[alerts]\nurl_env = ""', "alerts.url_env: expected `str` of length >= 1, not ''"),
+        ('[routes.r]\ncandidates = []\nkind = ""', "routes.r.kind: expected `str` of length >= 1, not ''"),
         ('[ledger]\ndurability = "comit"', "ledger.durability: unknown value 'comit'; did you mean 'commit'?"),
         (
             SMALL + 'settings.style = "txt"',
