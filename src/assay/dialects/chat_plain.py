@@ -6,7 +6,7 @@ of bounds) is left to `chat_request`, which reads everything and says what is wr
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -21,7 +21,6 @@ _Whole = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 _Positive = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
 _Number = _Whole | float
-_T = TypeVar("_T")
 
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,14 +81,10 @@ def _sampling(said: _Body, notes: dict[str, Any]) -> Sampling:
         notes[STOP_NOTE] = "string"
         stop = [stop]
     return Sampling(
-        max_tokens=_said(most),
-        temperature=_said(said.temperature),
-        top_p=_said(said.top_p),
+        max_tokens=None if most is UNSET else most,
+        temperature=None if said.temperature is UNSET else said.temperature,
+        top_p=None if said.top_p is UNSET else said.top_p,
         stop=() if stop is UNSET else tuple(stop),
-        seed=_said(said.seed),
-        n=_said(said.n),
+        seed=None if said.seed is UNSET else said.seed,
+        n=None if said.n is UNSET else said.n,
     )
-
-
-def _said(value: _T | UnsetType) -> _T | None:
-    return None if value is UNSET else value

@@ -90,21 +90,24 @@ def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
         raise RequestError(f"the body is not a JSON object: {error}") from error
     talk = _talk(body, values)
     if talk is not None:
-        around = _around(body[: talk.start], body[talk.end :], len(values), model, usage)
+        start, end = talk
+        around = _around(body[:start], body[end:], len(values), model, usage)
         if around is not None:
-            return body[talk.start : talk.end].join(around)
+            return body[start:end].join(around)
     return _apply(body, _edits(body, _top_members(body, values), model, usage))
 
 
-def _talk(body: bytes, values: Mapping[str, msgspec.Raw]) -> Member | None:
-    """Where the long value of a body seems to stand: its only one that says something new with each request."""
+def _talk(body: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[int, int] | None:
+    """From where to where the long value of a body seems to stand: that which is another one in each request."""
     for key, quoted in _TALKS:
         if key in values:
             colon = _COLON.match(body, body.find(quoted) + len(quoted))
             value = bytes(values[key])
-            around_bytes = len(body) - len(value)
-            if around_bytes <= _MOST_AROUND_BYTES and colon is not None and body.startswith(value, colon.end()):
-                return Member(key, colon.end(), colon.end() + len(value))
+            size = len(value)
+            if colon is None or len(body) - size > _MOST_AROUND_BYTES:
+                return None
+            start = colon.end()
+            return (start, start + size) if body.startswith(value, start) else None
     return None
 
 

@@ -301,13 +301,12 @@ class Attempt:
                 busy.resting = True
                 raise busy
             return await self._queue()
-        self._check_rest()
-        await gate.acquire()  # at once
         leave = self._leave()
-        if leave is not None:
-            return leave
-        gate.release()
-        return await self._queue()
+        if leave is None:
+            self._check_rest()
+            return await self._queue()
+        await gate.acquire()  # at once
+        return leave
 
     async def _queue(self) -> Pass:
         """As `_enter`, with patience."""

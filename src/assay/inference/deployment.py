@@ -134,10 +134,12 @@ class LiveDeployment:
             ConfigError: a file of the prompt cannot be read.
             BadRequest: the prompt cannot be applied to it.
         """
-        passing = request.native if untouched and self.may_pass_through(request) else None
+        passing = untouched and self.may_pass_through(request)
+        if passing and request.form != "embedding":  # its prompt is empty
+            return Attempted(request, request.native, request.stream)
         return Attempted(
             request=self.prompt(request.kind).apply(request),
-            raw=passing,
+            raw=request.native if passing else None,
             stream=request.stream,
         )
 

@@ -147,7 +147,8 @@ class Passage(Attempt):
     async def _answered(self, attempted: Attempted) -> bytes | list[Event]:
         self._check_deadline("before anything was sent")
         self._place.trace.waits()
-        with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
+        limits = Limits(self._live.config, self._place.deadline, self._meter)
+        try:
             call = self._called(attempted)
             try:
                 with limits:
@@ -157,6 +158,8 @@ class Passage(Attempt):
                 return [event async for event in self._decoded(call, limits)] + self._held.rest()
             finally:
                 await call.end()
+        finally:
+            limits.close()
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from functools import lru_cache
 
 import msgspec
 
@@ -202,4 +203,9 @@ async def _error_body(reply: Reply) -> bytes:
 
 
 def _is_stream(reply: Reply) -> bool:
-    return reply.headers.get("content-type", "").split(";")[0].strip().lower() == "text/event-stream"
+    return _names_stream(reply.headers.get("content-type", ""))
+
+
+@lru_cache(maxsize=128)  # hosts have few
+def _names_stream(content_type: str) -> bool:
+    return content_type.split(";")[0].strip().lower() == "text/event-stream"

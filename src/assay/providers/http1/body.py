@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Protocol
 
 from assay.errors import ConnectionFailed, MalformedReply
@@ -64,6 +65,7 @@ def framing_of(method: str, head: Head) -> Framing:
     return Sized(size) if size is not None else UntilClose()
 
 
+@lru_cache(maxsize=1024)
 def _length(value: str) -> int:
     said = {item.strip(" \t") for item in value.split(",")} if "," in value else {value}
     digits = said.pop()

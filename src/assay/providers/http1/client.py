@@ -48,8 +48,8 @@ class Http1Transport:
     ) -> _RoundTrip:
         """See `Transport.request`."""
         head_timeout_s = idle_timeout_s if first_byte_timeout_s is None else first_byte_timeout_s
-        limits = _Limits(connect_timeout_s, head_timeout_s, idle_timeout_s)
-        return _RoundTrip(self, method, url, headers, body, on_sent, limits)
+        limits = (connect_timeout_s, head_timeout_s, idle_timeout_s)
+        return _RoundTrip(self, method, url, headers, body, on_sent, *limits)
 
     def here(self) -> tuple[Pool, Dialer]:
         """Those of the running event loop; another loop's are forgotten, for they work no more."""
@@ -64,12 +64,6 @@ class Http1Transport:
         """Close all connections; requests under way end with an error."""
         if self._pool is not None and self._loop is asyncio.get_running_loop():
             await self._pool.close()
-
-
-class _Limits(NamedTuple):
-    connect_s: float
-    head_s: float
-    idle_s: float
 
 
 class _Prepared(NamedTuple):
@@ -97,8 +91,8 @@ class _RoundTrip:
     """One request and its answer, for the time of an `async with`."""
 
     __slots__ = (
-        "_body", "_connection", "_headers", "_keeps", "_limits", "_method", "_on_sent", "_packed", "_parts", "_pool",
-        "_transport", "_url",
+        "_body", "_connect_s", "_connection", "_head_s", "_headers", "_idle_s", "_keeps", "_method", "_on_sent",
+        "_packed", "_parts", "_pool", "_transport", "_url",
     )  # fmt: skip
 
     def __init__(
@@ -109,7 +103,9 @@ class _RoundTrip:
         headers: Mapping[str, str],
         body: bytes | None,
         on_sent: Callable[[int], None] | None,
-        limits: _Limits,
+        connect_s: float,
+        head_s: float,
+        idle_s: float,
     ) -> None:
         self._transport = transport
         self._method = method
@@ -117,7 +113,9 @@ class _RoundTrip:
         self._headers = headers
         self._body = body
         self._on_sent = on_sent
-        self._limits = limits
+        self._connect_s = connect_s
+        self._head_s = head_s
+        self._idle_s = idle_s
         self._keeps = True
         self._pool: Pool | None = None
         self._connection: Connection | None = None
@@ -129,15 +127,16 @@ class _RoundTrip:
         body, told = self._body or b"", self._on_sent
         head = end_head(begun, None if self._body is None else len(body))
         self._pool, dialer = self._transport.here()
-        connection = self._pool.take(origin) or await dialer.connect(origin, self._limits.connect_s)
+        connection = self._pool.take(origin) or await dialer.connect(origin, self._connect_s)
         self._connection = connection
         try:
             if not connection.send_at_once(self._method, head, body):
-                await connection.send(self._method, head, body, told=told, idle_timeout_s=self._limits.idle_s)
+                await connection.send(self._method, head, body, told=told, idle_timeout_s=self._idle_s)
             elif body and told is not None:
                 told(len(body))
-            answer = await connection.head(self._limits.head_s)
-            self._packed = unpacking(answer.headers.get("content-encoding"))
+            answer = await connection.head(self._head_s)
+            coding = answer.headers.get("content-encoding")
+            self._packed = unpacking(coding) if coding is not None else None
         except BaseException:  # a cancelled call, too, lets go of its connection
             self._let_go()
             raise
@@ -163,7 +162,7 @@ class _RoundTrip:
         while not (part := next(self._parts, b"")):
             if self._connection is None:
                 raise ConnectionFailed("the answer is read after its request is over")
-            came = await self._connection.piece(self._limits.idle_s)
+            came = await self._connection.piece(self._idle_s)
             if self._packed is None:
                 return came
             if not came:
