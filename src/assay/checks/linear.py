@@ -18,8 +18,31 @@ _MAX_KEPT = 500_000
 """States of the ways that are kept; then it begins anew. Bounds the memory that texts can make it take."""
 _WAY = 10
 """What a way takes by itself, in states."""
+_MOST_WORK = 4_000_000
+"""States that are gone through anew for one text, which is a second or two: then it was made to be slow."""
 _STEPS_PER_CHAR = 30
 """To find where matches end may take so many steps for each character; then the rest counts as found."""
+
+
+class _TooSlow(Exception):
+    """A text that was made to be slow."""
+
+
+class _Work:
+    """What may still be done for one text."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_WORK
+
+    def done(self, states: int) -> None:
+        """So many states have been gone through.
+
+        Raises:
+            _TooSlow: they are too many.
+        """
+        self._left -= states
+        if self._left < 0:
+            raise _TooSlow
 
 
 class _Set:
@@ -59,14 +82,19 @@ class _Automaton:
         """The states before the first character; `before` is the sort of the one in front of it."""
         return self._set(self._begin, before)
 
-    def way(self, at: _Set, char: str) -> tuple[bool, _Set]:
-        """Whether a match ends before `char`, and what is reached after it."""
+    def way(self, at: _Set, char: str, work: _Work) -> tuple[bool, _Set]:
+        """Whether a match ends before `char`, and what is reached after it.
+
+        Raises:
+            _TooSlow: too much work for one text.
+        """
         if self._known >= _MAX_KEPT:
             self._kept.clear()
             at.ways.clear()
             self._known = 0
         after = sort_of(char)
         reached = self._closed(at, after)
+        work.done(len(reached))
         following = frozenset(
             part.next for one in reached if isinstance(part := self._parts[one], Chars) and part.holds(char)
         )
@@ -137,51 +165,65 @@ class Linear:
         )
 
     def search(self, text: str) -> bool:
-        """Whether it matches anywhere."""
+        """Whether it matches anywhere; a text that was made to be slow counts as a match."""
+        try:
+            return self._search(text, _Work())
+        except _TooSlow:
+            return True
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """`(start, end)` of the matches from left to right, the longest at each place, without overlaps.
+
+        A text that was made to be slow is one, or is from some place on.
+        """
+        work = _Work()
+        try:
+            return self._spans(text, work) if self._search(text, work) else []
+        except _TooSlow:
+            return [(0, len(text))]
+
+    def _search(self, text: str, work: _Work) -> bool:
         automaton = self._ways.anywhere
         at = automaton.begin()
         for char in text:
-            found, at = at.ways.get(char) or automaton.way(at, char)
+            found, at = at.ways.get(char) or automaton.way(at, char, work)
             if found:
                 return True
         return automaton.ends(at)
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        """`(start, end)` of the matches from left to right, the longest at each place, without overlaps."""
-        if not self.search(text):
-            return []
+    def _spans(self, text: str, work: _Work) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
         steps, end = _STEPS_PER_CHAR * (len(text) + 100), 0
-        for start in self._starts(text):
+        for start in self._starts(text, work):
             if start < end:
                 continue
-            last, gone = self._longest(text, start)
+            last, gone = self._longest(text, start, work)
             steps -= gone
-            if steps < 0:  # a text that was made to be slow: nothing of its rest is let through
+            if steps < 0:  # nothing of its rest is let through
                 return [*spans, (start, len(text))]
             spans.append((start, last))
             end = last
         return spans
 
-    def _starts(self, text: str) -> Iterator[int]:
+    def _starts(self, text: str, work: _Work) -> Iterator[int]:
         """Where matches begin, from left to right."""
         automaton, found = self._ways.backwards, []
         at = automaton.begin()
         for place in range(len(text) - 1, -1, -1):
-            begins, at = at.ways.get(text[place]) or automaton.way(at, text[place])
+            begins, at = at.ways.get(text[place]) or automaton.way(at, text[place], work)
             if begins:
                 found.append(place + 1)
         if automaton.ends(at):
             found.append(0)
         return reversed(found)
 
-    def _longest(self, text: str, start: int) -> tuple[int, int]:
+    def _longest(self, text: str, start: int, work: _Work) -> tuple[int, int]:
         """The end of the longest match that begins at a place where one does, and how many steps that took."""
         automaton = self._ways.here
         at = automaton.begin(sort_of(text[start - 1]) if start else END)
         end = start
         for place in range(start, len(text)):
-            found, at = at.ways.get(text[place]) or automaton.way(at, text[place])
+            found, at = at.ways.get(text[place]) or automaton.way(at, text[place], work)
             if found:
                 end = place
             if not at.states:

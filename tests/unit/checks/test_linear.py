@@ -81,6 +81,20 @@ def test_places_of_many_matches_that_all_look_far() -> None:
     assert spans[-1][1] == len(text)
 
 
+@pytest.mark.parametrize(("pattern", "head"), [("ab.{0,1500}q", ""), ("q.{0,1500}ab", "qab\n")])
+def test_a_text_that_keeps_many_states_is_not_gone_through_to_its_end(
+    pattern: str, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as found, and nothing of it is let through, forwards or backwards; others are searched as before."""
+    monkeypatch.setattr("assay.checks.linear._MOST_WORK", 400_000)
+    linear, chance = Linear([pattern]), random.Random(1)  # noqa: S311 - any text will do
+    slow = head + "".join(chance.choice(["ab", "x", "yy"]) for _ in range(20_000))
+    assert linear.search(slow)
+    assert linear.spans(slow) == [(0, len(slow))]
+    assert not linear.search("x" * 200_000)
+    assert linear.spans("xqabqx") == [(2, 5) if pattern.startswith("ab") else (1, 4)]
+
+
 def test_its_memory_is_bounded() -> None:
     """Texts of ever other characters do not fill it; it finds the same."""
     linear = Linear([r"q\d+z"])
