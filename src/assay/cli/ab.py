@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from assay.decision.experiments.experiment import Arm, Difference, Experiment
     from assay.decision.experiments.reading import Asked
 
-_SHARES = ("failed", "cancelled", "accepted", "edited", "rejected", "judged")
 _LOWER = "-"
 """Before the name of an outcome of which less is better."""
 
@@ -180,9 +179,11 @@ def _difference(one: Difference, found: Experiment) -> tuple[str, ...]:
 
 def _mean(measure: str, value: float | None, signed: bool = False) -> str:
     """A mean in the unit of its measure: shares in percent, times in seconds."""
+    from assay.decision.experiments.measured import SHARES
+
     if value is None:
         return "-"
     sign = "+" if signed else ""
-    if measure in _SHARES:
+    if measure in SHARES:
         return f"{value * 100:{sign}.1f}%"
     return f"{value:{sign}.3g} s" if measure == "latency" else f"{value:{sign}.4g}"
