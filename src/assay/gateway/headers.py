@@ -39,7 +39,7 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
     if visit.headers.keys().isdisjoint(_OURS) and not carried_names:
         return request
     changed: dict[str, Any] = {}
-    if kind := visit.header(KIND):
+    if kind := _name_in(visit, KIND):
         changed["kind"] = kind
     if session := visit.header(SESSION):
         changed["session"] = session
@@ -47,13 +47,22 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
         changed["label"] = _label(label.decode("latin-1").strip())
     if seconds := visit.header(DEADLINE):
         changed["deadline_s"] = _seconds(seconds)
-    if tags := visit.header(TAGS):
+    if tags := _name_in(visit, TAGS):
         changed["tags"] = _tags(tags)
     carried = {name: value for name in carried_names if (value := visit.header(name)) is not None}
     if carried and request.native is not None:
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
         changed["extra"] = {**request.extra, HEADERS: carried}
     return msgspec.structs.replace(request, **changed) if changed else request
+
+
+def _name_in(visit: Visit, header: str) -> str | None:
+    """A name of our configuration, which is UTF-8 there and in what clients send; other bytes are Latin-1."""
+    value = visit.headers.get(header.encode())
+    try:
+        return value.decode().strip() or None if value is not None else None
+    except UnicodeDecodeError:
+        return visit.header(header)
 
 
 def _label(text: str) -> Label:

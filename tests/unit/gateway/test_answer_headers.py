@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from clients import CHAT, CLIENTS, gateway
 
+from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import Overloaded
-from assay.gateway.headers import MAX_VALUE_CHARS, answer_lines
+from assay.gateway.cycle import Cycle
+from assay.gateway.headers import MAX_VALUE_CHARS, answer_lines, read_headers
+from assay.gateway.visit import Visit
 from assay.inference.spine import Spine
 from assay.inference.trace import Record, Trace
-from assay.types import Response
+from assay.types import Message, Request, Response
 from faults import Answer, FaultyHost
 
 MakeSpine = Callable[..., Spine]
@@ -110,6 +113,15 @@ async def test_a_client_s_tags_choose(make_spine: MakeSpine) -> None:
             assert seen.status == 400
             assert seen.error is not None
             assert "x-assay-tags" in seen.error[1]
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_names_are_those_of_the_configuration(coding: str) -> None:
+    """A kind or tag with letters beyond ASCII is what its file says, in whichever way a client's library writes it."""
+    sent = {b"x-assay-kind": "größe".encode(coding), b"x-assay-tags": "tür=große".encode(coding)}
+    visit = Visit(cast(Cycle, None), "POST", "/chat/completions", sent, b"")
+    read = read_headers(visit, Request(messages=(Message.of("user", "hi"),)), OpenAIChat())
+    assert (read.kind, read.tags) == ("größe", {"tür": "große"})
 
 
 def test_values_are_safe() -> None:
