@@ -194,17 +194,20 @@ class ChatSkim:
         if event == _DONE:
             self._done = True
             return True
-        if event.startswith(b":") and event.endswith(_END) and event.count(b"\n") == 2 and b"\r" not in event:
-            return True  # a comment, by which a host shows that it lives
-        if not (event.startswith(_START) and event.endswith(_END) and event.count(b"\n") == 2) or b"\r" in event:
+        if not event.endswith(_END) or event.count(b"\n") != 2 or b"\r" in event:
             return False
+        if not event.startswith(_START):
+            return event.startswith(b":")  # a comment, by which a host shows that it lives
         chunk = _looked_at(event[6:-2]) if len(event) <= MAX_EVENT_BYTES else None
         if chunk is None:
             return False
         if self._head.id is None or self._head.tier != chunk.service_tier:
             self._head = self._head.filled(chunk)
-        if chunk.choices and not self._take_choice(chunk.choices[0]):
-            return False
+        if chunk.choices:
+            choice = chunk.choices[0]
+            more = self.begun and choice.finish_reason is None and choice.message is None  # as most are: more words
+            if not more and not self._take_choice(choice):
+                return False
         if chunk.usage is not _NOTHING and (usage := _usage(chunk.usage)) is not None:
             self._usage, self.begun = usage, True
         return True

@@ -13,7 +13,7 @@ __all__ = ["BLANK_LINES", "Borders", "apart"]
 BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _LONGEST = 4
 _BLANK_LINE = re.compile(b"|".join(BLANK_LINES))
-_PLAIN_BLANK_LINE = re.compile(BLANK_LINES[0])  # alone, it is found twenty times as fast
+_PLAIN_BLANK_LINE = BLANK_LINES[0]  # alone, it is found far faster
 
 
 class Borders:
@@ -55,9 +55,14 @@ class Borders:
 
 def apart(data: bytes) -> list[bytes]:
     """Whole events, each in bytes of its own; what follows the last one is the last piece."""
-    blank = _BLANK_LINE if b"\r" in data else _PLAIN_BLANK_LINE
-    ends = [found.end() for found in blank.finditer(data)]
-    if data and (not ends or ends[-1] < len(data)):
+    if b"\r" not in data:
+        *whole, rest = data.split(_PLAIN_BLANK_LINE)
+        if len(whole) == 1 and not rest:
+            return [data]
+        events = [one + _PLAIN_BLANK_LINE for one in whole]
+        return [*events, rest] if rest else events
+    ends = [found.end() for found in _BLANK_LINE.finditer(data)]
+    if not ends or ends[-1] < len(data):
         ends.append(len(data))
     return [data[start:end] for start, end in pairwise((0, *ends))]
 

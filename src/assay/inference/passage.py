@@ -237,7 +237,8 @@ class Passage(Attempt):
                 came = await call.piece()
             if not came:
                 break
-            self._begin()
+            if self.record.first_event_s is None:
+                self._begin()
             problem = self._follow(skim, came, waiting)
             if skim.used is not None:
                 self._shrink(skim.used)

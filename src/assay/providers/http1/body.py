@@ -140,13 +140,8 @@ class Chunked:
         """See `Framing.feed`."""
         if self._held:
             data, self._held = self._held + data, b""
-        if self._left == 0 and self._trailer_bytes < 0:
-            found = _SIZE.match(data)
-            if found is not None and self._is_whole(data, found):  # as streams mostly come: one chunk, all of it
-                self._received += len(data) - 2 - found.end()
-                return data[found.end() : -2]
         pieces: list[bytes] = []
-        at = 0
+        at = self._whole_chunks(data, pieces) if self._left == 0 and self._trailer_bytes < 0 else 0
         while at < len(data):
             if self.done:
                 self.surplus = True
@@ -166,11 +161,17 @@ class Chunked:
         if not self.done:
             raise _broken_off(self._received)
 
-    def _is_whole(self, data: bytes, found: re.Match[bytes]) -> bool:
-        size = int(found[1], 16)
-        return (
-            size > 0 and found.end() <= MAX_LINE_BYTES and found.end() + size + 2 == len(data) and data[-2:] == b"\r\n"
-        )
+    def _whole_chunks(self, data: bytes, pieces: list[bytes]) -> int:
+        """Read the chunks that have come whole, as those of streams mostly do; gives where to go on."""
+        at = 0
+        while (found := _SIZE.match(data, at)) is not None:
+            start = found.end()
+            end = start + int(found[1], 16)
+            if end == start or start - at > MAX_LINE_BYTES or data[end : end + 2] != b"\r\n":
+                break
+            pieces.append(data[start:end])
+            at = end + 2
+        return at
 
     def _size(self, data: bytes, at: int) -> int:
         """Read a chunk's size; gives where to go on."""

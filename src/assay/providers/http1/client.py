@@ -157,14 +157,18 @@ class _RoundTrip:
         else:
             connection.abort()
 
+    @property
+    def _here(self) -> Connection:
+        if self._connection is None:
+            raise ConnectionFailed("the answer is read after its request is over")
+        return self._connection
+
     async def _piece(self) -> bytes:
         """See `Reply.piece`."""
+        if self._packed is None:
+            return await self._here.piece(self._idle_s)
         while not (part := next(self._parts, b"")):
-            if self._connection is None:
-                raise ConnectionFailed("the answer is read after its request is over")
-            came = await self._connection.piece(self._idle_s)
-            if self._packed is None:
-                return came
+            came = await self._here.piece(self._idle_s)
             if not came:
                 self._packed.end()
                 return b""
