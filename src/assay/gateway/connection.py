@@ -1,8 +1,4 @@
-"""One client's connection: uvicorn's, with limits on what it may send and on how slowly it may send and take.
-
-uvicorn bounds neither the head of a request nor the time in which it must come, and waits for ever for a reader that
-takes nothing.
-"""
+"""One client's connection, with limits on what it may send and on how slowly it may send and take."""
 
 from __future__ import annotations
 
@@ -11,16 +7,15 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from assay.dialects import openai_errors
 from assay.errors import RequestError
 from assay.gateway.crowd import Crowd
-from assay.gateway.cycle import Cycle
+from assay.gateway.cycle import Cycle, Field, status_line
+from assay.gateway.flow import Flow
 from assay.gateway.resource import Resource
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -52,7 +47,7 @@ class Outlet:
         self._write(data)
 
 
-class Connection(HttpToolsProtocol):
+class Connection(asyncio.Protocol):
     """One connection. The methods are asyncio's and httptools'; `stage` says what the client is expected to do.
 
     `idle`: nothing; `head`: to send the rest of it; `served`: to send its body, or to wait for its answer; `waste`: to
@@ -60,9 +55,14 @@ class Connection(HttpToolsProtocol):
     reads it, who can say so in the client's own format.
     """
 
-    def __init__(self, answer: Callable[[Cycle], Awaitable[None]], crowd: Crowd, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, answer: Callable[[Cycle], Awaitable[None]], crowd: Crowd) -> None:
         self._answer = answer
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        # What follows a request that closes the connection is no mistake that its answer should be withheld for.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._url = b""
+        self._headers: list[Field] = []
         self.stage: Stage = "idle"
         self._crowd = crowd
         self._serve = crowd.serve
@@ -83,10 +83,10 @@ class Connection(HttpToolsProtocol):
 
     # ---------------------------------------------------------------------------------- connection
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
-        self._outlet = Outlet(transport)
-        super().connection_made(cast(asyncio.Transport, self._outlet))
+        self._outlet = Outlet(cast(asyncio.Transport, transport))
+        self._flow = Flow(cast(asyncio.Transport, self._outlet))
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_BYTES)
         self.limit_unread()
         self._full = not self._crowd.enter(self)
@@ -95,14 +95,26 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone, or was sent away."""
         self._crowd.left(self)
-        super().connection_lost(exc)
+        self._flow.resume_writing()
         if self._served is not None and not self._served.complete:
             self._served.gone()
+        # They refer to this connection: let go of, all of it is free at once.
+        self._served = self._last = None
+        self._queue.clear()
+        del self._parser
 
-    def shutdown(self) -> None:
+    def pause_writing(self) -> None:
+        """More than enough waits for the client."""
+        self._flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has taken enough."""
+        self._flow.resume_writing()
+
+    def wind_down(self) -> None:
         """Close as soon as the answer is complete."""
         if self._last is None or self._last.complete:
-            self.transport.close()
+            self._outlet.close()
         else:
             self._last.keep_alive = False
 
@@ -147,7 +159,7 @@ class Connection(HttpToolsProtocol):
         try:
             self._piece_bytes = len(data)
             self._coming_bytes += self._piece_bytes
-            self.parser.feed_data(data)
+            self._parser.feed_data(data)
             if self.stage == "head":
                 self._await_head(len(data) if self._begun <= begun else 0)  # it may have begun within what came
         except httptools.HttpParserUpgrade as stop:
@@ -167,8 +179,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self.url = b""
-        self.headers = []
+        self._url = b""
+        self._headers = []
         self._crowd.idle.pop(self, None)
         self.stage, self._deadline = "head", None
         self._head_bytes = self._fed_bytes = 0
@@ -179,12 +191,12 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
         self._bound_head(len(url))
-        self.url += url
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field, or one of the trailer, which says nothing that anybody may rely on."""
         if self.stage == "head":
-            self.headers.append((name.lower(), value))
+            self._headers.append((name.lower(), value))
         else:
             self._bound_head(len(name) + len(value) + 4)
 
@@ -192,40 +204,40 @@ class Connection(HttpToolsProtocol):
         """The head is complete: the application is called."""
         if self._full:
             raise self._refused("too many connections (serve.max_connections); try again", 503)
-        if self._coming_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEAD_FIELDS:  # else it cannot be too large
-            self._bound_head(sum(len(name) + len(value) + 4 for name, value in self.headers))
-        version = self.parser.get_http_version()
-        if version != "1.1" and any(name == b"transfer-encoding" for name, _ in self.headers):
+        if self._coming_bytes > MAX_HEAD_BYTES or len(self._headers) > MAX_HEAD_FIELDS:  # else it cannot be too large
+            self._bound_head(sum(len(name) + len(value) + 4 for name, value in self._headers))
+        version = self._parser.get_http_version()
+        if version != "1.1" and any(name == b"transfer-encoding" for name, _ in self._headers):
             raise self._refused("HTTP/1.0 has no transfer-encoding", 400)
         self.stage, self._deadline = "served", None
-        self._upgrading = self.parser.should_upgrade()
+        self._upgrading = self._parser.should_upgrade()
         if not self._upgrading:
-            self._begin_cycle(keep_alive=version != "1.0" and self.parser.should_keep_alive())
+            self._begin_cycle(keep_alive=version != "1.0" and self._parser.should_keep_alive())
 
     def _begin_cycle(self, *, keep_alive: bool) -> None:
         """Have the request answered, now or when those before it have been."""
         before = self._last
         cycle = self._last = Cycle(
-            self.parser.get_method().decode("ascii"),
-            Resource.of(self.url),
-            dict(self.headers),
-            self.transport,
-            self.flow,
-            self.server_state.default_headers,
+            self._parser.get_method().decode("ascii"),
+            Resource.of(self._url),
+            dict(self._headers),
+            cast(asyncio.Transport, self._outlet),
+            self._flow,
+            self._crowd.server_lines,
             keep_alive,
             self.on_response_complete,
         )
         if before is None or before.complete:
             self._begin_answer(cycle)
         else:
-            self.flow.pause_reading()
+            self._flow.pause_reading()
             self._queue.append(cycle)
 
     def _begin_answer(self, cycle: Cycle) -> None:
         self._served = cycle
-        task = cycle.task = self.loop.create_task(cycle.run(self._answer))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task = cycle.task = self._loop.create_task(cycle.run(self._answer))
+        self._crowd.tasks.add(task)
+        task.add_done_callback(self._crowd.tasks.discard)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -243,8 +255,8 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is complete."""
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
+        if not self._outlet.is_closing():
+            self._flow.resume_reading()
             if self._queue:
                 self._begin_answer(self._queue.popleft())
         last = self._last
@@ -262,13 +274,13 @@ class Connection(HttpToolsProtocol):
 
     def _expect(self, stage: Stage, within_s: float | None) -> None:
         self.stage = stage
-        self._deadline = None if within_s is None else self.loop.time() + within_s
+        self._deadline = None if within_s is None else self._loop.time() + within_s
 
     def _bound_head(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
             raise self._refused(f"the head of the request is larger than {MAX_HEAD_BYTES} bytes", 431)
-        if len(self.headers) > MAX_HEAD_FIELDS:
+        if len(self._headers) > MAX_HEAD_FIELDS:
             raise self._refused(f"the request has more than {MAX_HEAD_FIELDS} header fields", 431)
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
@@ -276,14 +288,14 @@ class Connection(HttpToolsProtocol):
 
         The parser stops at its head; clients that ask for HTTP/2 in this way (Java's) send their body all the same.
         """
-        method = self.parser.get_method()
+        method = self._parser.get_method()
         if method == b"CONNECT":
             self._refuse(RequestError("CONNECT: this is no proxy", status=405))
             return
         dropped = (b"connection", b"upgrade", b"http2-settings")
-        fields = b"".join(b"%s: %s\r\n" % field for field in self.headers if field[0] not in dropped)
-        self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self.url, fields, rest))
+        fields = b"".join(b"%s: %s\r\n" % field for field in self._headers if field[0] not in dropped)
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self._url, fields, rest))
 
     # -------------------------------------------------------------------------------------- refusal
 
@@ -304,6 +316,5 @@ class Connection(HttpToolsProtocol):
         wire = openai_errors.write_error(error)
         fields = {**wire.headers, "content-length": str(len(wire.body)), "connection": "close"}
         head = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields.items())
-        status = f"HTTP/1.1 {wire.status} {HTTPStatus(wire.status).phrase}\r\n".encode()
-        self._outlet.write(b"%s%s\r\n%s" % (status, head, wire.body))
+        self._outlet.write(b"%s%s\r\n%s" % (status_line(wire.status), head, wire.body))
         self._outlet.close()

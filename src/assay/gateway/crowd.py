@@ -6,7 +6,8 @@ One look at all of them once in a while serves in place of timers that each woul
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from email.utils import formatdate
+from typing import Any, Protocol
 
 from assay.config.schema import Serve
 
@@ -33,6 +34,10 @@ class Member(Protocol):
         """Close it while it is idle, to make room."""
         ...
 
+    def wind_down(self) -> None:
+        """Close it as soon as nothing is under way."""
+        ...
+
     def cut(self) -> None:
         """End it, whatever it is at."""
         ...
@@ -48,6 +53,8 @@ class Crowd:
     Attributes:
         idle: connections that expect nothing, the longest idle first.
         gone: set while there is none.
+        tasks: that serve requests.
+        server_lines: header fields that every answer has.
         unread_limit_bytes: how much may wait for each reader.
     """
 
@@ -57,6 +64,8 @@ class Crowd:
         self.unread_limit_bytes = MAX_UNREAD_BYTES
         self.gone = asyncio.Event()
         self.gone.set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tick()
         self._most = most
         self._all: set[Member] = set()
 
@@ -79,6 +88,15 @@ class Crowd:
         self.idle.pop(connection, None)
         if not self._all:
             self.gone.set()
+
+    def tick(self) -> None:
+        """A second has passed."""
+        self.server_lines = f"date: {formatdate(usegmt=True)}\r\n".encode()
+
+    def wind_down(self) -> None:
+        """Have all go as soon as they have their answers."""
+        for connection in tuple(self._all):
+            connection.wind_down()
 
     def disperse(self) -> None:
         """Cut all that are left."""

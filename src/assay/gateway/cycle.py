@@ -6,18 +6,20 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
+from http import HTTPStatus
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
+from assay.gateway.flow import Flow
 from assay.gateway.resource import Resource
 
-__all__ = ["Cycle", "Disconnected", "Field", "written"]
+__all__ = ["Cycle", "Disconnected", "Field", "status_line", "written"]
 
 Field = tuple[bytes, bytes]
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 _CLOSE = b"connection: close\r\n"
+_MOST_UNREAD_BYTES = 64 * 1024
+"""Of a body, before its client has to wait for whoever reads it."""
 
 log = logging.getLogger("assay.gateway")
 
@@ -38,6 +40,16 @@ def written(fields: Iterable[Field]) -> bytes:
     return b"".join([b"%b: %b\r\n" % field for field in told])
 
 
+@cache
+def status_line(status: int) -> bytes:
+    """The first line of an answer."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:  # a host may have made it up
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
 class Cycle:
     """A request whose head has come, and its answer. A client's leaving ends the work for it at once.
 
@@ -49,7 +61,7 @@ class Cycle:
         headers: by name in lower case; of several with one name, the last.
         transport: of the connection.
         flow: of the connection, in both directions.
-        server_fields: that every answer has.
+        server_lines: header fields that every answer has.
         keep_alive: the connection stays open afterwards.
         on_answered: called when the answer is complete.
 
@@ -67,7 +79,7 @@ class Cycle:
         "_news",
         "_on_answered",
         "_pieces",
-        "_server_fields",
+        "_server_lines",
         "_transport",
         "_unread_bytes",
         "begun",
@@ -88,8 +100,8 @@ class Cycle:
         resource: Resource,
         headers: dict[bytes, bytes],
         transport: asyncio.Transport,
-        flow: FlowControl,
-        server_fields: list[Field],
+        flow: Flow,
+        server_lines: bytes,
         keep_alive: bool,
         on_answered: Callable[[], None],
     ) -> None:
@@ -101,7 +113,7 @@ class Cycle:
         self.disconnected = self.has_body = self.begun = self.complete = self.ends_with_client = False
         self._transport = transport
         self._flow = flow
-        self._server_fields = server_fields
+        self._server_lines = server_lines
         self._on_answered = on_answered
         self._continue_wanted = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
         self._pieces: list[bytes] = []
@@ -128,7 +140,7 @@ class Cycle:
         """A piece of the body has come."""
         self._pieces.append(data)
         self._unread_bytes += len(data)
-        if self._unread_bytes > HIGH_WATER_LIMIT:
+        if self._unread_bytes > _MOST_UNREAD_BYTES:
             self._flow.pause_reading()
         self._tell()
 
@@ -200,9 +212,8 @@ class Cycle:
         self._end()
 
     def _head(self, status: int, lines: bytes, framing: bytes) -> bytes:
-        of_server = [b"%b: %b\r\n" % field for field in self._server_fields]
         closing = b"" if self.keep_alive else _CLOSE
-        return b"".join((STATUS_LINE[status], *of_server, lines, framing, closing, b"\r\n"))
+        return b"".join((status_line(status), self._server_lines, lines, framing, closing, b"\r\n"))
 
     def _end(self) -> None:
         self.complete = True

@@ -1,4 +1,4 @@
-"""Running the gateway on uvicorn."""
+"""Running the gateway."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator
-from functools import partial
-from typing import Any, cast
-
-import uvicorn
 
 from assay.config.schema import Serve
 from assay.errors import ServerError
@@ -24,6 +20,8 @@ from assay.inference.spine import Spine
 _LAST_WORDS_S = 2.0
 """For what was cut: the error at the end of its stream, and its rows in the ledger."""
 _OBJECTS_BETWEEN_LOOKS = 20_000
+_BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 _OTHER_FILES = 256
 """File descriptors kept for the ledger, engines and the first upstream connections."""
 
@@ -40,7 +38,7 @@ def listen(serve: Serve) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((serve.host, serve.port))
-        listener.listen(2048)  # now: until somebody listens, another process may bind the same address
+        listener.listen(_BACKLOG)  # now: until somebody listens, another process may bind the same address
     except OSError as error:
         listener.close()
         raise ServerError(
@@ -72,13 +70,12 @@ async def run(gateway: Gateway, listener: socket.socket, *, signals: bool = True
         gateway.draining = True
         loop.call_later(0 if server.hurry.is_set() else gateway.serve.drain_s, server.stop.set)
 
-    # Not `server.serve`: it raises the signal again, and SIGTERM would end the process before the ledger is closed.
     loop = asyncio.get_running_loop()
     caught = (signal.SIGINT, signal.SIGTERM) if signals else ()
     with contextlib.suppress(NotImplementedError):  # Windows
         for one in caught:
             loop.add_signal_handler(one, stop)
-    work = asyncio.create_task(server._serve([listener]))
+    work = asyncio.create_task(server.serve(listener))
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -113,8 +110,8 @@ async def endpoint(spine: Spine) -> AsyncIterator[str]:
                 await work
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's, told to stop by an event, and done as soon as the last client is.
+class _Server:
+    """Accepts connections until an event says stop, and is done as soon as the last client is.
 
     Attributes:
         stop: take no new connections, and end.
@@ -127,46 +124,33 @@ class _Server(uvicorn.Server):
         self._crowd = gateway.crowd = Crowd(serve, _most_connections(serve.max_connections))
         self._grace_s = serve.grace_s
         self.stop, self.hurry = asyncio.Event(), asyncio.Event()
-        config = uvicorn.Config(
-            _no_application,
-            http=cast(Any, partial(Connection, gateway.serve_one, self._crowd)),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=cast(int, serve.idle_timeout_s),
-        )
-        super().__init__(config)
 
-    async def main_loop(self) -> None:
+    async def serve(self, listener: socket.socket) -> None:
         """Until `stop`."""
-        watching = asyncio.create_task(self._crowd.watch())
+        answer, crowd = self._gateway.serve_one, self._crowd
+        loop = asyncio.get_running_loop()
+        accepting = await loop.create_server(lambda: Connection(answer, crowd), sock=listener, backlog=_BACKLOG)
+        watching = asyncio.create_task(crowd.watch())
         while not self.stop.is_set():
-            await self.on_tick(0)  # what the date is
+            crowd.tick()
             self._gateway.refresh()
             await _first(1.0, self.stop)
         watching.cancel()
+        accepting.close()
+        listener.close()
+        await self._part()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def _part(self) -> None:
         """Close what is idle, wait for the others, and cut them when that takes too long."""
-        for one in (*self.servers, *(sockets or ())):
-            one.close()
-        for connection in tuple(self.server_state.connections):
-            connection.shutdown()
-        await _first(self._grace_s, self._crowd.gone, self.hurry)
-        for task in self.server_state.tasks:
+        crowd = self._crowd
+        crowd.wind_down()
+        await _first(self._grace_s, crowd.gone, self.hurry)
+        for task in crowd.tasks:
             task.cancel()
-        if self.server_state.tasks:  # their last words, and what settles them
-            await asyncio.wait(self.server_state.tasks, timeout=_LAST_WORDS_S)
-        self._crowd.disperse()
-        await _first(_LAST_WORDS_S, self._crowd.gone)
-
-
-async def _no_application(scope: object, receive: object, send: object) -> None:
-    """Connections call the gateway themselves."""
-    raise NotImplementedError
+        if crowd.tasks:  # their last words, and what settles them
+            await asyncio.wait(crowd.tasks, timeout=_LAST_WORDS_S)
+        crowd.disperse()
+        await _first(_LAST_WORDS_S, crowd.gone)
 
 
 async def _first(within_s: float, *events: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import logging
@@ -17,8 +18,9 @@ import pytest
 from assay.config.schema import Serve
 from assay.gateway import server
 from assay.gateway.asgi import Gateway
-from assay.gateway.connection import MAX_HEAD_BYTES, MAX_HEAD_FIELDS
+from assay.gateway.connection import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Connection
 from assay.gateway.crowd import ALL_UNREAD_BYTES, MAX_UNREAD_BYTES, Crowd
+from assay.gateway.cycle import Cycle
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
 from assay.types import Begin, Finish, Finished, TextDelta
@@ -558,3 +560,23 @@ async def test_idle_connections_do_not_delay_a_stop(serving: Callable[..., Any])
     assert time.monotonic() - started < 2
     for _, writer in pairs:
         writer.close()
+
+
+async def test_a_connection_that_is_gone_leaves_nothing_behind(served: Served) -> None:
+    """All of it is free as soon as its client and its requests are gone: cycles are looked for rarely."""
+    gc.collect()
+    gc.disable()
+    try:
+        for data in (request(), request() * 3, b"GET / HTTP/1.1\r\nhost: x\r\n", b"no http\r\n\r\n"):
+            async with connected(served) as wire:
+                await wire.send(data)
+                await asyncio.sleep(0)
+        crowd = served.gateway.crowd
+        await served.ask("x")  # who comes last is let in last
+        async with asyncio.timeout(5):
+            await crowd.gone.wait()
+            await asyncio.gather(*crowd.tasks)
+            await asyncio.sleep(0)
+        assert not [one for one in gc.get_objects() if isinstance(one, Connection | Cycle)]
+    finally:
+        gc.enable()

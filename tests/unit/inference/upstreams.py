@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ledger_file import rows_of
-
 from assay.types import Event, Label, Message, Native, Request, Sampling, TextDelta
+from ledger_file import rows_of
 
 
 @dataclass

@@ -37,8 +37,8 @@ def books(path: Path) -> list[tuple[float, float]]:
     """Settled and leased USD of everything, by period."""
     found = look(
         path,
-        "select settled_pico, coalesce((select sum(pico) from leases l where l.scope = s.scope and l.period = s.period), 0) "
-        "from spend s where scope = 'everything' order by period",
+        "select settled_pico, "
+        "coalesce((select sum(pico) from leases l where l.scope = s.scope and l.period = s.period), 0) from spend s where scope = 'everything' order by period",
     )
     return [(settled / 1e12, leased / 1e12) for settled, leased in found]
 

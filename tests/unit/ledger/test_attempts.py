@@ -151,9 +151,7 @@ async def test_attempts_are_filtered_newest_first(ledger: SqliteLedger) -> None:
     """Every filter of `attempts` narrows the list; the newest come first; `limit` cuts."""
     now = time.time()
     for age, kind in ((30, "sql"), (20, "sql"), (10, "triage")):
-        await ledger.hold(
-            an_intent(None, kind=kind, started_at=now - age, request_id=f"r{age}", run_id=f"run{age}")
-        )
+        await ledger.hold(an_intent(None, kind=kind, started_at=now - age, request_id=f"r{age}", run_id=f"run{age}"))
     assert [row["request_id"] for row in await ledger.attempts()] == ["r10", "r20", "r30"]
     assert [row["request_id"] for row in await ledger.attempts(limit=1)] == ["r10"]
     assert [row["request_id"] for row in await ledger.attempts(kind="sql")] == ["r20", "r30"]

@@ -27,8 +27,8 @@ from assay.errors import (
 )
 from assay.providers.aiohttp_transport import AiohttpTransport
 from assay.providers.http import HttpProvider
-from assay.providers.http_call import MAX_REPLY_BYTES
 from assay.providers.http1.client import Http1Transport
+from assay.providers.http_call import MAX_REPLY_BYTES
 from assay.providers.provider import Attempted, Meter
 from assay.providers.transport import Transport
 from assay.types import Event, Failed, Finished, Message, Request, TextDelta

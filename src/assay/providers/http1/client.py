@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import NamedTuple
@@ -163,14 +163,15 @@ class _RoundTrip:
             raise ConnectionFailed("the answer is read after its request is over")
         return self._connection
 
-    async def _piece(self) -> bytes:
+    def _piece(self) -> Awaitable[bytes]:
         """See `Reply.piece`."""
-        if self._packed is None:
-            return await self._here.piece(self._idle_s)
+        return self._here.piece(self._idle_s) if self._packed is None else self._unpacked(self._packed)
+
+    async def _unpacked(self, packed: Unpacking) -> bytes:
         while not (part := next(self._parts, b"")):
             came = await self._here.piece(self._idle_s)
             if not came:
-                self._packed.end()
+                packed.end()
                 return b""
-            self._parts = self._packed.feed(came)
+            self._parts = packed.feed(came)
         return part

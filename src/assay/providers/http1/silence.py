@@ -28,8 +28,8 @@ class Silence:
         self._since = 0.0
         self._what = ""
 
-    async def news(self, what: str, limit_s: float) -> None:
-        """Wait until `wake`, or until `on_timeout` was told.
+    def news(self, what: str, limit_s: float) -> asyncio.Future[None]:
+        """What is to be awaited: done with `wake`, which comes after `on_timeout`, too.
 
         Args:
             what: what is missing, for the error.
@@ -41,16 +41,14 @@ class Silence:
             self.stop()
             self._limit_s = limit_s
             self._timer = self._loop.call_later(limit_s, self._ring)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
 
     def wake(self) -> None:
         """Something happened."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def broken(self) -> None:
         """The host said something, though it is not what is waited for."""
@@ -65,8 +63,8 @@ class Silence:
     def _ring(self) -> None:
         self._timer = None
         now = self._loop.time()
-        if self._waiter is None:  # the reader is slow, not the host, or there is none; the next wait sets it again
-            return
+        if self._waiter is None or self._waiter.done():  # the reader is slow, not the host, or there is none
+            return  # the next wait sets it again
         left_s = self._since + self._limit_s - now
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._ring)
