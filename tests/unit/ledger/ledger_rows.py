@@ -38,7 +38,8 @@ def books(path: Path) -> list[tuple[float, float]]:
     found = look(
         path,
         "select settled_pico, "
-        "coalesce((select sum(pico) from leases l where l.scope = s.scope and l.period = s.period), 0) from spend s where scope = 'everything' order by period",
+        "coalesce((select sum(pico) from leases l where l.scope = s.scope and l.period = s.period), 0) "
+        "from spend s where scope = 'everything' order by period",
     )
     return [(settled / 1e12, leased / 1e12) for settled, leased in found]
 

@@ -227,3 +227,14 @@ async def test_a_table_that_was_dropped_is_a_ledger_error(ledger: SqliteLedger) 
 def test_the_sqlite_here_knows_strict_tables() -> None:
     """The schema uses STRICT tables, which SQLite has since 3.37."""
     assert sqlite3.sqlite_version_info >= (3, 37)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+async def test_a_new_ledger_is_its_owners_alone(tmp_path: Path) -> None:
+    """Bodies may be in it; what somebody has opened to a group stays so."""
+    path = tmp_path / "assay.db"
+    SqliteLedger(path).close_now()
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    SqliteLedger(path).close_now()
+    assert path.stat().st_mode & 0o777 == 0o640
