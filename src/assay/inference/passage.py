@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, closing
+from contextlib import aclosing, asynccontextmanager, closing
 
 from assay.dialects.event_borders import BLANK_LINES, apart
 from assay.dialects.skim import Skim, Skimming, skim_of
@@ -50,6 +50,8 @@ class Passage(Attempt):
     _skim: Skimming | None = None
     _pass: Pass | None = None
     _had: list[bytes]
+    _waiting: list[bytes]  # events that came and may not go on yet
+    _problem: AssayError | None = None  # why no more of a stream may go on
     _whole: Response | None = None
 
     @property
@@ -98,9 +100,14 @@ class Passage(Attempt):
         """
         attempted = await self._asked()
         try:
-            async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
-                async for event in timed:
-                    yield event
+            async with self._calling(attempted) as (call, limits):  # ended before settling: that fills the meter
+                if call.passes and call.streams:
+                    while (piece := await self._more(call, limits)) is not None:
+                        yield piece
+                else:
+                    async with aclosing(self._told(call, limits)) as told:
+                        async for event in told:
+                            yield event
             await self._end()
             for event in self._held.rest():
                 yield event
@@ -163,6 +170,13 @@ class Passage(Attempt):
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""
+        async with self._calling(attempted) as (call, limits), aclosing(self._told(call, limits)) as told:
+            async for event in told:
+                yield event
+
+    @asynccontextmanager
+    async def _calling(self, attempted: Attempted) -> AsyncGenerator[tuple[HttpCall, Limits], None]:
+        """The call, whose answer has begun, and what limits it."""
         self._check_deadline("before anything was sent")
         self._place.trace.waits()
         with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
@@ -170,18 +184,21 @@ class Passage(Attempt):
             try:
                 with limits:
                     await call.begin()
-                if not call.passes:
-                    answer = self._decoded(call, limits)
-                elif call.streams:
-                    answer = self._passed(call, limits)
-                else:
-                    yield Raw(data=await self._taken(call, limits), alone=True)
-                    return
-                async with aclosing(answer):
-                    async for event in answer:
-                        yield event
+                yield call, limits
             finally:
                 await call.end()
+
+    async def _told(self, call: HttpCall, limits: Limits) -> AsyncGenerator[Event, None]:
+        """What comes of a call, in whatever form."""
+        if not call.passes:
+            async with aclosing(self._decoded(call, limits)) as decoded:
+                async for event in decoded:
+                    yield event
+        elif call.streams:
+            while (piece := await self._more(call, limits)) is not None:
+                yield piece
+        else:
+            yield Raw(data=await self._taken(call, limits), alone=True)
 
     def _called(self, attempted: Attempted) -> HttpCall:
         provider = self._live.provider
@@ -225,38 +242,44 @@ class Passage(Attempt):
                 for ready in self._held.take(event):
                     yield ready
 
-    async def _passed(self, call: HttpCall, limits: Limits) -> AsyncGenerator[Event, None]:
-        """The pieces of a stream, from where it has begun to where it ends; what comes then waits in `_held`."""
-        dialect = self._live.dialect
-        assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
-        skim = self._skim = skim_of(dialect)
-        self._had = []
-        waiting: list[bytes] = []
-        while True:
+    async def _more(self, call: HttpCall, limits: Limits) -> Raw | None:
+        """What may go on next of a stream that has the client's form; None at its end, which then waits in `_held`.
+
+        Raises:
+            AssayError: it broke off, or says that it failed.
+        """
+        skim, waiting = self._skim or self._begin_following(), self._waiting
+        while self._problem is None:
             with limits:
                 came = await call.piece()
             if not came:
-                break
+                self._whole = skim.close()
+                if skim.failed is not None:
+                    raise error_of(skim.failed)
+                return None
             if self.record.first_event_s is None:
                 self._begin()
-            problem = self._follow(skim, came, waiting)
+            self._problem = self._follow(skim, came, waiting)
             if skim.used is not None:
                 self._shrink(skim.used)
                 skim.used = None
             if skim.heads and len(waiting) == 1:
                 self._had += waiting
-                yield Raw(data=waiting.pop(), head=True)
-            elif skim.begun and waiting:
+                return Raw(data=waiting.pop(), head=True)
+            if skim.begun and waiting:
                 limits.begun()
                 self._had += waiting
                 data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
-                waiting = []
-                yield Raw(data=data, alone=True)
-            if problem is not None:
-                raise problem
-        self._whole = skim.close()
-        if skim.failed is not None:
-            raise error_of(skim.failed)
+                waiting.clear()
+                return Raw(data=data, alone=True)
+        raise self._problem
+
+    def _begin_following(self) -> Skimming:
+        dialect = self._live.dialect
+        assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
+        skim = self._skim = skim_of(dialect)
+        self._had, self._waiting = [], []
+        return skim
 
     def _follow(self, skim: Skimming, came: bytes, waiting: list[bytes]) -> AssayError | None:
         """Look at events that came: those that may go on are put to those that wait; gives why the others may not."""

@@ -83,7 +83,8 @@ class SqliteLedger:
         with ExitStack() as undo:  # what has been opened is closed when a later step fails
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.path.touch(mode=0o600)  # a new one is its owner's alone: it may hold what people said
+                with suppress(OSError):  # a new one is its owner's alone: it may hold what people said
+                    self.path.touch(mode=0o600)
                 self._reader = self._connect()
                 undo.callback(self._reader.close)
                 migrate(self._reader, str(self.path))
