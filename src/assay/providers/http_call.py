@@ -97,13 +97,13 @@ class HttpCall:
         Raises:
             ProviderError: the stream broke, or is too large.
         """
-        reply, meter = self._begun, self._meter
+        reply, meter, borders, secrets = self._begun, self._meter, self._borders, self._secrets
         while chunk := await reply.piece():
             meter.receive(chunk)
             if meter.received_bytes > MAX_REPLY_BYTES:
                 raise _too_large(MAX_REPLY_BYTES)
-            if events := self._borders.feed(chunk):
-                return without(self._secrets, events) if self._secrets else events
+            if events := borders.feed(chunk):
+                return without(secrets, events) if secrets else events
         rest, self._borders = self._borders.rest(), Borders()
         return without(self._secrets, rest)
 

@@ -142,7 +142,8 @@ class Chunked:
             data, self._held = self._held + data, b""
         pieces: list[bytes] = []
         at = self._whole_chunks(data, pieces) if self._left == 0 and self._trailer_bytes < 0 else 0
-        while at < len(data):
+        size = len(data)
+        while at < size:
             if self.done:
                 self.surplus = True
                 break
