@@ -26,7 +26,8 @@ from assay.gateway.visit import Visit, WrongMethod
 from assay.inference.bodies import Bodies
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
-from assay.types import Request
+
+_FEEDBACK = feedback.HEADER.encode()
 
 log = logging.getLogger("assay.gateway")
 
@@ -123,8 +124,12 @@ class Gateway:
         body = await read_body(visit, self.serve)
         request = read_headers(visit, dialect.read_request(body), dialect)
         soundness.check(request)
-        request = await self._admitted(visit, request)
-        if feedback.HEADER.encode() in visit.headers:
+        try:
+            request = self._admission.admit(visit, request)
+        except RateExceeded as error:  # is on record before it is told
+            await self._spine.ledger.close_request(refused_row(visit, request, error))
+            raise
+        if _FEEDBACK in visit.headers:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
         call = Call(self._spine, self.bodies, dialect, request, visit)
         if visit.cycle.disconnected:
@@ -142,14 +147,6 @@ class Gateway:
             await call.cut(Overloaded("the gateway is stopping; ask again"))
         finally:
             cycle.ends_with_client = False
-
-    async def _admitted(self, visit: Visit, request: Request) -> Request:
-        """The request as the client's key has it; one that comes too often is on record before it is refused."""
-        try:
-            return self._admission.admit(visit, request)
-        except RateExceeded as error:
-            await self._spine.ledger.close_request(refused_row(visit, request, error))
-            raise
 
     async def _error(self, visit: Visit, error: AssayError) -> None:
         """Tell an error in the format that the client speaks, as far as that is known."""

@@ -190,7 +190,9 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
-        self._bound_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._bound_head(0)
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:

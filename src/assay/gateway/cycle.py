@@ -142,17 +142,20 @@ class Cycle:
         self._unread_bytes += len(data)
         if self._unread_bytes > _MOST_UNREAD_BYTES:
             self._flow.pause_reading()
-        self._tell()
+        if self._news is not None:
+            self._tell(self._news)
 
     def fed(self) -> None:
         """The body is complete."""
         self.has_body = True
-        self._tell()
+        if self._news is not None:
+            self._tell(self._news)
 
     def gone(self) -> None:
         """The client has left."""
         self.disconnected = True
-        self._tell()
+        if self._news is not None:
+            self._tell(self._news)
         if self.ends_with_client and self.task is not None:
             self.task.cancel()
 
@@ -175,9 +178,9 @@ class Cycle:
         pieces, self._pieces, self._unread_bytes = self._pieces, [], 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+    def _tell(self, news: asyncio.Future[None]) -> None:
+        if not news.done():
+            news.set_result(None)
 
     # -------------------------------------------------------------------------------------- answer
 

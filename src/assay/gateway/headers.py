@@ -102,7 +102,7 @@ def answer_lines(trace: Trace, *, complete: bool) -> bytes:
             trace.target,
             str(len(records)),
             trace.tried if records else "",
-            ", ".join(trace.guarded),
+            ", ".join(trace.guarded) if trace.guarded else "",
             *(_answered(answering) if answering is not None else _NOBODY),
             basis,
         )
@@ -119,6 +119,7 @@ _TOLD = (
     "cost-basis",
 )  # fmt: skip
 _NOBODY = ("",) * 8
+_UNCACHED = ("",) * 3
 
 
 @lru_cache(maxsize=512)  # most answers say the same as others
@@ -131,14 +132,18 @@ def _told(values: tuple[str, ...]) -> bytes:
 def _answered(answering: Record) -> tuple[str, ...]:
     """What is told of the attempt that answered."""
     load = f"{answering.load_s:.3f}" if answering.load_s is not None else ""
-    emulated = ", ".join(answering.emulated)
-    return answering.deployment, answering.model, answering.why, emulated, *_cached(answering), load
+    emulated = ", ".join(answering.emulated) if answering.emulated else ""
+    cached = _UNCACHED if answering.replayed is None and not answering.looked_up else _cached(answering)
+    return answering.deployment, answering.model, answering.why, emulated, *cached, load
 
 
 def _cached(answering: Record) -> tuple[str, str, str]:
-    """Whether the answer came from the cache of its route; then how old it is in seconds, and what it had cost."""
+    """Whether an answer that the cache of its route was asked for came from there.
+
+    Then how old it is in seconds, and what it had cost.
+    """
     if answering.replayed is None:
-        return "miss" if answering.looked_up else "", "", ""
+        return "miss", "", ""
     made_at, usd = answering.replayed.created_at, answering.replayed.cost_usd
     age_s = f"{max(0.0, time.time() - made_at):.0f}" if made_at is not None else ""
     return "hit", age_s, f"{usd:.8f}" if usd is not None else "unknown"

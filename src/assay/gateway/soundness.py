@@ -13,8 +13,12 @@ def check(request: Request) -> None:
         RequestError: naming the field.
     """
     sampling = request.sampling
-    _bound("temperature", sampling.temperature, None)
-    _bound("top_p", sampling.top_p, 1)
+    if sampling.temperature is not None:
+        _bound("temperature", sampling.temperature, None)
+    if sampling.top_p is not None:
+        _bound("top_p", sampling.top_p, 1)
+    if not request.tools:
+        return
     seen: set[str] = set()
     for number, tool in enumerate(request.tools):
         if tool.native is None and tool.name in seen:
@@ -24,8 +28,8 @@ def check(request: Request) -> None:
         seen.add(tool.name)
 
 
-def _bound(field: str, value: float | None, most: float | None) -> None:
-    if value is None or (value >= 0 and (most is None or value <= most)):
+def _bound(field: str, value: float, most: float | None) -> None:
+    if value >= 0 and (most is None or value <= most):
         return
     limits = "at least 0" if most is None else f"from 0 to {most:g}"
     raise RequestError(f"{field} must be {limits}, not {value:g}", field=field)

@@ -87,17 +87,13 @@ class Visit:
 
     def begin(self, status: int, lines: bytes) -> None:
         """Send the head of the answer, with lines of header fields (`written`); its body follows."""
-        self._note(status)
+        self.status, self.first_s = status, self.seconds
         self.cycle.begin(status, lines + written(self.told) if self.told else lines)
 
     async def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Send a whole answer."""
-        self._note(status)
+        self.status, self.first_s = status, self.seconds
         await self.cycle.answer(status, lines + written(self.told) if self.told else lines, body)
-
-    def _note(self, status: int) -> None:
-        self.status = status
-        self.first_s = self.seconds
 
     @property
     def account(self) -> Account:
