@@ -20,12 +20,9 @@ from assay.errors import (
     BadRequest,
     BatchWaiting,
     MalformedReply,
-    Overloaded,
     ProviderError,
     ProviderFault,
-    RateLimited,
     RequestError,
-    Timeout,
 )
 from assay.inference.bounds import FREE, reserve, works_there
 from assay.inference.breaker import Pass
@@ -33,6 +30,7 @@ from assay.inference.cache import cache_key, pack, unpack
 from assay.inference.charges import charge, told_by
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
+from assay.inference.entrance import check_deadline, enter
 from assay.inference.held import Held
 from assay.inference.limits import Limits
 from assay.inference.place import Place
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
     from assay.inference.batch_desk import BatchDesk
 
 _NOT_TOLD = Usage()
-_PATIENCE_S = 0.25  # between two looks at a breaker
 _Outcome = Literal["ok", "error", "cancelled", "cached"]
 
 
@@ -286,79 +283,24 @@ class Attempt:
         return min(patience, deadline) if deadline is not None else patience
 
     async def _enter(self) -> Pass:
-        """Wait for a place among the deployment's requests in flight, and for its breaker's leave to call.
+        """Wait for a place at the deployment, and for its breaker's leave; one that is left alone has a row too.
 
         Raises:
-            Overloaded, RateLimited: it is left alone at the moment. A run asks all the same, for each of its samples
-                must be answered or fail by itself; it only waits where the host asked for a pause.
-            Timeout: the deadline passed.
+            Overloaded, RateLimited, Timeout: see `entrance.enter`.
         """
-        self._check_deadline("before anything was sent")
-        gate = self._live.gate
-        if gate.locked():
-            if self._place.purpose in ("shadow", "audit"):  # who waits for an answer shall not wait for a comparison
-                busy = Overloaded("it has no place to spare")
-                busy.resting = True
-                raise busy
-            return await self._queue()
-        leave = self._leave()
-        if leave is None:
-            self._check_rest()
-            return await self._queue()
-        await gate.acquire()  # at once
-        return leave
+        return await enter(self._live, self._place, self._left_alone)
 
-    async def _queue(self) -> Pass:
-        """As `_enter`, with patience."""
-        gate = self._live.gate
-        self._place.trace.waits()
-        try:
-            async with asyncio.timeout_at(self._place.deadline):
-                while True:
-                    self._check_rest()
-                    await gate.acquire()
-                    leave = self._leave()
-                    if leave is not None:
-                        return leave
-                    gate.release()
-                    if self._place.trace.run_id is not None:
-                        await asyncio.sleep(_PATIENCE_S)
-        except TimeoutError:
-            raise _late("the deadline passed while waiting for other requests to this deployment") from None
-
-    def _leave(self) -> Pass | None:
-        now = time.monotonic()
-        leave = self._live.breaker.ask(now)
-        if leave is None and self._place.trace.run_id is not None:
-            pause = isinstance(self._live.breaker.rest(now), RateLimited)
-            return None if pause else Pass(probe=False)
-        return leave
-
-    def _check_rest(self) -> None:
-        """Fail at once where the breaker gives no leave.
-
-        Raises:
-            Overloaded, RateLimited: see `Breaker.rest`.
-        """
-        rest = self._live.breaker.rest(time.monotonic())
-        if rest is None or self._place.trace.run_id is not None:
-            return
-        self.record.error = rest  # for the row
-        written = self._ledger.record(self._intent(passing=False), self._settlement("error", rest))
+    def _left_alone(self, error: AssayError) -> None:
+        self.record.error = error  # for the row
+        written = self._ledger.record(self._intent(passing=False), self._settlement("error", error))
         self._place.trace.pending.append(written)
-        raise rest
-
-    def _check_deadline(self, when: str) -> None:
-        deadline = self._place.deadline
-        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
-            raise _late(f"the deadline passed {when}")
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """The provider's events, cut at the attempt's limits, and at a stop text where its format has none.
 
         What must wait for the settlement stays in `_held`.
         """
-        self._check_deadline("before anything was sent")
+        check_deadline(self._place, "before anything was sent")
         cut: StopCut | None = None
         trim = self._trim(attempted)
         self._place.trace.waits()
@@ -538,9 +480,3 @@ class Attempt:
             output_tokens=usage.output,
             reasoning_tokens=usage.reasoning,
         )
-
-
-def _late(message: str) -> Timeout:
-    error = Timeout(message)
-    error.of_deadline = True
-    return error

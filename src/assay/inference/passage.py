@@ -18,6 +18,7 @@ from assay.errors import AssayError, BadRequest, RequestError
 from assay.inference.attempt import Attempt
 from assay.inference.breaker import Pass
 from assay.inference.deployment import LiveDeployment
+from assay.inference.entrance import check_deadline
 from assay.inference.limits import Limits
 from assay.inference.place import Place
 from assay.inference.settling import error_of
@@ -152,7 +153,7 @@ class Passage(Attempt):
         self.record.total_s = time.monotonic() - self._started
 
     async def _answered(self, attempted: Attempted) -> bytes | list[Event]:
-        self._check_deadline("before anything was sent")
+        check_deadline(self._place, "before anything was sent")
         self._place.trace.waits()
         limits = Limits(self._live.config, self._place.deadline, self._meter)
         try:
@@ -177,7 +178,7 @@ class Passage(Attempt):
     @asynccontextmanager
     async def _calling(self, attempted: Attempted) -> AsyncGenerator[tuple[HttpCall, Limits], None]:
         """The call, whose answer has begun, and what limits it."""
-        self._check_deadline("before anything was sent")
+        check_deadline(self._place, "before anything was sent")
         self._place.trace.waits()
         with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
             call = self._called(attempted)

@@ -45,9 +45,14 @@ class Write:
         self.error: BaseException | None = None
 
     def perform(self, connection: sqlite3.Connection) -> None:
-        """Perform it; what is raised is raised."""
+        """Perform it; what is raised is raised.
+
+        A cursor is no result: when the thread that gets it lets go of it, it resets its statement, which this thread
+        may be stepping again by then.
+        """
         self.error = None
-        self.result = self.operation(connection)
+        result = self.operation(connection)
+        self.result = None if isinstance(result, sqlite3.Cursor) else result
 
     def tell(self) -> None:
         """In the thread of the loop. Who has cancelled his future is not told; the row is written all the same."""

@@ -203,7 +203,7 @@ async def test_who_turns_out_dear_may_be_undercut(world: World) -> None:
     """The cheapest by its price thinks long: one that is expected to cost less than that is asked too, and wins."""
     suite = world.suite({"a": 10})
     spine = world.spine({"thinker": {"a": "+" * 10}, "plain": {"a": "+" * 10}, "dear": {"a": "+" * 10}})
-    thinks(spine, "thinker", 500)
+    thinks(spine, "thinker", 15)
     decision = await world.choosing(spine, suite).choose()
     assert decision.kinds[0].chosen == "plain"
     assert "passes too; plain costs no more" in of(decision, "thinker").reason
@@ -227,6 +227,9 @@ def thinks(spine: Any, name: str, words: int) -> None:
     """Give a scripted model something to think before each answer, which is billed."""
     from msgspec import structs
 
-    provider = spine.targets[name].provider
+    live = spine.targets[name]  # may answer at such a length: else it would be charged at the bound of a short one
+    live.config = structs.replace(live.config, settings=structs.replace(live.config.settings, max_tokens=words + 1))
+    live._prompts.clear()
+    provider = live.provider
     rules = tuple(structs.replace(rule, reasoning="so " * words) for rule in provider._script.rules)
     provider._script = structs.replace(provider._script, rules=rules)

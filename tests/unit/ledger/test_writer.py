@@ -560,3 +560,12 @@ async def test_cancelled_wait_for_a_hold_lets_go_of_the_money(
     assert (row["outcome"], row["cost_usd"], row["cost_basis"]) == ("cancelled", 0.0, "none")
     spent = await synced.spent()
     assert (spent.settled_usd, spent.held_usd) == (0.0, 0.0)
+
+
+async def test_a_cursor_is_no_result(tmp_path: Path) -> None:
+    """Who lets go of a cursor resets its statement, which the thread that made it may be stepping again."""
+    ledger = SqliteLedger(tmp_path / "assay.db")
+    statement = "update sessions set pid = pid"
+    assert await ledger.write(lambda connection: connection.execute(statement)) is None
+    assert await ledger.write(lambda connection: connection.execute(statement).rowcount) == 1
+    await ledger.close()

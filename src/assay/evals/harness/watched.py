@@ -13,7 +13,7 @@ import msgspec
 from assay.errors import AssayError, BudgetExceeded, ConfigError
 from assay.inference.spine import DEFAULT, Options, Spine
 from assay.inference.trace import Trace
-from assay.types import Begin, Event, Failed, Finish, Finished, Message, Request, TextDelta
+from assay.types import Begin, Event, Failed, Finish, Finished, Message, Raw, Request, Response, TextDelta, fold
 
 __all__ = ["Asked", "Watched", "digest"]
 
@@ -85,6 +85,17 @@ class Watched(Spine):
             events if fault is None else (Begin(), TextDelta(text=self.mark), Finished(finish=Finish(kind="stop")))
         ):
             yield event
+
+    async def whole(
+        self, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
+    ) -> bytes | Response:
+        """As `Spine.whole`, for the events of `generate`.
+
+        Raises:
+            ConfigError, BudgetExceeded: no request can be asked.
+        """
+        async with aclosing(self.generate(request, target, trace, options)) as events:
+            return fold([event async for event in events if not isinstance(event, Raw)])
 
 
 def digest(messages: tuple[Message, ...]) -> str:
