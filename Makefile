@@ -48,7 +48,7 @@ models: .stamps/run ## pull a larger open model (0.5 GB) that the demo then meas
 
 test: export PYTHONDONTWRITEBYTECODE := # compiled once, not by each of the many processes that tests begin
 test: .stamps/dev ## all tests that need nothing but Python
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q -n 2 tests/unit
 
 check: .stamps/dev ## lint, types, import contracts, generated docs
 	@$(BIN)/ruff check --output-format concise .
