@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from assay.errors import ConnectionFailed
 from assay.providers.address import Origin
@@ -14,8 +13,6 @@ IDLE_S = 55.0
 KEEP_MARGIN_S = 1.0
 MAX_IDLE = 1024
 SWEEP_S = 5.0
-LAST_WAIT_S = 2.0
-"""Longest wait at the end for connections that were told to go."""
 
 
 class Pool:
@@ -78,8 +75,7 @@ class Pool:
             self._timer = None
         for connection in tuple(self._standing):
             connection.fail(ConnectionFailed("assay closed its connections while this request was under way"))
-        with suppress(TimeoutError):  # the process shall end, whatever the loop says of a connection
-            await asyncio.wait_for(self._none_left.wait(), LAST_WAIT_S)
+        await self._none_left.wait()
 
     def _sweep(self) -> None:
         """Close what has lain too long. The oldest stand first, so that the young ones are not looked at."""
