@@ -634,3 +634,42 @@ class TestAnyAnswer:
             assert len(asyncio.all_tasks()) == 1
 
         run(uvloop.new_event_loop, work())
+
+
+def test_who_leaves_just_when_a_connection_stands_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop closes it without telling it so (uvloop's does): closing the pool must not wait for it."""
+    made = connection.Connection.connection_made
+
+    async def leaves() -> bool:
+        gone = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            gone.set()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        transport = Http1Transport()
+
+        async def ask() -> None:
+            port = server.sockets[0].getsockname()[1]
+            async with transport.request("GET", f"http://127.0.0.1:{port}/", headers={}):
+                pass
+
+        def stands(self: connection.Connection, of: asyncio.BaseTransport) -> None:
+            made(self, of)
+            asking.cancel()
+
+        monkeypatch.setattr(connection.Connection, "connection_made", stands)
+        asking = asyncio.ensure_future(ask())
+        with suppress(asyncio.CancelledError):
+            await asking
+        closing = asyncio.ensure_future(transport.close())
+        done, _ = await asyncio.wait((closing,), timeout=2)
+        closing.cancel()
+        await asyncio.wait_for(gone.wait(), 5)
+        server.close()
+        return asking.cancelled() and closing in done
+
+    assert uvloop.run(leaves())

@@ -77,9 +77,14 @@ class Dialer:
         sock = await start_connection(infos, happy_eyeballs_delay=HEAD_START_S)
         _keep_alive(sock)
         name = origin.host.partition("%")[0] if tls is not None else None
-        _, connection = await loop.create_connection(
-            lambda: Connection(origin, self._owner), sock=sock, ssl=tls, server_hostname=name
-        )
+        connection = Connection(origin, self._owner)
+        try:
+            await loop.create_connection(lambda: connection, sock=sock, ssl=tls, server_hostname=name)
+        except BaseException:
+            # Who is cancelled just when it stands never gets it, and uvloop closes it without telling it so.
+            connection.abort()
+            self._owner.lost(connection)
+            raise
         return connection
 
     def _context(self) -> ssl.SSLContext:
