@@ -150,7 +150,8 @@ class Admission:
         ticket = rates.take(visit.key.cell, terms.requests_per_minute, terms.tokens_per_minute, tokens)
         visit.ticket = ticket
         if not ticket.admitted:
-            raise RateExceeded(_exceeded(ticket, tokens), retry_after_s=ticket.wait_s)
+            # SDKs that are told to wait for longer than a minute ask again at once.
+            raise RateExceeded(_exceeded(ticket, tokens), retry_after_s=min(ticket.wait_s, 60.0))
 
     def _recognise(self, visit: Visit) -> None:
         """Look at what is shown, whichever field it stands in."""

@@ -1,8 +1,8 @@
 """The short way of a plain request: one call of the first candidate, its bytes in and its host's bytes out, unread.
 
 Most requests want no more than that. The general way (`Steps`, `Sending`) is made for all that may happen to the
-others; here the same parts are called one after another. What fails is handed over to the general way
-as its first attempt, which then does with it what it does with any.
+others; here the same parts are called one after another. What fails is handed over to the general way as its first
+attempt, which then does with it what it does with any.
 """
 
 from __future__ import annotations

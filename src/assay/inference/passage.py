@@ -153,21 +153,10 @@ class Passage(Attempt):
         self.record.total_s = time.monotonic() - self._started
 
     async def _answered(self, attempted: Attempted) -> bytes | list[Event]:
-        check_deadline(self._place, "before anything was sent")
-        self._place.trace.waits()
-        limits = Limits(self._live.config, self._place.deadline, self._meter)
-        try:
-            call = self._called(attempted)
-            try:
-                with limits:
-                    await call.begin()
-                if call.passes:
-                    return await self._taken(call, limits)
-                return [event async for event in self._decoded(call, limits)] + self._held.rest()
-            finally:
-                await call.end()
-        finally:
-            limits.close()
+        async with self._calling(attempted) as (call, limits):
+            if call.passes:
+                return await self._taken(call, limits)
+            return [event async for event in self._decoded(call, limits)] + self._held.rest()
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""

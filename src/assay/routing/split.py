@@ -81,7 +81,7 @@ def _deal(arms: dict[str, float], version: str, state: State) -> Deal:
     who = session if session is not None else str(state.snapshot.seed)
     digest = hashlib.blake2b(f"{state.request.model}/{version}/{who}".encode(), digest_size=8)
     arm = _arm_at(int.from_bytes(digest.digest()) / 2**64 * whole, arms)
-    shares = {name: round(weight / whole, 6) for name, weight in arms.items()}
+    shares = {name: float(f"{weight / whole:.6g}") for name, weight in arms.items()}
     return Deal(version=version, arm=arm, shares=shares, unit=digest.hexdigest() if session is not None else None)
 
 
