@@ -308,7 +308,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def _answering(self) -> bool:
-        return self._last is not None and self._last.begun and not self._last.complete
+        return self._served is not None and self._served.begun and not self._served.complete
 
     def _refuse(self, error: RequestError) -> None:
         """Say what is wrong and close. Within an answer nothing can be said."""

@@ -112,13 +112,14 @@ async def test_what_is_no_http_or_can_be_read_in_two_ways_is_400(served: Served,
         assert answer.count(b"HTTP/1.1 400") == 1
 
 
-async def test_garbage_behind_a_request_ends_the_connection_within_its_answer(served: Served) -> None:
+@pytest.mark.parametrize("between", [b"", request()], ids=["at once", "behind another request"])
+async def test_garbage_behind_a_request_ends_the_connection_within_its_answer(served: Served, between: bytes) -> None:
     """Nothing is written into an answer that has begun: it just stops."""
     body = json.dumps({"model": "small", "stream": True, "messages": [{"role": "user", "content": "slow"}]}).encode()
     async with connected(served) as wire:
         await wire.send(request(body))
         await wire.reader.readuntil(b"one")
-        await wire.send(b"garbage\r\n\r\n")
+        await wire.send(between + b"garbage\r\n\r\n")
         assert b"HTTP/1.1" not in await wire.rest()
 
 
