@@ -33,7 +33,6 @@ from assay.envelope.detect import here
 from assay.envelope.file import FileFacts, facts_of
 from assay.envelope.fit import fit
 from assay.envelope.hardware import machine_of
-from assay.envelope.pace import read_pace
 from assay.errors import WeightsError
 from assay.evals.runs.measuring import Measured, measure
 from assay.inference.asking import Asking
@@ -60,17 +59,12 @@ def on_this_machine() -> Iterator[tuple[Model, FileFacts]]:
             continue
 
 
-async def measured(
-    model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: bool, best_pace: float = 0.0
-) -> tuple[Measured, int]:
+async def measured(model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: bool) -> tuple[Measured, int]:
     """One measurement, and the engine's largest resident memory in bytes."""
     deployment = Deployment(model=model.id, dialect="local", weights=facts.path, engine=engine)
     config = Config(deployments={"m": deployment}, ledger=Ledger(url=f"sqlite:///{folder}/ledger.db"))
     async with App(Loaded(config, None, "")) as app:
-        found = await measure(
-            app.spine, "m", read_pace,
-            context_tokens=engine.context_tokens, threads=threads(), best_pace=best_pace,
-        )  # fmt: skip
+        found = await measure(app.spine, "m", context_tokens=engine.context_tokens, threads=threads())
         if fill:
             words = " ".join(f"{number}" for number in range(int(engine.context_tokens * FILL / 5)))
             asking = Asking(app.spine, Request(form="completion", prompt=words, sampling=Sampling(max_tokens=4)), "m")
@@ -96,7 +90,7 @@ def row(model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: b
     assert guess.speed.prefill_tok_s is not None
     band, prompt = guess.speed.decode_tok_s, guess.speed.prefill_tok_s
     first, peak = asyncio.run(measured(model, facts, engine, folder, fill=fill))
-    again, _ = asyncio.run(measured(model, facts, engine, folder, fill=False, best_pace=first.best_pace))
+    again, _ = asyncio.run(measured(model, facts, engine, folder, fill=False))
     memory_error = guess.memory.total / peak - 1
     repeat_error = again.decode_tok_s / first.decode_tok_s - 1
     return {
@@ -114,7 +108,8 @@ def row(model: Model, facts: FileFacts, engine: Engine, folder: Path, *, fill: b
         "bandwidth_gb_s": round((machine.bandwidth_bytes_s or 0.0) / 1e9, 1),
         "estimated_tok_s": [round(value, 1) for value in band[:3]],
         "share": [round(first.share, 2), round(again.share, 2)],
-        "pace": [round(first.pace, 2), round(again.pace, 2)],
+        "mean_tok_s": [round(first.mean_tok_s, 1), round(again.mean_tok_s, 1)],
+        "disturbed": [first.disturbed, again.disturbed],
         "ok": abs(memory_error) <= MEMORY_BAND
         and abs(repeat_error) <= REPEAT_BAND
         and band.low <= first.decode_tok_s <= band.high,
@@ -146,7 +141,7 @@ def told(one: dict[str, Any]) -> str:
         f"{one['tok_s']} then {one['again_tok_s']} tok/s ({one['repeat_error']:+.1%}), "
         f"estimated {value} ({low} to {high}); prompt {one['prompt_tok_s']} tok/s, "
         f"estimated {one['estimated_prompt_tok_s'][0]}; {one['bandwidth_gb_s']} GB/s; "
-        f"had {one['share'][0]:.0%} and {one['share'][1]:.0%} of its processor time, pace {one['pace']}"
+        f"had {one['share'][0]:.0%} and {one['share'][1]:.0%} of its processor time, mean {one['mean_tok_s']}"
     )
 
 

@@ -14,11 +14,10 @@ from assay.app import App, without_config
 from assay.cli.door import note
 from assay.config.schema import Constraints, Deployment, Engine
 from assay.envelope.measured import repeat_band
-from assay.envelope.pace import read_pace
 from assay.envelope.surroundings import named_threads
 from assay.errors import ConfigError
 from assay.evals.runs.measuring import Measured, measure
-from assay.ledger.measurements import add_measurement, newest_measurements
+from assay.ledger.measurements import add_measurement
 from assay.ledger.rows import MeasurementRow, new_id
 from assay.weights.digest import sha256_of
 
@@ -50,29 +49,23 @@ async def measured(model: Model, facts: FileFacts | None, loaded: Loaded | None,
     async with App(loaded._replace(config=config)) as app:
         note(f"measuring {model.id} on this machine, ten to thirty seconds ...")
         threads = named_threads() or engine.threads
-        earlier = newest_measurements(app.ledger.path, socket.gethostname())
-        best_pace = max((row.best_pace or 0.0 for row in earlier), default=0.0)
-        found = await measure(
-            app.spine, model.id, read_pace,
-            context_tokens=engine.context_tokens, threads=threads, best_pace=best_pace,
-        )  # fmt: skip
+        found = await measure(app.spine, model.id, context_tokens=engine.context_tokens, threads=threads)
         await _keep(app.ledger, model.id, facts, engine, found)
     for line in told(found):
         note(f"  {line}")
 
 
 def told(found: Measured) -> list[str]:
-    """A measurement in words: the figure, what a repeat may give, and what it was corrected for."""
+    """A measurement in words: the figure, what a repeat may give, and what disturbed it."""
     band, rate = repeat_band(disturbed=found.disturbed), found.decode_tok_s
-    spread = f"{min(found.rates):.1f} to {max(found.rates):.1f} as timed"
     lines = [
-        f"{rate:.1f} tokens/s (median of {found.answers}; {spread}), {found.threads} threads; "
-        f"expect {rate * (1 - band):.1f} to {rate * (1 + band):.1f} of a repeat"
+        f"{rate:.1f} tokens/s (ninth decile of {len(found.rates)} answers; {found.mean_tok_s:.1f} on average), "
+        f"{found.threads} threads; expect {rate * (1 - band):.1f} to {rate * (1 + band):.1f} of a repeat"
     ]
     if found.disturbed:
         lines.append(
-            f"other work left it {found.share:.0%} of their processor time, at {found.pace:.0%} of the best pace seen "
-            "here; the figures are corrected for the time, and are better measured when it is quiet"
+            f"other work slowed the answers and left them {found.share:.0%} of their processor time; as long as that "
+            "goes on, expect the average"
         )
     return lines
 
@@ -92,8 +85,7 @@ async def _keep(ledger: SqliteLedger, model: str, facts: FileFacts, engine: Engi
         decode_tok_s=found.decode_tok_s,
         prefill_tok_s=found.prefill_tok_s,
         memory_bytes=found.memory_bytes,
-        answers=found.answers,
+        answers=len(found.rates),
         disturbed=found.disturbed,
-        best_pace=found.best_pace,
     )
     await add_measurement(ledger, row)

@@ -13,7 +13,7 @@ from assay.ledger.rows import MeasurementRow
 __all__ = ["measured_memory", "measured_on", "measured_speed", "repeat_band"]
 
 BAND, DISTURBED_BAND = 0.1, 0.2
-"""What two measurements of one model on one machine may differ by: on a quiet machine, and corrected on a busy one."""
+"""What two measurements of one model on one machine may differ by: on a quiet machine, and on a busy one."""
 
 
 def measured_on(row: MeasurementRow) -> str:
@@ -55,8 +55,8 @@ def measured_speed(row: MeasurementRow, guess: Speed | None, *, sequences: int, 
         sequences: answers at once.
         prompt_tokens: of the prompt before the first token.
     """
-    disturbed = ", corrected for other work" if row.disturbed else ""
-    method = f"{measured_on(row)}: median of {row.answers} answers, {row.threads} threads{disturbed}"
+    disturbed = ", beside other work" if row.disturbed else ""
+    method = f"{measured_on(row)}: {row.answers} answers, {row.threads} threads{disturbed}"
     band = repeat_band(disturbed=row.disturbed)
     decode = _around(row.decode_tok_s, band, method, "tok/s")
     most = guess.most_tok_s if guess is not None and sequences > 1 else decode

@@ -270,10 +270,9 @@ class AuditRow(Row, frozen=True, kw_only=True):
 
 
 class MeasurementRow(Row, frozen=True, kw_only=True):
-    """How fast a model ran on a machine, and in how much memory: medians of some short answers.
+    """How fast a model ran on a machine, and in how much memory: where nothing else runs, told by some short answers.
 
-    `disturbed`: other work took processor time from it, and the rates are corrected for that. `best_pace`: of the
-    machine's processors, the best seen so far (`assay.envelope.pace`); None where nobody kept it.
+    `disturbed`: other work slowed them.
     """
 
     id: str
@@ -291,7 +290,6 @@ class MeasurementRow(Row, frozen=True, kw_only=True):
     memory_bytes: int | None
     answers: int
     disturbed: bool
-    best_pace: float | None = None
 
 
 class Spent(Row, frozen=True, kw_only=True):

@@ -239,9 +239,8 @@ create table measurements (        -- how fast a model ran on this machine, and 
   decode_tok_s real not null,
   prefill_tok_s real,
   memory_bytes integer,             -- largest resident memory of the engine
-  answers integer not null,         -- that the medians are of
-  disturbed integer not null,       -- 1: other work took processor time from it; the rates are corrected for that
-  best_pace real                    -- of this machine's processors, the best seen so far: what a slow hour is known by
+  answers integer not null,         -- that the rate is of
+  disturbed integer not null        -- 1: other work slowed them; the rate is corrected for the processor time it took
 ) strict;
 create index measurements_by_model on measurements (model, created_at);
 

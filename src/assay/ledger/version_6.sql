@@ -10,7 +10,6 @@ alter table attempts add column team text;
 alter table attempts add column purpose text;      -- NULL: to answer; else shadow | audit | guard | judge | route
 alter table attempts add column scopes text;       -- lines of `spend` that it counts for, beside this month's of everything: JSON
 alter table attempts add column worth_usd real;    -- of an answer from the cache: what the call that made it cost
-alter table measurements add column best_pace real; -- of this machine's processors, the best seen so far
 
 create table keys (                -- what clients show instead of a host's key
   id text primary key,

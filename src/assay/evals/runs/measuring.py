@@ -1,12 +1,11 @@
 """How fast a local model runs on this machine, and in how much memory: measured through the spine.
 
-It takes ten to thirty seconds. Short answers are asked for one after another and timed as a client would; the medians
-count. Other work may take the processors meanwhile, or slow them: an engine that has all of its time is slower by a
-fifth where it shares a core. An answer is *quiet* when its engine had nearly all the processor time that its threads
-can use, and a fixed piece of reckoning ran at nearly its best pace, the best that was ever seen here, before and after
-it: where enough are, only those count. Else all do, every time is multiplied by the share of that processor time which
-the engine had, and the figure is marked. Until quiet answers agree more are asked for, up to half a minute. A long
-prompt at the end shows how fast prompts are read, and what memory the engine holds when it works.
+It takes ten to thirty seconds. Short answers are asked for one after another and timed as a client would. Other work,
+of this machine or of a neighbour on the same host, only ever slows an answer: it takes processor time, memory bandwidth
+or half of a core. So each rate is told by the processor time that the engine had, and of those the ninth decile counts,
+as `timeit` takes the least time; what a client got on average stands beside it. Where the two differ more is asked, for
+up to half a minute. A long prompt at the end shows how fast prompts are read, and what memory the engine holds when it
+works.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from statistics import median, quantiles
+from statistics import harmonic_mean, median, quantiles
 from typing import NamedTuple
 
 from assay.errors import EvalError
@@ -31,14 +30,10 @@ FEWEST_TOKENS = 8
 """Of an answer that counts: a shorter one tells nothing about a rate."""
 FEWEST_ANSWERS = 5
 MOST_ANSWERS = 60
-NARROW = 0.02
-"""Standard error of the median, as a share of it, at which no more answers are asked for."""
 PATIENCE = 3
-"""So many times the time that was given may it take to get there."""
-QUIET_SHARE = 0.9
-FULL_PACE = 0.85
-"""Of the best pace; a shared core has about half."""
-QUIET_ENOUGH = 3
+"""So many times the time that was given may it take where other work disturbs it."""
+UNDISTURBED = 0.9
+"""Of the machine's own rate: an average below it was disturbed."""
 PROMPT_S = 3.0
 """Longest time that the long prompt may take to read, as the short ones let expect."""
 DEADLINE_S = 600.0
@@ -50,54 +45,47 @@ class Measured(Value, frozen=True, kw_only=True, omit_defaults=False):
     """What a measurement came to.
 
     Attributes:
-        decode_tok_s: tokens a second of one answer, its first token left out: the median.
+        decode_tok_s: tokens a second of one answer, its first token left out, where nothing else runs.
+        mean_tok_s: the same as it was timed: what a client got on average.
         prefill_tok_s: tokens a second of reading a prompt; `None`: too short to tell.
         memory_bytes: largest resident memory of the engine; `None`: nobody could look.
         prompt_tokens: of the long prompt.
         threads: that the engine works with.
         share: of their processor time that it had: 1 = nothing else ran.
-        answers: that the median is of; `rates` has those of all answers as they were timed, in their order.
-        disturbed: too few were quiet; the figures are corrected for the processor time that other work took.
-        pace: of the processors beside an answer by their best one, the median.
-        best_pace: the best one that was ever seen here, in the unit of the readings.
         load_s: that the engine took to start.
+        rates: of the answers as they were timed, in their order.
     """
 
     decode_tok_s: float
+    mean_tok_s: float
     prefill_tok_s: float | None
     memory_bytes: int | None
     prompt_tokens: int
     threads: int
     share: float
-    answers: int
-    disturbed: bool
-    pace: float
-    best_pace: float
     load_s: float | None
     rates: tuple[float, ...]
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether other work slowed it: as long as that goes on, the machine gives less than its own rate."""
+        return self.mean_tok_s < UNDISTURBED * self.decode_tok_s
+
 
 class _Answer(NamedTuple):
-    """Tokens a second of one answer as it was timed, processors that it kept busy, and their share of the best pace."""
+    """Tokens a second of one answer as it was timed, and processors that it kept busy."""
 
     rate: float
     processors: float
-    pace: float
-
-    def is_quiet(self, threads: int) -> bool:
-        """Whether it was not disturbed by other work."""
-        return self.processors >= QUIET_SHARE * threads and self.pace >= FULL_PACE
 
 
 async def measure(
     spine: Spine,
     target: str,
-    pace: Callable[[], float],
     *,
     context_tokens: int,
     threads: int | None = None,
     seconds: float = 10.0,
-    best_pace: float = 0.0,
     on_call: Callable[[TimedCall], object] = lambda call: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Measured:
@@ -106,13 +94,10 @@ async def measure(
     Args:
         spine: what answers.
         target: the deployment.
-        pace: of the processors now, in any unit; read between the answers.
         context_tokens: of a slot of its engine; the long prompt is shorter.
         threads: of its engine; default: as many as it kept busy at best.
         seconds: how long it may take, about; up to three times that where other work disturbs it or its answers differ,
             and longer where the model is slow, for a few answers must be there.
-        best_pace: of earlier measurements on this machine, in the unit of `pace`: a machine that is slow for a minute
-            or an hour shows no better pace by itself.
         on_call: told each call when it is done.
         clock: seconds that only grow.
 
@@ -124,66 +109,53 @@ async def measure(
     cold = await _ask(spine, target, next(prompts), FEWEST_TOKENS, on_call)
     began, memory = clock(), _held(spine)
     calls: list[TimedCall] = []
-    paces = [pace()]
     while len(calls) < FEWEST_ANSWERS or (
-        len(calls) < MOST_ANSWERS and clock() - began < seconds * _patience(calls, paces, threads, best_pace) - PROMPT_S
+        len(calls) < MOST_ANSWERS and clock() - began < seconds * _patience(calls, threads) - PROMPT_S
     ):
         calls.append(await _ask(spine, target, next(prompts), ANSWER_TOKENS, on_call))
-        paces.append(pace())
-        if len(calls) == FEWEST_ANSWERS and not _answers(calls, paces, best_pace):
+        if len(calls) == FEWEST_ANSWERS and not _answers(calls):
             break
     memory = max(memory, _held(spine))
     long = _long_prompt(calls, context_tokens)
     last = await _ask(spine, target, long, 1, on_call)
     memory = max(memory, _held(spine))
-    return summary(
-        target, calls, paces, last,
-        threads=threads, memory_bytes=memory or None, load_s=cold.load_s, best_pace=best_pace,
-    )  # fmt: skip
+    return summary(target, calls, last, threads=threads, memory_bytes=memory or None, load_s=cold.load_s)
 
 
 def summary(
     target: str,
     calls: Sequence[TimedCall],
-    paces: Sequence[float],
     long: TimedCall,
     *,
     threads: int | None = None,
     memory_bytes: int | None = None,
     load_s: float | None = None,
-    best_pace: float = 0.0,
 ) -> Measured:
     """What some calls come to.
 
     Args:
         target: who answered, for messages.
         calls: short answers.
-        paces: of the processors before each of them, and after the last.
         long: an answer to a long prompt.
         threads: of the engine; default: as many as it kept busy at best.
         memory_bytes: largest resident memory of the engine.
         load_s: that the engine took to start.
-        best_pace: see `measure`.
 
     Raises:
         EvalError: the answers are too short to tell a rate.
     """
-    answers = _answers(calls, paces, best_pace)
+    answers = _answers(calls)
     if not answers:
         raise EvalError(f"{target} ends its answers after a few tokens: no rate can be told; name a deployment of it")
     threads = threads or _threads(answers)
-    counted = _counted(answers, threads)
     return Measured(
-        decode_tok_s=median(_alone(answer.rate, answer.processors, threads) for answer in counted),
+        decode_tok_s=_own_rate(answers, threads),
+        mean_tok_s=harmonic_mean([answer.rate for answer in answers]),
         prefill_tok_s=_prefill_alone(long, threads),
         memory_bytes=memory_bytes,
         prompt_tokens=long.input_tokens or 0,
         threads=threads,
         share=min(1.0, median(answer.processors for answer in answers) / threads),
-        answers=len(counted),
-        disturbed=not _are_quiet(answers, threads),
-        pace=median(answer.pace for answer in answers),
-        best_pace=max(*paces, best_pace),
         load_s=load_s,
         rates=tuple(answer.rate for answer in answers),
     )
@@ -232,12 +204,11 @@ def _held(spine: Spine) -> int:
     return max((state.measured_bytes or 0 for state in spine.engines()), default=0)
 
 
-def _answers(calls: Sequence[TimedCall], paces: Sequence[float], best_pace: float) -> list[_Answer]:
-    """Those of the calls that are long enough, each with the lower pace of before and after it."""
-    best = max(*paces, best_pace)
+def _answers(calls: Sequence[TimedCall]) -> list[_Answer]:
+    """Those of the calls that are long enough."""
     return [
-        _Answer(call.decode_tokens_per_s, (call.engine_s or 0.0) / call.total_s, min(before, after) / best)
-        for call, before, after in zip(calls, paces, paces[1:], strict=False)
+        _Answer(call.decode_tokens_per_s, (call.engine_s or 0.0) / call.total_s)
+        for call in calls
         if call.decode_tokens_per_s is not None and (call.output_tokens or 0) >= FEWEST_TOKENS
     ]
 
@@ -257,8 +228,13 @@ def _prefill(call: TimedCall) -> float | None:
 
 def _alone(rate: float, processors: float, threads: int) -> float:
     """The rate of an engine that has its processors to itself."""
-    is_quiet = processors >= QUIET_SHARE * threads
-    return rate if is_quiet or processors <= 0 else rate * threads / processors
+    return rate * max(1.0, threads / processors) if processors > 0 else rate
+
+
+def _own_rate(answers: Sequence[_Answer], threads: int) -> float:
+    """Of the machine where nothing else runs: the ninth decile."""
+    rates = [_alone(one.rate, one.processors, threads) for one in answers]
+    return quantiles(rates, n=10, method="inclusive")[-1] if len(rates) > 1 else rates[0]
 
 
 def _threads(answers: Sequence[_Answer]) -> int:
@@ -266,29 +242,10 @@ def _threads(answers: Sequence[_Answer]) -> int:
     return max(1, math.ceil(max((answer.processors for answer in answers), default=1.0) - 0.1))
 
 
-def _are_quiet(answers: Sequence[_Answer], threads: int) -> bool:
-    """Whether enough of the answers were not disturbed by other work."""
-    return sum(answer.is_quiet(threads) for answer in answers) >= min(QUIET_ENOUGH, len(answers))
-
-
-def _counted(answers: Sequence[_Answer], threads: int) -> list[_Answer]:
-    """The quiet ones where enough are, else all."""
-    return [one for one in answers if one.is_quiet(threads) or not _are_quiet(answers, threads)]
-
-
-def _patience(calls: Sequence[TimedCall], paces: Sequence[float], threads: int | None, best_pace: float) -> int:
-    """How often the time that was given may be taken: more often until enough quiet answers agree."""
-    answers = _answers(calls, paces, best_pace)
-    threads = threads or _threads(answers)
-    return 1 if _are_quiet(answers, threads) and _agree(_counted(answers, threads)) else PATIENCE
-
-
-def _agree(answers: Sequence[_Answer]) -> bool:
-    """Whether the standard error of the median of their rates is small.
-
-    For a normal spread it is 0.93 of the distance of the quartiles, by the root of their number.
-    """
-    if len(answers) < QUIET_ENOUGH:
-        return False
-    low, middle, high = quantiles((one.rate for one in answers), n=4)
-    return 0.93 * (high - low) / math.sqrt(len(answers)) <= NARROW * middle
+def _patience(calls: Sequence[TimedCall], threads: int | None) -> int:
+    """How often the time that was given may be taken: more often where answers are slower than they need be."""
+    answers = _answers(calls)
+    if not answers:
+        return 1
+    own = _own_rate(answers, threads or _threads(answers))
+    return 1 if harmonic_mean([one.rate for one in answers]) >= UNDISTURBED * own else PATIENCE
