@@ -145,7 +145,8 @@ def _sorted(entries: Iterable[Entry], session: str) -> _Rows:
     ends: list[_Values] = []
     requests: list[_Values] = []
     running: dict[str, _Values] = {}
-    for intent, settlement, request in entries:
+    for entry in entries:
+        intent, settlement, request = entry.intent, entry.settlement, entry.request
         if intent is not None:
             running[intent[0]] = intent
         if settlement is not None:

@@ -282,7 +282,10 @@ async def test_one_write_each_and_nothing_to_wait_for(ledger: SqliteLedger, lazy
     intent, row = an_intent(), a_request()
     assert ledger.hold_now(intent)
     assert ledger.finish(a_settlement(intent.id), row) is None
-    assert [tuple(map(bool, one)) for one in journalled(ledger.path)] == [(True, False, False), (False, True, True)]
+    assert [tuple(map(bool, astuple(one))) for one in journalled(ledger.path)] == [
+        (True, False, False),
+        (False, True, True),
+    ]
     assert look(ledger.path, "select count(*) from attempts") == [(0,)]
     [found] = await ledger.attempts()  # who reads through the ledger sees all of it
     assert (found["id"], found["outcome"]) == (intent.id, "ok")
