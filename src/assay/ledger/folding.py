@@ -51,6 +51,11 @@ class Folding:
         """About so much has not been folded."""
         return self._journal.unfolded_bytes
 
+    @property
+    def has_much(self) -> bool:
+        """See `Journal.has_much`."""
+        return self._journal.has_much
+
     def perform(self, connection: sqlite3.Connection, *, whole: bool = True) -> None:
         """Fold inside a transaction.
 

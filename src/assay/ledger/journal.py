@@ -21,6 +21,8 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 """A file that has grown so large is followed by another, so that what has been folded can be deleted."""
 BUFFER_BYTES = 256 * 1024
 """So much may wait to be written where nobody waits for it."""
+MUCH_BYTES = 128 * 1024
+"""So much, of some 200 requests, is folded without waiting for more: a transaction of more rows costs each no less."""
 
 
 class Journal:
@@ -29,16 +31,16 @@ class Journal:
     Args:
         ledger: the ledger's file; those of the journal lie beside it.
         session: whose it is.
-        on_first: called when there is something to fold and was nothing before.
+        on_growth: called when there is something to fold and was nothing before, and when that becomes much.
 
     Attributes:
         unfolded_bytes: about so much was appended that SQLite does not have.
     """
 
-    def __init__(self, ledger: Path, session: str, on_first: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, ledger: Path, session: str, on_growth: Callable[[], None] = lambda: None) -> None:
         self._ledger = ledger
         self._session = session
-        self._on_first = on_first
+        self._on_growth = on_growth
         self._lock = threading.Lock()
         self._segments: list[Segment] = []
         self._last: Segment | None = None  # that is appended to; None = the next entry begins one
@@ -70,10 +72,15 @@ class Journal:
             else:
                 self._waiting.append((data, entry))
                 self._waiting_bytes += size_bytes
-            first = not self.unfolded_bytes
-            self.unfolded_bytes += size_bytes
-        if first:
-            self._on_first()
+            before = self.unfolded_bytes
+            self.unfolded_bytes = before + size_bytes
+        if not before or before < MUCH_BYTES <= before + size_bytes:
+            self._on_growth()
+
+    @property
+    def has_much(self) -> bool:
+        """Whether it is not worth waiting for more before it is folded."""
+        return self.unfolded_bytes >= MUCH_BYTES
 
     def flush(self) -> None:
         """Write what waits for others.

@@ -90,7 +90,7 @@ class SqliteLedger:
                 self._looker = self._connect()
                 undo.callback(self._looker.close)
                 self._lookups = Lookups(self._looker, str(self.path))
-                self._writer = Writer(self._connect, here=durability == "commit")
+                self._writer = Writer(self._connect, here=durability == "commit", journalled=durability != "relaxed")
                 undo.callback(self._writer.close)
                 self._session, self.recovered = self._begin_session()
             except (sqlite3.Error, OSError) as error:

@@ -92,7 +92,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def lazy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread folds nothing by itself."""
-    monkeypatch.setattr(writer_module, "GATHER_S", 60.0)
+    monkeypatch.setattr(writer_module, "FOLD_S", 60.0)
 
 
 def entry(n: int) -> Entry:
@@ -301,6 +301,21 @@ async def test_others_see_rows_soon(ledger: SqliteLedger) -> None:
             break
         await _moment()
     assert look(ledger.path, "select count(*) from requests") == [(1,)]
+
+
+async def test_what_has_become_much_is_folded_without_waiting_for_more(
+    ledger: SqliteLedger, lazy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two foldings there are only so many rows, however long they might be gathered."""
+    monkeypatch.setattr(journal_module, "MUCH_BYTES", 2000)
+    while ledger._journal.unfolded_bytes < 2000:
+        assert look(ledger.path, "select count(*) from requests") == [(0,)]
+        await ledger.close_request(a_request())
+    for _ in range(500):
+        if not ledger._journal.unfolded_bytes:
+            break
+        await _moment()
+    assert look(ledger.path, "select count(*) > 5 from requests") == [(1,)]
 
 
 async def _moment() -> None:
