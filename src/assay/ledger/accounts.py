@@ -56,7 +56,8 @@ class Accounts:
             found = self._attempts.pop(attempt_id, None)
             if found is None:
                 return False
-            self._shrunk.pop(attempt_id, None)
+            if self._shrunk:
+                self._shrunk.pop(attempt_id, None)
             for line, _ in found.lines.limits:
                 free[line] += found.pico - cost_pico
                 held[line] -= found.pico

@@ -91,7 +91,7 @@ def fold(connection: sqlite3.Connection, session: str, segments: Sequence[Segmen
     reached, entries = [], []
     for segment in segments:
         ahead = segment.ahead()
-        entries += [entry for number, (_, entry) in enumerate(ahead, segment.number) if number >= known]
+        entries += [entry for _, entry in ahead[max(0, known - segment.number) :]]
         read = ahead[-1][0] if ahead else segment.read
         reached.append(Reached(segment, read, segment.number + len(ahead)))
     if entries:

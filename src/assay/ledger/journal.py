@@ -154,7 +154,7 @@ class Journal:
 
     def _write(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
         """Write framed entries, of which the first are those that wait; where that fails, these wait on."""
-        data = entries[0][0] if len(entries) == 1 else b"".join([one for one, _ in entries])
+        data = b"".join([one for one, _ in entries]) if self._waiting else entries[0][0]
         try:
             last = self._last
             if last is None or last.size_bytes > SEGMENT_BYTES:
