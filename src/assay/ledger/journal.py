@@ -21,8 +21,8 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 """A file that has grown so large is followed by another, so that what has been folded can be deleted."""
 BUFFER_BYTES = 256 * 1024
 """So much may wait to be written where nobody waits for it."""
-MUCH_BYTES = 128 * 1024
-"""So much, of some 200 requests, is folded without waiting for more: a transaction of more rows costs each no less."""
+MUCH_BYTES = 256 * 1024
+"""So much, of some 400 requests, is folded without waiting for more: in a larger transaction a row costs no less."""
 
 
 class Journal:
