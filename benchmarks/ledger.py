@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from assay.ledger import store, writer
+from assay.ledger import journal, store, writer
 from assay.ledger.budgets import EVERYTHING, Budget
 from assay.ledger.journal import paths_of
 from assay.ledger.rows import Intent, RequestRow, Settlement, new_id
@@ -133,7 +133,7 @@ def measure(way: str, count: int, folder: Path) -> dict[str, float]:
 
 def unfolded(folder: Path) -> None:
     """Fill a journal to its bound, say how many requests that were, and wait to be killed."""
-    writer.GATHER_S = 3600.0
+    writer.FOLD_S, journal.MUCH_BYTES = 3600.0, 2**60
     ledger = SqliteLedger(folder / "ledger.db")
 
     async def fill() -> int:

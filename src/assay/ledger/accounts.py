@@ -7,15 +7,18 @@ In each line `lease = free + held by running attempts + spent by attempts that S
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from assay.ledger.budgets import Line, Lines
 
 __all__ = ["Accounts", "Held"]
 
 
-class Held(NamedTuple):
+class Held(Struct, frozen=True, gc=False):
     """What a running attempt holds, on each of its lines."""
 
     lines: Lines
@@ -27,8 +30,9 @@ class Accounts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._free: dict[Line, int] = {}  # below 0 where no limit was set, or more was spent than anybody had bounded
-        self._held: dict[Line, int] = {}
+        # What is free is below 0 where no limit was set, or more was spent than anybody had bounded.
+        self._free: defaultdict[Line, int] = defaultdict(int)
+        self._held: defaultdict[Line, int] = defaultdict(int)
         self._attempts: dict[str, Held] = {}
         self._shrunk: dict[str, int] = {}  # bounds that nobody has needed yet
 
@@ -40,8 +44,8 @@ class Accounts:
                 if limit is not None and free.get(line, 0) < pico:
                     return False
             for line, _ in lines.limits:
-                free[line] = free.get(line, 0) - pico
-                held[line] = held.get(line, 0) + pico
+                free[line] -= pico
+                held[line] += pico
             self._attempts[attempt_id] = Held(lines, pico)
         return True
 
@@ -52,7 +56,8 @@ class Accounts:
             found = self._attempts.pop(attempt_id, None)
             if found is None:
                 return False
-            self._shrunk.pop(attempt_id, None)
+            if self._shrunk:
+                self._shrunk.pop(attempt_id, None)
             for line, _ in found.lines.limits:
                 free[line] += found.pico - cost_pico
                 held[line] -= found.pico
@@ -72,7 +77,7 @@ class Accounts:
         """So much more has been leased."""
         with self._lock:
             for line, pico in amounts.items():
-                self._free[line] = self._free.get(line, 0) + pico
+                self._free[line] += pico
 
     def take_out(self, wanted: Mapping[Line, int]) -> dict[Line, int]:
         """Of what is free, what others may have: at most so much, for each line where there is any."""
@@ -130,7 +135,7 @@ class Accounts:
                 found = self._attempts.get(attempt)
                 if found is None or found.pico <= pico:
                     continue
-                self._attempts[attempt] = found._replace(pico=pico)
+                self._attempts[attempt] = replace(found, pico=pico)
                 if self._shrunk.get(attempt, pico - 1) >= pico:
                     self._shrunk.pop(attempt, None)
                 for line, _ in found.lines.limits:

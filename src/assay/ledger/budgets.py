@@ -83,12 +83,12 @@ class Lines(NamedTuple):
 
 def lines_of(budgets: tuple[Budget, ...], at: float) -> Lines:
     """The lines that an attempt counts for which begins at a time, whenever it ends."""
-    return _lines(budgets, int(at // _DAY_S))
+    return _lines(budgets, at // _DAY_S)
 
 
 @lru_cache(maxsize=4096)
-def _lines(budgets: tuple[Budget, ...], day: int) -> Lines:
-    at = float(day * _DAY_S)
+def _lines(budgets: tuple[Budget, ...], day: float) -> Lines:
+    at = day * _DAY_S
     limits: dict[Line, int | None] = {Line(EVERYTHING, period_of(at, "month")): None}
     for budget in budgets:
         line, limit = Line(budget.scope, period_of(at, budget.per)), round(budget.limit_usd * _PICO_PER_USD)

@@ -51,6 +51,11 @@ class Folding:
         """About so much has not been folded."""
         return self._journal.unfolded_bytes
 
+    @property
+    def has_much(self) -> bool:
+        """See `Journal.has_much`."""
+        return self._journal.has_much
+
     def perform(self, connection: sqlite3.Connection, *, whole: bool = True) -> None:
         """Fold inside a transaction.
 
@@ -86,7 +91,7 @@ def fold(connection: sqlite3.Connection, session: str, segments: Sequence[Segmen
     reached, entries = [], []
     for segment in segments:
         ahead = segment.ahead()
-        entries += [entry for number, (_, entry) in enumerate(ahead, segment.number) if number >= known]
+        entries += [entry for _, entry in ahead[max(0, known - segment.number) :]]
         read = ahead[-1][0] if ahead else segment.read
         reached.append(Reached(segment, read, segment.number + len(ahead)))
     if entries:
@@ -145,7 +150,8 @@ def _sorted(entries: Iterable[Entry], session: str) -> _Rows:
     ends: list[_Values] = []
     requests: list[_Values] = []
     running: dict[str, _Values] = {}
-    for intent, settlement, request in entries:
+    for entry in entries:
+        intent, settlement, request = entry.intent, entry.settlement, entry.request
         if intent is not None:
             running[intent[0]] = intent
         if settlement is not None:

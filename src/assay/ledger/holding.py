@@ -90,7 +90,7 @@ class Holding:
 
     def hold_now(self, attempt_id: str, lines: Lines, pico: int) -> bool:
         """Hold what is leased already; False = nothing was done: it must be leased, or waited for."""
-        if self._turns.must_wait(lines):
+        if self._turns.short and self._turns.must_wait(lines):
             return False
         return self._accounts.hold(attempt_id, lines, pico)
 
@@ -131,9 +131,9 @@ class Holding:
                 self._take_back(waiter)
             self._turns.grant()
 
-    def settle(self, attempt_id: str, cost_usd: float | None) -> None:
-        """An attempt has ended, which is on record; what it held beyond its cost is free."""
-        if self._accounts.settle(attempt_id, pico_of(cost_usd or 0.0)) and self._turns:
+    def settle(self, attempt_id: str, pico: int) -> None:
+        """An attempt has ended, which is on record, and cost so much; what it held beyond that is free."""
+        if self._accounts.settle(attempt_id, pico) and self._turns.waiting:
             self._turns.grant()
 
     def give_away(self, attempt_id: str) -> None:
@@ -143,7 +143,7 @@ class Holding:
     def shrink(self, attempt_id: str, bound_usd: float) -> None:
         """From now on a running attempt costs so much at most."""
         self._accounts.shrink(attempt_id, pico_of(bound_usd))
-        if self._turns:
+        if self._turns.waiting:
             self._turns.look_again()
 
     def left_usd(self, lines: Lines) -> float | None:

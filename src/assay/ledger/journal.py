@@ -21,6 +21,8 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 """A file that has grown so large is followed by another, so that what has been folded can be deleted."""
 BUFFER_BYTES = 256 * 1024
 """So much may wait to be written where nobody waits for it."""
+MUCH_BYTES = 256 * 1024
+"""So much, of some 400 requests, is folded without waiting for more: in a larger transaction a row costs no less."""
 
 
 class Journal:
@@ -29,24 +31,23 @@ class Journal:
     Args:
         ledger: the ledger's file; those of the journal lie beside it.
         session: whose it is.
-        on_first: called when there is something to fold and was nothing before.
+        on_growth: called when there is something to fold and was nothing before, and when that becomes much.
 
     Attributes:
         unfolded_bytes: about so much was appended that SQLite does not have.
     """
 
-    def __init__(self, ledger: Path, session: str, on_first: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, ledger: Path, session: str, on_growth: Callable[[], None] = lambda: None) -> None:
         self._ledger = ledger
         self._session = session
-        self._on_first = on_first
+        self._on_growth = on_growth
         self._lock = threading.Lock()
         self._segments: list[Segment] = []
         self._last: Segment | None = None  # that is appended to; None = the next entry begins one
         self._files = 0
         self._entries = 0
-        self._buffer: list[tuple[bytes, Entry]] = []
-        self._buffer_bytes = 0
-        self._dirty: set[int] = set()  # files that have what the disk may not have
+        self._waiting: list[tuple[bytes, Entry]] = []  # framed, for `flush`
+        self._waiting_bytes = 0
         self._unsynced_names = False
         self._ended = False
         self.unfolded_bytes = 0
@@ -62,16 +63,24 @@ class Journal:
             LedgerError: it was not written.
         """
         data = framed(entry)
+        size_bytes = len(data)
         with self._lock:
             if self._ended:
                 raise LedgerError("the ledger is closed")
-            if now and not self._buffer:
-                self._write(data, [(len(data), entry)])
+            if now or self._waiting_bytes + size_bytes > BUFFER_BYTES:
+                self._write([*self._waiting, (data, entry)])
             else:
-                self._put(data, entry, now=now)
-            first, self.unfolded_bytes = not self.unfolded_bytes, self.unfolded_bytes + len(data)
-        if first:
-            self._on_first()
+                self._waiting.append((data, entry))
+                self._waiting_bytes += size_bytes
+            before = self.unfolded_bytes
+            self.unfolded_bytes = before + size_bytes
+        if not before or before < MUCH_BYTES <= before + size_bytes:
+            self._on_growth()
+
+    @property
+    def has_much(self) -> bool:
+        """Whether it is not worth waiting for more before it is folded."""
+        return self.unfolded_bytes >= MUCH_BYTES
 
     def flush(self) -> None:
         """Write what waits for others.
@@ -80,7 +89,8 @@ class Journal:
             LedgerError: it cannot be written; it waits on.
         """
         with self._lock:
-            self._flush()
+            if self._waiting:
+                self._write(self._waiting)
 
     def segments(self) -> list[Segment]:
         """The files that have something to fold, in order."""
@@ -97,7 +107,6 @@ class Journal:
             self.unfolded_bytes -= size_bytes
             gone = [one for one in self._segments if one is not self._last and one.read >= one.size_bytes]
             self._segments = [one for one in self._segments if one not in gone]
-            self._dirty.difference_update(segment.file for segment in gone)
         for segment in gone:
             segment.delete()
         return size_bytes
@@ -111,10 +120,12 @@ class Journal:
         files: list[int] = []
         try:
             with self._lock:
-                files += (os.dup(file) for file in self._dirty)  # folding may close the journal's own
+                unsynced = [segment for segment in self._segments if segment.unsynced]
+                files += (os.dup(segment.file) for segment in unsynced)  # folding may close the journal's own
                 if self._unsynced_names:  # a file without a name after a loss of power is lost with all that is in it
                     files.append(os.open(self._ledger.parent, os.O_RDONLY))
-                self._dirty.clear()
+                for segment in unsynced:
+                    segment.unsynced = False
                 self._unsynced_names = False
             for file in files:
                 os.fsync(file)
@@ -141,23 +152,9 @@ class Journal:
 
     # ------------------------------------------------------------------------------- under the lock
 
-    def _put(self, data: bytes, entry: Entry, *, now: bool) -> None:
-        self._buffer.append((data, entry))
-        self._buffer_bytes += len(data)
-        if now or self._buffer_bytes > BUFFER_BYTES:
-            try:
-                self._flush()
-            except LedgerError:
-                self._buffer.pop()
-                self._buffer_bytes -= len(data)
-                raise
-
-    def _flush(self) -> None:
-        if self._buffer:
-            self._write(b"".join(data for data, _ in self._buffer), [(len(data), one) for data, one in self._buffer])
-            self._buffer, self._buffer_bytes = [], 0
-
-    def _write(self, data: bytes, entries: Sequence[tuple[int, Entry]]) -> None:
+    def _write(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
+        """Write framed entries, of which the first are those that wait; where that fails, these wait on."""
+        data = b"".join([one for one, _ in entries]) if self._waiting else entries[0][0]
         try:
             last = self._last
             if last is None or last.size_bytes > SEGMENT_BYTES:
@@ -167,7 +164,8 @@ class Journal:
             self._last = None  # what follows would stand behind a torn entry
             raise self._failure(error) from error
         self._entries += len(entries)
-        self._dirty.add(last.file)
+        if self._waiting:
+            self._waiting, self._waiting_bytes = [], 0
 
     def _begin(self) -> Segment:
         """Another file."""

@@ -22,7 +22,7 @@ def new_id() -> str:
             return f"{time.time_ns() // 1_000_000:012x}{_noise.pop()}"
         except IndexError:
             drawn = os.urandom(10 * _NOISE_AHEAD).hex()
-            _noise.extend(drawn[at : at + 20] for at in range(0, len(drawn), 20))
+            _noise.extend([drawn[at : at + 20] for at in range(0, len(drawn), 20)])
 
 
 _NOISE_AHEAD = 256

@@ -28,7 +28,7 @@ _FRAME = struct.Struct("<II")
 _Values = tuple[Any, ...]
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What one write makes durable together: the values of rows, in the order of the head's columns."""
 
     intent: _Values | None = None
@@ -67,6 +67,7 @@ class Segment:
         head: what it begins with.
         file: its descriptor.
         size_bytes: of what is whole in it, or is thought to be.
+        unsynced: it has what the disk may not have.
         read: where the first entry begins that nobody has read, in bytes.
         number: that entry's.
     """
@@ -78,6 +79,7 @@ class Segment:
         self.file = file
         self.head = head
         self.size_bytes = size_bytes
+        self.unsynced = False
         self.read = begin
         self.number = head.first
 
@@ -124,12 +126,12 @@ class Segment:
         os.close(file)
         return None
 
-    def append(self, data: bytes, entries: Sequence[tuple[int, Entry]] = ()) -> None:
+    def append(self, data: bytes, entries: Sequence[tuple[bytes, Entry]] = ()) -> None:
         """Write some framed entries at the end; once this has failed, something torn may stand there.
 
         Args:
             data: the entries.
-            entries: the same, each with its length in bytes.
+            entries: the same, each with its part of the data.
 
         Raises:
             OSError: they were not written, or not whole.
@@ -139,10 +141,11 @@ class Segment:
             raise OSError(ENOSPC, f"only {written} of {len(data)} bytes were written")
         kept, end = self._kept, self.size_bytes
         self.size_bytes += written
+        self.unsynced = True
         if kept is None:
             return
-        for length, entry in entries:
-            end += length
+        for part, entry in entries:
+            end += len(part)
             kept.append((end, entry))
         if len(kept) > KEPT_ENTRIES:
             self._kept = None

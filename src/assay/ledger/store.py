@@ -61,7 +61,6 @@ MAX_UNFOLDED_BYTES = 8 * 1024 * 1024
 _RUN = insertion("runs", RunRow)
 _RESULT = insertion("results", ResultRow, "insert or replace")
 _DECISION = insertion("decisions", DecisionRow)
-_ID, _COST = (Settlement.__struct_fields__.index(name) for name in ("id", "cost_usd"))
 
 
 class SqliteLedger:
@@ -91,7 +90,7 @@ class SqliteLedger:
                 self._looker = self._connect()
                 undo.callback(self._looker.close)
                 self._lookups = Lookups(self._looker, str(self.path))
-                self._writer = Writer(self._connect, here=durability == "commit")
+                self._writer = Writer(self._connect, here=durability == "commit", journalled=durability != "relaxed")
                 undo.callback(self._writer.close)
                 self._session, self.recovered = self._begin_session()
             except (sqlite3.Error, OSError) as error:
@@ -132,7 +131,8 @@ class SqliteLedger:
         """See `Ledger.hold_now`."""
         if self._syncing is not None or not self._may_journal(intent):
             return False
-        self._check_new(intent)
+        if intent.id in self._running:
+            raise _held_already(intent)
         lines = lines_of(budgets, intent.started_at)
         if not self._holding.hold_now(intent.id, lines, pico_of(intent.reserved_usd or 0.0)):
             return False
@@ -141,7 +141,8 @@ class SqliteLedger:
 
     async def hold(self, intent: Intent, budgets: tuple[Budget, ...] = (), *, until: float | None = None) -> None:
         """See `Ledger.hold`."""
-        self._check_new(intent)
+        if intent.id in self._running:
+            raise _held_already(intent)
         lines, pico = lines_of(budgets, intent.started_at), pico_of(intent.reserved_usd or 0.0)
         if until is None:
             until = asyncio.get_running_loop().time() + WAIT_S
@@ -165,10 +166,6 @@ class SqliteLedger:
         """See `Ledger.left_usd`."""
         return self._holding.left_usd(lines_of(budgets, time.time())) if budgets else None
 
-    def _check_new(self, intent: Intent) -> None:
-        if intent.id in self._running:
-            raise LedgerError(f"attempt {intent.id} is open already; it can be held once")
-
     def _may_journal(self, intent: Intent) -> bool:
         """Whether an intent is recorded in the journal.
 
@@ -182,15 +179,14 @@ class SqliteLedger:
         """Record an intent whose money is held; None = it is durable already. Where that fails the money is free."""
         intent = replace(intent, scopes=lines.scopes) if lines.scopes is not None else intent
         try:
-            if journal:
-                written = self._enter(Entry(astuple(intent)), now=True)
-                self._running.add(intent.id)
-            else:
-                written = self._insert(intent, lines)
+            if not journal:
+                return self._insert(intent, lines)
+            self._journal.append(Entry(astuple(intent)))
         except LedgerError:
-            self._holding.settle(intent.id, 0.0)
+            self._holding.settle(intent.id, 0)
             raise
-        return written
+        self._running.add(intent.id)
+        return self._syncing.synced() if self._syncing is not None else None
 
     def _insert(self, intent: Intent, lines: Lines) -> asyncio.Future[None]:
         """Record an intent in SQLite. What comes with a batch takes its money along, out of this session's leases."""
@@ -206,7 +202,7 @@ class SqliteLedger:
             if done.cancelled():  # nobody waits; it is written all the same
                 return
             if done.exception() is not None:
-                self._holding.settle(intent.id, 0.0)
+                self._holding.settle(intent.id, 0)
             elif leaves:
                 self._holding.give_away(intent.id)
 
@@ -219,7 +215,7 @@ class SqliteLedger:
         if intent.id != settlement.id:
             raise LedgerError(f"attempt {intent.id} cannot end with the settlement of {settlement.id}")
         if self._journal.unfolded_bytes <= MAX_UNFOLDED_BYTES:
-            return self._entered(Entry(astuple(intent), astuple(settlement)))
+            return self._entered(Entry(astuple(intent), astuple(settlement)), settlement)
 
         def operation(connection: sqlite3.Connection) -> None:
             begin_attempt(connection, intent, self._session)
@@ -230,7 +226,7 @@ class SqliteLedger:
     def settle(self, settlement: Settlement, reply: Reply | None = None) -> asyncio.Future[None]:
         """See `Ledger.settle`."""
         if reply is None and settlement.id in self._running:
-            return self._entered(Entry(settlement=astuple(settlement)))
+            return self._entered(Entry(None, astuple(settlement)), settlement)
         self._running.discard(settlement.id)
 
         def operation(connection: sqlite3.Connection) -> None:
@@ -249,7 +245,7 @@ class SqliteLedger:
     def finish(self, settlement: Settlement, row: RequestRow) -> asyncio.Future[None] | None:
         """See `Ledger.finish`."""
         if settlement.id in self._running:
-            return self._enter(Entry(None, astuple(settlement), astuple(row)))
+            return self._enter(Entry(None, astuple(settlement), astuple(row)), settlement)
 
         def operation(connection: sqlite3.Connection) -> None:
             settle_attempt(connection, settlement)
@@ -374,27 +370,26 @@ class SqliteLedger:
 
     # -------------------------------------------------------------------------------------- plumbing
 
-    def _enter(self, entry: Entry, *, now: bool = False) -> asyncio.Future[None] | None:
-        """Journal an entry; None = it is durable already, or as durable as relaxed callers want it.
+    def _enter(self, entry: Entry, settlement: Settlement | None = None) -> asyncio.Future[None] | None:
+        """Journal an entry, and its settlement to the books; None = it is as durable as it shall be.
 
         Raises:
             LedgerError: it cannot be written.
         """
-        if (ended := entry.settlement) is not None:
-            pico_of(ended[_COST] or 0.0)
-        self._journal.append(entry, now=now or self._durability != "relaxed")
-        if ended is not None:
-            self._running.discard(ended[_ID])
-            self._holding.settle(ended[_ID], ended[_COST])
+        pico = pico_of(settlement.cost_usd or 0.0) if settlement is not None else 0
+        self._journal.append(entry, now=self._durability != "relaxed")
+        if settlement is not None:
+            self._running.discard(settlement.id)
+            self._holding.settle(settlement.id, pico)
         return self._syncing.synced() if self._syncing is not None else None
 
-    def _entered(self, entry: Entry) -> asyncio.Future[None]:
+    def _entered(self, entry: Entry, settlement: Settlement | None = None) -> asyncio.Future[None]:
         """As `_enter`, but a write that fails is told by the future, as those of SQLite are."""
         if self._closed:
             raise LedgerError("the ledger is closed")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            written = self._enter(entry)
+            written = self._enter(entry, settlement)
         except LedgerError as error:
             done.set_exception(error)
             return done
@@ -417,7 +412,7 @@ class SqliteLedger:
 
         def committed() -> None:
             if settles is not None:
-                self._holding.settle(settles.id, settles.cost_usd)
+                self._holding.settle(settles.id, pico_of(settles.cost_usd or 0.0))
 
         def told(written: Future[None]) -> None:
             _report(written)
@@ -475,6 +470,10 @@ class SqliteLedger:
             self._reader.close()
         self._looker.close()
         ended.result()
+
+
+def _held_already(intent: Intent) -> LedgerError:
+    return LedgerError(f"attempt {intent.id} is open already; it can be held once")
 
 
 def _report(written: Future[None]) -> None:

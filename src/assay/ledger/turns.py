@@ -58,44 +58,42 @@ class Turns:
 
     Attributes:
         short: the lines on which somebody lacks money; who comes later must not take it.
+        waiting: who waits, as they came.
     """
 
     def __init__(self, accounts: Accounts) -> None:
         self.short: frozenset[Line] = frozenset()
         self._accounts = accounts
         self._lock = threading.RLock()
-        self._waiting: list[Waiter] = []  # as they came
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self.waiting: list[Waiter] = []
 
     def must_wait(self, lines: Lines) -> bool:
         """Whether somebody waits for money that an attempt wants too."""
-        return bool(self.short) and any(line in self.short for line, limit in lines.limits if limit is not None)
+        return any(line in self.short for line, limit in lines.limits if limit is not None)
 
     def come(self, waiter: Waiter) -> None:
         """Wait behind all others."""
         with self._lock:
-            self._waiting.append(waiter)
+            self.waiting.append(waiter)
 
     def leave(self, waiter: Waiter) -> bool:
         """Wait no more; False = it did not."""
         with self._lock:
-            if waiter not in self._waiting:
+            if waiter not in self.waiting:
                 return False
-            self._waiting.remove(waiter)
+            self.waiting.remove(waiter)
             return True
 
     def grant(self) -> None:
         """Hold for those that wait what there is now."""
         with self._lock:
             short: set[Line] = set()
-            for waiter in list(self._waiting):
+            for waiter in list(self.waiting):
                 lacks = self._accounts.lacks(waiter.lines, waiter.pico)
                 queues = any(line in short for line, limit in waiter.lines.limits if limit is not None)
                 if not queues and self._accounts.hold(waiter.attempt_id, waiter.lines, waiter.pico):
                     waiter.granted = True
-                    self._waiting.remove(waiter)
+                    self.waiting.remove(waiter)
                     waiter.wake()
                     continue
                 first = any(line not in short for line in lacks)
@@ -108,11 +106,11 @@ class Turns:
     def look_again(self) -> None:
         """There may be more in the file, or elsewhere: who is first looks."""
         with self._lock:
-            for waiter in self._waiting:
+            for waiter in self.waiting:
                 if waiter.first:
                     waiter.wake()
 
     def since(self) -> dict[Line, float]:
         """Since when somebody waits for each line."""
         with self._lock:
-            return {line: waiter.since for waiter in reversed(self._waiting) for line, _ in waiter.lines.limits}
+            return {line: waiter.since for waiter in reversed(self.waiting) for line, _ in waiter.lines.limits}

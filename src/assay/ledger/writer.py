@@ -26,7 +26,10 @@ Connect = Callable[[], sqlite3.Connection]
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 GATHER_S = 0.1
-"""So long is gathered what nobody waits for: relaxed writes, and what is durable in the journal already."""
+"""So long is gathered what nobody waits for, but what is not durable yet: relaxed writes."""
+FOLD_S = 0.25
+"""So long is gathered what is durable in the journal, unless it becomes much before: a transaction costs as much as ten
+requests in it."""
 RETRY_S = 1.0
 """After a failure that nobody was told of, for there was only folding to do."""
 SMALL_BYTES = 64 * 1024
@@ -43,14 +46,16 @@ class Writer:
     Args:
         connect: opens a connection.
         here: small writes are performed in the loop's thread, which must then not wait for a disk.
+        journalled: what nobody waits for is durable in the journal already.
 
     Attributes:
         folding: of this process's journal; None = it has none yet.
     """
 
-    def __init__(self, connect: Connect, *, here: bool = False) -> None:
+    def __init__(self, connect: Connect, *, here: bool = False, journalled: bool = False) -> None:
         self.folding: Folding | None = None
         self._connect = connect
+        self._journalled = journalled
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # what the thread waits for
         self._room = threading.Condition(self._lock)  # what those wait for who hand over too much
@@ -227,7 +232,7 @@ class Writer:
         """Wait for some; False = it is over."""
         with self._lock:
             self._changed.wait_for(self._may, timeout=RETRY_S if self._has_failed else None)
-            self._changed.wait_for(self._must, timeout=GATHER_S)
+            self._changed.wait_for(self._must, timeout=FOLD_S if self._journalled else GATHER_S)
             self._called = self._has_failed = False
             return bool(self._waiting) or not self._stopping
 
@@ -235,7 +240,7 @@ class Writer:
         return self._stopping or self._called
 
     def _must(self) -> bool:
-        return self._stopping or self._urgent
+        return self._stopping or self._urgent or (self.folding is not None and self.folding.has_much)
 
     def _work(self, connection: sqlite3.Connection) -> None:
         with self._writing:

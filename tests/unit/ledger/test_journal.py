@@ -92,7 +92,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def lazy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread folds nothing by itself."""
-    monkeypatch.setattr(writer_module, "GATHER_S", 60.0)
+    monkeypatch.setattr(writer_module, "FOLD_S", 60.0)
 
 
 def entry(n: int) -> Entry:
@@ -282,7 +282,10 @@ async def test_one_write_each_and_nothing_to_wait_for(ledger: SqliteLedger, lazy
     intent, row = an_intent(), a_request()
     assert ledger.hold_now(intent)
     assert ledger.finish(a_settlement(intent.id), row) is None
-    assert [tuple(map(bool, one)) for one in journalled(ledger.path)] == [(True, False, False), (False, True, True)]
+    assert [tuple(map(bool, astuple(one))) for one in journalled(ledger.path)] == [
+        (True, False, False),
+        (False, True, True),
+    ]
     assert look(ledger.path, "select count(*) from attempts") == [(0,)]
     [found] = await ledger.attempts()  # who reads through the ledger sees all of it
     assert (found["id"], found["outcome"]) == (intent.id, "ok")
@@ -298,6 +301,21 @@ async def test_others_see_rows_soon(ledger: SqliteLedger) -> None:
             break
         await _moment()
     assert look(ledger.path, "select count(*) from requests") == [(1,)]
+
+
+async def test_what_has_become_much_is_folded_without_waiting_for_more(
+    ledger: SqliteLedger, lazy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two foldings there are only so many rows, however long they might be gathered."""
+    monkeypatch.setattr(journal_module, "MUCH_BYTES", 2000)
+    while ledger._journal.unfolded_bytes < 2000:
+        assert look(ledger.path, "select count(*) from requests") == [(0,)]
+        await ledger.close_request(a_request())
+    for _ in range(500):
+        if not ledger._journal.unfolded_bytes:
+            break
+        await _moment()
+    assert look(ledger.path, "select count(*) > 5 from requests") == [(1,)]
 
 
 async def _moment() -> None:
