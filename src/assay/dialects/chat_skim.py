@@ -132,7 +132,8 @@ def skim_whole(body: bytes) -> Response | None:
     (choice,) = answer.choices
     if choice.message is None or choice.delta is not None or choice.finish_reason is None:
         return None
-    return _response(_Head().filled(answer), choice.finish_reason, usage)
+    said = _Head(answer.id, answer.model, answer.created, answer.service_tier)
+    return _response(said, choice.finish_reason, usage)
 
 
 def _response(head: _Head, finish: FinishKind, usage: Usage | None) -> Response:

@@ -33,6 +33,7 @@ class HttpCall:
 
     Attributes:
         streams: whether the answer is a stream; known when it has begun.
+        passes: whether the answer has the form that the client asked for, so that its bytes may pass; likewise.
     """
 
     def __init__(
@@ -43,14 +44,14 @@ class HttpCall:
         meter: Meter,
         secrets: tuple[bytes, ...],
     ) -> None:
-        self.streams = False
+        self.streams = self.passes = False
         self._asked = asked
         self._dialect = dialect
         self._attempt = attempt
         self._meter = meter
         self._secrets = secrets
         self._reply: Reply | None = None
-        self._borders = Borders()
+        self._borders: Borders | None = None  # of a stream whose pieces are asked for
 
     async def begin(self) -> None:
         """Send the request, and wait for the head of its answer.
@@ -66,17 +67,13 @@ class HttpCall:
                 break
         if reply.status >= 300:
             raise await refusal(self._dialect, reply, self._secrets)
-        self.streams = _is_stream(reply)
+        self.streams = _names_stream(headers.get("content-type", ""))
+        self.passes = self._attempt.raw is not None and self.streams == self._attempt.stream
 
     async def end(self) -> None:
         """Let go of the connection; an answer that has not ended is cancelled."""
         if self._reply is not None:
             await self._asked.__aexit__(None, None, None)
-
-    @property
-    def passes(self) -> bool:
-        """Whether the answer has the form that the client asked for, so that its bytes may pass."""
-        return self._attempt.raw is not None and self.streams == self._attempt.stream
 
     async def whole(self) -> bytes:
         """The body of an answer that is no stream.
@@ -84,7 +81,9 @@ class HttpCall:
         Raises:
             ProviderError: it does not come whole, or is too large.
         """
-        reply = self._begun
+        reply = self._reply
+        if reply is None:
+            raise _not_begun()
         body = reply.at_once if reply.at_once is not None else await reply.read(MAX_REPLY_BYTES)
         if self._secrets:
             body = without(self._secrets, body)
@@ -97,15 +96,17 @@ class HttpCall:
         Raises:
             ProviderError: the stream broke, or is too large.
         """
-        reply, meter, borders, secrets = self._begun, self._meter, self._borders, self._secrets
+        reply, meter, secrets = self._reply, self._meter, self._secrets
+        if reply is None:
+            raise _not_begun()
+        borders = self._borders = self._borders or Borders()
         while chunk := await reply.piece():
-            meter.receive(chunk)
-            if meter.received_bytes > MAX_REPLY_BYTES:
+            if meter.receive(chunk) > MAX_REPLY_BYTES:
                 raise _too_large(MAX_REPLY_BYTES)
             if events := borders.feed(chunk):
                 return without(secrets, events) if secrets else events
-        rest, self._borders = self._borders.rest(), Borders()
-        return without(self._secrets, rest)
+        self._borders = None
+        return without(secrets, borders.rest())
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events, each after the bytes that said it where these may pass.
@@ -154,17 +155,12 @@ class HttpCall:
 
     async def _chunk(self) -> bytes:
         """What came next of the body, up to a bound; empty at its end."""
-        chunk = await self._begun.piece()
-        self._meter.receive(chunk)
-        if self._meter.received_bytes > MAX_REPLY_BYTES:
+        if self._reply is None:
+            raise _not_begun()
+        chunk = await self._reply.piece()
+        if self._meter.receive(chunk) > MAX_REPLY_BYTES:
             raise _too_large(MAX_REPLY_BYTES)
         return chunk
-
-    @property
-    def _begun(self) -> Reply:
-        if self._reply is None:
-            raise ConnectionFailed("the answer is read before its request was sent")
-        return self._reply
 
 
 async def refusal(dialect: Outbound, reply: Reply, secrets: tuple[bytes, ...]) -> ProviderError:
@@ -202,8 +198,8 @@ async def _error_body(reply: Reply) -> bytes:
     return bytes(body[:MAX_ERROR_BYTES])
 
 
-def _is_stream(reply: Reply) -> bool:
-    return _names_stream(reply.headers.get("content-type", ""))
+def _not_begun() -> ConnectionFailed:
+    return ConnectionFailed("the answer is read before its request was sent")
 
 
 @lru_cache(maxsize=128)  # hosts have few

@@ -278,7 +278,7 @@ class TestNotTwice:
             end(made)
             told: list[int] = []
             with pytest.raises(ConnectionFailed, match="before the request was written"):
-                await made.send("POST", b"head", b"body", told=told.append, idle_timeout_s=1)
+                await made.ask("POST", b"head", b"body", told=told.append, head_timeout_s=1, idle_timeout_s=1)
             assert told == []
 
 

@@ -48,8 +48,8 @@ class Http1Transport:
     ) -> _RoundTrip:
         """See `Transport.request`."""
         head_timeout_s = idle_timeout_s if first_byte_timeout_s is None else first_byte_timeout_s
-        limits = (connect_timeout_s, head_timeout_s, idle_timeout_s)
-        return _RoundTrip(self, method, url, headers, body, on_sent, *limits)
+        prepared = _prepared(method, url, tuple(headers.items()))
+        return _RoundTrip(self, prepared, body, on_sent, connect_timeout_s, head_timeout_s, idle_timeout_s)
 
     def here(self) -> tuple[Pool, Dialer]:
         """Those of the running event loop; another loop's are forgotten, for they work no more."""
@@ -69,6 +69,7 @@ class Http1Transport:
 class _Prepared(NamedTuple):
     """What requests to one place, with the same header fields, have in common."""
 
+    method: str
     origin: Origin
     head: bytes
     keeps: bool
@@ -84,23 +85,25 @@ def _prepared(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> _P
     address = read_address(url)
     fields = request_fields(dict(headers), address)
     keeps = "connection" not in fields  # it can only say close
-    return _Prepared(address.origin, begin_head(method, address, fields), keeps)
+    return _Prepared(method, address.origin, begin_head(method, address, fields), keeps)
 
 
-class _RoundTrip:
+class _RoundTrip(Reply):
     """One request and its answer, for the time of an `async with`."""
 
     __slots__ = (
-        "_body", "_connect_s", "_connection", "_head_s", "_headers", "_idle_s", "_keeps", "_method", "_on_sent",
-        "_packed", "_parts", "_pool", "_transport", "_url",
+        "_body", "_connect_s", "_connection", "_head_s", "_idle_s", "_on_sent", "_packed", "_parts", "_pool",
+        "_prepared", "_transport",
     )  # fmt: skip
+
+    _pool: Pool
+    _packed: Unpacking | None
+    _parts: Iterator[bytes]  # what was unpacked, where anything is packed
 
     def __init__(
         self,
         transport: Http1Transport,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
+        prepared: _Prepared,
         body: bytes | None,
         on_sent: Callable[[int], None] | None,
         connect_s: float,
@@ -108,39 +111,40 @@ class _RoundTrip:
         idle_s: float,
     ) -> None:
         self._transport = transport
-        self._method = method
-        self._url = url
-        self._headers = headers
+        self._prepared = prepared
         self._body = body
         self._on_sent = on_sent
         self._connect_s = connect_s
         self._head_s = head_s
         self._idle_s = idle_s
-        self._keeps = True
-        self._pool: Pool | None = None
         self._connection: Connection | None = None
-        self._packed: Unpacking | None = None
-        self._parts: Iterator[bytes] = iter(())
 
     async def __aenter__(self) -> Reply:
-        origin, begun, self._keeps = _prepared(self._method, self._url, tuple(self._headers.items()))
-        body, told = self._body or b"", self._on_sent
-        head = end_head(begun, None if self._body is None else len(body))
+        prepared, body = self._prepared, self._body or b""
+        head = end_head(prepared.head, None if self._body is None else len(body))
         self._pool, dialer = self._transport.here()
-        connection = self._pool.take(origin) or await dialer.connect(origin, self._connect_s)
+        connection = self._pool.take(prepared.origin) or await dialer.connect(prepared.origin, self._connect_s)
         self._connection = connection
         try:
-            if not connection.send_at_once(self._method, head, body):
-                await connection.send(self._method, head, body, told=told, idle_timeout_s=self._idle_s)
-            elif body and told is not None:
-                told(len(body))
-            answer = await connection.head(self._head_s)
+            answer = await connection.ask(
+                prepared.method,
+                head,
+                body,
+                told=self._on_sent,
+                head_timeout_s=self._head_s,
+                idle_timeout_s=self._idle_s,
+            )
+            self.status, self.headers = answer.status, answer.headers
             coding = answer.headers.get("content-encoding")
             self._packed = unpacking(coding) if coding is not None else None
         except BaseException:  # a cancelled call, too, lets go of its connection
             self._let_go()
             raise
-        return Reply(answer.status, answer.headers, self._piece, connection.whole if self._packed is None else None)
+        if self._packed is None:
+            self.at_once = connection.whole
+        else:
+            self.at_once, self._parts = None, iter(())
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -150,26 +154,25 @@ class _RoundTrip:
     def _let_go(self) -> None:
         """The request is over: what is read of its answer from now on could be another one's."""
         connection, self._connection = self._connection, None
-        if connection is None or self._pool is None:
+        if connection is None:
             return
-        if self._keeps:
+        if self._prepared.keeps:
             self._pool.put(connection)
         else:
             connection.abort()
 
-    @property
-    def _here(self) -> Connection:
-        if self._connection is None:
-            raise ConnectionFailed("the answer is read after its request is over")
-        return self._connection
-
-    def _piece(self) -> Awaitable[bytes]:
+    def piece(self) -> Awaitable[bytes]:
         """See `Reply.piece`."""
-        return self._here.piece(self._idle_s) if self._packed is None else self._unpacked(self._packed)
+        connection = self._connection
+        if connection is None:
+            raise ConnectionFailed("the answer is read after its request is over")
+        if self._packed is None:
+            return connection.piece(self._idle_s)
+        return self._unpacked(connection, self._packed)
 
-    async def _unpacked(self, packed: Unpacking) -> bytes:
+    async def _unpacked(self, connection: Connection, packed: Unpacking) -> bytes:
         while not (part := next(self._parts, b"")):
-            came = await self._here.piece(self._idle_s)
+            came = await connection.piece(self._idle_s)
             if not came:
                 packed.end()
                 return b""
