@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
-from types import TracebackType
 from typing import NamedTuple
 
 from assay.errors import ConnectionFailed
@@ -28,11 +27,12 @@ class Http1Transport:
         ca_file: PEM file of the only authorities that may vouch for hosts; None = the system's.
     """
 
+    _pool: Pool
+    _dialer: Dialer
+
     def __init__(self, *, ca_file: str | None = None) -> None:
         self._ca_file = ca_file
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pool: Pool | None = None
-        self._dialer: Dialer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # whose pool and dialer these are
 
     def request(
         self,
@@ -49,20 +49,17 @@ class Http1Transport:
         """See `Transport.request`."""
         head_timeout_s = idle_timeout_s if first_byte_timeout_s is None else first_byte_timeout_s
         prepared = _prepared(method, url, tuple(headers.items()))
-        return _RoundTrip(self, prepared, body, on_sent, connect_timeout_s, head_timeout_s, idle_timeout_s)
-
-    def here(self) -> tuple[Pool, Dialer]:
-        """Those of the running event loop; another loop's are forgotten, for they work no more."""
         loop = asyncio.get_running_loop()
-        if self._pool is None or self._dialer is None or self._loop is not loop:
+        if self._loop is not loop:  # another loop's connections are forgotten, for they work no more
             self._loop = loop
             self._pool = Pool()
             self._dialer = Dialer(self._ca_file, self._pool)
-        return self._pool, self._dialer
+        limits = (connect_timeout_s, head_timeout_s, idle_timeout_s)
+        return _RoundTrip(self._pool, self._dialer, prepared, body, on_sent, *limits)
 
     async def close(self) -> None:
         """Close all connections; requests under way end with an error."""
-        if self._pool is not None and self._loop is asyncio.get_running_loop():
+        if self._loop is asyncio.get_running_loop():
             await self._pool.close()
 
 
@@ -92,17 +89,17 @@ class _RoundTrip(Reply):
     """One request and its answer, for the time of an `async with`."""
 
     __slots__ = (
-        "_body", "_connect_s", "_connection", "_head_s", "_idle_s", "_on_sent", "_packed", "_parts", "_pool",
-        "_prepared", "_transport",
+        "_body", "_connect_s", "_connection", "_dialer", "_head_s", "_idle_s", "_on_sent", "_packed", "_parts",
+        "_pool", "_prepared",
     )  # fmt: skip
 
-    _pool: Pool
     _packed: Unpacking | None
     _parts: Iterator[bytes]  # what was unpacked, where anything is packed
 
     def __init__(
         self,
-        transport: Http1Transport,
+        pool: Pool,
+        dialer: Dialer,
         prepared: _Prepared,
         body: bytes | None,
         on_sent: Callable[[int], None] | None,
@@ -110,7 +107,8 @@ class _RoundTrip(Reply):
         head_s: float,
         idle_s: float,
     ) -> None:
-        self._transport = transport
+        self._pool = pool
+        self._dialer = dialer
         self._prepared = prepared
         self._body = body
         self._on_sent = on_sent
@@ -122,11 +120,11 @@ class _RoundTrip(Reply):
     async def __aenter__(self) -> Reply:
         prepared, body = self._prepared, self._body or b""
         head = end_head(prepared.head, None if self._body is None else len(body))
-        self._pool, dialer = self._transport.here()
-        connection = self._pool.take(prepared.origin) or await dialer.connect(prepared.origin, self._connect_s)
+        origin = prepared.origin
+        connection = self._pool.take(origin) or await self._dialer.connect(origin, self._connect_s)
         self._connection = connection
         try:
-            answer = await connection.ask(
+            answer, whole = await connection.ask(
                 prepared.method,
                 head,
                 body,
@@ -138,20 +136,15 @@ class _RoundTrip(Reply):
             coding = answer.headers.get("content-encoding")
             self._packed = unpacking(coding) if coding is not None else None
         except BaseException:  # a cancelled call, too, lets go of its connection
-            self._let_go()
+            await self.__aexit__()
             raise
         if self._packed is None:
-            self.at_once = connection.whole
+            self.at_once = whole
         else:
             self.at_once, self._parts = None, iter(())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._let_go()
-
-    def _let_go(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """The request is over: what is read of its answer from now on could be another one's."""
         connection, self._connection = self._connection, None
         if connection is None:

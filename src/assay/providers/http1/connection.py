@@ -18,6 +18,7 @@ PIECE_BYTES = 128 * 1024
 HELD_BYTES = 256 * 1024
 """So much of an answer waits for its reader; then the host has to wait as well."""
 MAX_INTERIM = 16
+_END_BYTES = len(END)
 
 
 class Owner(Protocol):
@@ -116,8 +117,10 @@ class Connection(asyncio.Protocol):
         told: Callable[[int], None] | None,
         head_timeout_s: float,
         idle_timeout_s: float,
-    ) -> Head:
+    ) -> tuple[Head, bytes | None]:
         """Write a request, and wait for the head of its answer; 1xx are skipped.
+
+        Gives the body as well where all of it has come by then; `piece` gives it still.
 
         Args:
             method: HTTP method.
@@ -142,11 +145,12 @@ class Connection(asyncio.Protocol):
             self._all_sent = True
             if body and told is not None:
                 told(len(body))
-        while self._head is None:
+        while self._head is None or self._framing is None:
             if self._failure is not None:
                 raise self._failure
             await self._silence.news("no answer begins", head_timeout_s)
-        return self._head
+        whole = self._framing.done and self._failure is None
+        return self._head, b"".join(self._pieces) if whole else None
 
     async def _send(
         self,
@@ -190,14 +194,7 @@ class Connection(asyncio.Protocol):
         pieces, self._pieces, self._held_bytes = self._pieces, [], 0
         if self._read_paused:
             self._resume()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    @property
-    def whole(self) -> bytes | None:
-        """The answer's body, where all of it has come and nobody has read of it; `piece` gives it still."""
-        if self._framing is None or not self._framing.done or self._failure is not None:
-            return None
-        return b"".join(self._pieces)
+        return b"".join(pieces)  # of one piece, that piece itself
 
     def _resume(self) -> None:
         self._read_paused = False
@@ -244,7 +241,8 @@ class Connection(asyncio.Protocol):
             MalformedReply: it is none, or nobody asked for it.
         """
         raw = self._raw_head + data
-        while (end := raw.find(END) + len(END)) >= len(END):
+        while (end := raw.find(END)) >= 0:
+            end += _END_BYTES
             head, raw = read_head(raw[:end]), raw[end:]
             if head.status >= 200:
                 self._framing = framing_of(method, head)
