@@ -88,29 +88,19 @@ class AiohttpTransport:
                     allow_redirects=False,
                 )
             async with response:
-                yield _Reply(response, _as_provider_errors(address.authority, idle_timeout_s))
+                lower = {name.lower(): value for name, value in response.headers.items()}
+
+                async def piece() -> bytes:
+                    with _as_provider_errors(address.authority, idle_timeout_s):
+                        return await response.content.readany()
+
+                yield Reply(response.status, lower, piece)
 
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-class _Reply(Reply):
-    """An answer that aiohttp reads."""
-
-    def __init__(self, response: aiohttp.ClientResponse, as_provider_errors: _as_provider_errors) -> None:
-        self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.headers.items()}
-        self.at_once = None
-        self._response = response
-        self._as_provider_errors = as_provider_errors
-
-    async def piece(self) -> bytes:
-        """See `Reply.piece`."""
-        with self._as_provider_errors:
-            return await self._response.content.readany()
 
 
 class _Body:

@@ -5,44 +5,40 @@ Nothing here knows a dialect. Two transports keep to this: `http1.client` (the d
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+import msgspec
 
 from assay.errors import MalformedReply
 
 MAX_ERROR_BYTES = 64 * 1024
 
 
-class Reply(ABC):
+class Reply(msgspec.Struct, eq=False):
     """The head of an answer and its body as it comes, unpacked.
 
     Attributes:
         status: of HTTP.
         headers: by lower-case name.
+        piece: what comes next of the body; empty at its end, and from then on.
         at_once: all of the body, where it came with the head; `piece` gives it as well. None = it has yet to come.
     """
 
-    __slots__ = ("at_once", "headers", "status")
-
     status: int
     headers: dict[str, str]
-    at_once: bytes | None
+    piece: Callable[[], Awaitable[bytes]]
+    at_once: bytes | None = None
 
-    @abstractmethod
-    def piece(self) -> Awaitable[bytes]:
-        """What comes next of the body; empty at its end, and from then on.
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body in pieces, as they arrive; what came while nobody read comes as one.
 
         Raises:
             Timeout: nothing came for the time that the request allows.
             ConnectionFailed: the connection broke.
             MalformedReply: the body does not keep to its framing, or cannot be unpacked.
         """
-        ...
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body in pieces, as they arrive; what came while nobody read comes as one. Raises as `piece` does."""
         while data := await self.piece():
             yield data
 

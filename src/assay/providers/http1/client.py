@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import NamedTuple
+
+import msgspec
 
 from assay.errors import ConnectionFailed
 from assay.providers.address import Origin, read_address
-from assay.providers.http1.coding import Unpacking, unpacking
+from assay.providers.http1.coding import unpacking
 from assay.providers.http1.connection import Connection
 from assay.providers.http1.dial import Dialer
 from assay.providers.http1.head import begin_head, end_head
@@ -85,89 +87,59 @@ def _prepared(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> _P
     return _Prepared(method, address.origin, begin_head(method, address, fields), keeps)
 
 
-class _RoundTrip(Reply):
+class _RoundTrip(msgspec.Struct, eq=False):
     """One request and its answer, for the time of an `async with`."""
 
-    __slots__ = (
-        "_body", "_connect_s", "_connection", "_dialer", "_head_s", "_idle_s", "_on_sent", "_packed", "_parts",
-        "_pool", "_prepared",
-    )  # fmt: skip
-
-    _packed: Unpacking | None
-    _parts: Iterator[bytes]  # what was unpacked, where anything is packed
-
-    def __init__(
-        self,
-        pool: Pool,
-        dialer: Dialer,
-        prepared: _Prepared,
-        body: bytes | None,
-        on_sent: Callable[[int], None] | None,
-        connect_s: float,
-        head_s: float,
-        idle_s: float,
-    ) -> None:
-        self._pool = pool
-        self._dialer = dialer
-        self._prepared = prepared
-        self._body = body
-        self._on_sent = on_sent
-        self._connect_s = connect_s
-        self._head_s = head_s
-        self._idle_s = idle_s
-        self._connection: Connection | None = None
+    pool: Pool
+    dialer: Dialer
+    prepared: _Prepared
+    body: bytes | None
+    on_sent: Callable[[int], None] | None
+    connect_timeout_s: float
+    head_timeout_s: float
+    idle_timeout_s: float
+    connection: Connection | None = None
+    reply: Reply | None = None
+    __repr__ = object.__repr__  # the fields hold keys
 
     async def __aenter__(self) -> Reply:
-        prepared, body = self._prepared, self._body or b""
-        head = end_head(prepared.head, None if self._body is None else len(body))
+        prepared, body = self.prepared, self.body or b""
+        head = end_head(prepared.head, None if self.body is None else len(body))
         origin = prepared.origin
-        connection = self._pool.take(origin) or await self._dialer.connect(origin, self._connect_s)
-        self._connection = connection
+        connection = self.pool.take(origin) or await self.dialer.connect(origin, self.connect_timeout_s)
+        self.connection = connection
         try:
             answer, whole = await connection.ask(
                 prepared.method,
                 head,
                 body,
-                told=self._on_sent,
-                head_timeout_s=self._head_s,
-                idle_timeout_s=self._idle_s,
+                told=self.on_sent,
+                head_timeout_s=self.head_timeout_s,
+                idle_timeout_s=self.idle_timeout_s,
             )
-            self.status, self.headers = answer.status, answer.headers
             coding = answer.headers.get("content-encoding")
-            self._packed = unpacking(coding) if coding is not None else None
+            packed = unpacking(coding) if coding is not None else None
         except BaseException:  # a cancelled call, too, lets go of its connection
             await self.__aexit__()
             raise
-        if self._packed is None:
-            self.at_once = whole
-        else:
-            self.at_once, self._parts = None, iter(())
-        return self
+        piece = partial(connection.piece, self.idle_timeout_s)
+        if packed is not None:
+            piece, whole = partial(packed.piece, piece), None
+        reply = self.reply = Reply(answer.status, answer.headers, piece, whole)
+        return reply
 
     async def __aexit__(self, *_: object) -> None:
         """The request is over: what is read of its answer from now on could be another one's."""
-        connection, self._connection = self._connection, None
+        connection, self.connection = self.connection, None
+        if self.reply is not None:
+            self.reply.piece = _over
         if connection is None:
             return
-        if self._prepared.keeps:
-            self._pool.put(connection)
+        if self.prepared.keeps:
+            self.pool.put(connection)
         else:
             connection.abort()
 
-    def piece(self) -> Awaitable[bytes]:
-        """See `Reply.piece`."""
-        connection = self._connection
-        if connection is None:
-            raise ConnectionFailed("the answer is read after its request is over")
-        if self._packed is None:
-            return connection.piece(self._idle_s)
-        return self._unpacked(connection, self._packed)
 
-    async def _unpacked(self, connection: Connection, packed: Unpacking) -> bytes:
-        while not (part := next(self._parts, b"")):
-            came = await connection.piece(self._idle_s)
-            if not came:
-                packed.end()
-                return b""
-            self._parts = packed.feed(came)
-        return part
+async def _over() -> bytes:
+    raise ConnectionFailed("the answer is read after its request is over")
