@@ -151,13 +151,21 @@ class Chunked:
         while at < size:
             if self._left:
                 at = self._chunk(data, at, pieces)
-            elif self.done:
-                self.surplus = True
-                break
             elif self._trailer_bytes >= 0:
                 at = self._trailer(data, at)
+            elif (found := _SIZE.match(data, at)) is None or (start := found.end()) - at > MAX_LINE_BYTES:
+                at = self._hold_size(data, at)
+            elif (chunk_bytes := int(found[1], 16)) == 0:
+                self._trailer_bytes = 0
+                at = start
+            elif data[start + chunk_bytes : start + chunk_bytes + 2] == b"\r\n":  # it has come whole, as most have
+                at = start + chunk_bytes
+                pieces.append(data[start:at])
+                self._received += chunk_bytes
+                at += 2
             else:
-                at = self._chunks(data, at, pieces)
+                self._left = chunk_bytes + 2
+                at = start
         return b"".join(pieces)  # of one piece, that piece itself
 
     def end(self) -> None:
@@ -165,28 +173,8 @@ class Chunked:
         if not self.done:
             raise _broken_off(self._received)
 
-    def _chunks(self, data: bytes, at: int, pieces: list[bytes]) -> int:
-        """Read the chunks that have come whole, as those of streams mostly do, and the size of the next one.
-
-        Gives where to go on.
-        """
-        while (found := _SIZE.match(data, at)) is not None:
-            start = found.end()
-            if start - at > MAX_LINE_BYTES:
-                break
-            size = int(found[1], 16)
-            if size == 0:
-                self._trailer_bytes = 0
-                return start
-            end = start + size
-            if data[end : end + 2] != b"\r\n":
-                self._left = size + 2
-                return start
-            pieces.append(data[start:end])
-            self._received += size
-            at = end + 2
-            if at == len(data):
-                return at
+    def _hold_size(self, data: bytes, at: int) -> int:
+        """Keep the beginning of a chunk's size; gives where to go on."""
         rest = data[at : at + MAX_LINE_BYTES + 1]
         if len(rest) > MAX_LINE_BYTES or not _SIZE_SO_FAR.fullmatch(rest):
             raise MalformedReply(f"the answer holds a chunk whose size is {rest[:40]!r}")
@@ -210,7 +198,10 @@ class Chunked:
         return at + len(found)
 
     def _trailer(self, data: bytes, at: int) -> int:
-        """Read one line after the last chunk; the empty one ends the body."""
+        """Read one line after the last chunk; the empty one ends the body, and nothing may come after it."""
+        if self.done:
+            self.surplus = True
+            return len(data)
         end = data.find(b"\n", at)
         line_bytes = (end + 1 if end >= 0 else len(data)) - at
         if self._trailer_bytes + line_bytes > MAX_TRAILER_BYTES:

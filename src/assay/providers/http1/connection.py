@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
         Args:
             method: HTTP method.
             head: as it goes over the wire.
-            body: likewise; it is not copied.
+            body: likewise; a large one is not copied.
             told: told the bytes of each piece of the body that is handed over.
             head_timeout_s: longest wait for all of the answer's head.
             idle_timeout_s: longest time in which the host takes nothing.
@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
             transport.write(head)
             await self._send(transport, body, told, idle_timeout_s)
         else:
-            transport.writelines((head, body) if body else (head,))
+            transport.write(head + body)  # one piece is one system call, and over TLS one record
             self._all_sent = True
             if body and told is not None:
                 told(len(body))
@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
             if self._held_bytes > HELD_BYTES and not self._read_paused and self._transport is not None:
                 self._read_paused = True
                 self._transport.pause_reading()
-        self._silence.wake()
+        self._silence.wake()  # also where nothing came of the body itself: the host is not silent
 
     def _take_head(self, method: str, data: bytes) -> bytes:
         """Read what has come of the answer's head. Where that is all of it, the body begins: gives what came of that.
