@@ -82,7 +82,6 @@ class HttpProvider:
             meter.exchange.sent = self._shown(wire)
         meter.emulated = wire.emulated
         _, fields, secrets = self._keyed()
-
         asked = self._transport.request(
             "POST",
             self._base_url + wire.path,

@@ -108,6 +108,24 @@ class TestHead:
             read_head(data)
         assert time.process_time() - started < 0.2
 
+    @pytest.mark.parametrize("value", [" " * 60_000, "a" + " " * 60_000 + "b", "a " * 30_000, " \t" * 30_000 + "b \t"])
+    def test_no_value_takes_long(self, value: str) -> None:
+        """The blanks around a value, and within it, are looked at once."""
+        started = time.process_time()
+        assert head(f"x:{value}").headers == {"x": value.strip(" \t")}
+        assert time.process_time() - started < 0.2
+
+    @given(
+        st.lists(st.tuples(st.sampled_from(["x", "X", "y-Z"]), st.text("a:,\xa0\x85\xff \t", max_size=6)), max_size=4)
+    )
+    def test_any_fields(self, fields: list[tuple[str, str]]) -> None:
+        """Names are lower case, values lose blanks and tabs at both ends and nothing else, and are joined in order."""
+        wanted: dict[str, list[str]] = {}
+        for name, value in fields:
+            wanted.setdefault(name.lower(), []).append(value.strip(" \t"))
+        found = head(*(f"{name}:{value}" for name, value in fields)).headers
+        assert found == {name: ", ".join(values) for name, values in wanted.items()}
+
     @pytest.mark.parametrize("data", [b"SSH-2.0", b"<html>", b"HTTP/2", b"\0", b"HTTP/1.1 200 OK\nx: y\n\n"])
     def test_hopeless_beginnings(self, data: bytes) -> None:
         """What can no longer become a head is told at once."""
