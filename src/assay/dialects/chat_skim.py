@@ -5,7 +5,7 @@ See `skim`. The types say exactly what is plain: one choice, text, a finish that
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -75,7 +75,7 @@ class _Chunk(msgspec.Struct):
     x_groq: None = None
 
 
-class _Head(NamedTuple):
+class _Head(msgspec.Struct, frozen=True):
     """What the chunks say of the answer; a later one tells what an earlier one left open."""
 
     id: str | None = None
@@ -132,7 +132,8 @@ def skim_whole(body: bytes) -> Response | None:
     (choice,) = answer.choices
     if choice.message is None or choice.delta is not None or choice.finish_reason is None:
         return None
-    return _response(_Head().filled(answer), choice.finish_reason, usage)
+    said = _Head(answer.id, answer.model, answer.created, answer.service_tier)
+    return _response(said, choice.finish_reason, usage)
 
 
 def _response(head: _Head, finish: FinishKind, usage: Usage | None) -> Response:

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+import msgspec
+
 from assay.dialects.capability import Rule
 from assay.errors import AssayError, ProviderError
 from assay.types import Event, Native, Request, Response
 
 
-class WireRequest(NamedTuple):
+class WireRequest(msgspec.Struct, frozen=True):
     """A request ready to be sent.
 
     Attributes:

@@ -53,9 +53,7 @@ class OpenAIChat:
         """A bearer token."""
         return {"authorization": f"Bearer {key}"}
 
-    def read_request(self, body: bytes) -> Request:
-        """A client's request; raises `RequestError` naming the field that is wrong."""
-        return chat_request.read_request(body)
+    read_request = staticmethod(chat_request.read_request)
 
     def write_request(self, request: Request, *, model: str, stream: bool, quirks: Mapping[str, Any]) -> WireRequest:
         """The request for a host; raises `RequestError` for what the host cannot be told."""
@@ -87,9 +85,7 @@ class OpenAIChat:
         """What follows a streamed answer whose bytes pass."""
         return ChatSkim()
 
-    def skim_whole(self, body: bytes) -> Response | None:
-        """A whole answer whose bytes pass, without its words; None = it must be decoded."""
-        return skim_whole(body)
+    skim_whole = staticmethod(skim_whole)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """The typed error of a host's answer with a status of 400 or more."""

@@ -32,11 +32,12 @@ _PLAIN = rb'[ \t\n\r]*+"([^"\\]*+)"[ \t\n\r]*+:[ \t\n\r]*+("[^"\\]*+"|[^\s,\]}"\
 _PLAIN_MEMBER = re.compile(_PLAIN + rb"[,}]")
 _PLAIN_OBJECT = re.compile(rb"[ \t\n\r]*+\{(?:%b,)*+%b\}[ \t\n\r]*+" % (_PLAIN, _PLAIN))
 _SEPARATOR = re.compile(rb"[ \t\n\r]*+[,}]")
-_COLON = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 _MAY_REPEAT = frozenset({"model", "stream", "stream_options"})  # exchanged each, or seen in the form of the answer
-_TALKS = tuple((key, f'"{key}"'.encode()) for key in ("messages", "input", "prompt"))
+_TALKS = tuple(
+    (key, re.compile(rb'"%b"[ \t\n\r]*+:[ \t\n\r]*+' % key.encode())) for key in ("messages", "input", "prompt")
+)
 _MOST_AROUND_BYTES = 1024  # for it is remembered
 _ASK_USAGE = b'"include_usage":true'
 
@@ -99,14 +100,14 @@ def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
 
 def _talk(body: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[int, int] | None:
     """From where to where the long value of a body seems to stand: that which is another one in each request."""
-    for key, quoted in _TALKS:
+    for key, opening in _TALKS:
         if key in values:
-            colon = _COLON.match(body, body.find(quoted) + len(quoted))
+            opened = opening.search(body)
             value = bytes(values[key])
             size = len(value)
-            if colon is None or len(body) - size > _MOST_AROUND_BYTES:
+            if opened is None or len(body) - size > _MOST_AROUND_BYTES:
                 return None
-            start = colon.end()
+            start = opened.end()
             return (start, start + size) if body.startswith(value, start) else None
     return None
 

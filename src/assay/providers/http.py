@@ -82,16 +82,12 @@ class HttpProvider:
             meter.exchange.sent = self._shown(wire)
         meter.emulated = wire.emulated
         _, fields, secrets = self._keyed()
-
-        def sent(size: int) -> None:
-            meter.sent_bytes += size
-
         asked = self._transport.request(
             "POST",
             self._base_url + wire.path,
             headers={"content-type": "application/json", **wire.headers, **fields},
             body=wire.body,
-            on_sent=sent,
+            on_sent=meter.hand_over,
             connect_timeout_s=self._deployment.connect_timeout_s,
             idle_timeout_s=self._deployment.idle_timeout_s,
         )

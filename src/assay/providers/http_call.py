@@ -21,36 +21,31 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
 
 
-class HttpCall:
+class HttpCall(msgspec.Struct, eq=False):
     """One request that is sent, and its answer. `begin` first; whatever comes of it, `end` last.
 
-    Args:
+    Attributes:
         asked: the round trip.
         dialect: what the host speaks.
         attempt: what is asked.
         meter: what is measured on the way.
         secrets: our own, which some hosts repeat; they are taken out of what the host says.
-
-    Attributes:
         streams: whether the answer is a stream; known when it has begun.
+        passes: whether the answer has the form that the client asked for, so that its bytes may pass; likewise.
+        reply: None = it has not begun.
+        borders: of a stream whose pieces are asked for.
     """
 
-    def __init__(
-        self,
-        asked: AbstractAsyncContextManager[Reply],
-        dialect: Outbound,
-        attempt: Attempted,
-        meter: Meter,
-        secrets: tuple[bytes, ...],
-    ) -> None:
-        self.streams = False
-        self._asked = asked
-        self._dialect = dialect
-        self._attempt = attempt
-        self._meter = meter
-        self._secrets = secrets
-        self._reply: Reply | None = None
-        self._borders = Borders()
+    asked: AbstractAsyncContextManager[Reply]
+    dialect: Outbound
+    attempt: Attempted
+    meter: Meter
+    secrets: tuple[bytes, ...]
+    streams: bool = False
+    passes: bool = False
+    reply: Reply | None = None
+    borders: Borders | None = None
+    __repr__ = object.__repr__  # the fields hold keys
 
     async def begin(self) -> None:
         """Send the request, and wait for the head of its answer.
@@ -58,25 +53,21 @@ class HttpCall:
         Raises:
             ProviderError: there is none, or one with a status of 300 or more.
         """
-        reply = self._reply = await self._asked.__aenter__()
+        reply = self.reply = await self.asked.__aenter__()
         headers = reply.headers
         for name in _REQUEST_ID_HEADERS:
             if name in headers:
-                self._meter.request_id = headers[name]
+                self.meter.request_id = headers[name]
                 break
         if reply.status >= 300:
-            raise await refusal(self._dialect, reply, self._secrets)
-        self.streams = _is_stream(reply)
+            raise await refusal(self.dialect, reply, self.secrets)
+        self.streams = _names_stream(headers.get("content-type", ""))
+        self.passes = self.attempt.raw is not None and self.streams == self.attempt.stream
 
     async def end(self) -> None:
         """Let go of the connection; an answer that has not ended is cancelled."""
-        if self._reply is not None:
-            await self._asked.__aexit__(None, None, None)
-
-    @property
-    def passes(self) -> bool:
-        """Whether the answer has the form that the client asked for, so that its bytes may pass."""
-        return self._attempt.raw is not None and self.streams == self._attempt.stream
+        if self.reply is not None:
+            await self.asked.__aexit__(None, None, None)
 
     async def whole(self) -> bytes:
         """The body of an answer that is no stream.
@@ -84,11 +75,13 @@ class HttpCall:
         Raises:
             ProviderError: it does not come whole, or is too large.
         """
-        reply = self._begun
+        reply = self.reply
+        if reply is None:
+            raise _not_begun()
         body = reply.at_once if reply.at_once is not None else await reply.read(MAX_REPLY_BYTES)
-        if self._secrets:
-            body = without(self._secrets, body)
-        self._meter.receive(body)
+        if self.secrets:
+            body = without(self.secrets, body)
+        self.meter.receive(body)
         return body
 
     async def piece(self) -> bytes:
@@ -97,15 +90,17 @@ class HttpCall:
         Raises:
             ProviderError: the stream broke, or is too large.
         """
-        reply, meter, borders, secrets = self._begun, self._meter, self._borders, self._secrets
+        reply, meter, secrets = self.reply, self.meter, self.secrets
+        if reply is None:
+            raise _not_begun()
+        borders = self.borders = self.borders or Borders()
         while chunk := await reply.piece():
-            meter.receive(chunk)
-            if meter.received_bytes > MAX_REPLY_BYTES:
+            if meter.receive(chunk) > MAX_REPLY_BYTES:
                 raise _too_large(MAX_REPLY_BYTES)
             if events := borders.feed(chunk):
                 return without(secrets, events) if secrets else events
-        rest, self._borders = self._borders.rest(), Borders()
-        return without(self._secrets, rest)
+        self.borders = None
+        return without(secrets, borders.rest())
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events, each after the bytes that said it where these may pass.
@@ -115,7 +110,7 @@ class HttpCall:
         """
         if not self.streams:
             body = await self.whole()
-            events = self._dialect.read_response(body)
+            events = self.dialect.read_response(body)
             for event in [Raw(data=body), *events] if self.passes else events:
                 yield event
             return
@@ -129,7 +124,7 @@ class HttpCall:
         A client that is given raw bytes must not be left in the middle of an event when its stream is cut, and must
         not have an error, or what cannot be read, with the text before it, for that text may yet be continued.
         """
-        decoder = self._dialect.decoder()
+        decoder = self.dialect.decoder()
         while piece := await self.piece():
             for said in apart(piece):
                 events = decoder.feed(said)  # first: what cannot be read is not for the client
@@ -140,7 +135,7 @@ class HttpCall:
             yield event
 
     async def _decoded(self) -> AsyncGenerator[Event, None]:
-        decoder = self._dialect.decoder()
+        decoder = self.dialect.decoder()
         while chunk := await self._chunk():
             for event in decoder.feed(chunk):
                 yield self._told(event)
@@ -150,21 +145,16 @@ class HttpCall:
     def _told(self, event: Event) -> Event:
         if not isinstance(event, Failed):
             return event
-        return msgspec.json.decode(without(self._secrets, msgspec.json.encode(event)), type=Failed)
+        return msgspec.json.decode(without(self.secrets, msgspec.json.encode(event)), type=Failed)
 
     async def _chunk(self) -> bytes:
         """What came next of the body, up to a bound; empty at its end."""
-        chunk = await self._begun.piece()
-        self._meter.receive(chunk)
-        if self._meter.received_bytes > MAX_REPLY_BYTES:
+        if self.reply is None:
+            raise _not_begun()
+        chunk = await self.reply.piece()
+        if self.meter.receive(chunk) > MAX_REPLY_BYTES:
             raise _too_large(MAX_REPLY_BYTES)
         return chunk
-
-    @property
-    def _begun(self) -> Reply:
-        if self._reply is None:
-            raise ConnectionFailed("the answer is read before its request was sent")
-        return self._reply
 
 
 async def refusal(dialect: Outbound, reply: Reply, secrets: tuple[bytes, ...]) -> ProviderError:
@@ -202,8 +192,8 @@ async def _error_body(reply: Reply) -> bytes:
     return bytes(body[:MAX_ERROR_BYTES])
 
 
-def _is_stream(reply: Reply) -> bool:
-    return _names_stream(reply.headers.get("content-type", ""))
+def _not_begun() -> ConnectionFailed:
+    return ConnectionFailed("the answer is read before its request was sent")
 
 
 @lru_cache(maxsize=128)  # hosts have few

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from assay.errors import MalformedReply
 
 MAX_ERROR_BYTES = 64 * 1024
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, eq=False):
     """The head of an answer and its body as it comes, unpacked.
 
     Attributes:

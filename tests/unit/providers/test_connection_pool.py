@@ -131,7 +131,7 @@ class TestKept:
         """What limits the host's silence is set once for a connection, and rings for the wait that goes on then."""
         async with FaultyHost(OK, OK, Answer(stop="request", how="hang")) as host:
             await read(transport, host, idle_timeout_s=0.2)
-            [standing] = transport._pool._standing  # type: ignore[union-attr]
+            [standing] = transport._pool._standing
             timer = standing._silence._timer
             await read(transport, host, idle_timeout_s=0.2)
             assert standing._silence._timer is timer is not None
@@ -146,7 +146,7 @@ class TestKept:
         """It is not set again for a connection that lies idle, and is for its next exchange."""
         async with FaultyHost(OK) as host:
             await read(transport, host)
-            [standing] = transport._pool._standing  # type: ignore[union-attr]
+            [standing] = transport._pool._standing
             standing._silence._timer.cancel()
             standing._silence._ring()
             assert standing._silence._timer is None
@@ -188,8 +188,7 @@ class TestIdle:
             assert host.open_connections == 5
             for number in range(5):
                 await host.gone(number)
-            assert transport._pool is not None
-            await settled(lambda: not transport._pool._standing)
+                await settled(lambda: not transport._pool._standing)
             assert (transport._pool._count, transport._pool._idle, transport._pool._timer) == (0, {}, None)
 
     async def test_old_ones_are_not_taken(self, transport: Http1Transport, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +209,8 @@ class TestIdle:
             [standing] = host._open
             getattr(standing._transport, how)()
             if seen:
-                await settled(lambda: not transport._pool._standing)  # type: ignore[union-attr]
-                assert transport._pool._count == 0  # type: ignore[union-attr]
+                await settled(lambda: not transport._pool._standing)
+                assert transport._pool._count == 0
             else:
                 standing._transport._sock.shutdown(socket.SHUT_RDWR)  # what the loop would do in its next turn
             assert await read(transport, host) == b"ok"
@@ -278,7 +277,7 @@ class TestNotTwice:
             end(made)
             told: list[int] = []
             with pytest.raises(ConnectionFailed, match="before the request was written"):
-                await made.send("POST", b"head", b"body", told=told.append, idle_timeout_s=1)
+                await made.ask("POST", b"head", b"body", told=told.append, head_timeout_s=1, idle_timeout_s=1)
             assert told == []
 
 
@@ -412,7 +411,6 @@ class TestPressure:
         answered.set()
         server.close()
         assert sum(sent) < 30_000_000
-        assert transport._pool is not None
         assert transport._pool._count == 0
 
     async def test_a_slow_reader_is_no_silent_host(self, transport: Http1Transport) -> None:

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import Protocol
 
+import msgspec
+
 from assay.errors import ConnectionFailed, MalformedReply
 from assay.providers.http1.head import Head, check_trailer
 
@@ -59,10 +61,10 @@ def framing_of(method: str, head: Head) -> Framing:
             )
     size = _length(length) if length is not None else None
     if method == "HEAD" or head.status in (204, 304):
-        return Sized(0)
-    if coding is not None:
+        size = 0
+    elif coding is not None:
         return Chunked()
-    return Sized(size) if size is not None else UntilClose()
+    return Sized(size, done=size == 0) if size is not None else UntilClose()
 
 
 @lru_cache(maxsize=1024)
@@ -80,29 +82,33 @@ def _broken_off(received_bytes: int) -> ConnectionFailed:
     )
 
 
-class Sized:
-    """A body of known length."""
+class Sized(msgspec.Struct):
+    """A body of known length.
 
-    __slots__ = ("_left", "_size", "done", "surplus")
+    Attributes:
+        left: how much of it has yet to come.
+    """
 
-    def __init__(self, size: int) -> None:
-        self._size = self._left = size
-        self.done = size == 0
-        self.surplus = False
+    left: int
+    done: bool = False
+    surplus: bool = False
+    received: int = 0
 
     def feed(self, data: bytes) -> bytes:
         """See `Framing.feed`."""
-        if len(data) > self._left:
+        size = len(data)
+        if size > self.left:
             self.surplus = True
-            data = data[: self._left]
-        self._left -= len(data)
-        self.done = self._left == 0
+            data, size = data[: self.left], self.left
+        self.received += size
+        self.left -= size
+        self.done = self.left == 0
         return data
 
     def end(self) -> None:
         """See `Framing.end`."""
         if not self.done:
-            raise _broken_off(self._size - self._left)
+            raise _broken_off(self.received)
 
 
 class UntilClose:
@@ -141,54 +147,39 @@ class Chunked:
         if self._held:
             data, self._held = self._held + data, b""
         pieces: list[bytes] = []
-        at = self._whole_chunks(data, pieces) if self._left == 0 and self._trailer_bytes < 0 else 0
-        size = len(data)
+        at, size = 0, len(data)
         while at < size:
-            if self.done:
-                self.surplus = True
-                break
-            if self._trailer_bytes >= 0:
-                at = self._trailer(data, at)
-            elif self._left:
+            if self._left:
                 at = self._chunk(data, at, pieces)
+            elif self._trailer_bytes >= 0:
+                at = self._trailer(data, at)
+            elif (found := _SIZE.match(data, at)) is None or (start := found.end()) - at > MAX_LINE_BYTES:
+                at = self._hold_size(data, at)
+            elif (chunk_bytes := int(found[1], 16)) == 0:
+                self._trailer_bytes = 0
+                at = start
+            elif data[start + chunk_bytes : start + chunk_bytes + 2] == b"\r\n":  # it has come whole, as most have
+                at = start + chunk_bytes
+                pieces.append(data[start:at])
+                self._received += chunk_bytes
+                at += 2
             else:
-                at = self._size(data, at)
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._received += len(body)
-        return body
+                self._left = chunk_bytes + 2
+                at = start
+        return b"".join(pieces)  # of one piece, that piece itself
 
     def end(self) -> None:
         """See `Framing.end`."""
         if not self.done:
             raise _broken_off(self._received)
 
-    def _whole_chunks(self, data: bytes, pieces: list[bytes]) -> int:
-        """Read the chunks that have come whole, as those of streams mostly do; gives where to go on."""
-        at = 0
-        while (found := _SIZE.match(data, at)) is not None:
-            start = found.end()
-            end = start + int(found[1], 16)
-            if end == start or start - at > MAX_LINE_BYTES or data[end : end + 2] != b"\r\n":
-                break
-            pieces.append(data[start:end])
-            at = end + 2
-        return at
-
-    def _size(self, data: bytes, at: int) -> int:
-        """Read a chunk's size; gives where to go on."""
-        found = _SIZE.match(data, at)
-        if found is None or found.end() - at > MAX_LINE_BYTES:
-            rest = data[at : at + MAX_LINE_BYTES + 1]
-            if len(rest) > MAX_LINE_BYTES or not _SIZE_SO_FAR.fullmatch(rest):
-                raise MalformedReply(f"the answer holds a chunk whose size is {rest[:40]!r}")
-            self._held = rest
-            return len(data)
-        size = int(found[1], 16)
-        if size == 0:
-            self._trailer_bytes = 0
-        else:
-            self._left = size + 2
-        return found.end()
+    def _hold_size(self, data: bytes, at: int) -> int:
+        """Keep the beginning of a chunk's size; gives where to go on."""
+        rest = data[at : at + MAX_LINE_BYTES + 1]
+        if len(rest) > MAX_LINE_BYTES or not _SIZE_SO_FAR.fullmatch(rest):
+            raise MalformedReply(f"the answer holds a chunk whose size is {rest[:40]!r}")
+        self._held = rest
+        return len(data)
 
     def _chunk(self, data: bytes, at: int, pieces: list[bytes]) -> int:
         """Read what has come of a chunk and of the line break after it."""
@@ -197,6 +188,7 @@ class Chunked:
             piece = data[at : at + body_bytes]
             pieces.append(piece)
             self._left -= len(piece)
+            self._received += len(piece)
             return at + len(piece)
         wanted = b"\r\n"[2 - self._left :]
         found = data[at : at + self._left]
@@ -206,7 +198,10 @@ class Chunked:
         return at + len(found)
 
     def _trailer(self, data: bytes, at: int) -> int:
-        """Read one line after the last chunk; the empty one ends the body."""
+        """Read one line after the last chunk; the empty one ends the body, and nothing may come after it."""
+        if self.done:
+            self.surplus = True
+            return len(data)
         end = data.find(b"\n", at)
         line_bytes = (end + 1 if end >= 0 else len(data)) - at
         if self._trailer_bytes + line_bytes > MAX_TRAILER_BYTES:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from functools import lru_cache
-from types import TracebackType
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import NamedTuple
+
+import msgspec
 
 from assay.errors import ConnectionFailed
 from assay.providers.address import Origin, read_address
-from assay.providers.http1.coding import Unpacking, unpacking
+from assay.providers.http1.coding import unpacking
 from assay.providers.http1.connection import Connection
 from assay.providers.http1.dial import Dialer
 from assay.providers.http1.head import begin_head, end_head
@@ -28,11 +29,12 @@ class Http1Transport:
         ca_file: PEM file of the only authorities that may vouch for hosts; None = the system's.
     """
 
+    _pool: Pool
+    _dialer: Dialer
+
     def __init__(self, *, ca_file: str | None = None) -> None:
         self._ca_file = ca_file
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pool: Pool | None = None
-        self._dialer: Dialer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # whose pool and dialer these are
 
     def request(
         self,
@@ -48,27 +50,25 @@ class Http1Transport:
     ) -> _RoundTrip:
         """See `Transport.request`."""
         head_timeout_s = idle_timeout_s if first_byte_timeout_s is None else first_byte_timeout_s
-        limits = (connect_timeout_s, head_timeout_s, idle_timeout_s)
-        return _RoundTrip(self, method, url, headers, body, on_sent, *limits)
-
-    def here(self) -> tuple[Pool, Dialer]:
-        """Those of the running event loop; another loop's are forgotten, for they work no more."""
+        prepared = _prepared(method, url, tuple(headers.items()))
         loop = asyncio.get_running_loop()
-        if self._pool is None or self._dialer is None or self._loop is not loop:
+        if self._loop is not loop:  # another loop's connections are forgotten, for they work no more
             self._loop = loop
             self._pool = Pool()
             self._dialer = Dialer(self._ca_file, self._pool)
-        return self._pool, self._dialer
+        limits = (connect_timeout_s, head_timeout_s, idle_timeout_s)
+        return _RoundTrip(self._pool, self._dialer, prepared, body, on_sent, *limits)
 
     async def close(self) -> None:
         """Close all connections; requests under way end with an error."""
-        if self._pool is not None and self._loop is asyncio.get_running_loop():
+        if self._loop is asyncio.get_running_loop():
             await self._pool.close()
 
 
 class _Prepared(NamedTuple):
     """What requests to one place, with the same header fields, have in common."""
 
+    method: str
     origin: Origin
     head: bytes
     keeps: bool
@@ -84,94 +84,62 @@ def _prepared(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> _P
     address = read_address(url)
     fields = request_fields(dict(headers), address)
     keeps = "connection" not in fields  # it can only say close
-    return _Prepared(address.origin, begin_head(method, address, fields), keeps)
+    return _Prepared(method, address.origin, begin_head(method, address, fields), keeps)
 
 
-class _RoundTrip:
+class _RoundTrip(msgspec.Struct, eq=False):
     """One request and its answer, for the time of an `async with`."""
 
-    __slots__ = (
-        "_body", "_connect_s", "_connection", "_head_s", "_headers", "_idle_s", "_keeps", "_method", "_on_sent",
-        "_packed", "_parts", "_pool", "_transport", "_url",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        transport: Http1Transport,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        on_sent: Callable[[int], None] | None,
-        connect_s: float,
-        head_s: float,
-        idle_s: float,
-    ) -> None:
-        self._transport = transport
-        self._method = method
-        self._url = url
-        self._headers = headers
-        self._body = body
-        self._on_sent = on_sent
-        self._connect_s = connect_s
-        self._head_s = head_s
-        self._idle_s = idle_s
-        self._keeps = True
-        self._pool: Pool | None = None
-        self._connection: Connection | None = None
-        self._packed: Unpacking | None = None
-        self._parts: Iterator[bytes] = iter(())
+    pool: Pool
+    dialer: Dialer
+    prepared: _Prepared
+    body: bytes | None
+    on_sent: Callable[[int], None] | None
+    connect_timeout_s: float
+    head_timeout_s: float
+    idle_timeout_s: float
+    connection: Connection | None = None
+    reply: Reply | None = None
+    __repr__ = object.__repr__  # the fields hold keys
 
     async def __aenter__(self) -> Reply:
-        origin, begun, self._keeps = _prepared(self._method, self._url, tuple(self._headers.items()))
-        body, told = self._body or b"", self._on_sent
-        head = end_head(begun, None if self._body is None else len(body))
-        self._pool, dialer = self._transport.here()
-        connection = self._pool.take(origin) or await dialer.connect(origin, self._connect_s)
-        self._connection = connection
+        prepared, body = self.prepared, self.body or b""
+        head = end_head(prepared.head, None if self.body is None else len(body))
+        origin = prepared.origin
+        connection = self.pool.take(origin) or await self.dialer.connect(origin, self.connect_timeout_s)
+        self.connection = connection
         try:
-            if not connection.send_at_once(self._method, head, body):
-                await connection.send(self._method, head, body, told=told, idle_timeout_s=self._idle_s)
-            elif body and told is not None:
-                told(len(body))
-            answer = await connection.head(self._head_s)
+            answer, whole = await connection.ask(
+                prepared.method,
+                head,
+                body,
+                told=self.on_sent,
+                head_timeout_s=self.head_timeout_s,
+                idle_timeout_s=self.idle_timeout_s,
+            )
             coding = answer.headers.get("content-encoding")
-            self._packed = unpacking(coding) if coding is not None else None
+            packed = unpacking(coding) if coding is not None else None
         except BaseException:  # a cancelled call, too, lets go of its connection
-            self._let_go()
+            await self.__aexit__()
             raise
-        return Reply(answer.status, answer.headers, self._piece, connection.whole if self._packed is None else None)
+        piece = partial(connection.piece, self.idle_timeout_s)
+        if packed is not None:
+            piece, whole = partial(packed.piece, piece), None
+        reply = self.reply = Reply(answer.status, answer.headers, piece, whole)
+        return reply
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._let_go()
-
-    def _let_go(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """The request is over: what is read of its answer from now on could be another one's."""
-        connection, self._connection = self._connection, None
-        if connection is None or self._pool is None:
+        connection, self.connection = self.connection, None
+        if self.reply is not None:
+            self.reply.piece = _over
+        if connection is None:
             return
-        if self._keeps:
-            self._pool.put(connection)
+        if self.prepared.keeps:
+            self.pool.put(connection)
         else:
             connection.abort()
 
-    @property
-    def _here(self) -> Connection:
-        if self._connection is None:
-            raise ConnectionFailed("the answer is read after its request is over")
-        return self._connection
 
-    def _piece(self) -> Awaitable[bytes]:
-        """See `Reply.piece`."""
-        return self._here.piece(self._idle_s) if self._packed is None else self._unpacked(self._packed)
-
-    async def _unpacked(self, packed: Unpacking) -> bytes:
-        while not (part := next(self._parts, b"")):
-            came = await self._here.piece(self._idle_s)
-            if not came:
-                packed.end()
-                return b""
-            self._parts = packed.feed(came)
-        return part
+async def _over() -> bytes:
+    raise ConnectionFailed("the answer is read after its request is over")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from assay.errors import MalformedReply
 
@@ -43,6 +43,24 @@ class Unpacking:
         self._zlib = zlib.decompressobj(form) if form is not None else None
         self._in_bytes = 0
         self._out_bytes = 0
+        self._pieces: Iterator[bytes] = iter(())
+
+    async def piece(self, packed: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The body's next piece, unpacked; empty at its end.
+
+        Args:
+            packed: what gives the next piece as it came; empty at the end.
+
+        Raises:
+            MalformedReply: see `feed` and `end`.
+        """
+        while not (piece := next(self._pieces, b"")):
+            came = await packed()
+            if not came:
+                self.end()
+                return b""
+            self._pieces = self.feed(came)
+        return piece
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What these bytes unpack to, all of it and at once, in pieces of `PIECE_BYTES` at most.

@@ -18,6 +18,7 @@ PIECE_BYTES = 128 * 1024
 HELD_BYTES = 256 * 1024
 """So much of an answer waits for its reader; then the host has to wait as well."""
 MAX_INTERIM = 16
+_END_BYTES = len(END)
 
 
 class Owner(Protocol):
@@ -59,7 +60,7 @@ class Connection(asyncio.Protocol):
     def _forget(self) -> None:
         """Nothing of the last exchange stays."""
         self._method: str | None = None
-        self._raw_head = bytearray()
+        self._raw_head = b""  # what has come of a head that has not come whole
         self._interim = 0
         self._head: Head | None = None
         self._framing: Framing | None = None
@@ -78,29 +79,18 @@ class Connection(asyncio.Protocol):
         """
         return not self._lost and self._loop.time() < self.idle_until and not (self._unread and self._unread.poll(0))
 
-    @property
-    def is_reusable(self) -> bool:
-        """Whether the exchange ended so that both sides agree on where it ended."""
-        framing, head = self._framing, self._head
-        return (
-            not self._lost
-            and self._all_sent
-            and framing is not None
-            and framing.done
-            and not framing.surplus
-            and head is not None
-            and head.keeps
-        )
+    def rest(self) -> float:
+        """The exchange is over. Gives how long the host keeps the connection for another, as `Head.keep_s` does.
 
-    @property
-    def keep_s(self) -> float | None:
-        """How long the host keeps the connection, if it said so."""
-        return self._head.keep_s if self._head is not None else None
-
-    def rest(self) -> None:
-        """The exchange is over and another may follow."""
+        It is 0 as well where the exchange did not end so that both sides agree on where it ended.
+        """
+        head, framing = self._head, self._framing
+        if head is None or framing is None or not framing.done or framing.surplus or not self._all_sent or self._lost:
+            return 0.0
         self._forget()
-        self._resume()
+        if self._read_paused:
+            self._resume()
+        return head.keep_s
 
     def abort(self) -> None:
         """Hang up at once; what is not sent yet is not sent."""
@@ -118,36 +108,58 @@ class Connection(asyncio.Protocol):
 
     # -------------------------------------------------------------------------------------- one exchange
 
-    def send_at_once(self, method: str, head: bytes, body: bytes) -> bool:
-        """Write a request as one piece; False = nothing was done, it takes `send`."""
-        if self._transport is None or self._lost or len(body) > TOGETHER_BYTES:
-            return False
-        self._method = method
-        self._transport.writelines((head, body) if body else (head,))
-        self._all_sent = True
-        return True
+    async def ask(
+        self,
+        method: str,
+        head: bytes,
+        body: bytes,
+        *,
+        told: Callable[[int], None] | None,
+        head_timeout_s: float,
+        idle_timeout_s: float,
+    ) -> tuple[Head, bytes | None]:
+        """Write a request, and wait for the head of its answer; 1xx are skipped.
 
-    async def send(
-        self, method: str, head: bytes, body: bytes, *, told: Callable[[int], None] | None, idle_timeout_s: float
-    ) -> None:
-        """Write a request. Where the host answers before it has all of it, the rest is not written.
+        Gives the body as well where all of it has come by then; `piece` gives it still.
 
         Args:
             method: HTTP method.
             head: as it goes over the wire.
-            body: likewise; it is not copied.
+            body: likewise; a large one is not copied.
             told: told the bytes of each piece of the body that is handed over.
+            head_timeout_s: longest wait for all of the answer's head.
             idle_timeout_s: longest time in which the host takes nothing.
 
         Raises:
-            ConnectionFailed: the connection broke.
-            Timeout: the host takes nothing.
+            ConnectionFailed, Timeout, MalformedReply: the head does not come, or is none.
         """
         transport = self._transport
         if transport is None or self._lost:  # nobody was told of an end that came before there was a request
             raise ConnectionFailed("the host ended the connection before the request was written")
         self._method = method
-        transport.write(head)
+        if len(body) > TOGETHER_BYTES:
+            transport.write(head)
+            await self._send(transport, body, told, idle_timeout_s)
+        else:
+            transport.write(head + body)  # one piece is one system call, and over TLS one record
+            self._all_sent = True
+            if body and told is not None:
+                told(len(body))
+        while self._head is None or self._framing is None:
+            if self._failure is not None:
+                raise self._failure
+            await self._silence.news("no answer begins", head_timeout_s)
+        whole = self._framing.done and self._failure is None
+        return self._head, b"".join(self._pieces) if whole else None
+
+    async def _send(
+        self,
+        transport: asyncio.Transport,
+        body: bytes,
+        told: Callable[[int], None] | None,
+        idle_timeout_s: float,
+    ) -> None:
+        """Write a large body. Where the host answers before it has all of it, the rest is not written."""
         rest = memoryview(body)
         while rest and await self._may_write(idle_timeout_s):
             piece, rest = rest[:PIECE_BYTES], rest[PIECE_BYTES:]
@@ -163,21 +175,6 @@ class Connection(asyncio.Protocol):
         if self._failure is not None and self._head is None:
             raise self._failure
         return self._head is None
-
-    async def head(self, timeout_s: float) -> Head:
-        """The answer's head; 1xx are skipped.
-
-        Args:
-            timeout_s: longest wait for all of it.
-
-        Raises:
-            ConnectionFailed, Timeout, MalformedReply: it does not come, or is none.
-        """
-        while self._head is None:
-            if self._failure is not None:
-                raise self._failure
-            await self._silence.news("no answer begins", timeout_s)
-        return self._head
 
     async def piece(self, idle_timeout_s: float) -> bytes:
         """What has come of the body since the last piece, or comes next; empty at its end.
@@ -195,21 +192,14 @@ class Connection(asyncio.Protocol):
                 return b""
             await self._silence.news("nothing came", idle_timeout_s)
         pieces, self._pieces, self._held_bytes = self._pieces, [], 0
-        self._resume()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    @property
-    def whole(self) -> bytes | None:
-        """The answer's body, where all of it has come and nobody has read of it; `piece` gives it still."""
-        if self._framing is None or not self._framing.done or self._failure is not None:
-            return None
-        return b"".join(self._pieces)
+        if self._read_paused:
+            self._resume()
+        return b"".join(pieces)  # of one piece, that piece itself
 
     def _resume(self) -> None:
-        if self._read_paused:
-            self._read_paused = False
-            if not self._lost and self._transport is not None:
-                self._transport.resume_reading()
+        self._read_paused = False
+        if not self._lost and self._transport is not None:
+            self._transport.resume_reading()
 
     # ---------------------------------------------------------------------------- what the event loop says
 
@@ -225,54 +215,45 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         try:
-            if self._framing is not None:
-                self._take(self._framing, data)
-            elif self._method is not None:
-                self._take_head(data)
-            else:
-                self.abort()  # an answer that nobody asked for
+            if self._framing is None:
+                if self._method is None:
+                    self.abort()  # an answer that nobody asked for
+                    return
+                data = self._take_head(self._method, data)
+                if self._framing is None:
+                    return
+            piece = self._framing.feed(data) if data else b""
         except MalformedReply as error:
             self.fail(error)
-
-    def _take_head(self, data: bytes) -> None:
-        raw = self._raw_head
-        seen = max(0, len(raw) - len(END))
-        raw += data
-        while (end := raw.find(END, seen)) >= 0:
-            head = read_head(bytes(raw[: end + len(END)]))
-            del raw[: end + len(END)]
-            seen = 0
-            if head.status >= 200:
-                self._begin_body(head, bytes(raw))
-                return
-            self._interim += 1
-            if head.status == 101 or self._interim > MAX_INTERIM:
-                raise MalformedReply(f"the host answers with {head.status}, which nobody asked for")
-        check_beginning(raw)
-
-    def _begin_body(self, head: Head, rest: bytes) -> None:
-        self._framing = framing_of(self._method or "", head)
-        self._head = head
-        self._raw_head = bytearray()
-        if rest:
-            self._take(self._framing, rest)
-        self._silence.wake()
-
-    def _take(self, framing: Framing, data: bytes) -> None:
-        if framing.done:
-            framing.surplus = True
             return
-        piece = framing.feed(data)
         if piece:
             self._pieces.append(piece)
             self._held_bytes += len(piece)
             if self._held_bytes > HELD_BYTES and not self._read_paused and self._transport is not None:
                 self._read_paused = True
                 self._transport.pause_reading()
-        if piece or framing.done:
-            self._silence.wake()
-        else:
-            self._silence.broken()
+        self._silence.wake()  # also where nothing came of the body itself: the host is not silent
+
+    def _take_head(self, method: str, data: bytes) -> bytes:
+        """Read what has come of the answer's head. Where that is all of it, the body begins: gives what came of that.
+
+        Raises:
+            MalformedReply: it is none, or nobody asked for it.
+        """
+        raw = self._raw_head + data
+        while (end := raw.find(END)) >= 0:
+            end += _END_BYTES
+            head, raw = read_head(raw[:end]), raw[end:]
+            if head.status >= 200:
+                self._framing = framing_of(method, head)
+                self._head = head
+                return raw
+            self._interim += 1
+            if head.status == 101 or self._interim > MAX_INTERIM:
+                raise MalformedReply(f"the host answers with {head.status}, which nobody asked for")
+        check_beginning(raw)
+        self._raw_head = raw
+        return b""
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""

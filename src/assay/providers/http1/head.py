@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import lru_cache
+
+import msgspec
 
 from assay.errors import MalformedReply
 from assay.providers.address import Address
@@ -18,37 +21,24 @@ _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 # Possessive: a head that does not match is given up in one pass, however it was made.
 _HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: %b)?\r\n((?:%b:%b\r\n)*+)\r\n" % (_TEXT, _TOKEN, _TEXT))
 _FIELD = re.compile(rb"(%b):(%b)\r\n" % (_TOKEN, _TEXT))
+_PARTS = re.compile(r"([^:]++):[\t ]*+((?:[\t ]*+[^\t \r]++)*+)[\t ]*+\r\n")  # of fields that `_HEAD` found to be some
 _KEEP = re.compile(r"(?:^|[,;\s])timeout\s*=\s*([0-9]{1,6})", re.IGNORECASE)
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True):
     """The head of an answer.
 
     Attributes:
         minor: 0 or 1, of HTTP/1.x.
         status: 100 to 999.
         headers: by lower-case name; values of one name are joined by commas.
+        keep_s: how long the host keeps the connection for another request; 0 = not at all, inf = it does not say.
     """
 
     minor: int
     status: int
     headers: dict[str, str]
-
-    @property
-    def keeps(self) -> bool:
-        """Whether the host keeps the connection open for another request."""
-        connection = self.headers.get("connection")
-        if connection is None:
-            return self.minor == 1
-        said = {token.strip() for token in connection.lower().split(",")}
-        return "close" not in said and (self.minor == 1 or "keep-alive" in said)
-
-    @property
-    def keep_s(self) -> float | None:
-        """How long the host keeps an idle connection, if it says so."""
-        said = self.headers.get("keep-alive")
-        found = _KEEP.search(said) if said is not None else None
-        return float(found[1]) if found else None
+    keep_s: float
 
 
 def write_head(method: str, address: Address, fields: Mapping[str, str], body_bytes: int | None) -> bytes:
@@ -87,8 +77,15 @@ def read_head(data: bytes) -> Head:
     found = _HEAD.fullmatch(data)
     if found is None:
         raise _not_http(data)
-    headers = _headers(found[3])
-    return Head(int(found[1]), int(found[2]), headers)
+    fields = _PARTS.findall(found[3].decode("latin-1"))
+    if len(fields) > MAX_FIELDS:
+        raise too_large()
+    headers: dict[str, str] = {}
+    for name, value in fields:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    minor = int(found[1])
+    return Head(minor, int(found[2]), headers, _keep_s(minor, headers.get("connection"), headers.get("keep-alive")))
 
 
 def check_beginning(data: bytes | bytearray) -> None:
@@ -120,17 +117,14 @@ def too_large() -> MalformedReply:
     return MalformedReply(f"the head of the answer is larger than {MAX_HEAD_BYTES} bytes or {MAX_FIELDS} fields")
 
 
-def _headers(block: bytes) -> dict[str, str]:
-    """The fields of a block that `_HEAD` found to be nothing else."""
-    lines = block.decode("latin-1").split("\r\n")
-    if len(lines) > MAX_FIELDS + 1:
-        raise too_large()
-    headers: dict[str, str] = {}
-    for line in lines[:-1]:
-        name, _, value = line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
+@lru_cache(maxsize=256)  # hosts say few things
+def _keep_s(minor: int, connection: str | None, keep_alive: str | None) -> float:
+    """See `Head.keep_s`."""
+    said = {token.strip() for token in connection.lower().split(",")} if connection is not None else set()
+    if "close" in said or (minor == 0 and "keep-alive" not in said):
+        return 0.0
+    found = _KEEP.search(keep_alive) if keep_alive is not None else None
+    return float(found[1]) if found else math.inf
 
 
 def _not_http(data: bytes) -> MalformedReply:

@@ -43,12 +43,10 @@ class Pool:
 
     def put(self, connection: Connection) -> None:
         """Keep a connection, or hang up where it cannot be used again."""
-        keep_s = connection.keep_s
-        idle_s = IDLE_S if keep_s is None else min(IDLE_S, keep_s - KEEP_MARGIN_S)
-        if not connection.is_reusable or idle_s <= 0 or self._count >= MAX_IDLE:
+        idle_s = min(IDLE_S, connection.rest() - KEEP_MARGIN_S)
+        if idle_s <= 0 or self._count >= MAX_IDLE:
             connection.abort()
             return
-        connection.rest()
         connection.idle_until = self._loop.time() + idle_s
         self._idle.setdefault(connection.origin, {})[connection] = None
         self._count += 1

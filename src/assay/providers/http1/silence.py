@@ -50,10 +50,6 @@ class Silence:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def broken(self) -> None:
-        """The host said something, though it is not what is waited for."""
-        self._since = self._loop.time()
-
     def stop(self) -> None:
         """Nothing is waited for."""
         if self._timer is not None:
