@@ -194,8 +194,17 @@ class Cycle:
         """Write a piece of the body, once the client has taken enough of what is before it."""
         if self._flow.write_paused and not self.disconnected:
             await self._flow.drain()
-        if data and not self.disconnected:
+        self.put(data)
+
+    def put(self, data: bytes) -> Awaitable[None] | None:
+        """As `say`, at once where nothing is to be waited for; else that has yet to be awaited."""
+        if self.disconnected:
+            return None
+        if self._flow.write_paused:
+            return self.say(data)
+        if data:
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return None
 
     def end(self) -> None:
         """The body is complete."""
