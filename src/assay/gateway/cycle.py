@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 from assay.gateway.flow import Flow
 from assay.gateway.resource import Resource
@@ -196,7 +197,7 @@ class Cycle:
             await self._flow.drain()
         self.put(data)
 
-    def put(self, data: bytes) -> Awaitable[None] | None:
+    def put(self, data: bytes) -> Coroutine[Any, Any, None] | None:
         """As `say`, at once where nothing is to be waited for; else that has yet to be awaited."""
         if self.disconnected:
             return None

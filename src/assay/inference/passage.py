@@ -9,8 +9,10 @@ needed after all: an answer that broke off can be continued.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
+from functools import partial
+from typing import Any
 
 from assay.dialects.event_borders import BLANK_LINES, apart
 from assay.dialects.skim import Skim, Skimming, skim_of
@@ -127,14 +129,7 @@ class Passage(Attempt):
                 await limits.within(call.begin())
                 if call.passes and call.streams:
                     skim = self._begin_following()
-                    while came := await limits.within(call.piece()):
-                        if data := self._follow(skim, came, limits):
-                            trace.answering = self.record
-                            late = sink.pass_head(data) if skim.heads else sink.pass_on(data)
-                            if late is not None:
-                                await late
-                        if self._problem is not None:
-                            raise self._problem
+                    await limits.within(call.pour(partial(self._hand_on, skim, limits, sink)))
                     self._end_following(skim)
                 else:
                     async with aclosing(self._told(call, limits)) as told:
@@ -304,6 +299,18 @@ class Passage(Attempt):
         waiting.clear()
         return data
 
+    def _hand_on(self, skim: Skimming, limits: Limits, sink: Sink, came: bytes) -> Coroutine[Any, Any, None] | None:
+        """Give what may go on to a sink; what is returned must be awaited first (`Take`)."""
+        late = None
+        if data := self._follow(skim, came, limits):
+            self._place.trace.answering = self.record
+            late = sink.pass_head(data) if skim.heads else sink.pass_on(data)
+        if self._problem is None:
+            return late
+        if late is None:
+            raise self._problem
+        return _broken(late, self._problem)
+
     def _end_following(self, skim: Skimming) -> None:
         """The stream has ended.
 
@@ -315,3 +322,9 @@ class Passage(Attempt):
             raise error_of(skim.failed)
         if self._ending:
             self._held.keep(Raw(data=b"".join(self._ending), alone=True))
+
+
+async def _broken(late: Coroutine[Any, Any, None], problem: AssayError) -> None:
+    """Nothing more goes on, once what was to be awaited is done."""
+    await late
+    raise problem

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from assay.types import Event
 
@@ -16,14 +16,14 @@ class Sink(Protocol):
     The trace of the request says whose answer it is.
     """
 
-    def pass_head(self, data: bytes) -> Awaitable[None] | None:
+    def pass_head(self, data: bytes) -> Coroutine[Any, Any, None] | None:
         """Take bytes that say only that an answer begins; another one may still follow it."""
         ...
 
-    def pass_on(self, data: bytes) -> Awaitable[None] | None:
+    def pass_on(self, data: bytes) -> Coroutine[Any, Any, None] | None:
         """Take a piece of the answer in the client's own form: whole events."""
         ...
 
-    def tell(self, event: Event) -> Awaitable[None] | None:
+    def tell(self, event: Event) -> Coroutine[Any, Any, None] | None:
         """Take what is said in whatever form."""
         ...

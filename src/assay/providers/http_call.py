@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,7 @@ from assay.dialects.dialect import Outbound
 from assay.dialects.event_borders import Borders, apart
 from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
 from assay.providers.provider import Attempted, Meter
-from assay.providers.transport import MAX_ERROR_BYTES, Reply
+from assay.providers.transport import MAX_ERROR_BYTES, Reply, Take
 from assay.types import Event, Failed, Raw
 
 __all__ = ["MAX_REPLY_BYTES", "HttpCall", "refusal", "without"]
@@ -97,15 +98,42 @@ class HttpCall:
         Raises:
             ProviderError: the stream broke, or is too large.
         """
-        reply, meter, borders, secrets = self._begun, self._meter, self._borders, self._secrets
+        reply = self._begun
         while chunk := await reply.piece():
-            meter.receive(chunk)
-            if meter.received_bytes > MAX_REPLY_BYTES:
-                raise _too_large(MAX_REPLY_BYTES)
-            if events := borders.feed(chunk):
-                return without(secrets, events) if secrets else events
+            if events := self._completed(chunk):
+                return events
+        return self._rest()
+
+    async def pour(self, take: Take) -> None:
+        """Give the whole events of a stream to `take`, as soon as they come. What the end cuts off comes last.
+
+        Raises:
+            ProviderError: the stream broke, or is too large.
+        """
+
+        def taken(chunk: bytes) -> Coroutine[Any, Any, None] | None:
+            events = self._completed(chunk)
+            return take(events) if events else None
+
+        await self._begun.pour(taken)
+        if (rest := self._rest()) and (late := take(rest)) is not None:
+            await late
+
+    def _completed(self, chunk: bytes) -> bytes:
+        """The whole events that a chunk completes, perhaps none."""
+        self._receive(chunk)
+        events = self._borders.feed(chunk)
+        return without(self._secrets, events) if events and self._secrets else events
+
+    def _rest(self) -> bytes:
+        """What the end of the stream has cut off."""
         rest, self._borders = self._borders.rest(), Borders()
         return without(self._secrets, rest)
+
+    def _receive(self, chunk: bytes) -> None:
+        self._meter.receive(chunk)
+        if self._meter.received_bytes > MAX_REPLY_BYTES:
+            raise _too_large(MAX_REPLY_BYTES)
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events, each after the bytes that said it where these may pass.
@@ -155,9 +183,7 @@ class HttpCall:
     async def _chunk(self) -> bytes:
         """What came next of the body, up to a bound; empty at its end."""
         chunk = await self._begun.piece()
-        self._meter.receive(chunk)
-        if self._meter.received_bytes > MAX_REPLY_BYTES:
-            raise _too_large(MAX_REPLY_BYTES)
+        self._receive(chunk)
         return chunk
 
     @property

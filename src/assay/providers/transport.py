@@ -5,13 +5,16 @@ Nothing here knows a dialect. Two transports keep to this: `http1.client` (the d
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from assay.errors import MalformedReply
 
 MAX_ERROR_BYTES = 64 * 1024
+
+Take = Callable[[bytes], Coroutine[Any, Any, None] | None]
+"""Takes a piece of a body; what it returns must be awaited before it is given more."""
 
 
 class Reply(NamedTuple):
@@ -22,12 +25,27 @@ class Reply(NamedTuple):
         headers: by lower-case name.
         piece: what comes next of the body; empty at its end, and from then on.
         at_once: all of the body, where it came with the head; `piece` gives it as well. None = it has yet to come.
+        straight: as `pour`, in the turn of the event loop in which something comes; None = there is no such way.
     """
 
     status: int
     headers: dict[str, str]
     piece: Callable[[], Awaitable[bytes]]
     at_once: bytes | None = None
+    straight: Callable[[Take], Awaitable[None]] | None = None
+
+    async def pour(self, take: Take) -> None:
+        """Give the body to `take` as it comes, until its end.
+
+        Raises:
+            Timeout, ConnectionFailed, MalformedReply: as `chunks`.
+        """
+        if self.straight is not None:
+            await self.straight(take)
+            return
+        while data := await self.piece():
+            if (late := take(data)) is not None:
+                await late
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body in pieces, as they arrive; what came while nobody read comes as one.

@@ -16,7 +16,7 @@ from assay.providers.http1.dial import Dialer
 from assay.providers.http1.head import begin_head, end_head
 from assay.providers.http1.pool import Pool
 from assay.providers.request_fields import request_fields
-from assay.providers.transport import Reply
+from assay.providers.transport import Reply, Take
 
 
 class Http1Transport:
@@ -140,7 +140,9 @@ class _RoundTrip:
         except BaseException:  # a cancelled call, too, lets go of its connection
             self._let_go()
             raise
-        return Reply(answer.status, answer.headers, self._piece, connection.whole if self._packed is None else None)
+        if self._packed is not None:
+            return Reply(answer.status, answer.headers, self._piece)
+        return Reply(answer.status, answer.headers, self._piece, connection.whole, self._pour)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -166,6 +168,10 @@ class _RoundTrip:
     def _piece(self) -> Awaitable[bytes]:
         """See `Reply.piece`."""
         return self._here.piece(self._idle_s) if self._packed is None else self._unpacked(self._packed)
+
+    def _pour(self, take: Take) -> Awaitable[None]:
+        """See `Reply.straight`."""
+        return self._here.pour(take, self._idle_s)
 
     async def _unpacked(self, packed: Unpacking) -> bytes:
         while not (part := next(self._parts, b"")):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
-from assay.errors import ConnectionFailed, MalformedReply, ProviderError
+from assay.errors import ConnectionFailed, MalformedReply
 from assay.providers.address import Origin
 from assay.providers.http1.body import Framing, framing_of
 from assay.providers.http1.head import END, Head, check_beginning, read_head
 from assay.providers.http1.silence import Silence
+from assay.providers.transport import Take
 
 TOGETHER_BYTES = 64 * 1024  # a body up to here leaves in one piece with its head
 PIECE_BYTES = 128 * 1024
@@ -66,7 +67,9 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._held_bytes = 0
         self._all_sent = False
-        self._failure: ProviderError | None = None
+        self._failure: Exception | None = None
+        self._taker: Take | None = None  # of who pours, as long as he waits
+        self._late: Coroutine[Any, Any, None] | None = None  # what he must await first
 
     # ---------------------------------------------------------------------------------- what the pool asks
 
@@ -109,7 +112,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def fail(self, error: ProviderError) -> None:
+    def fail(self, error: Exception) -> None:
         """End the exchange; what came before is still to be had."""
         if self._failure is None:
             self._failure = error
@@ -189,11 +192,45 @@ class Connection(asyncio.Protocol):
             ConnectionFailed, Timeout, MalformedReply: it goes no further.
         """
         while not self._pieces:
-            if self._failure is not None:
-                raise self._failure
-            if self._framing is not None and self._framing.done:
+            if self._ended():
                 return b""
             await self._silence.news("nothing came", idle_timeout_s)
+        return self._held()
+
+    async def pour(self, take: Take, idle_timeout_s: float) -> None:
+        """Give the body to `take` until its end: what comes while this waits, in that very turn of the event loop.
+
+        Args:
+            take: what it returns is awaited before it is given more.
+            idle_timeout_s: longest wait.
+
+        Raises:
+            ConnectionFailed, Timeout, MalformedReply: it goes no further.
+        """
+        try:
+            while self._pieces or not self._ended():
+                if self._pieces:
+                    late = take(self._held())
+                else:
+                    self._taker = take
+                    await self._silence.news("nothing came", idle_timeout_s)
+                    self._taker = None
+                    late, self._late = self._late, None
+                if late is not None:
+                    await late
+        finally:
+            self._taker = None
+            if self._late is not None:
+                self._late.close()
+
+    def _ended(self) -> bool:
+        """Whether all of the body has come; raises why no more will."""
+        if self._failure is not None:
+            raise self._failure
+        return self._framing is not None and self._framing.done
+
+    def _held(self) -> bytes:
+        """What has come and nobody has taken."""
         pieces, self._pieces, self._held_bytes = self._pieces, [], 0
         self._resume()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -263,16 +300,30 @@ class Connection(asyncio.Protocol):
             framing.surplus = True
             return
         piece = framing.feed(data)
-        if piece:
+        news = bool(piece)
+        if piece and self._taker is not None:
+            news = not self._is_taken(piece, self._taker)
+        elif piece:
             self._pieces.append(piece)
             self._held_bytes += len(piece)
             if self._held_bytes > HELD_BYTES and not self._read_paused and self._transport is not None:
                 self._read_paused = True
                 self._transport.pause_reading()
-        if piece or framing.done:
+        if news or framing.done:
             self._silence.wake()
         else:
             self._silence.broken()
+
+    def _is_taken(self, piece: bytes, taker: Take) -> bool:
+        """Give a piece to who waits for it; False = he has something to do first, and gets nothing until then."""
+        try:
+            self._late = taker(piece)
+        except Exception as error:  # noqa: BLE001 - it is for who waits
+            self.fail(error)
+        if self._late is None and self._failure is None:
+            return True
+        self._taker = None
+        return False
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""
