@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from functools import cache
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cache, partial
 from http import HTTPStatus
-from typing import Any
 
 from assay.gateway.flow import Flow
 from assay.gateway.resource import Resource
@@ -197,12 +196,12 @@ class Cycle:
             await self._flow.drain()
         self.put(data)
 
-    def put(self, data: bytes) -> Coroutine[Any, Any, None] | None:
-        """As `say`, at once where nothing is to be waited for; else that has yet to be awaited."""
+    def put(self, data: bytes) -> Callable[[], Awaitable[None]] | None:
+        """As `say`, at once where nothing is to be waited for; else it has yet to be done by what is returned."""
         if self.disconnected:
             return None
         if self._flow.write_paused:
-            return self.say(data)
+            return partial(self.say, data)
         if data:
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
         return None

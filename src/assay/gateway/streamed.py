@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder
 from assay.errors import AssayError
 from assay.gateway.visit import Visit
+from assay.inference.sink import Later
 from assay.inference.trace import Record
 from assay.types import Event, Failed, Raw
 
@@ -40,7 +40,7 @@ class Streamed:
         self._caught_up = False
         self._failed = False
 
-    def pass_head(self, data: bytes) -> Coroutine[Any, Any, None] | None:
+    def pass_head(self, data: bytes) -> Later | None:
         """See `Sink.pass_head`. The client gets one head, whoever answers in the end."""
         self._begin()
         if self._headed is not None:
@@ -50,7 +50,7 @@ class Streamed:
             self._encoder.headed()
         return self._cycle.put(self._encoder.passed(data))
 
-    def pass_on(self, data: bytes) -> Coroutine[Any, Any, None] | None:
+    def pass_on(self, data: bytes) -> Later | None:
         """See `Sink.pass_on`."""
         if not self.begun:
             self._begin()
@@ -59,7 +59,7 @@ class Streamed:
             self._headed, data = self._trace.answering, without_role(data)
         return self._cycle.put(data)
 
-    def tell(self, event: Event) -> Coroutine[Any, Any, None] | None:
+    def tell(self, event: Event) -> Later | None:
         """See `Sink.tell`."""
         self._begin()
         if isinstance(event, Raw):

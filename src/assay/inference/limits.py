@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from assay.config.schema import Deployment
 from assay.errors import Timeout
 from assay.providers.provider import Meter
+from assay.providers.transport import Later
 from assay.types import Begin, Event, Raw
 
 _RESOLUTION_S = 1e-6  # timers may ring early by less than this
@@ -72,6 +74,19 @@ class Limits:
             if self._cutting:
                 self._cutting = False
                 task.uncancel()
+
+    def aside(self, late: Later) -> Later:
+        """From now on, until this is done, nothing is cut: a client that is slow says nothing of the host."""
+        waits, self._waits = self._waits, None
+        return partial(self._aside, late, waits)
+
+    async def _aside(self, late: Later, waits: asyncio.Task[Any] | None) -> None:
+        try:
+            await late()
+        finally:
+            self._waits = waits
+            if self._over:  # what has come already is still to be had
+                self._loop.call_soon(self._cut)
 
     def told(self, event: Event) -> None:
         """Note an event: the wait for the first token is over when it is a piece of the answer."""

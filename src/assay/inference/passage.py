@@ -9,10 +9,9 @@ needed after all: an answer that broke off can be continued.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
-from typing import Any
 
 from assay.dialects.event_borders import BLANK_LINES, apart
 from assay.dialects.skim import Skim, Skimming, skim_of
@@ -24,7 +23,7 @@ from assay.inference.entrance import check_deadline
 from assay.inference.limits import Limits
 from assay.inference.place import Place
 from assay.inference.settling import error_of
-from assay.inference.sink import Sink
+from assay.inference.sink import Later, Sink
 from assay.ledger.rows import Reply
 from assay.providers.http import HttpProvider
 from assay.providers.http_call import HttpCall
@@ -95,7 +94,7 @@ class Passage(Attempt):
         """
         attempted = await self._asked()
         try:
-            call, limits = self._begun(attempted)
+            call, limits = self._called(attempted)
             try:
                 await limits.within(call.begin())
                 if call.passes:
@@ -124,7 +123,7 @@ class Passage(Attempt):
         attempted = await self._asked()
         trace = self._place.trace
         try:
-            call, limits = self._begun(attempted)
+            call, limits = self._called(attempted)
             try:
                 await limits.within(call.begin())
                 if call.passes and call.streams:
@@ -136,7 +135,7 @@ class Passage(Attempt):
                         async for event in told:
                             trace.answering, self.begun = self.record, True
                             if (late := sink.tell(event)) is not None:
-                                await late
+                                await late()
             finally:  # before settling: that fills the meter
                 limits.close()
                 await call.end()
@@ -184,7 +183,7 @@ class Passage(Attempt):
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""
-        call, limits = self._begun(attempted)
+        call, limits = self._called(attempted)
         try:
             await limits.within(call.begin())
             async with aclosing(self._told(call, limits)) as told:
@@ -193,12 +192,6 @@ class Passage(Attempt):
         finally:
             limits.close()
             await call.end()
-
-    def _begun(self, attempted: Attempted) -> tuple[HttpCall, Limits]:
-        """The call, which is to be begun, and what limits it."""
-        check_deadline(self._place, "before anything was sent")
-        self._place.trace.waits()
-        return self._called(attempted), Limits(self._live.config, self._place.deadline, self._meter)
 
     async def _told(self, call: HttpCall, limits: Limits) -> AsyncGenerator[Event, None]:
         """What comes of a call, in whatever form."""
@@ -217,13 +210,18 @@ class Passage(Attempt):
         else:
             yield Raw(data=await self._taken(call, limits), alone=True)
 
-    def _called(self, attempted: Attempted) -> HttpCall:
-        provider = self._live.provider
+    def _called(self, attempted: Attempted) -> tuple[HttpCall, Limits]:
+        """The call, which is to be begun, and what limits it."""
+        live, place = self._live, self._place
+        provider = live.provider
         assert isinstance(provider, HttpProvider)  # noqa: S101 - `may_pass` has seen to it
+        check_deadline(place, "before anything was sent")
+        place.trace.waits()
         try:
-            return provider.call_of(attempted, self._meter)
+            call = provider.call_of(attempted, self._meter)
         except RequestError as error:
             raise BadRequest(str(error), code="unsupported", field=error.field) from error
+        return call, Limits(live.config, place.deadline, self._meter)
 
     def _note_first(self) -> None:
         """The first bytes have come."""
@@ -299,17 +297,19 @@ class Passage(Attempt):
         waiting.clear()
         return data
 
-    def _hand_on(self, skim: Skimming, limits: Limits, sink: Sink, came: bytes) -> Coroutine[Any, Any, None] | None:
-        """Give what may go on to a sink; what is returned must be awaited first (`Take`)."""
+    def _hand_on(self, skim: Skimming, limits: Limits, sink: Sink, came: bytes) -> Later | None:
+        """Give what may go on to a sink; what is returned must be done first (`Take`)."""
         late = None
         if data := self._follow(skim, came, limits):
             self._place.trace.answering = self.record
             late = sink.pass_head(data) if skim.heads else sink.pass_on(data)
+            if late is not None:
+                late = limits.aside(late)
         if self._problem is None:
             return late
         if late is None:
             raise self._problem
-        return _broken(late, self._problem)
+        return partial(_broken, late, self._problem)
 
     def _end_following(self, skim: Skimming) -> None:
         """The stream has ended.
@@ -324,7 +324,7 @@ class Passage(Attempt):
             self._held.keep(Raw(data=b"".join(self._ending), alone=True))
 
 
-async def _broken(late: Coroutine[Any, Any, None], problem: AssayError) -> None:
-    """Nothing more goes on, once what was to be awaited is done."""
-    await late
+async def _broken(late: Later, problem: AssayError) -> None:
+    """Nothing more goes on, once that is done."""
+    await late()
     raise problem

@@ -229,13 +229,13 @@ class Spine:
                 await self._answered(request, place)
                 for event in ending:
                     if (late := sink.tell(event)) is not None:
-                        await late
+                        await late()
                 return
         handed_on = place.trace.answering is not None
         async with aclosing(self._walked(steps, request, place, options, begun=handed_on)) as events:
             async for event in events:
                 if (late := sink.tell(event)) is not None:
-                    await late
+                    await late()
 
     async def _answered(self, request: Request, place: Place) -> None:
         """The request is complete for its client when its rows are durable."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
@@ -13,7 +12,7 @@ from assay.dialects.dialect import Outbound
 from assay.dialects.event_borders import Borders, apart
 from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
 from assay.providers.provider import Attempted, Meter
-from assay.providers.transport import MAX_ERROR_BYTES, Reply, Take
+from assay.providers.transport import MAX_ERROR_BYTES, Later, Reply, Take
 from assay.types import Event, Failed, Raw
 
 __all__ = ["MAX_REPLY_BYTES", "HttpCall", "refusal", "without"]
@@ -111,13 +110,13 @@ class HttpCall:
             ProviderError: the stream broke, or is too large.
         """
 
-        def taken(chunk: bytes) -> Coroutine[Any, Any, None] | None:
+        def taken(chunk: bytes) -> Later | None:
             events = self._completed(chunk)
             return take(events) if events else None
 
         await self._begun.pour(taken)
         if (rest := self._rest()) and (late := take(rest)) is not None:
-            await late
+            await late()
 
     def _completed(self, chunk: bytes) -> bytes:
         """The whole events that a chunk completes, perhaps none."""

@@ -5,16 +5,18 @@ Nothing here knows a dialect. Two transports keep to this: `http1.client` (the d
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from assay.errors import MalformedReply
 
 MAX_ERROR_BYTES = 64 * 1024
 
-Take = Callable[[bytes], Coroutine[Any, Any, None] | None]
-"""Takes a piece of a body; what it returns must be awaited before it is given more."""
+Later = Callable[[], Awaitable[None]]
+"""Something that has to be done first."""
+Take = Callable[[bytes], Later | None]
+"""Takes a piece of a body; what it returns must be done before it is given more."""
 
 
 class Reply(NamedTuple):
@@ -45,7 +47,7 @@ class Reply(NamedTuple):
             return
         while data := await self.piece():
             if (late := take(data)) is not None:
-                await late
+                await late()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body in pieces, as they arrive; what came while nobody read comes as one.

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from upstreams import Behave, Heard, Seen, host, poured, rows, settled, sse, stream, trickle, well, whole
 
 from assay.dialects import chat_request
@@ -269,6 +270,27 @@ async def test_a_cut_answer_has_its_words(make_spine: MakeSpine) -> None:
     [record] = trace.records
     assert record.so_far is not None
     assert record.so_far.text == "one two"
+
+
+@pytest.mark.parametrize("limit", ["total_timeout_s", "first_token_timeout_s", "deadline"])
+async def test_a_slow_client_says_nothing_of_its_host(make_spine: MakeSpine, limit: str) -> None:
+    """What the host has said within its limits is handed on, however long the client takes for it."""
+    taken: list[bytes] = []
+
+    class Slow(Heard):
+        def pass_on(self, data: bytes) -> Any:
+            taken.append(data)
+            return lambda: asyncio.sleep(0.4)
+
+    async with host(well) as up:
+        toml = TOML.format(name="up", url=up.url, retries=0)
+        spine = make_spine(toml + (f"{limit} = 0.3\n" if limit != "deadline" else ""))
+        request = replace(asked(streamed=True), deadline_s=0.3 if limit == "deadline" else None)
+        sink = Slow()
+        await spine.stream(sink, request, "up", None, Options(bytes_only=True))
+    end = sink.events.get_nowait()
+    assert isinstance(end, Raw)
+    assert b"".join(taken) + end.data == b"".join(sse("hello", " there"))
 
 
 async def test_who_sees_the_end_may_rely_on_the_ledger(make_spine: MakeSpine, ledger: SqliteLedger) -> None:

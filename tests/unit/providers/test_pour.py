@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
 from assay.errors import ConnectionFailed, MalformedReply
 from assay.providers.aiohttp_transport import AiohttpTransport
 from assay.providers.http1.client import Http1Transport
-from assay.providers.transport import Take, Transport
+from assay.providers.transport import Later, Take, Transport
 from faults import Answer, FaultyHost
 
 BODY = bytes(range(256)) * 40
@@ -61,10 +60,10 @@ async def test_who_is_busy_gets_nothing_more(transport: Transport) -> None:
     """What a piece takes to be dealt with is waited for; what comes meanwhile is kept."""
     came, busy = bytearray(), 0
 
-    def take(data: bytes) -> Coroutine[Any, Any, None] | None:
+    def take(data: bytes) -> Later | None:
         assert not busy
         came.extend(data)
-        return deal() if len(came) % 3 else None
+        return deal if len(came) % 3 else None
 
     async def deal() -> None:
         nonlocal busy
@@ -106,10 +105,10 @@ async def test_who_is_cancelled_gets_nothing_more(transport: Transport, busy: bo
     """Also what he should have awaited is dropped without a word."""
     came: list[bytes] = []
 
-    def take(data: bytes) -> Coroutine[Any, Any, None] | None:
+    def take(data: bytes) -> Later | None:
         came.append(data)
         task.cancel()
-        return asyncio.sleep(5) if busy else None
+        return (lambda: asyncio.sleep(5)) if busy else None
 
     async with FaultyHost(Answer(body=BODY, piece_bytes=500, pause_s=0.002)) as host:
         task = asyncio.create_task(pour(transport, host, take))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from assay.errors import ConnectionFailed, MalformedReply
 from assay.providers.address import Origin
 from assay.providers.http1.body import Framing, framing_of
 from assay.providers.http1.head import END, Head, check_beginning, read_head
 from assay.providers.http1.silence import Silence
-from assay.providers.transport import Take
+from assay.providers.transport import Later, Take
 
 TOGETHER_BYTES = 64 * 1024  # a body up to here leaves in one piece with its head
 PIECE_BYTES = 128 * 1024
@@ -68,8 +68,8 @@ class Connection(asyncio.Protocol):
         self._held_bytes = 0
         self._all_sent = False
         self._failure: Exception | None = None
-        self._taker: Take | None = None  # of who pours, as long as he waits
-        self._late: Coroutine[Any, Any, None] | None = None  # what he must await first
+        self._taker: Take | None = None  # of who pours
+        self._late: Later | None = None  # what he must do first
 
     # ---------------------------------------------------------------------------------- what the pool asks
 
@@ -201,27 +201,24 @@ class Connection(asyncio.Protocol):
         """Give the body to `take` until its end: what comes while this waits, in that very turn of the event loop.
 
         Args:
-            take: what it returns is awaited before it is given more.
+            take: what it returns is done before it is given more.
             idle_timeout_s: longest wait.
 
         Raises:
             ConnectionFailed, Timeout, MalformedReply: it goes no further.
         """
+        self._taker = take
         try:
             while self._pieces or not self._ended():
                 if self._pieces:
                     late = take(self._held())
                 else:
-                    self._taker = take
                     await self._silence.news("nothing came", idle_timeout_s)
-                    self._taker = None
                     late, self._late = self._late, None
                 if late is not None:
-                    await late
+                    await late()
         finally:
-            self._taker = None
-            if self._late is not None:
-                self._late.close()
+            self._taker = self._late = None
 
     def _ended(self) -> bool:
         """Whether all of the body has come; raises why no more will."""
@@ -301,7 +298,7 @@ class Connection(asyncio.Protocol):
             return
         piece = framing.feed(data)
         news = bool(piece)
-        if piece and self._taker is not None:
+        if piece and self._taker is not None and self._silence.is_awaited:
             news = not self._is_taken(piece, self._taker)
         elif piece:
             self._pieces.append(piece)
@@ -315,15 +312,12 @@ class Connection(asyncio.Protocol):
             self._silence.broken()
 
     def _is_taken(self, piece: bytes, taker: Take) -> bool:
-        """Give a piece to who waits for it; False = he has something to do first, and gets nothing until then."""
+        """Give a piece to who waits for it; False = he must be woken, and gets nothing more until he waits again."""
         try:
             self._late = taker(piece)
         except Exception as error:  # noqa: BLE001 - it is for who waits
             self.fail(error)
-        if self._late is None and self._failure is None:
-            return True
-        self._taker = None
-        return False
+        return self._late is None and self._failure is None
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""

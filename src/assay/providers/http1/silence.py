@@ -44,6 +44,11 @@ class Silence:
         waiter = self._waiter = self._loop.create_future()
         return waiter
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits who has neither been woken nor cancelled."""
+        return self._waiter is not None and not self._waiter.done()
+
     def wake(self) -> None:
         """Something happened."""
         waiter, self._waiter = self._waiter, None
