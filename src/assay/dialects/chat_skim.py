@@ -163,55 +163,57 @@ class ChatSkim:
 
     def feed(self, event: bytes) -> None:
         """See `Skimming.feed`."""
-        if self._thorough is None:
-            if self._done or self._take(event):
-                self._had.append(event)
-                return
-            self._thorough = self._decoded()
-        self._thorough.feed(event)
         self.heads = False
-        self.begun, self.ending, self.failed = self._thorough.begun, self._thorough.ending, self._thorough.failed
-
-    def close(self) -> Response:
-        """See `Skimming.close`."""
-        if self._thorough is not None or self._finish is None:
-            return (self._thorough or self._decoded()).close()
-        return _response(self._head, self._finish, self._usage)
-
-    def events(self) -> list[Event]:
-        """See `Skimming.events`."""
-        return (self._thorough or self._decoded()).events()
-
-    def _decoded(self) -> Skim:
-        """All that came so far, in the eyes of the decoder."""
-        skim = Skim(StreamDecoder(chat_answer.Reader("delta")))
-        for event in self._had:
-            skim.feed(event)
-        return skim
-
-    def _take(self, event: bytes) -> bool:
-        """Look at an event; False = it is not plain."""
-        self.heads = False
-        if event == _DONE:
+        if self._thorough is not None:
+            self._thorough.feed(event)
+            self._follow_decoder()
+            return
+        self._had.append(event)
+        if self._done or event == _DONE:
             self._done = True
-            return True
-        if not event.endswith(_END) or event.count(b"\n") != 2 or b"\r" in event:
-            return False
-        if not event.startswith(_START):
-            return event.startswith(b":")  # a comment, by which a host shows that it lives
-        chunk = _looked_at(event[6:-2]) if len(event) <= MAX_EVENT_BYTES else None
+            return
+        plain = event.endswith(_END) and event.count(b"\n") == 2 and b"\r" not in event
+        if plain and event.startswith(b":"):  # a comment, by which a host shows that it lives
+            return
+        plain = plain and event.startswith(_START) and len(event) <= MAX_EVENT_BYTES
+        chunk = _looked_at(event[6:-2]) if plain else None
         if chunk is None:
-            return False
+            self._follow_decoder()
+            return
         if self._head.id is None or self._head.tier != chunk.service_tier:
             self._head = self._head.filled(chunk)
         if chunk.choices:
             choice = chunk.choices[0]
             more = self.begun and choice.finish_reason is None and choice.message is None  # as most are: more words
             if not more and not self._take_choice(choice):
-                return False
+                self._follow_decoder()
+                return
         if chunk.usage is not _NOTHING and (usage := _usage(chunk.usage)) is not None:
             self._usage, self.begun = usage, True
-        return True
+
+    def close(self) -> Response:
+        """See `Skimming.close`."""
+        if self._thorough is not None or self._finish is None:
+            return self._decoded().close()
+        return _response(self._head, self._finish, self._usage)
+
+    def events(self) -> list[Event]:
+        """See `Skimming.events`."""
+        return self._decoded().events()
+
+    def _decoded(self) -> Skim:
+        """All that came so far, in the eyes of the decoder; from now on it sees what comes."""
+        if self._thorough is None:
+            self._thorough = Skim(StreamDecoder(chat_answer.Reader("delta")))
+            for event in self._had:
+                self._thorough.feed(event)
+        return self._thorough
+
+    def _follow_decoder(self) -> None:
+        """Not plain: what the decoder says counts."""
+        skim = self._decoded()
+        self.heads = False
+        self.begun, self.ending, self.failed = skim.begun, skim.ending, skim.failed
 
     def _take_choice(self, choice: _Choice) -> bool:
         if choice.message is not None:

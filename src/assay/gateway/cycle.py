@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 
 from assay.gateway.flow import Flow
@@ -194,8 +194,17 @@ class Cycle:
         """Write a piece of the body, once the client has taken enough of what is before it."""
         if self._flow.write_paused and not self.disconnected:
             await self._flow.drain()
-        if data and not self.disconnected:
+        self.put(data)
+
+    def put(self, data: bytes) -> Callable[[], Awaitable[None]] | None:
+        """As `say`, at once where nothing is to be waited for; else it has yet to be done by what is returned."""
+        if self.disconnected:
+            return None
+        if self._flow.write_paused:
+            return partial(self.say, data)
+        if data:
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return None
 
     def end(self) -> None:
         """The body is complete."""

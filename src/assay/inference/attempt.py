@@ -330,8 +330,7 @@ class Attempt:
             BadRequest: its format cannot express the request: another candidate's may.
         """
         try:
-            with limits:
-                return await anext(stream, None)
+            return await limits.within(anext(stream, None))
         except RequestError as error:
             raise BadRequest(str(error), code="unsupported", field=error.field) from error
 

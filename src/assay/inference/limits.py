@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from assay.config.schema import Deployment
 from assay.errors import Timeout
 from assay.providers.provider import Meter
+from assay.providers.transport import Later
 from assay.types import Begin, Event, Raw
 
 _RESOLUTION_S = 1e-6  # timers may ring early by less than this
 _LOOK_S = 0.05  # how often to look whether a local engine has loaded
 
+_Came = TypeVar("_Came")
+
 
 class Limits:
-    """Cuts an attempt in time: `with limits:` around each wait, then `told` for each event.
+    """Cuts an attempt in time: `within` around each wait, then `told` for each event.
 
     Timers are set once and not for each wait: when one rings, the wait that goes on is cut, or else the next one.
-    `with` raises the `Timeout` of the limit that was reached.
+    `within` raises the `Timeout` of the limit that was reached.
 
     Args:
         config: the deployment's limits.
@@ -27,42 +32,61 @@ class Limits:
     """
 
     __slots__ = (
-        "_asked", "_began", "_config", "_cutting", "_deadline", "_first_at", "_looking", "_loop", "_meter", "_over",
-        "_timer", "_total_at", "_waits",
+        "_began", "_config", "_cutting", "_deadline", "_first_at", "_looking", "_loop", "_meter", "_over", "_timer",
+        "_total_at", "_waits",
     )  # fmt: skip
 
     def __init__(self, config: Deployment, deadline: float | None, meter: Meter) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        loop = self._loop = asyncio.get_running_loop()
+        began = self._began = loop.time()
         self._config = config
         self._deadline = deadline
         self._meter = meter
         total_s, first_s = config.total_timeout_s, config.first_token_timeout_s
-        self._total_at = self._began + total_s if total_s is not None else None
-        self._first_at = self._began + first_s if first_s is not None else None
+        self._total_at = began + total_s if total_s is not None else None
+        self._first_at = began + first_s if first_s is not None else None
         self._waits: asyncio.Task[Any] | None = None  # the task whose wait goes on
-        self._asked = 0  # how often others have asked it to end
         self._over = False
         self._cutting = False
-        ends = [when for when in (deadline, self._total_at) if when is not None]
-        self._timer = self._loop.call_at(min(ends), self._cut) if ends else None
-        self._looking = self._loop.call_at(self._first_at, self._look) if self._first_at is not None else None
+        end = self._total_at
+        if deadline is not None and (end is None or deadline < end):
+            end = deadline
+        self._timer = loop.call_at(end, self._cut) if end is not None else None
+        self._looking = loop.call_at(self._first_at, self._look) if self._first_at is not None else None
 
-    def __enter__(self) -> None:
-        if self._timer is None and self._looking is None:  # nothing limits this wait
-            return
-        task = self._waits = asyncio.current_task()
-        self._asked = task.cancelling() if task is not None else 0
+    def within(self, wait: Awaitable[_Came]) -> Awaitable[_Came]:
+        """A wait that is cut; the same one where nothing limits it."""
+        return wait if self._timer is None and self._looking is None else self._within(wait)
+
+    async def _within(self, wait: Awaitable[_Came]) -> _Came:
+        task = self._waits = cast("asyncio.Task[Any]", asyncio.current_task())
+        asked = task.cancelling()  # so often have others asked it to end
         if self._over:  # what has come already is still to be had
             self._loop.call_soon(self._cut)
+        try:
+            return await wait
+        except asyncio.CancelledError:
+            if self._cutting and task.cancelling() - 1 <= asked:
+                raise self._error() from None
+            raise
+        finally:
+            self._waits = None
+            if self._cutting:
+                self._cutting = False
+                task.uncancel()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        task, self._waits = self._waits, None
-        if not self._cutting:
-            return
-        self._cutting = False
-        if task is not None and task.uncancel() <= self._asked and kind is asyncio.CancelledError:
-            raise self._error() from None
+    def aside(self, late: Later) -> Later:
+        """From now on, until this is done, nothing is cut: a client that is slow says nothing of the host."""
+        waits, self._waits = self._waits, None
+        return partial(self._aside, late, waits)
+
+    async def _aside(self, late: Later, waits: asyncio.Task[Any] | None) -> None:
+        try:
+            await late()
+        finally:
+            self._waits = waits
+            if self._over:  # what has come already is still to be had
+                self._loop.call_soon(self._cut)
 
     def told(self, event: Event) -> None:
         """Note an event: the wait for the first token is over when it is a piece of the answer."""
@@ -70,13 +94,14 @@ class Limits:
             self._look_away()
 
     def begun(self) -> None:
-        """Note that a piece of the answer has come."""
+        """Note that the answer has begun."""
         if self._looking is not None:
             self._look_away()
 
     def close(self) -> None:
         """Stop both timers."""
-        self._look_away()
+        if self._looking is not None:
+            self._look_away()
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,16 +1,17 @@
 """An attempt whose bytes pass in both directions: nobody needs the words, so nobody takes them apart.
 
 It is an attempt like any other: the same look at the label, the same breaker, bound, hold, limits and settlement. Only
-the answer is followed in another way: its bytes are handed on as they come (`Raw`, alone), and are read no further
-than money and the answer's end need (`dialects.skim`). What the client has had is decoded when it is needed after all:
-an answer that broke off can be continued.
+the answer is followed in another way: its bytes are handed on as they come (to a `Sink`, or as `Raw`, alone), and are
+read no further than money and the answer's end need (`dialects.skim`). What the client has had is decoded when it is
+needed after all: an answer that broke off can be continued.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing
+from functools import partial
 
 from assay.dialects.event_borders import BLANK_LINES, apart
 from assay.dialects.skim import Skim, Skimming, skim_of
@@ -22,6 +23,7 @@ from assay.inference.entrance import check_deadline
 from assay.inference.limits import Limits
 from assay.inference.place import Place
 from assay.inference.settling import error_of
+from assay.inference.sink import Later, Sink
 from assay.ledger.rows import Reply
 from assay.providers.http import HttpProvider
 from assay.providers.http_call import HttpCall
@@ -46,12 +48,18 @@ def may_pass(live: LiveDeployment, request: Request, place: Place) -> bool:
 
 
 class Passage(Attempt):
-    """One such attempt; `may_pass` says when."""
+    """One such attempt; `may_pass` says when.
 
+    Attributes:
+        begun: a piece of a streamed answer has been handed on, not only its head.
+    """
+
+    begun = False
     _skim: Skimming | None = None
     _pass: Pass | None = None
     _had: list[bytes]
     _waiting: list[bytes]  # events that came and may not go on yet
+    _ending: list[bytes]  # the last ones, which wait for the settlement
     _problem: AssayError | None = None  # why no more of a stream may go on
     _whole: Response | None = None
 
@@ -79,13 +87,24 @@ class Passage(Attempt):
     async def whole(self) -> bytes | list[Event]:
         """The whole answer without events: its bytes, or what they say where its host answers in another form.
 
+        It is settled with the request (`Trace.unsettled`).
+
         Raises:
             AssayError: the attempt failed; the record says so too.
         """
         attempted = await self._asked()
         try:
-            answer = await self._answered(attempted)
-            await self._end()
+            call, limits = self._called(attempted)
+            try:
+                await limits.within(call.begin())
+                if call.passes:
+                    answer: bytes | list[Event] = await self._taken(call, limits)
+                else:
+                    answer = [event async for event in self._decoded(call, limits)] + self._held.rest()
+            finally:  # before settling: that fills the meter
+                limits.close()
+                await call.end()
+            self._end()
         except BaseException as error:
             await self._broke(error)
             raise
@@ -93,30 +112,40 @@ class Passage(Attempt):
             self._let_go()
         return answer
 
-    async def stream(self) -> AsyncGenerator[Event, None]:
-        """The events of a streamed answer, as `events` gives them.
+    async def pour(self, sink: Sink) -> list[Event]:
+        """Give a streamed answer to `sink` as it comes; returns its end, which is for when the request is on record.
+
+        It is settled with the request (`Trace.unsettled`).
 
         Raises:
             AssayError: the attempt failed; the record says so too.
         """
         attempted = await self._asked()
+        trace = self._place.trace
         try:
-            async with self._calling(attempted) as (call, limits):  # ended before settling: that fills the meter
+            call, limits = self._called(attempted)
+            try:
+                await limits.within(call.begin())
                 if call.passes and call.streams:
-                    while (piece := await self._more(call, limits)) is not None:
-                        yield piece
+                    skim = self._begin_following()
+                    await limits.within(call.pour(partial(self._hand_on, skim, limits, sink)))
+                    self._end_following(skim)
                 else:
                     async with aclosing(self._told(call, limits)) as told:
                         async for event in told:
-                            yield event
-            await self._end()
-            for event in self._held.rest():
-                yield event
+                            trace.answering, self.begun = self.record, True
+                            if (late := sink.tell(event)) is not None:
+                                await late()
+            finally:  # before settling: that fills the meter
+                limits.close()
+                await call.end()
+            self._end()
         except BaseException as error:
             await self._broke(error)
             raise
         finally:
             self._let_go()
+        return self._held.rest()
 
     async def _asked(self) -> Attempted:
         """What its provider gets, once there is a place for it and its bound is held."""
@@ -133,10 +162,10 @@ class Passage(Attempt):
             raise
         return attempted
 
-    async def _end(self) -> None:
-        """The answer is there: settle the attempt."""
+    def _end(self) -> None:
+        """The answer is there."""
         self.record.response = self._complete()
-        await self._succeed(None)
+        self._place.trace.unsettled = self._settlement("ok")
         self._live.breaker.succeeded()
 
     async def _broke(self, error: BaseException) -> None:
@@ -152,31 +181,17 @@ class Passage(Attempt):
             self._live.gate.release()
         self.record.total_s = time.monotonic() - self._started
 
-    async def _answered(self, attempted: Attempted) -> bytes | list[Event]:
-        async with self._calling(attempted) as (call, limits):
-            if call.passes:
-                return await self._taken(call, limits)
-            return [event async for event in self._decoded(call, limits)] + self._held.rest()
-
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""
-        async with self._calling(attempted) as (call, limits), aclosing(self._told(call, limits)) as told:
-            async for event in told:
-                yield event
-
-    @asynccontextmanager
-    async def _calling(self, attempted: Attempted) -> AsyncGenerator[tuple[HttpCall, Limits], None]:
-        """The call, whose answer has begun, and what limits it."""
-        check_deadline(self._place, "before anything was sent")
-        self._place.trace.waits()
-        with closing(Limits(self._live.config, self._place.deadline, self._meter)) as limits:
-            call = self._called(attempted)
-            try:
-                with limits:
-                    await call.begin()
-                yield call, limits
-            finally:
-                await call.end()
+        call, limits = self._called(attempted)
+        try:
+            await limits.within(call.begin())
+            async with aclosing(self._told(call, limits)) as told:
+                async for event in told:
+                    yield event
+        finally:
+            limits.close()
+            await call.end()
 
     async def _told(self, call: HttpCall, limits: Limits) -> AsyncGenerator[Event, None]:
         """What comes of a call, in whatever form."""
@@ -185,24 +200,33 @@ class Passage(Attempt):
                 async for event in decoded:
                     yield event
         elif call.streams:
-            while (piece := await self._more(call, limits)) is not None:
-                yield piece
+            skim = self._begin_following()
+            while came := await limits.within(call.piece()):
+                if data := self._follow(skim, came, limits):
+                    yield Raw(data=data, head=True) if skim.heads else Raw(data=data, alone=True)
+                if self._problem is not None:
+                    raise self._problem
+            self._end_following(skim)
         else:
             yield Raw(data=await self._taken(call, limits), alone=True)
 
-    def _called(self, attempted: Attempted) -> HttpCall:
-        provider = self._live.provider
+    def _called(self, attempted: Attempted) -> tuple[HttpCall, Limits]:
+        """The call, which is to be begun, and what limits it."""
+        live, place = self._live, self._place
+        provider = live.provider
         assert isinstance(provider, HttpProvider)  # noqa: S101 - `may_pass` has seen to it
+        check_deadline(place, "before anything was sent")
+        place.trace.waits()
         try:
-            return provider.call_of(attempted, self._meter)
+            call = provider.call_of(attempted, self._meter)
         except RequestError as error:
             raise BadRequest(str(error), code="unsupported", field=error.field) from error
+        return call, Limits(live.config, place.deadline, self._meter)
 
-    def _begin(self) -> None:
+    def _note_first(self) -> None:
         """The first bytes have come."""
-        if self.record.first_event_s is None:
-            self.record.first_event_s = time.monotonic() - self._started
-            self.record.emulated = self._meter.emulated
+        self.record.first_event_s = time.monotonic() - self._started
+        self.record.emulated = self._meter.emulated
 
     async def _taken(self, call: HttpCall, limits: Limits) -> bytes:
         """The body of a whole answer.
@@ -210,13 +234,13 @@ class Passage(Attempt):
         Raises:
             ProviderError: it is none that a client could be given.
         """
-        with limits:
-            body = await call.whole()
+        body = await limits.within(call.whole())
         dialect = self._live.dialect
         assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
         skimmed = getattr(dialect, "skim_whole", None)
         self._whole = skimmed(body) if skimmed is not None else None
-        self._begin()
+        if self.record.first_event_s is None:
+            self._note_first()
         if self._whole is None:
             for event in dialect.read_response(body):
                 self._note(event)
@@ -232,56 +256,75 @@ class Passage(Attempt):
                 for ready in self._held.take(event):
                     yield ready
 
-    async def _more(self, call: HttpCall, limits: Limits) -> Raw | None:
-        """What may go on next of a stream that has the client's form; None at its end, which then waits in `_held`.
-
-        Raises:
-            AssayError: it broke off, or says that it failed.
-        """
-        skim, waiting = self._skim or self._begin_following(), self._waiting
-        while self._problem is None:
-            with limits:
-                came = await call.piece()
-            if not came:
-                self._whole = skim.close()
-                if skim.failed is not None:
-                    raise error_of(skim.failed)
-                return None
-            if self.record.first_event_s is None:
-                self._begin()
-            self._problem = self._follow(skim, came, waiting)
-            if skim.used is not None:
-                self._shrink(skim.used)
-                skim.used = None
-            if skim.heads and len(waiting) == 1:
-                self._had += waiting
-                return Raw(data=waiting.pop(), head=True)
-            if skim.begun and waiting:
-                limits.begun()
-                self._had += waiting
-                data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
-                waiting.clear()
-                return Raw(data=data, alone=True)
-        raise self._problem
-
     def _begin_following(self) -> Skimming:
         dialect = self._live.dialect
         assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
         skim = self._skim = skim_of(dialect)
-        self._had, self._waiting = [], []
+        self._had, self._waiting, self._ending = [], [], []
         return skim
 
-    def _follow(self, skim: Skimming, came: bytes, waiting: list[bytes]) -> AssayError | None:
-        """Look at events that came: those that may go on are put to those that wait; gives why the others may not."""
+    def _follow(self, skim: Skimming, came: bytes, limits: Limits) -> bytes:
+        """Look at events that came of a stream in the client's form; gives what may go on next, perhaps nothing.
+
+        A head may go on at once (`Skimming.heads`), what follows it when there is a piece of the answer. `_problem`
+        says why nothing more may; the end waits in `_ending`.
+        """
+        if self.record.first_event_s is None:
+            self._note_first()
+        waiting = self._waiting
         try:
-            for event in apart(came) if came.count(b"\n\n") != 1 else (came,):
+            for event in (came,) if came.count(b"\n\n") == 1 else apart(came):
                 skim.feed(event)
                 if skim.failed is not None:
-                    return error_of(skim.failed)
+                    self._problem = error_of(skim.failed)
+                    break
                 if skim.ending or not event.endswith(BLANK_LINES):  # the stream broke within its last event
-                    self._held.keep(Raw(data=event, alone=True))
+                    self._ending.append(event)
                 else:
                     waiting.append(event)
         except AssayError as error:
-            return error
-        return None
+            self._problem = error
+        if skim.used is not None:
+            self._shrink(skim.used)
+            skim.used = None
+        if not waiting or not (skim.begun or (skim.heads and len(waiting) == 1)):
+            return b""
+        if skim.begun and not self.begun:
+            self.begun = True
+            limits.begun()
+        self._had += waiting
+        data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+        waiting.clear()
+        return data
+
+    def _hand_on(self, skim: Skimming, limits: Limits, sink: Sink, came: bytes) -> Later | None:
+        """Give what may go on to a sink; what is returned must be done first (`Take`)."""
+        late = None
+        if data := self._follow(skim, came, limits):
+            self._place.trace.answering = self.record
+            late = sink.pass_head(data) if skim.heads else sink.pass_on(data)
+            if late is not None:
+                late = limits.aside(late)
+        if self._problem is None:
+            return late
+        if late is None:
+            raise self._problem
+        return partial(_broken, late, self._problem)
+
+    def _end_following(self, skim: Skimming) -> None:
+        """The stream has ended.
+
+        Raises:
+            AssayError: it broke off, or says that it failed.
+        """
+        self._whole = skim.close()
+        if skim.failed is not None:
+            raise error_of(skim.failed)
+        if self._ending:
+            self._held.keep(Raw(data=b"".join(self._ending), alone=True))
+
+
+async def _broken(late: Later, problem: AssayError) -> None:
+    """Nothing more goes on, once that is done."""
+    await late()
+    raise problem

@@ -21,7 +21,7 @@ from assay.config.schema import Constraints
 from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
 from assay.inference.cache import CACHING, Caching, space_of
 from assay.inference.deployment import LiveDeployment
-from assay.inference.lane import Lane, lane_of
+from assay.inference.lane import lane_of
 from assay.inference.place import Place
 from assay.inference.preview import Preview, previews
 from assay.inference.purse import Purse
@@ -29,6 +29,7 @@ from assay.inference.recall import Recall
 from assay.inference.route import LiveRoute
 from assay.inference.settling import words_of
 from assay.inference.shadows import Shadows
+from assay.inference.sink import Sink
 from assay.inference.steps import Steps
 from assay.inference.targets import Targets
 from assay.inference.trace import Trace
@@ -193,9 +194,6 @@ class Spine:
             AssayError: there is no answer, and nothing has been handed on yet.
         """
         route, request, place = self._begun(request, target, trace, options)
-        lane = lane_of(self._targets, self.ledger, route, request, place) if request.stream else None
-        if lane is not None:
-            return self._passed(lane, request, place, options)
         return self._walked(Steps(self._targets, self.ledger, route, request, place), request, place, options)
 
     def _begun(
@@ -207,28 +205,37 @@ class Spine:
         request = _with_kind(request, route)
         return route, request, self._place(route, request, trace, options)
 
-    async def _passed(
-        self, lane: Lane, request: Request, place: Place, options: Options
-    ) -> AsyncGenerator[Event, None]:
-        """The events of a stream on the short way; of one that fails there, the general way's follow."""
-        passage, headed, begun = lane.passage, False, False
-        try:
-            async with aclosing(passage.stream()) as stream:
-                async for event in stream:
-                    place.trace.answering = passage.record
-                    headed, begun = True, begun or not (isinstance(event, Raw) and event.head)
-                    yield event
-        except AssayError as error:
-            async with aclosing(
-                self._walked(lane.failed(error, begun=begun), request, place, options, begun=headed)
-            ) as events:
-                async for event in events:
-                    yield event
-            return
-        except BaseException as error:
-            self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
-            raise
-        await self._answered(request, place)
+    async def stream(
+        self, sink: Sink, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
+    ) -> None:
+        """As `generate`, for who takes what comes: bytes that may pass as they are go to him without a detour.
+
+        Raises:
+            AssayError: there is no answer, and nothing has been handed on yet.
+        """
+        route, request, place = self._begun(request, target, trace, options)
+        lane = lane_of(self._targets, self.ledger, route, request, place)
+        if lane is None:
+            steps = Steps(self._targets, self.ledger, route, request, place)
+        else:
+            try:
+                ending = await lane.passage.pour(sink)
+            except AssayError as error:
+                steps = lane.failed(error, begun=lane.passage.begun)
+            except BaseException as error:
+                self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
+                raise
+            else:
+                await self._answered(request, place)
+                for event in ending:
+                    if (late := sink.tell(event)) is not None:
+                        await late()
+                return
+        handed_on = place.trace.answering is not None
+        async with aclosing(self._walked(steps, request, place, options, begun=handed_on)) as events:
+            async for event in events:
+                if (late := sink.tell(event)) is not None:
+                    await late()
 
     async def _answered(self, request: Request, place: Place) -> None:
         """The request is complete for its client when its rows are durable."""

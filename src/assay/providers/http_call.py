@@ -12,7 +12,7 @@ from assay.dialects.dialect import Outbound
 from assay.dialects.event_borders import Borders, apart
 from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
 from assay.providers.provider import Attempted, Meter
-from assay.providers.transport import MAX_ERROR_BYTES, Reply
+from assay.providers.transport import MAX_ERROR_BYTES, Later, Reply, Take
 from assay.types import Event, Failed, Raw
 
 __all__ = ["MAX_REPLY_BYTES", "HttpCall", "refusal", "without"]
@@ -90,17 +90,45 @@ class HttpCall(msgspec.Struct, eq=False):
         Raises:
             ProviderError: the stream broke, or is too large.
         """
-        reply, meter, secrets = self.reply, self.meter, self.secrets
+        reply = self.reply
         if reply is None:
             raise _not_begun()
-        borders = self.borders = self.borders or Borders()
         while chunk := await reply.piece():
-            if meter.receive(chunk) > MAX_REPLY_BYTES:
-                raise _too_large(MAX_REPLY_BYTES)
-            if events := borders.feed(chunk):
-                return without(secrets, events) if secrets else events
-        self.borders = None
-        return without(secrets, borders.rest())
+            if events := self._completed(chunk):
+                return events
+        return self._rest()
+
+    async def pour(self, take: Take) -> None:
+        """Give the whole events of a stream to `take`, as soon as they come. What the end cuts off comes last.
+
+        Raises:
+            ProviderError: the stream broke, or is too large.
+        """
+
+        def taken(chunk: bytes) -> Later | None:
+            events = self._completed(chunk)
+            return take(events) if events else None
+
+        if self.reply is None:
+            raise _not_begun()
+        await self.reply.pour(taken)
+        if (rest := self._rest()) and (late := take(rest)) is not None:
+            await late()
+
+    def _completed(self, chunk: bytes) -> bytes:
+        """The whole events that a chunk completes, perhaps none."""
+        if self.meter.receive(chunk) > MAX_REPLY_BYTES:
+            raise _too_large(MAX_REPLY_BYTES)
+        borders = self.borders
+        if borders is None:
+            borders = self.borders = Borders()
+        events = borders.feed(chunk)
+        return without(self.secrets, events) if events and self.secrets else events
+
+    def _rest(self) -> bytes:
+        """What the end of the stream has cut off."""
+        borders, self.borders = self.borders, None
+        return without(self.secrets, borders.rest()) if borders is not None else b""
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events, each after the bytes that said it where these may pass.

@@ -15,6 +15,11 @@ from assay.errors import MalformedReply
 
 MAX_ERROR_BYTES = 64 * 1024
 
+Later = Callable[[], Awaitable[None]]
+"""Something that has to be done first."""
+Take = Callable[[bytes], Later | None]
+"""Takes a piece of a body; what it returns must be done before it is given more."""
+
 
 class Reply(msgspec.Struct, eq=False):
     """The head of an answer and its body as it comes, unpacked.
@@ -24,12 +29,27 @@ class Reply(msgspec.Struct, eq=False):
         headers: by lower-case name.
         piece: what comes next of the body; empty at its end, and from then on.
         at_once: all of the body, where it came with the head; `piece` gives it as well. None = it has yet to come.
+        straight: as `pour`, in the turn of the event loop in which something comes; None = there is no such way.
     """
 
     status: int
     headers: dict[str, str]
     piece: Callable[[], Awaitable[bytes]]
     at_once: bytes | None = None
+    straight: Callable[[Take], Awaitable[None]] | None = None
+
+    async def pour(self, take: Take) -> None:
+        """Give the body to `take` as it comes, until its end.
+
+        Raises:
+            Timeout, ConnectionFailed, MalformedReply: as `chunks`.
+        """
+        if self.straight is not None:
+            await self.straight(take)
+            return
+        while data := await self.piece():
+            if (late := take(data)) is not None:
+                await late()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body in pieces, as they arrive; what came while nobody read comes as one.

@@ -139,10 +139,11 @@ class TestWaits:
         """After the limit a wait that needs no time succeeds; one that does is cut at once."""
         limits = self.limits(0.01)
         await asyncio.sleep(0.02)
-        with limits:
-            pass
-        with pytest.raises(Timeout, match="the deadline cut this attempt"), limits:
-            await asyncio.Event().wait()
+        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        done.set_result("there")
+        assert await limits.within(done) == "there"
+        with pytest.raises(Timeout, match="the deadline cut this attempt"):
+            await limits.within(asyncio.Event().wait())
         limits.close()
 
     async def test_who_is_cancelled_is_not_late(self) -> None:
@@ -151,9 +152,8 @@ class TestWaits:
             limits, waits = self.limits(within_s), asyncio.Event()
 
             async def wait(limits: Limits = limits, waits: asyncio.Event = waits) -> None:
-                with limits:
-                    waits.set()
-                    await asyncio.Event().wait()
+                waits.set()
+                await limits.within(asyncio.Event().wait())
 
             task = asyncio.create_task(wait())
             await waits.wait()
@@ -165,10 +165,16 @@ class TestWaits:
     async def test_a_cut_wait_leaves_its_task_as_it_was(self) -> None:
         """The task that was cut counts as nobody's to cancel, and can wait again."""
         limits = self.limits(0.0)
-        with pytest.raises(Timeout), limits:
-            await asyncio.Event().wait()
+        with pytest.raises(Timeout):
+            await limits.within(asyncio.Event().wait())
         limits.close()
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0
         await asyncio.sleep(0)
+
+    async def test_what_nothing_limits_waits_as_it_is(self) -> None:
+        """It costs no more than without limits."""
+        limits = Limits(Deployment(model="x/d", dialect="openai"), None, Meter())
+        wait = asyncio.get_running_loop().create_future()
+        assert limits.within(wait) is wait

@@ -9,7 +9,8 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from upstreams import Behave, Seen, host, rows, settled, sse, stream, trickle, well, whole
+from msgspec.structs import replace
+from upstreams import Behave, Heard, Seen, host, poured, rows, settled, sse, stream, trickle, well, whole
 
 from assay.dialects import chat_request
 from assay.errors import AssayError
@@ -109,7 +110,8 @@ async def outcome(spine: Spine, target: str, request: Request, *, bytes_only: bo
         if bytes_only and not request.stream:
             answer = await spine.whole(request, target, trace, Options(bytes_only=True))
             return (answer, None, trace) if isinstance(answer, bytes) else (b"", answer, trace)
-        async with aclosing(spine.generate(request, target, trace, Options(bytes_only=bytes_only))) as said:
+        ask = poured(spine) if bytes_only else spine.generate
+        async with aclosing(ask(request, target, trace, Options(bytes_only=bytes_only))) as said:
             events = [event async for event in said]
     except AssayError as error:
         problem = (type(error).__name__, str(error))
@@ -194,7 +196,7 @@ async def test_a_head_goes_on_at_once(make_spine: MakeSpine) -> None:
 
     async with host(slow) as up:
         spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
-        async with aclosing(spine.generate(asked(streamed=True), "up", None, Options(bytes_only=True))) as answer:
+        async with aclosing(poured(spine)(asked(streamed=True), "up", None, Options(bytes_only=True))) as answer:
             first = await asyncio.wait_for(anext(answer), 5)
             assert isinstance(first, Raw)
             assert first.data == sse("one")[0]
@@ -229,7 +231,7 @@ async def test_whoever_leaves_is_cancelled_upstream(make_spine: MakeSpine, ledge
     """The host sees it, the bound is charged, and nothing stays held."""
     async with host(trickle) as up:
         spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
-        answer = spine.generate(asked(streamed=True), "up", None, Options(bytes_only=True))
+        answer = poured(spine)(asked(streamed=True), "up", None, Options(bytes_only=True))
         work = asyncio.create_task(_take(answer, pieces))
         await asyncio.wait_for(_some(up.seen), 5)
         if pieces:
@@ -268,3 +270,46 @@ async def test_a_cut_answer_has_its_words(make_spine: MakeSpine) -> None:
     [record] = trace.records
     assert record.so_far is not None
     assert record.so_far.text == "one two"
+
+
+@pytest.mark.parametrize("limit", ["total_timeout_s", "first_token_timeout_s", "deadline"])
+async def test_a_slow_client_says_nothing_of_its_host(make_spine: MakeSpine, limit: str) -> None:
+    """What the host has said within its limits is handed on, however long the client takes for it."""
+    taken: list[bytes] = []
+
+    class Slow(Heard):
+        def pass_on(self, data: bytes) -> Any:
+            taken.append(data)
+            return lambda: asyncio.sleep(0.4)
+
+    async with host(well) as up:
+        toml = TOML.format(name="up", url=up.url, retries=0)
+        spine = make_spine(toml + (f"{limit} = 0.3\n" if limit != "deadline" else ""))
+        request = replace(asked(streamed=True), deadline_s=0.3 if limit == "deadline" else None)
+        sink = Slow()
+        await spine.stream(sink, request, "up", None, Options(bytes_only=True))
+    end = sink.events.get_nowait()
+    assert isinstance(end, Raw)
+    assert b"".join(taken) + end.data == b"".join(sse("hello", " there"))
+
+
+async def test_who_sees_the_end_may_rely_on_the_ledger(make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+    """The last events of a stream wait until the attempt and the request are on record."""
+    known: list[list[str]] = []
+
+    class Looks(Heard):
+        def pass_on(self, data: bytes) -> None:
+            known.append([row["outcome"] for row in rows(ledger.path, "select outcome from requests")])
+
+        def tell(self, event: Event) -> None:
+            assert isinstance(event, Raw)
+            assert b"finish_reason" in event.data
+            assert event.data.endswith(b"data: [DONE]\n\n")
+            known.append([row["outcome"] for row in rows(ledger.path, "select outcome from requests")])
+            known.append([row["outcome"] for row in rows(ledger.path)])
+
+    async with host(well) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+        await spine.stream(Looks(), asked(streamed=True), "up", None, Options(bytes_only=True))
+    assert known[0] == []
+    assert known[-2:] == [["answered"], ["ok"]]

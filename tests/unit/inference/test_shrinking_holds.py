@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
-from upstreams import Seen, host
+from upstreams import Seen, host, poured
 
 from assay.dialects.anthropic import Anthropic
 from assay.inference.spine import Options, Spine
@@ -65,7 +65,8 @@ async def test_the_next_request_goes_while_the_first_streams(make_spine: MakeSpi
         spine = make_spine(TOML.format(url=up.url))
 
         def begun() -> AsyncIterator[Event]:
-            return spine.generate(asked(), "up", options=Options(bytes_only=bytes_only))
+            ask = poured(spine) if bytes_only else spine.generate
+            return ask(asked(), "up", None, Options(bytes_only=bytes_only))
 
         async with asyncio.timeout(5.0), aclosing(begun()) as first, aclosing(begun()) as second:  # type: ignore[type-var]
             await anext(first)

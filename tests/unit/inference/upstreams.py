@@ -7,14 +7,53 @@ import contextlib
 import json
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assay.types import Event, Label, Message, Native, Request, Sampling, TextDelta
+from assay.inference.spine import Options, Spine
+from assay.inference.trace import Trace
+from assay.types import Event, Label, Message, Native, Raw, Request, Sampling, TextDelta
 from ledger_file import rows_of
+
+
+class Heard:
+    """A `Sink` that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    def pass_head(self, data: bytes) -> None:
+        """See `Sink.pass_head`."""
+        self.events.put_nowait(Raw(data=data, head=True))
+
+    def pass_on(self, data: bytes) -> None:
+        """See `Sink.pass_on`."""
+        self.events.put_nowait(Raw(data=data, alone=True))
+
+    def tell(self, event: Event) -> None:
+        """See `Sink.tell`."""
+        self.events.put_nowait(event)
+
+
+def poured(spine: Spine) -> Callable[[Request, str, Trace | None, Options], AsyncGenerator[Event, None]]:
+    """`Spine.stream` in the shape of `Spine.generate`."""
+
+    async def generate(request: Request, target: str, trace: Trace | None, options: Options) -> Any:
+        heard = Heard()
+        task = asyncio.create_task(spine.stream(heard, request, target, trace, options))
+        task.add_done_callback(lambda _: heard.events.put_nowait(None))
+        try:
+            while (event := await heard.events.get()) is not None:
+                yield event
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return generate
 
 
 @dataclass

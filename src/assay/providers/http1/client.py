@@ -17,7 +17,7 @@ from assay.providers.http1.dial import Dialer
 from assay.providers.http1.head import begin_head, end_head
 from assay.providers.http1.pool import Pool
 from assay.providers.request_fields import request_fields
-from assay.providers.transport import Reply
+from assay.providers.transport import Reply, Take
 
 
 class Http1Transport:
@@ -123,9 +123,11 @@ class _RoundTrip(msgspec.Struct, eq=False):
             await self.__aexit__()
             raise
         piece = partial(connection.piece, self.idle_timeout_s)
-        if packed is not None:
-            piece, whole = partial(packed.piece, piece), None
-        reply = self.reply = Reply(answer.status, answer.headers, piece, whole)
+        if packed is None:
+            reply = Reply(answer.status, answer.headers, piece, whole, self._pour)
+        else:
+            reply = Reply(answer.status, answer.headers, partial(packed.piece, piece))
+        self.reply = reply
         return reply
 
     async def __aexit__(self, *_: object) -> None:
@@ -139,6 +141,13 @@ class _RoundTrip(msgspec.Struct, eq=False):
             self.pool.put(connection)
         else:
             connection.abort()
+
+    async def _pour(self, take: Take) -> None:
+        """See `Reply.straight`."""
+        if self.connection is None:
+            await _over()
+        else:
+            await self.connection.pour(take, self.idle_timeout_s)
 
 
 async def _over() -> bytes:

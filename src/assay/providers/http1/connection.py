@@ -7,11 +7,12 @@ import select
 from collections.abc import Callable
 from typing import Protocol
 
-from assay.errors import ConnectionFailed, MalformedReply, ProviderError
+from assay.errors import ConnectionFailed, MalformedReply
 from assay.providers.address import Origin
 from assay.providers.http1.body import Framing, framing_of
 from assay.providers.http1.head import END, Head, check_beginning, read_head
 from assay.providers.http1.silence import Silence
+from assay.providers.transport import Later, Take
 
 TOGETHER_BYTES = 64 * 1024  # a body up to here leaves in one piece with its head
 PIECE_BYTES = 128 * 1024
@@ -67,7 +68,9 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._held_bytes = 0
         self._all_sent = False
-        self._failure: ProviderError | None = None
+        self._failure: Exception | None = None
+        self._taker: Take | None = None  # of who pours
+        self._late: Later | None = None  # what he must do first
 
     # ---------------------------------------------------------------------------------- what the pool asks
 
@@ -99,7 +102,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def fail(self, error: ProviderError) -> None:
+    def fail(self, error: Exception) -> None:
         """End the exchange; what came before is still to be had."""
         if self._failure is None:
             self._failure = error
@@ -186,11 +189,42 @@ class Connection(asyncio.Protocol):
             ConnectionFailed, Timeout, MalformedReply: it goes no further.
         """
         while not self._pieces:
-            if self._failure is not None:
-                raise self._failure
-            if self._framing is not None and self._framing.done:
+            if self._ended():
                 return b""
             await self._silence.news("nothing came", idle_timeout_s)
+        return self._held()
+
+    async def pour(self, take: Take, idle_timeout_s: float) -> None:
+        """Give the body to `take` until its end: what comes while this waits, in that very turn of the event loop.
+
+        Args:
+            take: what it returns is done before it is given more.
+            idle_timeout_s: longest wait.
+
+        Raises:
+            ConnectionFailed, Timeout, MalformedReply: it goes no further.
+        """
+        self._taker = take
+        try:
+            while self._pieces or not self._ended():
+                if self._pieces:
+                    late = take(self._held())
+                else:
+                    await self._silence.news("nothing came", idle_timeout_s)
+                    late, self._late = self._late, None
+                if late is not None:
+                    await late()
+        finally:
+            self._taker = self._late = None
+
+    def _ended(self) -> bool:
+        """Whether all of the body has come; raises why no more will."""
+        if self._failure is not None:
+            raise self._failure
+        return self._framing is not None and self._framing.done
+
+    def _held(self) -> bytes:
+        """What has come and nobody has taken."""
         pieces, self._pieces, self._held_bytes = self._pieces, [], 0
         if self._read_paused:
             self._resume()
@@ -226,7 +260,11 @@ class Connection(asyncio.Protocol):
         except MalformedReply as error:
             self.fail(error)
             return
-        if piece:
+        if piece and self._taker is not None and self._silence.is_awaited:
+            if self._is_taken(piece, self._taker) and not self._framing.done:
+                self._silence.broken()
+                return
+        elif piece:
             self._pieces.append(piece)
             self._held_bytes += len(piece)
             if self._held_bytes > HELD_BYTES and not self._read_paused and self._transport is not None:
@@ -254,6 +292,14 @@ class Connection(asyncio.Protocol):
         check_beginning(raw)
         self._raw_head = raw
         return b""
+
+    def _is_taken(self, piece: bytes, taker: Take) -> bool:
+        """Give a piece to who waits for it; False = he must be woken, and gets nothing more until he waits again."""
+        try:
+            self._late = taker(piece)
+        except Exception as error:  # noqa: BLE001 - it is for who waits
+            self.fail(error)
+        return self._late is None and self._failure is None
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""

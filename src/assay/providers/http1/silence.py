@@ -44,11 +44,20 @@ class Silence:
         waiter = self._waiter = self._loop.create_future()
         return waiter
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits who has neither been woken nor cancelled."""
+        return self._waiter is not None and not self._waiter.done()
+
     def wake(self) -> None:
         """Something happened."""
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    def broken(self) -> None:
+        """The host said something, and whoever waits need not be woken for it."""
+        self._since = self._loop.time()
 
     def stop(self) -> None:
         """Nothing is waited for."""
