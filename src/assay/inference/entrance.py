@@ -36,11 +36,11 @@ async def enter(live: LiveDeployment, place: Place, left_alone: Callable[[AssayE
             busy.resting = True
             raise busy
         return await _queue(live, place, left_alone)
-    leave = _leave(live, place)
+    leave = live.breaker.ask(time.monotonic())
     if leave is None:
         _check_rest(live, place, left_alone)
         return await _queue(live, place, left_alone)
-    await live.gate.acquire()  # at once
+    live.gate.take()  # for there is one
     return leave
 
 

@@ -11,9 +11,8 @@ import msgspec
 from assay.config.budget import Limit
 from assay.config.schema import Constraints
 from assay.envelope.candidate import Candidate
-from assay.envelope.constraints import inability, lacks_key, removals
+from assay.envelope.constraints import inability, lacks_key, removals, standing, unfit
 from assay.envelope.overflow import overflow
-from assay.envelope.permission import impermissible
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.allowance import Allowance
 from assay.inference.breaker import WELL
@@ -40,7 +39,7 @@ class Targets:
     ) -> None:
         self.by_name = dict(by_name)
         self.constraints = constraints
-        self._standing: dict[str, tuple[int, Candidate, str | None]] = {}
+        self._standing: dict[tuple[str, Label], tuple[int, Candidate, str | None]] = {}
         self.allowance = Allowance(constraints, limits)
         self.rolled: Mapping[str, Rolled] = {}
 
@@ -59,9 +58,13 @@ class Targets:
 
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
-        reasons = {name: self._reason(name, request, label) for name in route.candidates}
+        reasons: dict[str, str | None] = {}
+        for name in route.candidates:
+            reasons[name] = self._reason(name, request, label)
         if len(reasons) > 1:
             reasons |= self._overflowing([name for name, reason in reasons.items() if reason is None], request)
+        if not any(reasons.values()):  # as mostly
+            return ()
         return tuple([(name, reason) for name, reason in reasons.items() if reason is not None])
 
     def faults(self, names: Iterable[str]) -> dict[str, Health]:
@@ -106,19 +109,15 @@ class Targets:
         keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
         return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
 
-    def _permitted(self, candidate: Candidate, constraints: Constraints) -> str | None:
-        """As `impermissible`, which hangs on no request: only on days, and on hours where prices do."""
-        second = int(time.time())
-        known = self._standing.get(candidate.name)
-        if known is None or known[0] != second or known[1] is not candidate:
-            known = self._standing[candidate.name] = (second, candidate, impermissible(candidate, constraints))
-        return known[2]
-
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]
         if isinstance(target, LiveDeployment):
-            asked = labelled(request, label)
-            return removals(target.candidate, asked, self.constraints, permitted=self._permitted)
+            candidate, second = target.candidate, int(time.time())
+            known = self._standing.get((name, label))
+            if known is None or known[0] != second or known[1] is not candidate:  # hangs on days, and hours of prices
+                barred = standing(candidate, label, self.constraints)
+                known = self._standing[name, label] = (second, candidate, barred)
+            return known[2] or unfit(candidate, request)
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None
