@@ -27,7 +27,7 @@ from assay.errors import (
 from assay.inference.bounds import FREE, reserve
 from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, pack, unpack
-from assay.inference.charges import charge, told_by
+from assay.inference.charges import charge
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
 from assay.inference.entrance import check_deadline, enter
@@ -367,7 +367,9 @@ class Attempt:
         """Let go of what is held for an input that turns out shorter, as hosts tell that do so before they answer."""
         before, usd = self._bound.usd, self._bound.after(usage)
         if before and usd is not None and usd < before and self._reserved_usd is not None:
-            self._bound = self._bound._replace(usd=usd)  # from now on it is charged no more, whatever the host says
+            self._bound = msgspec.structs.replace(
+                self._bound, usd=usd
+            )  # from now on it is charged no more, whatever the host says
             self._ledger.shrink(self.record.id, min(usd, self._reserved_usd))
 
     def _complete(self) -> Response:
@@ -448,7 +450,7 @@ class Attempt:
             meter,
             outcome=outcome,
             error=error,
-            told=told_by(response, works_there=self._bound.works_there),
+            answer=response,
             bound=self._bound,
         )
         if self._place.purse is not None:

@@ -6,7 +6,7 @@ apart (`assay.envelope.media`); of the answer no more than its limit. Each at th
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -46,7 +46,7 @@ _HELPS = {
 """What makes known what is missing, where anybody can."""
 
 
-class Bound(NamedTuple):
+class Bound(msgspec.Struct, frozen=True):
     """An upper bound.
 
     Attributes:

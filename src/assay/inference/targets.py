@@ -62,7 +62,7 @@ class Targets:
         for name in route.candidates:
             reasons[name] = self._reason(name, request, label)
         if len(reasons) > 1:
-            reasons |= self._overflowing([name for name, reason in reasons.items() if reason is None], request)
+            reasons |= self._overflowing(reasons, request)
         if not any(reasons.values()):  # as mostly
             return ()
         return tuple([(name, reason) for name, reason in reasons.items() if reason is not None])
@@ -76,15 +76,18 @@ class Targets:
                 found[name] = health
         return found
 
-    def _overflowing(self, kept: list[str], request: Request) -> dict[str, str]:
-        """Those for which the prompt is too long, where another is left; of the last, its host is the judge."""
-        targets = ((name, self.by_name[name]) for name in kept if len(kept) > 1)
-        found = {
-            name: reason
-            for name, one in targets
-            if isinstance(one, LiveDeployment) and (reason := overflow(one.config, one.model, request)) is not None
-        }
-        return found if len(found) < len(kept) else {}
+    def _overflowing(self, reasons: Mapping[str, str | None], request: Request) -> dict[str, str]:
+        """Of those that are left, who finds the prompt too long, where another does not; else its host is the judge."""
+        found: dict[str, str] = {}
+        left = 0
+        for name, removed in reasons.items():
+            if removed is None:
+                left += 1
+                one = self.by_name[name]
+                reason = overflow(one.config, one.model, request) if isinstance(one, LiveDeployment) else None
+                if reason is not None:
+                    found[name] = reason
+        return found if len(found) < left else {}
 
     def unable(self, route: LiveRoute, request: Request) -> bool:
         """Whether no candidate could handle what the request holds, even if all were allowed."""
@@ -109,15 +112,19 @@ class Targets:
         keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
         return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
 
+    def _barred(self, candidate: Candidate, label: Label) -> str | None:
+        """As `standing`, found out once a second: beside the label it hangs on days, and on hours where prices do."""
+        second = int(time.time())
+        known = self._standing.get((candidate.name, label))
+        if known is None or known[0] != second or known[1] is not candidate:
+            barred = standing(candidate, label, self.constraints)
+            known = self._standing[candidate.name, label] = (second, candidate, barred)
+        return known[2]
+
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]
         if isinstance(target, LiveDeployment):
-            candidate, second = target.candidate, int(time.time())
-            known = self._standing.get((name, label))
-            if known is None or known[0] != second or known[1] is not candidate:  # hangs on days, and hours of prices
-                barred = standing(candidate, label, self.constraints)
-                known = self._standing[name, label] = (second, candidate, barred)
-            return known[2] or unfit(candidate, request)
+            return self._barred(target.candidate, label) or unfit(target.candidate, request)
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None
