@@ -367,9 +367,8 @@ class Attempt:
         """Let go of what is held for an input that turns out shorter, as hosts tell that do so before they answer."""
         before, usd = self._bound.usd, self._bound.after(usage)
         if before and usd is not None and usd < before and self._reserved_usd is not None:
-            self._bound = msgspec.structs.replace(
-                self._bound, usd=usd
-            )  # from now on it is charged no more, whatever the host says
+            # From now on it is charged no more, whatever the host says.
+            self._bound = msgspec.structs.replace(self._bound, usd=usd)
             self._ledger.shrink(self.record.id, min(usd, self._reserved_usd))
 
     def _complete(self) -> Response:

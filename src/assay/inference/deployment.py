@@ -174,27 +174,31 @@ class LiveDeployment:
 
     @property
     def price(self) -> CatalogPrice:
-        """What tokens cost, and the dearest rate that may apply; looked up when needed, again where hours differ."""
-        if self._price is None or self._price.by_hour:
-            own = self.config.price_usd_per_mtok
-            if own is not None:
-                self._price = CatalogPrice(own, own, source="assay.toml")
-            elif self.model is None or self.runs_here:
-                self._price = CatalogPrice(None, None, source="none")
-            else:
-                self._price = price_now(self.model, host=self.config.host)
-        return self._price
+        """What tokens cost, and the dearest rate that may apply."""
+        return self.price_for(None)
 
-    def price_for(self, input_tokens: int) -> CatalogPrice:
+    def price_for(self, input_tokens: int | None) -> CatalogPrice:
         """As `price`, of calls with at most so many input tokens: long ones are dearer at some hosts."""
-        price = self.price
-        length = length_of(input_tokens) if price.by_length else None
+        price = self._price
+        if price is None or price.by_hour:  # looked up when needed, again where hours differ
+            price = self._price = self._listed()
+        if input_tokens is None or not price.by_length:
+            return price
+        length = length_of(input_tokens)
         if length is None or self.model is None or length >= (self.model.context_tokens or length + 1):
             return price
         known = self._prices.get(length)
         if known is None or known.by_hour:
             known = self._prices[length] = price_now(self.model, host=self.config.host, length=length)
         return known
+
+    def _listed(self) -> CatalogPrice:
+        own = self.config.price_usd_per_mtok
+        if own is not None:
+            return CatalogPrice(own, own, source="assay.toml")
+        if self.model is None or self.runs_here:
+            return CatalogPrice(None, None, source="none")
+        return price_now(self.model, host=self.config.host)
 
     async def facts(self, *, fresh: bool = False) -> dict[str, str]:
         """What decides an answer apart from request and prompt, in a form that a person can compare.

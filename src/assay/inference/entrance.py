@@ -30,7 +30,7 @@ async def enter(live: LiveDeployment, place: Place, left_alone: Callable[[AssayE
         Timeout: the deadline passed.
     """
     check_deadline(place, "before anything was sent")
-    if live.gate.locked():
+    if not live.gate.take():
         if place.purpose in ("shadow", "audit"):  # who waits for an answer shall not wait for a comparison
             busy = Overloaded("it has no place to spare")
             busy.resting = True
@@ -38,9 +38,9 @@ async def enter(live: LiveDeployment, place: Place, left_alone: Callable[[AssayE
         return await _queue(live, place, left_alone)
     leave = live.breaker.ask(time.monotonic())
     if leave is None:
+        live.gate.release()
         _check_rest(live, place, left_alone)
         return await _queue(live, place, left_alone)
-    live.gate.take()  # for there is one
     return leave
 
 
