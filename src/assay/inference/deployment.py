@@ -32,6 +32,7 @@ class LiveDeployment:
     """One way to call a model, ready to be called.
 
     Attributes:
+        config: never exchanged, since what hangs on it is found out once; another config is another deployment.
         dialect: of an upstream that speaks one; None for engines in our own hands.
         model: catalogue entry; None when the catalogue does not know it.
         missing: why it cannot be called from here, if that is known already (no weights, say).
