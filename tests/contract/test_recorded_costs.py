@@ -22,7 +22,7 @@ from assay.config.schema import Deployment, Price
 from assay.dialects.splice import splice_model
 from assay.errors import AssayError, CatalogError
 from assay.inference.bounds import Bound, bounded, works_there
-from assay.inference.charges import Charge, charge, told_by
+from assay.inference.charges import Charge, charge
 from assay.inference.deployment import LiveDeployment
 from assay.providers.provider import Attempted, Meter
 from assay.types import Request, Response, fold
@@ -100,7 +100,7 @@ def told(record: dict[str, Any]) -> Told | None:
     tools = works_there(request) or (upstream == "gemini" and "codeExecution" in json.dumps(record["request_body"]))
     cost = charge(
         live, request.form, Meter(sent_bytes=1), outcome="ok", error=None,
-        told=told_by(response, works_there=tools), bound=Bound(None),
+        answer=response, bound=Bound(None, works_there=tools),
     )  # fmt: skip
     return Told(record, response, bound, cost)
 
@@ -120,7 +120,7 @@ def test_every_recorded_answer_has_a_cost(answers: list[Told]) -> None:
         extra = json.dumps(msgspec.to_builtins(one.response.extra))
         searched = '"web_search_requests": ' in native or "web_search" in json.dumps(one.record["request_body"])
         fast = '"priority"' in extra + native
-        assert one.charge.basis == "measured" or searched or fast, one.record["id"]
+        assert one.charge[1] == "measured" or searched or fast, one.record["id"]
 
 
 def test_what_tells_no_usage_was_never_asked_for_it(answers: list[Told]) -> None:
@@ -135,9 +135,9 @@ def test_what_tells_no_usage_was_never_asked_for_it(answers: list[Told]) -> None
 
 def test_no_recorded_answer_costs_more_than_is_held(answers: list[Told]) -> None:
     """Bytes, media and what hosts write around a prompt bound the input; the limit of the answer bounds the output."""
-    held = [one for one in answers if one.bound.usd is not None and one.charge.usd is not None]
+    held = [one for one in answers if one.bound.usd is not None and one.charge[0] is not None]
     assert len(held) > 2_000
-    beyond = [one.record["id"] for one in held if one.charge.usd > one.bound.usd]  # type: ignore[operator]
+    beyond = [one.record["id"] for one in held if one.charge[0] > one.bound.usd]  # type: ignore[operator]
     beyond = [id_ for id_ in beyond if id_ not in {one.record["id"] for one in held if _is_redacted(one.record)}]
     assert not beyond
 

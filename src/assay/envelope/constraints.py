@@ -8,15 +8,15 @@ it gives a reason or `None`. What is unknown passes a rule about abilities and f
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from assay.catalog.model import Model
 from assay.config.schema import Constraints, Deployment
 from assay.envelope.candidate import Candidate
 from assay.envelope.permission import impermissible
-from assay.types import Audio, Image, Label, Part, Request, ToolResult, Video
+from assay.types import Audio, Image, Label, Part, Request, Text, ToolResult, Video
 
-__all__ = ["inability", "lacks_key", "removals", "stays"]
+__all__ = ["inability", "lacks_key", "removals", "standing", "stays", "unfit"]
 
 _MODALITIES: tuple[tuple[type[Part], str], ...] = ((Image, "image"), (Audio, "audio"), (Video, "video"))
 
@@ -27,7 +27,6 @@ def removals(
     constraints: Constraints,
     *,
     environ: Mapping[str, str] = os.environ,
-    permitted: Callable[[Candidate, Constraints], str | None] = impermissible,
 ) -> str | None:
     """The first constraint that the deployment breaks, as a reason to show; `None` if it may be called.
 
@@ -36,16 +35,25 @@ def removals(
         request: with its effective label.
         constraints: the limits.
         environ: where keys are looked up: whether one is set, never what it is.
-        permitted: what says whether it may be called at all; for callers that remember that.
     """
+    return standing(candidate, request.label, constraints) or unfit(candidate, request, environ)
+
+
+def standing(candidate: Candidate, label: Label, constraints: Constraints) -> str | None:
+    """Why the deployment may be sent no request of this label, whatever it asks. Changes with days and hours only."""
+    return _privacy(candidate.deployment, label, constraints) or impermissible(candidate, constraints)
+
+
+def unfit(candidate: Candidate, request: Request, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Why the deployment is none for what a request asks, whatever its label; see `removals`."""
     deployment = candidate.deployment
-    return (
-        _privacy(deployment, request.label, constraints)
-        or permitted(candidate, constraints)
-        or _work(candidate.name, deployment, request)
-        or inability(deployment, candidate.model, request)
-        or (f"no key in ${deployment.api_key_env}" if lacks_key(deployment, environ) else None)
-    )
+    kinds = deployment.only_kinds  # a request that names none is its caller's own choice
+    if kinds is not None and request.kind is not None and request.kind not in kinds:
+        return f"deployments.{candidate.name}.only_kinds does not name {request.kind}"
+    unable = inability(deployment, candidate.model, request)
+    if unable is None and lacks_key(deployment, environ):
+        return f"no key in ${deployment.api_key_env}"
+    return unable
 
 
 def _privacy(deployment: Deployment, label: Label, constraints: Constraints) -> str | None:
@@ -59,13 +67,6 @@ def _privacy(deployment: Deployment, label: Label, constraints: Constraints) -> 
 def stays(label: Label, constraints: Constraints) -> bool:
     """Whether what has this label may go to private deployments only; so does a label that nobody knows."""
     return label is not Label.PUBLIC and not (label is Label.UNLABELLED and constraints.unlabelled_data == "any")
-
-
-def _work(name: str, deployment: Deployment, request: Request) -> str | None:
-    """A deployment may be meant for some kinds only; a request that names none is its caller's own choice."""
-    if deployment.only_kinds is None or request.kind is None or request.kind in deployment.only_kinds:
-        return None
-    return f"deployments.{name}.only_kinds does not name {request.kind}"
 
 
 def inability(deployment: Deployment, model: Model | None, request: Request) -> str | None:
@@ -94,7 +95,10 @@ def _needed(request: Request) -> list[str]:
     parts: list[Part] = []
     for message in request.messages:
         for part in message.parts:
-            parts.extend(part.parts if isinstance(part, ToolResult) else (part,))
+            if type(part) is not Text:
+                parts.extend(part.parts if isinstance(part, ToolResult) else (part,))
+    if not parts:  # as mostly
+        return []
     return [name for kind, name in _MODALITIES if any(isinstance(part, kind) for part in parts)]
 
 

@@ -51,7 +51,7 @@ def bound_usd(
         return None
     rates = _rates(price)
     dearest = max(rates.input, rates.cached, rates.written)
-    return _usd((input_bytes + media_tokens) * dearest + max_output_tokens * rates.output)
+    return ((input_bytes + media_tokens) * dearest + max_output_tokens * rates.output) / _PICO_PER_USD
 
 
 def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
@@ -70,7 +70,8 @@ def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
     if (cached and price.cached_input is None) or (written and price.cache_write is None):
         return None
     rates = _rates(price)
-    return _usd(plain * rates.input + cached * rates.cached + written * rates.written + usage.output * rates.output)
+    pico = plain * rates.input + cached * rates.cached + written * rates.written + usage.output * rates.output
+    return pico / _PICO_PER_USD
 
 
 def extra_usd(price: Price, apart: Mapping[str, float], billed: Billed) -> float | None:
@@ -135,7 +136,3 @@ def _rates(price: Price) -> _Rates:
 def _pico(usd_per_mtok: float) -> int:
     """Picodollars per token; a rate above 0 never becomes 0."""
     return max(1, round(usd_per_mtok * 1e6)) if usd_per_mtok > 0 else 0
-
-
-def _usd(pico: int) -> float:
-    return pico / _PICO_PER_USD

@@ -18,8 +18,10 @@ def overflow(deployment: Deployment, model: Model | None, request: Request) -> s
     context = _context(deployment, model)
     if context is None:
         return None
-    texts = _texts(request)
-    if sum(map(len, texts)) <= context:  # a word has a letter at least
+    letters, texts = 0, _texts(request)
+    for text in texts:
+        letters += len(text)
+    if letters <= context:  # a word has a letter at least
         return None
     words = sum(len(text.split()) for text in texts)
     if words <= context:
@@ -29,14 +31,19 @@ def overflow(deployment: Deployment, model: Model | None, request: Request) -> s
 
 def _context(deployment: Deployment, model: Model | None) -> int | None:
     """The shorter of what the model can take and what a local engine is given."""
-    sizes = [model.context_tokens if model is not None else None]
-    sizes += [deployment.engine.context_tokens if deployment.dialect == "local" else None]
-    return min((size for size in sizes if size is not None), default=None)
+    known = model.context_tokens if model is not None else None
+    if deployment.dialect != "local":
+        return known
+    given = deployment.engine.context_tokens
+    return given if known is None else min(known, given)
 
 
 def _texts(request: Request) -> list[str]:
-    parts = [part for message in request.messages for part in message.parts]
-    results = [part.parts for part in parts if isinstance(part, ToolResult)]
-    inside = [part for result in results for part in result]
-    texts = [part.text for part in (*parts, *inside) if isinstance(part, Text)]
-    return [*texts, request.prompt] if request.prompt is not None else texts
+    texts = [request.prompt] if request.prompt is not None else []
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, Text):
+                texts.append(part.text)
+            elif isinstance(part, ToolResult):
+                texts += [one.text for one in part.parts if isinstance(one, Text)]
+    return texts

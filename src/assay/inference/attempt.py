@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
@@ -24,10 +24,10 @@ from assay.errors import (
     ProviderFault,
     RequestError,
 )
-from assay.inference.bounds import FREE, reserve, works_there
+from assay.inference.bounds import FREE, reserve
 from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, pack, unpack
-from assay.inference.charges import charge, told_by
+from assay.inference.charges import charge
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
 from assay.inference.entrance import check_deadline, enter
@@ -73,12 +73,11 @@ class Attempt:
         self._place = place
         self._meter = Meter(exchange=Exchange() if place.trace.keep_exchanges else None)
         self.record.exchange = self._meter.exchange
-        self._folder = Folder()
+        self._folder: Folder | None = None  # of what has been decoded of its answer
         self._held = Held()
         self._space = place.cache if not (place.use_cache or place.shadow) else None
         self._started = time.monotonic()
         self._bound = FREE
-        self._works_there = False
         self._reserved_usd: float | None = None
 
     @property
@@ -88,7 +87,7 @@ class Attempt:
 
     def _so_far(self) -> Response:
         """The answer as far as its host has given it."""
-        return self._folder.response()
+        return self._folder.response() if self._folder is not None else Response()
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events; the trace has the attempt's record from the start.
@@ -125,8 +124,11 @@ class Attempt:
         """What its provider gets."""
         live, place = self._live, self._place
         # Filters have seen to this before; the look at the moment of sending fails closed.
-        assert_may_receive(place.label, live.name, live.config.is_private, self._constraints)
-        attempted = live.attempted(self._whole_request(), untouched=place.untouched)
+        assert_may_receive(place.label, live.name, live.is_private, self._constraints)
+        request = self._request
+        if live.dialect is not None:  # with the reasoning of earlier turns that its client had no place for
+            request = place.recall.restore(request, live.dialect.name, private=live.is_private)
+        attempted = live.attempted(request, untouched=place.untouched)
         if place.max_tokens is not None:
             attempted = live.limited(attempted, place.max_tokens)
         if place.continues is not None and (so_far := place.continues.so_far) is not None:
@@ -159,17 +161,10 @@ class Attempt:
             return Reply(key=key, response=pack(response))
         return space.reply(key, response) if space.allowed.write else None
 
-    def _whole_request(self) -> Request:
-        """The request with the reasoning of earlier turns that its client had no place for."""
-        dialect = self._live.dialect
-        if dialect is None:
-            return self._request
-        return self._place.recall.restore(self._request, dialect.name, private=self._live.config.is_private)
-
     def _remember(self, response: Response) -> None:
         dialect = self._live.dialect
         if dialect is not None and not self.record.passed_through:
-            self._place.recall.remember(response, dialect.name, private=self._live.config.is_private)
+            self._place.recall.remember(response, dialect.name, private=self._live.is_private)
 
     async def _replay(self, known: Replayed) -> AsyncGenerator[Event, None]:
         response = unpack(known.response)
@@ -251,7 +246,6 @@ class Attempt:
         place = self._place
         budgeted = bool(place.budgets) or place.purse is not None
         self._bound = reserve(self._live, self._constraints, attempted, budgeted=budgeted)
-        self._works_there = works_there(attempted.request)
         self._reserved_usd = self._bound.usd * share if self._bound.usd is not None else None
 
     async def _hold(self, *, passing: bool = False, batch_id: str | None = None) -> None:
@@ -282,13 +276,13 @@ class Attempt:
         patience = now + self._constraints.budget_wait_s
         return min(patience, deadline) if deadline is not None else patience
 
-    async def _enter(self) -> Pass:
+    def _enter(self) -> Coroutine[Any, Any, Pass]:
         """Wait for a place at the deployment, and for its breaker's leave; one that is left alone has a row too.
 
         Raises:
             Overloaded, RateLimited, Timeout: see `entrance.enter`.
         """
-        return await enter(self._live, self._place, self._left_alone)
+        return enter(self._live, self._place, self._left_alone)
 
     def _left_alone(self, error: AssayError) -> None:
         self.record.error = error  # for the row
@@ -356,6 +350,8 @@ class Attempt:
         Raises:
             ProviderError: it says that the answer failed.
         """
+        if self._folder is None:
+            self._folder = Folder()
         self._folder.add(event)
         if isinstance(event, UsageReport):
             self._shrink(event.usage)
@@ -370,7 +366,8 @@ class Attempt:
         """Let go of what is held for an input that turns out shorter, as hosts tell that do so before they answer."""
         before, usd = self._bound.usd, self._bound.after(usage)
         if before and usd is not None and usd < before and self._reserved_usd is not None:
-            self._bound = self._bound._replace(usd=usd)  # from now on it is charged no more, whatever the host says
+            # From now on it is charged no more, whatever the host says.
+            self._bound = msgspec.structs.replace(self._bound, usd=usd)
             self._ledger.shrink(self.record.id, min(usd, self._reserved_usd))
 
     def _complete(self) -> Response:
@@ -399,7 +396,7 @@ class Attempt:
             model=live.config.model,
             dialect=live.config.dialect,
             kind=self._request.kind,
-            label=place.label.value,
+            label=str(place.label),
             started_at=time.time(),
             passed_through=passing,
             reserved_usd=self._reserved_usd,
@@ -451,7 +448,7 @@ class Attempt:
             meter,
             outcome=outcome,
             error=error,
-            told=told_by(response, works_there=self._works_there),
+            answer=response,
             bound=self._bound,
         )
         if self._place.purse is not None:

@@ -6,13 +6,12 @@ apart (`assay.envelope.media`); of the answer no more than its limit. Each at th
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
 
 from assay.catalog.prices import CatalogPrice
 from assay.config.schema import Constraints, Price
-from assay.dialects.answer_limit import takes_limit
 from assay.envelope.cost import bound_usd, cost_usd
 from assay.envelope.media import Unseen, unseen
 from assay.errors import ConstraintError
@@ -47,7 +46,7 @@ _HELPS = {
 """What makes known what is missing, where anybody can."""
 
 
-class Bound(NamedTuple):
+class Bound(msgspec.Struct, frozen=True):
     """An upper bound.
 
     Attributes:
@@ -55,12 +54,14 @@ class Bound(NamedTuple):
         missing: then: what is not known.
         output_tokens: of all answers together.
         price: the rates it was reckoned with.
+        works_there: its host is asked to work with tools of its own; see `works_there`.
     """
 
     usd: float | None
     missing: str | None = None
     output_tokens: int = 0
     price: Price | None = None
+    works_there: bool = False
 
     def after(self, usage: Usage | None) -> float | None:
         """The bound when a host has told the input, as some do before the answer: never more than before.
@@ -107,17 +108,18 @@ def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
         return Bound(None)  # paid in seconds of the team's own device, not billed
     if asked.form == "count":
         return FREE  # no provider charges for counting
-    answer = _answer_tokens(live, asked)
+    answer, working = _answer_tokens(live, asked), works_there(asked)
     if answer is None:
-        return Bound(None, "max_tokens")
-    if works_there(asked):
-        return Bound(None, "work of the host's own tools", answer)
-    body = _body(attempted)
+        return Bound(None, "max_tokens", works_there=working)
+    if working:
+        return Bound(None, "work of the host's own tools", answer, works_there=True)
+    raw = attempted.raw
+    body = raw.raw if raw is not None else msgspec.json.encode(msgspec.structs.replace(asked, native=None))
     size, beyond = _input(live, asked, len(body))
     if beyond is None:
         return Bound(None, "context of the model, and so the input", answer)
     listed = live.price_for(size + beyond)
-    price = _rates(listed, asked)
+    price = _rates(listed, asked) if asked.extra else listed.bound
     if price is None:
         return Bound(None, "price" if listed.bound is None else "price of the service tier", answer)
     own = live.config.price_usd_per_mtok is not None
@@ -126,16 +128,9 @@ def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
     return Bound(bound_usd(price, size, answer, beyond), None, answer, price)
 
 
-def _body(attempted: Attempted) -> bytes:
-    if attempted.raw is not None:
-        return attempted.raw.raw
-    return msgspec.json.encode(msgspec.structs.replace(attempted.request, native=None))
-
-
 def _rates(listed: CatalogPrice, asked: Request) -> Price | None:
     """The dearest rates that may apply; None = there is no price, or none of the tier that is asked for."""
-    words = (asked.extra.get("service_tier"), asked.extra.get("speed")) if asked.extra else ()
-    for word in words:
+    for word in (asked.extra.get("service_tier"), asked.extra.get("speed")):
         if word not in _USUAL_TIERS:
             tier = listed.tiers.get(word) if isinstance(word, str) else None
             return tier.bound if tier is not None else None
@@ -181,7 +176,7 @@ def _input(live: LiveDeployment, asked: Request, size: int) -> tuple[int, int | 
 
     Bytes of media whose tokens are limited stand for none.
     """
-    if live.config.runs_here:
+    if live.runs_here:
         return size, 0
     known = unseen(live.config.model, live.config.host)
     beyond = (known.tools if asked.tools else known.plain) if asked.form == "chat" else 0
@@ -240,10 +235,10 @@ def _answer_tokens(live: LiveDeployment, asked: Request) -> int | None:
         return 0
     model = live.model
     longest = model.max_output_tokens if model is not None else None
-    limit = _limit(asked) if takes_limit(live.config.quirks) else None
+    limit = _limit(asked) if live.takes_limit else None
     if limit is None:
         return longest * _answers(asked) if longest is not None else None
-    if live.config.runs_here:
+    if live.runs_here:
         return limit * _answers(asked)
     limit = max(limit, _LEAST_ANSWER) + _BEYOND
     if unseen(live.config.model, live.config.host).thinks_beyond and (model is None or model.reasoning != "none"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +17,8 @@ from assay.dialects.dialect import Outbound
 from assay.envelope.candidate import Candidate
 from assay.errors import AssayError
 from assay.inference.breaker import Breaker
-from assay.inference.prompt import Prompt, compile_prompt, merge
+from assay.inference.gate import Gate
+from assay.inference.prompt import NOTHING, Prompt, compile_prompt, merge
 from assay.providers.http import HttpProvider
 from assay.providers.provider import Attempted, Provider
 from assay.types import Request
@@ -32,10 +32,16 @@ class LiveDeployment:
     """One way to call a model, ready to be called.
 
     Attributes:
+        config: never exchanged, since what hangs on it is found out once; another config is another deployment.
         dialect: of an upstream that speaks one; None for engines in our own hands.
         model: catalogue entry; None when the catalogue does not know it.
         missing: why it cannot be called from here, if that is known already (no weights, say).
         terms: what is known of its licence and host.
+        is_private, runs_here: as its config has it.
+        takes_limit: its host is told of limits of an answer's length.
+        candidate: what the hard constraints look at.
+        breaker: keeps calls from a host that fails again and again.
+        gate: limits the requests in flight.
     """
 
     name: str
@@ -45,40 +51,30 @@ class LiveDeployment:
     dialect: Outbound | None = None
     missing: AssayError | None = None
     terms: Terms = NO_TERMS
-    _breaker: Breaker | None = None
-    _prompts: dict[str | None, Prompt] = field(default_factory=dict)
-    _gate: asyncio.Semaphore | None = None
-    _identity: dict[str, str] | None = None
-    _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = None
-    _price: CatalogPrice | None = None
-    _prices: dict[int, CatalogPrice] = field(default_factory=dict)
-    _candidate: Candidate | None = None
+    is_private: bool = field(init=False)
+    runs_here: bool = field(init=False)
+    takes_limit: bool = field(init=False)
+    candidate: Candidate = field(init=False)
+    breaker: Breaker = field(init=False)
+    gate: Gate = field(init=False)
+    _prompts: dict[str | None, Prompt] = field(init=False, default_factory=dict)
+    _identity: dict[str, str] | None = field(init=False, default=None)
+    _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = field(init=False, default=None)
+    _price: CatalogPrice | None = field(init=False, default=None)
+    _prices: dict[int, CatalogPrice] = field(init=False, default_factory=dict)
 
-    @property
-    def candidate(self) -> Candidate:
-        """What the hard constraints look at."""
-        if self._candidate is None:
-            self._candidate = Candidate(self.name, self.config, self.model, self.terms, lambda: self.price.price)
-        return self._candidate
+    def __post_init__(self) -> None:
+        config = self.config
+        self.is_private, self.runs_here = config.is_private, config.runs_here
+        self.takes_limit = takes_limit(config.quirks)
+        self.candidate = Candidate(self.name, config, self.model, self.terms, lambda: self.price.price)
+        self.breaker = Breaker(config.breaker)
+        self.gate = Gate(config.concurrency)
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether it is at another address than its host's own: then nobody has promised anything about data."""
-        return self.config.host is not None and self.terms.host is None and not self.config.is_private
-
-    @property
-    def breaker(self) -> Breaker:
-        """Keeps calls from a host that fails again and again."""
-        if self._breaker is None:
-            self._breaker = Breaker(self.config.breaker)
-        return self._breaker
-
-    @property
-    def gate(self) -> asyncio.Semaphore:
-        """Limits the requests in flight."""
-        if self._gate is None:
-            self._gate = asyncio.Semaphore(self.config.concurrency)
-        return self._gate
+        return self.config.host is not None and self.terms.host is None and not self.is_private
 
     def prompt(self, kind: str | None) -> Prompt:
         """The prompt and settings for a kind.
@@ -116,11 +112,12 @@ class LiveDeployment:
 
     def may_pass_through(self, request: Request) -> bool:
         """Whether the client's own bytes may go upstream: same dialect, and nothing to apply."""
+        native, dialect = request.native, self.dialect
         return (
-            request.native is not None
-            and self.dialect is not None
-            and request.native.dialect in self.dialect.takes_raw
-            and (request.form == "embedding" or self.prompt(request.kind).empty)
+            native is not None
+            and dialect is not None
+            and native.dialect in dialect.takes_raw
+            and (request.form == "embedding" or self.prompt(request.kind) == NOTHING)
         )
 
     def attempted(self, request: Request, *, untouched: bool) -> Attempted:
@@ -151,7 +148,7 @@ class LiveDeployment:
             max_tokens: of the answer at most; the model's own limit counts where it is lower.
         """
         request, raw = attempted.request, attempted.raw
-        if says_limit(request) or not takes_limit(self.config.quirks):
+        if says_limit(request) or not self.takes_limit:
             return attempted
         if self.model is not None and self.model.max_output_tokens is not None:
             max_tokens = min(max_tokens, self.model.max_output_tokens)
@@ -178,27 +175,31 @@ class LiveDeployment:
 
     @property
     def price(self) -> CatalogPrice:
-        """What tokens cost, and the dearest rate that may apply; looked up when needed, again where hours differ."""
-        if self._price is None or self._price.by_hour:
-            own = self.config.price_usd_per_mtok
-            if own is not None:
-                self._price = CatalogPrice(own, own, source="assay.toml")
-            elif self.model is None or self.config.runs_here:
-                self._price = CatalogPrice(None, None, source="none")
-            else:
-                self._price = price_now(self.model, host=self.config.host)
-        return self._price
+        """What tokens cost, and the dearest rate that may apply."""
+        return self.price_for(None)
 
-    def price_for(self, input_tokens: int) -> CatalogPrice:
+    def price_for(self, input_tokens: int | None) -> CatalogPrice:
         """As `price`, of calls with at most so many input tokens: long ones are dearer at some hosts."""
-        price = self.price
-        length = length_of(input_tokens) if price.by_length else None
+        price = self._price
+        if price is None or price.by_hour:  # looked up when needed, again where hours differ
+            price = self._price = self._listed()
+        if input_tokens is None or not price.by_length:
+            return price
+        length = length_of(input_tokens)
         if length is None or self.model is None or length >= (self.model.context_tokens or length + 1):
             return price
         known = self._prices.get(length)
         if known is None or known.by_hour:
             known = self._prices[length] = price_now(self.model, host=self.config.host, length=length)
         return known
+
+    def _listed(self) -> CatalogPrice:
+        own = self.config.price_usd_per_mtok
+        if own is not None:
+            return CatalogPrice(own, own, source="assay.toml")
+        if self.model is None or self.runs_here:
+            return CatalogPrice(None, None, source="none")
+        return price_now(self.model, host=self.config.host)
 
     async def facts(self, *, fresh: bool = False) -> dict[str, str]:
         """What decides an answer apart from request and prompt, in a form that a person can compare.

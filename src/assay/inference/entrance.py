@@ -30,17 +30,17 @@ async def enter(live: LiveDeployment, place: Place, left_alone: Callable[[AssayE
         Timeout: the deadline passed.
     """
     check_deadline(place, "before anything was sent")
-    if live.gate.locked():
+    if not live.gate.take():
         if place.purpose in ("shadow", "audit"):  # who waits for an answer shall not wait for a comparison
             busy = Overloaded("it has no place to spare")
             busy.resting = True
             raise busy
         return await _queue(live, place, left_alone)
-    leave = _leave(live, place)
+    leave = live.breaker.ask(time.monotonic())
     if leave is None:
+        live.gate.release()
         _check_rest(live, place, left_alone)
         return await _queue(live, place, left_alone)
-    await live.gate.acquire()  # at once
     return leave
 
 

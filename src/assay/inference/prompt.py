@@ -45,11 +45,6 @@ class Prompt(Value, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is applied, so that a request may pass through untouched."""
-        return self == Prompt()
-
-    @property
     def digest(self) -> str:
         """sha256 (hex) of everything that is applied."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
@@ -60,7 +55,7 @@ class Prompt(Value, frozen=True, kw_only=True):
         Raises:
             BadRequest: the request cannot be written as one text (style `text`).
         """
-        if self.empty or request.form == "embedding":  # no prompt stands before what is only embedded
+        if self == NOTHING or request.form == "embedding":  # no prompt stands before what is only embedded
             return request
         changed: dict[str, Any] = {
             "native": None,
@@ -102,6 +97,10 @@ class Prompt(Value, frozen=True, kw_only=True):
             given = "\n\n".join(_only_text(message) for message in request.messages)
         shots = [f"{self._fill(example.user)} {example.assistant or ''}" for example in self.examples]
         return "\n\n".join([*([self.system] if self.system else []), *shots, self._fill(given)])
+
+
+NOTHING = Prompt()
+"""Nothing is applied, so that a request may pass through untouched."""
 
 
 def _wanted(example: Example, number: int) -> list[Message]:

@@ -32,6 +32,7 @@ class LiveRoute:
         audit: a share of its requests is answered by another one too, to compare.
         cache: identical requests are answered from what was answered before.
         guards: who looks at what is asked and answered.
+        is_plain: nobody looks at the words of its answers, audits apart: they may be handed on as bytes, unread.
     """
 
     name: str
@@ -46,12 +47,11 @@ class LiveRoute:
     audit: Audit | None = None
     cache: Cached | None = None
     guards: LiveGuards = NO_GUARDS
+    is_plain: bool = field(init=False)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nobody looks at the words of its answers, audits apart: they may be handed on as bytes, unread."""
+    def __post_init__(self) -> None:
         looked_at = self.cache is not None or self.checks or self.guards
-        return not looked_at and self.policy.kind in _READS_NO_ANSWER
+        object.__setattr__(self, "is_plain", not looked_at and self.policy.kind in _READS_NO_ANSWER)
 
     def passes_unread(self, request_id: str) -> bool:
         """Whether nobody at all looks at the words of the answer to this request."""

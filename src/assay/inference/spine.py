@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -21,7 +21,7 @@ from assay.config.schema import Constraints
 from assay.errors import AssayError, BatchWaiting, ConfigError, ConstraintError, ProviderFault, Refused
 from assay.inference.cache import CACHING, Caching, space_of
 from assay.inference.deployment import LiveDeployment
-from assay.inference.lane import lane_of
+from assay.inference.lane import onwards, passage_of
 from assay.inference.place import Place
 from assay.inference.preview import Preview, previews
 from assay.inference.purse import Purse
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _Outcome = Literal["answered", "refused", "failed", "cancelled", "waiting"]
 
 
-class Options(NamedTuple):
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How one request is to be served.
 
     Attributes:
@@ -194,16 +194,48 @@ class Spine:
             AssayError: there is no answer, and nothing has been handed on yet.
         """
         route, request, place = self._begun(request, target, trace, options)
-        return self._walked(Steps(self._targets, self.ledger, route, request, place), request, place, options)
+        return self._walked(self._steps(route, request, place), request, place, options)
 
     def _begun(
         self, request: Request, target: str, trace: Trace | None, options: Options
     ) -> tuple[LiveRoute, Request, Place]:
+        """The route of a request, the request with the kind that its route says, and the place of its attempts."""
         trace = trace if trace is not None else Trace()
-        route = self.route(target)
+        route = self._targets.route(target)
         trace.target = target
         request = _with_kind(request, route)
-        return route, request, self._place(route, request, trace, options)
+        if options.desk is not None and not options.use_cache:
+            raise ConfigError("answers of batches are found in the cache; ask without it, or without batches")
+        seconds = request.deadline_s if request.deadline_s is not None else route.deadline_s
+        if options.desk is not None:  # a day is nothing to a batch
+            seconds = None
+        caching = options.caching if trace.run_id is None else Caching(False, False)  # runs measure what models say
+        seed = options.seed if options.seed is not None else request.sampling.seed
+        allowance = self._targets.allowance
+        place = Place(
+            trace=trace,
+            path="",
+            route=route.name,
+            label=effective_label(request, route.label),
+            deadline=asyncio.get_running_loop().time() + seconds if seconds is not None else None,
+            use_cache=options.use_cache,
+            seed=seed if seed is not None else int(trace.request_id[-8:], 16),
+            untouched=True,
+            recall=self._recall,
+            shadows=self.shadows,
+            purse=options.purse,
+            desk=options.desk,
+            account=options.account,
+            cache=space_of(route, caching, request),
+            caching=caching,
+            purpose=options.purpose,
+            bytes_only=options.bytes_only,
+            budgets=allowance.everything + allowance.of(route.name) + options.account.budgets,
+        )
+        return route, request, place
+
+    def _steps(self, route: LiveRoute, request: Request, place: Place) -> Steps:
+        return Steps(self._targets, self.ledger, route, request, place)
 
     async def stream(
         self, sink: Sink, request: Request, target: str, trace: Trace | None = None, options: Options = DEFAULT
@@ -214,19 +246,20 @@ class Spine:
             AssayError: there is no answer, and nothing has been handed on yet.
         """
         route, request, place = self._begun(request, target, trace, options)
-        lane = lane_of(self._targets, self.ledger, route, request, place)
-        if lane is None:
-            steps = Steps(self._targets, self.ledger, route, request, place)
+        passage = passage_of(self._targets, self.ledger, route, request, place)
+        if passage is None:
+            steps = self._steps(route, request, place)
         else:
             try:
-                ending = await lane.passage.pour(sink)
+                ending = await passage.pour(sink)
             except AssayError as error:
-                steps = lane.failed(error, begun=lane.passage.begun)
+                steps = onwards(self._steps(route, request, place), route, passage, error, begun=passage.begun)
             except BaseException as error:
                 self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
                 raise
             else:
-                await self._answered(request, place)
+                for written in self._answered(request, place):
+                    await written
                 for event in ending:
                     if (late := sink.tell(event)) is not None:
                         await late()
@@ -237,14 +270,14 @@ class Spine:
                 if (late := sink.tell(event)) is not None:
                     await late()
 
-    async def _answered(self, request: Request, place: Place) -> None:
-        """The request is complete for its client when its rows are durable."""
-        place.trace.answering = place.trace.records[-1]
+    def _answered(self, request: Request, place: Place) -> list[asyncio.Future[Any]]:
+        """Close a request that a passage has answered; it is complete for its client when these writes are done."""
+        trace = place.trace
+        trace.answering = trace.records[-1]
         closed = self._closed(request, place, "answered", None)
         if closed is not None:
-            place.trace.pending.append(closed)
-        for written in place.trace.pending:
-            await written
+            trace.pending.append(closed)
+        return trace.pending
 
     async def _walked(
         self, steps: Steps, request: Request, place: Place, options: Options, *, begun: bool = False
@@ -299,19 +332,19 @@ class Spine:
             AssayError: there is no complete answer.
         """
         route, request, place = self._begun(request, target, trace, options)
-        lane = lane_of(self._targets, self.ledger, route, request, place)
-        if lane is None:
-            return await self._gathered(
-                Steps(self._targets, self.ledger, route, request, place), request, place, options
-            )
+        passage = passage_of(self._targets, self.ledger, route, request, place)
+        if passage is None:
+            return await self._gathered(self._steps(route, request, place), request, place, options)
         try:
-            found = await lane.passage.whole()
+            found = await passage.whole()
         except AssayError as error:
-            return await self._gathered(lane.failed(error), request, place, options)
+            steps = onwards(self._steps(route, request, place), route, passage, error)
+            return await self._gathered(steps, request, place, options)
         except BaseException as error:
             self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
             raise
-        await self._answered(request, place)
+        for written in self._answered(request, place):
+            await written
         return found if isinstance(found, bytes) else fold(found)
 
     async def _gathered(self, steps: Steps, request: Request, place: Place, options: Options) -> bytes | Response:
@@ -355,37 +388,6 @@ class Spine:
             return record.response
         return fold(events)  # several have answered, or guards have had a hand in it
 
-    def _place(self, route: LiveRoute, request: Request, trace: Trace, options: Options) -> Place:
-        if options.desk is not None and not options.use_cache:
-            raise ConfigError("answers of batches are found in the cache; ask without it, or without batches")
-        seconds = request.deadline_s if request.deadline_s is not None else route.deadline_s
-        if options.desk is not None:  # a day is nothing to a batch
-            seconds = None
-        caching = options.caching if trace.run_id is None else Caching(False, False)  # runs measure what models say
-        seed = options.seed if options.seed is not None else request.sampling.seed
-        return Place(
-            trace=trace,
-            path="",
-            route=route.name,
-            label=effective_label(request, route.label),
-            deadline=asyncio.get_running_loop().time() + seconds if seconds is not None else None,
-            use_cache=options.use_cache,
-            seed=seed if seed is not None else int(trace.request_id[-8:], 16),
-            untouched=True,
-            recall=self._recall,
-            shadows=self.shadows,
-            purse=options.purse,
-            desk=options.desk,
-            account=options.account,
-            cache=space_of(route, caching, request),
-            caching=caching,
-            purpose=options.purpose,
-            bytes_only=options.bytes_only,
-            budgets=self._targets.allowance.everything
-            + self._targets.allowance.of(route.name)
-            + options.account.budgets,
-        )
-
 
 def failure_of(event: Failed, trace: Trace) -> AssayError:
     """The error that ended a stream: the attempt's own, where there is one, else of the class that the event names."""
@@ -419,11 +421,12 @@ def _row(
 ) -> RequestRow:
     trace = place.trace
     usd, basis = trace.cost
+    answering = trace.answering
     return RequestRow(
         id=trace.request_id,
         target=trace.target,
         kind=request.kind,
-        label=place.label.value,
+        label=str(place.label),
         started_at=trace.started_at,
         total_s=trace.total_s or 0.0,
         outcome=outcome,
@@ -433,9 +436,9 @@ def _row(
         cost_basis=basis,
         reason=words_of(problem) if problem is not None else trace.refused,
         guarded=", ".join(trace.guarded) or None,
-        answered_by=trace.answering.id if trace.answering else None,
-        deployment=trace.answering.deployment if trace.answering else None,
-        why=(trace.answering.why or None) if trace.answering else None,
+        answered_by=answering.id if answering is not None else None,
+        deployment=answering.deployment if answering is not None else None,
+        why=(answering.why or None) if answering is not None else None,
         engine_s=trace.engine_s,
         run_id=trace.run_id,
         sample_id=trace.sample_id,

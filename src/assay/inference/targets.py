@@ -11,9 +11,8 @@ import msgspec
 from assay.config.budget import Limit
 from assay.config.schema import Constraints
 from assay.envelope.candidate import Candidate
-from assay.envelope.constraints import inability, lacks_key, removals
+from assay.envelope.constraints import inability, lacks_key, removals, standing, unfit
 from assay.envelope.overflow import overflow
-from assay.envelope.permission import impermissible
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.allowance import Allowance
 from assay.inference.breaker import WELL
@@ -40,7 +39,7 @@ class Targets:
     ) -> None:
         self.by_name = dict(by_name)
         self.constraints = constraints
-        self._standing: dict[str, tuple[int, Candidate, str | None]] = {}
+        self._standing: dict[tuple[str, Label], tuple[int, Candidate, str | None]] = {}
         self.allowance = Allowance(constraints, limits)
         self.rolled: Mapping[str, Rolled] = {}
 
@@ -59,9 +58,13 @@ class Targets:
 
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
-        reasons = {name: self._reason(name, request, label) for name in route.candidates}
+        reasons: dict[str, str | None] = {}
+        for name in route.candidates:
+            reasons[name] = self._reason(name, request, label)
         if len(reasons) > 1:
-            reasons |= self._overflowing([name for name, reason in reasons.items() if reason is None], request)
+            reasons |= self._overflowing(reasons, request)
+        if not any(reasons.values()):  # as mostly
+            return ()
         return tuple([(name, reason) for name, reason in reasons.items() if reason is not None])
 
     def faults(self, names: Iterable[str]) -> dict[str, Health]:
@@ -73,15 +76,18 @@ class Targets:
                 found[name] = health
         return found
 
-    def _overflowing(self, kept: list[str], request: Request) -> dict[str, str]:
-        """Those for which the prompt is too long, where another is left; of the last, its host is the judge."""
-        targets = ((name, self.by_name[name]) for name in kept if len(kept) > 1)
-        found = {
-            name: reason
-            for name, one in targets
-            if isinstance(one, LiveDeployment) and (reason := overflow(one.config, one.model, request)) is not None
-        }
-        return found if len(found) < len(kept) else {}
+    def _overflowing(self, reasons: Mapping[str, str | None], request: Request) -> dict[str, str]:
+        """Of those that are left, who finds the prompt too long, where another does not; else its host is the judge."""
+        found: dict[str, str] = {}
+        left = 0
+        for name, removed in reasons.items():
+            if removed is None:
+                left += 1
+                one = self.by_name[name]
+                reason = overflow(one.config, one.model, request) if isinstance(one, LiveDeployment) else None
+                if reason is not None:
+                    found[name] = reason
+        return found if len(found) < left else {}
 
     def unable(self, route: LiveRoute, request: Request) -> bool:
         """Whether no candidate could handle what the request holds, even if all were allowed."""
@@ -106,19 +112,19 @@ class Targets:
         keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
         return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
 
-    def _permitted(self, candidate: Candidate, constraints: Constraints) -> str | None:
-        """As `impermissible`, which hangs on no request: only on days, and on hours where prices do."""
+    def _barred(self, candidate: Candidate, label: Label) -> str | None:
+        """As `standing`, found out once a second: beside the label it hangs on days, and on hours where prices do."""
         second = int(time.time())
-        known = self._standing.get(candidate.name)
+        known = self._standing.get((candidate.name, label))
         if known is None or known[0] != second or known[1] is not candidate:
-            known = self._standing[candidate.name] = (second, candidate, impermissible(candidate, constraints))
+            barred = standing(candidate, label, self.constraints)
+            known = self._standing[candidate.name, label] = (second, candidate, barred)
         return known[2]
 
     def _reason(self, name: str, request: Request, label: Label) -> str | None:
         target = self.by_name[name]
         if isinstance(target, LiveDeployment):
-            asked = labelled(request, label)
-            return removals(target.candidate, asked, self.constraints, permitted=self._permitted)
+            return self._barred(target.candidate, label) or unfit(target.candidate, request)
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None

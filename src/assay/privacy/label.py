@@ -27,10 +27,11 @@ def effective_label(request: Request, route_label: str | None = None, kind_label
         `private-only` where a label is not one that is known.
     """
     own = None if request.label == Label.UNLABELLED else request.label
-    declared = [_parse(label) for label in (own, route_label, kind_label) if label is not None]
-    if not declared:
+    if own is None and route_label is None and kind_label is None:
         return Label.UNLABELLED
-    return max(declared, key=_STRICTNESS.__getitem__)
+    return max(
+        [_parse(label) for label in (own, route_label, kind_label) if label is not None], key=_STRICTNESS.__getitem__
+    )
 
 
 def at_least(label: Label, floor: str | None) -> Label:

@@ -21,7 +21,7 @@ from assay.config.load import load
 from assay.config.schema import Deployment
 from assay.evals.graders.grading import check_graders
 from assay.evals.suites.suite import Sample, Suite, read_suite
-from assay.inference.prompt import Prompt, compile_prompt, merge
+from assay.inference.prompt import NOTHING, Prompt, compile_prompt, merge
 from assay.types import Label
 
 KINDS = (
@@ -229,7 +229,7 @@ def test_every_candidate_has_a_prompt_for_every_kind() -> None:
     for name, deployment in deployments().items():
         for kind in deployment.only_kinds or (*KINDS, *WORK):
             prompt = prompt_of(name, kind)
-            assert not prompt.empty, (name, kind)
+            assert prompt != NOTHING, (name, kind)
             assert prompt.sampling.temperature == 0
             assert prompt.sampling.max_tokens is not None
 

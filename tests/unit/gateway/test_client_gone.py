@@ -120,7 +120,7 @@ async def test_while_it_waits_for_others(make_spine: MakeSpine, ledger: SqliteLe
             async with leaving(url, CLIENTS[0], "up", stream=False, until=None):
                 await host.arrived(1)
                 async with leaving(url, CLIENTS[0], "up", stream=False, until=None):
-                    await until(lambda: asyncio.sleep(0, gate._waiters))
+                    await until(lambda: asyncio.sleep(0, gate._waiting))
             assert await outcomes(ledger, 1) == [("cancelled", "bound")]
             assert not gate.locked()
             assert len(host.received) == 1

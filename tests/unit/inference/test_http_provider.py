@@ -404,7 +404,7 @@ class TestFaults:
             error = await fails(spine, ask())
             assert isinstance(error, NoCandidate)
             assert "NO_SUCH_KEY" in str(error)
-            monkeypatch.setattr("assay.inference.targets.removals", lambda *_, **__: None)
+            monkeypatch.setattr("assay.inference.targets.unfit", lambda *_, **__: None)
             error = await fails(spine, ask())
             assert isinstance(error, AuthFailed)
             assert up.received_bytes == 0

@@ -8,7 +8,7 @@ import pytest
 
 from assay.config.schema import Example, ExampleCall, Settings
 from assay.errors import BadRequest, ConfigError
-from assay.inference.prompt import Prompt, compile_prompt, merge, over
+from assay.inference.prompt import NOTHING, Prompt, compile_prompt, merge, over
 from assay.types import (
     Image,
     Message,
@@ -152,7 +152,7 @@ def test_every_setting_changes_the_digest(other: Settings) -> None:
     """Two prompts have one digest only when they do the same."""
     assert compile_prompt(other).digest != compile_prompt(Settings()).digest
     assert compile_prompt(other).digest == compile_prompt(other).digest
-    assert not compile_prompt(other).empty
+    assert compile_prompt(other) != NOTHING
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_choices_become_a_grammar(choices: tuple[str, ...], style: Any, grammar:
 def test_nothing_is_applied_by_an_empty_prompt() -> None:
     """Without settings the request is the very same object, raw bytes and all."""
     request = ask(native=Native(dialect="openai", raw=b"{}"))
-    assert compile_prompt(Settings()).empty
+    assert compile_prompt(Settings()) == NOTHING
     assert compile_prompt(Settings()).apply(request) is request
 
 

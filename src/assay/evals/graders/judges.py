@@ -86,7 +86,9 @@ class Judges:
         trace = Trace(run_id=self._run_id, sample_id=self._sample_id)
         self._traces.append(trace)
         options = (
-            self._options if not draw else self._options._replace(seed=(self._options.seed or 0) + draw * _DRAWS_APART)
+            self._options
+            if not draw
+            else msgspec.structs.replace(self._options, seed=(self._options.seed or 0) + draw * _DRAWS_APART)
         )
         return await spine.answer(self._labelled(request, spine), target, trace, options)
 

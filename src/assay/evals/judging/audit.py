@@ -151,7 +151,7 @@ class Auditor:
 
     async def _ask(self, spec: GraderSpec, asked: Sequence[_Asked], usd: list[float | None]) -> Verdicts:
         async def one(wanted: _Asked) -> Score:
-            options = self._options._replace(seed=wanted.draw)
+            options = msgspec.structs.replace(self._options, seed=wanted.draw)
             judges = Judges(self._spine, options, judged=(wanted.target,) if wanted.target is not None else ())
             response = Response(parts=(Text(text=wanted.answer),) if wanted.answer else ())
             request = wanted.sample.request(VERDICT_DEADLINE_S)

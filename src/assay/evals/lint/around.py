@@ -12,7 +12,7 @@ from assay.evals.lint.material import ShownPrompt
 from assay.evals.runs.outcomes import Outcomes, read_outcomes
 from assay.evals.runs.run import Run
 from assay.evals.suites.suite import Suite
-from assay.inference.prompt import Prompt, compile_prompt, merge
+from assay.inference.prompt import NOTHING, Prompt, compile_prompt, merge
 from assay.ledger.rows import RunRow
 from assay.ledger.store import SqliteLedger
 
@@ -29,7 +29,7 @@ def prompts_of(config: Config, suite: Suite) -> Iterator[ShownPrompt]:
     """
     for name, deployment in config.deployments.items():
         general = compile_prompt(deployment.settings)
-        if not general.empty:
+        if general != NOTHING:
             yield _shown(name, None, general)
         for kind, settings in deployment.kinds.items():
             if kind in suite.kinds:

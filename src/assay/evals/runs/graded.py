@@ -53,7 +53,7 @@ class GradedSample:
         self._run = run
         self._sample = sample
         self._repeat = repeat
-        self._options = options._replace(seed=seed_of(options.seed or 0, repeat)) if repeat else options
+        self._options = msgspec.structs.replace(options, seed=seed_of(options.seed or 0, repeat)) if repeat else options
         self._asked = AskedSample(sample, deadline_s, on_wait)
         if repeat and all_local(spine, run.target):  # an engine that is told no seed draws the same each time
             sampling = msgspec.structs.replace(self._asked.request.sampling, seed=self._options.seed)
@@ -85,7 +85,7 @@ class GradedSample:
         return self._row(result, reason)
 
     async def _graded(self, response: Response) -> Grade:
-        options = self._options._replace(desk=None, durable=True)  # a verdict is not worth another day
+        options = msgspec.structs.replace(self._options, desk=None, durable=True)  # a verdict is not worth another day
         judges = Judges(self._spine, options, self._run.id, self._sample.id, judged=self._run.target)
         return await grade(self._sample, response, request=self._asked.request, judges=judges)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,7 +211,8 @@ async def test_canaries_follow_where_they_may_be_sent(site: Site, make_suite: Ca
     live, seen = site.spine.targets["frontier"], []
     assert isinstance(live, LiveDeployment)
     for private in (True, False, True):
-        live.config = msgspec.structs.replace(live.config, private=private)
+        config = msgspec.structs.replace(live.config, private=private)
+        site.spine.targets["frontier"] = dataclasses.replace(live, config=config)
         found = await site.days(1)
         seen.append((found.state, found.canaries, len(site.host.asked)))
     assert seen == [("baseline", 10, 10), ("baseline", 0, 10), ("baseline", 10, 20)]

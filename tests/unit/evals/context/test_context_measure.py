@@ -19,6 +19,7 @@ from assay.evals.context.tasks import TASKS
 from assay.evals.context.verdict import Finding, finding
 from assay.evals.runs.run import Run
 from assay.evals.runs.runner import Runner
+from assay.inference.breaker import Breaker
 from assay.inference.purse import Purse
 from assay.inference.spine import Spine
 
@@ -175,7 +176,7 @@ async def test_a_fault_is_no_failure(reader: Readers, spine_with: SpineWith, gri
     assert not result.settled
     down[0] = False
     live: Any = spine.targets["m"]
-    live._breaker = None  # its minute is over
+    live.breaker = Breaker(live.config.breaker)  # its minute is over
     (healed,) = await found(spine, grid())
     assert healed.effective_tokens == 2048
 
