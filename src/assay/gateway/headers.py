@@ -97,13 +97,20 @@ def answer_lines(trace: Trace, *, complete: bool) -> bytes:
     """
     records, answering = trace.records, trace.answering
     usd, basis = trace.cost if complete else (None, "")
+    if answering is None:
+        who = _NOBODY
+    else:
+        emulated = ", ".join(answering.emulated) if answering.emulated else ""
+        cached = _UNCACHED if answering.replayed is None and not answering.looked_up else _cached(answering)
+        load = f"{answering.load_s:.3f}" if answering.load_s is not None else ""
+        who = (answering.deployment, answering.model, answering.why, emulated, *cached, load)
     told = _told(
         (
             trace.target,
             str(len(records)),
             trace.tried if records else "",
             ", ".join(trace.guarded) if trace.guarded else "",
-            *(_answered(answering) if answering is not None else _NOBODY),
+            *who,
             basis,
         )
     )
@@ -127,14 +134,6 @@ def _told(values: tuple[str, ...]) -> bytes:
     """The lines of `_TOLD`, but for empty ones."""
     fields = zip(_TOLD, values, strict=True)
     return written([(f"x-assay-{name}".encode(), _header_value(value)) for name, value in fields if value])
-
-
-def _answered(answering: Record) -> tuple[str, ...]:
-    """What is told of the attempt that answered."""
-    load = f"{answering.load_s:.3f}" if answering.load_s is not None else ""
-    emulated = ", ".join(answering.emulated) if answering.emulated else ""
-    cached = _UNCACHED if answering.replayed is None and not answering.looked_up else _cached(answering)
-    return answering.deployment, answering.model, answering.why, emulated, *cached, load
 
 
 def _cached(answering: Record) -> tuple[str, str, str]:
