@@ -18,16 +18,15 @@ from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import read_body
 from assay.gateway.call import Call, Stream
 from assay.gateway.cycle import Cycle, Disconnected, Field, written
-from assay.gateway.headers import answer_lines, caching, read_headers
+from assay.gateway.headers import READ, answer_lines, caching, read_headers
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.rate_headers import rate_lines
 from assay.gateway.visit import Visit, WrongMethod
 from assay.inference.bodies import Bodies
+from assay.inference.cache import CACHING
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
-
-_FEEDBACK = feedback.HEADER.encode()
 
 log = logging.getLogger("assay.gateway")
 
@@ -137,20 +136,24 @@ class Gateway:
         if visit.method != "POST":
             raise WrongMethod(visit, ("POST",))
         body = await read_body(visit, self.serve)
-        request = read_headers(visit, dialect.read_request(body), dialect)
+        request = dialect.read_request(body)
+        speaks = bool(dialect.carried_headers) or not visit.headers.keys().isdisjoint(READ)
+        if speaks:
+            request = read_headers(visit, request, dialect)
         soundness.check(request)
         try:
             request = self._admission.admit(visit, request)
         except RateExceeded as error:  # is on record before it is told
             await self._spine.ledger.close_request(refused_row(visit, request, error))
             raise
-        if _FEEDBACK in visit.headers:
+        if speaks:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
         if request.model not in self._targets:
             self._refuse_unknown(request.model)
         visit.target = request.model
         keeper = self.bodies.keeper(request.model, request.form)
-        options = Options(bodies=keeper, account=visit.key.account, bytes_only=keeper is None, caching=caching(visit))
+        cache = caching(visit) if speaks else CACHING
+        options = Options(bodies=keeper, account=visit.key.account, bytes_only=keeper is None, caching=cache)
         return (Stream if request.stream else Call)(self._spine, dialect, request, visit, options)
 
     def _refuse_unknown(self, model: str) -> None:

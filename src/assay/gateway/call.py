@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
+
 from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder, Inbound
 from assay.errors import AssayError
@@ -17,17 +19,14 @@ from assay.types import Event, Failed, Raw, Request
 log = logging.getLogger("assay.gateway")
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """Serves one request with a whole answer."""
 
-    def __init__(self, spine: Spine, dialect: Inbound, request: Request, visit: Visit, options: Options) -> None:
-        self._spine = spine
-        self._dialect = dialect
-        self._request = request
-        self._visit = visit
-        self._cycle = visit.cycle
-        self._trace = visit.trace
-        self._options = options
+    spine: Spine
+    dialect: Inbound
+    request: Request
+    visit: Visit
+    options: Options
 
     async def serve(self) -> None:
         """Answer the client.
@@ -35,10 +34,10 @@ class Call:
         Raises:
             AssayError: there is no answer, and nothing has been sent.
         """
-        request = self._request
-        answer = await self._spine.whole(request, request.model, self._trace, self._options)
-        body = answer if isinstance(answer, bytes) else self._dialect.write_response(answer, request)
-        await self._cycle.answer(200, self._head("application/json", complete=True), body)
+        request = self.request
+        answer = await self.spine.whole(request, request.model, self.visit.trace, self.options)
+        body = answer if isinstance(answer, bytes) else self.dialect.write_response(answer, request)
+        await self.visit.cycle.answer(200, self._head("application/json", complete=True), body)
 
     async def cut(self, error: AssayError) -> None:
         """End a call whose `serve` was cancelled: a stream that has begun gets the error as its last event.
@@ -49,15 +48,15 @@ class Call:
         raise error
 
     def _head(self, content_type: str, *, complete: bool) -> bytes:
-        own = f"content-type: {content_type}\r\n{self._dialect.request_id_header}: {self._trace.request_id}\r\n"
-        lines = own.encode() + answer_lines(self._trace, complete=complete)
-        return lines if self._visit.ticket is None else lines + rate_lines(self._visit)
+        own = f"content-type: {content_type}\r\n{self.dialect.request_id_header}: {self.visit.trace.request_id}\r\n"
+        lines = own.encode() + answer_lines(self.visit.trace, complete=complete)
+        return lines if self.visit.ticket is None else lines + rate_lines(self.visit)
 
 
 class Stream(Call):
     """Serves one request with a stream."""
 
-    _caught_up = False
+    _caught_up: bool = False
     _encoder: Encoder | None = None  # of a stream that has begun and not ended
 
     async def serve(self) -> None:
@@ -68,13 +67,13 @@ class Stream(Call):
         Raises:
             AssayError: there is no answer, and nothing has been sent.
         """
-        request, trace, cycle = self._request, self._trace, self._cycle
+        request, trace, cycle = self.request, self.visit.trace, self.visit.cycle
         flow = cycle.flow
         failed = False
         headed: Record | None = None  # whose head is out: another may answer
-        events = self._spine.generate(request, request.model, trace, self._options)
+        events = self.spine.generate(request, request.model, trace, self.options)
         try:
-            encoder = self._dialect.encoder(request)
+            encoder = self.dialect.encoder(request)
             async for event in events:
                 if self._encoder is None:
                     head = self._head(encoder.content_type, complete=False)
@@ -100,13 +99,13 @@ class Stream(Call):
                     await flow.drain()
                 cycle.say(data)
             if failed:
-                self._visit.outcome = "failed"
+                self.visit.outcome = "failed"
             await self._end(b"" if failed or self._passed_through else encoder.close())
         except Exception:
             if self._encoder is None:
                 raise
             log.exception("unexpected error inside the stream of request %s", trace.request_id)
-            self._visit.outcome = "broken"
+            self.visit.outcome = "broken"
             await self.cut(AssayError("internal error; the gateway's log has more"))
         finally:
             await events.aclose()
@@ -115,7 +114,7 @@ class Stream(Call):
         """See `Call.cut`."""
         if self._encoder is None:
             raise error
-        if self._cycle.complete:
+        if self.visit.cycle.complete:
             return
         failed = Failed(error=type(error).__name__, message=str(error))
         self._catch_up(self._encoder, failed)
@@ -123,17 +122,17 @@ class Stream(Call):
 
     async def _end(self, data: bytes) -> None:
         """The last piece of the body, where there is one more."""
-        if self._cycle.flow.write_paused:
-            await self._cycle.flow.drain()
-        self._cycle.end(data)
+        if self.visit.cycle.flow.write_paused:
+            await self.visit.cycle.flow.drain()
+        self.visit.cycle.end(data)
 
     @property
     def _passed_through(self) -> bool:
-        return self._trace.answering is not None and self._trace.answering.passed_through
+        return self.visit.trace.answering is not None and self.visit.trace.answering.passed_through
 
     def _catch_up(self, encoder: Encoder, event: Event) -> None:
         """Tell an encoder that takes over from raw bytes what the client has had: a cut answer goes on, or ends."""
-        answering = self._trace.answering
+        answering = self.visit.trace.answering
         ending = isinstance(event, Failed)
         raw = answering if ending or answering is None else answering.continues
         if self._caught_up or raw is None or not raw.passed_through:

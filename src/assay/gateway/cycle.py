@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from http import HTTPStatus
 
+import msgspec
+
 from assay.gateway.flow import Flow
 from assay.gateway.resource import Resource
 
@@ -48,82 +50,49 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-class Cycle:
+class Cycle(msgspec.Struct, eq=False):
     """A request whose head has come, and its answer. A client's leaving ends the work for it at once.
 
     The methods write nothing where the client has gone.
 
-    Args:
+    Attributes:
         method: in upper case.
         resource: that is asked for.
         headers: by name in lower case; of several with one name, the last.
-        flow: of the connection, in both directions.
+        flow: of the connection, in both directions; who has much to say waits for it before each piece.
         server_lines: header fields that every answer has.
         keep_alive: the connection stays open afterwards.
         on_answered: called when the answer is complete.
-
-    Attributes:
-        flow: see above; who has much to say waits for it before each piece.
         task: that serves it, once it is its turn.
         disconnected: the client has gone.
         has_body: the whole body has come.
-        continue_wanted: the client waits with its body until it is told to send it.
+        continued: the client was told to send its body, where it waits for that (`expect: 100-continue`).
         told: further header fields of its answer, as lines.
         status, begun_at: of an answer that has begun, and when that was; None = none has.
         complete: the answer is.
         ends_with_client: the task is cancelled when the client leaves, for it does nothing else any more.
     """
 
-    __slots__ = (
-        "_head",
-        "_news",
-        "_on_answered",
-        "_pieces",
-        "_server_lines",
-        "_unread_bytes",
-        "begun_at",
-        "complete",
-        "continue_wanted",
-        "disconnected",
-        "ends_with_client",
-        "flow",
-        "has_body",
-        "headers",
-        "keep_alive",
-        "method",
-        "resource",
-        "status",
-        "task",
-        "told",
-    )
-
-    def __init__(
-        self,
-        method: str,
-        resource: Resource,
-        headers: dict[bytes, bytes],
-        flow: Flow,
-        server_lines: bytes,
-        keep_alive: bool,
-        on_answered: Callable[[], None],
-    ) -> None:
-        self.method = method
-        self.resource = resource
-        self.headers = headers
-        self.flow = flow
-        self.keep_alive = keep_alive
-        self.task: asyncio.Task[None] | None = None
-        self.disconnected = self.has_body = self.complete = self.ends_with_client = False
-        self.continue_wanted = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
-        self.told = b""
-        self.status: int | None = None
-        self.begun_at: float | None = None
-        self._server_lines = server_lines
-        self._on_answered = on_answered
-        self._head = b""  # of a streamed answer, which leaves together with its first piece
-        self._pieces: list[bytes] = []
-        self._unread_bytes = 0
-        self._news: asyncio.Future[None] | None = None  # somebody waits for more of the body
+    method: str
+    resource: Resource
+    headers: dict[bytes, bytes]
+    flow: Flow
+    server_lines: bytes
+    keep_alive: bool
+    on_answered: Callable[[], None]
+    task: asyncio.Task[None] | None = None
+    disconnected: bool = False
+    has_body: bool = False
+    continued: bool = False
+    told: bytes = b""
+    status: int | None = None
+    begun_at: float | None = None
+    complete: bool = False
+    ends_with_client: bool = False
+    _head: bytes = b""  # of a streamed answer, which leaves together with its first piece
+    _pieces: list[bytes] = []
+    _unread_bytes: int = 0
+    _news: asyncio.Future[None] | None = None  # somebody waits for more of the body
 
     # ---------------------------------------------------------------------------------------- body
 
@@ -169,9 +138,10 @@ class Cycle:
         Raises:
             Disconnected: the client left.
         """
-        if self.continue_wanted and not self.flow.transport.is_closing():
+        waits = not self.continued and self.headers.get(b"expect", b"").lower() == b"100-continue"
+        if waits and not self.flow.transport.is_closing():
             self.flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.continue_wanted = False
+            self.continued = True
         if not (self._pieces or self.has_body or self.disconnected):
             self.flow.resume_reading()
             self._news = asyncio.get_running_loop().create_future()
@@ -204,7 +174,7 @@ class Cycle:
             last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
             self.flow.write(b"%b%b0\r\n\r\n" % (self._head, last))
             self.complete = True
-            self._on_answered()
+            self.on_answered()
 
     async def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Write a whole answer, once the client has taken enough of what is before it."""
@@ -214,7 +184,7 @@ class Cycle:
         if not self.disconnected:
             self.flow.write(head if self.method == "HEAD" else head + body)
             self.complete = True
-            self._on_answered()
+            self.on_answered()
 
     def fail(self) -> None:
         """Nobody will answer any more: that is said, or ends the connection within the answer."""
@@ -229,4 +199,4 @@ class Cycle:
     def _head_of(self, status: int, lines: bytes, framing: bytes) -> bytes:
         self.status, self.begun_at = status, time.monotonic()
         closing = b"" if self.keep_alive else _CLOSE
-        return b"".join((status_line(status), self._server_lines, lines, self.told, framing, closing, b"\r\n"))
+        return b"".join((status_line(status), self.server_lines, lines, self.told, framing, closing, b"\r\n"))

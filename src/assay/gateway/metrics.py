@@ -119,14 +119,12 @@ class Metrics:
             ended.latency.add(time.monotonic() - trace.started)
             if cycle.begun_at is not None:
                 ended.first.add(cycle.begun_at - trace.started)
-        counted: list[Count | Times] = [*ended]
-        for record in trace.records:
-            counted += self._attempt(record)
         if self._shared:  # others may be asked at any time, and when this process is dead
-            _hand_over(counted)
+            _hand_over(ended)
+        for record in trace.records:
+            self._attempt(record)
 
-    def _attempt(self, record: Record) -> tuple[Count | Times, ...]:
-        """Count an attempt; returns where."""
+    def _attempt(self, record: Record) -> None:
         key = (record.deployment, record.cost_basis)
         tried = self._tried.get(key)
         if tried is None:
@@ -140,11 +138,13 @@ class Metrics:
             tried.first_token.add(record.first_event_s)
         if record.cost_usd:
             tried.usd.waiting += record.cost_usd
-        if record.error is None:
-            return tried
-        errors = self._count(self._errors, record.deployment, type(record.error).__name__)
-        errors.waiting += 1
-        return (*tried, errors)
+        if self._shared:
+            _hand_over(tried)
+        if record.error is not None:
+            errors = self._count(self._errors, record.deployment, type(record.error).__name__)
+            errors.waiting += 1
+            if self._shared:
+                errors.hand_over()
 
     def _new_ended(
         self, target: str | None, answering: str | None, dialect: str, outcome: str, status: int | None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs
+
+import msgspec
 
 from assay.access.key import ANYBODY, Key, Terms
 from assay.access.rates import Ticket
@@ -28,8 +29,7 @@ class WrongMethod(RequestError):
         self.allowed = allowed
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(msgspec.Struct, eq=False):
     """One request and what became of it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Visit:
     query: bytes
     key: Key = ANYBODY
     ticket: Ticket | None = None
-    trace: Trace = field(default_factory=Trace)
+    trace: Trace = msgspec.field(default_factory=Trace)
     dialect: Inbound | None = None
     target: str | None = None
     outcome: Outcome = "answered"
