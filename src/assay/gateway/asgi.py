@@ -137,8 +137,8 @@ class Gateway:
             raise WrongMethod(visit, ("POST",))
         body = await read_body(visit, self.serve)
         request = dialect.read_request(body)
-        speaks = bool(dialect.carried_headers) or not visit.headers.keys().isdisjoint(READ)
-        if speaks:
+        speaks = not visit.headers.keys().isdisjoint(READ)
+        if speaks or dialect.carried_headers:
             request = read_headers(visit, request, dialect)
         soundness.check(request)
         try:
@@ -184,8 +184,10 @@ class Gateway:
             headers.append((b"allow", ", ".join(error.allowed).encode()))
         if wire.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
-        of_trace = answer_lines(trace, complete=bool(trace.records))
-        await visit.cycle.answer(wire.status, written(headers) + of_trace + rate_lines(visit), wire.body)
+        lines = written(headers) + answer_lines(trace, complete=bool(trace.records))
+        if visit.ticket is not None:
+            lines += rate_lines(visit.ticket, dialect)
+        await visit.cycle.answer(wire.status, lines, wire.body)
 
     def _likely(self, visit: Visit) -> Inbound:
         """The format of a client that asks for something which belongs to none."""

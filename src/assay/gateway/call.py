@@ -50,7 +50,7 @@ class Call(msgspec.Struct, eq=False):
     def _head(self, content_type: str, *, complete: bool) -> bytes:
         own = f"content-type: {content_type}\r\n{self.dialect.request_id_header}: {self.visit.trace.request_id}\r\n"
         lines = own.encode() + answer_lines(self.visit.trace, complete=complete)
-        return lines if self.visit.ticket is None else lines + rate_lines(self.visit)
+        return lines if self.visit.ticket is None else lines + rate_lines(self.visit.ticket, self.dialect)
 
 
 class Stream(Call):
