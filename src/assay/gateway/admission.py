@@ -138,10 +138,9 @@ class Admission:
             self._count(self._rates, visit, request)
         return request
 
-    def settle(self, visit: Visit) -> None:
+    def settle(self, visit: Visit, ticket: Ticket) -> None:
         """Count what a call has taken in place of its bound."""
-        ticket = visit.ticket
-        if self._rates is not None and ticket is not None and ticket.admitted and ticket.tokens_rate is not None:
+        if self._rates is not None and ticket.admitted and ticket.tokens_rate is not None:
             self._rates.correct(ticket, taken_tokens(visit.trace, ticket.tokens))
 
     def _count(self, rates: Rates, visit: Visit, request: Request) -> None:

@@ -12,22 +12,22 @@ import msgspec
 from assay import plugins
 from assay.config.schema import Config, Serve
 from assay.dialects.dialect import Inbound
-from assay.errors import AssayError, BudgetExceeded, Overloaded, RateExceeded, RequestError
+from assay.errors import AssayError, BudgetExceeded, ConfigError, Overloaded, RateExceeded, RequestError
 from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
 from assay.gateway.cycle import Cycle, Disconnected, Field, written
-from assay.gateway.headers import answer_lines, read_headers
-from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics, shared
+from assay.gateway.headers import READ, answer_lines, caching, read_headers
+from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.rate_headers import rate_lines
+from assay.gateway.stream import Stream
 from assay.gateway.visit import Visit, WrongMethod
 from assay.inference.bodies import Bodies
-from assay.inference.spine import Spine
+from assay.inference.cache import CACHING
+from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
-
-_FEEDBACK = feedback.HEADER.encode()
 
 log = logging.getLogger("assay.gateway")
 
@@ -69,7 +69,8 @@ class Gateway:
         self.crowd: Sized = ()
         self.on_refusal: Callable[[BudgetExceeded], None] | None = None
         self._spine = spine
-        self._admission = Admission(serve, virtual, spine.targets)
+        self._targets = spine.targets
+        self._admission = Admission(serve, virtual, self._targets)
         self._detailed = is_loopback(serve.host)  # a page that needs no key tells strangers nothing of this machine
         self._dialects = inbound_dialects()
         self._by_path = {path: dialect for dialect in self._dialects.values() for path in dialect.paths}
@@ -88,65 +89,90 @@ class Gateway:
 
     async def serve_one(self, cycle: Cycle) -> None:
         """Answer one request."""
-        visit = Visit.of(cycle)
-        visit.dialect = self._by_path.get(visit.path)
+        path, query = cycle.resource
+        dialect = self._by_path.get(path)
+        visit = Visit(cycle, cycle.method, path, cycle.headers, query, dialect=dialect)
         self._in_flight += 1
         try:
             self._admission.check(visit)
-            if visit.dialect is not None:
-                visit.require("POST")
-                await self._call(visit.dialect, visit)
-            else:
-                page = await self._feedback(visit) if visit.path == feedback.PATH else await self._page(visit)
+            if dialect is None:
+                page = await self._feedback(visit) if path == feedback.PATH else await self._page(visit)
                 kind = (b"content-type", page.content_type.encode())
-                await visit.answer(page.status, written((kind, *page.headers)), page.body)
+                await cycle.answer(page.status, written((kind, *page.headers)), page.body)
+            else:
+                call = await self._called(dialect, visit)
+                if cycle.disconnected:
+                    raise Disconnected
+                cycle.ends_with_client = True
+                try:
+                    await call.serve()
+                except asyncio.CancelledError:
+                    cycle.ends_with_client = False  # last words may be said
+                    await self._cancelled(call, visit)
+                finally:
+                    cycle.ends_with_client = False
         except (Disconnected, AssayError) as error:
             visit.failed(error)
             if isinstance(error, BudgetExceeded) and self.on_refusal is not None:
                 self.on_refusal(error)
             if isinstance(error, AssayError):
                 await self._error(visit, error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # no plugin ends the gateway
             log.exception("unexpected error in request %s", visit.trace.request_id)
             visit.failed(error)
-            if visit.status is None:  # else the server ends the connection within the answer
+            if cycle.status is None:  # else the server ends the connection within the answer
                 await self._error(visit, AssayError("internal error; the gateway's log has more"))
         finally:
             self._in_flight -= 1
-            self._admission.settle(visit)
+            if visit.ticket is not None:
+                self._admission.settle(visit, visit.ticket)
             self._metrics.observe(visit)
             if log.isEnabledFor(logging.INFO):
                 log.info("%s", visit)
 
     # --------------------------------------------------------------------------------------- calls
 
-    async def _call(self, dialect: Inbound, visit: Visit) -> None:
+    async def _called(self, dialect: Inbound, visit: Visit) -> Call:
+        """The call that a request is, once it is read and let in."""
+        if visit.method != "POST":
+            raise WrongMethod(visit, ("POST",))
         body = await read_body(visit, self.serve)
-        request = read_headers(visit, dialect.read_request(body), dialect)
+        request = dialect.read_request(body)
+        speaks = not visit.headers.keys().isdisjoint(READ)
+        if speaks or dialect.carried_headers:
+            request = read_headers(visit, request, dialect)
         soundness.check(request)
         try:
             request = self._admission.admit(visit, request)
         except RateExceeded as error:  # is on record before it is told
             await self._spine.ledger.close_request(refused_row(visit, request, error))
             raise
-        if _FEEDBACK in visit.headers:
+        if speaks:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
-        call = Call(self._spine, self.bodies, dialect, request, visit)
-        if visit.cycle.disconnected:
-            raise Disconnected
-        cycle = visit.cycle
-        cycle.ends_with_client = True
+        if request.model not in self._targets:
+            self._refuse_unknown(request.model)
+        visit.target = request.model
+        keeper = self.bodies.keeper(request.model, request.form)
+        cache = caching(visit) if speaks else CACHING
+        options = Options(bodies=keeper, account=visit.key.account, bytes_only=keeper is None, caching=cache)
+        return (Stream if request.stream else Call)(self._spine, dialect, request, visit, options)
+
+    def _refuse_unknown(self, model: str) -> None:
+        if not model:
+            names = ", ".join(sorted(self._targets))
+            raise RequestError(f"model: the request names none; known: {names}", field="model")
         try:
-            await call.serve()
-        except asyncio.CancelledError:
-            cycle.ends_with_client = False  # last words may be said
-            if cycle.disconnected:
-                cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
-                raise Disconnected from None
-            visit.outcome = "failed"  # the server stops and has waited long enough
-            await call.cut(Overloaded("the gateway is stopping; ask again"))
-        finally:
-            cycle.ends_with_client = False
+            self._spine.route(model)
+        except ConfigError as error:
+            raise RequestError(str(error), field="model", status=404) from error
+
+    async def _cancelled(self, call: Call, visit: Visit) -> None:
+        """The client of a call has left, or the server stops and has waited long enough."""
+        if visit.cycle.disconnected:
+            cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
+            raise Disconnected from None
+        visit.outcome = "failed"
+        await call.cut(Overloaded("the gateway is stopping; ask again"))
 
     async def _error(self, visit: Visit, error: AssayError) -> None:
         """Tell an error in the format that the client speaks, as far as that is known."""
@@ -159,8 +185,10 @@ class Gateway:
             headers.append((b"allow", ", ".join(error.allowed).encode()))
         if wire.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
-        of_trace = answer_lines(trace, complete=bool(trace.records))
-        await visit.answer(wire.status, written(headers) + of_trace + rate_lines(visit), wire.body)
+        lines = written(headers) + answer_lines(trace, complete=bool(trace.records))
+        if visit.ticket is not None:
+            lines += rate_lines(visit.ticket, dialect)
+        await visit.cycle.answer(wire.status, lines, wire.body)
 
     def _likely(self, visit: Visit) -> Inbound:
         """The format of a client that asks for something which belongs to none."""
@@ -179,7 +207,7 @@ class Gateway:
         visit.require("GET", "HEAD")
         if page is None:
             name = visit.path.removeprefix("/models/")
-            return _json(self._models.one(name, self._spine.targets, visit))
+            return _json(self._models.one(name, self._targets, visit))
         return await page(visit)
 
     async def _health(self, visit: Visit) -> Page:
@@ -195,7 +223,7 @@ class Gateway:
         return Page(self._metrics.page(), content_type=CONTENT_TYPE)
 
     async def _model_list(self, visit: Visit) -> Page:
-        return _json(self._models.listed(self._spine.targets, visit))
+        return _json(self._models.listed(self._targets, visit))
 
     async def _openapi(self, visit: Visit) -> Page:
         return _json(self._description())
@@ -206,13 +234,12 @@ class Gateway:
 
     def _description(self) -> openapi.Document:
         asks_key = self._admission.asks_key
-        names = () if asks_key else tuple(self._spine.targets)  # this page is open to all
+        names = () if asks_key else tuple(self._targets)  # this page is open to all
         return openapi.describe(self._dialects.values(), names, asks_key=asks_key)
 
     def refresh(self) -> None:
-        """Once a second: of several workers, any may be asked what all do."""
-        if shared():
-            self._metrics.refresh()
+        """Once a second."""
+        self._metrics.refresh()
 
     def _level(self) -> Level:
         states = {name: one.state for name, one in self._spine.health().items()}

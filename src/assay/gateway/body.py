@@ -21,8 +21,8 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
         Disconnected: the client left.
     """
     limit, cycle = serve.max_body_bytes, visit.cycle
-    if cycle.has_body and b"content-encoding" not in visit.headers:  # as mostly
-        whole = await cycle.take()
+    if cycle.has_body and b"content-encoding" not in visit.headers and b"expect" not in visit.headers:  # as mostly
+        whole = cycle.taken()
         if len(whole) > limit:
             raise _too_large(limit)
         return whole

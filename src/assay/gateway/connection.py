@@ -6,8 +6,8 @@ import asyncio
 import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Literal, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, cast
 
 import httptools
 
@@ -29,24 +29,6 @@ Stage = Literal["idle", "head", "served", "waste"]
 log = logging.getLogger("assay.gateway")
 
 
-class Outlet:
-    """A transport that counts what is written to it."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.written_bytes = 0
-        self.close, self.abort, self.is_closing = transport.close, transport.abort, transport.is_closing
-        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
-        self.get_extra_info = transport.get_extra_info
-        self.get_write_buffer_size = transport.get_write_buffer_size
-        self.set_write_buffer_limits = transport.set_write_buffer_limits
-        self._write = transport.write
-
-    def write(self, data: bytes) -> None:
-        """See `asyncio.Transport.write`."""
-        self.written_bytes += len(data)
-        self._write(data)
-
-
 class Connection(asyncio.Protocol):
     """One connection. The methods are asyncio's and httptools'; `stage` says what the client is expected to do.
 
@@ -55,7 +37,7 @@ class Connection(asyncio.Protocol):
     reads it, who can say so in the client's own format.
     """
 
-    def __init__(self, answer: Callable[[Cycle], Awaitable[None]], crowd: Crowd) -> None:
+    def __init__(self, answer: Callable[[Cycle], Coroutine[Any, Any, None]], crowd: Crowd) -> None:
         self._answer = answer
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
@@ -85,12 +67,13 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
-        self._outlet = Outlet(cast(asyncio.Transport, transport))
-        self._flow = Flow(cast(asyncio.Transport, self._outlet))
+        self._transport = cast(asyncio.Transport, transport)
+        self._flow = Flow(self._transport)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_BYTES)
         self.limit_unread()
         self._full = not self._crowd.enter(self)
-        self._rest()
+        self._idle_s = self._serve.header_timeout_s if self._full else self._serve.idle_timeout_s
+        self._expect("idle", self._idle_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone, or was sent away."""
@@ -114,39 +97,39 @@ class Connection(asyncio.Protocol):
     def wind_down(self) -> None:
         """Close as soon as the answer is complete."""
         if self._last is None or self._last.complete:
-            self._outlet.close()
+            self._transport.close()
         else:
             self._last.keep_alive = False
 
     def leave(self) -> None:
         """Close an idle connection to make room."""
         self._crowd.idle.pop(self, None)
-        self._outlet.close()
+        self._transport.close()
 
     def cut(self) -> None:
         """End the connection, whatever it is at."""
-        self._outlet.abort()
+        self._transport.abort()
 
     def limit_unread(self) -> None:
         """Bound what may wait: above it, whoever sends more waits until three quarters are left."""
         most = self._crowd.unread_limit_bytes
-        self._outlet.set_write_buffer_limits(most, most * 3 // 4)
+        self._transport.set_write_buffer_limits(most, most * 3 // 4)
 
     def check(self, now: float) -> int:
         """End the connection if its client took too long; returns how many bytes wait for it."""
-        unread = self._outlet.get_write_buffer_size()
+        unread = self._transport.get_write_buffer_size()
         if unread and self._takes_nothing(unread, now):
             log.info("a client took nothing of its answer for %g s: cut", self._serve.write_timeout_s)
-            self._outlet.abort()
+            self._transport.abort()
         elif self._deadline is not None and now > self._deadline:
             if self.stage == "head":
                 self._refuse(RequestError("the head of the request took too long (serve.header_timeout_s)", status=408))
-            self._outlet.close()
+            self._transport.close()
         return unread
 
     def _takes_nothing(self, unread_bytes: int, now: float) -> bool:
         """Whether a client took none of what waits for it in all the time that it has for that."""
-        taken = self._outlet.written_bytes - unread_bytes
+        taken = self._flow.written_bytes - unread_bytes
         if taken != self._taken_bytes:
             self._taken_bytes, self._taken_at = taken, now
         return now - self._taken_at > self._serve.write_timeout_s
@@ -213,20 +196,16 @@ class Connection(asyncio.Protocol):
             raise self._refused("HTTP/1.0 has no transfer-encoding", 400)
         self.stage, self._deadline = "served", None
         self._upgrading = self._parser.should_upgrade()
-        if not self._upgrading:
-            self._begin_cycle(keep_alive=version != "1.0" and self._parser.should_keep_alive())
-
-    def _begin_cycle(self, *, keep_alive: bool) -> None:
-        """Have the request answered, now or when those before it have been."""
+        if self._upgrading:
+            return
         before = self._last
         cycle = self._last = Cycle(
             self._parser.get_method().decode("ascii"),
             Resource.of(self._url),
             dict(self._headers),
-            cast(asyncio.Transport, self._outlet),
             self._flow,
             self._crowd.server_lines,
-            keep_alive,
+            version != "1.0" and self._parser.should_keep_alive(),
             self.on_response_complete,
         )
         if before is None or before.complete:
@@ -237,9 +216,21 @@ class Connection(asyncio.Protocol):
 
     def _begin_answer(self, cycle: Cycle) -> None:
         self._served = cycle
-        task = cycle.task = self._loop.create_task(cycle.run(self._answer))
+        task = cycle.task = self._loop.create_task(self._answer(cycle))
         self._crowd.tasks.add(task)
-        task.add_done_callback(self._crowd.tasks.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """A request is not worked for any more. Whatever went wrong ends its answer, or the connection within it."""
+        self._crowd.tasks.discard(task)
+        if task.cancelled():  # the server does that to what takes too long
+            log.error("a request was ended without an answer")
+        elif (error := task.exception()) is not None:
+            log.error("a request was ended without an answer", exc_info=error)
+        cycle = self._served
+        if cycle is not None and cycle.task is task and not cycle.complete:
+            cycle.task = None  # what went wrong refers to all of this
+            cycle.fail()
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -253,12 +244,15 @@ class Connection(asyncio.Protocol):
         if self._last is not None and not self._last.complete:
             self._last.fed()
         if self.stage == "waste":
-            self._rest()
+            self._expect("idle", self._idle_s)
 
     def on_response_complete(self) -> None:
         """The answer is complete."""
-        if not self._outlet.is_closing():
-            self._flow.resume_reading()
+        if self._served is not None and not self._served.keep_alive:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            if self._flow.read_paused:
+                self._flow.resume_reading()
             if self._queue:
                 self._begin_answer(self._queue.popleft())
         last = self._last
@@ -267,16 +261,13 @@ class Connection(asyncio.Protocol):
         if not last.has_body:
             self._expect("waste", self._serve.body_timeout_s)
         elif self.stage == "served":
-            self._rest()
+            self._expect("idle", self._idle_s)
 
-    def _rest(self) -> None:
-        """Nothing is under way."""
-        self._expect("idle", self._serve.header_timeout_s if self._full else self._serve.idle_timeout_s)
-        self._crowd.idle[self] = None
-
-    def _expect(self, stage: Stage, within_s: float | None) -> None:
-        self.stage = stage
-        self._deadline = None if within_s is None else self._loop.time() + within_s
+    def _expect(self, stage: Stage, within_s: float) -> None:
+        """Something from the client within a time; an idle one owes nothing, and may be closed to make room."""
+        self.stage, self._deadline = stage, self._loop.time() + within_s
+        if stage == "idle":
+            self._crowd.idle[self] = None
 
     def _bound_head(self, size: int) -> None:
         self._head_bytes += size
@@ -308,15 +299,15 @@ class Connection(asyncio.Protocol):
 
     @property
     def _answering(self) -> bool:
-        return self._served is not None and self._served.begun and not self._served.complete
+        return self._served is not None and self._served.status is not None and not self._served.complete
 
     def _refuse(self, error: RequestError) -> None:
         """Say what is wrong and close. Within an answer nothing can be said."""
         if self._answering:
-            self._outlet.abort()
+            self._transport.abort()
             return
         wire = openai_errors.write_error(error)
         fields = {**wire.headers, "content-length": str(len(wire.body)), "connection": "close"}
         head = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields.items())
-        self._outlet.write(b"%s%s\r\n%s" % (status_line(wire.status), head, wire.body))
-        self._outlet.close()
+        self._flow.write(b"%s%s\r\n%s" % (status_line(wire.status), head, wire.body))
+        self._transport.close()

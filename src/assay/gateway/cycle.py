@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cache, partial
 from http import HTTPStatus
+
+import msgspec
 
 from assay.gateway.flow import Flow
 from assay.gateway.resource import Resource
@@ -20,8 +22,6 @@ _CHUNKED = b"transfer-encoding: chunked\r\n"
 _CLOSE = b"connection: close\r\n"
 _MOST_UNREAD_BYTES = 64 * 1024
 """Of a body, before its client has to wait for whoever reads it."""
-
-log = logging.getLogger("assay.gateway")
 
 
 class Disconnected(Exception):
@@ -50,89 +50,49 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-class Cycle:
+class Cycle(msgspec.Struct, eq=False):
     """A request whose head has come, and its answer. A client's leaving ends the work for it at once.
 
     The methods write nothing where the client has gone.
 
-    Args:
+    Attributes:
         method: in upper case.
         resource: that is asked for.
         headers: by name in lower case; of several with one name, the last.
-        transport: of the connection.
-        flow: of the connection, in both directions.
+        flow: of the connection, in both directions; who has much to say waits for it before each piece.
         server_lines: header fields that every answer has.
         keep_alive: the connection stays open afterwards.
         on_answered: called when the answer is complete.
-
-    Attributes:
         task: that serves it, once it is its turn.
         disconnected: the client has gone.
         has_body: the whole body has come.
-        begun, complete: so far is the answer.
+        continued: the client was told to send its body, where it waits for that (`expect: 100-continue`).
+        told: further header fields of its answer, as lines.
+        status, begun_at: of an answer that has begun, and when that was; None = none has.
+        complete: the answer is.
         ends_with_client: the task is cancelled when the client leaves, for it does nothing else any more.
     """
 
-    __slots__ = (
-        "_continue_wanted",
-        "_flow",
-        "_news",
-        "_on_answered",
-        "_pieces",
-        "_server_lines",
-        "_transport",
-        "_unread_bytes",
-        "begun",
-        "complete",
-        "disconnected",
-        "ends_with_client",
-        "has_body",
-        "headers",
-        "keep_alive",
-        "method",
-        "resource",
-        "task",
-    )
-
-    def __init__(
-        self,
-        method: str,
-        resource: Resource,
-        headers: dict[bytes, bytes],
-        transport: asyncio.Transport,
-        flow: Flow,
-        server_lines: bytes,
-        keep_alive: bool,
-        on_answered: Callable[[], None],
-    ) -> None:
-        self.method = method
-        self.resource = resource
-        self.headers = headers
-        self.keep_alive = keep_alive
-        self.task: asyncio.Task[None] | None = None
-        self.disconnected = self.has_body = self.begun = self.complete = self.ends_with_client = False
-        self._transport = transport
-        self._flow = flow
-        self._server_lines = server_lines
-        self._on_answered = on_answered
-        self._continue_wanted = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
-        self._pieces: list[bytes] = []
-        self._unread_bytes = 0
-        self._news: asyncio.Future[None] | None = None  # somebody waits for more of the body
-
-    async def run(self, serve: Callable[[Cycle], Awaitable[None]]) -> None:
-        """Have it served. Whatever goes wrong ends the answer, or the connection within it."""
-        try:
-            await serve(self)
-        except BaseException:  # the outer door: the server cancels what takes too long, and nobody reads this result
-            log.exception("a request was ended without an answer")
-        if self.complete or self.disconnected:
-            return
-        if self.begun:
-            self._transport.close()
-            return
-        self.keep_alive = False
-        await self.answer(500, b"content-type: text/plain; charset=utf-8\r\n", b"Internal Server Error")
+    method: str
+    resource: Resource
+    headers: dict[bytes, bytes]
+    flow: Flow
+    server_lines: bytes
+    keep_alive: bool
+    on_answered: Callable[[], None]
+    task: asyncio.Task[None] | None = None
+    disconnected: bool = False
+    has_body: bool = False
+    continued: bool = False
+    told: bytes = b""
+    status: int | None = None
+    begun_at: float | None = None
+    complete: bool = False
+    ends_with_client: bool = False
+    _head: bytes = b""  # of a streamed answer, which leaves together with its first piece
+    _pieces: list[bytes] = []
+    _unread_bytes: int = 0
+    _news: asyncio.Future[None] | None = None  # somebody waits for more of the body
 
     # ---------------------------------------------------------------------------------------- body
 
@@ -141,7 +101,7 @@ class Cycle:
         self._pieces.append(data)
         self._unread_bytes += len(data)
         if self._unread_bytes > _MOST_UNREAD_BYTES:
-            self._flow.pause_reading()
+            self.flow.pause_reading()
         if self._news is not None:
             self._tell(self._news)
 
@@ -159,24 +119,34 @@ class Cycle:
         if self.ends_with_client and self.task is not None:
             self.task.cancel()
 
-    async def take(self) -> bytes:
-        """What has come of the body since this was last asked; waits for something, unless the body is complete.
+    def taken(self) -> bytes:
+        """What has come of the body since this was last asked.
 
         Raises:
             Disconnected: the client left.
         """
-        if self._continue_wanted and not self._transport.is_closing():
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._continue_wanted = False
-        if not self.disconnected:
-            self._flow.resume_reading()  # also where all has come: what is read next may be that the client has left
-        if not (self._pieces or self.has_body or self.disconnected):
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
         if self.disconnected:
             raise Disconnected
+        if self.flow.read_paused:
+            self.flow.resume_reading()  # also where all has come: what is read next may be that the client has left
         pieces, self._pieces, self._unread_bytes = self._pieces, [], 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def take(self) -> bytes:
+        """As `taken`, but waits for something, unless the body is complete.
+
+        Raises:
+            Disconnected: the client left.
+        """
+        waits = not self.continued and self.headers.get(b"expect", b"").lower() == b"100-continue"
+        if waits and not self.flow.transport.is_closing():
+            self.flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.continued = True
+        if not (self._pieces or self.has_body or self.disconnected):
+            self.flow.resume_reading()
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        return self.taken()
 
     def _tell(self, news: asyncio.Future[None]) -> None:
         if not news.done():
@@ -185,50 +155,59 @@ class Cycle:
     # -------------------------------------------------------------------------------------- answer
 
     def begin(self, status: int, lines: bytes) -> None:
-        """Write the head of an answer, with `lines` as its fields; its body follows by `say` and `end`."""
-        if not self.disconnected:
-            self.begun = True
-            self._transport.write(self._head(status, lines, _CHUNKED))
+        """Begin an answer, with `lines` as fields of its head; its body follows by `say` and `end`."""
+        self._head = self._head_of(status, lines, _CHUNKED)
 
-    async def say(self, data: bytes) -> None:
-        """Write a piece of the body, once the client has taken enough of what is before it."""
-        if self._flow.write_paused and not self.disconnected:
-            await self._flow.drain()
-        self.put(data)
-
-    def put(self, data: bytes) -> Callable[[], Awaitable[None]] | None:
-        """As `say`, at once where nothing is to be waited for; else it has yet to be done by what is returned."""
-        if self.disconnected:
-            return None
-        if self._flow.write_paused:
-            return partial(self.say, data)
-        if data:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-        return None
-
-    def end(self) -> None:
-        """The body is complete."""
-        if not self.disconnected:
-            self._transport.write(b"0\r\n\r\n")
-            self._end()
-
-    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
-        """Write a whole answer."""
-        if self._flow.write_paused and not self.disconnected:
-            await self._flow.drain()
+    def say(self, data: bytes) -> None:
+        """Write a piece of the body; without any, the head at least."""
         if self.disconnected:
             return
-        self.begun = True
-        head = self._head(status, lines, b"content-length: %d\r\n" % len(body))
-        self._transport.write(head if self.method == "HEAD" else head + body)
-        self._end()
+        if data:
+            self.flow.write(b"%b%x\r\n%b\r\n" % (self._head, len(data), data))
+        elif self._head:
+            self.flow.write(self._head)
+        self._head = b""
 
-    def _head(self, status: int, lines: bytes, framing: bytes) -> bytes:
+    def put(self, data: bytes) -> Callable[[], Awaitable[None]] | None:
+        """As `say`; where the client has to take what is before it first, what this gives is still to be done."""
+        if self.flow.write_paused:
+            return partial(self._say_then, data)
+        self.say(data)
+        return None
+
+    async def _say_then(self, data: bytes) -> None:
+        await self.flow.drain()
+        self.say(data)
+
+    def end(self, data: bytes) -> None:
+        """Write the last piece of the body, where there is one more."""
+        if not self.disconnected:
+            last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            self.flow.write(b"%b%b0\r\n\r\n" % (self._head, last))
+            self.complete = True
+            self.on_answered()
+
+    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole answer, once the client has taken enough of what is before it."""
+        if self.flow.write_paused:
+            await self.flow.drain()
+        head = self._head_of(status, lines, b"content-length: %d\r\n" % len(body))
+        if not self.disconnected:
+            self.flow.write(head if self.method == "HEAD" else head + body)
+            self.complete = True
+            self.on_answered()
+
+    def fail(self) -> None:
+        """Nobody will answer any more: that is said, or ends the connection within the answer."""
+        if self.disconnected:
+            return
+        if self.status is None:
+            self.keep_alive = False
+            head = self._head_of(500, b"content-type: text/plain; charset=utf-8\r\n", b"content-length: 21\r\n")
+            self.flow.write(head + b"Internal Server Error")
+        self.flow.transport.close()
+
+    def _head_of(self, status: int, lines: bytes, framing: bytes) -> bytes:
+        self.status, self.begun_at = status, time.monotonic()
         closing = b"" if self.keep_alive else _CLOSE
-        return b"".join((status_line(status), self._server_lines, lines, framing, closing, b"\r\n"))
-
-    def _end(self) -> None:
-        self.complete = True
-        if not self.keep_alive:
-            self._transport.close()
-        self._on_answered()
+        return b"".join((status_line(status), self.server_lines, lines, self.told, framing, closing, b"\r\n"))

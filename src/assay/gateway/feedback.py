@@ -9,6 +9,7 @@ import msgspec
 from assay.config.schema import Serve
 from assay.errors import RequestError
 from assay.gateway.body import read_body
+from assay.gateway.cycle import written
 from assay.gateway.visit import Visit
 from assay.inference import feedback
 from assay.inference.bodies import Bodies
@@ -96,7 +97,7 @@ async def attach(visit: Visit, ledger: Ledger, bodies: Bodies) -> None:
             words.append(row.verdict or f"{row.metric} recorded")
         except RequestError as error:
             words.append(f"not recorded: {error}")
-    visit.told += ((HEADER.encode(), "; ".join(words).encode("latin-1", "replace")),)
+    visit.cycle.told += written([(HEADER.encode(), "; ".join(words).encode("latin-1", "replace"))])
 
 
 def _fields(text: str) -> dict[str, Any]:

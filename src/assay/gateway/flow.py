@@ -11,16 +11,25 @@ class Flow:
     """Reading and writing, each of which may be paused.
 
     Attributes:
+        transport: of the connection.
+        read_paused: nothing is taken from the client.
         write_paused: the client takes less than it is given.
+        written_bytes: all that it was given.
     """
 
-    __slots__ = ("_read_paused", "_transport", "_writable", "write_paused")
+    __slots__ = ("_writable", "_write", "read_paused", "transport", "write_paused", "written_bytes")
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._read_paused = False
-        self.write_paused = False
+        self.transport = transport
+        self.read_paused = self.write_paused = False
+        self.written_bytes = 0
+        self._write = transport.write
         self._writable = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        """Give the client something, whether or not writing is paused."""
+        self.written_bytes += len(data)
+        self._write(data)
 
     async def drain(self) -> None:
         """Wait until the client has taken enough."""
@@ -29,15 +38,15 @@ class Flow:
 
     def pause_reading(self) -> None:
         """Take no more from the client."""
-        if not self._read_paused:
-            self._read_paused = True
-            self._transport.pause_reading()
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Take from the client again."""
-        if self._read_paused:
-            self._read_paused = False
-            self._transport.resume_reading()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
 
     def pause_writing(self) -> None:
         """The client is behind."""

@@ -12,6 +12,7 @@ from assay.dialects.dialect import Inbound
 from assay.dialects.fields import HEADERS
 from assay.errors import RequestError
 from assay.gateway.cycle import written
+from assay.gateway.feedback import HEADER as FEEDBACK
 from assay.gateway.visit import Visit
 from assay.inference.cache import Caching
 from assay.inference.trace import Record, Trace
@@ -23,8 +24,8 @@ SESSION = "x-assay-session"
 DEADLINE = "x-assay-deadline-s"
 TAGS = "x-assay-tags"
 CACHE = "x-assay-cache"
-_OURS = frozenset(name.encode() for name in (KIND, LABEL, SESSION, DEADLINE, TAGS))
-_OF_CACHE = frozenset({CACHE.encode(), b"cache-control"})
+READ = frozenset(name.encode() for name in (KIND, LABEL, SESSION, DEADLINE, TAGS, CACHE, FEEDBACK, "cache-control"))
+"""Who sends none of these has said nothing in its head, but for what its format carries there."""
 MAX_TAGS = 16
 MAX_VALUE_CHARS = 1000
 
@@ -35,9 +36,6 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
     Raises:
         RequestError: a header has a value that it cannot have.
     """
-    carried_names = dialect.carried_headers
-    if visit.headers.keys().isdisjoint(_OURS) and not carried_names:
-        return request
     changed: dict[str, Any] = {}
     if kind := _name_in(visit, KIND):
         changed["kind"] = kind
@@ -49,7 +47,7 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
         changed["deadline_s"] = _seconds(seconds)
     if tags := _name_in(visit, TAGS):
         changed["tags"] = _tags(tags)
-    carried = {name: value for name in carried_names if (value := visit.header(name)) is not None}
+    carried = {name: value for name in dialect.carried_headers if (value := visit.header(name)) is not None}
     if carried and request.native is not None:
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
         changed["extra"] = {**request.extra, HEADERS: carried}
@@ -97,16 +95,17 @@ def answer_lines(trace: Trace, *, complete: bool) -> bytes:
     """
     records, answering = trace.records, trace.answering
     usd, basis = trace.cost if complete else (None, "")
-    told = _told(
-        (
-            trace.target,
-            str(len(records)),
-            trace.tried if records else "",
-            ", ".join(trace.guarded) if trace.guarded else "",
-            *(_answered(answering) if answering is not None else _NOBODY),
-            basis,
-        )
-    )
+    guard = ", ".join(trace.guarded) if trace.guarded else ""
+    called = (trace.target, str(len(records)), trace.tried if records else "", guard)
+    who, cached, load = _NOBODY, _UNCACHED, ""
+    if answering is not None:
+        emulated = ", ".join(answering.emulated) if answering.emulated else ""
+        who = (answering.deployment, answering.model, answering.why, emulated)
+        if answering.replayed is not None or answering.looked_up:
+            cached = _cached(answering)
+        if answering.load_s is not None:
+            load = f"{answering.load_s:.3f}"
+    told = _told(called, who, cached, load, basis)
     own = f"x-assay-request-id: {trace.request_id}\r\n"
     if complete:
         own += f"x-assay-cost-usd: {usd:.8f}\r\n" if usd is not None else "x-assay-cost-usd: unknown\r\n"
@@ -118,23 +117,15 @@ _TOLD = (
     "deployment", "model", "reason", "emulated", "cached", "cached-age-s", "cached-worth-usd", "load-s",
     "cost-basis",
 )  # fmt: skip
-_NOBODY = ("",) * 8
-_UNCACHED = ("",) * 3
+_NOBODY = ("", "", "", "")
+_UNCACHED = ("", "", "")
 
 
 @lru_cache(maxsize=512)  # most answers say the same as others
-def _told(values: tuple[str, ...]) -> bytes:
+def _told(called: tuple[str, ...], who: tuple[str, ...], cached: tuple[str, ...], load: str, basis: str) -> bytes:
     """The lines of `_TOLD`, but for empty ones."""
-    fields = zip(_TOLD, values, strict=True)
+    fields = zip(_TOLD, (*called, *who, *cached, load, basis), strict=True)
     return written([(f"x-assay-{name}".encode(), _header_value(value)) for name, value in fields if value])
-
-
-def _answered(answering: Record) -> tuple[str, ...]:
-    """What is told of the attempt that answered."""
-    load = f"{answering.load_s:.3f}" if answering.load_s is not None else ""
-    emulated = ", ".join(answering.emulated) if answering.emulated else ""
-    cached = _UNCACHED if answering.replayed is None and not answering.looked_up else _cached(answering)
-    return answering.deployment, answering.model, answering.why, emulated, *cached, load
 
 
 def _cached(answering: Record) -> tuple[str, str, str]:
@@ -155,17 +146,12 @@ def caching(visit: Visit) -> Caching:
     Raises:
         RequestError: a word of ours that there is not.
     """
-    if visit.headers.keys().isdisjoint(_OF_CACHE):
-        return _ANY_CACHE
     ours = visit.header(CACHE)
     if ours is not None and ours != "off":
         raise RequestError(f"{CACHE}: {ours!r} is not known; the only word is 'off'")
     words = {word.strip().lower() for word in (visit.header("cache-control") or "").split(",")}
     stale = "no-cache" in words or "max-age=0" in words
     return Caching(read=ours is None and not stale, write=ours is None and "no-store" not in words)
-
-
-_ANY_CACHE = Caching(read=True, write=True)
 
 
 def _header_value(text: str) -> bytes:

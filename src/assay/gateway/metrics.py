@@ -10,6 +10,7 @@ folder that `PROMETHEUS_MULTIPROC_DIR` names, which the workers' supervisor sets
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -107,25 +108,23 @@ class Metrics:
         """Count a request that has ended."""
         if visit.dialect is None:
             return
-        trace = visit.trace
+        trace, cycle = visit.trace, visit.cycle
         answering = trace.answering.deployment if trace.answering is not None else None
-        key = (visit.target, answering, visit.dialect.name, visit.outcome, visit.status)
+        key = (visit.target, answering, visit.dialect.name, visit.outcome, cycle.status)
         ended = self._ended.get(key)
         if ended is None:
             ended = self._ended[key] = self._new_ended(*key)
         ended.requests.waiting += 1
         if visit.target is not None:
-            ended.latency.add(visit.seconds)
-            if visit.first_s is not None:
-                ended.first.add(visit.first_s)
-        counted: list[Count | Times] = [*ended]
-        for record in trace.records:
-            counted += self._attempt(record)
+            ended.latency.add(time.monotonic() - trace.started)
+            if cycle.begun_at is not None:
+                ended.first.add(cycle.begun_at - trace.started)
         if self._shared:  # others may be asked at any time, and when this process is dead
-            _hand_over(counted)
+            _hand_over(ended)
+        for record in trace.records:
+            self._attempt(record)
 
-    def _attempt(self, record: Record) -> tuple[Count | Times, ...]:
-        """Count an attempt; returns where."""
+    def _attempt(self, record: Record) -> None:
         key = (record.deployment, record.cost_basis)
         tried = self._tried.get(key)
         if tried is None:
@@ -139,11 +138,13 @@ class Metrics:
             tried.first_token.add(record.first_event_s)
         if record.cost_usd:
             tried.usd.waiting += record.cost_usd
-        if record.error is None:
-            return tried
-        errors = self._count(self._errors, record.deployment, type(record.error).__name__)
-        errors.waiting += 1
-        return (*tried, errors)
+        if self._shared:
+            _hand_over(tried)
+        if record.error is not None:
+            errors = self._count(self._errors, record.deployment, type(record.error).__name__)
+            errors.waiting += 1
+            if self._shared:
+                errors.hand_over()
 
     def _new_ended(
         self, target: str | None, answering: str | None, dialect: str, outcome: str, status: int | None
@@ -174,8 +175,10 @@ class Metrics:
         return self._timed.get(key) or self._timed.setdefault(key, Times(metric, _SECONDS, *labels))
 
     def refresh(self) -> None:
-        """Take the levels of this moment, for a worker that another one may be asked about."""
-        self._levels.take()
+        """Now and then: what waits is handed over, and the levels are those of this moment for the other workers."""
+        _hand_over((*self._counts.values(), *self._timed.values()))
+        if self._shared:
+            self._levels.take()
 
     def page(self) -> bytes:
         """All of it, as Prometheus reads it."""

@@ -13,10 +13,10 @@ def check(request: Request) -> None:
         RequestError: naming the field.
     """
     sampling = request.sampling
-    if sampling.temperature is not None:
-        _bound("temperature", sampling.temperature, None)
-    if sampling.top_p is not None:
-        _bound("top_p", sampling.top_p, 1)
+    if sampling.temperature is not None and not sampling.temperature >= 0:
+        raise _outside("temperature", sampling.temperature, "at least 0")
+    if sampling.top_p is not None and not 0 <= sampling.top_p <= 1:
+        raise _outside("top_p", sampling.top_p, "from 0 to 1")
     if not request.tools:
         return
     seen: set[str] = set()
@@ -28,8 +28,5 @@ def check(request: Request) -> None:
         seen.add(tool.name)
 
 
-def _bound(field: str, value: float, most: float | None) -> None:
-    if value >= 0 and (most is None or value <= most):
-        return
-    limits = "at least 0" if most is None else f"from 0 to {most:g}"
-    raise RequestError(f"{field} must be {limits}, not {value:g}", field=field)
+def _outside(field: str, value: float, limits: str) -> RequestError:
+    return RequestError(f"{field} must be {limits}, not {value:g}", field=field)

@@ -72,26 +72,24 @@ class Times(_Series[Timing]):
         metric: the histogram.
         bounds: upper ones of its buckets, in order, without the infinite one.
         labels: of the series.
+
+    Attributes:
+        add: observe a time, in seconds. All wait, each by itself: whoever adds sees to it that they are handed over.
     """
 
-    __slots__ = ("_bounds", "_counts", "_total", "_waiting")
+    __slots__ = ("_bounds", "_waiting", "add")
 
     def __init__(self, metric: Timing, bounds: Sequence[float], *labels: str) -> None:
         super().__init__(metric, *labels)
         self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._total = 0.0
-        self._waiting = False
-
-    def add(self, seconds: float) -> None:
-        """Observe a time."""
-        self._counts[bisect_left(self._bounds, seconds)] += 1
-        self._total += seconds
-        self._waiting = True
+        self._waiting: list[float] = []
+        self.add = self._waiting.append
 
     def hand_over(self) -> None:
         """Give the library what waits."""
         if self._waiting:
-            self._series().take(self._counts, self._total)
-            self._counts = [0] * len(self._counts)
-            self._total, self._waiting = 0.0, False
+            counts = [0] * (len(self._bounds) + 1)
+            for seconds in self._waiting:
+                counts[bisect_left(self._bounds, seconds)] += 1
+            self._series().take(counts, sum(self._waiting))
+            self._waiting.clear()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs
+
+import msgspec
 
 from assay.access.key import ANYBODY, Key, Terms
 from assay.access.rates import Ticket
 from assay.dialects.dialect import Inbound
 from assay.errors import ConstraintError, ProviderError, Refused, RequestError
-from assay.gateway.cycle import Cycle, Disconnected, Field, written
+from assay.gateway.cycle import Cycle, Disconnected
 from assay.inference.trace import Trace
 from assay.ledger.budgets import Account
 
@@ -28,8 +29,7 @@ class WrongMethod(RequestError):
         self.allowed = allowed
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(msgspec.Struct, eq=False):
     """One request and what became of it.
 
     Attributes:
@@ -41,9 +41,6 @@ class Visit:
         trace: of its way through the spine; its `request_id` is told to the client.
         dialect: the format of the path; None for pages.
         target: the name that was called, where there is such a target.
-        status: that was sent; None = nothing was.
-        first_s: seconds until the first byte was sent.
-        told: headers that its answer has besides.
     """
 
     cycle: Cycle
@@ -53,18 +50,10 @@ class Visit:
     query: bytes
     key: Key = ANYBODY
     ticket: Ticket | None = None
-    trace: Trace = field(default_factory=Trace)
+    trace: Trace = msgspec.field(default_factory=Trace)
     dialect: Inbound | None = None
     target: str | None = None
-    status: int | None = None
-    first_s: float | None = None
     outcome: Outcome = "answered"
-    told: tuple[Field, ...] = ()
-
-    @classmethod
-    def of(cls, cycle: Cycle) -> Visit:
-        """The visit that a request begins."""
-        return cls(cycle, cycle.method, cycle.resource.path, cycle.headers, cycle.resource.query)
 
     def header(self, name: str) -> str | None:
         """A header's value; None = there is none, or an empty one."""
@@ -85,16 +74,6 @@ class Visit:
         if self.method not in allowed:
             raise WrongMethod(self, allowed)
 
-    def begin(self, status: int, lines: bytes) -> None:
-        """Send the head of the answer, with lines of header fields (`written`); its body follows."""
-        self.status, self.first_s = status, self.seconds
-        self.cycle.begin(status, lines + written(self.told) if self.told else lines)
-
-    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
-        """Send a whole answer."""
-        self.status, self.first_s = status, self.seconds
-        await self.cycle.answer(status, lines + written(self.told) if self.told else lines, body)
-
     @property
     def account(self) -> Account:
         """For whom it is made."""
@@ -110,7 +89,13 @@ class Visit:
         """How long it has taken so far."""
         return time.monotonic() - self.trace.started
 
-    def failed(self, error: Exception) -> None:
+    @property
+    def first_s(self) -> float | None:
+        """How long it took until its answer began."""
+        begun_at = self.cycle.begun_at
+        return begun_at - self.trace.started if begun_at is not None else None
+
+    def failed(self, error: BaseException) -> None:
         """Note what it ended with."""
         if isinstance(error, Disconnected):
             self.outcome = "cancelled"
@@ -123,7 +108,7 @@ class Visit:
 
     def __str__(self) -> str:
         """One line for the log: names, figures and the outcome, nothing of what was said."""
-        trace, usd = self.trace, self.trace.cost[0]
+        trace, usd, first_s = self.trace, self.trace.cost[0], self.first_s
         told = {
             "request": trace.request_id,
             "method": self.method,
@@ -133,10 +118,10 @@ class Visit:
             "target": self.target,
             "deployment": trace.answering.deployment if trace.answering is not None else None,
             "outcome": self.outcome,
-            "status": self.status,
+            "status": self.cycle.status,
             "attempts": len(trace.records),
             "tried": f'"{trace.tried}"' if trace.records else None,
-            "first_s": f"{self.first_s:.4f}" if self.first_s is not None else None,
+            "first_s": f"{first_s:.4f}" if first_s is not None else None,
             "total_s": f"{self.seconds:.4f}",
             "cost_usd": f"{usd:.8f}" if usd is not None else "unknown",
         }

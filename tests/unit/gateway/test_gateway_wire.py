@@ -15,7 +15,9 @@ from assay.config.schema import Serve
 from assay.dialects.chat_writer import ChatEncoder
 from assay.errors import ServerError
 from assay.gateway import server
+from assay.gateway.asgi import Gateway
 from assay.gateway.headers import answer_lines
+from assay.gateway.metrics import Metrics
 from assay.inference.trace import Record, Trace
 from assay.ledger.store import SqliteLedger
 from assay.types import TextDelta
@@ -218,11 +220,14 @@ async def test_a_deployment_without_a_key_is_no_fault_of_the_client(served: Serv
     assert "KEY" not in message_of(body)
 
 
-async def test_a_mistake_of_ours_shows_no_trace(served: Served, caplog: pytest.LogCaptureFixture) -> None:
-    """An unexpected exception is a 500 without a stack trace for the client; the log has it."""
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
+async def test_a_mistake_of_ours_shows_no_trace(
+    served: Served, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+) -> None:
+    """An unexpected exception is a 500 without a stack trace for the client; the log has it. A plugin ends nothing."""
 
     async def broken(*_: Any) -> AsyncGenerator[Any, None]:
-        raise ZeroDivisionError("secret detail")
+        raise kind("secret detail")
         yield
 
     served.spine.targets["small"].provider.stream = broken
@@ -232,6 +237,26 @@ async def test_a_mistake_of_ours_shows_no_trace(served: Served, caplog: pytest.L
     assert "secret detail" in caplog.text
     status, _, body = await served.ask("x", stream=True)
     assert status == 500
+
+
+async def test_a_request_that_nobody_answers_any_more_is_ended(
+    served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where even the telling of an error fails, the client hears so in a few words; an answer that is out stays."""
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Metrics, "observe", broken)
+        assert (await served.ask("x"))[0] == 200
+        assert "a request was ended without an answer" in caplog.text
+        caplog.clear()
+        patched.setattr(Gateway, "_error", broken)
+        status, headers, body = await served.post("/chat/completions", b"no json")
+        assert (status, headers["connection"], body) == (500, "close", b"Internal Server Error")
+        assert "a request was ended without an answer" in caplog.text
+    assert (await served.ask("x"))[0] == 200
 
 
 async def test_a_mistake_of_ours_inside_a_stream_ends_it_with_an_error(

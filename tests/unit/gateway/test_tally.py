@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from assay.gateway.tally import Count, Times, Timing
 
+Served = Any  # of this folder's conftest
 BOUNDS = (0.005, 0.5, 1, 30)
 
 
@@ -48,3 +50,11 @@ def test_counts_are_handed_over_once() -> None:
     some.hand_over()
     assert 'seen_total{name="some"} 3.5' in page(registry)
     assert not any("none" in line for line in page(registry))
+
+
+async def test_what_waits_is_handed_over_when_nobody_looks(served: Served) -> None:
+    """Times wait one by one, and must not become more and more where no page is ever asked for."""
+    assert (await served.ask("x"))[0] == 200
+    served.gateway.refresh()  # the server does that once a second
+    told = page(served.gateway._metrics._registry)
+    assert [line for line in told if line.startswith("assay_request_seconds_count")]

@@ -124,12 +124,17 @@ def test_one_that_dies_is_replaced_and_a_signal_ends_all(served: Served) -> None
 
 def test_whoever_is_asked_tells_what_all_have_counted(served: Served) -> None:
     """A scrape meets one worker; its page has the requests of both, and still those of one that is dead."""
-    served.ask()
+
+    def counted() -> float:
+        found = re.findall(r"^assay_requests_total{.*} (\S+)$", served.metrics(), re.MULTILINE)
+        return sum(map(float, found))
+
+    assert served.ask() == 200
+    until(lambda: counted() == 1)  # a client has its answer before it is counted
     os.kill(served.workers()[0].pid, signal.SIGKILL)
     until(lambda: len(served.workers()) == 2)
     asked = 1 + sum(served.ask() == 200 for _ in range(9))
-    counted = re.findall(r"^assay_requests_total{.*} (\S+)$", served.metrics(), re.MULTILINE)
-    assert sum(map(float, counted)) == asked
+    until(lambda: counted() == asked)
     assert re.search(r"^assay_connections \d", served.metrics(), re.MULTILINE)
 
 
