@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from assay.access.key import Key
 from assay.alerts.alert import Alert
 from assay.config.schema import Config
-from assay.envelope.money import digits, told_usd
 from assay.errors import BudgetExceeded
 from assay.ledger.budgets import EVERYTHING, Budget, Line, period_of, pico_of, usd_of
+from assay.numerals import digits, told_usd
 
 __all__ = ["budget_alerts", "budgets_of", "refusal_alerts"]
 

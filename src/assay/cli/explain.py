@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.writing import writing_options
 
 if TYPE_CHECKING:
@@ -46,14 +47,10 @@ def command(
 
 
 async def _find(decision_id: str | None, config: str | None) -> Decision:
-    from assay.app import open_ledger
     from assay.config.load import load
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         return await find_decision(ledger, decision_id)
-    finally:
-        await ledger.close()
 
 
 async def find_decision(ledger: SqliteLedger, decision_id: str | None) -> Decision:

@@ -20,6 +20,7 @@ from assay.errors import ConfigError
 from assay.evals.runs.measuring import Measured, measure
 from assay.ledger.measurements import add_measurement, newest_measurements
 from assay.ledger.rows import MeasurementRow, new_id
+from assay.numerals import plural
 from assay.weights.digest import sha256_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def told(found: Measured) -> list[str]:
     band, rate = repeat_band(disturbed=found.disturbed), found.decode_tok_s
     spread = f"{min(found.rates):.1f} to {max(found.rates):.1f} as timed"
     lines = [
-        f"{rate:.1f} tokens/s (median of {found.answers}; {spread}), {found.threads} threads; "
+        f"{rate:.1f} tokens/s (median of {found.answers}; {spread}), {plural(found.threads, 'thread')}; "
         f"expect {rate * (1 - band):.1f} to {rate * (1 + band):.1f} of a repeat"
     ]
     if found.disturbed:

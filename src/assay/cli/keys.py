@@ -9,8 +9,9 @@ import click
 
 from assay.cli.called import check_called
 from assay.cli.door import Finite, config_option, emit, json_option, note, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import span_s
-from assay.envelope.money import told_usd
+from assay.numerals import plural, told_usd
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -169,16 +170,12 @@ def revoke(name: str, config: str | None, as_json: bool) -> None:
 
 
 def _with_ledger(config: str | None, work: Callable[[SqliteLedger, Loaded], Awaitable[None]]) -> None:
-    from assay.app import open_ledger
     from assay.config.load import load
 
     async def opened() -> None:
         loaded = load(config)
-        ledger = open_ledger(loaded)
-        try:
+        async with opened_ledger(loaded) as ledger:
             await work(ledger, loaded)
-        finally:
-            await ledger.close()
 
     run(opened())
 
@@ -226,9 +223,9 @@ def _terms_of(row: KeyRow) -> str:
     terms = terms_of(row)
     said = [", ".join(terms.routes) if terms.routes is not None else "all routes"]
     if terms.requests_per_minute is not None:
-        said.append(f"{terms.requests_per_minute:,} requests/min")
+        said.append(f"{plural(terms.requests_per_minute, 'request')}/min")
     if terms.tokens_per_minute is not None:
-        said.append(f"{terms.tokens_per_minute:,} tokens/min")
+        said.append(f"{plural(terms.tokens_per_minute, 'token')}/min")
     if terms.usd is not None:
         said.append(f"{terms.usd:g} USD {'in total' if terms.per == 'total' else f'a {terms.per}'}")
     said += [f"kind {terms.kind}"] if terms.kind is not None else []

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from assay.cli.called import check_called
+from assay.cli.called import check_found
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.since import DAY_S, moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.decision.experiments.pairing import Pairing, Wanted
@@ -118,12 +119,12 @@ async def _export(
                 opened[file].write(msgspec.json.encode(pair.line) + b"\n")
                 counts[file] += 1
             if not pairing.requests:
-                check_called(wanted.route, app.loaded)
+                await check_found(wanted.route, app.loaded, app.ledger)
     return pairing, counts
 
 
 def _text(pairing: Pairing, counts: dict[Path, int]) -> list[str]:
-    lines = [f"{file}: {count} pairs" for file, count in counts.items()]
+    lines = [f"{file}: {plural(count, 'pair')}" for file, count in counts.items()]
     if pairing.sources:
         lines.append("from: " + ", ".join(f"{count} {source}" for source, count in pairing.sources.most_common()))
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import Finite, config_option, emit, finish, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import span_s
 
 if TYPE_CHECKING:
@@ -224,14 +225,10 @@ _change("end", "Let go of one that is over: the weights in assay.toml count agai
 
 
 async def _with_ledger(config: str | None, work: Callable[[SqliteLedger], Coroutine[Any, Any, Any]]) -> Any:
-    from assay.app import open_ledger
     from assay.config.load import load
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         return await work(ledger)
-    finally:
-        await ledger.close()
 
 
 def _state(row: RolloutRow) -> str:

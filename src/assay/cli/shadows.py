@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.called import check_called
+from assay.cli.called import check_found
 from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
-from assay.envelope.money import told_usd
+from assay.numerals import plural, told_usd
 
 if TYPE_CHECKING:
     from assay.evals.beside.readout import Readout
@@ -49,20 +50,16 @@ def command(route: str | None, since: float, kind: str | None, config: str | Non
 
 
 async def _read(route: str | None, since: float, kind: str | None, config: str | None) -> list[Readout]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.evals.beside.readout import readouts
     from assay.ledger.comparisons import kind_traffic, tallies
 
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         counted = await tallies(ledger, since_s=since, route=route, kind=kind)
         if not counted:
-            check_called(route, loaded)
+            await check_found(route, loaded, ledger)
         return readouts(counted, await kind_traffic(ledger, since_s=since) if counted else [])
-    finally:
-        await ledger.close()
 
 
 def _value(one: Readout) -> dict[str, Any]:
@@ -111,7 +108,7 @@ def _money(one: Readout) -> Iterator[str]:
     if now.usd is not None and now.other_usd is not None and now.saved_usd is not None:
         more = "less" if now.saved_usd >= 0 else "more"
         yield (
-            f"all {now.requests:,} requests here: {told_usd(now.usd)}; there about {told_usd(now.other_usd)}, "
+            f"all {plural(now.requests, 'request')} here: {told_usd(now.usd)}; there about {told_usd(now.other_usd)}, "
             f"{told_usd(abs(now.saved_usd))} {more}"
         )
     if one.spent_usd or one.judge_usd:

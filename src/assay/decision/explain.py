@@ -7,9 +7,9 @@ from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.line import told
 from assay.decision.table import table
-from assay.envelope.money import told_usd
 from assay.evals.figures.more_tokens import told_steps
 from assay.evals.runs.tokens import told_tokens
+from assay.numerals import plural, told_usd
 
 _MARKS = {
     Status.CHOSEN: "+",
@@ -115,7 +115,7 @@ def method(decision: Decision) -> str:
     if decision.spent_engine_s:
         spent.append(f"{decision.spent_engine_s:.1f} CPU s")
     lines = [
-        f"Asked: {decision.asked} of {decision.grid} answers that the full grid has ({saved} saved); "
+        f"Asked: {decision.asked} of {plural(decision.grid, 'answer')} that the full grid has ({saved} saved); "
         f"{decision.asked_now} in this call"
         + (f" ({decision.replayed_now} from the cache)" if decision.replayed_now else "")
         + (f", for {' and '.join(spent)}." if spent else "."),

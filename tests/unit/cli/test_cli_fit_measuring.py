@@ -15,7 +15,7 @@ def a_measurement(*, disturbed: bool) -> Measured:
 def test_the_range_of_a_repeat_is_told() -> None:
     """A tenth to both sides where it was quiet, and nothing of other work."""
     assert told(a_measurement(disturbed=False)) == [
-        "20.0 tokens/s (median of 9; 15.0 to 21.0 as timed), 1 threads; expect 18.0 to 22.0 of a repeat"
+        "20.0 tokens/s (median of 9; 15.0 to 21.0 as timed), 1 thread; expect 18.0 to 22.0 of a repeat"
     ]
 
 

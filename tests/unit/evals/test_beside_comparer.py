@@ -389,7 +389,7 @@ async def test_what_clients_spent_before_counts_for_no_cap(compared: Callable[..
         anew = compared(toml(host.url, ALWAYS + "usd_total = 0.0006\nusd_per_day = 0.00000701"))
         (row,) = await anew.ask()  # a line of the books that is new begins with what audits have cost
         assert row.verdict == "unasked"
-        assert "0.000007 spent" in row.reason
+        assert "7.0e-06 spent" in row.reason
 
 
 @pytest.mark.parametrize(("share", "verdicts"), [(1.0, ["same"]), (0.0, [])])

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assay.cli.called import check_found
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.progress import LINE_EVERY_S
 from assay.cli.since import moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.kinds.untagged import Kinds, Untagged
@@ -51,7 +54,6 @@ def command(route: str | None, since: float, count: int | None, config: str | No
 
 
 async def _read(route: str | None, since: float, config: str | None) -> tuple[Untagged, Redactor]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.evals.kinds.untagged import untagged
     from assay.inference.bodies import Bodies
@@ -62,14 +64,13 @@ async def _read(route: str | None, since: float, config: str | None) -> tuple[Un
         nonlocal last_s
         if time.monotonic() - last_s > LINE_EVERY_S:
             last_s = time.monotonic()
-            note(f"{read:,} requests read ...")
+            note(f"{plural(read, 'request')} read ...")
 
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         found = await untagged(ledger, since_s=since, target=route, told=told)
+        if not found.drawn:
+            await check_found(route, loaded, ledger, "--route")
         return found, Bodies(ledger, loaded.config).redactor_for(personal=True)
-    finally:
-        await ledger.close()
 
 
 def _nothing(found: Untagged) -> str:
@@ -80,7 +81,7 @@ def _nothing(found: Untagged) -> str:
 def _lines(found: Kinds) -> Iterator[str]:
     from assay.evals.kinds.strength import ENOUGH
 
-    yield f"{found.looked_at:,} of {found.requests:,} requests that name no kind were looked at"
+    yield f"looked at {found.looked_at:,} of {plural(found.requests, 'request')} without a kind"
     if len(found.kinds) < 2:
         best = max((count for count in found.strengths if count > 1), key=lambda count: found.strengths[count])
         yield (
