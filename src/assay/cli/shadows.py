@@ -99,6 +99,8 @@ def _facts(one: Readout) -> Iterator[str]:
     if one.own_s is not None and one.other_s is not None:
         yield f"one answer: {one.own_s:.2f} s here, {one.other_s:.2f} s there"
     yield from _money(one)
+    if one.uncompared:
+        yield f"not compared, for too many others waited: {one.uncompared}; a smaller share leaves fewer out"
     if one.unasked:
         yield "not asked: " + ", ".join(f"{n} {why}" for why, n in one.unasked.items())
 
