@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.called import check_found
+from assay.cli.called import check_found, hint
 from assay.cli.door import Finite, config_option, emit, finish, json_option, run
 from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
@@ -90,6 +90,7 @@ async def _read(asked: Asked, config: str | None) -> Experiment:
             return await read_experiment(ledger, asked)
         except DecisionError:
             await check_found(asked.question.route, loaded, ledger)
+            await hint(ledger, kind=asked.question.kind)
             raise
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.cli.door import note
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from assay.config.load import Loaded
+    from assay.ledger.names import Column
     from assay.ledger.store import Ledger
 
-__all__ = ["check_called", "check_found"]
+__all__ = ["check_called", "check_found", "hint"]
 
 
 def check_called(name: str | None, loaded: Loaded, option: str | None = None, beside: Iterable[str] = ()) -> None:
@@ -61,3 +64,20 @@ async def check_found(name: str | None, loaded: Loaded, ledger: Ledger, option: 
         check_called(name, loaded, option)
     except ConfigError:
         check_called(name, loaded, option, await called_names(ledger))
+
+
+async def hint(ledger: Ledger, *, kind: str | None = None, team: str | None = None, error: str | None = None) -> None:
+    """Say which of some words no attempt has, once nothing was found.
+
+    They are no mistakes as such: clients may name a new kind at any time.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    from assay.errors import did_you_mean
+    from assay.ledger.names import recorded
+
+    words: dict[Column, str | None] = {"kind": kind, "team": team, "error": error}
+    for column, word in words.items():
+        if word is not None and word not in (known := await recorded(ledger, column)):
+            note(f"--{column}: no attempt has {word!r}; {did_you_mean(word, known)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.called import check_found
+from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, read_file, run, utf8
 from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
@@ -102,6 +102,7 @@ async def _read(since: float, route: str | None, kind: str | None, config: str |
         found = opinions(said, await feedback.outcomes(since_s=since, target=route, kind=kind))
         if not found:
             await check_found(route, loaded, ledger, "--route")
+            await hint(ledger, kind=kind)
         return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from assay.cli.called import check_found
+from assay.cli.called import check_found, hint
 from assay.cli.door import Finite, config_option, emit, json_option, note, run, say
 from assay.cli.ledger import opened_ledger
 from assay.cli.since import in_order, moment
@@ -16,7 +16,6 @@ from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.ledger.finished import Wanted
-    from assay.ledger.names import Column
     from assay.ledger.spans import Sender
     from assay.ledger.store import SqliteLedger
 
@@ -112,21 +111,10 @@ async def _shown(ledger: SqliteLedger, wanted: Wanted, *, limit: int, as_json: b
 
     rows = await attempts(ledger, wanted, limit)
     if not rows:
-        await _hint(ledger, wanted)
+        await hint(ledger, kind=wanted.kind, team=wanted.team, error=wanted.error)
     spent = await ledger.spent()
     month = {"settled_usd": spent.settled_usd, "held_usd": spent.held_usd}
     emit({"attempts": rows, "month": month}, as_json, "" if as_json else rendered(rows, month))
-
-
-async def _hint(ledger: SqliteLedger, wanted: Wanted) -> None:
-    """Say which words no attempt has. They are no mistakes as such: clients may name a kind at any time."""
-    from assay.errors import did_you_mean
-    from assay.ledger.names import recorded
-
-    words: dict[Column, str | None] = {"kind": wanted.kind, "team": wanted.team, "error": wanted.error}
-    for column, word in words.items():
-        if word is not None and word not in (known := await recorded(ledger, column)):
-            note(f"--{column}: no attempt has {word!r}; {did_you_mean(word, known)}")
 
 
 async def _followed(ledger: SqliteLedger, wanted: Wanted, *, as_json: bool) -> None:

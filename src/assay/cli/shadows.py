@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.called import check_found
+from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
@@ -59,6 +59,7 @@ async def _read(route: str | None, since: float, kind: str | None, config: str |
         counted = await tallies(ledger, since_s=since, route=route, kind=kind)
         if not counted:
             await check_found(route, loaded, ledger)
+            await hint(ledger, kind=kind)
         return readouts(counted, await kind_traffic(ledger, since_s=since) if counted else [])
 
 

@@ -50,6 +50,8 @@ def test_a_word_that_no_attempt_has_is_a_hint(project: Project) -> None:
         "--error: no attempt has 'Overload'; did you mean 'Overloaded'?",
     ]
     assert project.inside("logs", "-k", "words", "--outcome", "ok").err == ""
+    for command in (("shadows",), ("feedback",), ("ab", "report", "both"), ("suite", "from-ledger", "-o", "made")):
+        assert "--kind: no attempt has 'wrods'; did you mean 'words'?" in project.inside(*command, "-k", "wrods").err
 
 
 def test_a_run_is_found_by_how_its_id_begins(project: Project) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.called import check_found
+from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.ledger import opened_ledger
 from assay.cli.progress import LINE_EVERY_S
@@ -101,6 +101,7 @@ async def _make(
         found = await harvest(ledger, wish, bodies.redactor_for(personal=redact), _Reading().told)
         if not found.kinds:
             await check_found(wish.target, loaded, ledger, "--route")
+            await hint(ledger, kind=wish.kind)
     if not found.kinds:
         kept = f"{found.unread} are kept without their text" if found.unread else "none is kept"
         raise SuiteError(
