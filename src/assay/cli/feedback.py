@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,12 @@ def _metric(text: str | None) -> dict[str, Any]:
         return {}
     name, _, value = text.partition("=")
     try:
-        return {"metric": name.strip(), "value": float(value)}
+        figure = float(value)
     except ValueError:
-        raise click.UsageError(f"--metric: {text!r} is not NAME=VALUE with a number: stars=4") from None
+        figure = math.nan
+    if not math.isfinite(figure):  # `nan` and `inf` can be read, and are none
+        raise click.UsageError(f"--metric: {text!r} is not NAME=VALUE with a number: stars=4")
+    return {"metric": name.strip(), "value": figure}
 
 
 def _text(given: str | None) -> str | None:

@@ -10,6 +10,7 @@ import click
 
 from assay.cli.called import check_found
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.keeping import none_kept
 from assay.cli.ledger import opened_ledger
 from assay.cli.progress import LINE_EVERY_S
 from assay.cli.since import moment
@@ -42,9 +43,9 @@ def command(route: str | None, since: float, count: int | None, config: str | No
 
     Exit codes: 0 there are kinds, 4 too few requests, or no structure.
     """
-    found, redactor = run(_read(route, since, config))
+    found, redactor, problem = run(_read(route, since, config))
     if not found.drawn:
-        emit({"requests": 0, "unread": found.unread, "kinds": []}, as_json, _nothing(found))
+        emit({"requests": 0, "unread": found.unread, "kinds": []}, as_json, f"no request without a kind: {problem}")
         finish(4)
     from assay.evals.kinds.untagged import suggest
 
@@ -53,7 +54,8 @@ def command(route: str | None, since: float, count: int | None, config: str | No
     finish(0 if len(kinds.kinds) > 1 else 4)
 
 
-async def _read(route: str | None, since: float, config: str | None) -> tuple[Untagged, Redactor]:
+async def _read(route: str | None, since: float, config: str | None) -> tuple[Untagged, Redactor, str]:
+    """The requests, who takes personal data out of them, and what to say if there are none."""
     from assay.config.load import load
     from assay.evals.kinds.untagged import untagged
     from assay.inference.bodies import Bodies
@@ -70,12 +72,8 @@ async def _read(route: str | None, since: float, config: str | None) -> tuple[Un
         found = await untagged(ledger, since_s=since, target=route, told=told)
         if not found.drawn:
             await check_found(route, loaded, ledger, "--route")
-        return found, Bodies(ledger, loaded.config).redactor_for(personal=True)
-
-
-def _nothing(found: Untagged) -> str:
-    kept = f"{found.unread:,} are kept without their text" if found.unread else "none is kept"
-    return f'no request without a kind: {kept}; say bodies = "full" under [serve] or a route in assay.toml, and serve'
+        redactor = Bodies(ledger, loaded.config).redactor_for(personal=True)
+        return found, redactor, none_kept(loaded.config, found.unread, route)
 
 
 def _lines(found: Kinds) -> Iterator[str]:

@@ -13,6 +13,7 @@ import click
 
 from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.keeping import none_kept
 from assay.cli.ledger import opened_ledger
 from assay.cli.progress import LINE_EVERY_S
 from assay.cli.since import DAY_S, moment
@@ -103,11 +104,8 @@ async def _make(
             await check_found(wish.target, loaded, ledger, "--route")
             await hint(ledger, kind=wish.kind)
     if not found.kinds:
-        kept = f"{found.unread} are kept without their text" if found.unread else "none is kept"
-        raise SuiteError(
-            f'the ledger has no such requests to make samples of: {kept}; say bodies = "full" under [serve] or a route '
-            "in assay.toml, and serve"
-        )
+        why = none_kept(loaded.config, found.unread, wish.target)
+        raise SuiteError(f"the ledger has no such requests to make samples of: {why}")
     return found, write_harvest(out, found, name=name or _name(out), judge=judge)
 
 
