@@ -36,11 +36,11 @@ def command(
     decision = run(_find(decision_id, config))
     from assay.decision.explain import explain
     from assay.decision.line import with_line
-    from assay.errors import DecisionError, did_you_mean
+    from assay.errors import ConfigError, did_you_mean
 
     if kind is not None and not any(kind == one.name or kind in one.kinds for one in decision.kinds):
         known = did_you_mean(kind, [one.name for one in decision.kinds])
-        raise DecisionError(f"decision {decision.id} has no kind {kind!r}; {known}")
+        raise ConfigError(f"decision {decision.id} has no kind {kind!r}; {known}")
     emit(with_line(decision), as_json, explain(decision, kind))
     if writing is not None:
         writing.write(decision, config)

@@ -16,6 +16,7 @@ from assay.numerals import plural, told_usd
 if TYPE_CHECKING:
     from assay.evals.beside.readout import Readout
 
+_NOTHING = 'nothing has been compared: give a route policy = { kind = "shadow", ... } or an audit, and serve'
 _WORDS = {
     "same": "the same", "equal": "equal to the judge", "own": "the client's better", "other": "the other's better",
     "differs": "different", "unjudged": "not told apart", "failed": "the other failed", "unasked": "not asked",
@@ -45,7 +46,9 @@ def command(route: str | None, since: float, kind: str | None, config: str | Non
     Exit code 4: nothing has been compared.
     """
     found = run(_read(route, since, kind, config))
-    emit({"comparisons": [_value(one) for one in found]}, as_json, "" if as_json else "\n".join(_lines(found)))
+    nothing = "nothing of that has been compared" if route or kind or since else _NOTHING
+    lines = _lines(found) if found else [nothing]
+    emit({"comparisons": [_value(one) for one in found]}, as_json, "" if as_json else "\n".join(lines))
     finish(0 if found else 4)
 
 
@@ -70,9 +73,6 @@ def _value(one: Readout) -> dict[str, Any]:
 
 
 def _lines(found: list[Readout]) -> Iterator[str]:
-    if not found:
-        yield 'nothing has been compared: give a route policy = { kind = "shadow", ... } or an audit, and serve'
-        return
     for place, one in enumerate(found):
         if one.kind is None or place == 0 or not _same_pair(one, found[place - 1]):
             yield from ("", _title(one)) if place else (_title(one),)

@@ -37,7 +37,8 @@ def summary(decision: Decision) -> str:
     """One line per kind: who does it, on what evidence."""
     won = [one for one in decision.kinds if one.chosen is not None]
     name = f"{decision.suite} {decision.suite_version}"
-    head = f"Suite {name}: {len(won)} of {len(decision.kinds)} kinds have a proven model."
+    verb = "has" if 1 in (len(won), len(decision.kinds)) else "have"
+    head = f"Suite {name}: {len(won)} of {plural(len(decision.kinds), 'kind')} {verb} a proven model."
     columns = ("kind", "bar", "who does it", "evidence", "95 % interval", "cost each")
     return "\n".join([head, *table(columns, [_line(one) for one in decision.kinds], indent="  ")])
 
