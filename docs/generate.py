@@ -227,7 +227,7 @@ def cli_page() -> str:
 _DURABILITY = """## What is durable, and when
 
 Attempts and requests are written to a journal first (`assay.db-SESSION-NUMBER.journal`, beside the file), by one write
-each, and folded into SQLite in bulk within about 100 ms: so soon another program sees them. Whoever reads through assay
+each, and folded into SQLite in bulk within about 250 ms: so soon another program sees them. Whoever reads through assay
 sees them at once. All else (runs, results, answers of the cache, decisions) is written to SQLite right away.
 
 | `[ledger] durability` | a row that was acknowledged survives | what a request waits for |
@@ -239,12 +239,12 @@ sees them at once. All else (runs, results, answers of the cache, decisions) is 
 What each costs here: `python -m benchmarks.ledger`.
 
 A process that dies leaves its journal behind. Whoever opens the ledger next folds it, each row exactly once, and then
-charges what was in flight at its bound; that takes less than two seconds for the longest journal (16 MB). Nobody has to
+charges what was in flight at its bound; that takes less than two seconds for the longest journal (8 MB). Nobody has to
 repair anything. An entry that was torn off half-written was acknowledged to nobody. **Back up or move the file together
 with the journals beside it**, or while no assay runs: then there are none.
 
 A full or read-only disk fails requests with a `LedgerError`; what was acknowledged stays, and with room again all goes
-on. Where SQLite cannot keep up (another program holds its lock, say) the journal takes 16 MB; then new requests wait.
+on. Where SQLite cannot keep up (another program holds its lock, say) the journal takes 8 MB; then new requests wait.
 
 """
 

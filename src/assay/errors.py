@@ -44,6 +44,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from assay.numerals import digits, told_usd
+
 
 class AssayError(Exception):
     """Root of all errors that assay raises on purpose. `exit_code` is what the command line ends with."""
@@ -127,8 +129,9 @@ class BudgetExceeded(ConstraintError):
         whose = "budget of this key" if scope.startswith("key:") else f"budget {scope!r}"  # ids say nothing to clients
         named = whose + (f" of {period}" if period else "")
         super().__init__(
-            f"{named}: a bound of {need_usd:.6f} USD does not fit: "
-            f"{spent_usd:.6f} spent + {held_usd:.6f} held of {limit_usd:.6f} USD" + (f"; {advice}" if advice else "")
+            f"{named}: a bound of {told_usd(need_usd)} does not fit: "
+            f"{digits(spent_usd)} spent + {digits(held_usd)} held of {told_usd(limit_usd)}"
+            + (f"; {advice}" if advice else "")
         )
         self.scope = scope
         self.period = period

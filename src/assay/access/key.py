@@ -35,6 +35,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         usd: hard budget of the key alone, per `per`.
         kind: what its requests count as where they say nothing else.
         label: that its requests get; they may say a stricter one, never a weaker one.
+        metrics: whether it may read /metrics, which tells of what all keys do.
     """
 
     routes: tuple[str, ...] | None = None
@@ -44,10 +45,16 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     per: Per = "month"
     kind: str | None = None
     label: Literal["private-only"] | None = None
+    metrics: bool = False
 
     def allows(self, name: str) -> bool:
         """Whether a route or deployment may be called."""
         return self.routes is None or name in self.routes
+
+    @property
+    def reads_metrics(self) -> bool:
+        """Whether /metrics is shown: to who may, and to who shows no virtual key and need not."""
+        return self.metrics or self is ANYTHING
 
     @property
     def is_rated(self) -> bool:

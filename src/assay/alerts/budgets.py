@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from assay.access.key import Key
 from assay.alerts.alert import Alert
 from assay.config.schema import Config
-from assay.envelope.money import digits, told_usd
 from assay.errors import BudgetExceeded
 from assay.ledger.budgets import EVERYTHING, Budget, Line, period_of, pico_of, usd_of
+from assay.numerals import digits, told_usd
 
 __all__ = ["budget_alerts", "budgets_of", "refusal_alerts"]
 
@@ -69,12 +69,18 @@ def refusal_alerts(budgets: Mapping[Budget, str], refused: Iterable[BudgetExceed
         refused: what the requests ended with.
         now: seconds since 1970.
     """
-    lines = {(budget.scope, period_of(now, budget.per)): (budget, name) for budget, name in budgets.items()}
     return [
-        _alert(*lines[error.scope, error.period], error.period, error.spent_usd, None, error.held_usd)
+        _alert(budget, name, error.period, error.spent_usd, None, error.held_usd)
         for error in refused
-        if (error.scope, error.period) in lines
+        for budget, name in budgets.items()
+        if (budget.scope, period_of(now, budget.per)) == (error.scope, error.period) and _refuses(budget, error)
     ]
+
+
+def _refuses(budget: Budget, error: BudgetExceeded) -> bool:
+    """Whether a request was refused for a budget too. Of several with one scope and period the least is told."""
+    wanted = error.spent_usd + error.held_usd + error.need_usd
+    return budget.limit_usd <= error.limit_usd or wanted > budget.limit_usd
 
 
 def _alert(

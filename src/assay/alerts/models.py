@@ -12,6 +12,7 @@ from assay.errors import Overloaded
 from assay.inference.deployment import LiveDeployment
 from assay.inference.route import LiveRoute
 from assay.ledger.rows import AlarmRow
+from assay.numerals import plural
 
 __all__ = ["breaker_alert", "drift_alert", "open_breakers", "retirement_alerts"]
 
@@ -65,7 +66,7 @@ def retirement_alerts(targets: Targets, within_days: int, today: date) -> list[A
 
 def _retirement(model: str, retires: str, successor: str | None, names: Iterable[str], today: date) -> Alert:
     left = days_until(retires, today)
-    how = f"retires {retires}, in {left} days" if left > 0 else f"has been due to retire since {retires}"
+    how = f"retires {retires}, in {plural(left, 'day')}" if left > 0 else f"has been due to retire since {retires}"
     advice = f"; its maker names {successor} as its successor" if successor is not None else ""
     return Alert(
         what="retirement",

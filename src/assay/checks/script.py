@@ -14,6 +14,7 @@ from assay.checks.numeric import Tolerance
 from assay.checks.python_code import extract_python
 from assay.checks.python_run import RunOptions
 from assay.errors import EvalError
+from assay.numerals import plural
 from assay.sandbox.python import Outcome, PythonRoom
 from assay.types import Request, Response
 
@@ -78,7 +79,9 @@ class Script:
                 detail = {"right": right, "of": len(cases)}
                 return CheckResult(passed=False, explanation=f"case {right + 1}: {wrong}", detail=detail)
         detail = {"right": len(cases), "of": len(cases)}
-        return CheckResult(passed=True, explanation=f"the output of all {len(cases)} cases is right", detail=detail)
+        return CheckResult(
+            passed=True, explanation=f"the output of all {plural(len(cases), 'case')} is right", detail=detail
+        )
 
     def _wrong(self, code: str, case: _Case) -> str | None:
         """Why the program is wrong in this case, if it is."""

@@ -14,6 +14,7 @@ from assay.checks.numeric import Tolerance
 from assay.checks.query_match import same_result
 from assay.checks.query_text import expand, extract_sql, literals, reads_no_table
 from assay.errors import EvalError, SandboxError
+from assay.numerals import plural
 from assay.sandbox.rows import Rows
 from assay.sandbox.sql import open_room
 from assay.sandbox.sql_box import SqlLimits
@@ -162,7 +163,7 @@ class Sql:
         if isinstance(found, SandboxError):
             return CheckResult(passed=False, explanation=str(found), detail={"sql": shorten(sql, 2000)})
         if not wanted:
-            return CheckResult(passed=True, explanation=f"the query runs and gives {len(found.rows)} rows")
+            return CheckResult(passed=True, explanation=f"the query runs and gives {plural(len(found.rows), 'row')}")
         if found.truncated:
             return CheckResult(passed=False, explanation=f"the query gives more than {self._options.row_cap:,} rows")
         o = self._options
@@ -177,4 +178,4 @@ class Sql:
 
 
 def _shape(rows: Rows) -> str:
-    return f"{len(rows.rows)} rows of {len(rows.columns)} columns"
+    return f"{plural(len(rows.rows), 'row')} of {plural(len(rows.columns), 'column')}"

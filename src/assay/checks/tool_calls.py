@@ -13,6 +13,7 @@ from assay.checks.json_text import parse
 from assay.checks.python_calls import python_calls
 from assay.checks.written_calls import written_calls
 from assay.errors import ConfigError, EvalError
+from assay.numerals import plural
 from assay.types import JsonObject, Request, Response
 
 __all__ = ["ToolCalls"]
@@ -192,7 +193,7 @@ def _ill_typed(calls: list[_Call], request: Request | None) -> str | None:
 
 
 def _count(wanted: int, found: int) -> str | None:
-    return None if wanted == found else f"expected {wanted} calls, got {found}"
+    return None if wanted == found else f"expected {plural(wanted, 'call')}, got {found}"
 
 
 def _told(fault: str, wanted: Expected, call: _Call) -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.called import check_called
+from assay.cli.called import check_found, hint
 from assay.cli.door import Finite, config_option, emit, finish, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.decision.experiments.experiment import Arm, Difference, Experiment
@@ -78,20 +80,18 @@ def report(
 
 
 async def _read(asked: Asked, config: str | None) -> Experiment:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.decision.experiments.reading import read_experiment
     from assay.errors import DecisionError
 
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
-        return await read_experiment(ledger, asked)
-    except DecisionError:
-        check_called(asked.question.route, loaded)
-        raise
-    finally:
-        await ledger.close()
+    async with opened_ledger(loaded) as ledger:
+        try:
+            return await read_experiment(ledger, asked)
+        except DecisionError:
+            await check_found(asked.question.route, loaded, ledger)
+            await hint(ledger, kind=asked.question.kind)
+            raise
 
 
 def _text(found: Experiment) -> str:
@@ -122,7 +122,7 @@ def _text(found: Experiment) -> str:
         if (asides := [f"{count} {word}" for count, word in _asides(arm) if count])
     ]
     lines += [
-        f"About {one.more_units} more sessions would show what {one.arm} differs by now."
+        f"About {plural(one.more_units, 'more session')} would show what {one.arm} differs by now."
         for one in found.deciding
         if one.shows == "open" and one.more_units
     ]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.ledger import opened_ledger
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.ledger.rows import AlertRow
@@ -112,15 +114,11 @@ async def _send(config: str | None) -> tuple[int, int, int]:
 
 
 async def _rows(limit: int, config: str | None) -> list[AlertRow]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.alerts import alerts
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         return await alerts(ledger, limit)
-    finally:
-        await ledger.close()
 
 
 def _state(row: AlertRow) -> str:
@@ -130,7 +128,7 @@ def _state(row: AlertRow) -> str:
         return f"told {_moment(row.told_at)}"
     if row.tries >= MOST_TRIES:
         return f"given up: {row.error}"
-    return f"waiting, {row.tries} tries: {row.error}" if row.error is not None else "waiting"
+    return f"waiting, {plural(row.tries, 'try')}: {row.error}" if row.error is not None else "waiting"
 
 
 def _moment(at: float) -> str:

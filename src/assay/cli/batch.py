@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.recovery import show_recovered
-from assay.envelope.money import told_usd
+from assay.numerals import plural, told_usd
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -94,7 +95,7 @@ def fetch(wait_s: float, config: str | None, as_json: bool) -> None:
       assay batch fetch --wait-s 3600
     """
     ended, left = run(_fetch(wait_s, config), continues=True)
-    text = f"{len(ended)} batches ended, {len(left)} still wait"
+    text = f"{plural(len(ended), 'batch')} ended, {len(left)} still wait"
     emit({"ended": ended, "waiting": left}, as_json, text)
     finish(STILL_WAITING if left else 0)
 
@@ -103,17 +104,12 @@ def fetch(wait_s: float, config: str | None, as_json: bool) -> None:
 
 
 async def _list(limit: int, config: str | None) -> list[dict[str, Any]]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.batches import Batches
 
-    ledger = open_ledger(load(config))
-    show_recovered(ledger.recovered)
-    try:
+    async with opened_ledger(load(config)) as ledger:
         batches = Batches(ledger)
         return [await _told(batches, row) for row in await batches.newest(limit)]
-    finally:
-        await ledger.close()
 
 
 async def _show(batch: str, config: str | None) -> dict[str, Any]:

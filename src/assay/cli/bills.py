@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.decision.table import table
 from assay.envelope.written import plain
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.envelope.bills import Assumption, Bill, Bills, Crossing
@@ -62,7 +63,7 @@ def _work(work: Workload) -> str:
 def _observed(traffic: Sequence[Traffic]) -> list[str]:
     whole, *kinds = traffic
     usd = f"{whole.usd_per_month:,.2f} USD" if whole.usd_per_month is not None else "an unknown sum"
-    lines = [f"observed: {whole.requests:,} requests in {whole.days:.3g} days, which did cost {usd} a month"]
+    lines = [f"observed: {plural(whole.requests, 'request')} in {whole.days:.3g} days, which did cost {usd} a month"]
     if kinds:
         head = ("kind", "a day", "tokens in", "cached", "out", "in batches", "busiest hour")
         cells = [

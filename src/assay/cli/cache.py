@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.called import check_called
+from assay.cli.called import check_found
 from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.ledger import opened_ledger
+from assay.numerals import digits, plural
 
 if TYPE_CHECKING:
     from assay.ledger.caches import CacheRow
@@ -51,37 +53,29 @@ def clear(route: str | None, config: str | None, as_json: bool) -> None:
       assay cache clear evals
     """
     count = run(_clear(config, route))
-    emit({"deleted": count}, as_json, f"{count} answers deleted")
+    emit({"deleted": count}, as_json, f"{plural(count, 'answer')} deleted")
 
 
 def _cells(row: CacheRow) -> tuple[str, ...]:
-    saved = f"{row.saved_usd:.6f}" if row.saved_usd is not None else "-"
+    saved = digits(row.saved_usd) if row.saved_usd is not None else "-"
     return row.route, str(row.answers), f"{row.bytes / 2**20:.2f}", str(row.hits), saved
 
 
 async def _caches(config: str | None) -> list[CacheRow]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.caches import caches
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         return await caches(ledger)
-    finally:
-        await ledger.close()
 
 
 async def _clear(config: str | None, route: str | None) -> int:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.caches import clear_replies
 
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         count = await clear_replies(ledger, route)
         if not count and route != "evals":
-            check_called(route, loaded)
+            await check_found(route, loaded, ledger)
         return count
-    finally:
-        await ledger.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import INTERRUPTED, config_option, emit, finish, json_option, note, read_file, run
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -275,5 +276,5 @@ def _section(title: str, value: Any, full: bool) -> str:
         return f"== {printable(title)}"
     text = value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     if not full and len(text) > CUT_CHARS:
-        text = f"{text[:CUT_CHARS]}\n… ({len(text)} characters; --full shows them)"
+        text = f"{text[:CUT_CHARS]}\n… ({plural(len(text), 'character')}; --full shows them)"
     return f"== {printable(title)}\n{printable(text.rstrip())}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import INTERRUPTED, config_option, finish, json_option, note, read_file, runner, say, utf8
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from asyncio import Runner
@@ -193,7 +194,7 @@ class Chat:
         spent = self._conversation.spending
         bound = " (at most)" if spent.cost_basis == "bound" else ""
         return (
-            f"  {spent.turns} turns, {spent.input_tokens} tokens in, {spent.output_tokens} out, "
+            f"  {plural(spent.turns, 'turn')}, {plural(spent.input_tokens, 'token')} in, {spent.output_tokens} out, "
             f"{cost(spent.usd, spent.engine_s)}{bound}"
         )
 

@@ -9,6 +9,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.labels import labels_option, told, usable_labels
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -221,7 +222,7 @@ def _tested(name: str, one: Tested) -> tuple[str, ...]:
         size = f"{one.difference * 100:+.0f} points"
         span = f"{one.interval[0] * 100:+.0f} to {one.interval[1] * 100:+.0f}"
         p_value = f"{one.p_adjusted:.2g}"
-    samples = f"{one.samples} ({one.groups} groups)" if one.groups is not None else str(one.samples)
+    samples = f"{one.samples} ({plural(one.groups, 'group')})" if one.groups is not None else str(one.samples)
     return (name, samples, str(one.only_a), str(one.only_b), size, span, p_value, one.better or "-")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.catalog.load import Catalog
@@ -63,7 +64,7 @@ def check(config: str | None, as_json: bool) -> None:
         *_unknown_words(loaded.config.constraints, catalog),
     ]
     value = {"path": str(loaded.path), "digest": loaded.digest, "deployments": deployments, "routes": routes}
-    text = f"{loaded.path} is right: {deployments} deployments, {routes} routes"
+    text = f"{loaded.path} is right: {plural(deployments, 'deployment')}, {plural(routes, 'route')}"
     emit(value | {"notes": notes}, as_json, "\n".join([text, *(f"note: {note}" for note in notes)]))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -225,7 +226,7 @@ def _show(found: Measured, given: Given) -> int:
         note(f"assay: stopped: {found.stopped}; what was done is kept, the same command asks for the rest")
     unscored = sum(reach.unscored for one in found.findings for reach in one.reaches)
     if unscored:
-        note(f"assay: {unscored} prompts have no score (assay logs says why); the same command asks them again")
+        note(f"assay: {plural(unscored, 'prompt')} without a score (assay logs says why); the same command asks again")
     return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.OPEN: 4}[found.verdict]
 
 
@@ -236,6 +237,6 @@ def _told_budget(cost: Budget, grid: Grid) -> str:
     lengths = ", ".join(f"{length:,}" for length in grid.lengths)
     usd = "USD not known" if cost.usd is None else money(cost.usd) if cost.usd else "no bill"
     return (
-        f"at most {cost.prompts:,} prompts of {lengths} tokens: {cost.input_tokens:,} tokens to read, "
+        f"at most {plural(cost.prompts, 'prompt')} of {lengths} tokens: {cost.input_tokens:,} tokens to read, "
         f"{cost.output_tokens:,} to write, {usd}"
     )

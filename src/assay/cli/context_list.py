@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assay.cli.door import emit
+from assay.cli.ledger import opened_ledger
 from assay.types import Value
 
 if TYPE_CHECKING:
@@ -33,15 +34,12 @@ async def show(config: str | None, bar: float, as_json: bool) -> int:
     Raises:
         AssayError: the ledger cannot be read.
     """
-    from assay.app import open_ledger, without_config
+    from assay.app import without_config
     from assay.config.load import load_if_any
     from assay.evals.context.measure import known_runs
 
-    ledger = open_ledger(load_if_any(config) or without_config())
-    try:
+    async with opened_ledger(load_if_any(config) or without_config()) as ledger:
         found = [await _listed(ledger, one, bar) for one in await known_runs(ledger, _RUNS)]
-    finally:
-        await ledger.close()
     emit({"bar": bar, "contexts": found}, as_json, "" if as_json else _render(found, bar))
     return 0
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import emit, json_option, note, run
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -70,7 +71,7 @@ async def _demo(folder: Path, fresh: bool, as_json: bool) -> None:
         answer = await _ask_through_gateway(app, lock)
         report = await read_report(app.loaded, app.ledger, decision.id)
         page = report.write(folder / REPORT).resolve()
-        asked = f"asked {decision.asked_now} samples in {asked_s:.0f} s"
+        asked = f"asked {plural(decision.asked_now, 'sample')} in {asked_s:.0f} s"
         if not decision.asked_now:
             asked = "nothing was asked: the evidence of an earlier call holds (--fresh measures anew)"
         text = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.config.load import Loaded
@@ -82,7 +83,7 @@ def _weights() -> dict[str, Any]:
     if wrong := next((one for one in held if one.problem), None):
         return _finding("weights store", False, f"{wrong.path}: {wrong.problem}; assay weights verify says what to do")
     size = sum(one.manifest.size_bytes for one in held if one.manifest is not None)
-    return _finding("weights store", True, f"{store.folder}: {len(held)} files, {size / 1e6:,.0f} MB")
+    return _finding("weights store", True, f"{store.folder}: {plural(len(held), 'file')}, {size / 1e6:,.0f} MB")
 
 
 def _sandbox() -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.writing import writing_options
 
 if TYPE_CHECKING:
@@ -35,25 +36,21 @@ def command(
     decision = run(_find(decision_id, config))
     from assay.decision.explain import explain
     from assay.decision.line import with_line
-    from assay.errors import DecisionError, did_you_mean
+    from assay.errors import ConfigError, did_you_mean
 
     if kind is not None and not any(kind == one.name or kind in one.kinds for one in decision.kinds):
         known = did_you_mean(kind, [one.name for one in decision.kinds])
-        raise DecisionError(f"decision {decision.id} has no kind {kind!r}; {known}")
+        raise ConfigError(f"decision {decision.id} has no kind {kind!r}; {known}")
     emit(with_line(decision), as_json, explain(decision, kind))
     if writing is not None:
         writing.write(decision, config)
 
 
 async def _find(decision_id: str | None, config: str | None) -> Decision:
-    from assay.app import open_ledger
     from assay.config.load import load
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         return await find_decision(ledger, decision_id)
-    finally:
-        await ledger.close()
 
 
 async def find_decision(ledger: SqliteLedger, decision_id: str | None) -> Decision:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.called import check_called
+from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, read_file, run, utf8
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
 
 if TYPE_CHECKING:
@@ -68,9 +70,12 @@ def _metric(text: str | None) -> dict[str, Any]:
         return {}
     name, _, value = text.partition("=")
     try:
-        return {"metric": name.strip(), "value": float(value)}
+        figure = float(value)
     except ValueError:
-        raise click.UsageError(f"--metric: {text!r} is not NAME=VALUE with a number: stars=4") from None
+        figure = math.nan
+    if not math.isfinite(figure):  # `nan` and `inf` can be read, and are none
+        raise click.UsageError(f"--metric: {text!r} is not NAME=VALUE with a number: stars=4")
+    return {"metric": name.strip(), "value": figure}
 
 
 def _text(given: str | None) -> str | None:
@@ -80,36 +85,29 @@ def _text(given: str | None) -> str | None:
 
 
 async def _record(said: dict[str, Any], config: str | None) -> FeedbackRow:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.inference.bodies import Bodies
     from assay.inference.feedback import parse, record
 
     told, loaded = parse(said), load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         return await record(told, ledger, Bodies(ledger, loaded.config))
-    finally:
-        await ledger.close()
 
 
 async def _read(since: float, route: str | None, kind: str | None, config: str | None) -> list[Opinion]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.evals.traffic.opinions import opinions
     from assay.ledger.feedback import Feedback
 
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         feedback = Feedback(ledger)
         said = await feedback.verdicts(since_s=since, target=route, kind=kind)
         found = opinions(said, await feedback.outcomes(since_s=since, target=route, kind=kind))
         if not found:
-            check_called(route, loaded, "--route")
+            await check_found(route, loaded, ledger, "--route")
+            await hint(ledger, kind=kind)
         return found
-    finally:
-        await ledger.close()
 
 
 def _lines(found: list[Opinion]) -> Iterator[str]:

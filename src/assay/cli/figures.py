@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from assay.envelope.money import told_usd
+from assay.numerals import told_usd
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

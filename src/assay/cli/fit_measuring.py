@@ -19,6 +19,7 @@ from assay.errors import ConfigError
 from assay.evals.runs.measuring import Measured, measure
 from assay.ledger.measurements import add_measurement
 from assay.ledger.rows import MeasurementRow, new_id
+from assay.numerals import plural
 from assay.weights.digest import sha256_of
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ async def measured(model: Model, facts: FileFacts | None, loaded: Loaded | None,
 def told(found: Measured) -> list[str]:
     """A measurement in words: the figure, what a repeat may give, and what disturbed it."""
     band, rate = repeat_band(disturbed=found.disturbed), found.decode_tok_s
+    answers = plural(len(found.rates), "answer")
     lines = [
-        f"{rate:.1f} tokens/s (ninth decile of {len(found.rates)} answers; {found.mean_tok_s:.1f} on average), "
-        f"{found.threads} threads; expect {rate * (1 - band):.1f} to {rate * (1 + band):.1f} of a repeat"
+        f"{rate:.1f} tokens/s (ninth decile of {answers}; {found.mean_tok_s:.1f} on average), "
+        f"{plural(found.threads, 'thread')}; expect {rate * (1 - band):.1f} to {rate * (1 + band):.1f} of a repeat"
     ]
     if found.disturbed:
         lines.append(

@@ -13,6 +13,7 @@ from assay.cli.models.cells import short
 from assay.decision.table import MOST, table
 from assay.envelope.fit_row import FitRow, RangeRow
 from assay.envelope.hardware import GIB, Machine
+from assay.numerals import plural
 
 WIDTH = 110
 BAR_CELLS = 60
@@ -42,7 +43,7 @@ def listing(machine: Machine, rows: Sequence[FitRow]) -> str:
         for row in rows
     ]
     marked = ["", "* measured here"] if any(row.measured for row in rows) else []
-    head = [*_device(machine), f"{len(rows)} models: {', '.join(counts)}", ""]
+    head = [*_device(machine), f"{plural(len(rows), 'model')}: {', '.join(counts)}", ""]
     return "\n".join([*head, *table(HEAD, cells, most=MOST), *marked])
 
 
@@ -118,11 +119,11 @@ def _styled(text: str, colour: str) -> str:
 def _limits(row: FitRow) -> list[str]:
     if row.total_bytes is None:
         return []
-    tokens = f"{row.most_context_tokens:,} tokens" if row.most_context_tokens is not None else "any context"
+    tokens = plural(row.most_context_tokens, "token") if row.most_context_tokens is not None else "any context"
     many = f"{row.most_sequences:,}" if row.most_sequences is not None else "any number"
     return [
-        f"  for         {row.sequences} x {row.context_tokens:,} tokens of context, {row.quantisation}",
-        f"  at most     {tokens} for {row.sequences} at once; {many} at once of {row.context_tokens:,} tokens",
+        f"  for         {row.sequences} x {plural(row.context_tokens, 'token')} of context, {row.quantisation}",
+        f"  at most     {tokens} for {row.sequences} at once; {many} at once of {plural(row.context_tokens, 'token')}",
     ]
 
 
@@ -134,7 +135,9 @@ def _speed(kind: str, row: FitRow) -> list[str]:
     if row.sequences > 1:
         aside = ", where requests run side by side (quirks.exact = false)" if kind == "cpu" else ""
         lines.append(f"    together  {_figure(row.most_tok_s)}{aside}")
-    lines.append(f"  first token {_figure(row.first_token_s, ' s')} after a prompt of {row.prompt_tokens:,} tokens")
+    lines.append(
+        f"  first token {_figure(row.first_token_s, ' s')} after a prompt of {plural(row.prompt_tokens, 'token')}"
+    )
     lines.append(f"    {row.decode_tok_s.method}")
     return lines
 

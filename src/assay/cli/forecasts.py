@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assay.envelope.money import told_usd
+from assay.numerals import told_usd
 
 if TYPE_CHECKING:
     from assay.evals.figures.power import Ability, Plan
@@ -36,7 +36,7 @@ def foretold(found: Sequence[Forecast], power: Plan) -> str:
 
 
 def _able(one: Ability) -> str:
-    from assay.report.numbers import plural
+    from assay.numerals import plural
 
     shown = dict.fromkeys(f"{share * 100:.0f}" if share is not None else None for share in one.detectable)
     known = " to ".join(points for points in shown if points is not None)

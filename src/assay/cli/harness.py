@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from assay.cli.door import emit, note
 from assay.cli.progress import LINE_EVERY_S
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.figures.scorecard import Comparison
@@ -102,5 +103,5 @@ def _text(done: list[Benchmark], compared: list[Comparison]) -> str:
         if pair.difference is not None and pair.interval is not None:
             low, high = pair.interval
             spread = f"95 % interval {low:+.1%} to {high:+.1%}, p = {pair.p_value:.3g}"
-            lines.append(f"{pair.a} - {pair.b}: {pair.difference:+.1%} ({spread}, {pair.samples} documents)")
+            lines.append(f"{pair.a} - {pair.b}: {pair.difference:+.1%} ({spread}, {plural(pair.samples, 'document')})")
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import click
 
 from assay.cli.door import emit, finish, json_option, note, read_file
 from assay.errors import ConfigError
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.config.importers.draft import Draft
@@ -53,8 +54,12 @@ def command(peer: str, file: str, output: str, force: bool, as_json: bool) -> No
         "not_carried_over": [one._asdict() for one in draft.leftovers],
     }
     _tell(draft)
-    left = f", {len(draft.leftovers)} things not carried over" if draft.leftovers else ""
-    emit(value, as_json, f"{target}: {len(draft.deployments)} deployments, {len(draft.routes)} routes{left}")
+    left = f", {plural(len(draft.leftovers), 'thing')} not carried over" if draft.leftovers else ""
+    emit(
+        value,
+        as_json,
+        f"{target}: {plural(len(draft.deployments), 'deployment')}, {plural(len(draft.routes), 'route')}{left}",
+    )
     finish(1 if draft.leftovers else 0)
 
 

@@ -9,8 +9,9 @@ import click
 
 from assay.cli.called import check_called
 from assay.cli.door import Finite, config_option, emit, json_option, note, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import span_s
-from assay.envelope.money import told_usd
+from assay.numerals import plural, told_usd
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,12 +67,13 @@ def command() -> None:
 @click.option("--per", type=click.Choice(["day", "month", "total"]),
               help="Period of the budget (UTC) [default: month].")  # fmt: skip
 @click.option("--kind", help="What its requests count as where they name no kind.")
+@click.option("--metrics", is_flag=True, help="It may read /metrics; without --route it calls nothing.")
 @click.option("--label", type=click.Choice(["private-only"]), help="What it sends goes to private deployments only.")
 @config_option
 @json_option
 def add(
     name: str, team: str | None, routes: tuple[str, ...], expires_at: float | None, per: Per | None,
-    config: str | None, as_json: bool, **terms: Any,
+    metrics: bool, config: str | None, as_json: bool, **terms: Any,
 ) -> None:  # fmt: skip
     """Make a key, and print it: this once, for only its digest is kept.
 
@@ -80,13 +82,15 @@ def add(
       assay keys add laptop
       assay keys add web --team shop --route support --rpm 600 --tpm 200000 --usd 50 --expires 90d
       OPENAI_API_KEY=$(assay keys add ci --usd 2 --per day --kind tests)
+      assay keys add prometheus --metrics
     """
     from assay.access.key import Terms
     from assay.access.made import make_key
 
     if per is not None and terms["usd"] is None:
         raise click.UsageError("--per is the period of a budget: say how much, --usd N")
-    asked = Terms(routes=routes or None, per=per or "month", **terms)
+    allowed = routes or (() if metrics else None)  # who scrapes need not be able to spend
+    asked = Terms(routes=allowed, per=per or "month", metrics=metrics, **terms)
 
     async def work(ledger: SqliteLedger, loaded: Loaded) -> None:
         for route in routes:
@@ -169,16 +173,12 @@ def revoke(name: str, config: str | None, as_json: bool) -> None:
 
 
 def _with_ledger(config: str | None, work: Callable[[SqliteLedger, Loaded], Awaitable[None]]) -> None:
-    from assay.app import open_ledger
     from assay.config.load import load
 
     async def opened() -> None:
         loaded = load(config)
-        ledger = open_ledger(loaded)
-        try:
+        async with opened_ledger(loaded) as ledger:
             await work(ledger, loaded)
-        finally:
-            await ledger.close()
 
     run(opened())
 
@@ -224,11 +224,12 @@ def _terms_of(row: KeyRow) -> str:
     from assay.access.key import terms_of
 
     terms = terms_of(row)
-    said = [", ".join(terms.routes) if terms.routes is not None else "all routes"]
+    said = [", ".join(terms.routes) or "no routes" if terms.routes is not None else "all routes"]
+    said += ["metrics"] if terms.metrics else []
     if terms.requests_per_minute is not None:
-        said.append(f"{terms.requests_per_minute:,} requests/min")
+        said.append(f"{plural(terms.requests_per_minute, 'request')}/min")
     if terms.tokens_per_minute is not None:
-        said.append(f"{terms.tokens_per_minute:,} tokens/min")
+        said.append(f"{plural(terms.tokens_per_minute, 'token')}/min")
     if terms.usd is not None:
         said.append(f"{terms.usd:g} USD {'in total' if terms.per == 'total' else f'a {terms.per}'}")
     said += [f"kind {terms.kind}"] if terms.kind is not None else []
@@ -256,4 +257,5 @@ def _told(row: KeyRow) -> dict[str, Any]:
         "per": terms.per if terms.usd is not None else None,
         "kind": terms.kind,
         "label": terms.label,
+        "metrics": terms.metrics,
     }

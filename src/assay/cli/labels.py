@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from assay.numerals import plural
+
 if TYPE_CHECKING:
     from assay.evals.figures.correction import Correction
     from assay.evals.judging.labels import Labels
@@ -51,7 +53,7 @@ def told(found: Correction, raw: float | None = None) -> str:
         text = f"{found.share * 100:+.0f} points [{low}, {high}]"
     else:
         text = f"{found.share:.0%} [{found.interval[0]:.0%}, {found.interval[1]:.0%}], where graders say {raw:.0%}"
-    how = f"{found.method}, {found.labels} labels, {found.disagreed:g} of them against the graders"
+    how = f"{found.method}, {plural(found.labels, 'label')}, {found.disagreed:g} of them against the graders"
     return f"as people see it: {text} ({how}{_errors(found)})"
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from assay.cli.called import check_found, hint
 from assay.cli.door import Finite, config_option, emit, json_option, note, run, say
-from assay.cli.recovery import show_recovered
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import in_order, moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.ledger.finished import Wanted
@@ -26,7 +28,7 @@ _PURPOSES = ("shadow", "audit", "guard", "judge", "route")
 @click.option("--since", callback=moment, help="Only newer ones: 30m, 12h, 7d, or a day (2026-11-01).")
 @click.option("--until", callback=moment, help="Only older ones, said likewise.")
 @click.option("--request", "request_id", help="Attempts of one request: its id, or how it begins.")
-@click.option("--run", "run_id", help="Attempts of one run.")
+@click.option("--run", "run_id", help="Attempts of one run: its id, or how it begins.")
 @click.option("-k", "--kind", help="Only this kind.")
 @click.option("-m", "--model", "deployment", help="Only this deployment.")
 @click.option("-t", "--target", help="Only what was called by this name: a route or deployment.")
@@ -91,17 +93,16 @@ async def _with_ledger(
     config: str | None, key: str | None, meant: dict[str, Any], work: Callable[[SqliteLedger, Wanted], Awaitable[None]]
 ) -> None:
     from assay.access.made import named_key
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.finished import Wanted
 
-    ledger = open_ledger(load(config))
-    show_recovered(ledger.recovered)
-    try:
+    loaded = load(config)
+    async with opened_ledger(loaded) as ledger:
+        # Before anything else: with --follow nobody would ever hear of it, and --export would write an empty file.
+        await check_found(meant["target"], loaded, ledger, "--target")
+        await check_found(meant["deployment"], loaded, ledger, "--model")
         key_id = (await named_key(ledger, key)).id if key is not None else None
         await work(ledger, Wanted(key_id=key_id, **meant))
-    finally:
-        await ledger.close()
 
 
 async def _shown(ledger: SqliteLedger, wanted: Wanted, *, limit: int, as_json: bool) -> None:
@@ -109,6 +110,8 @@ async def _shown(ledger: SqliteLedger, wanted: Wanted, *, limit: int, as_json: b
     from assay.ledger.finished import attempts
 
     rows = await attempts(ledger, wanted, limit)
+    if not rows:
+        await hint(ledger, kind=wanted.kind, team=wanted.team, error=wanted.error)
     spent = await ledger.spent()
     month = {"settled_usd": spent.settled_usd, "held_usd": spent.held_usd}
     emit({"attempts": rows, "month": month}, as_json, "" if as_json else rendered(rows, month))
@@ -137,7 +140,7 @@ async def _exported(ledger: SqliteLedger, wanted: Wanted, *, file: str, as_json:
     from assay.ledger.attempts_file import write
 
     count = await write(ledger, wanted, Path(file))
-    emit({"file": file, "attempts": count}, as_json, f"{count} attempts written to {file}")
+    emit({"file": file, "attempts": count}, as_json, f"{plural(count, 'attempt')} written to {file}")
 
 
 async def _sent(ledger: SqliteLedger, wanted: Wanted, *, url: str, follow: bool, as_json: bool) -> None:
@@ -148,7 +151,7 @@ async def _sent(ledger: SqliteLedger, wanted: Wanted, *, url: str, follow: bool,
         count = await (_send_on(ledger, wanted, sender) if follow else _send_all(ledger, wanted, sender))
     finally:
         sender.close()
-    emit({"spans": count}, as_json, f"{count} spans sent")
+    emit({"spans": count}, as_json, f"{plural(count, 'span')} sent")
 
 
 async def _send_all(ledger: SqliteLedger, wanted: Wanted, sender: Sender) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from assay.cli.ledger import opened_ledger
+from assay.numerals import plural
+
 __all__ = ["body", "rendered"]
 
 
@@ -15,23 +18,19 @@ async def body(request_id: str, config: str | None) -> dict[str, Any]:
     """
     import msgspec
 
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.errors import LedgerError
     from assay.inference.bodies import keeping, read
     from assay.ledger.exchanges import Exchanges
     from assay.ledger.feedback import Feedback
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         row = await Exchanges(ledger).one(request_id)
         if row is None:
             raise LedgerError(
                 f'no body of request {request_id!r} is kept; routes keep them where assay.toml says bodies = "full"'
             )
         feedback = (await Feedback(ledger).of([row.request_id])).get(row.request_id, [])
-    finally:
-        await ledger.close()
     kept = read(row)
     told = {name: getattr(row, name) for name in ("request_id", "target", "kind", "label", "deployment", "redacted")}
     return told | {
@@ -51,7 +50,7 @@ def rendered(body: dict[str, Any]) -> str:
 
     lines = [
         f"request {body['request_id']} to {body['target']}, kind {body['kind'] or '-'}, {body['label']}, answered by "
-        f"{body['deployment'] or '-'}; {body['redacted']} pieces taken out"
+        f"{body['deployment'] or '-'}; {plural(body['redacted'], 'piece')} taken out"
     ]
     if body["request"] is None:
         lines.append(f"its text is not kept: {body['kept']}")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from assay.decision.table import table
-from assay.envelope.money import told_usd
 from assay.ledger.finished import AttemptRow
+from assay.numerals import told_usd
 
 __all__ = ["line", "rendered"]
 

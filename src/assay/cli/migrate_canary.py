@@ -8,6 +8,8 @@ from shlex import join
 from typing import TYPE_CHECKING
 
 from assay.cli.door import emit
+from assay.cli.ledger import opened_ledger
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -116,19 +118,15 @@ def go_back(file: Path, route: str | None, as_json: bool) -> int:
 
 async def show_standing(route: str, margin: float | None, error: float, config: str | None, as_json: bool) -> int:
     """How a canary goes."""
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.decision.migration.canary import canary_of
     from assay.decision.migration.standing import standing_of
 
     loaded = load(config)
     canary = canary_of(loaded.config, route)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         tolerated = margin if margin is not None else loaded.config.decide.tolerated_regression
         found = await standing_of(ledger, loaded.config, canary, tolerated, error)
-    finally:
-        await ledger.close()
     emit(found, as_json, "" if as_json else _standing(found, canary))
     return found.exit_code
 
@@ -147,7 +145,7 @@ def _standing(found: Standing, canary: Canary) -> str:
         f"Since {since}. Guarantee: {found.guarantee}.",
     ]
     if found.unplaced:
-        lines.append(f"Of {found.unplaced} requests the arm cannot be told; they are not counted.")
+        lines.append(f"Of {plural(found.unplaced, 'request')} the arm cannot be told; they are not counted.")
     if found.advice == "proceed" and canary.next_share is not None:
         lines.append(f"Next: the same --write with --canary {canary.next_share:g}.")
     if found.advice == "go-back":
@@ -157,7 +155,7 @@ def _standing(found: Standing, canary: Canary) -> str:
 
 def _arm(arm: Arm, share: float) -> tuple[str, ...]:
     from assay.cli.figures import seconds
-    from assay.envelope.money import digits
+    from assay.numerals import digits
 
     feedback = ", ".join(f"{count} {verdict}" for verdict, count in sorted(arm.feedback.items())) or "-"
     return (

@@ -147,6 +147,7 @@ async def _traffic(app: App, asked: Given, suite: Suite) -> Traffic:
     """
     import time
 
+    from assay.cli.keeping import none_kept
     from assay.cli.since import DAY_S
     from assay.decision.migration.traffic import draw_traffic
     from assay.errors import DecisionError
@@ -160,9 +161,6 @@ async def _traffic(app: App, asked: Given, suite: Suite) -> Traffic:
     redactor = Bodies(app.ledger, settings).redactor_for(personal=True)
     found = await draw_traffic(app.spine, wish, redactor, str(asked.new), suite, kinds=asked.kinds, judge=asked.judge)
     if not any(found.requests.values()):
-        kept = f"{found.unread} are kept without their text" if found.unread else "none is kept"
-        raise DecisionError(
-            f'the ledger has no real requests that {old!r} answered: {kept}; say bodies = "full" under [serve] or a '
-            "route in assay.toml, and serve; or leave --traffic out"
-        )
+        why = none_kept(settings, found.unread, old)
+        raise DecisionError(f"the ledger has no real requests that {old!r} answered: {why}; or leave --traffic out")
     return found

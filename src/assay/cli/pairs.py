@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from assay.cli.called import check_called
+from assay.cli.called import check_found, hint
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.since import DAY_S, moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.decision.experiments.pairing import Pairing, Wanted
@@ -93,7 +94,7 @@ def export(
 async def _export(
     files: Files, heldout: float, wanted: Wanted, redact: bool, config: str | None
 ) -> tuple[Pairing, dict[Path, int]]:
-    from contextlib import ExitStack
+    from contextlib import ExitStack, suppress
 
     import msgspec
 
@@ -108,7 +109,8 @@ async def _export(
         oldest = time.time() - app.loaded.config.bodies.keep_days * DAY_S
         wanted = wanted._replace(since_s=max(wanted.since_s, oldest))
         pairing = Pairing(app.ledger, app.spine.targets, bodies.redactor_for(personal=redact))
-        with ExitStack() as stack:
+        counts = dict[Path, int]()
+        with suppress(_NoPairs), ExitStack() as stack:
             places = {one: stack.enter_context(exchanged(one)) for one in filter(None, files)}
             opened = {one: stack.enter_context(place.open("wb")) for one, place in places.items()}
             counts = dict.fromkeys(places, 0)
@@ -118,12 +120,20 @@ async def _export(
                 opened[file].write(msgspec.json.encode(pair.line) + b"\n")
                 counts[file] += 1
             if not pairing.requests:
-                check_called(wanted.route, app.loaded)
+                await check_found(wanted.route, app.loaded, app.ledger)
+                await hint(app.ledger, kind=wanted.kind)
+            if not any(counts.values()):
+                counts.clear()
+                raise _NoPairs
     return pairing, counts
 
 
+class _NoPairs(Exception):
+    """There is none: no file is written, and one that is there stays as it is."""
+
+
 def _text(pairing: Pairing, counts: dict[Path, int]) -> list[str]:
-    lines = [f"{file}: {count} pairs" for file, count in counts.items()]
+    lines = [f"{file}: {plural(count, 'pair')}" for file, count in counts.items()]
     if pairing.sources:
         lines.append("from: " + ", ".join(f"{count} {source}" for source, count in pairing.sources.most_common()))
     else:

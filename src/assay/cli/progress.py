@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from assay.cli.door import note
-from assay.envelope.money import told_usd
 from assay.ledger.rows import ResultRow
+from assay.numerals import plural, told_usd
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
@@ -186,12 +186,12 @@ class VerdictProgress(_Progress):
 
             self._draw("judging", total, MofNCompleteColumn(), TimeRemainingColumn())
         else:
-            self.say(f"{total} verdicts")
+            self.say(f"{plural(total, 'verdict')}")
 
     def one(self) -> None:
         """One verdict is here."""
         self._done += 1
-        self._move(self._done, lambda: f"{self._done} of {self._total} verdicts")
+        self._move(self._done, lambda: f"{self._done} of {plural(self._total, 'verdict')}")
 
 
 class AnswerProgress(_Progress):
@@ -210,5 +210,5 @@ class AnswerProgress(_Progress):
     def one(self, target: str) -> None:
         """One answer, or lack of one, of this target."""
         self._done += 1
-        told = f"{self._what}: {target}, {self._done} answers"
+        told = f"{self._what}: {target}, {plural(self._done, 'answer')}"
         self._move(self._done, lambda: told, lambda: {"description": told})

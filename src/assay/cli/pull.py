@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.weights.origin import Origin
@@ -113,7 +114,7 @@ def _short(source: str) -> str:
     kind, *packages = source.split()
     if kind != "packages" or len(packages) < 3:
         return source
-    return f"{len(packages)} packages, {packages[0]} to {packages[-1]}"
+    return f"{plural(len(packages), 'package')}, {packages[0]} to {packages[-1]}"
 
 
 def _size(size_bytes: int | None) -> str:

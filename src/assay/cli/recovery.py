@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.cli.door import note
-from assay.envelope.money import told_usd
+from assay.numerals import plural, told_usd
 
 __all__ = ["show_recovered"]
 
@@ -15,6 +15,6 @@ def show_recovered(recovered: object) -> None:
     if isinstance(recovered, Recovered) and recovered.attempts:
         unknown = f" ({recovered.unknown} without a known price)" if recovered.unknown else ""
         note(
-            f"assay: an earlier process died with {recovered.attempts} calls in flight; "
+            f"assay: an earlier process died with {plural(recovered.attempts, 'call')} in flight; "
             f"they are charged at their bound, {told_usd(recovered.charged_usd)}{unknown}"
         )

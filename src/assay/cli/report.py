@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.ledger import opened_ledger
 
 if TYPE_CHECKING:
     from assay.report.report import Format, Report
@@ -57,13 +58,9 @@ def command(
 
 
 async def _read(reference: str | None, samples: int, config: str | None) -> Report:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.report import read_report
 
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         return await read_report(loaded, ledger, reference, samples=samples)
-    finally:
-        await ledger.close()

@@ -73,7 +73,7 @@ def _present(app: App) -> Lock | None:
 
 async def _route(app: App, route: str | None, present: Lock | None) -> str:
     """The route to go back with: that of the present lock, or the only one that was ever pinned here."""
-    from assay.errors import ConfigError, DecisionError
+    from assay.errors import ConfigError, DecisionError, did_you_mean
     from assay.ledger.locks import locks
 
     if present is not None:
@@ -81,11 +81,13 @@ async def _route(app: App, route: str | None, present: Lock | None) -> str:
             raise ConfigError(f"{app.lock_path} pins the route {present.route!r}, not {route!r}")
         return present.route
     known = sorted({row.route for row in await locks(app.ledger)})
-    if route is not None or len(known) == 1:
-        return route or known[0]
-    if known:
+    if not known:
+        raise DecisionError("no lock was ever put in place here; run `assay choose`, then `assay pin`")
+    if route is not None and route not in known:
+        raise ConfigError(f"no lock of a route {route!r} was ever put in place here; {did_you_mean(route, known)}")
+    if route is None and len(known) > 1:
         raise ConfigError(f"name the route to go back with: {', '.join(known)}")
-    raise DecisionError("no lock was ever put in place here; run `assay choose`, then `assay pin`")
+    return route or known[0]
 
 
 def _text(found: WayBack, row: LockRow | None, dry_run: bool, lock_path: str, nobody: str) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.called import check_found
 from assay.cli.door import Finite, config_option, emit, finish, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import span_s
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ def status(route: str | None, config: str | None, as_json: bool) -> None:
     """
     from assay.config.load import load
 
-    told = run(_with_ledger(config, lambda ledger: _looked_at(ledger, load(config).config, route)))
+    told = run(_with_ledger(config, lambda ledger: _looked_at(ledger, load(config).config, route), of=route))
     emit([value for value, _, _ in told], as_json, "\n\n".join(text for _, text, _ in told) or "no rollout was begun")
     finish(told[0][2] if route is not None else 0)
 
@@ -212,7 +214,7 @@ def _change(name: str, says: str) -> None:
     def changed(route: str, config: str | None, as_json: bool) -> None:
         from assay.decision.experiments.rollout import change, plan_of
 
-        row = run(_with_ledger(config, lambda ledger: change(ledger, route, name, _WHO)))
+        row = run(_with_ledger(config, lambda ledger: change(ledger, route, name, _WHO), of=route))
         emit(_plain(row, plan_of(row)), as_json, _state(row))
 
 
@@ -223,15 +225,20 @@ _change("end", "Let go of one that is over: the weights in assay.toml count agai
         "assay rollout end support")  # fmt: skip
 
 
-async def _with_ledger(config: str | None, work: Callable[[SqliteLedger], Coroutine[Any, Any, Any]]) -> Any:
-    from assay.app import open_ledger
+async def _with_ledger(
+    config: str | None, work: Callable[[SqliteLedger], Coroutine[Any, Any, Any]], of: str | None = None
+) -> Any:
+    """What some work gives; where there is no rollout `of` a route, a name that nothing has is told as such."""
     from assay.config.load import load
+    from assay.errors import DecisionError
 
-    ledger = open_ledger(load(config))
-    try:
-        return await work(ledger)
-    finally:
-        await ledger.close()
+    loaded = load(config)
+    async with opened_ledger(loaded) as ledger:
+        try:
+            return await work(ledger)
+        except DecisionError:
+            await check_found(of, loaded, ledger)
+            raise
 
 
 def _state(row: RolloutRow) -> str:

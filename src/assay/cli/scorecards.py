@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from assay.numerals import plural
+
 if TYPE_CHECKING:
     from assay.evals.figures.comparison import Compared
     from assay.evals.figures.scorecard import Metrics, Scorecard
@@ -47,7 +49,7 @@ def _card(card: Scorecard) -> Iterator[str]:
     for reason, count in sorted(card.unscored.items(), key=lambda item: -item[1])[:_REASONS]:
         yield f"  {count} unscored: {cut(reason, _REASON_CHARS)}"
     if card.overall.batched:
-        yield f"  {card.overall.batched} answers came with batches: at a batch's price, without latencies"
+        yield f"  {plural(card.overall.batched, 'answer')} came with batches: at a batch's price, without latencies"
     if card.overall.unscored and card.overall.bounds:
         low, high = card.overall.bounds
         yield f"  overall between {low:.1%} (all unscored wrong) and {high:.1%} (all right)"
@@ -56,7 +58,8 @@ def _card(card: Scorecard) -> Iterator[str]:
 def _steadiness(kind: str, found: Steadiness) -> Iterator[str]:
     tries = found.repeats
     any_of, all_of = _share(found.any_of[tries]), _share(found.all_of[tries])
-    yield f"  {kind}: {found.samples} samples {tries} times each, {found.steady.share:.0%} of them always the same;"
+    samples = plural(found.samples, "sample")
+    yield f"  {kind}: {samples} {tries} times each, {found.steady.share:.0%} of them always the same;"
     yield f"    at least one of {tries} passes {any_of}, all of {tries} {all_of}"
 
 
@@ -70,7 +73,7 @@ def cells(one: Metrics) -> tuple[str, ...]:
     from assay.evals.runs.tokens import told_tokens
 
     interval = f"{one.interval[0]:.0%} to {one.interval[1]:.0%}" if one.interval else "-"
-    interval += f" ({one.groups} groups)" if one.groups is not None else ""
+    interval += f" ({plural(one.groups, 'group')})" if one.groups is not None else ""
     share = f"{one.share:.0%}" if one.share is not None else "-"
     times = (seconds(one.p50_s), seconds(one.p95_s))
     spent = cost(one.usd, one.engine_s)

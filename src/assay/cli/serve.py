@@ -10,6 +10,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable
@@ -80,7 +81,7 @@ async def _supervise(
     arguments += ["--host", host] if host is not None else []  # whether it is reached by others decides about keys
 
     def serving() -> None:
-        emit({"url": url, "workers": workers}, as_json, f"serving {url} with {workers} workers")
+        emit({"url": url, "workers": workers}, as_json, f"serving {url} with {plural(workers, 'worker')}")
 
     return await supervise(listener, workers, arguments, serving)
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.called import check_called
+from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
-from assay.envelope.money import told_usd
+from assay.numerals import plural, told_usd
 
 if TYPE_CHECKING:
     from assay.evals.beside.readout import Readout
 
+_NOTHING = 'nothing has been compared: give a route policy = { kind = "shadow", ... } or an audit, and serve'
 _WORDS = {
     "same": "the same", "equal": "equal to the judge", "own": "the client's better", "other": "the other's better",
     "differs": "different", "unjudged": "not told apart", "failed": "the other failed", "unasked": "not asked",
@@ -44,25 +46,24 @@ def command(route: str | None, since: float, kind: str | None, config: str | Non
     Exit code 4: nothing has been compared.
     """
     found = run(_read(route, since, kind, config))
-    emit({"comparisons": [_value(one) for one in found]}, as_json, "" if as_json else "\n".join(_lines(found)))
+    nothing = "nothing of that has been compared" if route or kind or since else _NOTHING
+    lines = _lines(found) if found else [nothing]
+    emit({"comparisons": [_value(one) for one in found]}, as_json, "" if as_json else "\n".join(lines))
     finish(0 if found else 4)
 
 
 async def _read(route: str | None, since: float, kind: str | None, config: str | None) -> list[Readout]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.evals.beside.readout import readouts
     from assay.ledger.comparisons import kind_traffic, tallies
 
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         counted = await tallies(ledger, since_s=since, route=route, kind=kind)
         if not counted:
-            check_called(route, loaded)
+            await check_found(route, loaded, ledger)
+            await hint(ledger, kind=kind)
         return readouts(counted, await kind_traffic(ledger, since_s=since) if counted else [])
-    finally:
-        await ledger.close()
 
 
 def _value(one: Readout) -> dict[str, Any]:
@@ -72,9 +73,6 @@ def _value(one: Readout) -> dict[str, Any]:
 
 
 def _lines(found: list[Readout]) -> Iterator[str]:
-    if not found:
-        yield 'nothing has been compared: give a route policy = { kind = "shadow", ... } or an audit, and serve'
-        return
     for place, one in enumerate(found):
         if one.kind is None or place == 0 or not _same_pair(one, found[place - 1]):
             yield from ("", _title(one)) if place else (_title(one),)
@@ -102,6 +100,8 @@ def _facts(one: Readout) -> Iterator[str]:
     if one.own_s is not None and one.other_s is not None:
         yield f"one answer: {one.own_s:.2f} s here, {one.other_s:.2f} s there"
     yield from _money(one)
+    if one.uncompared:
+        yield f"not compared, for too many others waited: {one.uncompared}; a smaller share leaves fewer out"
     if one.unasked:
         yield "not asked: " + ", ".join(f"{n} {why}" for why, n in one.unasked.items())
 
@@ -111,7 +111,7 @@ def _money(one: Readout) -> Iterator[str]:
     if now.usd is not None and now.other_usd is not None and now.saved_usd is not None:
         more = "less" if now.saved_usd >= 0 else "more"
         yield (
-            f"all {now.requests:,} requests here: {told_usd(now.usd)}; there about {told_usd(now.other_usd)}, "
+            f"all {plural(now.requests, 'request')} here: {told_usd(now.usd)}; there about {told_usd(now.other_usd)}, "
             f"{told_usd(abs(now.saved_usd))} {more}"
         )
     if one.spent_usd or one.judge_usd:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import in_order, moment
 
 if TYPE_CHECKING:
@@ -72,16 +73,12 @@ def command(by: str, since: float, until: float, against: str | None, config: st
 
 
 async def _spent(by: Any, window: Window, config: str | None) -> tuple[list[SpendRow], list[BudgetLine]]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.spend import spend_by
 
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         return await spend_by(ledger, by, window), await _budgets(ledger, loaded.config)
-    finally:
-        await ledger.close()
 
 
 async def _budgets(ledger: SqliteLedger, config: Any) -> list[BudgetLine]:
@@ -128,7 +125,7 @@ def _total(rows: list[SpendRow]) -> dict[str, Any]:
 
 def _shown(by: str, rows: list[SpendRow], budgets: list[BudgetLine]) -> str:
     from assay.decision.table import table
-    from assay.envelope.money import told_usd
+    from assay.numerals import told_usd
 
     if not rows:
         lines = ["nothing was asked in this time"]
@@ -169,7 +166,7 @@ def _cells(row: SpendRow, *, shared: bool) -> tuple[str, ...]:
 
 def _sum(usd: float, unknown: int) -> str:
     """USD; where there is nothing but what nobody knows the price of, that."""
-    from assay.envelope.money import told_usd
+    from assay.numerals import told_usd
 
     return told_usd(usd) if usd or not unknown else "unknown"
 
@@ -179,7 +176,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _notes(bounds: int, bound_usd: float, unknown: int, running: int, held_usd: float) -> str:
-    from assay.envelope.money import told_usd
+    from assay.numerals import told_usd
 
     notes = [
         f"{bounds:,} at their bound ({told_usd(bound_usd)})" if bounds else "",

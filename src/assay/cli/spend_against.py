@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 
-from assay.app import open_ledger
 from assay.catalog.load import load as load_catalog
 from assay.catalog.prices import LENGTHS
+from assay.cli.ledger import opened_ledger
 from assay.config.load import load
 from assay.config.schema import Price
 from assay.envelope.against import Against, compared, ratios
-from assay.envelope.money import told_usd
 from assay.envelope.named import named
 from assay.ledger.spend import Window
 from assay.ledger.spend_against import served, shared_samples
+from assay.numerals import plural, told_usd
 
 __all__ = ["compare", "rendered"]
 
@@ -35,12 +35,9 @@ async def compare(name: str, window: Window, config: str | None) -> Against | No
         return named([name], catalog, loaded.config, today, input_tokens=tokens / 2)[0].rate
 
     rate(None)  # a name that is not there is told before the ledger is read
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         found = await served(ledger, window, LENGTHS)
         known = ratios(await shared_samples(ledger, name), name)
-    finally:
-        await ledger.close()
     return compared(name, found, rate, known) if found.answers else None
 
 
@@ -50,7 +47,7 @@ def rendered(found: Against) -> str:
 
 
 def _bills(found: Against) -> Iterator[str]:
-    yield f"{found.requests:,} answered requests cost {told_usd(found.paid_usd)}:"
+    yield f"{plural(found.requests, 'answered request')} cost {told_usd(found.paid_usd)}:"
     for purpose, usd in found.paid_by.items():
         yield f"  {_PURPOSES.get(purpose, purpose)}: {told_usd(usd)}"
     span = told_usd(found.high_usd)
@@ -86,9 +83,9 @@ def _assumptions(found: Against) -> Iterator[str]:
     if found.low_usd != found.high_usd:
         yield "what was read from caches is cached there too, or not: both ends are given"
     if found.uncounted:
-        yield f"{found.uncounted:,} answered requests without counts are in neither bill"
+        yield f"in neither bill: {plural(found.uncounted, 'answered request')} without counts"
     if found.unknown:
-        yield f"{found.unknown:,} attempts whose cost nobody knows are not in what was paid: it was more"
+        yield f"not in what was paid: {plural(found.unknown, 'attempt')} whose cost nobody knows; it was more"
     if found.bounds:
-        yield f"{found.bounds:,} attempts are in it at their bound: it may have been less"
+        yield f"at the bound: {plural(found.bounds, 'attempt')}; it may have been less"
     yield "evaluations and answers from assay's cache are left out, and so are requests that nobody answered"

@@ -9,6 +9,7 @@ import click
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
 from assay.cli.since import DAY_S, span_s
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -208,11 +209,11 @@ def _foretell(app: App, given: Given, asked: Mapping[str, Sequence[Request]]) ->
 
 def _costs(app: App, target: str, requests: Sequence[Request]) -> str:
     from assay.decision.watching.borders import bound_usd
-    from assay.envelope.money import told_usd
+    from assay.numerals import told_usd
 
     usd = bound_usd(app.spine, target, requests)
     cost = f"{told_usd(usd)} at most" if usd is not None else "at a cost that is not known in USD"
-    return f"{target}: {len(requests)} requests at most, {cost}"
+    return f"{target}: {plural(len(requests), 'request')} at most, {cost}"
 
 
 async def _watching(app: App, given: Given, on_answer: Callable[[str], object] = lambda target: None) -> Watching:

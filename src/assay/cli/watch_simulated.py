@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.cli.door import emit, note
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["simulated"]
@@ -47,7 +48,7 @@ def simulated(canaries: int | None, config: str | None, as_json: bool) -> int:
     emit(
         found,
         as_json,
-        "\n".join([*lines, f"{wrong} false alarms in {years} years; {365 / days:.1f} a year are allowed"]),
+        "\n".join([*lines, f"{wrong} false alarms in {plural(years, 'year')}; {365 / days:.1f} a year are allowed"]),
     )
     return 0
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import note, run
+from assay.cli.ledger import opened_ledger
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.envelope.traffic import Traffic
@@ -58,22 +60,20 @@ def traffic_of(config: str | None, since: float, kinds: tuple[str, ...]) -> tupl
             "known, apart from evaluations; describe the work with --requests-per-day and the like"
         )
     if whole.uncounted:
-        note(f"{whole.uncounted:,} of {whole.requests:,} requests have no token count; the others stand for them")
+        note(
+            f"{whole.uncounted:,} of {plural(whole.requests, 'request')} have no token count; the others stand for them"
+        )
     return (whole, *by_kind) if len(by_kind) > 1 else (whole,)
 
 
 async def _observed(
     config: str | None, now: float, since: float, kinds: tuple[str, ...]
 ) -> tuple[Traffic | None, tuple[Traffic, ...]]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.envelope.traffic import observed
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         return await observed(ledger, now, since, kinds)
-    finally:
-        await ledger.close()
 
 
 def _from(since: float) -> str:

@@ -35,6 +35,7 @@ from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite, shuffled
 from assay.inference.spine import Spine
 from assay.ledger.rows import Outcome, new_id
+from assay.numerals import plural
 from assay.stats.certainty import Verdict, needed
 from assay.stats.intervals import upper_bound
 from assay.stats.known import known_mean
@@ -341,8 +342,9 @@ class Choosing:
     def _population(self, kinds: Sequence[KindDecision]) -> str:
         """What the verdicts speak of, and on whose work they do not rest."""
         made_up, left_out = [kind for kind in kinds if kind.made_up], sum(kind.left_out for kind in kinds)
+        samples = sum(kind.total for kind in kinds)
         return (
-            f"the {sum(kind.total for kind in kinds)} samples of suite {self.suite.name!r} {self.suite.version}"
+            f"the {plural(samples, 'sample')} of suite {self.suite.name!r} {self.suite.version}"
             + (f", split {self.split}" if self.split else "")
             + "".join(f"; all {kind.total} of {kind.name} were made up" for kind in made_up)
             + (f"; {left_out} more were made up and decide nothing" if left_out else "")
@@ -395,7 +397,7 @@ def _sentence(group: Group, chosen: str | None, results: tuple[CandidateResult, 
     if chosen is not None:
         unsure = [one.name for one in results if one.status in (Status.OPEN, Status.UNPROVEN)]
         note = f"; nothing is claimed of {', '.join(unsure)}" if unsure else ""
-        basis = f", on {len(group.samples)} made-up samples" if group.made_up else ""
+        basis = f", on {plural(len(group.samples), 'made-up sample')}" if group.made_up else ""
         less = f" less {100 * tolerance:g} points" if tolerance else ""
         return f"{chosen} is the cheapest proven to meet the {what} of {group.bar:.0%}{less}{basis}{note}"
     if any(one.status is Status.OPEN for one in results):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.decision.decision import CandidateResult
-from assay.envelope.money import digits
+from assay.numerals import digits
 
 __all__ = ["cost_of"]
 

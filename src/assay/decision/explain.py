@@ -7,9 +7,9 @@ from assay.decision.cost import cost_of
 from assay.decision.decision import CandidateResult, Decision, KindDecision, Status
 from assay.decision.line import told
 from assay.decision.table import table
-from assay.envelope.money import told_usd
 from assay.evals.figures.more_tokens import told_steps
 from assay.evals.runs.tokens import told_tokens
+from assay.numerals import plural, told_usd
 
 _MARKS = {
     Status.CHOSEN: "+",
@@ -37,7 +37,8 @@ def summary(decision: Decision) -> str:
     """One line per kind: who does it, on what evidence."""
     won = [one for one in decision.kinds if one.chosen is not None]
     name = f"{decision.suite} {decision.suite_version}"
-    head = f"Suite {name}: {len(won)} of {len(decision.kinds)} kinds have a proven model."
+    verb = "has" if 1 in (len(won), len(decision.kinds)) else "have"
+    head = f"Suite {name}: {len(won)} of {plural(len(decision.kinds), 'kind')} {verb} a proven model."
     columns = ("kind", "bar", "who does it", "evidence", "95 % interval", "cost each")
     return "\n".join([head, *table(columns, [_line(one) for one in decision.kinds], indent="  ")])
 
@@ -115,7 +116,7 @@ def method(decision: Decision) -> str:
     if decision.spent_engine_s:
         spent.append(f"{decision.spent_engine_s:.1f} CPU s")
     lines = [
-        f"Asked: {decision.asked} of {decision.grid} answers that the full grid has ({saved} saved); "
+        f"Asked: {decision.asked} of {plural(decision.grid, 'answer')} that the full grid has ({saved} saved); "
         f"{decision.asked_now} in this call"
         + (f" ({decision.replayed_now} from the cache)" if decision.replayed_now else "")
         + (f", for {' and '.join(spent)}." if spent else "."),

@@ -9,6 +9,7 @@ from assay.envelope.estimate import Estimate
 from assay.envelope.memory import Memory, Plan
 from assay.envelope.speed import Speed
 from assay.ledger.rows import MeasurementRow
+from assay.numerals import plural
 
 __all__ = ["measured_memory", "measured_on", "measured_speed", "repeat_band"]
 
@@ -56,7 +57,7 @@ def measured_speed(row: MeasurementRow, guess: Speed | None, *, sequences: int, 
         prompt_tokens: of the prompt before the first token.
     """
     disturbed = ", beside other work" if row.disturbed else ""
-    method = f"{measured_on(row)}: {row.answers} answers, {row.threads} threads{disturbed}"
+    method = f"{measured_on(row)}: {plural(row.answers, 'answer')}, {plural(row.threads, 'thread')}{disturbed}"
     band = repeat_band(disturbed=row.disturbed)
     decode = _around(row.decode_tok_s, band, method, "tok/s")
     most = guess.most_tok_s if guess is not None and sequences > 1 else decode

@@ -126,7 +126,7 @@ class Admission:
         if terms is ANYTHING:
             return request
         if not terms.allows(request.model):
-            names = ", ".join(terms.routes or ())
+            names = ", ".join(terms.routes or ()) or "nothing"
             raise RequestError(
                 f"model: this key may not call {request.model!r}; it may call: {names}", field="model", status=403
             )

@@ -89,7 +89,7 @@ class Gateway:
 
     async def serve_one(self, cycle: Cycle) -> None:
         """Answer one request."""
-        path, query = cycle.resource
+        path, query, _ = cycle.resource
         dialect = self._by_path.get(path)
         visit = Visit(cycle, cycle.method, path, cycle.headers, query, dialect=dialect)
         self._in_flight += 1
@@ -203,7 +203,9 @@ class Gateway:
     async def _page(self, visit: Visit) -> Page:
         page = self._pages.get(visit.path)
         if page is None and not visit.path.startswith("/models/"):
-            raise RequestError(f"there is nothing at {visit.path}; /docs lists what there is", status=404)
+            raise RequestError(
+                f"there is nothing at {visit.cycle.resource.asked}; /docs lists what there is", status=404
+            )
         visit.require("GET", "HEAD")
         if page is None:
             name = visit.path.removeprefix("/models/")
@@ -218,8 +220,11 @@ class Gateway:
         return _json(found.body, status=200 if found.ready else 503)
 
     async def _metrics_page(self, visit: Visit) -> Page:
-        if visit.terms.routes is not None:
-            raise RequestError("metrics tell of all routes, and this key may not call all", status=403)
+        if not visit.terms.reads_metrics:
+            raise RequestError(
+                "/metrics tells of all routes and keys; it needs the operator's key (serve.api_key_env), or one that "
+                "`assay keys add NAME --metrics` makes", status=403,
+            )  # fmt: skip
         return Page(self._metrics.page(), content_type=CONTENT_TYPE)
 
     async def _model_list(self, visit: Visit) -> Page:

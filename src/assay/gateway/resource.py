@@ -20,10 +20,12 @@ class Resource(NamedTuple):
     Attributes:
         path: without the `/v1` that some clients put before it once, some twice and some never.
         query: what follows the question mark, as it came.
+        asked: the path with the `/v1` that the client wrote: what errors name.
     """
 
     path: str
     query: bytes
+    asked: str
 
     @classmethod
     def of(cls, target: bytes) -> Resource:
@@ -38,10 +40,10 @@ class Resource(NamedTuple):
 def _read(target: bytes) -> Resource:
     parsed = httptools.parse_url(target)
     path = parsed.path.decode("ascii")
-    path = (unquote(path) if "%" in path else path).rstrip("/") or "/"
+    path = asked = (unquote(path) if "%" in path else path).rstrip("/") or "/"
     for _ in range(2):
         path = path[3:] if path.startswith("/v1/") else path
-    return Resource(path, parsed.query or b"")
+    return Resource(path, parsed.query or b"", asked)
 
 
 _known = lru_cache(maxsize=256)(_read)

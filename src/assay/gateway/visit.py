@@ -25,7 +25,7 @@ class WrongMethod(RequestError):
     """The path takes another method."""
 
     def __init__(self, visit: Visit, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"{visit.path} takes {' or '.join(allowed)}, not {visit.method}", status=405)
+        super().__init__(f"{visit.cycle.resource.asked} takes {' or '.join(allowed)}, not {visit.method}", status=405)
         self.allowed = allowed
 
 

@@ -42,7 +42,8 @@ class Pair(NamedTuple):
         target: that the client called: its rules say what may be kept.
         route: that asked the other one.
         label: the strictest of the request's and its answers'; whoever sees both is bound by it.
-        outcome: `answered` by both, `failed` by the other, who was `unasked` or only `observed`.
+        outcome: `answered` by both, `failed` by the other, who was `unasked` or only `observed`; `uncompared`: both
+            have answered, and the answers were let go of, for too many others wait.
         why: of what is not `answered`.
         ask: asks somebody else about it, a judge: on the request's own record, within the money that is set.
     """
@@ -56,6 +57,6 @@ class Pair(NamedTuple):
     label: Label
     own: Side
     other: Side
-    outcome: Literal["answered", "failed", "unasked", "observed"]
+    outcome: Literal["answered", "failed", "unasked", "observed", "uncompared"]
     ask: Callable[[Request, str], Awaitable[Asked]]
     why: str = ""

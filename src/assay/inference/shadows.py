@@ -11,6 +11,7 @@ from typing import Any, Literal
 from assay.errors import AssayError
 from assay.inference.pair import Pair
 from assay.inference.trace import Trace
+from assay.numerals import plural
 
 __all__ = ["Shadows"]
 
@@ -18,7 +19,8 @@ AT_ONCE = 8
 LONGEST_S = 300.0
 _GRACE_S = 1.0
 _MOST_WAITING = 256
-"""Pairs whose comparison has not ended: each holds two answers. Beyond, they are left out, as calls are."""
+"""Pairs whose comparison has not ended: each holds two answers. Of as many more it is recorded that they are not
+compared; beyond these they are only counted."""
 
 log = logging.getLogger("assay.inference")
 
@@ -31,13 +33,13 @@ class Shadows:
             cut what it has begun, and pay for it.
         comparer: compares two answers and records what came of it; None = nothing is compared.
         left_out: how many calls were not made: there was no place (`busy`), no money (`budget`), or nobody may be sent
-            the request (`barred`).
+            the request (`barred`). `uncompared`: how many were made, and not compared, for too many others waited.
     """
 
     def __init__(self) -> None:
         self.asks = True
         self.comparer: Callable[[Pair], Awaitable[None]] | None = None
-        self.left_out: Counter[Literal["busy", "budget", "barred"]] = Counter()
+        self.left_out: Counter[Literal["busy", "budget", "barred", "uncompared"]] = Counter()
         self._asking: set[asyncio.Task[None]] = set()
         self._comparing: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)  # a judge may have clients of its own, who shall not stand in line
@@ -57,7 +59,10 @@ class Shadows:
     def compare(self, pair: Pair | None) -> None:
         """Have two answers compared in the background, where there are two and somebody compares."""
         comparer = self.comparer
-        if pair is None or comparer is None or len(self._comparing) >= _MOST_WAITING:
+        if pair is None or comparer is None:
+            return
+        if len(self._comparing) >= _MOST_WAITING:
+            self._leave(pair, comparer)
             return
 
         async def perform() -> None:
@@ -68,6 +73,19 @@ class Shadows:
                 await _guarded(pair.request_id, perform)
 
         self._keep(self._comparing, in_turn())
+
+    def _leave(self, pair: Pair, comparer: Callable[[Pair], Awaitable[None]]) -> None:
+        """Let go of two answers that nobody comes to compare. The other one is paid, so that it stays on record."""
+        self.left_out["uncompared"] += 1
+        if (count := self.left_out["uncompared"]).bit_count() == 1:  # now and then: 1, 2, 4 ...
+            log.warning("%d pairs of answers were not compared: %d others wait; audit less", count, _MOST_WAITING)
+        if len(self._comparing) < 2 * _MOST_WAITING:
+            left = pair._replace(
+                own=pair.own._replace(response=None), other=pair.other._replace(response=None),
+                outcome="uncompared" if pair.outcome == "answered" else pair.outcome,
+                why=pair.why or f"crowded: {plural(_MOST_WAITING, 'other pair')} waited to be compared",
+            )  # fmt: skip
+            self._keep(self._comparing, _guarded(pair.request_id, lambda: _awaited(comparer(left))))
 
     async def ended(self) -> None:
         """Wait until those that run now, and what they are compared for, have ended."""
@@ -93,6 +111,10 @@ async def _cancelled(running: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
 
 
 async def _guarded(

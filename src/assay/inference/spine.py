@@ -41,6 +41,7 @@ from assay.routing.protocol import Health, Rolled
 from assay.types import Event, Failed, Label, Raw, Request, Response, fold
 
 if TYPE_CHECKING:
+    from assay.inference.allowance import Allowance
     from assay.inference.batch_desk import BatchDesk
     from assay.inference.bodies import Keeper
     from assay.providers.local.places import EngineState
@@ -112,6 +113,11 @@ class Spine:
     def targets(self) -> dict[str, LiveDeployment | LiveRoute]:
         """Everything that can be called, by name."""
         return self._targets.by_name
+
+    @property
+    def allowance(self) -> Allowance:
+        """The budgets of the configuration."""
+        return self._targets.allowance
 
     @property
     def rolled(self) -> Mapping[str, Rolled]:

@@ -62,6 +62,7 @@ class Wanted(NamedTuple):
 
     Attributes:
         since, until: seconds since 1970, of their start.
+        request_id, run_id: an id, or how it begins.
         target: the name that the client called; `route`: the one that called the deployment.
         slower_s: those that took longer.
         text: a part of the error's message, or of the reason for the call.
@@ -98,11 +99,12 @@ class Wanted(NamedTuple):
             add("a.started_at >= ?", self.since)
         if self.until is not None:
             add("a.started_at < ?", self.until)
-        if self.request_id is not None:
-            add("a.request_id >= ?", self.request_id)
-            add("a.request_id < ?", self.request_id + "g")  # ids are hex digits: those that begin so
+        for column, begins in (("a.request_id", self.request_id), ("a.run_id", self.run_id)):
+            if begins is not None:
+                add(f"{column} >= ?", begins)
+                add(f"{column} < ?", begins + "g")  # ids are hex digits: those that begin so
         equal: Mapping[str, object] = {
-            "a.run_id": self.run_id, "a.kind": self.kind, "a.deployment": self.deployment, "a.model": self.model,
+            "a.kind": self.kind, "a.deployment": self.deployment, "a.model": self.model,
             "r.target": self.target, "a.route": self.route, "a.key_id": self.key_id, "a.team": self.team,
             "a.outcome": self.outcome, "a.error": self.error, "a.purpose": self.purpose,
         }  # fmt: skip

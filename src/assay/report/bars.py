@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from assay.numerals import plural
 from assay.report.canvas import COLOURS, MARKERS, NARROW, SHARES, cut, drawing, scale
-from assay.report.numbers import count, duration, plural
+from assay.report.numbers import count, duration
 from assay.report.svg import FAINT, INK, MARK, MUTED, PAPER, inline
 from assay.report.view import CandidateView, KindView
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from assay.decision.again import told_effect
 from assay.evals.figures.more_tokens import told_steps
 from assay.evals.figures.points import told_points
+from assay.numerals import plural
 from assay.report import numbers
 from assay.report.shown import visible
 from assay.report.view import AgainView, DecisionView, KindView, PromptView, RunKind, RunView, Samples, Source, View
@@ -225,10 +226,10 @@ def seconds_or(engine_s: float | None) -> str:
 
 def _calls(view: DecisionView) -> str:
     spent = [text for text in (money_or(view.spent_usd), seconds_or(view.spent_engine_s)) if text]
-    text = f"{view.asked:,} of {view.grid:,} answers; {view.asked_now:,} of them in the call that decided"
+    text = f"{view.asked:,} of {plural(view.grid, 'answer')}; {view.asked_now:,} of them in the call that decided"
     text += f", for {' and '.join(spent)}." if spent else "."
     if view.unpriced:
-        text += f" The cost of {numbers.plural(view.unpriced, 'answer')} is unknown, which is not 0."
+        text += f" The cost of {plural(view.unpriced, 'answer')} is unknown, which is not 0."
     return text
 
 

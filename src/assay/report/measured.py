@@ -12,8 +12,9 @@ from assay.evals.figures.scorecard import Metrics, metrics
 from assay.evals.runs.tokens import RunTokens, Tokens
 from assay.evals.suites.suite import Kind, Suite
 from assay.ledger.rows import ResultRow, RunRow
+from assay.numerals import plural
 from assay.report.mask import WITHHELD, Mask
-from assay.report.numbers import money, percent, plural
+from assay.report.numbers import money, percent
 from assay.report.places import place_of
 from assay.report.shown import visible
 from assay.report.verdict import run_details, run_verdict

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from assay import __version__
 from assay.decision.migration.explained import SAID, ends, points, told_reasons
 from assay.decision.migration.migration import Migration
-from assay.envelope.money import digits
 from assay.evals.figures.points import told_points
+from assay.numerals import digits
 from assay.report import numbers
 from assay.report.markdown import PROMPTS
 from assay.report.page import both, drawn, framed

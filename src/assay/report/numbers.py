@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from assay.envelope.money import digits, told_usd
 from assay.evals.runs.tokens import told_tokens
+from assay.numerals import digits, plural, told_usd
 from assay.report.view import Cost, KindView, Measure, Span
 
 DASH = "–"
@@ -93,8 +93,3 @@ def demand(kind: KindView) -> str:
     """`8 of 10 samples must pass`, and whether they were made up."""
     rest = f"; {kind.left_out:,} made-up ones decide nothing" if kind.left_out else ""
     return f"{kind.needed} of {plural(kind.total, 'made-up sample' if kind.made_up else 'sample')} must pass{rest}"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 kind`, `1,200 kinds`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from assay.decision.migration.finding import Finding
 from assay.evals.figures.metrics import Metrics
 from assay.evals.figures.points import told_points
+from assay.numerals import plural
 from assay.report.bars import row_plot, row_words
 from assay.report.canvas import NARROW, SHARES
-from assay.report.numbers import percent, plural
+from assay.report.numbers import percent
 from assay.report.svg import INK, MARK, MUTED, PAPER, inline
 
 if TYPE_CHECKING:

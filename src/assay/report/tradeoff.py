@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from assay.numerals import plural
 from assay.report.canvas import COLOURS, MARKERS, NARROW, SHARES, cut, drawing, scale
-from assay.report.numbers import percent, plural
+from assay.report.numbers import percent
 from assay.report.svg import FAINT, INK, MARK, MUTED, PAPER, inline
 from assay.report.view import CandidateView, KindView, Measure
 

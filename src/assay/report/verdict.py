@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay.decision.decision import Decision
-from assay.report.numbers import money, percent, plural, seconds
+from assay.numerals import plural
+from assay.report.numbers import money, percent, seconds
 from assay.report.view import KindView, Measure, RunKind
 
 _NAMES = 4

@@ -113,6 +113,18 @@ def test_a_refusal_is_told(config: Config) -> None:
     assert refusal_alerts(budgets, [of_shop], NOON + 86_400) == []
 
 
+@pytest.mark.parametrize(
+    ("need", "told"), [(0.1, ["0.500 USD"]), (0.6, ["0.500 USD", "1.00 USD"]), (2.0, ["0.500 USD", "1.00 USD"])]
+)
+def test_of_two_budgets_for_the_same_each_that_refuses_is_told(need: float, told: list[str]) -> None:
+    """A refusal names the least; another of the same team and day is told where the request does not fit it either."""
+    budgets = {Budget("team:shop", limit, "day"): "team shop" for limit in (0.5, 1.0, 9.0)}
+    error = BudgetExceeded("team:shop", need_usd=need, spent_usd=0.45, held_usd=0.0, limit_usd=0.5, period="2026-11-27")
+    found = refusal_alerts(budgets, [error], NOON)
+    assert [one.text.split(" of ")[-1] for one in found] == [f"{limit} in 2026-11-27" for limit in told]
+    assert len({one.about for one in found}) == len(told)
+
+
 def test_a_small_budget_does_not_look_free() -> None:
     """Sums of less than a cent have their figures."""
     [found] = budget_alerts(

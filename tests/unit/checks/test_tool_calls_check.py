@@ -74,7 +74,7 @@ def test_right_arguments_pass(arguments: Any) -> None:
         (calls(("book", "[" * 100_000)), "arguments are not JSON"),
         (
             calls(("book", {"city": "Oslo", "nights": 2}), ("book", {"city": "Oslo", "nights": 2})),
-            "expected 1 calls, got 2",
+            "expected 1 call, got 2",
         ),
         (calls(*[("book", {})] * 300), "more than 200 calls"),
     ],

@@ -112,7 +112,7 @@ def test_what_was_not_taken_is_left(project: Project, hook: Hook) -> None:
     ended = project.inside("alerts", "send")
     assert (ended.code, ended.out) == (3, "1 new; 0 told, 1 could not be told\n")
     listed = project.inside("alerts", "list").out
-    assert "waiting, 1 tries: 127.0.0.1 answered 503" in listed
+    assert "waiting, 1 try: 127.0.0.1 answered 503" in listed
     assert "s3cret" not in listed
 
 

@@ -36,6 +36,8 @@ def test_the_loop(project: Project) -> None:
     explained = project("explain", chosen.json["id"][:14], "--json")
     assert explained.json["id"] == chosen.json["id"]
     assert "good is the cheapest proven to meet the bar of 80%" in project("explain", "-k", "words").out
+    wrong = project.inside("explain", "-k", "word")
+    assert (wrong.code, "has no kind 'word'; did you mean 'words'?" in wrong.err) == (2, True)
     pinned = project("pin", "--json")
     assert (pinned.code, set(pinned.json["kinds"])) == (0, {"words", "names"})
     held = project("check", "--json")

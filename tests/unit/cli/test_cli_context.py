@@ -85,7 +85,7 @@ def test_exit_codes(measuring: Project, target: str, need: str, code: int) -> No
     ended = measuring.inside("context", target, *GRID, "--need", need)
     assert ended.code == code, ended.out + ended.err
     if code == 4:
-        assert "have no score" in ended.err
+        assert "prompts without a score" in ended.err
         assert "cannot be told" in ended.out
 
 

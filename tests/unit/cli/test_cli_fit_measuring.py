@@ -15,7 +15,7 @@ def a_measurement(mean_tok_s: float) -> Measured:
 def test_the_range_of_a_repeat_is_told() -> None:
     """A tenth to both sides where it was quiet, and nothing of other work."""
     assert told(a_measurement(19.0)) == [
-        "20.0 tokens/s (ninth decile of 2 answers; 19.0 on average), 1 threads; expect 18.0 to 22.0 of a repeat"
+        "20.0 tokens/s (ninth decile of 2 answers; 19.0 on average), 1 thread; expect 18.0 to 22.0 of a repeat"
     ]
 
 

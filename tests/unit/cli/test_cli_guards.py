@@ -125,7 +125,7 @@ def test_cache_is_shown_and_cleared(guarded: Project) -> None:
     assert (held["guarded"]["answers"], held["guarded"]["hits"]) == (1, 1)
     assert held["guarded"]["saved_usd"] > 0
     assert guarded.inside("cache", "clear", "evals").out == "0 answers deleted\n"
-    assert guarded.inside("cache", "clear", "guarded").out == "1 answers deleted\n"
+    assert guarded.inside("cache", "clear", "guarded").out == "1 answer deleted\n"
 
 
 @pytest.mark.parametrize(("name", "caught", "alarms"), [("injection", 15, 1), ("personal", 11, 1)])

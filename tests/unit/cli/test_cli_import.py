@@ -39,7 +39,7 @@ def run(*words: str) -> Result:
 def test_a_file_that_is_carried_over_whole_ends_with_0_and_loads(folder: Path) -> None:
     """The file says where it is from, and `assay config check` finds it right."""
     result = run("import", "litellm", "config.yaml")
-    assert (result.exit_code, result.stdout) == (0, "assay.toml: 1 deployments, 0 routes\n")
+    assert (result.exit_code, result.stdout) == (0, "assay.toml: 1 deployment, 0 routes\n")
     text = (folder / "assay.toml").read_text()
     assert text.startswith("# From config.yaml (litellm), by `assay import`.\n")
     assert run("config", "check", "-c", "assay.toml").exit_code == 0
@@ -50,7 +50,7 @@ def test_what_is_left_over_is_told_and_ends_with_1(folder: Path) -> None:
     (folder / "config.yaml").write_text(WHOLE + "router_settings: {routing_strategy: least-busy}\nmystery: 3\n")
     result = run("import", "litellm", "config.yaml", "-o", "made.toml")
     assert result.exit_code == 1
-    assert "1 deployments, 0 routes, 2 things not carried over" in result.stdout
+    assert "1 deployment, 0 routes, 2 things not carried over" in result.stdout
     lines = result.stderr.splitlines()
     assert lines[0].startswith('not carried over: router_settings.routing_strategy = "least-busy": requests are dealt')
     assert lines[1] == "not carried over: mystery = 3: assay has no such setting"

@@ -48,6 +48,21 @@ def test_what_is_listed_is_never_the_key(project: Project) -> None:
         assert digest not in ended.out + ended.err
 
 
+@pytest.mark.parametrize(
+    ("more", "routes", "said"), [((), [], "no routes; metrics"), (("--route", "good"), ["good"], "good; metrics")]
+)
+def test_a_key_for_metrics_calls_nothing_else(
+    project: Project, more: tuple[str, ...], routes: list[str], said: str
+) -> None:
+    """Who scrapes need not be able to spend; routes that are named may be called all the same."""
+    ended = project.inside("keys", "add", "prometheus", "--metrics", *more)
+    assert said in ended.err
+    shown = project.inside("keys", "show", "prometheus", "--json").json
+    assert (shown["metrics"], shown["routes"]) == (True, routes)
+    project.inside("keys", "add", "web")
+    assert project.inside("keys", "show", "web", "--json").json["metrics"] is False
+
+
 def test_a_key_shows_what_it_has_spent(project: Project) -> None:
     """Of its own budget, in the period that runs."""
     project.inside("keys", "add", "web", "--usd", "5")

@@ -240,7 +240,7 @@ def test_prices_are_held_against_a_second_source(tmp_path: Path, output: float, 
     done = models("verify", "gpt-4o", "--models-dev", second(tmp_path, output))
     assert done.exit_code == code
     assert ("differs" in done.stdout.splitlines()[0] or "verdict" in done.stdout) == (code == 1)
-    assert done.stdout.splitlines()[-1].startswith("models-dev: 1 models in both; facts: ")
+    assert done.stdout.splitlines()[-1].startswith("models-dev: 1 model in both; facts: ")
     told = json.loads(
         CliRunner().invoke(assay, ["models", "verify", "gpt-4o", "--models-dev", str(tmp_path), "--json"]).stdout
     )

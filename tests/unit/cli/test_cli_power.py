@@ -14,7 +14,7 @@ def test_power_is_told_before_anything_is_asked(project: Project) -> None:
     """In words, per kind and overall; nothing is called and no ledger made; JSON has the same figures."""
     ended = project.inside("suite", "power", "suite")
     assert ended.code == 0, ended.err
-    assert ended.out.startswith("20 samples separate about 44 points between two candidates (80 % power)")
+    assert ended.out.startswith("20 samples can separate about 44 points between two candidates (80 % power)")
     assert "within" not in ended.err
     assert "Assumed: two candidates differ on 10% to 30% of the samples" in ended.out
     assert [line.split()[0] for line in ended.out.splitlines()[2:6]] == ["kind", "words", "names", "overall"]
@@ -33,7 +33,7 @@ def test_power_is_measured_where_there_are_runs(project: Project) -> None:
     ended = project.inside("suite", "power", "suite")
     assert "Two candidates differ on 25% of the samples, as measured in 2 earlier runs." in ended.out
     planned = project.inside("suite", "power", "suite", "--groups", "5", "--correlation", "1")
-    assert "20 samples in 5 groups, worth 5, separate no two candidates" in planned.out
+    assert "20 samples in 5 groups, worth 5, can separate no two candidates" in planned.out
     assert "correlation 1 (given)" in planned.out
 
 

@@ -178,11 +178,20 @@ def test_a_route_of_another_name_is_refused(project: Project, two: tuple[str, st
     assert "'desk', not 'other'" in ended.err
 
 
+def test_a_route_that_was_never_pinned_is_refused(project: Project, two: tuple[str, str]) -> None:
+    """Also where the lock is gone: that there is nothing to go back to would be an answer to another question."""
+    (project.folder / "assay.lock").unlink()
+    ended = project.inside("rollback", "dask")
+    assert (ended.code, "route 'dask' was ever put in place here; did you mean 'desk'?" in ended.err) == (2, True)
+    assert project.inside("rollback", "desk").code == 0
+
+
 def test_without_any_history_the_remedy_is_told(project: Project) -> None:
     """Nothing was ever pinned: exit 4, and what makes a lock."""
     ended = project.inside("rollback")
     assert ended.code == 4
     assert "assay pin" in ended.err
+    assert project.inside("rollback", "desk").code == 4
 
 
 # ------------------------------------------------------------------------------------ a gateway that runs

@@ -93,7 +93,7 @@ def test_traffic_becomes_a_suite_that_runs(project: Project) -> None:
         (("feedback", "f" * 32), "a verdict"),
         (("feedback", "f" * 32, "preferred"), "over"),
         (("feedback", "f" * 32, "--metric", "stars"), "NAME=VALUE"),
-        (("feedback", "f" * 32, "--metric", "stars=nan"), "value"),
+        (("feedback", "f" * 32, "--metric", "stars=nan"), "NAME=VALUE"),
         (("feedback", "f" * 32, "edited", "--correction", "@no-such-file"), "no-such-file"),
         (("feedback", "f" * 32, "fine"), "accepted"),
         (("suite", "from-ledger", "--out", "x", "--since", "soon"), "neither a span"),

@@ -16,6 +16,7 @@ from assay.evals.beside.comparer import Comparer
 from assay.evals.beside.readout import readouts
 from assay.evals.traffic.exchange import read_exchanges
 from assay.evals.traffic.strata import stratum_of
+from assay.inference import shadows
 from assay.inference.bodies import Bodies
 from assay.inference.pair import Pair
 from assay.inference.spine import Options, Spine
@@ -132,6 +133,28 @@ async def test_open_answers_without_a_judge_are_not_told_apart(compared: Callabl
     async with FaultyHost(Answer(body=body(OPEN))) as host:
         (row,) = await compared(toml(host.url, ALWAYS), "Brief. " * 20).ask()
     assert (row.verdict, row.decided_by) == ("unjudged", "nobody")
+
+
+async def test_what_nobody_came_to_compare_is_on_record(
+    compared: Callable[..., Compared], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where too many others wait: no verdict, why, and what the other's answer has cost."""
+    monkeypatch.setattr(shadows, "_MOST_WAITING", 1)
+    async with FaultyHost(Answer(body=body("Refund."))) as host:
+        made = compared(toml(host.url, ALWAYS))
+        brief = asyncio.create_task(asyncio.sleep(0.3))
+        brief.add_done_callback(made.spine.shadows._comparing.discard)
+        made.spine.shadows._comparing.add(brief)
+        (row,) = await made.ask()
+    assert (row.verdict, row.decided_by, row.reason) == (
+        "unjudged",
+        "nobody",
+        "crowded: 1 other pair waited to be compared",
+    )
+    assert row.other_usd == pytest.approx(7e-6)
+    [found] = readouts(await tallies(made.ledger), [])
+    assert (found.uncompared, found.verdicts, found.unasked) == (1, {"unjudged": 1}, {})
+    assert found.spent_usd == pytest.approx(7e-6)
 
 
 async def test_a_stream_is_audited_too(compared: Callable[..., Compared]) -> None:
@@ -389,7 +412,7 @@ async def test_what_clients_spent_before_counts_for_no_cap(compared: Callable[..
         anew = compared(toml(host.url, ALWAYS + "usd_total = 0.0006\nusd_per_day = 0.00000701"))
         (row,) = await anew.ask()  # a line of the books that is new begins with what audits have cost
         assert row.verdict == "unasked"
-        assert "0.000007 spent" in row.reason
+        assert "7.0e-06 spent" in row.reason
 
 
 @pytest.mark.parametrize(("share", "verdicts"), [(1.0, ["same"]), (0.0, [])])

@@ -72,6 +72,34 @@ async def test_a_forecast_is_the_sum_of_what_is_set_aside(
     assert told == pytest.approx(sum(held))
 
 
+BUDGETS = [
+    ("", False),
+    ("[constraints]\nusd_per_month = 9.0\n", True),
+    ("[budgets.all]\nusd = 9.0\n", True),
+    ('[budgets.route]\nroute = "r"\nusd = 9.0\n', True),
+    ('[budgets.m]\nroute = "m"\nusd = 9.0\n', True),
+    ('[budgets.other]\nroute = "other"\nusd = 9.0\n', False),
+    ('[budgets.team]\nteam = "shop"\nusd = 9.0\n', False),
+]
+
+
+@pytest.mark.parametrize(("budget", "counts"), BUDGETS)
+async def test_a_forecast_knows_every_budget_that_counts(
+    make_spine: MakeSpine, tiny: Tiny, budget: str, counts: bool
+) -> None:
+    """What a budget would refuse, for nobody knows its price, is told before; also where `[budgets]` has set it."""
+    config = (
+        '[deployments.m]\nmodel = "x/m"\ndialect = "openai"\nbase_url = "http://127.0.0.1:9/v1"\n'
+        '[routes.r]\ncandidates = ["m"]\n[routes.other]\ncandidates = ["m"]\n'
+    )
+    spine, suite = make_spine(config + budget), tiny(2)
+    runner = Runner(spine, suite)
+    run, known = await runner.would_open("r")
+    found = forecast(spine, runner, run, suite, known=known)
+    assert found.bound_usd is None
+    assert ("a budget is set" in (found.problem or "")) == counts
+
+
 # ------------------------------------------------------------------------------------------- limits
 
 

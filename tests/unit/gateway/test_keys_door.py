@@ -178,8 +178,21 @@ async def test_a_key_sees_what_it_may_call(desk: Callable[..., Any]) -> None:
         assert status == 404
         assert "known: desk, other" in told["error"]["message"]
         assert (await gate.get("/metrics", narrow))[0] == 403
-        assert (await gate.get("/metrics", wide))[0] == 200
+        assert (await gate.get("/metrics", wide))[0] == 403
         assert len((await gate.get("/models", wide))[1]["data"]) == 5
+
+
+async def test_metrics_need_a_key_that_may_read_them(desk: Callable[..., Any]) -> None:
+    """They tell of what all keys do: a client's key never reads them, one made for it nothing else."""
+    async with desk() as gate:
+        plain, scraper = await gate.key("plain"), await gate.key("scraper", metrics=True, routes=())
+        status, told = await gate.get("/metrics", plain)
+        assert (status, "assay keys add NAME --metrics" in told["error"]["message"]) == (403, True)
+        assert (await gate.get("/metrics", scraper))[0] == 200
+        status, _, body = await gate.ask(scraper)
+        assert (status, body["error"]["message"]) == (
+            403, "model: this key may not call 'small'; it may call: nothing",
+        )  # fmt: skip
 
 
 async def test_rows_say_whose_they_are(desk: Callable[..., Any]) -> None:

@@ -104,8 +104,15 @@ async def test_a_wrong_method_tells_the_right_one(served: Served, method: str, p
     """405 with `allow`; a browser's preflight gets no leave."""
     status, headers, body = await fetch(served, path, {"origin": "http://localhost:3000"}, method)
     assert (status, headers["allow"]) == (405, allowed)
-    assert allowed.split(", ")[0] in json.loads(body)["error"]["message"]
+    assert json.loads(body)["error"]["message"].startswith(f"{path} takes {allowed.split(', ')[0]}")
     assert not any(name.startswith("access-control-") for name in headers)
+
+
+@pytest.mark.parametrize("path", ["/v1/foo", "/foo", "/v1/v1/chat", "/v1"])
+async def test_a_wrong_path_is_named_as_it_was_asked(served: Served, path: str) -> None:
+    """With its `/v1`: who reads the message finds the URL that they wrote."""
+    status, _, body = await fetch(served, path)
+    assert (status, f"there is nothing at {path};" in json.loads(body)["error"]["message"]) == (404, True)
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/v1/models", "/metrics", "/docs", "/openapi.json"])

@@ -543,7 +543,7 @@ class TestMoney:
             spine = make_spine(toml(up.url) + "[constraints]\nusd_per_month = 0.00001")
             error = await fails(spine, ask())
             assert type(error).__name__ == "BudgetExceeded"
-            assert "0.000010 USD" in str(error)
+            assert "1.0e-05 USD" in str(error)
             assert up.received_bytes == 0
         assert not rows(ledger.path)
 

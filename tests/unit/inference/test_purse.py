@@ -48,7 +48,7 @@ async def test_what_can_never_fit_is_refused_at_once() -> None:
     purse = Purse(0.5, "--max-usd")
     await purse.hold("a", 0.4)
     purse.settle("a", 0.3)
-    with pytest.raises(BudgetExceeded, match=r"'--max-usd': a bound of 0\.400000 USD does not fit: 0\.300000 spent"):
+    with pytest.raises(BudgetExceeded, match=r"'--max-usd': a bound of 0\.400 USD does not fit: 0\.300 spent"):
         await purse.hold("b", 0.4)
 
 

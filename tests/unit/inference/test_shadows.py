@@ -12,12 +12,14 @@ from typing import Any, cast
 import pytest
 from upstreams import PRIVATE, ask, held_usd, rows, settled, strangers, whole
 
+from assay.config.comparing import Comparing
 from assay.errors import AssayError
 from assay.inference import shadows
-from assay.inference.pair import Pair
+from assay.inference.pair import Asked, Pair, Side
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
+from assay.types import Label, Request, Response, Text
 from faults import Answer, FaultyHost
 
 MakeSpine = Callable[..., Spine]
@@ -188,6 +190,38 @@ async def test_a_shadow_route_has_no_shadows(make_spine: MakeSpine, ledger: Sqli
         await spine.shadows.ended()
         assert not host.received
     assert {path: row["shadow"] for path, row in (await by_path(ledger, 2)).items()} == {"0": 0, "s0.0": 1}
+
+
+async def test_what_is_not_compared_is_counted_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many that wait the answers are let go of; that there were two, one of them paid, stays on record."""
+    monkeypatch.setattr(shadows, "_MOST_WAITING", 4)
+    made, compared, gate = shadows.Shadows(), list[Pair](), asyncio.Event()
+
+    async def compare(pair: Pair) -> None:
+        compared.append(pair)
+        if pair.outcome == "answered":
+            await gate.wait()
+
+    made.comparer = compare
+    answer = Response(parts=(Text(text="x"),))
+    for number in range(10):
+        sides = Side("a", answer, 0.1), Side("b", answer, 0.2)
+        pair = Pair(str(number), "r", "r", "audit", Comparing(), ask(), Label.PUBLIC, *sides, "answered", nobody)
+        made.compare(pair)
+    await asyncio.sleep(0)
+    left = [pair for pair in compared if pair.outcome == "uncompared"]
+    assert made.left_out["uncompared"] == 6
+    assert [pair.request_id for pair in left] == ["4", "5", "6", "7"]  # twice as many are the end
+    assert {(pair.own.response, pair.other.response, pair.other.usd) for pair in left} == {(None, None, 0.2)}
+    assert {pair.why for pair in left} == {"crowded: 4 other pairs waited to be compared"}
+    gate.set()
+    await made.ended()
+    assert len(compared) == 8
+
+
+async def nobody(request: Request, target: str) -> Asked:
+    """No judge is asked."""
+    raise AssertionError(target)
 
 
 async def test_few_comparisons_run_at_a_time() -> None:

@@ -8,6 +8,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.figures import cut, seconds
+from assay.numerals import told_usd
 
 if TYPE_CHECKING:
     from assay.evals.guarding.trial import Share, Trial
@@ -72,7 +73,7 @@ def _lines(trial: Trial) -> list[str]:
     ]
     if trial.undecided:
         lines.append(f"  undecided     {len(trial.undecided)}, in neither share")
-    cost = "cost unknown" if trial.usd is None else f"{trial.usd:.6f} USD"
+    cost = "cost unknown" if trial.usd is None else told_usd(trial.usd)
     lines.append(
         f"  a look takes  {seconds(trial.median_s)} (median)"
         + (f"; {trial.asked} asked, {cost}" if trial.asked else "")

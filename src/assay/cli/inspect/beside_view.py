@@ -8,6 +8,7 @@ from typing import Any
 from assay.app import App, open_for
 from assay.cli.figures import cut, printable
 from assay.inference.asking import Asking
+from assay.numerals import plural
 from assay.types import Message, Reasoning, Request, Sampling, Text
 
 __all__ = ["beside_text"]
@@ -70,5 +71,5 @@ def _block(row: dict[str, Any]) -> str:
         lines.append(f"[thinks] {cut(row['reasoning'], SHOWN_CHARS)}")
     lines.append(printable(row["answer"]) or "(nothing)")
     ended = {"length": "cut at --max-tokens", "stop": "ended by itself"}.get(row["finish"], row["finish"])
-    lines.append(f"[{row['output_tokens']} tokens, {ended}]")
+    lines.append(f"[{plural(row['output_tokens'], 'token')}, {ended}]")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from assay.catalog.overview import Fact, details
 from assay.cli.figures import cut, printable
 from assay.cli.inspect.cache import token_values
 from assay.decision.table import table
+from assay.numerals import plural
 from assay.weights.anatomy import Anatomy, Group
 
 __all__ = ["facts_text", "file_text"]
@@ -102,7 +103,7 @@ def _template(template: str | None, *, whole: bool) -> list[str]:
     if template is None:
         return ["no chat template: a base model, which continues text, or the template is elsewhere"]
     shown = template if whole or len(template) <= CUT_CHARS else f"{template[:CUT_CHARS]}…"
-    more = "" if shown == template else f" ({len(template):,} characters; --template prints it)"
+    more = "" if shown == template else f" ({plural(len(template), 'character')}; --template prints it)"
     return [f"chat template{more}:", printable(shown)]
 
 

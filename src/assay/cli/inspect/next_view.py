@@ -11,6 +11,7 @@ from assay.decision.table import table
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine
 from assay.inference.tokens import next_tokens
+from assay.numerals import plural
 from assay.stats.sampling import drawn, entropy_bits
 
 __all__ = ["Drawing", "next_text"]
@@ -77,7 +78,7 @@ def _lines(shown: dict[str, Any], drawing: Drawing) -> list[str]:
         "",
         f"known are the {shown['known']} most probable tokens, {100 * shown['known_share']:.1f} % of the whole; "
         f"undecided by {shown['entropy_bits']:.2f} bits over these",
-        f"drawn with {drawing}: from {shown['drawn_from']} tokens, {shown['drawn_entropy_bits']:.2f} bits "
+        f"drawn with {drawing}: from {plural(shown['drawn_from'], 'token')}, {shown['drawn_entropy_bits']:.2f} bits "
         "(cut first, then temperature, as llama.cpp does it)",
     ]
 

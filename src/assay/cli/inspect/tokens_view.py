@@ -8,6 +8,7 @@ from assay.app import open_for
 from assay.cli.figures import printable
 from assay.decision.table import table
 from assay.inference.tokens import tokens_of
+from assay.numerals import plural
 
 __all__ = ["marked", "tokens_text"]
 
@@ -21,7 +22,7 @@ async def tokens_text(name: str, text: str, config: str | None) -> tuple[list[di
     size = len(text.encode())
     ratio = f", {size / len(tokens):.2f} bytes a token" if tokens else ""
     lines = [
-        f"{len(tokens)} tokens for {len(text)} characters, {size} bytes{ratio}:",
+        f"{plural(len(tokens), 'token')} for {plural(len(text), 'character')}, {size} bytes{ratio}:",
         "|" + "|".join(marked(one.text) for one in tokens) + "|",
         "",
         *table(("id", "token", "bytes"), [(str(one.id), marked(one.text), one.data.hex(" ")) for one in tokens]),

@@ -11,6 +11,7 @@ from assay.cli.inspect.next_view import MOST_LOCAL
 from assay.cli.inspect.tokens_view import marked
 from assay.errors import WeightsError
 from assay.inference.tokens import Next, Token, next_tokens, tokens_of
+from assay.numerals import plural
 from assay.stats.sampling import drawn
 from assay.weights.anatomy import Anatomy
 
@@ -64,7 +65,7 @@ def _wrapped(text: str) -> list[str]:
 
 def _tokens(prompt: str, tokens: tuple[Token, ...]) -> Stage:
     cut = "|".join(marked(one.text) for one in tokens)
-    text = f"{len(prompt)} characters become {len(tokens)} tokens: |{cut}|"
+    text = f"{plural(len(prompt), 'character')} become {plural(len(tokens), 'token')}: |{cut}|"
     return Stage("text -> tokens", text, {"tokens": len(tokens)})
 
 
@@ -91,7 +92,7 @@ def _blocks(found: Anatomy) -> Stage:
     if recurrent:
         parts.append(f"recurrent {recurrent / 1e6:,.1f} M")
     if shape.experts:
-        parts.append(f"{shape.experts} experts, {_n(shape.experts_used)} used for each token")
+        parts.append(f"{plural(shape.experts, 'expert')}, {_n(shape.experts_used)} used for each token")
     dense = not shape.experts
     flops = 2 * (attention + forward + recurrent) if dense else None
     work = f"; some {flops / 1e6:,.0f} M operations a token, two for each parameter" if flops else ""
@@ -104,7 +105,7 @@ def _cache(found: Anatomy, tokens: int) -> Stage:
     if numbers is None:
         return Stage("what is kept: the cache", "its size is not known from this file", {"bytes_per_token": None})
     each = numbers * BYTES_16_BIT
-    whole = f", {context * each / 2**20:,.0f} MiB for its {context:,} tokens of context" if context else ""
+    whole = f", {context * each / 2**20:,.0f} MiB for its {plural(context, 'token')} of context" if context else ""
     text = (
         f"keys and values of each token stay, so that the next one need not read all again: {numbers:,} numbers, "
         f"{each / 1024:,.1f} KiB a token in 16 bits; {tokens * each / 1024:,.0f} KiB now{whole}"

@@ -8,6 +8,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.judge.purse import max_usd_option, purse_of, within_purse
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -153,12 +154,13 @@ def render(audit: Audit) -> str:
     if steady is not None and steady.share is not None and steady.interval is not None:
         span = _percents(steady.interval)
         lines.append(
-            f"  steady: {steady.steady} of {steady.answers} answers got one verdict in {steady.repeats}, {span}"
+            f"  steady: {steady.steady} of {plural(steady.answers, 'answer')} got one verdict in {steady.repeats}, "
+            f"{span}"
         )
     place = audit.position
     if place is not None and place.pairs:
         said = f"it favours the {place.favours} place" if place.favours else "no place is certainly favoured"
-        lines.append(f"  places: {place.steady} of {place.pairs} pairs steady when swapped; {said}")
+        lines.append(f"  places: {place.steady} of {plural(place.pairs, 'pair')} steady when swapped; {said}")
     lines += _probe(audit.probe) if audit.probe is not None else ["  probes: none judged"]
     return "\n".join([*lines, f"  cost: {cost(audit.usd, None)}"])
 
@@ -167,7 +169,7 @@ def _people(people: Agreement) -> list[str]:
     lines = [
         f"  people: {people.hits + people.rejections} of {people.answers} verdicts agree"
         f"{_shown(people.agreed, people.agreed_interval)}"
-        + (f"; {people.unscored} answers got no verdict" if people.unscored else "")
+        + (f"; {plural(people.unscored, 'answer')} got no verdict" if people.unscored else "")
     ]
     if people.kappa is not None and people.kappa_interval is not None:
         low, high = people.kappa_interval
@@ -189,7 +191,7 @@ def _probe(probe: Probe) -> list[str]:
     lines = [f"  probes: {verdicts[probe.fooled]}"]
     for name, passed in sorted(probe.passed.items(), key=lambda one: -one[1]):
         lines.append(f"    {name}: {passed} of {probe.samples} pass")
-    return [*lines, f"    {probe.unscored} verdicts could not be had"] if probe.unscored else lines
+    return [*lines, f"    {plural(probe.unscored, 'verdict')} could not be had"] if probe.unscored else lines
 
 
 def _shown(share: float | None, span: tuple[float, float] | None) -> str:

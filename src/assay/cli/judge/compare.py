@@ -8,6 +8,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.judge.purse import max_usd_option, purse_of, within_purse
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.judging.duel import Duel
@@ -99,11 +100,12 @@ def render(duel: Duel) -> str:
     from assay.cli.figures import cost
 
     if duel.win_rate is None or duel.interval is None or duel.p_value is None:
-        return f"{duel.judge} gave no verdict on {duel.unscored} pairs of answers."
+        return f"{duel.judge} gave no verdict on {plural(duel.unscored, 'pair')} of answers."
     low, high = duel.interval
     head = f"{duel.better} is better" if duel.better is not None else "It cannot be told whose answers are better"
     lines = [
-        f"{head}: {duel.a} wins {duel.wins_a}, {duel.b} wins {duel.wins_b}, {duel.ties} ties (p = {duel.p_value:.2g}).",
+        f"{head}: {duel.a} wins {duel.wins_a}, {duel.b} wins {duel.wins_b}, {plural(duel.ties, 'tie')} "
+        f"(p = {duel.p_value:.2g}).",
         f"  {duel.a} wins {duel.win_rate:.0%} of {duel.samples} [{low:.0%}, {high:.0%}], ties half, by {duel.judge}",
     ]
     place = duel.position
@@ -113,5 +115,5 @@ def render(duel: Duel) -> str:
     if duel.judges_itself:
         lines.append(f"  {duel.judge} judges answers of its own model here")
     if duel.unscored:
-        lines.append(f"  {duel.unscored} pairs got no verdict")
+        lines.append(f"  {plural(duel.unscored, 'pair')} got no verdict")
     return "\n".join([*lines, f"  cost: {cost(duel.usd, None)}"])

@@ -9,6 +9,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.group import Commands
+from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
 
 if TYPE_CHECKING:
@@ -48,15 +49,11 @@ def command(ctx: click.Context, since: float, config: str | None, as_json: bool)
 
 
 async def _traffic(since: float, config: str | None) -> list[KindTraffic]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.ledger.comparisons import kind_traffic
 
-    ledger = open_ledger(load(config))
-    try:
+    async with opened_ledger(load(config)) as ledger:
         return await kind_traffic(ledger, since_s=since)
-    finally:
-        await ledger.close()
 
 
 def _kinds(rows: Iterable[KindTraffic]) -> list[dict[str, Any]]:
@@ -73,7 +70,7 @@ def _kinds(rows: Iterable[KindTraffic]) -> list[dict[str, Any]]:
 
 def _lines(found: list[dict[str, Any]], requests: int, untagged: int) -> Iterator[str]:
     from assay.decision.table import table
-    from assay.envelope.money import digits
+    from assay.numerals import digits
 
     if not requests:
         yield "no request of a client was answered in this time"

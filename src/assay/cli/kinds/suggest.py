@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assay.cli.called import check_found
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.keeping import none_kept
+from assay.cli.ledger import opened_ledger
 from assay.cli.progress import LINE_EVERY_S
 from assay.cli.since import moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.kinds.untagged import Kinds, Untagged
@@ -39,9 +43,9 @@ def command(route: str | None, since: float, count: int | None, config: str | No
 
     Exit codes: 0 there are kinds, 4 too few requests, or no structure.
     """
-    found, redactor = run(_read(route, since, config))
+    found, redactor, problem = run(_read(route, since, config))
     if not found.drawn:
-        emit({"requests": 0, "unread": found.unread, "kinds": []}, as_json, _nothing(found))
+        emit({"requests": 0, "unread": found.unread, "kinds": []}, as_json, f"no request without a kind: {problem}")
         finish(4)
     from assay.evals.kinds.untagged import suggest
 
@@ -50,8 +54,8 @@ def command(route: str | None, since: float, count: int | None, config: str | No
     finish(0 if len(kinds.kinds) > 1 else 4)
 
 
-async def _read(route: str | None, since: float, config: str | None) -> tuple[Untagged, Redactor]:
-    from assay.app import open_ledger
+async def _read(route: str | None, since: float, config: str | None) -> tuple[Untagged, Redactor, str]:
+    """The requests, who takes personal data out of them, and what to say if there are none."""
     from assay.config.load import load
     from assay.evals.kinds.untagged import untagged
     from assay.inference.bodies import Bodies
@@ -62,25 +66,20 @@ async def _read(route: str | None, since: float, config: str | None) -> tuple[Un
         nonlocal last_s
         if time.monotonic() - last_s > LINE_EVERY_S:
             last_s = time.monotonic()
-            note(f"{read:,} requests read ...")
+            note(f"{plural(read, 'request')} read ...")
 
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         found = await untagged(ledger, since_s=since, target=route, told=told)
-        return found, Bodies(ledger, loaded.config).redactor_for(personal=True)
-    finally:
-        await ledger.close()
-
-
-def _nothing(found: Untagged) -> str:
-    kept = f"{found.unread:,} are kept without their text" if found.unread else "none is kept"
-    return f'no request without a kind: {kept}; say bodies = "full" under [serve] or a route in assay.toml, and serve'
+        if not found.drawn:
+            await check_found(route, loaded, ledger, "--route")
+        redactor = Bodies(ledger, loaded.config).redactor_for(personal=True)
+        return found, redactor, none_kept(loaded.config, found.unread, route)
 
 
 def _lines(found: Kinds) -> Iterator[str]:
     from assay.evals.kinds.strength import ENOUGH
 
-    yield f"{found.looked_at:,} of {found.requests:,} requests that name no kind were looked at"
+    yield f"looked at {found.looked_at:,} of {plural(found.requests, 'request')} without a kind"
     if len(found.kinds) < 2:
         best = max((count for count in found.strengths if count > 1), key=lambda count: found.strengths[count])
         yield (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import emit, finish, json_option
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.catalog.lint import Finding
@@ -33,7 +34,7 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
 
     found = [(path, one) for path in files for one in lint(Path(path).read_bytes(), path)]
     rows = [{"file": path, **one._asdict()} for path, one in found]
-    lines = [_line(path, one) for path, one in found] or [f"{len(files)} files: nothing to find"]
+    lines = [_line(path, one) for path, one in found] or [f"{plural(len(files), 'file')}: nothing to find"]
     emit(rows, as_json, "\n".join(lines))
     finish(1 if found else 0)
 

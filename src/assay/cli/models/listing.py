@@ -18,6 +18,7 @@ from assay.cli.models.flags import stated
 from assay.cli.places import fits_on
 from assay.config.load import Loaded
 from assay.decision.table import MOST, table
+from assay.numerals import plural
 
 _HEADS = ("model", "variant", "size", "context", "licence", "USD in / out", "retires")
 _API = " (API)"
@@ -70,7 +71,7 @@ def _export(found: Selection, path: Path) -> None:
     from assay.catalog.export import export
 
     export(found.rows, path)
-    note(f"{path}: {len(found.rows)} models, {len(columns())} columns")
+    note(f"{path}: {plural(len(found.rows), 'model')}, {len(columns())} columns")
 
 
 def _lines(rows: Sequence[ModelRow], wanted: Sequence[Column] | None) -> list[str]:
@@ -117,7 +118,7 @@ def _remarks(found: Selection, total: int) -> list[str]:
     cut = f", {len(found.rows)} shown" if len(found.rows) < found.found else ""
     weak = f"{counted.share:.0%} of the {counted.facts:,} known facts of these are unverified (assay models show NAME)"
     lines = [
-        f"{found.found} of {total} models{cut}; prices in USD per million tokens.",
+        f"{found.found} of {plural(total, 'model')}{cut}; prices in USD per million tokens.",
         f"{weak[0].upper()}{weak[1:]}.",
     ]
     if any(row["price_by_length"] for row in found.rows):

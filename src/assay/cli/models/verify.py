@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.catalog.crosscheck import Compared
@@ -86,7 +87,7 @@ def _lines(found: Sequence[Compared], seconds: Sequence[Second], everything: boo
         counts = Counter(one.verdict for one in found if one.source == second.name)
         models = len({one.model for one in found if one.source == second.name})
         said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing to compare"
-        yield f"{second.name}: {models} models in both; facts: {said}"
+        yield f"{second.name}: {plural(models, 'model')} in both; facts: {said}"
 
 
 def _row(one: Compared) -> tuple[object, ...]:

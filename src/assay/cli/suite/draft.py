@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
-from assay.envelope.money import told_usd
 from assay.evals.drafting.manners import MANNERS
+from assay.numerals import told_usd
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -131,7 +131,7 @@ async def _passages(
 
 
 def _text(told: Told, drafts: Sequence[Draft], folder: Path, kind: str) -> str:
-    from assay.report.numbers import plural
+    from assay.numerals import plural
 
     lines = [f"{plural(told.kept, 'draft')} for {kind} in {folder}/drafts, {told.doubtful} with problems."]
     if told.repeated:

@@ -37,7 +37,7 @@ def command(folder: str, form: str, out: str, strict: bool, as_json: bool) -> No
     from assay.cli.suite.import_ import tell
     from assay.evals.formats.outgoing import Outgoing
     from assay.evals.formats.registry import FORMATS
-    from assay.report.numbers import plural
+    from assay.numerals import plural
 
     outgoing = Outgoing(folder)
     FORMATS[form].write(outgoing, Path(out))

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.cli.keeping import none_kept
+from assay.cli.ledger import opened_ledger
 from assay.cli.progress import LINE_EVERY_S
 from assay.cli.since import DAY_S, moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.traffic.harvest import Gathered, Harvest
@@ -82,7 +86,6 @@ def command(
 async def _make(
     out: Path, wish: Any, redact: bool, judge: str | None, name: str | None, config: str | None
 ) -> tuple[Harvest, dict[str, Written]]:
-    from assay.app import open_ledger
     from assay.config.load import load
     from assay.errors import SuiteError
     from assay.evals.suites.writing import check_free
@@ -92,20 +95,17 @@ async def _make(
 
     check_free(out)
     loaded = load(config)
-    ledger = open_ledger(loaded)
-    try:
+    async with opened_ledger(loaded) as ledger:
         bodies = Bodies(ledger, loaded.config)
         oldest = time.time() - loaded.config.bodies.keep_days * DAY_S
         wish = wish._replace(since_s=max(wish.since_s, oldest))
         found = await harvest(ledger, wish, bodies.redactor_for(personal=redact), _Reading().told)
-    finally:
-        await ledger.close()
+        if not found.kinds:
+            await check_found(wish.target, loaded, ledger, "--route")
+            await hint(ledger, kind=wish.kind)
     if not found.kinds:
-        kept = f"{found.unread} are kept without their text" if found.unread else "none is kept"
-        raise SuiteError(
-            f'the ledger has no such requests to make samples of: {kept}; say bodies = "full" under [serve] or a route '
-            "in assay.toml, and serve"
-        )
+        why = none_kept(loaded.config, found.unread, wish.target)
+        raise SuiteError(f"the ledger has no such requests to make samples of: {why}")
     return found, write_harvest(out, found, name=name or _name(out), judge=judge)
 
 
@@ -118,7 +118,7 @@ class _Reading:
     def told(self, read: int) -> None:
         if time.monotonic() - self._last_s > LINE_EVERY_S:
             self._last_s = time.monotonic()
-            note(f"{read:,} requests read ...")
+            note(f"{plural(read, 'request')} read ...")
 
 
 def _name(folder: Path) -> str:
@@ -151,7 +151,7 @@ def _lines(out: Path, found: Harvest, written: dict[str, Written]) -> Iterator[s
     if left_out:
         yield "left out of the draw: " + ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
     if found.unread:
-        yield f"{found.unread} requests are kept without their text"
+        yield f"kept without their text: {plural(found.unread, 'request')}"
     taken = ", ".join(f"{count} {what}" for what, count in found.redacted.most_common()) or "nothing was found"
     yield f"taken out: {taken}; detectors miss things, so read what leaves your hands"
     yield from _next(out, written)

@@ -12,6 +12,7 @@ import click
 
 from assay.cli.door import emit, finish, json_option, note
 from assay.cli.progress import LINE_EVERY_S
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.formats.intake import Intake, Reading
@@ -57,7 +58,6 @@ def command(what: tuple[str, ...], out: str, overwrite: bool, strict: bool, as_j
     """
     from assay.evals.formats.intake import Intake
     from assay.evals.formats.registry import guessed, named
-    from assay.report.numbers import plural
 
     known = named(what[0])
     paths = [Path(file) for file in (what if known is None else what[1:])]
@@ -84,7 +84,7 @@ def _progress() -> Callable[[int], None]:
         nonlocal last_s
         if count % 100 == 0 and time.monotonic() - last_s >= LINE_EVERY_S:
             last_s = time.monotonic()
-            note(f"  {count} samples")
+            note(f"  {plural(count, 'sample')}")
 
     return said
 

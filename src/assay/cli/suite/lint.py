@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, finish, json_option, note, run
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.config.load import Loaded
@@ -125,7 +126,7 @@ def _step(samples: int) -> Callable[[str], object]:
 
 def render(found: Linted, every: bool = False) -> str:
     """Findings with their places, then what no thought scores in each kind."""
-    lines = [f"{found.suite} {found.version}: {found.samples} samples, digest {found.digest[:12]}", ""]
+    lines = [f"{found.suite} {found.version}: {plural(found.samples, 'sample')}, digest {found.digest[:12]}", ""]
     shown: Counter[tuple[str, str | None]] = Counter()
     for finding in found.findings:
         shown[finding.rule, finding.kind] += 1
@@ -171,9 +172,7 @@ def _baselines(baselines: tuple[Baselined, ...]) -> list[str]:
 
 
 def _summary(found: Linted) -> str:
-    from assay.report.numbers import plural
-
     counts = ", ".join(plural(found.count(level), level) for level in MARKS)
-    gold = f"the right answers of {found.gold_tried} samples were tried"
+    gold = f"the right answers of {plural(found.gold_tried, 'sample')} were tried"
     runs = f"; runs of {', '.join(found.runs)}" if found.runs else ""
     return f"{counts}; {gold}{runs}."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import emit, json_option
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.suites.starting import NewSuite
@@ -62,7 +63,7 @@ def render(new: NewSuite, folder: str) -> str:
         (name, str(len(new.suite.of(name))), "gate" if kind.gate else "", kind.description or "(yours to describe)")
         for name, kind in new.suite.kinds.items()
     ]
-    lines = [f"Wrote {new.suite.folder}: {len(new.written)} files.", ""]
+    lines = [f"Wrote {new.suite.folder}: {plural(len(new.written), 'file')}.", ""]
     lines += table(("kind", "samples", "", "what it is"), cells)
     lines += ["", "Next:", f"  edit {folder}/suite.toml and the samples; 20 or more of each kind, yours"]
     if "prompts.toml" in new.written:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import config_option, emit, json_option, run
+from assay.cli.ledger import opened_ledger
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.config.load import Loaded
@@ -82,20 +84,16 @@ async def _plan(
 
 async def _earlier(loaded: Loaded, suite: Suite) -> list[Run]:
     """Runs of this suite that the ledger has, newest first."""
-    from assay.app import open_ledger
     from assay.evals.runs.outcomes import Outcomes, read_outcomes
     from assay.evals.runs.runner import Run
 
-    ledger = open_ledger(loaded)
     found = []
-    try:
+    async with opened_ledger(loaded) as ledger:
         for row in await ledger.runs(_RUNS):
             if row.suite_digest == suite.digest and row.harness is None:
                 outcomes = Outcomes(row.id)
                 await read_outcomes(ledger, row.id, outcomes)
                 found.append(Run(row, outcomes))
-    finally:
-        await ledger.close()
     return found
 
 
@@ -122,18 +120,18 @@ def render(found: Plan) -> str:
 
 def _words(found: Plan) -> list[str]:
     one = found.overall
-    groups = f" in {one.groups} groups, worth {one.worth:.0f}," if one.groups is not None else ""
+    groups = f" in {plural(one.groups, 'group')}, worth {one.worth:.0f}," if one.groups is not None else ""
     seen = _points(one.detectable)
     if seen is None:
-        return [f"{one.samples} samples{groups} separate no two candidates, however much they differ."]
+        return [f"{plural(one.samples, 'sample')}{groups} can separate no two candidates, however much they differ."]
     return [
-        f"{one.samples} samples{groups} separate about {seen} points between two candidates (80 % power), and a "
-        f"candidate's share is known to about +-{one.half_width * 100:.0f} points (95 %)."
+        f"{plural(one.samples, 'sample')}{groups} can separate about {seen} points between two candidates (80 % "
+        f"power), and a candidate's share is known to about +-{one.half_width * 100:.0f} points (95 %)."
     ]
 
 
 def _cells(one: Ability) -> tuple[str, ...]:
-    size = f"{one.samples} ({one.groups} groups)" if one.groups is not None else str(one.samples)
+    size = f"{one.samples} ({plural(one.groups, 'group')})" if one.groups is not None else str(one.samples)
     apart = _points(one.detectable)
     needed = _span([str(count) for count in one.needed])
     above = f"{one.told_above:.0%}" if one.told_above is not None else "-"
@@ -157,7 +155,9 @@ def _notes(found: Plan) -> list[str]:
     one = found.overall
     differ = " to ".join(f"{share:.0%}" for share in one.discordant)
     if one.basis == "measured":
-        lines = [f"Two candidates differ on {differ} of the samples, as measured in {found.runs} earlier runs."]
+        lines = [
+            f"Two candidates differ on {differ} of the samples, as measured in {plural(found.runs, 'earlier run')}."
+        ]
     else:
         lines = [f"Assumed: two candidates differ on {differ} of the samples; no two earlier runs show how many."]
     if one.groups is not None:
@@ -165,5 +165,5 @@ def _notes(found: Plan) -> list[str]:
             f"Samples of one group are alike: correlation {found.correlation:.2g} ({found.correlation_basis})."
         )
     if found.synthetic:
-        lines.append(f"{found.synthetic} samples that were made up do not count.")
+        lines.append(f"Made up, and not counted: {plural(found.synthetic, 'sample')}.")
     return lines

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import emit, json_option
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.suites.profile import Profile
@@ -67,7 +68,7 @@ def _shown(one: Profile) -> str:
         limits.append(f"p95 {kind.p95_latency_s:g} s" if kind.p95_latency_s else "")
         lines += [
             f"{kind.name}: {kind.description}",
-            f"  {len(one.suite.of(kind.name))} samples, {', '.join(limit for limit in limits if limit)}",
+            f"  {plural(len(one.suite.of(kind.name)), 'sample')}, {', '.join(limit for limit in limits if limit)}",
             f"  told: {one.prompts[kind.name]}",
             f"  e.g. assay suite show {one.suite.folder} -k {kind.name}",
         ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.door import emit, finish, json_option
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.splits.splitting import Plan
@@ -85,4 +86,4 @@ def render(plan: Plan, *, dry_run: bool) -> str:
     if plan.torn:
         lines.append("--force would split their kinds anew; taking one of them out is better.")
     done = "would change sides; nothing was written" if dry_run else "change sides"
-    return "\n".join([*lines, f"{len(plan.moves)} samples {done}."])
+    return "\n".join([*lines, f"{plural(len(plan.moves), 'sample')} {done}."])

@@ -12,8 +12,8 @@ from assay.config.schema import Example, Settings
 from assay.decision.adapting.adaptation import Adaptation, KindAdaptation, Spending
 from assay.decision.adapting.luck import RULE
 from assay.decision.table import MOST, table
-from assay.envelope.money import told_usd
 from assay.evals.figures.points import told_points
+from assay.numerals import plural, told_usd
 
 __all__ = ["explained"]
 
@@ -97,12 +97,14 @@ def _candidate(one: Adaptation) -> Iterator[str]:
 
 
 def _spent(spending: Spending) -> str:
-    costs = [f"{spending.tokens:,} tokens" if spending.tokens is not None else "tokens not told"]
+    costs = [plural(spending.tokens, "token") if spending.tokens is not None else "tokens not told"]
     if spending.usd is not None and (spending.usd or spending.engine_s is None):
         costs.append(told_usd(spending.usd))
     if spending.engine_s is not None:
         costs.append(f"{spending.engine_s:.1f} CPU s")
-    return f"{spending.answers} answers on dev, {spending.asked_now} of them asked now, for {', '.join(costs)}"
+    return (
+        f"{plural(spending.answers, 'answer')} on dev, {spending.asked_now} of them asked now, for {', '.join(costs)}"
+    )
 
 
 def _prompt(settings: Settings) -> Iterator[str]:

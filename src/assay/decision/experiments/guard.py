@@ -26,6 +26,7 @@ from assay.decision.experiments.measured import (
     moments_of,
 )
 from assay.ledger.dealt import SumsRow
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["GUARDED", "STAGES", "Finding", "Limit", "Next", "Plan", "Stage", "limits_of", "next_move"]
@@ -198,7 +199,7 @@ def next_move(plan: Plan, stage: Stage, old: str, new: str, *, detailed: bool = 
 
 def _waiting(plan: Plan, stage: Stage, seen: Iterable[_Seen]) -> Iterator[str]:
     if stage.requests < plan.min_requests:
-        yield f"{plan.min_requests - stage.requests} more requests of the new arm"
+        yield f"{plural(plan.min_requests - stage.requests, 'more request')} of the new arm"
     if stage.age_s < plan.hold_s:
         yield f"{math.ceil(plan.hold_s - stage.age_s)} s of the time that a stage lasts"
     for one in seen:

@@ -16,6 +16,7 @@ from assay.evals.figures.metrics import Metrics
 from assay.evals.runs.runner import Runner
 from assay.evals.suites.suite import Kind, Samples, Suite, shuffled
 from assay.inference.spine import Spine
+from assay.numerals import plural
 from assay.stats import certainty
 from assay.stats.certainty import certain, needed
 from assay.stats.intervals import upper_bound
@@ -250,7 +251,8 @@ class Evidence:
         kinds = round(self.rule.error / self.rule.worse_error)
         if found.interval is not None and found.interval.high < -self.rule.margin and kinds > 1:
             said += f" (worse, looked at alone; as one of {kinds} kinds it is not sure enough)"
-        return f"cannot be told with {total} samples and a margin of {margin}: {said}; {_more(found.more, total)}"
+        samples = plural(total, "sample")
+        return f"cannot be told with {samples} and a margin of {margin}: {said}; {_more(found.more, total)}"
 
     def _finding(
         self, kind: Kind, samples: Samples, basis: Footing, verdict: Verdict, reason: str,
@@ -303,4 +305,4 @@ def _against_bar(found: Metrics, bar: float, what: str) -> tuple[Verdict, str]:
 def _more(samples: int | None, total: int) -> str:
     if samples is None or samples > _OUT_OF_REACH * total:
         return "what was seen lies on the margin, so that no number of samples within reach would tell"
-    return f"about {samples:,} more samples would tell"
+    return f"about {plural(samples, 'more sample')} would tell"

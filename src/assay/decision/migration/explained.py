@@ -10,8 +10,8 @@ from assay.decision.migration.finding import Agreement, Finding, Footing, Verdic
 from assay.decision.migration.migration import Migration
 from assay.decision.migration.retirement import Retirement
 from assay.decision.table import table
-from assay.envelope.money import digits
 from assay.evals.figures.metrics import Metrics
+from assay.numerals import digits, plural
 
 __all__ = ["SAID", "ends", "explained", "points", "told_reasons"]
 
@@ -57,7 +57,7 @@ def _end(end: Retirement) -> str:
     days = end.days_left or 0
     if days < 0:
         return f"{said} {'retired' if end.gone else 'may have retired'} on {end.retires}"
-    return f"{said} retires on {end.retires}, in {days} days"
+    return f"{said} retires on {end.retires}, in {plural(days, 'day')}"
 
 
 # ----------------------------------------------------------------------------------------- by kind
@@ -130,7 +130,7 @@ def _expenses(found: Sequence[Expense]) -> list[str]:
     if not found:
         return []
     head = ("one answer", "USD per 1,000", "CPU s", "tokens in", "tokens out", "p50", "p95")
-    said = f"Cost and latency on the {found[0].answers} samples that both answered:"
+    said = f"Cost and latency on the {plural(found[0].answers, 'sample')} that both answered:"
     return [said, *table(head, [_expense(one) for one in found], indent="  ")]
 
 
@@ -162,5 +162,5 @@ def _method(found: Migration) -> Iterator[str]:
     yield f"Speaks of: {found.population}."
     yield (
         f"Migration {found.id}, margin {found.margin * 100:g} points, seed {found.seed}, suite "
-        f"{found.suite_digest[:12]}; {found.asked_now} answers asked in this call."
+        f"{found.suite_digest[:12]}; {plural(found.asked_now, 'answer')} asked in this call."
     )

@@ -17,9 +17,8 @@ from assay.decision.watching.panel import Border
 from assay.decision.watching.prompts import pool, variants
 from assay.errors import AssayError, BadRequest, BudgetExceeded, DecisionError
 from assay.inference.asking import shown
-from assay.inference.bounds import reserve
 from assay.inference.purse import Purse
-from assay.inference.reach import calls_below
+from assay.inference.reach import bounds_below
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
 from assay.types import Label, Message, Request, Response, Sampling
@@ -73,11 +72,10 @@ def bound_usd(spine: Spine, target: str, requests: Iterable[Request]) -> float |
     """
     total = 0.0
     for request in requests:
-        for live, attempted in calls_below(spine, target, request):
-            one = reserve(live, spine.constraints, attempted, budgeted=spine.constraints.usd_per_month is not None).usd
-            if one is None:
+        for bound in bounds_below(spine, target, request):
+            if bound.usd is None:
                 return None
-            total += one
+            total += bound.usd
     return total
 
 

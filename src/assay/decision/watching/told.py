@@ -9,7 +9,7 @@ from assay.decision.watching.panel import Border
 from assay.decision.watching.reading import Channel, Reading, day_of
 from assay.decision.watching.round import ENOUGH_DAYS, Asked
 from assay.decision.watching.standing import Alarm, Standing
-from assay.envelope.money import told_usd
+from assay.numerals import plural, told_usd
 from assay.stats.change import Tally
 
 __all__ = ["exit_code", "told", "told_borders"]
@@ -58,7 +58,11 @@ def _lines(one: Standing) -> list[str]:
         lines += _advice(one.target)
     lines += [f"  begins anew: {one.begins_anew}"] if one.begins_anew is not None else []
     lines += [f"  {_asked(one.asked)}"] if one.asked is not None else []
-    lines += [f"  {one.left_out} samples may not be sent there: private ones, or of other work"] if one.left_out else []
+    lines += (
+        [f"  {plural(one.left_out, 'sample')} may not be sent there: private ones, or of other work"]
+        if one.left_out
+        else []
+    )
     lines += [f"  {_reading(reading)}" for reading in one.readings if reading.channel != "better"]
     if not one.borders:
         lines.append(
@@ -83,7 +87,7 @@ def _asked(asked: Asked) -> str:
         return "asked today already"
     lacking = f", {asked.unanswered} without one ({asked.problem})" if asked.unanswered else ""
     usd = "cost not known" if asked.usd is None else told_usd(asked.usd)
-    return f"asked now: {asked.answered} answers{lacking}, {usd}"
+    return f"asked now: {plural(asked.answered, 'answer')}{lacking}, {usd}"
 
 
 def _reading(one: Reading) -> str:

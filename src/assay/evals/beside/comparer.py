@@ -69,7 +69,9 @@ class Comparer:
         own = pair.own.response.parts if pair.own.response is not None else ()
         other = pair.other.response.parts if pair.other.response is not None else ()
         kept = await asyncio.to_thread(self._bodies.other, pair.target, pair.request, own, other, found.why)
-        why = pair.why if pair.outcome == "unasked" else kept.words  # of money and places, nothing of what was said
+        why = (
+            pair.why if pair.outcome in ("unasked", "uncompared") else kept.words
+        )  # of money and places, nothing of what was said
         await add_comparison(
             self._spine.ledger,
             ComparisonRow(
@@ -100,6 +102,8 @@ class Comparer:
 
     async def _finding(self, pair: Pair) -> _Finding:
         own, other, how = pair.own.response, pair.other.response, pair.how
+        if pair.outcome == "uncompared":
+            return _Finding("unjudged", "nobody", pair.why)
         if pair.outcome != "answered" or own is None or other is None:
             return _Finding("failed" if pair.outcome == "answered" else pair.outcome, "nobody", pair.why)
         try:

@@ -46,6 +46,7 @@ class Readout(Value, frozen=True, kw_only=True):
         own_usd, other_usd: of one answer, on average, over those whose cost is known on both sides.
         own_s, other_s: of one answer, likewise.
         unasked: how many were drawn and not asked, by the reason.
+        uncompared: of the `unjudged`, how many nobody came to compare, for too many others waited.
         spent_usd: what the other's answers cost, and `judge_usd` the verdicts.
     """
 
@@ -62,6 +63,7 @@ class Readout(Value, frozen=True, kw_only=True):
     own_s: float | None
     other_s: float | None
     unasked: dict[str, int]
+    uncompared: int
     spent_usd: float
     judge_usd: float
     projection: Projection
@@ -103,6 +105,7 @@ def _readout(members: Sequence[Tally], kind: str | None, traffic: Iterable[KindT
         own_s=_mean((one.own_s for one in members), timed),
         other_s=_mean((one.other_s for one in members), timed),
         unasked={one.why: n for one in members if (n := _unasked(members, one.why)) and one.verdict == "unasked"},
+        uncompared=sum(one.requests for one in members if one.why == "crowded"),
         spent_usd=sum(one.spent_usd for one in members if one.verdict != "observed"),
         judge_usd=sum(one.judge_usd for one in members),
         projection=_projection(first, kind, other_usd, traffic),

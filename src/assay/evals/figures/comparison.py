@@ -23,6 +23,7 @@ from assay.evals.figures.scorecard import Comparison, Metrics, compare, metrics,
 from assay.evals.judging.labels import Verdicts
 from assay.evals.runs.runner import Run
 from assay.evals.suites.suite import Samples, Suite
+from assay.numerals import plural
 from assay.stats.multiple import holm
 from assay.stats.power import detectable_difference, pairs_needed
 from assay.types import Value
@@ -296,14 +297,14 @@ def _no_sentence(pair: Pair) -> str:
     made_up = pair.synthetic
     if made_up is None or made_up.difference is None or made_up.interval is None:
         return f"{pair.a} and {pair.b} cannot be compared: there is no sample that both have a score for."
-    size = f"{_points(made_up.difference, made_up.interval)} on {made_up.samples} samples that were made up"
+    size = f"{_points(made_up.difference, made_up.interval)} on {plural(made_up.samples, 'sample')} that were made up"
     return (
         f"{pair.a} and {pair.b} cannot be compared: there is no sample of real work that both have a score for; {size}."
     )
 
 
 def _size(one: Comparison) -> str:
-    return f"{one.samples} samples" + (f" in {one.groups} groups" if one.groups is not None else "")
+    return plural(one.samples, "sample") + (f" in {plural(one.groups, 'group')}" if one.groups is not None else "")
 
 
 def _points(difference: float, interval: tuple[float, float], flip: bool = False) -> str:
@@ -315,7 +316,9 @@ def _points(difference: float, interval: tuple[float, float], flip: bool = False
 
 def _what_would(pair: Pair) -> str:
     if pair.more_samples is not None:
-        return f"if that difference is real, about {pair.more_samples} more samples would show it (80 % power)"
+        return (
+            f"if that difference is real, about {plural(pair.more_samples, 'more sample')} would show it (80 % power)"
+        )
     if pair.detectable is not None:
         return f"a difference of {pair.detectable * 100:.0f} points or more would have shown (80 % power)"
-    return f"they differ on {pair.only_a + pair.only_b} samples, too few to show any difference"
+    return f"they differ on {plural(pair.only_a + pair.only_b, 'sample')}, too few to show any difference"

@@ -11,6 +11,7 @@ from assay.evals.figures.scorecard import compare
 from assay.evals.runs.run import Run
 from assay.evals.runs.tokens import Tokens
 from assay.evals.suites.index import Samples
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["MoreTokens", "more_tokens", "told_more", "told_steps"]
@@ -97,7 +98,7 @@ def told_more(one: MoreTokens) -> str:
     """What more tokens bought, in a sentence."""
     return (
         f"{one.more} writes {one.more_tokens:,.0f} tokens an answer, {one.fewer} {one.fewer_tokens:,.0f}: "
-        f"{told_points(one.difference, one.interval)} on {one.samples} samples; {_VERDICTS[one.pays]}"
+        f"{told_points(one.difference, one.interval)} on {plural(one.samples, 'sample')}; {_VERDICTS[one.pays]}"
     )
 
 

@@ -21,6 +21,7 @@ from assay.inference.spine import Spine
 from assay.ledger.audits import newest_audits
 from assay.ledger.rows import Row
 from assay.ledger.store import Ledger
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["Standing", "standing_of", "told"]
@@ -128,7 +129,7 @@ def _people(audit: Audit) -> str:
         )
         if share is not None and span is not None
     ]
-    return f"{', '.join(rates)} on {people.answers} answers that people labelled"
+    return f"{', '.join(rates)} on {plural(people.answers, 'answer')} that people labelled"
 
 
 def _probe(audit: Audit) -> str:
@@ -136,7 +137,7 @@ def _probe(audit: Audit) -> str:
     if probe is None:
         return "not probed with constant answers"
     if probe.fooled == "yes":
-        return f"FOOLED by {probe.worst}, which passes {probe.share:.0%} of {probe.samples} samples"
+        return f"FOOLED by {probe.worst}, which passes {probe.share:.0%} of {plural(probe.samples, 'sample')}"
     if probe.fooled == "no":
         return "not fooled by constant answers"
     return f"{probe.samples} samples cannot tell whether constant answers fool it"

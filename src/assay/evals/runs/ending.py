@@ -11,6 +11,7 @@ from assay.evals.runs.run import Run
 from assay.evals.runs.runner import Runner
 from assay.evals.suites.suite import Suite
 from assay.inference.purse import Purse
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["Ending", "ending"]
@@ -45,7 +46,7 @@ class Ending(Value, frozen=True, kw_only=True):
         """In a sentence or two."""
         said: list[str] = []
         if self.stopped is not None:
-            said.append(f"stopped, with {self.left} of {self.answers} answers not asked for: {self.stopped}.")
+            said.append(f"stopped, with {self.left} of {plural(self.answers, 'answer')} not asked for: {self.stopped}.")
         if self.unscored:
             why = ", ".join(f"{count} {name}" for name, count in sorted(self.unscored.items(), key=lambda one: -one[1]))
             said.append(f"{sum(self.unscored.values())} of {self.answers} answers have no score: {why}.")

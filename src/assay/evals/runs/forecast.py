@@ -8,8 +8,7 @@ from assay.errors import AssayError
 from assay.evals.graders.grading import models_of
 from assay.evals.runs.runner import Run, Runner
 from assay.evals.suites.suite import Suite
-from assay.inference.bounds import reserve
-from assay.inference.reach import calls_below
+from assay.inference.reach import bounds_below
 from assay.inference.spine import Spine
 from assay.types import Request, Value
 
@@ -95,10 +94,8 @@ def forecast(spine: Spine, runner: Runner, run: Run, part: Suite, *, known: bool
 def _bound(spine: Spine, target: str, request: Request, problems: list[str]) -> float | None:
     """Of one answer; None = not known."""
     bounds: list[float | None] = []
-    budgeted = spine.constraints.usd_per_month is not None
     try:
-        for live, attempted in calls_below(spine, target, request):
-            bounds.append(reserve(live, spine.constraints, attempted, budgeted=budgeted).usd)
+        bounds.extend(bound.usd for bound in bounds_below(spine, target, request))
     except AssayError as error:
         problems.append(str(error))
         return None
