@@ -71,7 +71,7 @@ def test_doctor_knows_the_store(pulled: Workplace) -> None:
     def told() -> dict[str, Any]:
         return next(one for one in pulled("doctor", "--json").json if one["what"] == "weights store")
 
-    assert told() == {"what": "weights store", "ok": True, "found": f"{pulled.store}: 1 files, 0 MB"}
+    assert told() == {"what": "weights store", "ok": True, "found": f"{pulled.store}: 1 file, 0 MB"}
     pulled.weights.unlink()
     assert not told()["ok"]
     assert "assay weights verify" in told()["found"]
