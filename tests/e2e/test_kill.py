@@ -274,7 +274,7 @@ def test_a_reply_that_was_not_settled_is_lost_and_charged(project: Path, endpoin
     again = begin(project, *EVAL)
     _, said = again.communicate(timeout=60)
     assert again.returncode == 0, said
-    assert "died with 1 calls in flight" in said
+    assert "died with 1 call in flight" in said
     assert Counter(endpoint.asked)[f"sample {first}"] == 2
     assert sum(Counter(endpoint.asked).values()) == SAMPLES + 1
 

@@ -125,7 +125,7 @@ def test_too_many_requests(gate: Gate, ask: Any, sdk: Any) -> None:
     """429 is a RateLimitError, with the header by which SDKs know how long to wait."""
     secret = gate.key(f"slow-{sdk.__name__}", "add", "--rpm", "1")
     taken_up(gate, ask, secret)
-    with pytest.raises(sdk.RateLimitError, match="1 requests per minute") as caught:
+    with pytest.raises(sdk.RateLimitError, match="1 request per minute") as caught:
         ask(gate.url, secret)
     assert 0 < int(caught.value.response.headers["retry-after"]) <= 61
 

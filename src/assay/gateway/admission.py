@@ -22,6 +22,7 @@ from assay.errors import AssayError, ConfigError, RateExceeded, RequestError
 from assay.gateway.tokens import Targets, most_tokens, taken_tokens
 from assay.ledger.keys import KeyReader
 from assay.ledger.rows import RequestRow
+from assay.numerals import plural
 from assay.types import Label, Request
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def _exceeded(ticket: Ticket, tokens: int) -> str:
     """Which rate does not fit, and when it will."""
     what = []
     if (rate := ticket.requests_rate) is not None and rate.wait_s:
-        what.append(f"{rate.limit} requests per minute")
+        what.append(f"{plural(rate.limit, 'request')} per minute")
     if (rate := ticket.tokens_rate) is not None and rate.wait_s:
         what.append(f"{rate.limit} tokens per minute ({rate.left} are left, this request may take {tokens})")
     return f"this key has a limit of {' and '.join(what)}; try again in {ticket.wait_s:.1f} s"
