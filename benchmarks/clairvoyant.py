@@ -13,8 +13,9 @@ Trials, prices and bars are those of `benchmarks.decision` (usual bars). Factors
   not miss it by more than the tolerance. Each proof may be wrong with the whole error, and may fail with it as often.
 
 A proof of the clairvoyant is the sequential test of two known numbers of passes; its least mean number of samples is
-bounded from below by Lagrange's multipliers, so that the true factor is no greater. No procedure whose verdicts rest on
-each candidate's own passes, and that takes one end, costs less: whatever it decides tells these two numbers apart.
+bounded from below by Lagrange's multipliers, so that the true factor of dollars is no greater. No procedure whose
+verdicts rest on each candidate's own passes, and that takes one end, costs less: whatever it decides tells these two
+numbers apart. *told* is no such bound: what it is told is pooled by places.
 """
 
 from __future__ import annotations
