@@ -89,9 +89,9 @@ def shared(error: float, candidates: int) -> tuple[Errors, ...]:
 
     A choice is wrong when one that misses the bar is accepted, or the first that meets it is rejected. An acceptance
     can be wrong at every candidate before the right one, a rejection at the right one alone: so a rejection may err
-    with all that the acceptances before it have left. Four fifths go to acceptances, in proportion to the place: the
-    first ones are the cheapest, and are rarely accepted. (Shares of 0.4 to 0.9 need the same number of samples within
-    2 %.)
+    with all that the acceptances before it have left. Four fifths are divided among acceptances in proportion to the
+    place: the first ones are the cheapest, and are rarely accepted. (Shares of 0.4 to 0.9 need the same number of
+    samples within 2 %.) The last one, often the dearest, has nobody behind it: all that is left is its own.
 
     Args:
         error: of the whole choice.
@@ -106,7 +106,8 @@ def shared(error: float, candidates: int) -> tuple[Errors, ...]:
     if not 0.0 <= error < 0.5:
         raise EvalError(f"an error is a probability from 0 to below 0.5, not {error!r}")
     each = 0.8 * error / max(1, candidates * (candidates + 1) // 2)
-    return tuple(Errors(place * each, error - each * (place * (place - 1) // 2)) for place in range(1, candidates + 1))
+    left = [error - each * (place * (place - 1) // 2) for place in range(1, candidates + 1)]
+    return tuple(Errors(place * each if place < candidates else rest, rest) for place, rest in enumerate(left, 1))
 
 
 @cache
