@@ -117,6 +117,7 @@ class Gateway:
                 self.on_refusal(error)
             if isinstance(error, AssayError):
                 await self._error(visit, error)
+            _let_go(error)
         except (Exception, SystemExit) as error:  # no plugin ends the gateway
             log.exception("unexpected error in request %s", visit.trace.request_id)
             visit.failed(error)
@@ -249,6 +250,13 @@ class Gateway:
     def _level(self) -> Level:
         states = {name: one.state for name, one in self._spine.health().items()}
         return Level(self._in_flight, len(self.crowd), self._spine.ledger.waiting, states)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Forget where an error was raised: records hold errors, and these places hold the records and whole prompts."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def inbound_dialects() -> dict[str, Inbound]:

@@ -7,6 +7,7 @@ own form; after it, the stream ends with an error event of that form and without
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import resource
 from collections.abc import Callable
@@ -15,8 +16,13 @@ from typing import Any, NamedTuple
 import pytest
 from clients import CHAT, CLIENTS, MESSAGES, Client, Seen, by_form, chunk, chunks, gateway, whole
 
+from assay.gateway.visit import Visit
+from assay.inference.attempt import Attempt
 from assay.inference.spine import Spine
 from assay.ledger.store import SqliteLedger
+from assay.providers.http_call import HttpCall
+from assay.providers.transport import Reply
+from assay.types import Request
 from faults import Answer, FaultyHost, busy, event
 
 MakeSpine = Callable[..., Spine]
@@ -170,6 +176,28 @@ async def test_what_clients_see(fault: Fault, make_spine: MakeSpine, ledger: Sql
         assert [row["outcome"] for row in rows] == ["error"] * len(cases)
         assert (await ledger.spent()).held_usd == 0
         assert host.open_connections <= len(cases)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_no_prompt_is_left_to_the_collector(stream: bool, status: int, make_spine: MakeSpine) -> None:
+    """What a request was is free when it has ended, answered or refused: cycles are looked for rarely, and hold it."""
+    good = by_form(Answer(body=whole()), stream_of(*chunks()))
+    held = (Attempt, HttpCall, Reply, Request, Visit)
+    async with (
+        FaultyHost(good if status == 200 else Answer(status=503, body=b"{}")) as host,
+        gateway(make_spine(toml(host.url))) as url,
+    ):
+        await CHAT.ask(url, stream=stream)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                assert (await CHAT.ask(url, stream=stream)).status == status
+            await asyncio.sleep(0.05)
+            assert not [one for one in gc.get_objects() if isinstance(one, held)]
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(("connects", "status"), [("refuses", 502), ("hangs", 504)])

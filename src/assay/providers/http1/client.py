@@ -17,7 +17,7 @@ from assay.providers.http1.dial import Dialer
 from assay.providers.http1.head import begin_head, end_head
 from assay.providers.http1.pool import Pool
 from assay.providers.request_fields import request_fields
-from assay.providers.transport import Reply, Take
+from assay.providers.transport import Reply
 
 
 class Http1Transport:
@@ -124,7 +124,8 @@ class _RoundTrip(msgspec.Struct, eq=False):
             raise
         piece = partial(connection.piece, self.idle_timeout_s)
         if packed is None:
-            reply = Reply(answer.status, answer.headers, piece, whole, self._pour)
+            straight = partial(connection.pour, idle_timeout_s=self.idle_timeout_s)
+            reply = Reply(answer.status, answer.headers, piece, whole, straight)
         else:
             reply = Reply(answer.status, answer.headers, partial(packed.piece, piece))
         self.reply = reply
@@ -134,20 +135,13 @@ class _RoundTrip(msgspec.Struct, eq=False):
         """The request is over: what is read of its answer from now on could be another one's."""
         connection, self.connection = self.connection, None
         if self.reply is not None:
-            self.reply.piece = _over
+            self.reply.piece, self.reply.straight = _over, None
         if connection is None:
             return
         if self.prepared.keeps:
             self.pool.put(connection)
         else:
             connection.abort()
-
-    async def _pour(self, take: Take) -> None:
-        """See `Reply.straight`."""
-        if self.connection is None:
-            await _over()
-        else:
-            await self.connection.pour(take, self.idle_timeout_s)
 
 
 async def _over() -> bytes:
