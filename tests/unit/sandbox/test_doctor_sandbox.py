@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from assay.cli.doctor import command
+from assay.cli.main import assay
 from assay.sandbox import probe
 
 BOTH = (probe.Finding("bubblewrap", True, "works"), probe.Finding("landlock", False, "ABI 0"))
@@ -20,7 +20,7 @@ def test_doctor_has_a_finding_for_each_back_end(
 ) -> None:
     """One working back end is enough; each is listed, with its reason where it does not work."""
     monkeypatch.setattr(probe, "available", lambda: findings)
-    told = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
+    told = json.loads(CliRunner().invoke(assay, ["doctor", "--json"]).stdout)
     found = {one["what"]: one for one in told if one["what"].startswith("sandbox")}
     assert [one["ok"] for one in found.values()] == [ok, ok]
     assert "ABI 0" in found["sandbox landlock"]["found"]
