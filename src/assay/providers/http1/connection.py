@@ -87,10 +87,10 @@ class Connection(asyncio.Protocol):
 
         It is 0 as well where the exchange did not end so that both sides agree on where it ended.
         """
-        head, framing = self._head, self._framing
-        if head is None or framing is None or not framing.done or framing.surplus or not self._all_sent or self._lost:
+        head, framing, all_sent = self._head, self._framing, self._all_sent
+        self._forget()  # of one that failed, too: the failure refers to where it was raised, and that to this
+        if head is None or framing is None or not framing.done or framing.surplus or not all_sent or self._lost:
             return 0.0
-        self._forget()
         if self._read_paused:
             self._resume()
         return head.keep_s
