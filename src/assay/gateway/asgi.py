@@ -128,6 +128,8 @@ class Gateway:
             if visit.ticket is not None:
                 self._admission.settle(visit, visit.ticket)
             self._metrics.observe(visit)
+            for record in visit.trace.records:
+                _let_go(record.error)
             if log.isEnabledFor(logging.INFO):
                 log.info("%s", visit)
 

@@ -308,7 +308,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self._end(exc)
-        self._silence.stop()
+        self._silence.end()
+        self._transport = None
         self._owner.lost(self)
 
     def _end(self, error: Exception | None) -> None:

@@ -65,6 +65,11 @@ class Silence:
             self._timer.cancel()
             self._timer = None
 
+    def end(self) -> None:
+        """Nobody will wait any more, nor be told: whom it would tell is free without the collector."""
+        self.stop()
+        self._on_timeout = _to_nobody
+
     def _ring(self) -> None:
         self._timer = None
         now = self._loop.time()
@@ -75,3 +80,7 @@ class Silence:
             self._timer = self._loop.call_later(left_s, self._ring)
         else:
             self._on_timeout(Timeout(f"{self._what} for {self._limit_s:g} s"))
+
+
+def _to_nobody(error: Timeout) -> None:
+    """There is nobody left to tell."""
