@@ -142,16 +142,13 @@ class TransportCalls:
     def __init__(self, transport: Transport, url: str) -> None:
         self._transport = transport
         self._url = url
-        self._sent = 0
-
-    def _on_sent(self, size: int) -> None:
-        self._sent += size
+        self.sent_bytes = 0
 
     async def call(self, path: str, body: bytes) -> int:
         """One call; the chunks that came."""
         count = 0
         url = self._url + path
-        async with self._transport.request("POST", url, headers=HEADERS, body=body, on_sent=self._on_sent) as answer:
+        async with self._transport.request("POST", url, headers=HEADERS, body=body, sent=self) as answer:
             if path != "/stream":
                 assert len(await answer.read(1_000_000)) == len(ANSWER)
                 return 1

@@ -6,13 +6,14 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ConnectionFailed, MalformedReply, Timeout
-from assay.providers.address import read_address
+from assay.providers.address import Address, read_address
 from assay.providers.http1.tls import tls_context, tls_failed
 from assay.providers.request_fields import request_fields
-from assay.providers.transport import Reply
+from assay.providers.transport import Ask, Reply, Sent, Transport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 256 * 1024
 
 
-class AiohttpTransport:
+class AiohttpTransport(Transport):
     """As `Http1Transport`. Made lazily: aiohttp takes 0.17 s of CPU to import, which the first call pays.
 
     Args:
@@ -49,33 +50,45 @@ class AiohttpTransport:
             self._loop = loop
         return self._session
 
-    @asynccontextmanager
-    async def request(
+    def prepare(
         self,
         method: str,
         url: str,
         *,
         headers: Mapping[str, str],
-        body: bytes | None = None,
-        on_sent: Callable[[int], None] | None = None,
         connect_timeout_s: float = 10.0,
         idle_timeout_s: float = 120.0,
         first_byte_timeout_s: float | None = None,
-    ) -> AsyncIterator[Reply]:
-        """See `Transport.request`."""
+    ) -> Ask:
+        """See `Transport.prepare`."""
         import aiohttp
-        from yarl import URL
 
         address = read_address(url)
         fields = request_fields(headers, address)
         limits = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s)
-        with _as_provider_errors(address.authority, idle_timeout_s):
+        return partial(self._ask, method, address, fields, limits, first_byte_timeout_s)
+
+    @asynccontextmanager
+    async def _ask(
+        self,
+        method: str,
+        address: Address,
+        fields: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        first_byte_timeout_s: float | None,
+        body: bytes | None,
+        sent: Sent | None,
+    ) -> AsyncIterator[Reply]:
+        from yarl import URL
+
+        as_provider_errors = _as_provider_errors(address.authority, limits.sock_read)
+        with as_provider_errors:
             session = self._open()
             head_limit = _HeadLimit(first_byte_timeout_s)
             data: bytes | _Body | None = body
             if body:
-                fields["content-length"] = str(len(body))
-                data = _Body(body, on_sent, head_limit.start)
+                fields = {**fields, "content-length": str(len(body))}
+                data = _Body(body, sent, head_limit.start)
             async with head_limit:
                 if not body:
                     head_limit.start()
@@ -89,12 +102,7 @@ class AiohttpTransport:
                 )
             async with response:
                 lower = {name.lower(): value for name, value in response.headers.items()}
-
-                async def piece() -> bytes:
-                    with _as_provider_errors(address.authority, idle_timeout_s):
-                        return await response.content.readany()
-
-                yield Reply(response.status, lower, piece)
+                yield _Answer(response, as_provider_errors, status=response.status, headers=lower)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -103,12 +111,24 @@ class AiohttpTransport:
             self._session = None
 
 
+class _Answer(Reply, eq=False):
+    """An answer as aiohttp reads it."""
+
+    response: aiohttp.ClientResponse
+    as_provider_errors: _as_provider_errors
+
+    async def piece(self) -> bytes:
+        """See `Reply.piece`."""
+        with self.as_provider_errors:
+            return await self.response.content.readany()
+
+
 class _Body:
     """A request's body in pieces; tells how much of it has been handed to the connection, and when all of it has."""
 
-    def __init__(self, body: bytes, on_sent: Callable[[int], None] | None, on_end: Callable[[], None]) -> None:
+    def __init__(self, body: bytes, sent: Sent | None, on_end: Callable[[], None]) -> None:
         self._rest = memoryview(body)
-        self._on_sent = on_sent
+        self._sent = sent
         self._on_end = on_end
 
     def __aiter__(self) -> AsyncIterator[memoryview]:
@@ -119,8 +139,8 @@ class _Body:
             self._on_end()
             raise StopAsyncIteration
         piece, self._rest = self._rest[:_PIECE_BYTES], self._rest[_PIECE_BYTES:]
-        if self._on_sent is not None:
-            self._on_sent(len(piece))
+        if self._sent is not None:
+            self._sent.sent_bytes += len(piece)
         return piece
 
 
@@ -149,7 +169,7 @@ class _HeadLimit:
 class _as_provider_errors:
     """Turns what aiohttp raises into our tree."""
 
-    def __init__(self, authority: str, idle_timeout_s: float) -> None:
+    def __init__(self, authority: str, idle_timeout_s: float | None) -> None:
         self._authority = authority
         self._idle_timeout_s = idle_timeout_s
 

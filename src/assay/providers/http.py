@@ -6,32 +6,38 @@ import os
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound, WireRequest
 from assay.providers.api_key import api_key
 from assay.providers.http_call import HttpCall, refusal, without
 from assay.providers.provider import Attempted, Meter, Wire
-from assay.providers.transport import Reply, Transport
+from assay.providers.transport import Ask, Reply, Transport
 from assay.types import Event
 
 _SECRET_NAME = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 _SHORTEST_SECRET = 8  # a shorter one would be found in innocent words
+_MAX_ASKS = 64  # a dialect has few paths; header fields come from clients as well
 
 
-class _Keyed(NamedTuple):
+class _Keyed(msgspec.Struct, frozen=True):
     """What hangs on the key.
 
     Attributes:
+        said: what the environment says of it; None = nothing, and none is wanted.
         fields: the deployment's own header fields, with the key.
         secrets: as `HttpProvider.told` takes them out.
+        asks: what sends requests, by their path and header fields.
     """
 
-    key: str | None
+    said: str | None
     fields: dict[str, str]
     secrets: tuple[bytes, ...]
+    asks: dict[tuple[str | tuple[str, str], ...], Ask] = {}
+    __repr__ = object.__repr__  # the fields hold keys
 
 
 class HttpProvider:
@@ -81,17 +87,20 @@ class HttpProvider:
         if meter.exchange is not None:
             meter.exchange.sent = self._shown(wire)
         meter.emulated = wire.emulated
-        _, fields, secrets = self._keyed()
-        asked = self._transport.request(
-            "POST",
-            self._base_url + wire.path,
-            headers={"content-type": "application/json", **wire.headers, **fields},
-            body=wire.body,
-            on_sent=meter.hand_over,
-            connect_timeout_s=self._deployment.connect_timeout_s,
-            idle_timeout_s=self._deployment.idle_timeout_s,
-        )
-        return HttpCall(asked, self._dialect, attempt, meter, secrets)
+        keyed = self._keyed()
+        place: tuple[str | tuple[str, str], ...] = (wire.path, *wire.headers.items())
+        ask = keyed.asks.get(place)
+        if ask is None:
+            if len(keyed.asks) >= _MAX_ASKS:
+                keyed.asks.clear()
+            ask = keyed.asks[place] = self._transport.prepare(
+                "POST",
+                self._base_url + wire.path,
+                headers={"content-type": "application/json", **wire.headers, **keyed.fields},
+                connect_timeout_s=self._deployment.connect_timeout_s,
+                idle_timeout_s=self._deployment.idle_timeout_s,
+            )
+        return HttpCall(ask(wire.body, meter), self._dialect, attempt, meter, keyed.secrets)
 
     @asynccontextmanager
     async def call(
@@ -102,17 +111,17 @@ class HttpProvider:
         Raises:
             ProviderError: there is no answer, or one with a status of 300 or more.
         """
-        _, fields, secrets = self._keyed()
+        keyed = self._keyed()
         async with self._transport.request(
             method,
             self._base_url + path,
-            headers={**headers, **fields},
+            headers={**headers, **keyed.fields},
             body=body,
             connect_timeout_s=self._deployment.connect_timeout_s,
             idle_timeout_s=self._deployment.idle_timeout_s,
         ) as reply:
             if reply.status >= 300:
-                raise await refusal(self._dialect, reply, secrets)
+                raise await refusal(self._dialect, reply, keyed.secrets)
             yield reply
 
     def told(self, said: bytes) -> bytes:
@@ -148,10 +157,12 @@ class HttpProvider:
         Raises:
             AuthFailed: there is none.
         """
-        key, known = api_key(self._deployment), self._known
-        if known is None or known.key != key:
+        name, known = self._deployment.api_key_env, self._known
+        said = os.environ.get(name) if name is not None else None
+        if known is None or known.said != said:
+            key = api_key(self._deployment)
             fields = self._deployment.headers | (self._auth(key) if key is not None else {})
-            known = self._known = _Keyed(key, fields, self._secrets(key))
+            known = self._known = _Keyed(said, fields, self._secrets(key))
         return known
 
     def _auth(self, key: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -93,10 +93,10 @@ class HttpCall(msgspec.Struct, eq=False):
         reply = self.reply
         if reply is None:
             raise _not_begun()
-        while chunk := await reply.piece():
-            if events := self._completed(chunk):
-                return events
-        return self._rest()
+        came: list[bytes] = []
+        while not came and (chunk := await reply.piece()):
+            self._take(came.append, chunk)
+        return came[0] if came else self._rest()
 
     async def pour(self, take: Take) -> None:
         """Give the whole events of a stream to `take`, as soon as they come. What the end cuts off comes last.
@@ -104,26 +104,23 @@ class HttpCall(msgspec.Struct, eq=False):
         Raises:
             ProviderError: the stream broke, or is too large.
         """
-
-        def taken(chunk: bytes) -> Later | None:
-            events = self._completed(chunk)
-            return take(events) if events else None
-
         if self.reply is None:
             raise _not_begun()
-        await self.reply.pour(taken)
+        await self.reply.pour(partial(self._take, take))
         if (rest := self._rest()) and (late := take(rest)) is not None:
             await late()
 
-    def _completed(self, chunk: bytes) -> bytes:
-        """The whole events that a chunk completes, perhaps none."""
+    def _take(self, take: Take, chunk: bytes) -> Later | None:
+        """Give to `take` the whole events that a chunk completes, where it completes any."""
         if self.meter.receive(chunk) > MAX_REPLY_BYTES:
             raise _too_large(MAX_REPLY_BYTES)
         borders = self.borders
         if borders is None:
             borders = self.borders = Borders()
         events = borders.feed(chunk)
-        return without(self.secrets, events) if events and self.secrets else events
+        if not events:
+            return None
+        return take(without(self.secrets, events) if self.secrets else events)
 
     def _rest(self) -> bytes:
         """What the end of the stream has cut off."""

@@ -74,10 +74,6 @@ class Meter(msgspec.Struct, kw_only=True):
         if self.exchange is not None:
             self.exchange.sent = wire
 
-    def hand_over(self, size: int) -> None:
-        """Count bytes of the request."""
-        self.sent_bytes += size
-
     def receive(self, data: bytes) -> int:
         """Count, and keep where that is wanted, bytes of the answer; gives how many have come."""
         if self.exchange is not None:

@@ -21,22 +21,37 @@ Take = Callable[[bytes], Later | None]
 """Takes a piece of a body; what it returns must be done before it is given more."""
 
 
-class Reply(msgspec.Struct, eq=False):
+class Sent(Protocol):
+    """Counts what is sent; an attempt's `Meter` is one.
+
+    Attributes:
+        sent_bytes: so much of the body has been handed to the connection.
+    """
+
+    sent_bytes: int
+
+
+class Reply(msgspec.Struct, eq=False, kw_only=True):
     """The head of an answer and its body as it comes, unpacked.
 
     Attributes:
         status: of HTTP.
         headers: by lower-case name.
-        piece: what comes next of the body; empty at its end, and from then on.
         at_once: all of the body, where it came with the head; `piece` gives it as well. None = it has yet to come.
-        straight: as `pour`, in the turn of the event loop in which something comes; None = there is no such way.
     """
 
-    status: int
-    headers: dict[str, str]
-    piece: Callable[[], Awaitable[bytes]]
+    status: int = 0
+    headers: dict[str, str] = {}
     at_once: bytes | None = None
-    straight: Callable[[Take], Awaitable[None]] | None = None
+    __repr__ = object.__repr__  # the fields may hold keys
+
+    async def piece(self) -> bytes:
+        """What comes next of the body; empty at its end, and from then on.
+
+        Raises:
+            Timeout, ConnectionFailed, MalformedReply: as `chunks`.
+        """
+        raise NotImplementedError
 
     async def pour(self, take: Take) -> None:
         """Give the body to `take` as it comes, until its end.
@@ -44,9 +59,6 @@ class Reply(msgspec.Struct, eq=False):
         Raises:
             Timeout, ConnectionFailed, MalformedReply: as `chunks`.
         """
-        if self.straight is not None:
-            await self.straight(take)
-            return
         while data := await self.piece():
             if (late := take(data)) is not None:
                 await late()
@@ -86,8 +98,25 @@ class Reply(msgspec.Struct, eq=False):
         return body[:limit_bytes]
 
 
+Ask = Callable[[bytes | None, Sent | None], AbstractAsyncContextManager[Reply]]
+"""Sends a body to a place, with the header fields that both were prepared with (`Transport.prepare`)."""
+
+
 class Transport(Protocol):
     """Connections that are kept alive and shared by requests, which share nothing else."""
+
+    def prepare(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        connect_timeout_s: float = 10.0,
+        idle_timeout_s: float = 120.0,
+        first_byte_timeout_s: float | None = None,
+    ) -> Ask:
+        """What sends requests that differ in their bodies only: the rest is checked and written once. See `request`."""
+        ...
 
     def request(
         self,
@@ -96,7 +125,7 @@ class Transport(Protocol):
         *,
         headers: Mapping[str, str],
         body: bytes | None = None,
-        on_sent: Callable[[int], None] | None = None,
+        sent: Sent | None = None,
         connect_timeout_s: float = 10.0,
         idle_timeout_s: float = 120.0,
         first_byte_timeout_s: float | None = None,
@@ -110,7 +139,7 @@ class Transport(Protocol):
             url: absolute address. A user and password in it are sent as basic authorization.
             headers: sent beside `host`, `content-length` and what else belongs to the connection.
             body: sent as it is.
-            on_sent: told the bytes of each piece of the body that is handed to the connection.
+            sent: counts the bytes of the body that are handed to the connection.
             connect_timeout_s: until the connection stands, TLS included.
             idle_timeout_s: longest silence: while the host takes nothing of the request, before the head, and between
                 two pieces of the body.
@@ -123,7 +152,15 @@ class Transport(Protocol):
             BadRequest: a header or the address holds what none may hold.
             AuthFailed: the address holds a password, and a header holds a key.
         """
-        ...
+        ask = self.prepare(
+            method,
+            url,
+            headers=headers,
+            connect_timeout_s=connect_timeout_s,
+            idle_timeout_s=idle_timeout_s,
+            first_byte_timeout_s=first_byte_timeout_s,
+        )
+        return ask(body, sent)
 
     async def close(self) -> None:
         """Close all connections; the next request opens new ones."""

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from assay.errors import ConnectionFailed, MalformedReply, ProviderError, Timeout
 from assay.providers.address import Origin
-from assay.providers.http1 import connection, pool
+from assay.providers.http1 import answer, connection, pool
 from assay.providers.http1.client import Http1Transport
+from assay.providers.provider import Meter
 from assay.providers.transport import Reply
 from faults import Answer, FaultyHost, event
 
@@ -131,27 +132,27 @@ class TestKept:
         """What limits the host's silence is set once for a connection, and rings for the wait that goes on then."""
         async with FaultyHost(OK, OK, Answer(stop="request", how="hang")) as host:
             await read(transport, host, idle_timeout_s=0.2)
-            [standing] = transport._pool._standing
-            timer = standing._silence._timer
+            [standing] = transport.pool._standing
+            timer = standing.silence._timer
             await read(transport, host, idle_timeout_s=0.2)
-            assert standing._silence._timer is timer is not None
+            assert standing.silence._timer is timer is not None
             await asyncio.sleep(0.1)
             began = time.monotonic()
             with pytest.raises(Timeout, match=r"no answer begins for 0\.2 s"):
                 await read(transport, host, idle_timeout_s=0.2)
             assert time.monotonic() - began >= 0.19
-            await settled(lambda: standing._silence._timer is None)
+            await settled(lambda: standing.silence._timer is None)
 
     async def test_a_timer_that_rings_for_nobody(self, transport: Http1Transport) -> None:
         """It is not set again for a connection that lies idle, and is for its next exchange."""
         async with FaultyHost(OK) as host:
             await read(transport, host)
-            [standing] = transport._pool._standing
-            standing._silence._timer.cancel()
-            standing._silence._ring()
-            assert standing._silence._timer is None
+            [standing] = transport.pool._standing
+            standing.silence._timer.cancel()
+            standing.silence._ring()
+            assert standing.silence._timer is None
             assert await read(transport, host) == b"ok"
-            assert standing._silence._timer is not None
+            assert standing.silence._timer is not None
 
     async def test_all_of_an_answer_at_once(self, transport: Http1Transport) -> None:
         """A body that came with its head is told with it; one that has yet to come, or is packed, is not."""
@@ -188,8 +189,8 @@ class TestIdle:
             assert host.open_connections == 5
             for number in range(5):
                 await host.gone(number)
-                await settled(lambda: not transport._pool._standing)
-            assert (transport._pool._count, transport._pool._idle, transport._pool._timer) == (0, {}, None)
+                await settled(lambda: not transport.pool._standing)
+            assert (transport.pool._count, transport.pool._idle, transport.pool._timer) == (0, {}, None)
 
     async def test_old_ones_are_not_taken(self, transport: Http1Transport, monkeypatch: pytest.MonkeyPatch) -> None:
         """One whose time is over is not used, though nobody has closed it yet."""
@@ -209,8 +210,8 @@ class TestIdle:
             [standing] = host._open
             getattr(standing._transport, how)()
             if seen:
-                await settled(lambda: not transport._pool._standing)
-                assert transport._pool._count == 0
+                await settled(lambda: not transport.pool._standing)
+                assert transport.pool._count == 0
             else:
                 standing._transport._sock.shutdown(socket.SHUT_RDWR)  # what the loop would do in its next turn
             assert await read(transport, host) == b"ok"
@@ -229,9 +230,13 @@ class TestIdle:
 
         class Counting(connection.Connection):
             @property
-            def is_usable(self) -> bool:
+            def idle_until(self) -> float:
                 next(looked)
-                return super().is_usable
+                return self._until
+
+            @idle_until.setter
+            def idle_until(self, until: float) -> None:
+                self._until = until
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("assay.providers.http1.dial.Connection", Counting)
@@ -269,16 +274,23 @@ class TestNotTwice:
             assert await read(transport, host) == b"ok"
             assert len(host.received) == 21
 
-    async def test_a_new_connection_that_ends_at_once(self) -> None:
+    async def test_a_new_connection_that_ends_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One that was lost, or on which the host spoke first, is told before anything is written."""
         for end in (lambda made: made.connection_lost(None), lambda made: made.data_received(b"SSH-2.0\r\n")):
             made = connection.Connection(Origin("http", "h", 80), pool.Pool())
             made.connection_made(Silent())
             end(made)
-            told: list[int] = []
+            transport, sent = Http1Transport(), Meter()
+            transport.move()
+
+            async def connect(*_: Any, made: connection.Connection = made) -> connection.Connection:
+                return made
+
+            monkeypatch.setattr(transport.dialer, "connect", connect)
             with pytest.raises(ConnectionFailed, match="before the request was written"):
-                await made.ask("POST", b"head", b"body", told=told.append, head_timeout_s=1, idle_timeout_s=1)
-            assert told == []
+                async with transport.request("POST", "http://h/", headers={}, body=b"body", sent=sent):
+                    pass
+            assert sent.sent_bytes == 0
 
 
 class TestCancel:
@@ -386,15 +398,15 @@ class TestPressure:
 
     async def test_a_host_that_takes_nothing(self, transport: Http1Transport) -> None:
         """An upload into a host that does not read stops, is limited, and counts what was handed over."""
-        sent: list[int] = []
+        sent = Meter()
         async with FaultyHost(Answer(stop="upload", how="hang")) as host:
             with pytest.raises(Timeout, match="takes nothing"):
-                await read(transport, host, body=bytes(30_000_000), on_sent=sent.append, idle_timeout_s=0.2)
-        assert 0 < sum(sent) < 30_000_000
+                await read(transport, host, body=bytes(30_000_000), sent=sent, idle_timeout_s=0.2)
+        assert 0 < sent.sent_bytes < 30_000_000
 
     async def test_an_answer_before_the_end_of_the_request(self, transport: Http1Transport) -> None:
         """A host that refuses a large request at its head is understood, and the rest is not sent."""
-        sent: list[int] = []
+        sent = Meter()
         answered = asyncio.Event()
 
         async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -406,12 +418,12 @@ class TestPressure:
         server = await asyncio.start_server(refuse, "127.0.0.1", 0, limit=1000)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         body = bytes(30_000_000)
-        async with transport.request("POST", url, headers={}, body=body, on_sent=sent.append) as answer:
+        async with transport.request("POST", url, headers={}, body=body, sent=sent) as answer:
             assert (answer.status, await answer.read(10)) == (413, b"big")
         answered.set()
         server.close()
-        assert sum(sent) < 30_000_000
-        assert transport._pool._count == 0
+        assert sent.sent_bytes < 30_000_000
+        assert transport.pool._count == 0
 
     async def test_a_slow_reader_is_no_silent_host(self, transport: Http1Transport) -> None:
         """The limit on silence counts while something is waited for, not while nobody reads."""
@@ -481,12 +493,12 @@ class TestLimits:
             with pytest.raises(ConnectionFailed, match=rf"127\.0\.0\.1.*{host.port}"):
                 await read(transport, host)
 
-    @pytest.mark.parametrize("count", [1, connection.MAX_INTERIM, connection.MAX_INTERIM + 1])
+    @pytest.mark.parametrize("count", [1, answer.MAX_INTERIM, answer.MAX_INTERIM + 1])
     async def test_interim_answers(self, transport: Http1Transport, count: int) -> None:
         """Interim answers are skipped, up to a bound."""
         raw = b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * count + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
         async with FaultyHost(Answer(raw=raw)) as host:
-            if count <= connection.MAX_INTERIM:
+            if count <= answer.MAX_INTERIM:
                 assert await read(transport, host) == b"ok"
             else:
                 with pytest.raises(MalformedReply):
@@ -552,11 +564,11 @@ class TestLoops:
 
         async def work() -> None:
             transport = Http1Transport()
-            sent: list[int] = []
+            sent = Meter()
             async with FaultyHost(lambda received: Answer(body=received.body)) as host:
-                async with asked(transport, host, body=body, on_sent=sent.append) as answer:
+                async with asked(transport, host, body=body, sent=sent) as answer:
                     assert await answer.read(10_000_000) == body
-                assert sum(sent) == len(body)
+                assert sent.sent_bytes == len(body)
                 await transport.close()
 
         run(LOOPS[loop], work())

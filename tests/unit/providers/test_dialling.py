@@ -49,7 +49,7 @@ async def test_a_name_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None
         await read(transport, "http://some.example:81/")
         assert names.asked == [("some.example", 81)]
         monkeypatch.setattr(dial, "NAME_S", -1.0)
-        transport._dialer._names.clear()
+        transport.dialer._names.clear()
         for _ in range(2):
             await read(transport, "http://some.example:81/")
         assert len(names.asked) == 3

@@ -74,7 +74,7 @@ class TestBytes:
 
     @pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
     async def test_body_arrives_as_it_is(self, transport: Transport, size: int) -> None:
-        """Every byte of the body, with its length and never chunked; `on_sent` is told each of them once."""
+        """Every byte of the body, with its length and never chunked; each of them counts as sent once."""
         got: dict[str, bytes] = {}
         body = bytes(n % 251 for n in range(size))
 
@@ -83,17 +83,17 @@ class TestBytes:
             got["body"] = await reader.readexactly(size)
             writer.write(reply(b"ok"))
 
-        sent: list[int] = []
+        sent = Meter()
         async with (
             server(serve) as url,
-            transport.request("POST", url, headers={"x-own": "1"}, body=body, on_sent=sent.append) as answer,
+            transport.request("POST", url, headers={"x-own": "1"}, body=body, sent=sent) as answer,
         ):
             assert await answer.read(100) == b"ok"
         assert got["body"] == body
         assert b"content-length: %d\r\n" % size in got["head"]
         assert b"chunked" not in got["head"]
         assert b"x-own: 1\r\n" in got["head"]
-        assert sum(sent) == size
+        assert sent.sent_bytes == size
 
     async def test_headers_are_lower_case(self, transport: Transport) -> None:
         """Header names of the answer can be looked up without thinking of case."""
@@ -141,7 +141,7 @@ class TestBytes:
 
         async with server(serve) as url:
             for _ in range(2):
-                async with transport.request("POST", url, headers={}, body=b"xy", on_sent=lambda _: None) as answer:
+                async with transport.request("POST", url, headers={}, body=b"xy", sent=Meter()) as answer:
                     await answer.read(10)
         assert connections == 1
 
@@ -231,11 +231,11 @@ class TestFailures:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        sent: list[int] = []
+        sent = Meter()
         with pytest.raises(ConnectionFailed):
-            async with transport.request("POST", url, headers={}, body=b"x", on_sent=sent.append):
+            async with transport.request("POST", url, headers={}, body=b"x", sent=sent):
                 pass
-        assert sent == []
+        assert sent.sent_bytes == 0
 
     @pytest.mark.parametrize("url", ["not an address", "http://", "ftp://127.0.0.1/", "http://127.0.0.1:99999/"])
     async def test_no_address(self, transport: Transport, url: str) -> None:

@@ -41,28 +41,17 @@ class Head(msgspec.Struct, frozen=True):
     keep_s: float
 
 
-def write_head(method: str, address: Address, fields: Mapping[str, str], body_bytes: int | None) -> bytes:
-    """A request's head.
+def begin_head(method: str, address: Address, fields: Mapping[str, str]) -> bytes:
+    """All of a request's head but the length of its body, which alone differs from request to request.
 
     Args:
         method: HTTP method.
         address: where it goes.
         fields: as `request_fields` made them.
-        body_bytes: None = no body, and no length is said.
     """
-    return end_head(begin_head(method, address, fields), body_bytes)
-
-
-def begin_head(method: str, address: Address, fields: Mapping[str, str]) -> bytes:
-    """All of a request's head but the length of its body, which alone differs from request to request."""
     lines = [f"{method} {address.target} HTTP/1.1\r\nhost: {address.authority}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in fields.items()]
     return "".join(lines).encode()
-
-
-def end_head(begun: bytes, body_bytes: int | None) -> bytes:
-    """The head that was begun, with its end."""
-    return begun + b"\r\n" if body_bytes is None else b"%bcontent-length: %d\r\n\r\n" % (begun, body_bytes)
 
 
 def read_head(data: bytes) -> Head:

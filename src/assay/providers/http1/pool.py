@@ -31,24 +31,32 @@ class Pool:
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self, origin: Origin) -> Connection | None:
-        """A connection that stands; None = there is none."""
+        """A connection that can take a request: nothing of it is gone, and the host has said nothing unasked.
+
+        An end that the event loop has not seen yet is seen here, so that no request is written into it. None = there is
+        no such connection.
+        """
         idle = self._idle.get(origin)
         while idle:
             connection, _ = idle.popitem()
             self._count -= 1
-            if connection.is_usable:
+            unread = connection.unread
+            if not connection.lost and self._loop.time() < connection.idle_until and not (unread and unread.poll(0)):
                 return connection
             connection.abort()
         return None
 
-    def put(self, connection: Connection) -> None:
-        """Keep a connection, or hang up where it cannot be used again."""
-        idle_s = min(IDLE_S, connection.rest() - KEEP_MARGIN_S)
+    def put(self, connection: Connection, keep_s: float) -> None:
+        """See `Owner`."""
+        idle_s = keep_s - KEEP_MARGIN_S
         if idle_s <= 0 or self._count >= MAX_IDLE:
             connection.abort()
             return
-        connection.idle_until = self._loop.time() + idle_s
-        self._idle.setdefault(connection.origin, {})[connection] = None
+        connection.idle_until = self._loop.time() + (idle_s if idle_s < IDLE_S else IDLE_S)
+        idle = self._idle.get(connection.origin)
+        if idle is None:
+            idle = self._idle[connection.origin] = {}
+        idle[connection] = None
         self._count += 1
         if self._timer is None:
             self._timer = self._loop.call_later(SWEEP_S, self._sweep)

@@ -15,17 +15,21 @@ class Silence:
 
     Args:
         on_timeout: told that a limit was reached.
+
+    Attributes:
+        waiter: who waits, unless it is done: then nobody does.
+        since: when the host was last heard, or waiting for it began; in the loop's time.
     """
 
-    __slots__ = ("_limit_s", "_loop", "_on_timeout", "_since", "_timer", "_waiter", "_what")
+    __slots__ = ("_limit_s", "_loop", "_on_timeout", "_timer", "_what", "since", "waiter")
 
     def __init__(self, on_timeout: Callable[[Timeout], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_timeout = on_timeout
-        self._waiter: asyncio.Future[None] | None = None
+        self.waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._limit_s = 0.0
-        self._since = 0.0
+        self.since = 0.0
         self._what = ""
 
     def news(self, what: str, limit_s: float) -> asyncio.Future[None]:
@@ -36,28 +40,19 @@ class Silence:
             limit_s: longest silence.
         """
         self._what = what
-        self._since = self._loop.time()
+        self.since = self._loop.time()
         if self._timer is None or limit_s != self._limit_s:
             self.stop()
             self._limit_s = limit_s
             self._timer = self._loop.call_later(limit_s, self._ring)
-        waiter = self._waiter = self._loop.create_future()
+        waiter = self.waiter = self._loop.create_future()
         return waiter
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether somebody waits who has neither been woken nor cancelled."""
-        return self._waiter is not None and not self._waiter.done()
 
     def wake(self) -> None:
         """Something happened."""
-        waiter, self._waiter = self._waiter, None
+        waiter, self.waiter = self.waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
-
-    def broken(self) -> None:
-        """The host said something, and whoever waits need not be woken for it."""
-        self._since = self._loop.time()
 
     def stop(self) -> None:
         """Nothing is waited for."""
@@ -73,9 +68,9 @@ class Silence:
     def _ring(self) -> None:
         self._timer = None
         now = self._loop.time()
-        if self._waiter is None or self._waiter.done():  # the reader is slow, not the host, or there is none
+        if self.waiter is None or self.waiter.done():  # the reader is slow, not the host, or there is none
             return  # the next wait sets it again
-        left_s = self._since + self._limit_s - now
+        left_s = self.since + self._limit_s - now
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._ring)
         else:
