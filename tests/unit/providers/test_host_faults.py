@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from assay.config.schema import Deployment
+from assay.dialects.anthropic import Anthropic
 from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import (
     AuthFailed,
@@ -31,7 +32,7 @@ from assay.providers.http1.client import Http1Transport
 from assay.providers.http_call import MAX_REPLY_BYTES
 from assay.providers.provider import Attempted, Meter
 from assay.providers.transport import Transport
-from assay.types import Event, Failed, Finished, Message, Request, TextDelta
+from assay.types import Event, Failed, Finished, Message, Native, Request, TextDelta
 from faults import Answer, FaultyHost, busy, event
 
 IDLE_S = 0.1
@@ -320,6 +321,28 @@ async def test_user_and_password(transport: Transport, monkeypatch: pytest.Monke
         assert "secret" not in str(outcome.error)
         assert "k-1" not in str(outcome.error)
         assert (len(host.received), outcome.meter.sent_bytes) == (1, 0)
+
+
+async def test_fields_of_clients(transport: Transport) -> None:
+    """Each request has the header fields of its own client, however many clients there were before."""
+    raw = b'{"model": "big", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}'
+    deployment = Deployment(model="acme/big", dialect="anthropic", idle_timeout_s=IDLE_S)
+    request = Request(messages=(Message.of("user", "hi"),))
+    wanted = [*(f"beta-{number % 80}" for number in range(100)), None]
+    async with FaultyHost(JSON) as host:
+        provider = HttpProvider(deployment, Anthropic(), transport, host.url, "big")
+        for beta in wanted:
+            headers = {"anthropic-beta": beta} if beta is not None else {}
+            meter, native = Meter(), Native(dialect="anthropic", raw=raw, headers=headers)
+            call = provider.call_of(Attempted(request=request, raw=native, stream=False), meter)
+            try:
+                await call.begin()
+                assert await call.whole() == JSON.body
+            finally:
+                await call.end()
+            assert meter.sent_bytes == len(raw)
+        assert [one.headers.get("anthropic-beta") for one in host.received] == wanted
+        assert host.connections == 1
 
 
 async def test_nothing_is_left(transport: Transport) -> None:

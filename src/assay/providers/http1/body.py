@@ -158,11 +158,12 @@ class Chunked:
             elif (chunk_bytes := int(found[1], 16)) == 0:
                 self._trailer_bytes = 0
                 at = start
-            elif data[start + chunk_bytes : start + chunk_bytes + 2] == b"\r\n":  # it has come whole, as most have
-                at = start + chunk_bytes
-                pieces.append(data[start:at])
+            elif data[(end := start + chunk_bytes) : end + 2] == b"\r\n":  # it has come whole, as most have
                 self._received += chunk_bytes
-                at += 2
+                at = end + 2
+                if at == size and not pieces:  # and alone, likewise
+                    return data[start:end]
+                pieces.append(data[start:end])
             else:
                 self._left = chunk_bytes + 2
                 at = start

@@ -21,7 +21,7 @@ _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 # Possessive: a head that does not match is given up in one pass, however it was made.
 _HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: %b)?\r\n((?:%b:%b\r\n)*+)\r\n" % (_TEXT, _TOKEN, _TEXT))
 _FIELD = re.compile(rb"(%b):(%b)\r\n" % (_TOKEN, _TEXT))
-_PARTS = re.compile(r"([^:]++):[\t ]*+((?:[\t ]*+[^\t \r]++)*+)[\t ]*+\r\n")  # of fields that `_HEAD` found to be some
+_PARTS = re.compile(r"([^:]++):[\t ]*+([^\r]*+)\r\n")  # of fields that `_HEAD` found to be some
 _KEEP = re.compile(r"(?:^|[,;\s])timeout\s*=\s*([0-9]{1,6})", re.IGNORECASE)
 
 
@@ -70,10 +70,10 @@ def read_head(data: bytes) -> Head:
     if len(fields) > MAX_FIELDS:
         raise too_large()
     headers: dict[str, str] = {}
-    for name, value in fields:
-        key = name.lower()
+    for name, padded in fields:
+        key, value = name.lower(), padded.rstrip("\t ")
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    minor = int(found[1])
+    minor = 1 if found[1] == b"1" else 0
     return Head(minor, int(found[2]), headers, _keep_s(minor, headers.get("connection"), headers.get("keep-alive")))
 
 
