@@ -13,7 +13,7 @@ import msgspec
 from assay.config.schema import Deployment
 from assay.dialects.dialect import Outbound, WireRequest
 from assay.providers.api_key import api_key
-from assay.providers.http_call import HttpCall, refusal, without
+from assay.providers.http_call import Hide, HttpCall, hiding, refusal
 from assay.providers.provider import Attempted, Meter, Wire
 from assay.providers.transport import Ask, Reply, Transport
 from assay.types import Event
@@ -29,13 +29,13 @@ class _Keyed(msgspec.Struct, frozen=True):
     Attributes:
         said: what the environment says of it; None = nothing, and none is wanted.
         fields: the deployment's own header fields, with the key.
-        secrets: as `HttpProvider.told` takes them out.
+        hide: takes our secrets out of what the host says.
         asks: what sends requests, by their path and header fields.
     """
 
     said: str | None
     fields: dict[str, str]
-    secrets: tuple[bytes, ...]
+    hide: Hide
     asks: dict[tuple[str | tuple[str, str], ...], Ask] = {}
     __repr__ = object.__repr__  # the fields hold keys
 
@@ -100,7 +100,7 @@ class HttpProvider:
                 connect_timeout_s=self._deployment.connect_timeout_s,
                 idle_timeout_s=self._deployment.idle_timeout_s,
             )
-        return HttpCall(ask(wire.body, meter), self._dialect, attempt, meter, keyed.secrets)
+        return HttpCall(ask(wire.body, meter), self._dialect, attempt, meter, keyed.hide)
 
     @asynccontextmanager
     async def call(
@@ -121,13 +121,14 @@ class HttpProvider:
             idle_timeout_s=self._deployment.idle_timeout_s,
         ) as reply:
             if reply.status >= 300:
-                raise await refusal(self._dialect, reply, keyed.secrets)
+                raise await refusal(self._dialect, reply, keyed.hide)
             yield reply
 
     def told(self, said: bytes) -> bytes:
         """What the host said, without our secrets, which some repeat."""
         name = self._deployment.api_key_env
-        return without(self._secrets(os.environ.get(name, "").strip() if name is not None else None), said)
+        key = os.environ.get(name, "").strip() if name is not None else None
+        return hiding(self._secrets(key))(said)
 
     def preview(self, attempt: Attempted) -> Wire:
         """See `Provider.preview`."""
@@ -162,7 +163,7 @@ class HttpProvider:
         if known is None or known.said != said:
             key = api_key(self._deployment)
             fields = self._deployment.headers | (self._auth(key) if key is not None else {})
-            known = self._known = _Keyed(said, fields, self._secrets(key))
+            known = self._known = _Keyed(said, fields, hiding(self._secrets(key)))
         return known
 
     def _auth(self, key: str) -> dict[str, str]:

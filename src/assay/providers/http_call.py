@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from functools import lru_cache, partial
+from operator import methodcaller
 
 import msgspec
 
@@ -15,9 +16,10 @@ from assay.providers.provider import Attempted, Meter
 from assay.providers.transport import MAX_ERROR_BYTES, Later, Reply, Take
 from assay.types import Event, Failed, Raw
 
-__all__ = ["MAX_REPLY_BYTES", "HttpCall", "refusal", "without"]
+__all__ = ["MAX_REPLY_BYTES", "Hide", "HttpCall", "hiding", "refusal"]
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
+Hide = Callable[[bytes], bytes]
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
 
 
@@ -29,7 +31,7 @@ class HttpCall(msgspec.Struct, eq=False):
         dialect: what the host speaks.
         attempt: what is asked.
         meter: what is measured on the way.
-        secrets: our own, which some hosts repeat; they are taken out of what the host says.
+        hide: takes our secrets out of what the host says.
         streams: whether the answer is a stream; known when it has begun.
         passes: whether the answer has the form that the client asked for, so that its bytes may pass; likewise.
         reply: None = it has not begun.
@@ -40,7 +42,7 @@ class HttpCall(msgspec.Struct, eq=False):
     dialect: Outbound
     attempt: Attempted
     meter: Meter
-    secrets: tuple[bytes, ...]
+    hide: Hide
     streams: bool = False
     passes: bool = False
     reply: Reply | None = None
@@ -60,7 +62,7 @@ class HttpCall(msgspec.Struct, eq=False):
                 self.meter.request_id = headers[name]
                 break
         if reply.status >= 300:
-            raise await refusal(self.dialect, reply, self.secrets)
+            raise await refusal(self.dialect, reply, self.hide)
         self.streams = _names_stream(headers.get("content-type", ""))
         self.passes = self.attempt.raw is not None and self.streams == self.attempt.stream
 
@@ -79,8 +81,7 @@ class HttpCall(msgspec.Struct, eq=False):
         if reply is None:
             raise _not_begun()
         body = reply.at_once if reply.at_once is not None else await reply.read(MAX_REPLY_BYTES)
-        if self.secrets:
-            body = without(self.secrets, body)
+        body = self.hide(body)
         self.meter.receive(body)
         return body
 
@@ -118,14 +119,12 @@ class HttpCall(msgspec.Struct, eq=False):
         if borders is None:
             borders = self.borders = Borders()
         events = borders.feed(chunk)
-        if not events:
-            return None
-        return take(without(self.secrets, events) if self.secrets else events)
+        return take(self.hide(events)) if events else None
 
     def _rest(self) -> bytes:
         """What the end of the stream has cut off."""
         borders, self.borders = self.borders, None
-        return without(self.secrets, borders.rest()) if borders is not None else b""
+        return self.hide(borders.rest()) if borders is not None else b""
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as events, each after the bytes that said it where these may pass.
@@ -170,7 +169,7 @@ class HttpCall(msgspec.Struct, eq=False):
     def _told(self, event: Event) -> Event:
         if not isinstance(event, Failed):
             return event
-        return msgspec.json.decode(without(self.secrets, msgspec.json.encode(event)), type=Failed)
+        return msgspec.json.decode(self.hide(msgspec.json.encode(event)), type=Failed)
 
     async def _chunk(self) -> bytes:
         """What came next of the body, up to a bound; empty at its end."""
@@ -182,21 +181,27 @@ class HttpCall(msgspec.Struct, eq=False):
         return chunk
 
 
-async def refusal(dialect: Outbound, reply: Reply, secrets: tuple[bytes, ...]) -> ProviderError:
+async def refusal(dialect: Outbound, reply: Reply, hide: Hide) -> ProviderError:
     """What an answer with a status of 300 or more means."""
     if reply.status >= 400:
-        return dialect.read_error(reply.status, reply.headers, without(secrets, await _error_body(reply)))
+        return dialect.read_error(reply.status, reply.headers, hide(await _error_body(reply)))
     error = MalformedReply(f"the host answered with a redirect ({reply.status}); correct base_url", status=reply.status)
     error.retryable = False  # it would answer so again
     return error
 
 
-def without(secrets: tuple[bytes, ...], said: bytes) -> bytes:
-    """What a host said without our secrets, which some repeat: its words go to clients and into the ledger."""
-    for secret in secrets:
-        if secret in said:
-            said = said.replace(secret, b"[secret]")
-    return said
+def hiding(secrets: tuple[bytes, ...]) -> Hide:
+    """What takes secrets out of what a host says, for some repeat them: its words go to clients and into the ledger."""
+    hides = [methodcaller("replace", secret, b"[secret]") for secret in secrets]
+    if len(hides) < 2:
+        return hides[0] if hides else bytes  # which gives bytes as they are
+
+    def hide(said: bytes) -> bytes:
+        for one in hides:
+            said = one(said)
+        return said
+
+    return hide
 
 
 def _too_large(limit_bytes: int) -> MalformedReply:
