@@ -24,6 +24,7 @@ from assay.providers.aiohttp_transport import AiohttpTransport
 from assay.providers.http1.client import Http1Transport
 from assay.providers.transport import Transport
 
+PATHS = ("/", "/stream", "/wait")
 HEADERS = {"content-type": "application/json", "authorization": "Bearer sk-0123456789abcdef0123456789abcdef"}
 SMALL, LARGE = b"x" * 1100, b"x" * 113_000
 ANSWER = b'{"text": "' + b"y" * 1000 + b'"}'
@@ -141,14 +142,13 @@ class TransportCalls:
 
     def __init__(self, transport: Transport, url: str) -> None:
         self._transport = transport
-        self._url = url
+        self._asks = {path: transport.prepare("POST", url + path, headers=HEADERS) for path in PATHS}
         self.sent_bytes = 0
 
     async def call(self, path: str, body: bytes) -> int:
         """One call; the chunks that came."""
         count = 0
-        url = self._url + path
-        async with self._transport.request("POST", url, headers=HEADERS, body=body, sent=self) as answer:
+        async with self._asks[path](body, self) as answer:
             if path != "/stream":
                 assert len(await answer.read(1_000_000)) == len(ANSWER)
                 return 1
