@@ -70,8 +70,8 @@ def read_head(data: bytes) -> Head:
     if len(fields) > MAX_FIELDS:
         raise too_large()
     headers: dict[str, str] = {}
-    for name, padded in fields:
-        key, value = name.lower(), padded.rstrip("\t ")
+    for name, said in fields:
+        key, value = name.lower(), said.rstrip("\t ") if said[-1:] in "\t " else said
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
     minor = 1 if found[1] == b"1" else 0
     return Head(minor, int(found[2]), headers, _keep_s(minor, headers.get("connection"), headers.get("keep-alive")))
