@@ -106,7 +106,7 @@ class Admission:
             self._version = keyring.version
             self._bearers.clear()
             self._bare.clear()
-        headers = visit.headers
+        headers = visit.head.headers
         key = self._bearers.get(headers.get(b"authorization")) or self._bare.get(headers.get(b"x-api-key"))
         if key is not None and (key.expires_at is None or time.time() < key.expires_at):
             visit.key = key
@@ -163,7 +163,7 @@ class Admission:
                 visit.key = key
                 _remember(known, value, key)
                 return
-        if visit.path in OPEN_PATHS:
+        if visit.head.resource.path in OPEN_PATHS:
             return
         if found:
             raise RequestError(_over(found[0][2], now), status=401)
@@ -178,7 +178,8 @@ class Admission:
 
     def _shown(self, visit: Visit) -> list[tuple[dict[bytes | None, Key], bytes, str]]:
         """What may be a key, each with the field's value that it stands in, and where that is remembered."""
-        authorization, x_api_key = visit.headers.get(b"authorization"), visit.headers.get(b"x-api-key")
+        headers = visit.head.headers
+        authorization, x_api_key = headers.get(b"authorization"), headers.get(b"x-api-key")
         shown: list[tuple[dict[bytes | None, Key], bytes, str]] = []
         if authorization:
             scheme, _, token = authorization.decode("latin-1").strip().partition(" ")

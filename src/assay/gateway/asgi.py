@@ -17,8 +17,9 @@ from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import read_body
 from assay.gateway.call import Call
-from assay.gateway.cycle import Cycle, Disconnected, Field, written
+from assay.gateway.cycle import Cycle, Disconnected, written
 from assay.gateway.headers import READ, answer_lines, caching, read_headers
+from assay.gateway.heads import Field
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.rate_headers import rate_lines
@@ -89,9 +90,9 @@ class Gateway:
 
     async def serve_one(self, cycle: Cycle) -> None:
         """Answer one request."""
-        path, query, _ = cycle.resource
+        path = cycle.head.resource.path
         dialect = self._by_path.get(path)
-        visit = Visit(cycle, cycle.method, path, cycle.headers, query, dialect=dialect)
+        visit = Visit(cycle, cycle.head, dialect=dialect)
         self._in_flight += 1
         try:
             self._admission.check(visit)
@@ -137,11 +138,11 @@ class Gateway:
 
     async def _called(self, dialect: Inbound, visit: Visit) -> Call:
         """The call that a request is, once it is read and let in."""
-        if visit.method != "POST":
+        if visit.head.method != "POST":
             raise WrongMethod(visit, ("POST",))
         body = await read_body(visit, self.serve)
         request = dialect.read_request(body)
-        speaks = not visit.headers.keys().isdisjoint(READ)
+        speaks = not visit.head.headers.keys().isdisjoint(READ)
         if speaks or dialect.carried_headers:
             request = read_headers(visit, request, dialect)
         soundness.check(request)
@@ -204,14 +205,15 @@ class Gateway:
         return _json(await feedback.take(visit, self.serve, self._spine.ledger, self.bodies))
 
     async def _page(self, visit: Visit) -> Page:
-        page = self._pages.get(visit.path)
-        if page is None and not visit.path.startswith("/models/"):
+        path = visit.head.resource.path
+        page = self._pages.get(path)
+        if page is None and not path.startswith("/models/"):
             raise RequestError(
-                f"there is nothing at {visit.cycle.resource.asked}; /docs lists what there is", status=404
+                f"there is nothing at {visit.head.resource.asked}; /docs lists what there is", status=404
             )
         visit.require("GET", "HEAD")
         if page is None:
-            name = visit.path.removeprefix("/models/")
+            name = path.removeprefix("/models/")
             return _json(self._models.one(name, self._targets, visit))
         return await page(visit)
 

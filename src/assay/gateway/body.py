@@ -21,13 +21,13 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
         Disconnected: the client left.
     """
     limit, cycle = serve.max_body_bytes, visit.cycle
-    if cycle.has_body and b"content-encoding" not in visit.headers and b"expect" not in visit.headers:  # as mostly
+    headers = visit.head.headers
+    if cycle.has_body and b"content-encoding" not in headers and b"expect" not in headers:  # as mostly
         whole = cycle.taken()
         if len(whole) > limit:
             raise _too_large(limit)
         return whole
-    told = visit.header("content-length") or ""
-    if told.isdecimal() and (len(told) > 18 or int(told) > limit):
+    if cycle.length.isdigit() and (len(cycle.length) > 18 or int(cycle.length) > limit):
         raise _too_large(limit)
     body = _body(visit.header("content-encoding"), limit)
     if cycle.has_body:

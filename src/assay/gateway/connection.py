@@ -14,8 +14,9 @@ import httptools
 from assay.dialects import openai_errors
 from assay.errors import RequestError
 from assay.gateway.crowd import Crowd
-from assay.gateway.cycle import Cycle, Field, status_line
+from assay.gateway.cycle import Cycle, status_line
 from assay.gateway.flow import Flow
+from assay.gateway.heads import Field, Head, Shape
 from assay.gateway.resource import Resource
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -47,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[Field] = []
         self.stage: Stage = "idle"
         self._crowd = crowd
+        self._heads = crowd.heads
         self._serve = crowd.serve
         self._deadline: float | None = None
         self._taken_bytes = -1  # of answers, when that was last looked at
@@ -55,7 +57,9 @@ class Connection(asyncio.Protocol):
         self._piece_bytes = 0  # of what is parsed now
         self._coming_bytes = 0  # all since the request began, and at most a piece more
         self._fed_bytes = 0  # all that came without completing the head
-        self._begun = 0  # requests whose first byte has come
+        self._begun = 0  # requests whose first byte the parser was given
+        self._missing_bytes = 0  # of a body whose head was known: the parser gets none of it
+        self._met: Shape | None = None  # of the last head that was not known
         self._refusal: RequestError | None = None
         self._full = False
         self._upgrading = False
@@ -137,6 +141,56 @@ class Connection(asyncio.Protocol):
     # --------------------------------------------------------------------------------------- input
 
     def data_received(self, data: bytes) -> None:
+        """Take what came: a request whose head is known, or whatever else, which the parser has to read.
+
+        Where nothing is under way, the parser is at the beginning of a request, too: who needs it later finds it there.
+        """
+        if self._missing_bytes:
+            self._feed_known(data)
+            return
+        if self.stage != "idle":
+            self._parse(data)
+            return
+        head, shape, length, end = self._heads.look(data)
+        if head is None:
+            self._read_unknown(data, shape, length)
+            return
+        missing_bytes = int(length) - (len(data) - end)
+        if missing_bytes < 0 or self._full:  # another request follows, or there is no room
+            self._parse(data)
+            return
+        self._crowd.idle.pop(self, None)
+        self.stage, self._deadline = "served", None
+        self._missing_bytes = missing_bytes
+        cycle = self._last = Cycle(head, length, self._flow, self._crowd.server_lines, True, self.on_response_complete)
+        if not missing_bytes:
+            cycle.pieces, cycle.has_body = [data[end:]], True
+        elif len(data) > end:
+            cycle.feed(data[end:])
+        self._begin_answer(cycle)
+
+    def _feed_known(self, data: bytes) -> None:
+        """More of the body of a request whose head was known, and what may follow it."""
+        body = data[: self._missing_bytes]
+        self._missing_bytes -= len(body)
+        self.on_body(body)
+        if not self._missing_bytes:
+            self.on_message_complete()
+        if len(body) < len(data):
+            self.data_received(data[len(body) :])
+
+    def _read_unknown(self, data: bytes, shape: Shape, length: bytes) -> None:
+        """Parse a request; a head that came twice in turn is known from then on: many clients have none that does."""
+        begun, before = self._begun + 1, self._last
+        self._parse(data)
+        cycle = self._last
+        if cycle is None or cycle is before or self._begun != begun or not cycle.keep_alive:
+            return
+        if shape == self._met:
+            self._heads.learn(shape, length, cycle.head, self._url, self._headers)
+        self._met = shape
+
+    def _parse(self, data: bytes) -> None:
         """Parse what came; what is no HTTP, or too much of it, ends the connection."""
         begun = self._begun + (self.stage == "idle")
         try:
@@ -199,10 +253,11 @@ class Connection(asyncio.Protocol):
         if self._upgrading:
             return
         before = self._last
+        headers = dict(self._headers)
+        length = headers.pop(b"content-length", b"")
         cycle = self._last = Cycle(
-            self._parser.get_method().decode("ascii"),
-            Resource.of(self._url),
-            dict(self._headers),
+            Head(self._parser.get_method().decode("ascii"), Resource.of(self._url), headers),
+            length,
             self._flow,
             self._crowd.server_lines,
             version != "1.0" and self._parser.should_keep_alive(),
@@ -288,7 +343,7 @@ class Connection(asyncio.Protocol):
         dropped = (b"connection", b"upgrade", b"http2-settings")
         fields = b"".join(b"%s: %s\r\n" % field for field in self._headers if field[0] not in dropped)
         self._parser = httptools.HttpRequestParser(self)
-        self.data_received(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self._url, fields, rest))
+        self._parse(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self._url, fields, rest))
 
     # -------------------------------------------------------------------------------------- refusal
 

@@ -12,11 +12,10 @@ from http import HTTPStatus
 import msgspec
 
 from assay.gateway.flow import Flow
-from assay.gateway.resource import Resource
+from assay.gateway.heads import Field, Head
 
-__all__ = ["Cycle", "Disconnected", "Field", "status_line", "written"]
+__all__ = ["Cycle", "Disconnected", "status_line", "written"]
 
-Field = tuple[bytes, bytes]
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 _CLOSE = b"connection: close\r\n"
@@ -56,9 +55,8 @@ class Cycle(msgspec.Struct, eq=False):
     The methods write nothing where the client has gone.
 
     Attributes:
-        method: in upper case.
-        resource: that is asked for.
-        headers: by name in lower case; of several with one name, the last.
+        head: of the request.
+        length: of its body as the head tells it, in digits; empty = it does not.
         flow: of the connection, in both directions; who has much to say waits for it before each piece.
         server_lines: header fields that every answer has.
         keep_alive: the connection stays open afterwards.
@@ -66,6 +64,7 @@ class Cycle(msgspec.Struct, eq=False):
         task: that serves it, once it is its turn.
         disconnected: the client has gone.
         has_body: the whole body has come.
+        pieces: of the body, which nobody has taken yet.
         continued: the client was told to send its body, where it waits for that (`expect: 100-continue`).
         told: further header fields of its answer, as lines.
         status, begun_at: of an answer that has begun, and when that was; None = none has.
@@ -73,9 +72,8 @@ class Cycle(msgspec.Struct, eq=False):
         ends_with_client: the task is cancelled when the client leaves, for it does nothing else any more.
     """
 
-    method: str
-    resource: Resource
-    headers: dict[bytes, bytes]
+    head: Head
+    length: bytes
     flow: Flow
     server_lines: bytes
     keep_alive: bool
@@ -83,6 +81,7 @@ class Cycle(msgspec.Struct, eq=False):
     task: asyncio.Task[None] | None = None
     disconnected: bool = False
     has_body: bool = False
+    pieces: list[bytes] = []
     continued: bool = False
     told: bytes = b""
     status: int | None = None
@@ -90,7 +89,6 @@ class Cycle(msgspec.Struct, eq=False):
     complete: bool = False
     ends_with_client: bool = False
     _head: bytes = b""  # of a streamed answer, which leaves together with its first piece
-    _pieces: list[bytes] = []
     _unread_bytes: int = 0
     _news: asyncio.Future[None] | None = None  # somebody waits for more of the body
 
@@ -98,7 +96,7 @@ class Cycle(msgspec.Struct, eq=False):
 
     def feed(self, data: bytes) -> None:
         """A piece of the body has come."""
-        self._pieces.append(data)
+        self.pieces.append(data)
         self._unread_bytes += len(data)
         if self._unread_bytes > _MOST_UNREAD_BYTES:
             self.flow.pause_reading()
@@ -129,7 +127,7 @@ class Cycle(msgspec.Struct, eq=False):
             raise Disconnected
         if self.flow.read_paused:
             self.flow.resume_reading()  # also where all has come: what is read next may be that the client has left
-        pieces, self._pieces, self._unread_bytes = self._pieces, [], 0
+        pieces, self.pieces, self._unread_bytes = self.pieces, [], 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def take(self) -> bytes:
@@ -138,11 +136,11 @@ class Cycle(msgspec.Struct, eq=False):
         Raises:
             Disconnected: the client left.
         """
-        waits = not self.continued and self.headers.get(b"expect", b"").lower() == b"100-continue"
+        waits = not self.continued and self.head.headers.get(b"expect", b"").lower() == b"100-continue"
         if waits and not self.flow.transport.is_closing():
             self.flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.continued = True
-        if not (self._pieces or self.has_body or self.disconnected):
+        if not (self.pieces or self.has_body or self.disconnected):
             self.flow.resume_reading()
             self._news = asyncio.get_running_loop().create_future()
             await self._news
@@ -193,7 +191,7 @@ class Cycle(msgspec.Struct, eq=False):
             await self.flow.drain()
         head = self._head_of(status, lines, b"content-length: %d\r\n" % len(body))
         if not self.disconnected:
-            self.flow.write(head if self.method == "HEAD" else head + body)
+            self.flow.write(head if self.head.method == "HEAD" else head + body)
             self.complete = True
             self.on_answered()
 

@@ -41,7 +41,7 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
         changed["kind"] = kind
     if session := visit.header(SESSION):
         changed["session"] = session
-    if (label := visit.headers.get(LABEL.encode())) is not None:  # an empty one must not pass for none
+    if (label := visit.head.headers.get(LABEL.encode())) is not None:  # an empty one must not pass for none
         changed["label"] = _label(label.decode("latin-1").strip())
     if seconds := visit.header(DEADLINE):
         changed["deadline_s"] = _seconds(seconds)
@@ -56,7 +56,7 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
 
 def _name_in(visit: Visit, header: str) -> str | None:
     """A name of our configuration, which is UTF-8 there and in what clients send; other bytes are Latin-1."""
-    value = visit.headers.get(header.encode())
+    value = visit.head.headers.get(header.encode())
     try:
         return value.decode().strip() or None if value is not None else None
     except UnicodeDecodeError:

@@ -15,6 +15,8 @@ from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import RequestError
 from assay.gateway.cycle import Cycle
 from assay.gateway.headers import read_headers
+from assay.gateway.heads import Head
+from assay.gateway.resource import Resource
 from assay.gateway.visit import Visit
 from assay.types import (
     Audio,
@@ -640,7 +642,9 @@ def test_a_prompt_between_a_clients_own_turns_takes_turns() -> None:
 def test_a_clients_headers_go_along_when_its_request_is_written_anew() -> None:
     """Betas and the version belong to what the client said; another format's client has none."""
     request = ANTHROPIC_HOST.read_request(json.dumps({"model": "m", "max_tokens": 9, "messages": HI}).encode())
-    visit = Visit(cast(Cycle, None), "POST", "/messages", {b"anthropic-beta": b"b1", b"x-other": b"x"}, b"")
+    visit = Visit(
+        cast(Cycle, None), Head("POST", Resource.of(b"/messages"), {b"anthropic-beta": b"b1", b"x-other": b"x"})
+    )
     written = wire(msgspec.structs.replace(read_headers(visit, request, ANTHROPIC_HOST), native=None))
     assert written.headers == {
         "content-type": "application/json",
