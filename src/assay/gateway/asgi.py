@@ -15,10 +15,10 @@ from assay.dialects.dialect import Inbound
 from assay.errors import AssayError, BudgetExceeded, ConfigError, Overloaded, RateExceeded, RequestError
 from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
-from assay.gateway.body import read_body
+from assay.gateway.body import at_hand, read_body
 from assay.gateway.call import Call
 from assay.gateway.cycle import Cycle, Disconnected, written
-from assay.gateway.headers import READ, answer_lines, caching, read_headers
+from assay.gateway.headers import answer_lines, caching, read_headers, speaks
 from assay.gateway.heads import Field
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
@@ -90,16 +90,13 @@ class Gateway:
 
     async def serve_one(self, cycle: Cycle) -> None:
         """Answer one request."""
-        path = cycle.head.resource.path
-        dialect = self._by_path.get(path)
+        dialect = self._by_path.get(cycle.head.resource.path)
         visit = Visit(cycle, cycle.head, dialect=dialect)
         self._in_flight += 1
         try:
             self._admission.check(visit)
             if dialect is None:
-                page = await self._feedback(visit) if path == feedback.PATH else await self._page(visit)
-                kind = (b"content-type", page.content_type.encode())
-                await cycle.answer(page.status, written((kind, *page.headers)), page.body)
+                await self._show(visit)
             else:
                 call = await self._called(dialect, visit)
                 if cycle.disconnected:
@@ -140,10 +137,12 @@ class Gateway:
         """The call that a request is, once it is read and let in."""
         if visit.head.method != "POST":
             raise WrongMethod(visit, ("POST",))
-        body = await read_body(visit, self.serve)
+        body = at_hand(visit, self.serve.max_body_bytes)
+        if body is None:
+            body = await read_body(visit, self.serve)
         request = dialect.read_request(body)
-        speaks = not visit.head.headers.keys().isdisjoint(READ)
-        if speaks or dialect.carried_headers:
+        spoken = speaks(visit.head)
+        if spoken or dialect.carried_headers:
             request = read_headers(visit, request, dialect)
         soundness.check(request)
         try:
@@ -151,13 +150,13 @@ class Gateway:
         except RateExceeded as error:  # is on record before it is told
             await self._spine.ledger.close_request(refused_row(visit, request, error))
             raise
-        if speaks:
+        if spoken:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
         if request.model not in self._targets:
             self._refuse_unknown(request.model)
         visit.target = request.model
         keeper = self.bodies.keeper(request.model, request.form)
-        cache = caching(visit) if speaks else CACHING
+        cache = caching(visit) if spoken else CACHING
         options = Options(bodies=keeper, account=visit.key.account, bytes_only=keeper is None, caching=cache)
         return (Stream if request.stream else Call)(self._spine, dialect, request, visit, options)
 
@@ -192,7 +191,8 @@ class Gateway:
         lines = written(headers) + answer_lines(trace, complete=bool(trace.records))
         if visit.ticket is not None:
             lines += rate_lines(visit.ticket, dialect)
-        await visit.cycle.answer(wire.status, lines, wire.body)
+        await visit.cycle.flow.drain()
+        visit.cycle.answer(wire.status, lines, wire.body)
 
     def _likely(self, visit: Visit) -> Inbound:
         """The format of a client that asks for something which belongs to none."""
@@ -200,6 +200,13 @@ class Gateway:
         return anthropic if anthropic is not None and speaks_anthropic(visit) else self._dialects["openai"]
 
     # --------------------------------------------------------------------------------------- pages
+
+    async def _show(self, visit: Visit) -> None:
+        own = self._feedback if visit.head.resource.path == feedback.PATH else self._page
+        page = await own(visit)
+        kind = (b"content-type", page.content_type.encode())
+        await visit.cycle.flow.drain()
+        visit.cycle.answer(page.status, written((kind, *page.headers)), page.body)
 
     async def _feedback(self, visit: Visit) -> Page:
         return _json(await feedback.take(visit, self.serve, self._spine.ledger, self.bodies))

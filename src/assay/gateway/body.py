@@ -12,6 +12,22 @@ from assay.gateway.visit import Visit
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
+def at_hand(visit: Visit, limit_bytes: int) -> bytes | None:
+    """The whole body, where all of it has come and nothing is to be done with it, as mostly; else None.
+
+    Raises:
+        RequestError: it is too large (413).
+        Disconnected: the client left.
+    """
+    cycle, headers = visit.cycle, visit.head.headers
+    if not cycle.has_body or b"content-encoding" in headers or b"expect" in headers:
+        return None
+    body = cycle.taken()
+    if len(body) > limit_bytes:
+        raise _too_large(limit_bytes)
+    return body
+
+
 async def read_body(visit: Visit, serve: Serve) -> bytes:
     """The whole body.
 
@@ -21,11 +37,8 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
         Disconnected: the client left.
     """
     limit, cycle = serve.max_body_bytes, visit.cycle
-    headers = visit.head.headers
-    if cycle.has_body and b"content-encoding" not in headers and b"expect" not in headers:  # as mostly
-        whole = cycle.taken()
-        if len(whole) > limit:
-            raise _too_large(limit)
+    whole = at_hand(visit, limit)
+    if whole is not None:
         return whole
     if cycle.length.isdigit() and (len(cycle.length) > 18 or int(cycle.length) > limit):
         raise _too_large(limit)

@@ -185,10 +185,8 @@ class Cycle(msgspec.Struct, eq=False):
             self.complete = True
             self.on_answered()
 
-    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
-        """Write a whole answer, once the client has taken enough of what is before it."""
-        if self.flow.write_paused:
-            await self.flow.drain()
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole answer. Whoever does waits first until the client has taken enough of what is before it."""
         head = self._head_of(status, lines, b"content-length: %d\r\n" % len(body))
         if not self.disconnected:
             self.flow.write(head if self.head.method == "HEAD" else head + body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from assay.dialects.fields import HEADERS
 from assay.errors import RequestError
 from assay.gateway.cycle import written
 from assay.gateway.feedback import HEADER as FEEDBACK
+from assay.gateway.heads import Head
 from assay.gateway.visit import Visit
 from assay.inference.cache import Caching
 from assay.inference.trace import Record, Trace
@@ -30,12 +32,36 @@ MAX_TAGS = 16
 MAX_VALUE_CHARS = 1000
 
 
+def speaks(head: Head) -> bool:
+    """Whether a head has any of the headers of ours."""
+    if head.speaks is None:
+        head.speaks = not head.headers.keys().isdisjoint(READ)
+    return head.speaks
+
+
 def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
     """The request with what its headers say.
 
     Raises:
         RequestError: a header has a value that it cannot have.
     """
+    changed = _changed(visit) if speaks(visit.head) else {}
+    if dialect.carried_headers and request.native is not None and (carried := _carried(visit, dialect)):
+        changed["native"] = msgspec.structs.replace(request.native, headers=carried)
+        changed["extra"] = {**request.extra, HEADERS: carried}
+    return msgspec.structs.replace(request, **changed) if changed else request
+
+
+def _carried(visit: Visit, dialect: Inbound) -> Mapping[str, str]:
+    """What goes upstream of a head, which has a target that belongs to one format."""
+    head = visit.head
+    if head.carried is None:
+        values = {name: visit.header(name) for name in dialect.carried_headers}
+        head.carried = {name: value for name, value in values.items() if value is not None}
+    return head.carried
+
+
+def _changed(visit: Visit) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     if kind := _name_in(visit, KIND):
         changed["kind"] = kind
@@ -47,11 +73,7 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
         changed["deadline_s"] = _seconds(seconds)
     if tags := _name_in(visit, TAGS):
         changed["tags"] = _tags(tags)
-    carried = {name: value for name in dialect.carried_headers if (value := visit.header(name)) is not None}
-    if carried and request.native is not None:
-        changed["native"] = msgspec.structs.replace(request.native, headers=carried)
-        changed["extra"] = {**request.extra, HEADERS: carried}
-    return msgspec.structs.replace(request, **changed) if changed else request
+    return changed
 
 
 def _name_in(visit: Visit, header: str) -> str | None:

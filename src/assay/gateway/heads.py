@@ -26,17 +26,21 @@ _NOT_KNOWN = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 
 
 class Head(msgspec.Struct, eq=False):
-    """What a head says, but for the length of the body. Many requests may share one: it does not change.
+    """What a head says, but for the length of the body. Many requests may share one: what it says does not change.
 
     Attributes:
         method: in upper case.
         resource: that is asked for.
         headers: by name in lower case, without `content-length`; of several with one name, the last.
+        speaks: it has fields of ours; None = nobody has looked.
+        carried: fields that go upstream; None as well.
     """
 
     method: str
     resource: Resource
     headers: Mapping[bytes, bytes]
+    speaks: bool | None = None
+    carried: Mapping[str, str] | None = None
 
 
 class Heads:

@@ -90,7 +90,7 @@ class Server:
         except Disconnected:
             return
         said = (head.method, head.resource, sorted(head.headers.items()), cycle.length, body)
-        await cycle.answer(200, b"", repr(said).encode())
+        cycle.answer(200, b"", repr(said).encode())
 
     async def talk(self, pieces: Sequence[bytes], turns: int) -> tuple[Any, ...]:
         """What one connection does with pieces, each of which the loop has some turns after."""
