@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 
 from assay.config.schema import Serve
@@ -43,20 +42,15 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
     if cycle.length.isdigit() and (len(cycle.length) > 18 or int(cycle.length) > limit):
         raise _too_large(limit)
     body = _body(visit.header("content-encoding"), limit)
-    if cycle.has_body:
-        body.add(await cycle.take())
-        return body.end()
-    try:
-        async with asyncio.timeout(serve.body_timeout_s):
-            complete = False
-            while not complete:
-                piece = await cycle.take()
-                complete = cycle.has_body
-                body.add(piece)
-    except TimeoutError:
-        raise RequestError(
-            f"the body did not come within {serve.body_timeout_s:g} s (serve.body_timeout_s)", status=408
-        ) from None
+    complete = False
+    while not complete:
+        piece = await cycle.take()
+        complete = cycle.has_body
+        if cycle.overdue and not complete:
+            raise RequestError(
+                f"the body did not come within {serve.body_timeout_s:g} s (serve.body_timeout_s)", status=408
+            )
+        body.add(piece)
     return body.end()
 
 
@@ -79,16 +73,13 @@ class _Plain:
         self._size = 0
 
     def add(self, data: bytes) -> None:
-        self._keep(data)
-
-    def end(self) -> bytes:
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-
-    def _keep(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._limit:
             raise _too_large(self._limit)
         self._pieces.append(data)
+
+    def end(self) -> bytes:
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
 
 class _Packed(_Plain):
@@ -100,7 +91,7 @@ class _Packed(_Plain):
 
     def add(self, data: bytes) -> None:
         try:
-            self._keep(self._unpacker.decompress(data, self._limit - self._size + 1))
+            super().add(self._unpacker.decompress(data, self._limit - self._size + 1))
         except zlib.error as error:
             raise RequestError(f"the body cannot be unpacked: {error}") from error
         if self._unpacker.unused_data:

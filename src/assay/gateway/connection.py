@@ -34,8 +34,8 @@ class Connection(asyncio.Protocol):
     """One connection. The methods are asyncio's and httptools'; `stage` says what the client is expected to do.
 
     `idle`: nothing; `head`: to send the rest of it; `served`: to send its body, or to wait for its answer; `waste`: to
-    send the rest of a body that is not wanted any more. The time that a wanted body may take is watched by whoever
-    reads it, who can say so in the client's own format.
+    send the rest of a body that is not wanted any more. Of a wanted body that is overdue whoever reads it is told, who
+    can say so in the client's own format.
     """
 
     def __init__(self, answer: Callable[[Cycle], Coroutine[Any, Any, None]], crowd: Crowd) -> None:
@@ -126,6 +126,10 @@ class Connection(asyncio.Protocol):
             log.info("a client took nothing of its answer for %g s: cut", self._serve.write_timeout_s)
             self._transport.abort()
         elif self._deadline is not None and now > self._deadline:
+            if self.stage == "served" and self._last is not None:
+                self._deadline = None
+                self._last.late()
+                return unread
             if self.stage == "head":
                 self._refuse(RequestError("the head of the request took too long (serve.header_timeout_s)", status=408))
             self._transport.close()
@@ -271,6 +275,8 @@ class Connection(asyncio.Protocol):
 
     def _begin_answer(self, cycle: Cycle) -> None:
         self._served = cycle
+        if not cycle.has_body:
+            self._deadline = self._loop.time() + self._serve.body_timeout_s
         task = cycle.task = self._loop.create_task(self._answer(cycle))
         self._crowd.tasks.add(task)
         task.add_done_callback(self._over)
@@ -300,6 +306,8 @@ class Connection(asyncio.Protocol):
             self._last.fed()
         if self.stage == "waste":
             self._expect("idle", self._idle_s)
+        elif self.stage == "served":
+            self._deadline = None
 
     def on_response_complete(self) -> None:
         """The answer is complete."""

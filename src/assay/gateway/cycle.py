@@ -64,6 +64,7 @@ class Cycle(msgspec.Struct, eq=False):
         task: that serves it, once it is its turn.
         disconnected: the client has gone.
         has_body: the whole body has come.
+        overdue: its time is over.
         pieces: of the body, which nobody has taken yet.
         continued: the client was told to send its body, where it waits for that (`expect: 100-continue`).
         told: further header fields of its answer, as lines.
@@ -81,6 +82,7 @@ class Cycle(msgspec.Struct, eq=False):
     task: asyncio.Task[None] | None = None
     disconnected: bool = False
     has_body: bool = False
+    overdue: bool = False
     pieces: list[bytes] = []
     continued: bool = False
     told: bytes = b""
@@ -109,6 +111,12 @@ class Cycle(msgspec.Struct, eq=False):
         if self._news is not None:
             self._tell(self._news)
 
+    def late(self) -> None:
+        """The body has not come in time."""
+        self.overdue = True
+        if self._news is not None:
+            self._tell(self._news)
+
     def gone(self) -> None:
         """The client has left."""
         self.disconnected = True
@@ -131,7 +139,7 @@ class Cycle(msgspec.Struct, eq=False):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def take(self) -> bytes:
-        """As `taken`, but waits for something, unless the body is complete.
+        """As `taken`, but waits for something, unless the body is complete or overdue.
 
         Raises:
             Disconnected: the client left.
@@ -140,7 +148,7 @@ class Cycle(msgspec.Struct, eq=False):
         if waits and not self.flow.transport.is_closing():
             self.flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.continued = True
-        if not (self.pieces or self.has_body or self.disconnected):
+        if not (self.pieces or self.has_body or self.overdue or self.disconnected):
             self.flow.resume_reading()
             self._news = asyncio.get_running_loop().create_future()
             await self._news
