@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from assay import plugins
+from assay.access.key import ANYTHING
 from assay.config.schema import Config, Serve
 from assay.dialects.dialect import Inbound
 from assay.errors import AssayError, BudgetExceeded, ConfigError, Overloaded, RateExceeded, RequestError
@@ -18,7 +19,7 @@ from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
 from assay.gateway.body import at_hand, read_body
 from assay.gateway.call import Call
 from assay.gateway.cycle import Cycle, Disconnected, written
-from assay.gateway.headers import answer_lines, caching, read_headers, speaks
+from assay.gateway.headers import READ, answer_lines, caching, read_headers
 from assay.gateway.heads import Field
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
@@ -135,28 +136,31 @@ class Gateway:
 
     async def _called(self, dialect: Inbound, visit: Visit) -> Call:
         """The call that a request is, once it is read and let in."""
-        if visit.head.method != "POST":
+        head = visit.head
+        if head.method != "POST":
             raise WrongMethod(visit, ("POST",))
         body = at_hand(visit, self.serve.max_body_bytes)
         if body is None:
             body = await read_body(visit, self.serve)
         request = dialect.read_request(body)
-        spoken = speaks(visit.head)
-        if spoken or dialect.carried_headers:
+        if head.speaks is None:
+            head.speaks = not head.headers.keys().isdisjoint(READ)
+        if head.speaks or dialect.carried_headers:
             request = read_headers(visit, request, dialect)
         soundness.check(request)
-        try:
-            request = self._admission.admit(visit, request)
-        except RateExceeded as error:  # is on record before it is told
-            await self._spine.ledger.close_request(refused_row(visit, request, error))
-            raise
-        if spoken:
+        if visit.key.terms is not ANYTHING:
+            try:
+                request = self._admission.admit(visit, request)
+            except RateExceeded as error:  # is on record before it is told
+                await self._spine.ledger.close_request(refused_row(visit, request, error))
+                raise
+        if head.speaks:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
         if request.model not in self._targets:
             self._refuse_unknown(request.model)
         visit.target = request.model
         keeper = self.bodies.keeper(request.model, request.form)
-        cache = caching(visit) if spoken else CACHING
+        cache = caching(visit) if head.speaks else CACHING
         options = Options(bodies=keeper, account=visit.key.account, bytes_only=keeper is None, caching=cache)
         return (Stream if request.stream else Call)(self._spine, dialect, request, visit, options)
 

@@ -59,7 +59,6 @@ class Connection(asyncio.Protocol):
         self._fed_bytes = 0  # all that came without completing the head
         self._begun = 0  # requests whose first byte the parser was given
         self._missing_bytes = 0  # of a body whose head was known: the parser gets none of it
-        self._met: Shape | None = None  # of the last head that was not known
         self._refusal: RequestError | None = None
         self._full = False
         self._upgrading = False
@@ -184,15 +183,18 @@ class Connection(asyncio.Protocol):
             self.data_received(data[len(body) :])
 
     def _read_unknown(self, data: bytes, shape: Shape, length: bytes) -> None:
-        """Parse a request; a head that came twice in turn is known from then on: many clients have none that does."""
+        """Parse a request, whose head may be known from then on."""
         begun, before = self._begun + 1, self._last
         self._parse(data)
         cycle = self._last
-        if cycle is None or cycle is before or self._begun != begun or not cycle.keep_alive:
-            return
-        if shape == self._met:
-            self._heads.learn(shape, length, cycle.head, self._url, self._headers)
-        self._met = shape
+        if (
+            cycle is not None
+            and cycle is not before
+            and self._begun == begun
+            and cycle.keep_alive
+            and self._heads.worth_knowing(shape, length, cycle.head, self._url, self._headers)
+        ):
+            cycle.shape = shape
 
     def _parse(self, data: bytes) -> None:
         """Parse what came; what is no HTTP, or too much of it, ends the connection."""
@@ -311,7 +313,12 @@ class Connection(asyncio.Protocol):
 
     def on_response_complete(self) -> None:
         """The answer is complete."""
-        if self._served is not None and not self._served.keep_alive:
+        served = self._served
+        if served is None:
+            return
+        if served.shape is not None and served.status is not None and served.status < 400:
+            self._heads.know(served.shape, served.head)
+        if not served.keep_alive:
             self._transport.close()
         elif not self._transport.is_closing():
             if self._flow.read_paused:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 import msgspec
 
 from assay.gateway.flow import Flow
-from assay.gateway.heads import Field, Head
+from assay.gateway.heads import Field, Head, Shape
 
 __all__ = ["Cycle", "Disconnected", "status_line", "written"]
 
@@ -61,6 +61,7 @@ class Cycle(msgspec.Struct, eq=False):
         server_lines: header fields that every answer has.
         keep_alive: the connection stays open afterwards.
         on_answered: called when the answer is complete.
+        shape: of the head, where it is worth knowing and not known yet.
         task: that serves it, once it is its turn.
         disconnected: the client has gone.
         has_body: the whole body has come.
@@ -79,6 +80,7 @@ class Cycle(msgspec.Struct, eq=False):
     server_lines: bytes
     keep_alive: bool
     on_answered: Callable[[], None]
+    shape: Shape | None = None
     task: asyncio.Task[None] | None = None
     disconnected: bool = False
     has_body: bool = False

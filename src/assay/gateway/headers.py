@@ -14,7 +14,6 @@ from assay.dialects.fields import HEADERS
 from assay.errors import RequestError
 from assay.gateway.cycle import written
 from assay.gateway.feedback import HEADER as FEEDBACK
-from assay.gateway.heads import Head
 from assay.gateway.visit import Visit
 from assay.inference.cache import Caching
 from assay.inference.trace import Record, Trace
@@ -32,20 +31,13 @@ MAX_TAGS = 16
 MAX_VALUE_CHARS = 1000
 
 
-def speaks(head: Head) -> bool:
-    """Whether a head has any of the headers of ours."""
-    if head.speaks is None:
-        head.speaks = not head.headers.keys().isdisjoint(READ)
-    return head.speaks
-
-
 def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
     """The request with what its headers say.
 
     Raises:
         RequestError: a header has a value that it cannot have.
     """
-    changed = _changed(visit) if speaks(visit.head) else {}
+    changed = _changed(visit) if visit.head.speaks is not False else {}
     if dialect.carried_headers and request.native is not None and (carried := _carried(visit, dialect)):
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
         changed["extra"] = {**request.extra, HEADERS: carried}

@@ -52,6 +52,7 @@ class Heads:
 
     def __init__(self) -> None:
         self._known: dict[Shape, Head] = {}
+        self._met: set[int] = set()  # hashes of shapes
 
     def __len__(self) -> int:
         return len(self._known)
@@ -72,8 +73,8 @@ class Heads:
         shape, length = (data[:at], data[stop:end]), data[at:stop]
         return (self._known.get(shape) if length.isdigit() else None), shape, length, end
 
-    def learn(self, shape: Shape, length: bytes, head: Head, target: bytes, fields: Sequence[Field]) -> None:
-        """Know a head from now on, if it can be known.
+    def worth_knowing(self, shape: Shape, length: bytes, head: Head, target: bytes, fields: Sequence[Field]) -> bool:
+        """Whether a head can be known, and has come before: many clients send another one each time.
 
         Args:
             shape: from `look`, as `length` is.
@@ -82,15 +83,24 @@ class Heads:
             target: the same, as it came.
             fields: all of them, with names in lower case.
         """
+        mark = hash(shape)
+        if mark not in self._met:
+            if len(self._met) >= _MOST:
+                self._met.clear()
+            self._met.add(mark)
+            return False
         lines = b"".join([b"%b: %b\r\n" % field for field in fields])
         written = b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method.encode(), target, lines)
         before, behind = shape
-        if (
+        return (
             (before + length + behind).lower() == written.lower()
             and before.lower().endswith(_LAST_NAME)
             and length.isdigit()
             and _NOT_KNOWN.isdisjoint([name for name, _ in fields])
-        ):
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[shape] = head
+        )
+
+    def know(self, shape: Shape, head: Head) -> None:
+        """Know a head from now on, which is worth it, and whose request was answered well: it may hold a secret."""
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[shape] = head
