@@ -28,7 +28,7 @@ def at_hand(visit: Visit, limit_bytes: int) -> bytes | None:
 
 
 async def read_body(visit: Visit, serve: Serve) -> bytes:
-    """The whole body.
+    """The whole body; what `at_hand` does not have is waited for, or unpacked.
 
     Raises:
         RequestError: it is too large (413; before it is read, where its length is told), does not come in time (408),
@@ -36,13 +36,11 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
         Disconnected: the client left.
     """
     limit, cycle = serve.max_body_bytes, visit.cycle
-    whole = at_hand(visit, limit)
-    if whole is not None:
-        return whole
     if cycle.length.isdigit() and (len(cycle.length) > 18 or int(cycle.length) > limit):
         raise _too_large(limit)
-    body = _body(visit.header("content-encoding"), limit)
-    complete = False
+    unpacker = _unpacker(visit)
+    pieces: list[bytes] = []
+    left_bytes, complete = limit, False
     while not complete:
         piece = await cycle.take()
         complete = cycle.has_body
@@ -50,57 +48,48 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
             raise RequestError(
                 f"the body did not come within {serve.body_timeout_s:g} s (serve.body_timeout_s)", status=408
             )
-        body.add(piece)
-    return body.end()
+        if unpacker is not None:
+            piece = unpacker.unpacked(piece, left_bytes + 1)
+        left_bytes -= len(piece)
+        if left_bytes < 0:
+            raise _too_large(limit)
+        pieces.append(piece)
+    if unpacker is not None:
+        unpacker.end()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _body(encoding: str | None, limit_bytes: int) -> _Plain:
+def _unpacker(visit: Visit) -> _Unpacker | None:
+    encoding = visit.header("content-encoding")
     if encoding is None or encoding.lower() == "identity":
-        return _Plain(limit_bytes)
+        return None
     bits = _WINDOW_BITS.get(encoding.lower())
     if bits is None:
         known = ", ".join(_WINDOW_BITS)
         raise RequestError(f"content-encoding: {encoding!r} is not known here; known: {known}, identity", status=415)
-    return _Packed(limit_bytes, bits)
+    return _Unpacker(bits)
 
 
-class _Plain:
-    """A body as it comes."""
+class _Unpacker:
+    """Unpacks a body as it comes."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._pieces: list[bytes] = []
-        self._size = 0
+    def __init__(self, window_bits: int) -> None:
+        self._zlib = zlib.decompressobj(window_bits)
 
-    def add(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._limit:
-            raise _too_large(self._limit)
-        self._pieces.append(data)
-
-    def end(self) -> bytes:
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-
-
-class _Packed(_Plain):
-    """A body that is unpacked as it comes: never more of it than the limit and one byte."""
-
-    def __init__(self, limit_bytes: int, window_bits: int) -> None:
-        super().__init__(limit_bytes)
-        self._unpacker = zlib.decompressobj(window_bits)
-
-    def add(self, data: bytes) -> None:
+    def unpacked(self, data: bytes, most_bytes: int) -> bytes:
+        """What is in a piece, but no more of it than is wanted."""
         try:
-            super().add(self._unpacker.decompress(data, self._limit - self._size + 1))
+            unpacked = self._zlib.decompress(data, most_bytes)
         except zlib.error as error:
             raise RequestError(f"the body cannot be unpacked: {error}") from error
-        if self._unpacker.unused_data:
+        if self._zlib.unused_data:
             raise RequestError("the body cannot be unpacked: something follows its end")
+        return unpacked
 
-    def end(self) -> bytes:
-        if not self._unpacker.eof:
+    def end(self) -> None:
+        """Make sure that all has come."""
+        if not self._zlib.eof:
             raise RequestError("the body cannot be unpacked: it is cut off")
-        return super().end()
 
 
 def _too_large(limit_bytes: int) -> RequestError:

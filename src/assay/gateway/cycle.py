@@ -105,25 +105,25 @@ class Cycle(msgspec.Struct, eq=False):
         if self._unread_bytes > _MOST_UNREAD_BYTES:
             self.flow.pause_reading()
         if self._news is not None:
-            self._tell(self._news)
+            self._tell()
 
     def fed(self) -> None:
         """The body is complete."""
         self.has_body = True
         if self._news is not None:
-            self._tell(self._news)
+            self._tell()
 
     def late(self) -> None:
         """The body has not come in time."""
         self.overdue = True
         if self._news is not None:
-            self._tell(self._news)
+            self._tell()
 
     def gone(self) -> None:
         """The client has left."""
         self.disconnected = True
         if self._news is not None:
-            self._tell(self._news)
+            self._tell()
         if self.ends_with_client and self.task is not None:
             self.task.cancel()
 
@@ -152,12 +152,13 @@ class Cycle(msgspec.Struct, eq=False):
             self.continued = True
         if not (self.pieces or self.has_body or self.overdue or self.disconnected):
             self.flow.resume_reading()
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            news = self._news = asyncio.get_running_loop().create_future()
+            await news
         return self.taken()
 
-    def _tell(self, news: asyncio.Future[None]) -> None:
-        if not news.done():
+    def _tell(self) -> None:
+        news, self._news = self._news, None
+        if news is not None and not news.done():
             news.set_result(None)
 
     # -------------------------------------------------------------------------------------- answer
