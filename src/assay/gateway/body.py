@@ -38,7 +38,7 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
     limit, cycle = serve.max_body_bytes, visit.cycle
     if cycle.length.isdigit() and (len(cycle.length) > 18 or int(cycle.length) > limit):
         raise _too_large(limit)
-    unpacker = _unpacker(visit)
+    unpacker = _unpacker(visit) if b"content-encoding" in visit.head.headers else None
     pieces: list[bytes] = []
     left_bytes, complete = limit, False
     while not complete:

@@ -146,12 +146,14 @@ class Cycle(msgspec.Struct, eq=False):
         Raises:
             Disconnected: the client left.
         """
-        waits = not self.continued and self.head.headers.get(b"expect", b"").lower() == b"100-continue"
-        if waits and not self.flow.transport.is_closing():
-            self.flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        flow, headers = self.flow, self.head.headers
+        waits = b"expect" in headers and not self.continued and headers[b"expect"].lower() == b"100-continue"
+        if waits and not flow.transport.is_closing():
+            flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.continued = True
         if not (self.pieces or self.has_body or self.overdue or self.disconnected):
-            self.flow.resume_reading()
+            if flow.read_paused:
+                flow.resume_reading()
             news = self._news = asyncio.get_running_loop().create_future()
             await news
         return self.taken()
