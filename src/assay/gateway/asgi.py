@@ -10,15 +10,17 @@ from typing import NamedTuple, cast
 import msgspec
 
 from assay import plugins
+from assay.access.key import ANYTHING
 from assay.config.schema import Config, Serve
 from assay.dialects.dialect import Inbound
 from assay.errors import AssayError, BudgetExceeded, ConfigError, Overloaded, RateExceeded, RequestError
 from assay.gateway import feedback, health, openapi, reference, soundness
 from assay.gateway.admission import Admission, Virtual, is_loopback, refused_row
-from assay.gateway.body import read_body
+from assay.gateway.body import at_hand, read_body
 from assay.gateway.call import Call
-from assay.gateway.cycle import Cycle, Disconnected, Field, written
+from assay.gateway.cycle import Cycle, Disconnected, written
 from assay.gateway.headers import READ, answer_lines, caching, read_headers
+from assay.gateway.heads import Field
 from assay.gateway.metrics import CONTENT_TYPE, Level, Metrics
 from assay.gateway.models import Models, speaks_anthropic
 from assay.gateway.rate_headers import rate_lines
@@ -89,16 +91,13 @@ class Gateway:
 
     async def serve_one(self, cycle: Cycle) -> None:
         """Answer one request."""
-        path, query, _ = cycle.resource
-        dialect = self._by_path.get(path)
-        visit = Visit(cycle, cycle.method, path, cycle.headers, query, dialect=dialect)
+        dialect = self._by_path.get(cycle.head.resource.path)
+        visit = Visit(cycle, cycle.head, dialect=dialect)
         self._in_flight += 1
         try:
             self._admission.check(visit)
             if dialect is None:
-                page = await self._feedback(visit) if path == feedback.PATH else await self._page(visit)
-                kind = (b"content-type", page.content_type.encode())
-                await cycle.answer(page.status, written((kind, *page.headers)), page.body)
+                await self._show(visit)
             else:
                 call = await self._called(dialect, visit)
                 if cycle.disconnected:
@@ -137,26 +136,31 @@ class Gateway:
 
     async def _called(self, dialect: Inbound, visit: Visit) -> Call:
         """The call that a request is, once it is read and let in."""
-        if visit.method != "POST":
+        head = visit.head
+        if head.method != "POST":
             raise WrongMethod(visit, ("POST",))
-        body = await read_body(visit, self.serve)
+        body = at_hand(visit, self.serve.max_body_bytes)
+        if body is None:
+            body = await read_body(visit, self.serve)
         request = dialect.read_request(body)
-        speaks = not visit.headers.keys().isdisjoint(READ)
-        if speaks or dialect.carried_headers:
+        if head.speaks is None:
+            head.speaks = not head.headers.keys().isdisjoint(READ)
+        if head.speaks or dialect.carried_headers:
             request = read_headers(visit, request, dialect)
         soundness.check(request)
-        try:
-            request = self._admission.admit(visit, request)
-        except RateExceeded as error:  # is on record before it is told
-            await self._spine.ledger.close_request(refused_row(visit, request, error))
-            raise
-        if speaks:
+        if visit.key.terms is not ANYTHING:
+            try:
+                request = self._admission.admit(visit, request)
+            except RateExceeded as error:  # is on record before it is told
+                await self._spine.ledger.close_request(refused_row(visit, request, error))
+                raise
+        if head.speaks:
             await feedback.attach(visit, self._spine.ledger, self.bodies)
         if request.model not in self._targets:
             self._refuse_unknown(request.model)
         visit.target = request.model
         keeper = self.bodies.keeper(request.model, request.form)
-        cache = caching(visit) if speaks else CACHING
+        cache = caching(visit) if head.speaks else CACHING
         options = Options(bodies=keeper, account=visit.key.account, bytes_only=keeper is None, caching=cache)
         return (Stream if request.stream else Call)(self._spine, dialect, request, visit, options)
 
@@ -191,7 +195,8 @@ class Gateway:
         lines = written(headers) + answer_lines(trace, complete=bool(trace.records))
         if visit.ticket is not None:
             lines += rate_lines(visit.ticket, dialect)
-        await visit.cycle.answer(wire.status, lines, wire.body)
+        await visit.cycle.flow.drain()
+        visit.cycle.answer(wire.status, lines, wire.body)
 
     def _likely(self, visit: Visit) -> Inbound:
         """The format of a client that asks for something which belongs to none."""
@@ -200,18 +205,26 @@ class Gateway:
 
     # --------------------------------------------------------------------------------------- pages
 
+    async def _show(self, visit: Visit) -> None:
+        own = self._feedback if visit.head.resource.path == feedback.PATH else self._page
+        page = await own(visit)
+        kind = (b"content-type", page.content_type.encode())
+        await visit.cycle.flow.drain()
+        visit.cycle.answer(page.status, written((kind, *page.headers)), page.body)
+
     async def _feedback(self, visit: Visit) -> Page:
         return _json(await feedback.take(visit, self.serve, self._spine.ledger, self.bodies))
 
     async def _page(self, visit: Visit) -> Page:
-        page = self._pages.get(visit.path)
-        if page is None and not visit.path.startswith("/models/"):
+        path = visit.head.resource.path
+        page = self._pages.get(path)
+        if page is None and not path.startswith("/models/"):
             raise RequestError(
-                f"there is nothing at {visit.cycle.resource.asked}; /docs lists what there is", status=404
+                f"there is nothing at {visit.head.resource.asked}; /docs lists what there is", status=404
             )
         visit.require("GET", "HEAD")
         if page is None:
-            name = visit.path.removeprefix("/models/")
+            name = path.removeprefix("/models/")
             return _json(self._models.one(name, self._targets, visit))
         return await page(visit)
 

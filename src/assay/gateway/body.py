@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 
 from assay.config.schema import Serve
@@ -12,8 +11,24 @@ from assay.gateway.visit import Visit
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
+def at_hand(visit: Visit, limit_bytes: int) -> bytes | None:
+    """The whole body, where all of it has come and nothing is to be done with it, as mostly; else None.
+
+    Raises:
+        RequestError: it is too large (413).
+        Disconnected: the client left.
+    """
+    cycle, headers = visit.cycle, visit.head.headers
+    if not cycle.has_body or b"content-encoding" in headers or b"expect" in headers:
+        return None
+    body = cycle.taken()
+    if len(body) > limit_bytes:
+        raise _too_large(limit_bytes)
+    return body
+
+
 async def read_body(visit: Visit, serve: Serve) -> bytes:
-    """The whole body.
+    """The whole body; what `at_hand` does not have is waited for, or unpacked.
 
     Raises:
         RequestError: it is too large (413; before it is read, where its length is told), does not come in time (408),
@@ -21,82 +36,60 @@ async def read_body(visit: Visit, serve: Serve) -> bytes:
         Disconnected: the client left.
     """
     limit, cycle = serve.max_body_bytes, visit.cycle
-    if cycle.has_body and b"content-encoding" not in visit.headers and b"expect" not in visit.headers:  # as mostly
-        whole = cycle.taken()
-        if len(whole) > limit:
-            raise _too_large(limit)
-        return whole
-    told = visit.header("content-length") or ""
-    if told.isdecimal() and (len(told) > 18 or int(told) > limit):
+    if cycle.length.isdigit() and (len(cycle.length) > 18 or int(cycle.length) > limit):
         raise _too_large(limit)
-    body = _body(visit.header("content-encoding"), limit)
-    if cycle.has_body:
-        body.add(await cycle.take())
-        return body.end()
-    try:
-        async with asyncio.timeout(serve.body_timeout_s):
-            complete = False
-            while not complete:
-                piece = await cycle.take()
-                complete = cycle.has_body
-                body.add(piece)
-    except TimeoutError:
-        raise RequestError(
-            f"the body did not come within {serve.body_timeout_s:g} s (serve.body_timeout_s)", status=408
-        ) from None
-    return body.end()
+    unpacker = _unpacker(visit) if b"content-encoding" in visit.head.headers else None
+    pieces: list[bytes] = []
+    left_bytes, complete = limit, False
+    while not complete:
+        piece = await cycle.take()
+        complete = cycle.has_body
+        if cycle.overdue and not complete:
+            raise RequestError(
+                f"the body did not come within {serve.body_timeout_s:g} s (serve.body_timeout_s)", status=408
+            )
+        if unpacker is not None:
+            piece = unpacker.unpacked(piece, left_bytes + 1)
+        left_bytes -= len(piece)
+        if left_bytes < 0:
+            raise _too_large(limit)
+        pieces.append(piece)
+    if unpacker is not None:
+        unpacker.end()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _body(encoding: str | None, limit_bytes: int) -> _Plain:
+def _unpacker(visit: Visit) -> _Unpacker | None:
+    encoding = visit.header("content-encoding")
     if encoding is None or encoding.lower() == "identity":
-        return _Plain(limit_bytes)
+        return None
     bits = _WINDOW_BITS.get(encoding.lower())
     if bits is None:
         known = ", ".join(_WINDOW_BITS)
         raise RequestError(f"content-encoding: {encoding!r} is not known here; known: {known}, identity", status=415)
-    return _Packed(limit_bytes, bits)
+    return _Unpacker(bits)
 
 
-class _Plain:
-    """A body as it comes."""
+class _Unpacker:
+    """Unpacks a body as it comes."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._pieces: list[bytes] = []
-        self._size = 0
+    def __init__(self, window_bits: int) -> None:
+        self._zlib = zlib.decompressobj(window_bits)
 
-    def add(self, data: bytes) -> None:
-        self._keep(data)
-
-    def end(self) -> bytes:
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-
-    def _keep(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._limit:
-            raise _too_large(self._limit)
-        self._pieces.append(data)
-
-
-class _Packed(_Plain):
-    """A body that is unpacked as it comes: never more of it than the limit and one byte."""
-
-    def __init__(self, limit_bytes: int, window_bits: int) -> None:
-        super().__init__(limit_bytes)
-        self._unpacker = zlib.decompressobj(window_bits)
-
-    def add(self, data: bytes) -> None:
+    def unpacked(self, data: bytes, most_bytes: int) -> bytes:
+        """What is in a piece, but no more of it than is wanted."""
         try:
-            self._keep(self._unpacker.decompress(data, self._limit - self._size + 1))
+            unpacked = self._zlib.decompress(data, most_bytes)
         except zlib.error as error:
             raise RequestError(f"the body cannot be unpacked: {error}") from error
-        if self._unpacker.unused_data:
+        if self._zlib.unused_data:
             raise RequestError("the body cannot be unpacked: something follows its end")
+        return unpacked
 
-    def end(self) -> bytes:
-        if not self._unpacker.eof:
+    def end(self) -> None:
+        """Make sure that all has come."""
+        if not self._zlib.eof:
             raise RequestError("the body cannot be unpacked: it is cut off")
-        return super().end()
 
 
 def _too_large(limit_bytes: int) -> RequestError:

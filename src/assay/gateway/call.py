@@ -33,7 +33,10 @@ class Call(msgspec.Struct, eq=False):
         request = self.request
         answer = await self.spine.whole(request, request.model, self.visit.trace, self.options)
         body = answer if isinstance(answer, bytes) else self.dialect.write_response(answer, request)
-        await self.visit.cycle.answer(200, self.head("application/json", complete=True), body)
+        cycle = self.visit.cycle
+        if cycle.flow.write_paused:
+            await cycle.flow.drain()
+        cycle.answer(200, self.head("application/json", complete=True), body)
 
     async def cut(self, error: AssayError) -> None:
         """End a call whose `serve` was cancelled: a stream that has begun gets the error as its last event.

@@ -14,8 +14,9 @@ import httptools
 from assay.dialects import openai_errors
 from assay.errors import RequestError
 from assay.gateway.crowd import Crowd
-from assay.gateway.cycle import Cycle, Field, status_line
+from assay.gateway.cycle import Cycle, status_line
 from assay.gateway.flow import Flow
+from assay.gateway.heads import Field, Head, Shape
 from assay.gateway.resource import Resource
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -33,8 +34,8 @@ class Connection(asyncio.Protocol):
     """One connection. The methods are asyncio's and httptools'; `stage` says what the client is expected to do.
 
     `idle`: nothing; `head`: to send the rest of it; `served`: to send its body, or to wait for its answer; `waste`: to
-    send the rest of a body that is not wanted any more. The time that a wanted body may take is watched by whoever
-    reads it, who can say so in the client's own format.
+    send the rest of a body that is not wanted any more. Of a wanted body that is overdue whoever reads it is told, who
+    can say so in the client's own format.
     """
 
     def __init__(self, answer: Callable[[Cycle], Coroutine[Any, Any, None]], crowd: Crowd) -> None:
@@ -47,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[Field] = []
         self.stage: Stage = "idle"
         self._crowd = crowd
+        self._heads = crowd.heads
         self._serve = crowd.serve
         self._deadline: float | None = None
         self._taken_bytes = -1  # of answers, when that was last looked at
@@ -55,7 +57,8 @@ class Connection(asyncio.Protocol):
         self._piece_bytes = 0  # of what is parsed now
         self._coming_bytes = 0  # all since the request began, and at most a piece more
         self._fed_bytes = 0  # all that came without completing the head
-        self._begun = 0  # requests whose first byte has come
+        self._begun = 0  # requests whose first byte the parser was given
+        self._missing_bytes = 0  # of a body whose head was known: the parser gets none of it
         self._refusal: RequestError | None = None
         self._full = False
         self._upgrading = False
@@ -122,6 +125,10 @@ class Connection(asyncio.Protocol):
             log.info("a client took nothing of its answer for %g s: cut", self._serve.write_timeout_s)
             self._transport.abort()
         elif self._deadline is not None and now > self._deadline:
+            if self.stage == "served" and self._last is not None:
+                self._deadline = None
+                self._last.late()
+                return unread
             if self.stage == "head":
                 self._refuse(RequestError("the head of the request took too long (serve.header_timeout_s)", status=408))
             self._transport.close()
@@ -137,6 +144,59 @@ class Connection(asyncio.Protocol):
     # --------------------------------------------------------------------------------------- input
 
     def data_received(self, data: bytes) -> None:
+        """Take what came: a request whose head is known, or whatever else, which the parser has to read.
+
+        Where nothing is under way, the parser is at the beginning of a request, too: who needs it later finds it there.
+        """
+        if self._missing_bytes:
+            self._feed_known(data)
+            return
+        if self.stage != "idle":
+            self._parse(data)
+            return
+        head, shape, length, end = self._heads.look(data)
+        if head is None:
+            self._read_unknown(data, shape, length)
+            return
+        missing_bytes = int(length) - (len(data) - end)
+        if missing_bytes < 0 or self._full:  # another request follows, or there is no room
+            self._parse(data)
+            return
+        self._crowd.idle.pop(self, None)
+        self.stage, self._deadline = "served", None
+        self._missing_bytes = missing_bytes
+        cycle = self._last = Cycle(head, length, self._flow, self._crowd.server_lines, True, self.on_response_complete)
+        if not missing_bytes:
+            cycle.pieces, cycle.has_body = [data[end:]], True
+        elif len(data) > end:
+            cycle.feed(data[end:])
+        self._begin_answer(cycle)
+
+    def _feed_known(self, data: bytes) -> None:
+        """More of the body of a request whose head was known, and what may follow it."""
+        body = data[: self._missing_bytes]
+        self._missing_bytes -= len(body)
+        self.on_body(body)
+        if not self._missing_bytes:
+            self.on_message_complete()
+        if len(body) < len(data):
+            self.data_received(data[len(body) :])
+
+    def _read_unknown(self, data: bytes, shape: Shape, length: bytes) -> None:
+        """Parse a request, whose head may be known from then on."""
+        begun, before = self._begun + 1, self._last
+        self._parse(data)
+        cycle = self._last
+        if (
+            cycle is not None
+            and cycle is not before
+            and self._begun == begun
+            and cycle.keep_alive
+            and self._heads.worth_knowing(shape, length, cycle.head, self._url, self._headers)
+        ):
+            cycle.shape = shape
+
+    def _parse(self, data: bytes) -> None:
         """Parse what came; what is no HTTP, or too much of it, ends the connection."""
         begun = self._begun + (self.stage == "idle")
         try:
@@ -199,10 +259,11 @@ class Connection(asyncio.Protocol):
         if self._upgrading:
             return
         before = self._last
+        headers = dict(self._headers)
+        length = headers.pop(b"content-length", b"")
         cycle = self._last = Cycle(
-            self._parser.get_method().decode("ascii"),
-            Resource.of(self._url),
-            dict(self._headers),
+            Head(self._parser.get_method().decode("ascii"), Resource.of(self._url), headers),
+            length,
             self._flow,
             self._crowd.server_lines,
             version != "1.0" and self._parser.should_keep_alive(),
@@ -216,6 +277,8 @@ class Connection(asyncio.Protocol):
 
     def _begin_answer(self, cycle: Cycle) -> None:
         self._served = cycle
+        if not cycle.has_body:
+            self._deadline = self._loop.time() + self._serve.body_timeout_s
         task = cycle.task = self._loop.create_task(self._answer(cycle))
         self._crowd.tasks.add(task)
         task.add_done_callback(self._over)
@@ -245,10 +308,17 @@ class Connection(asyncio.Protocol):
             self._last.fed()
         if self.stage == "waste":
             self._expect("idle", self._idle_s)
+        elif self.stage == "served":
+            self._deadline = None
 
     def on_response_complete(self) -> None:
         """The answer is complete."""
-        if self._served is not None and not self._served.keep_alive:
+        served = self._served
+        if served is None:
+            return
+        if served.shape is not None and served.status is not None and served.status < 400:
+            self._heads.know(served.shape, served.head)
+        if not served.keep_alive:
             self._transport.close()
         elif not self._transport.is_closing():
             if self._flow.read_paused:
@@ -288,7 +358,7 @@ class Connection(asyncio.Protocol):
         dropped = (b"connection", b"upgrade", b"http2-settings")
         fields = b"".join(b"%s: %s\r\n" % field for field in self._headers if field[0] not in dropped)
         self._parser = httptools.HttpRequestParser(self)
-        self.data_received(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self._url, fields, rest))
+        self._parse(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self._url, fields, rest))
 
     # -------------------------------------------------------------------------------------- refusal
 

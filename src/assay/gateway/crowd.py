@@ -10,6 +10,7 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 from assay.config.schema import Serve
+from assay.gateway.heads import Heads
 
 MAX_UNREAD_BYTES = 8 * 1024 * 1024
 """What may wait for one slow reader before its upstream is slowed down, too. Nearly every answer is shorter, so that a
@@ -55,6 +56,7 @@ class Crowd:
         gone: set while there is none.
         tasks: that serve requests.
         server_lines: header fields that every answer has.
+        heads: that are known.
         unread_limit_bytes: how much may wait for each reader.
     """
 
@@ -65,6 +67,7 @@ class Crowd:
         self.gone = asyncio.Event()
         self.gone.set()
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.heads = Heads()
         self.tick()
         self._most = most
         self._all: set[Member] = set()

@@ -12,11 +12,10 @@ from http import HTTPStatus
 import msgspec
 
 from assay.gateway.flow import Flow
-from assay.gateway.resource import Resource
+from assay.gateway.heads import Field, Head, Shape
 
-__all__ = ["Cycle", "Disconnected", "Field", "status_line", "written"]
+__all__ = ["Cycle", "Disconnected", "status_line", "written"]
 
-Field = tuple[bytes, bytes]
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 _CLOSE = b"connection: close\r\n"
@@ -56,16 +55,18 @@ class Cycle(msgspec.Struct, eq=False):
     The methods write nothing where the client has gone.
 
     Attributes:
-        method: in upper case.
-        resource: that is asked for.
-        headers: by name in lower case; of several with one name, the last.
+        head: of the request.
+        length: of its body as the head tells it, in digits; empty = it does not.
         flow: of the connection, in both directions; who has much to say waits for it before each piece.
         server_lines: header fields that every answer has.
         keep_alive: the connection stays open afterwards.
         on_answered: called when the answer is complete.
+        shape: of the head, where it is worth knowing and not known yet.
         task: that serves it, once it is its turn.
         disconnected: the client has gone.
         has_body: the whole body has come.
+        overdue: its time is over.
+        pieces: of the body, which nobody has taken yet.
         continued: the client was told to send its body, where it waits for that (`expect: 100-continue`).
         told: further header fields of its answer, as lines.
         status, begun_at: of an answer that has begun, and when that was; None = none has.
@@ -73,16 +74,18 @@ class Cycle(msgspec.Struct, eq=False):
         ends_with_client: the task is cancelled when the client leaves, for it does nothing else any more.
     """
 
-    method: str
-    resource: Resource
-    headers: dict[bytes, bytes]
+    head: Head
+    length: bytes
     flow: Flow
     server_lines: bytes
     keep_alive: bool
     on_answered: Callable[[], None]
+    shape: Shape | None = None
     task: asyncio.Task[None] | None = None
     disconnected: bool = False
     has_body: bool = False
+    overdue: bool = False
+    pieces: list[bytes] = []
     continued: bool = False
     told: bytes = b""
     status: int | None = None
@@ -90,7 +93,6 @@ class Cycle(msgspec.Struct, eq=False):
     complete: bool = False
     ends_with_client: bool = False
     _head: bytes = b""  # of a streamed answer, which leaves together with its first piece
-    _pieces: list[bytes] = []
     _unread_bytes: int = 0
     _news: asyncio.Future[None] | None = None  # somebody waits for more of the body
 
@@ -98,24 +100,30 @@ class Cycle(msgspec.Struct, eq=False):
 
     def feed(self, data: bytes) -> None:
         """A piece of the body has come."""
-        self._pieces.append(data)
+        self.pieces.append(data)
         self._unread_bytes += len(data)
         if self._unread_bytes > _MOST_UNREAD_BYTES:
             self.flow.pause_reading()
         if self._news is not None:
-            self._tell(self._news)
+            self._tell()
 
     def fed(self) -> None:
         """The body is complete."""
         self.has_body = True
         if self._news is not None:
-            self._tell(self._news)
+            self._tell()
+
+    def late(self) -> None:
+        """The body has not come in time."""
+        self.overdue = True
+        if self._news is not None:
+            self._tell()
 
     def gone(self) -> None:
         """The client has left."""
         self.disconnected = True
         if self._news is not None:
-            self._tell(self._news)
+            self._tell()
         if self.ends_with_client and self.task is not None:
             self.task.cancel()
 
@@ -129,27 +137,30 @@ class Cycle(msgspec.Struct, eq=False):
             raise Disconnected
         if self.flow.read_paused:
             self.flow.resume_reading()  # also where all has come: what is read next may be that the client has left
-        pieces, self._pieces, self._unread_bytes = self._pieces, [], 0
+        pieces, self.pieces, self._unread_bytes = self.pieces, [], 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def take(self) -> bytes:
-        """As `taken`, but waits for something, unless the body is complete.
+        """As `taken`, but waits for something, unless the body is complete or overdue.
 
         Raises:
             Disconnected: the client left.
         """
-        waits = not self.continued and self.headers.get(b"expect", b"").lower() == b"100-continue"
-        if waits and not self.flow.transport.is_closing():
-            self.flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        flow, headers = self.flow, self.head.headers
+        waits = b"expect" in headers and not self.continued and headers[b"expect"].lower() == b"100-continue"
+        if waits and not flow.transport.is_closing():
+            flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.continued = True
-        if not (self._pieces or self.has_body or self.disconnected):
-            self.flow.resume_reading()
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+        if not (self.pieces or self.has_body or self.overdue or self.disconnected):
+            if flow.read_paused:
+                flow.resume_reading()
+            news = self._news = asyncio.get_running_loop().create_future()
+            await news
         return self.taken()
 
-    def _tell(self, news: asyncio.Future[None]) -> None:
-        if not news.done():
+    def _tell(self) -> None:
+        news, self._news = self._news, None
+        if news is not None and not news.done():
             news.set_result(None)
 
     # -------------------------------------------------------------------------------------- answer
@@ -187,13 +198,11 @@ class Cycle(msgspec.Struct, eq=False):
             self.complete = True
             self.on_answered()
 
-    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
-        """Write a whole answer, once the client has taken enough of what is before it."""
-        if self.flow.write_paused:
-            await self.flow.drain()
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole answer. Whoever does waits first until the client has taken enough of what is before it."""
         head = self._head_of(status, lines, b"content-length: %d\r\n" % len(body))
         if not self.disconnected:
-            self.flow.write(head if self.method == "HEAD" else head + body)
+            self.flow.write(head if self.head.method == "HEAD" else head + body)
             self.complete = True
             self.on_answered()
 

@@ -8,7 +8,7 @@ import msgspec
 
 from assay.config.schema import Serve
 from assay.errors import RequestError
-from assay.gateway.body import read_body
+from assay.gateway.body import at_hand, read_body
 from assay.gateway.cycle import written
 from assay.gateway.visit import Visit
 from assay.inference import feedback
@@ -69,7 +69,8 @@ async def take(visit: Visit, serve: Serve, ledger: Ledger, bodies: Bodies) -> Fe
     """
     visit.require("POST")
     try:
-        value = msgspec.json.decode(await read_body(visit, serve))
+        body = at_hand(visit, serve.max_body_bytes)
+        value = msgspec.json.decode(body if body is not None else await read_body(visit, serve))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the body is no JSON: {error}") from error
     return await feedback.record(feedback.parse(value), ledger, bodies, visit.account)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -36,27 +37,40 @@ def read_headers(visit: Visit, request: Request, dialect: Inbound) -> Request:
     Raises:
         RequestError: a header has a value that it cannot have.
     """
-    changed: dict[str, Any] = {}
-    if kind := _name_in(visit, KIND):
-        changed["kind"] = kind
-    if session := visit.header(SESSION):
-        changed["session"] = session
-    if (label := visit.headers.get(LABEL.encode())) is not None:  # an empty one must not pass for none
-        changed["label"] = _label(label.decode("latin-1").strip())
-    if seconds := visit.header(DEADLINE):
-        changed["deadline_s"] = _seconds(seconds)
-    if tags := _name_in(visit, TAGS):
-        changed["tags"] = _tags(tags)
-    carried = {name: value for name in dialect.carried_headers if (value := visit.header(name)) is not None}
-    if carried and request.native is not None:
+    changed = _changed(visit) if visit.head.speaks is not False else {}
+    if dialect.carried_headers and request.native is not None and (carried := _carried(visit, dialect)):
         changed["native"] = msgspec.structs.replace(request.native, headers=carried)
         changed["extra"] = {**request.extra, HEADERS: carried}
     return msgspec.structs.replace(request, **changed) if changed else request
 
 
+def _carried(visit: Visit, dialect: Inbound) -> Mapping[str, str]:
+    """What goes upstream of a head, which has a target that belongs to one format."""
+    head = visit.head
+    if head.carried is None:
+        values = {name: visit.header(name) for name in dialect.carried_headers}
+        head.carried = {name: value for name, value in values.items() if value is not None}
+    return head.carried
+
+
+def _changed(visit: Visit) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    if kind := _name_in(visit, KIND):
+        changed["kind"] = kind
+    if session := visit.header(SESSION):
+        changed["session"] = session
+    if (label := visit.head.headers.get(LABEL.encode())) is not None:  # an empty one must not pass for none
+        changed["label"] = _label(label.decode("latin-1").strip())
+    if seconds := visit.header(DEADLINE):
+        changed["deadline_s"] = _seconds(seconds)
+    if tags := _name_in(visit, TAGS):
+        changed["tags"] = _tags(tags)
+    return changed
+
+
 def _name_in(visit: Visit, header: str) -> str | None:
     """A name of our configuration, which is UTF-8 there and in what clients send; other bytes are Latin-1."""
-    value = visit.headers.get(header.encode())
+    value = visit.head.headers.get(header.encode())
     try:
         return value.decode().strip() or None if value is not None else None
     except UnicodeDecodeError:

@@ -13,6 +13,7 @@ from assay.access.rates import Ticket
 from assay.dialects.dialect import Inbound
 from assay.errors import ConstraintError, ProviderError, Refused, RequestError
 from assay.gateway.cycle import Cycle, Disconnected
+from assay.gateway.heads import Head
 from assay.inference.trace import Trace
 from assay.ledger.budgets import Account
 
@@ -25,7 +26,9 @@ class WrongMethod(RequestError):
     """The path takes another method."""
 
     def __init__(self, visit: Visit, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"{visit.cycle.resource.asked} takes {' or '.join(allowed)}, not {visit.method}", status=405)
+        super().__init__(
+            f"{visit.head.resource.asked} takes {' or '.join(allowed)}, not {visit.head.method}", status=405
+        )
         self.allowed = allowed
 
 
@@ -34,8 +37,7 @@ class Visit(msgspec.Struct, eq=False):
 
     Attributes:
         cycle: through which it is answered.
-        path, query: of the resource (`Resource`).
-        headers: by name in lower case; of several with one name, the last.
+        head: of the request.
         key: whose it is; known once it is let in.
         ticket: how the rates of that key stand, where it has any.
         trace: of its way through the spine; its `request_id` is told to the client.
@@ -44,10 +46,7 @@ class Visit(msgspec.Struct, eq=False):
     """
 
     cycle: Cycle
-    method: str
-    path: str
-    headers: dict[bytes, bytes]
-    query: bytes
+    head: Head
     key: Key = ANYBODY
     ticket: Ticket | None = None
     trace: Trace = msgspec.field(default_factory=Trace)
@@ -57,12 +56,12 @@ class Visit(msgspec.Struct, eq=False):
 
     def header(self, name: str) -> str | None:
         """A header's value; None = there is none, or an empty one."""
-        value = self.headers.get(name.encode())
+        value = self.head.headers.get(name.encode())
         return value.decode("latin-1").strip() or None if value is not None else None
 
     def parameter(self, name: str) -> str | None:
         """A parameter of the query."""
-        values = parse_qs(self.query.decode("latin-1")).get(name)
+        values = parse_qs(self.head.resource.query.decode("latin-1")).get(name)
         return values[-1] if values else None
 
     def require(self, *allowed: str) -> None:
@@ -71,7 +70,7 @@ class Visit(msgspec.Struct, eq=False):
         Raises:
             WrongMethod: it is another one.
         """
-        if self.method not in allowed:
+        if self.head.method not in allowed:
             raise WrongMethod(self, allowed)
 
     @property
@@ -111,8 +110,8 @@ class Visit(msgspec.Struct, eq=False):
         trace, usd, first_s = self.trace, self.trace.cost[0], self.first_s
         told = {
             "request": trace.request_id,
-            "method": self.method,
-            "path": self.path if self.dialect is not None else None,
+            "method": self.head.method,
+            "path": self.head.resource.path if self.dialect is not None else None,
             "dialect": self.dialect.name if self.dialect is not None else None,
             "key": self.key.account.key_id,
             "target": self.target,

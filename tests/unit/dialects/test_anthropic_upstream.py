@@ -15,6 +15,8 @@ from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import RequestError
 from assay.gateway.cycle import Cycle
 from assay.gateway.headers import read_headers
+from assay.gateway.heads import Head
+from assay.gateway.resource import Resource
 from assay.gateway.visit import Visit
 from assay.types import (
     Audio,
@@ -640,7 +642,8 @@ def test_a_prompt_between_a_clients_own_turns_takes_turns() -> None:
 def test_a_clients_headers_go_along_when_its_request_is_written_anew() -> None:
     """Betas and the version belong to what the client said; another format's client has none."""
     request = ANTHROPIC_HOST.read_request(json.dumps({"model": "m", "max_tokens": 9, "messages": HI}).encode())
-    visit = Visit(cast(Cycle, None), "POST", "/messages", {b"anthropic-beta": b"b1", b"x-other": b"x"}, b"")
+    head = Head("POST", Resource.of(b"/messages"), {b"anthropic-beta": b"b1", b"x-other": b"x"})
+    visit = Visit(cast(Cycle, None), head)
     written = wire(msgspec.structs.replace(read_headers(visit, request, ANTHROPIC_HOST), native=None))
     assert written.headers == {
         "content-type": "application/json",
@@ -648,6 +651,11 @@ def test_a_clients_headers_go_along_when_its_request_is_written_anew() -> None:
         "anthropic-beta": "b1",
     }
     assert b"assay:" not in written.body
+    other = Head("POST", head.resource, {b"x-other": b"x"})
+    for one, beta in ((head, "b1"), (other, None), (head, "b1")):  # many requests may have one head
+        native = read_headers(Visit(cast(Cycle, None), one), request, ANTHROPIC_HOST).native
+        assert native is not None
+        assert native.headers.get("anthropic-beta") == beta
 
 
 def test_the_key_and_the_headers() -> None:

@@ -13,6 +13,8 @@ from assay.dialects.openai_chat import OpenAIChat
 from assay.errors import Overloaded
 from assay.gateway.cycle import Cycle
 from assay.gateway.headers import MAX_VALUE_CHARS, answer_lines, read_headers
+from assay.gateway.heads import Head
+from assay.gateway.resource import Resource
 from assay.gateway.visit import Visit
 from assay.inference.spine import Spine
 from assay.inference.trace import Record, Trace
@@ -119,7 +121,7 @@ async def test_a_client_s_tags_choose(make_spine: MakeSpine) -> None:
 def test_names_are_those_of_the_configuration(coding: str) -> None:
     """A kind or tag with letters beyond ASCII is what its file says, in whichever way a client's library writes it."""
     sent = {b"x-assay-kind": "größe".encode(coding), b"x-assay-tags": "tür=große".encode(coding)}
-    visit = Visit(cast(Cycle, None), "POST", "/chat/completions", sent, b"")
+    visit = Visit(cast(Cycle, None), Head("POST", Resource.of(b"/chat/completions"), sent))
     read = read_headers(visit, Request(messages=(Message.of("user", "hi"),)), OpenAIChat())
     assert (read.kind, read.tags) == ("größe", {"tür": "große"})
 
