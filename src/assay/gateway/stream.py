@@ -10,11 +10,16 @@ from assay.errors import AssayError
 from assay.gateway.call import Call
 from assay.inference.sink import Later
 from assay.inference.trace import Record
+from assay.providers.transport import Take
 from assay.types import Event, Failed, Raw
 
 __all__ = ["Stream"]
 
 log = logging.getLogger("assay.gateway")
+
+
+def _before_the_head(_data: bytes) -> None:
+    raise RuntimeError("a stream goes on that has not begun")
 
 
 class Stream(Call):
@@ -23,6 +28,7 @@ class Stream(Call):
     Nothing is sent before the first piece, so that an error until then has its own status.
     """
 
+    pass_more: Take = _before_the_head
     _encoder: Encoder | None = None
     _begun: bool = False
     _headed: Record | None = None  # whose head is out: another may answer
@@ -100,6 +106,7 @@ class Stream(Call):
             self._begun = True
             head = self.head(encoder.content_type, complete=False)
             self.visit.cycle.begin(200, head + b"cache-control: no-cache\r\n")
+            self.pass_more = self.visit.cycle.put
         return encoder
 
     async def _end(self, data: bytes) -> None:

@@ -24,6 +24,10 @@ class Sink(Protocol):
         """Take a piece of the answer in the client's own form: whole events."""
         ...
 
+    def pass_more(self, data: bytes) -> Later | None:
+        """Take a piece that holds nothing but more words, behind one given to `pass_on`."""
+        ...
+
     def tell(self, event: Event) -> Later | None:
         """Take what is said in whatever form."""
         ...

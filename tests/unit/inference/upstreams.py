@@ -33,6 +33,8 @@ class Heard:
         """See `Sink.pass_on`."""
         self.events.put_nowait(Raw(data=data, alone=True))
 
+    pass_more = pass_on
+
     def tell(self, event: Event) -> None:
         """See `Sink.tell`."""
         self.events.put_nowait(event)
