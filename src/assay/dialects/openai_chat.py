@@ -32,7 +32,6 @@ from assay.dialects.chat_parts import DIALECT
 from assay.dialects.chat_skim import ChatSkim, skim_whole
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
-from assay.dialects.skim import Skimming
 from assay.errors import AssayError, ProviderError, RequestError
 from assay.types import Event, Native, Request, Response
 
@@ -81,10 +80,7 @@ class OpenAIChat:
         """A new decoder for one streamed answer."""
         return StreamDecoder(chat_answer.Reader("delta"))
 
-    def skim(self) -> Skimming:
-        """What follows a streamed answer whose bytes pass."""
-        return ChatSkim()
-
+    skim = staticmethod(ChatSkim)
     skim_whole = staticmethod(skim_whole)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
