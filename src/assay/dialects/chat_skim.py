@@ -1,11 +1,12 @@
 """Skimming chat completions: typed looks at C speed, and the decoder for whatever is not as plain as that.
 
-See `skim`. The types say exactly what is plain: one choice, text, a finish that the format knows, usage.
+See `skim`. The types say exactly what is plain: one choice, text, plain thoughts, a finish that the format knows,
+usage.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +17,7 @@ from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.outline import Fits, Outlines, nothing_fits
 from assay.dialects.skim import Skim
 from assay.dialects.sse import MAX_EVENT_BYTES
-from assay.types import Event, Failed, Finish, FinishKind, Response, Usage
+from assay.types import Event, Failed, Finish, Response, Usage
 
 __all__ = ["ChatSkim", "skim_whole"]
 
@@ -28,6 +29,8 @@ _START, _END, _DONE = b"data: ", b"\n\n", b"data: [DONE]\n\n"
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
     role: str | None = None
     content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
     refusal: None = None
     annotations: Annotated[list[Any], Meta(max_length=0)] | None = None
 
@@ -78,7 +81,10 @@ class _Chunk(msgspec.Struct):
 
 _USAGE = msgspec.json.Decoder(_Usage)
 _DECODER = msgspec.json.Decoder(_Chunk)
-_OUTLINES = Outlines({"content", *chat_answer.PADDING})  # of the words no more is asked than whether there are any
+_FINISHES = {word: Finish(kind=word, native=word) for word in get_args(_Word)}
+_OUTLINES = Outlines(
+    {"content", "reasoning_content", "reasoning", *chat_answer.PADDING}
+)  # of the words no more is asked than whether there are any
 
 
 def _looked_at(data: bytes) -> _Chunk | None:
@@ -120,9 +126,9 @@ def skim_whole(body: bytes) -> Response | None:
     return _response(answer, choice.finish_reason, usage)
 
 
-def _response(head: _Chunk, finish: FinishKind, usage: Usage | None) -> Response:
+def _response(head: _Chunk, finish: _Word, usage: Usage | None) -> Response:
     return Response(
-        finish=Finish(kind=finish, native=finish),
+        finish=_FINISHES[finish],
         usage=usage,
         id=head.id,
         model=head.model,
@@ -209,9 +215,9 @@ class ChatSkim:
             choice = chunk.choices[0]
             if choice.message is not None:
                 return False
-            if choice.delta is not None and choice.delta.content:
-                self.begun = True
-            self.heads = not self.begun and choice.delta is not None and choice.delta.role is not None
+            if (said := choice.delta) is not None:
+                self.begun = self.begun or bool(said.content or said.reasoning_content or said.reasoning)
+                self.heads = not self.begun and said.role is not None
             if choice.finish_reason is not None:
                 if self._finish is not None:
                     return False

@@ -75,7 +75,7 @@ class Stream(Call):
         self._headed = self.visit.trace.answering
         if isinstance(encoder, ChunkEncoder):  # other formats have no heads that go on by themselves
             encoder.headed()
-        return self.visit.cycle.put(encoder.passed(data))
+        return self.visit.cycle.put(data)
 
     def pass_on(self, data: bytes) -> Later | None:
         """See `Sink.pass_on`."""
