@@ -71,7 +71,16 @@ async def the_other_form(seen: Seen) -> None:
         await stream(seen, sse("hello", " there"))
 
 
+def thinking(*texts: str) -> list[bytes]:
+    """Pieces of thoughts."""
+    return [
+        piece.replace(b'"content": "', b'"reasoning": "', 1)
+        for piece in sse(*texts, done=False, finish=False, usage=None)
+    ]
+
+
 CALLS = b'data: {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]}}]}\n\n'  # noqa: E501 - one event
+MANY = ("one", " two", " three", " \N{EURO SIGN}", '"', " five", "", " six")
 FINISH = b'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}\n\n'
 THOUGHT = {"reasoning_tokens": 3}
 HOSTS: dict[str, Behave] = {
@@ -86,6 +95,12 @@ HOSTS: dict[str, Behave] = {
         body=whole(usage={"prompt_tokens": 9, "completion_tokens": 7, "completion_tokens_details": THOUGHT}),
     ),
     "tool calls": says(CALLS, FINISH, b"data: [DONE]\n\n", body=whole(object="x")),
+    "thoughts": says(*thinking("hm", ", hm", ", hm"), *sse("one", " two", " three")[1:], body=whole(reasoning="hm")),
+    "many words": says(*sse(*MANY), body=whole()),
+    "many words, then an error": says(*sse(*MANY, done=False, finish=False, usage=None), ERROR, body=ERROR[6:]),
+    "many words, then nothing": says(*sse(*MANY, done=False, finish=False, usage=None), body=whole()[:-9]),
+    "words behind the end": says(*sse(*MANY, done=False, usage=None), *sse("more", " words"), body=whole()),
+    "words behind the mark": says(*sse(*MANY, finish=False, usage=None), *sse("more", " words"), body=whole()),
     "signs of life": says(b": wait\n\n", *sse("one"), body=whole()),
     "other line ends": says(*(piece.replace(b"\n", b"\r\n") for piece in sse("one", " two")), body=whole("")),
     "all in one piece": says(b"".join(sse("one", " two")), body=whole()),
@@ -263,13 +278,14 @@ async def _some(seen: list[Seen]) -> None:
 
 async def test_a_cut_answer_has_its_words(make_spine: MakeSpine) -> None:
     """What has passed unread is read when somebody must know it: who continues, or tells of the cut."""
-    async with host(breaks_off) as up:
-        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
-        _, problem, trace = await outcome(spine, "up", asked(streamed=True), bytes_only=True)
-    assert problem[-1] == "in the stream"
-    [record] = trace.records
-    assert record.so_far is not None
-    assert record.so_far.text == "one two"
+    for behave, words in (breaks_off, "one two"), (HOSTS["many words, then an error"], "".join(MANY)):
+        async with host(behave) as up:
+            spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+            _, problem, trace = await outcome(spine, "up", asked(streamed=True), bytes_only=True)
+        assert problem[-1] == "in the stream"
+        [record] = trace.records
+        assert record.so_far is not None
+        assert record.so_far.text == words
 
 
 @pytest.mark.parametrize("limit", ["total_timeout_s", "first_token_timeout_s", "deadline"])
