@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from assay.dialects import chat_answer
 from assay.dialects.chat_usage import read_usage
@@ -26,21 +27,31 @@ _NOTHING = msgspec.Raw(b"null")
 _START, _END, _DONE = b"data: ", b"\n\n", b"data: [DONE]\n\n"
 
 
+_None = Annotated[list[Any], Meta(max_length=0)] | None  # some hosts say that there are none
+
+
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
     role: str | None = None
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: None = None
-    annotations: Annotated[list[Any], Meta(max_length=0)] | None = None
+    annotations: _None = None
+    audio: None = None
+    tool_calls: _None = None
+    function_call: None = None
+    reasoning_details: _None = None
 
 
-class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+class _Choice(msgspec.Struct):
+    """Members that are not known here are notes for clients."""
+
     finish_reason: _Word | None = None
     index: Literal[0] = 0
     delta: _Said | None = None
     message: _Said | None = None
     logprobs: None = None
+    stop_reason: str | int | None = None
 
 
 _Tokens = Annotated[int, Meta(ge=0, lt=1 << 40)]
@@ -81,7 +92,7 @@ class _Chunk(msgspec.Struct):
 
 _USAGE = msgspec.json.Decoder(_Usage)
 _DECODER = msgspec.json.Decoder(_Chunk)
-_FINISHES = {word: Finish(kind=word, native=word) for word in get_args(_Word)}
+_FINISHES: dict[_Word | None, Finish] = {word: Finish(kind=word, native=word) for word in get_args(_Word)}
 _OUTLINES = Outlines(
     {"content", "reasoning_content", "reasoning", *chat_answer.PADDING}
 )  # of the words no more is asked than whether there are any
@@ -123,12 +134,15 @@ def skim_whole(body: bytes) -> Response | None:
     (choice,) = answer.choices
     if choice.message is None or choice.delta is not None or choice.finish_reason is None:
         return None
-    return _response(answer, choice.finish_reason, usage)
+    return _response(answer, choice, usage)
 
 
-def _response(head: _Chunk, finish: _Word, usage: Usage | None) -> Response:
+def _response(head: _Chunk, choice: _Choice, usage: Usage | None) -> Response:
+    finish = _FINISHES[choice.finish_reason]
+    if finish.kind == "stop" and isinstance(choice.stop_reason, str):
+        finish = replace(finish, stop_sequence=choice.stop_reason)
     return Response(
-        finish=_FINISHES[finish],
+        finish=finish,
         usage=usage,
         id=head.id,
         model=head.model,
@@ -144,7 +158,7 @@ class ChatSkim:
     failed: Failed | None = None
     used: Usage | None = None  # of this format it comes last
     _head: _Chunk | None = None  # what the chunks say of the answer
-    _finish: _Word | None = None
+    _last: _Choice | None = None  # with why the answer ended
     _usage: Usage | None = None
     _thorough: Skim | None = None
 
@@ -179,9 +193,9 @@ class ChatSkim:
 
     def close(self) -> Response:
         """See `Skimming.close`."""
-        if self._thorough is not None or self._head is None or self._finish is None:
+        if self._thorough is not None or self._head is None or self._last is None:
             return self._decoded().close()
-        return _response(self._head, self._finish, self._usage)
+        return _response(self._head, self._last, self._usage)
 
     def events(self) -> list[Event]:
         """See `Skimming.events`."""
@@ -219,9 +233,9 @@ class ChatSkim:
                 self.begun = self.begun or bool(said.content or said.reasoning_content or said.reasoning)
                 self.heads = not self.begun and said.role is not None
             if choice.finish_reason is not None:
-                if self._finish is not None:
+                if self._last is not None:
                     return False
-                self._finish, self.begun, self.ending = choice.finish_reason, True, True
+                self._last, self.begun, self.ending = choice, True, True
         if chunk.usage is not _NOTHING and (usage := _usage(chunk.usage)) is not None:
             self._usage, self.begun = usage, True
         return True

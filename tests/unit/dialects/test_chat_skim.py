@@ -15,7 +15,7 @@ from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.outline import Outlines
 from assay.dialects.skim import Skim, Skimming
 from assay.errors import AssayError
-from assay.types import Response, TextDelta, fold
+from assay.types import Finish, Response, TextDelta, fold
 
 USAGES: list[Any] = [
     {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
@@ -67,6 +67,14 @@ EVENTS: list[bytes] = [
     chunk(said({"content": "~"}), created=8),
     chunk(said({"content": "one"})) + chunk(said({"content": "two"})),
     chunk(said({}, "stop")),
+    chunk(said({"content": ""}, "stop", stop_reason=None, token_ids=None, content_filter_results={"hate": {}})),
+    chunk(said({}, "stop", stop_reason="END")),
+    chunk(said({}, "length", stop_reason="END")),
+    chunk(said({}, "stop", stop_reason=128009)),
+    chunk(said({}, "stop", stop_reason=["END"])),
+    chunk(said({"content": "more"}, content_filter_results={}, stop_reason="END")),
+    chunk(said({"content": "~", "tool_calls": None, "function_call": None, "audio": None, "reasoning_details": []})),
+    chunk(said({"content": "", "tool_calls": [], "images": []})),
     chunk(said({}, "length")),
     chunk(said({}, "eos")),
     chunk(said({"content": "four"}, "stop"), usage=USAGES[0]),
@@ -114,8 +122,7 @@ def told(response: Response) -> Any:
     """What the ledger takes of an answer."""
     usage = response.usage
     counts = usage and (usage.input, usage.output, usage.cached, usage.cache_write, usage.reasoning)
-    finish = response.finish and response.finish.kind
-    return finish, counts, response.id, response.model, response.created, response.extra.get("service_tier")
+    return response.finish, counts, response.id, response.model, response.created, response.extra.get("service_tier")
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -134,7 +141,14 @@ def test_a_plain_stream_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> Non
     skim = ChatSkim()
     for event in (*EVENTS[:4], ENDED, USED, b"data: [DONE]\n\n"):
         skim.feed(event)
-    assert told(skim.close()) == ("stop", (3, 2, None, None, None), "c1", "up", 7, "priority")
+    assert told(skim.close()) == (
+        Finish(kind="stop", native="stop"),
+        (3, 2, None, None, None),
+        "c1",
+        "up",
+        7,
+        "priority",
+    )
 
 
 def test_only_a_role_alone_is_a_head() -> None:
@@ -152,6 +166,8 @@ def test_only_a_role_alone_is_a_head() -> None:
 MESSAGES: list[Any] = [
     {"role": "assistant", "content": "yes", "refusal": None, "annotations": []},
     {"role": "assistant", "content": None},
+    {"role": "assistant", "content": "yes", "audio": None, "function_call": None, "tool_calls": [], "refusal": None},
+    {"role": "assistant", "content": "yes", "tool_calls": None, "reasoning_details": []},
     {"role": "assistant", "content": "", "tool_calls": [{"id": "t", "function": {"name": "f", "arguments": ""}}]},
     {"role": "assistant", "content": "yes", "reasoning_content": "hm"},
     {"role": "assistant", "content": None, "reasoning": "hm", "reasoning_content": ""},
@@ -163,10 +179,11 @@ MESSAGES: list[Any] = [
 
 @pytest.mark.parametrize("finish", ["stop", "length", "tool_calls", "model_length", None, 5])
 @pytest.mark.parametrize("message", MESSAGES, ids=json.dumps)
-def test_whole_answers(message: Any, finish: Any) -> None:
+@pytest.mark.parametrize("more", [{}, {"stop_reason": "END", "token_ids": None}, {"stop_reason": 5, "logprobs": None}])
+def test_whole_answers(message: Any, finish: Any, more: dict[str, Any]) -> None:
     """Where a whole answer is skimmed, the ledger takes from it what it takes from the decoded one."""
     for usage in USAGES:
-        choices = [{"index": 0, "message": message, "finish_reason": finish}]
+        choices = [{"index": 0, "message": message, "finish_reason": finish, **more}]
         body = json.dumps({"id": "c1", "created": 7, "model": "up", "choices": choices, "usage": usage}).encode()
         skimmed = skim_whole(body)
         if skimmed is not None:
@@ -241,3 +258,22 @@ def test_plain_characters_are_those_of_json(seed: int) -> None:
     for code in rng.sample([*range(0x20, 0xD800), *range(0xE000, 0x110000)], 500):
         said_so = json.dumps({"text": chr(code)}, ensure_ascii=False, separators=(",", ":")).encode()
         assert fits(said_so), hex(code)
+
+
+def test_hosts_that_say_what_there_is_not_are_plain() -> None:
+    """As vLLM and Azure do, of a whole answer and of each piece."""
+    none = {"refusal": None, "annotations": None, "audio": None, "function_call": None, "tool_calls": []}
+    choice = {"index": 0, "logprobs": None, "finish_reason": "stop", "stop_reason": None, "token_ids": None}
+    message = {"role": "assistant", "content": "yes", **none, "reasoning_content": None}
+    body = {"id": "c1", "choices": [{**choice, "message": message}], "usage": USAGES[0], "prompt_logprobs": None}
+    assert skim_whole(json.dumps(body).encode()) is not None
+    skim = ChatSkim()
+    for event in (
+        chunk(said({"role": "assistant", "content": "", **none}, content_filter_results={})),
+        chunk(said({"content": "yes"}, content_filter_results={"hate": {"filtered": False}})),
+        chunk([{**choice, "delta": {"content": ""}}]),
+    ):
+        assert not skim.fits(event)
+        skim.feed(event)
+    assert skim.ending
+    assert skim._thorough is None
