@@ -1,7 +1,7 @@
 """Skimming chat completions: typed looks at C speed, and the decoder for whatever is not as plain as that.
 
-See `skim`. The types say exactly what is plain: one choice, text, plain thoughts, a finish that the format knows,
-usage.
+See `skim`. The types say exactly what is plain: one choice, text, plain thoughts, calls of functions, a finish that
+the format knows, usage.
 """
 
 from __future__ import annotations
@@ -30,6 +30,18 @@ _START, _END, _DONE = b"data: ", b"\n\n", b"data: [DONE]\n\n"
 _None = Annotated[list[Any], Meta(max_length=0)] | None  # some hosts say that there are none
 
 
+class _Function(msgspec.Struct, forbid_unknown_fields=True):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct, forbid_unknown_fields=True):
+    index: int | None = None
+    id: str | None = None
+    type: Literal["function"] | None = None
+    function: _Function | None = None
+
+
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
     role: str | None = None
     content: str | None = None
@@ -38,7 +50,7 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
     refusal: None = None
     annotations: _None = None
     audio: None = None
-    tool_calls: _None = None
+    tool_calls: list[_Call] | None = None
     function_call: None = None
     reasoning_details: _None = None
 
@@ -93,9 +105,8 @@ class _Chunk(msgspec.Struct):
 _USAGE = msgspec.json.Decoder(_Usage)
 _DECODER = msgspec.json.Decoder(_Chunk)
 _FINISHES: dict[_Word | None, Finish] = {word: Finish(kind=word, native=word) for word in get_args(_Word)}
-_OUTLINES = Outlines(
-    {"content", "reasoning_content", "reasoning", *chat_answer.PADDING}
-)  # of the words no more is asked than whether there are any
+# Of these no more is asked than whether they say anything.
+_OUTLINES = Outlines({"content", "reasoning_content", "reasoning", "arguments", *chat_answer.PADDING})
 
 
 def _looked_at(data: bytes) -> _Chunk | None:
@@ -230,7 +241,7 @@ class ChatSkim:
             if choice.message is not None:
                 return False
             if (said := choice.delta) is not None:
-                self.begun = self.begun or bool(said.content or said.reasoning_content or said.reasoning)
+                self.begun |= bool(said.content or said.reasoning_content or said.reasoning or said.tool_calls)
                 self.heads = not self.begun and said.role is not None
             if choice.finish_reason is not None:
                 if self._last is not None:

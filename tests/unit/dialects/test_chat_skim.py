@@ -42,6 +42,11 @@ def said(delta: Any, finish: Any = None, **more: Any) -> list[Any]:
     return [{"index": 0, "delta": delta, "finish_reason": finish, **more}]
 
 
+def calls(*entries: Any) -> list[Any]:
+    """The choices of a chunk that calls."""
+    return said({"tool_calls": list(entries)})
+
+
 WORDS: list[bytes] = [
     b"", b"plain", b"it's {so}, [so] & <so>", b"\\n\\t\\/\\\\", b'\\"content\\":\\"', b"\\u00e9\\u0000",
     "\N{EURO SIGN}".encode(), b"\x7f", "\N{GRINNING FACE}\ud7ff\ue000\U0010ffff\x80\u07ff\u0800".encode(),
@@ -64,6 +69,12 @@ EVENTS: list[bytes] = [
     chunk(said({"role": "assistant", "content": "", "reasoning_content": None})),
     chunk(said({"role": "assistant", "content": "", "reasoning_content": "hm", "reasoning": "hm"})),
     chunk(said({"role": "assistant", "content": None, "reasoning_content": "", "reasoning": "um"})),
+    chunk(calls({"index": 0, "id": "t1", "type": "function", "function": {"name": "look", "arguments": ""}})),
+    chunk(calls({"index": 0, "function": {"arguments": "{}"}})),
+    chunk(calls({"index": 0, "function": {"arguments": '{"a": 5'}})),
+    chunk(calls({"index": 0, "id": "t1", "type": "function", "function": {"name": "look", "arguments": "}"}})),
+    chunk(calls({"function": {"name": "see"}}, {"id": "t2", "function": None})),
+    chunk(calls({"index": -1, "id": "", "type": None})),
     chunk(said({"content": "~"}), created=8),
     chunk(said({"content": "one"})) + chunk(said({"content": "two"})),
     chunk(said({}, "stop")),
@@ -85,6 +96,12 @@ EVENTS: list[bytes] = [
     b"event: message\ndata: " + chunk(said({"content": "named"}))[6:],
     chunk(said({"tool_calls": [{"index": 0, "id": "t1", "function": {"name": "look", "arguments": "{}"}}]})),
     chunk(said({"reasoning_content": 5})),
+    chunk(calls({"index": 0, "type": "custom", "custom": {"name": "look", "input": "x"}})),
+    chunk(calls({"index": 0, "function": {"name": "look", "arguments": {"a": 5}}})),
+    chunk(calls({"index": 0, "function": {"name": "look"}, "extra_content": {"google": 5}})),
+    chunk(calls({"index": 0, "function": "look"})),
+    chunk(calls(5)),
+    chunk(said({"function_call": {"name": "look", "arguments": "{}"}})),
     chunk(said({"reasoning": {"content": "hm"}})),
     chunk(said({"reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]})),
     chunk(said({"content": ["odd"]})),
@@ -169,6 +186,8 @@ MESSAGES: list[Any] = [
     {"role": "assistant", "content": "yes", "audio": None, "function_call": None, "tool_calls": [], "refusal": None},
     {"role": "assistant", "content": "yes", "tool_calls": None, "reasoning_details": []},
     {"role": "assistant", "content": "", "tool_calls": [{"id": "t", "function": {"name": "f", "arguments": ""}}]},
+    {"role": "assistant", "content": None, "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f"}}]},
+    {"role": "assistant", "content": None, "tool_calls": [{"id": "t", "type": "custom", "custom": {"name": "f"}}]},
     {"role": "assistant", "content": "yes", "reasoning_content": "hm"},
     {"role": "assistant", "content": None, "reasoning": "hm", "reasoning_content": ""},
     {"role": "assistant", "content": None, "reasoning": {"content": "hm"}},

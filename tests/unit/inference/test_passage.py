@@ -81,6 +81,7 @@ def thinking(*texts: str) -> list[bytes]:
 
 CALLS = b'data: {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]}}]}\n\n'  # noqa: E501 - one event
 MANY = ("one", " two", " three", " \N{EURO SIGN}", '"', " five", "", " six")
+MANY_CALLS = [CALLS, *(CALLS.replace(b"{}", b"~~" * size) for size in range(5)), CALLS.replace(b'"t"', b'"u"')]
 FINISH = b'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}\n\n'
 THOUGHT = {"reasoning_tokens": 3}
 HOSTS: dict[str, Behave] = {
@@ -101,6 +102,8 @@ HOSTS: dict[str, Behave] = {
     "many words, then nothing": says(*sse(*MANY, done=False, finish=False, usage=None), body=whole()[:-9]),
     "words behind the end": says(*sse(*MANY, done=False, usage=None), *sse("more", " words"), body=whole()),
     "words behind the mark": says(*sse(*MANY, finish=False, usage=None), *sse("more", " words"), body=whole()),
+    "many calls": says(*MANY_CALLS, *sse()[1:], body=whole()),
+    "many calls, cut": says(*MANY_CALLS, body=b"{"),
     "signs of life": says(b": wait\n\n", *sse("one"), body=whole()),
     "other line ends": says(*(piece.replace(b"\n", b"\r\n") for piece in sse("one", " two")), body=whole("")),
     "all in one piece": says(b"".join(sse("one", " two")), body=whole()),
