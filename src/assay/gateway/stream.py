@@ -8,9 +8,8 @@ from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder
 from assay.errors import AssayError
 from assay.gateway.call import Call
-from assay.inference.sink import Later
+from assay.inference.sink import Later, Take
 from assay.inference.trace import Record
-from assay.providers.transport import Take
 from assay.types import Event, Failed, Raw
 
 __all__ = ["Stream"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from assay.providers.transport import Later
+from assay.providers.transport import Later, Take
 from assay.types import Event
 
-__all__ = ["Later", "Sink"]
+__all__ = ["Later", "Sink", "Take"]
 
 
 class Sink(Protocol):
