@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from upstreams import Behave, Heard, Seen, host, poured, rows, settled, sse, stream, trickle, well, whole
 
-from assay.dialects import chat_request
+from assay.dialects import anthropic_request, chat_request
 from assay.errors import AssayError
 from assay.inference.passage import Passage
 from assay.inference.spine import Options, Spine
@@ -173,6 +173,48 @@ async def test_both_ways_are_one(
     assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
     assert passed[2].cost == general[2].cost
     assert [record.outcome for record in passed[2].records] == [record.outcome for record in general[2].records]
+
+
+def told(name: str, **more: Any) -> bytes:
+    """One event of a streamed message."""
+    return f"event: {name}\ndata: {json.dumps({'type': name, **more})}\n\n".encode()
+
+
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {"input_tokens": 9}}
+BEGINNING = [
+    told("message_start", message=MESSAGE),
+    told("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+    *(told("content_block_delta", index=0, delta={"type": "text_delta", "text": text}) for text in MANY),
+]
+END = [
+    told("content_block_stop", index=0),
+    told("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7}),
+    told("message_stop"),
+]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [*BEGINNING, *END],
+        BEGINNING,
+        [*BEGINNING, told("error", error={"type": "overloaded_error", "message": "later"})],
+        [*BEGINNING, b"event: x\ndata: {oops\n\n"],
+        [b"".join([*BEGINNING, *END])],
+    ],
+    ids=["well", "cut", "an error event", "an unreadable event", "all in one piece"],
+)
+async def test_both_ways_of_messages_are_one(make_spine: MakeSpine, ledger: SqliteLedger, pieces: list[bytes]) -> None:
+    """As above; of many pieces of a text only the first is decoded."""
+    body = {"model": "up", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50, "stream": True}
+    request = anthropic_request.read_request(json.dumps(body).encode())
+    async with host(says(*pieces)) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0).replace('"openai"', '"anthropic"'))
+        general = await outcome(spine, "up", request, bytes_only=False)
+        passed = await outcome(spine, "up", request, bytes_only=True)
+    assert passed[:2] == general[:2]
+    assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
+    assert passed[2].records[0].passed_through
 
 
 def _noting(made: list[Passage]) -> Any:
