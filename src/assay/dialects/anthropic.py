@@ -30,6 +30,7 @@ from assay.dialects import (
 from assay.dialects.anthropic_blocks import DIALECT
 from assay.dialects.anthropic_encoder import MessageEncoder
 from assay.dialects.anthropic_request import COUNT
+from assay.dialects.anthropic_skim import MessageSkim
 from assay.dialects.capability import Rule
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
@@ -83,6 +84,8 @@ class Anthropic:
     def decoder(self) -> Decoder:
         """A new decoder for one streamed answer."""
         return StreamDecoder(anthropic_answer.Reader())
+
+    skim = staticmethod(MessageSkim)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """The typed error of a host's answer with a status of 400 or more."""

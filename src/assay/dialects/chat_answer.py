@@ -46,7 +46,7 @@ from assay.types import (
     UsageReport,
 )  # fmt: skip
 
-__all__ = ["CHOICE", "KINDS", "MESSAGE", "Choice", "Reader", "read_response"]
+__all__ = ["CHOICE", "KINDS", "MESSAGE", "PADDING", "Choice", "Reader", "read_response"]
 
 CHOICE = MARK + "choice"
 MESSAGE = MARK + "message"
@@ -64,7 +64,7 @@ KINDS: dict[str, FinishKind] = {
     "insufficient_system_resource": "error",
 }
 _TOP = {"id", "object", "created", "model", "choices", "usage", "error"}
-_PADDING = {"obfuscation", "p"}
+PADDING = {"obfuscation", "p"}
 _DELTA = {
     "role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
     "reasoning_details", "annotations", "audio", "images",
@@ -124,7 +124,7 @@ class Reader:
 
     def __init__(self, member: str) -> None:
         self._member = member
-        self._known = _TOP | _PADDING if member == "delta" else _TOP
+        self._known = _TOP | PADDING if member == "delta" else _TOP
         self._head: Begin | None = None
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, Choice] = {}

@@ -55,36 +55,30 @@ def read_plain(body: bytes) -> Request | None:
         said = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if said.max_tokens is not UNSET and said.max_completion_tokens is not UNSET:
-        return None
-    options = said.stream_options
-    notes: dict[str, Any] = {}
-    return Request(
-        model=said.model,
-        messages=tuple([Message(role=one.role, parts=(Text(text=one.content),)) for one in said.messages]),
-        sampling=_sampling(said, notes),
-        stream=said.stream,
-        stream_usage=options is not UNSET and options.include_usage,
-        native=Native(dialect=DIALECT, raw=body),
-        origin=DIALECT,
-        extra=notes,
-    )
-
-
-def _sampling(said: _Body, notes: dict[str, Any]) -> Sampling:
-    """The settings, and notes on how they were said, as `read_sampling` makes them."""
-    most, stop = said.max_tokens, said.stop
+    most, stop, options = said.max_tokens, said.stop, said.stream_options
+    notes: dict[str, Any] = {}  # on how it was said, as `read_sampling` makes them
     if said.max_completion_tokens is not UNSET:
+        if most is not UNSET:
+            return None
         most = said.max_completion_tokens
         notes[MAX_TOKENS_NOTE] = "max_completion_tokens"
     if isinstance(stop, str):
         notes[STOP_NOTE] = "string"
         stop = [stop]
-    return Sampling(
-        max_tokens=None if most is UNSET else most,
-        temperature=None if said.temperature is UNSET else said.temperature,
-        top_p=None if said.top_p is UNSET else said.top_p,
-        stop=() if stop is UNSET else tuple(stop),
-        seed=None if said.seed is UNSET else said.seed,
-        n=None if said.n is UNSET else said.n,
+    return Request(
+        model=said.model,
+        messages=tuple([Message(role=one.role, parts=(Text(text=one.content),)) for one in said.messages]),
+        sampling=Sampling(
+            max_tokens=None if most is UNSET else most,
+            temperature=None if said.temperature is UNSET else said.temperature,
+            top_p=None if said.top_p is UNSET else said.top_p,
+            stop=() if stop is UNSET else tuple(stop),
+            seed=None if said.seed is UNSET else said.seed,
+            n=None if said.n is UNSET else said.n,
+        ),
+        stream=said.stream,
+        stream_usage=options is not UNSET and options.include_usage,
+        native=Native(dialect=DIALECT, raw=body),
+        origin=DIALECT,
+        extra=notes,
     )

@@ -1,21 +1,24 @@
 """Skimming chat completions: typed looks at C speed, and the decoder for whatever is not as plain as that.
 
-See `skim`. The types say exactly what is plain: one choice, text, a finish that the format knows, usage.
+See `skim`. The types say exactly what is plain: one choice, text, plain thoughts, calls of functions, a finish that
+the format knows, usage.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from assay.dialects import chat_answer
 from assay.dialects.chat_usage import read_usage
 from assay.dialects.chunk_stream import StreamDecoder
+from assay.dialects.outline import Fits, Outlines, nothing_fits
 from assay.dialects.skim import Skim
 from assay.dialects.sse import MAX_EVENT_BYTES
-from assay.types import Event, Failed, Finish, FinishKind, Response, Usage
+from assay.types import Event, Failed, Finish, Response, Usage
 
 __all__ = ["ChatSkim", "skim_whole"]
 
@@ -24,19 +27,43 @@ _NOTHING = msgspec.Raw(b"null")
 _START, _END, _DONE = b"data: ", b"\n\n", b"data: [DONE]\n\n"
 
 
+_None = Annotated[list[Any], Meta(max_length=0)] | None  # some hosts say that there are none
+
+
+class _Function(msgspec.Struct, forbid_unknown_fields=True):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct, forbid_unknown_fields=True):
+    index: int | None = None
+    id: str | None = None
+    type: Literal["function"] | None = None
+    function: _Function | None = None
+
+
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
     role: str | None = None
     content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
     refusal: None = None
-    annotations: Annotated[list[Any], Meta(max_length=0)] | None = None
+    annotations: _None = None
+    audio: None = None
+    tool_calls: list[_Call] | None = None
+    function_call: None = None
+    reasoning_details: _None = None
 
 
-class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+class _Choice(msgspec.Struct):
+    """Members that are not known here are notes for clients."""
+
     finish_reason: _Word | None = None
     index: Literal[0] = 0
     delta: _Said | None = None
     message: _Said | None = None
     logprobs: None = None
+    stop_reason: str | int | None = None
 
 
 _Tokens = Annotated[int, Meta(ge=0, lt=1 << 40)]
@@ -75,25 +102,11 @@ class _Chunk(msgspec.Struct):
     x_groq: None = None
 
 
-class _Head(msgspec.Struct, frozen=True):
-    """What the chunks say of the answer; a later one tells what an earlier one left open."""
-
-    id: str | None = None
-    model: str | None = None
-    created: int | None = None
-    tier: str | None = None
-
-    def filled(self, chunk: _Chunk) -> _Head:
-        return _Head(
-            self.id or chunk.id,
-            self.model or chunk.model,
-            chunk.created if self.created is None else self.created,
-            chunk.service_tier or self.tier,
-        )
-
-
 _USAGE = msgspec.json.Decoder(_Usage)
 _DECODER = msgspec.json.Decoder(_Chunk)
+_FINISHES: dict[_Word | None, Finish] = {word: Finish(kind=word, native=word) for word in get_args(_Word)}
+# Of these no more is asked than whether they say anything.
+_OUTLINES = Outlines({"content", "reasoning_content", "reasoning", "arguments", *chat_answer.PADDING})
 
 
 def _looked_at(data: bytes) -> _Chunk | None:
@@ -132,43 +145,48 @@ def skim_whole(body: bytes) -> Response | None:
     (choice,) = answer.choices
     if choice.message is None or choice.delta is not None or choice.finish_reason is None:
         return None
-    said = _Head(answer.id, answer.model, answer.created, answer.service_tier)
-    return _response(said, choice.finish_reason, usage)
+    return _response(answer, choice, usage)
 
 
-def _response(head: _Head, finish: FinishKind, usage: Usage | None) -> Response:
+def _response(head: _Chunk, choice: _Choice, usage: Usage | None) -> Response:
+    finish = _FINISHES[choice.finish_reason]
+    if finish.kind == "stop" and isinstance(choice.stop_reason, str):
+        finish = replace(finish, stop_sequence=choice.stop_reason)
     return Response(
-        finish=Finish(kind=finish, native=finish),
+        finish=finish,
         usage=usage,
         id=head.id,
         model=head.model,
         created=head.created,
-        extra={"service_tier": head.tier} if head.tier is not None else {},
+        extra={"service_tier": head.service_tier} if head.service_tier is not None else {},
     )
 
 
 class ChatSkim:
     """Follows one streamed chat completion."""
 
+    begun = heads = ending = _done = False
+    failed: Failed | None = None
+    used: Usage | None = None  # of this format it comes last
+    _head: _Chunk | None = None  # what the chunks say of the answer
+    _last: _Choice | None = None  # with why the answer ended
+    _usage: Usage | None = None
+    _thorough: Skim | None = None
+
     def __init__(self) -> None:
-        self.begun = self.heads = self.ending = False
-        self.failed: Failed | None = None
-        self.used: Usage | None = None  # of this format it comes last
-        self._had: list[bytes] = []
-        self._head = _Head()
-        self._finish: _Word | None = None
-        self._usage: Usage | None = None
-        self._done = False
-        self._thorough: Skim | None = None
+        self.had: list[bytes] = []
+        self.fits: Fits = nothing_fits
 
     def feed(self, event: bytes) -> None:
         """See `Skimming.feed`."""
-        self.heads = False
+        self.had.append(event)
+        if self.fits(event):
+            return
         if self._thorough is not None:
             self._thorough.feed(event)
             self._follow_decoder()
             return
-        self._had.append(event)
+        self.heads = False
         if self._done or event == _DONE:
             self._done = True
             return
@@ -177,25 +195,18 @@ class ChatSkim:
             return
         plain = plain and event.startswith(_START) and len(event) <= MAX_EVENT_BYTES
         chunk = _looked_at(event[6:-2]) if plain else None
-        if chunk is None:
+        if chunk is None or not self._take(chunk):
             self._follow_decoder()
-            return
-        if self._head.id is None or self._head.tier != chunk.service_tier:
-            self._head = self._head.filled(chunk)
-        if chunk.choices:
-            choice = chunk.choices[0]
-            more = self.begun and choice.finish_reason is None and choice.message is None  # as most are: more words
-            if not more and not self._take_choice(choice):
-                self._follow_decoder()
-                return
-        if chunk.usage is not _NOTHING and (usage := _usage(chunk.usage)) is not None:
-            self._usage, self.begun = usage, True
+        elif self.begun and not self.ending and chunk.choices and self._usage is None:
+            self.fits = _OUTLINES.of(event)  # another one like it would change nothing
+        else:
+            self.fits = nothing_fits
 
     def close(self) -> Response:
         """See `Skimming.close`."""
-        if self._thorough is not None or self._finish is None:
+        if self._thorough is not None or self._head is None or self._last is None:
             return self._decoded().close()
-        return _response(self._head, self._finish, self._usage)
+        return _response(self._head, self._last, self._usage)
 
     def events(self) -> list[Event]:
         """See `Skimming.events`."""
@@ -205,7 +216,8 @@ class ChatSkim:
         """All that came so far, in the eyes of the decoder; from now on it sees what comes."""
         if self._thorough is None:
             self._thorough = Skim(StreamDecoder(chat_answer.Reader("delta")))
-            for event in self._had:
+            self.fits = nothing_fits
+            for event in self.had:
                 self._thorough.feed(event)
         return self._thorough
 
@@ -215,14 +227,26 @@ class ChatSkim:
         self.heads = False
         self.begun, self.ending, self.failed = skim.begun, skim.ending, skim.failed
 
-    def _take_choice(self, choice: _Choice) -> bool:
-        if choice.message is not None:
-            return False
-        if choice.delta is not None and choice.delta.content:
-            self.begun = True
-        self.heads = not self.begun and choice.delta is not None and choice.delta.role is not None
-        if choice.finish_reason is not None:
-            if self._finish is not None:
+    def _take(self, chunk: _Chunk) -> bool:
+        """Take what a chunk says; False = it is not plain after all."""
+        head = self._head
+        if head is None:
+            self._head = chunk
+        else:  # a later one tells what an earlier one left open
+            head.id, head.model = head.id or chunk.id, head.model or chunk.model
+            head.created = chunk.created if head.created is None else head.created
+            head.service_tier = chunk.service_tier or head.service_tier
+        if chunk.choices:
+            choice = chunk.choices[0]
+            if choice.message is not None:
                 return False
-            self._finish, self.begun, self.ending = choice.finish_reason, True, True
+            if (said := choice.delta) is not None:
+                self.begun |= bool(said.content or said.reasoning_content or said.reasoning or said.tool_calls)
+                self.heads = not self.begun and said.role is not None
+            if choice.finish_reason is not None:
+                if self._last is not None:
+                    return False
+                self._last, self.begun, self.ending = choice, True, True
+        if chunk.usage is not _NOTHING and (usage := _usage(chunk.usage)) is not None:
+            self._usage, self.begun = usage, True
         return True

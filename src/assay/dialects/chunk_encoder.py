@@ -60,15 +60,15 @@ class ChunkEncoder:
     content_type: ClassVar[str] = "text/event-stream"
     prefix: ClassVar[str]
     object: ClassVar[str]
+    _begun = Begin()
+    _head: dict[str, Any] | None = None
+    _usage: dict[str, Any] | None = None
+    _failed = False
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._begun = Begin()
-        self._head: dict[str, Any] | None = None
         self._steady: dict[str, Any] = {}
         self._fresh: dict[str, Any] = {}  # top-level fields that no chunk has carried yet
-        self._usage: dict[str, Any] | None = None
-        self._failed = False
 
     def encode(self, event: Event) -> bytes:
         """The bytes for one event; may be empty. `Raw` writes nothing: its decoded events follow."""

@@ -31,8 +31,7 @@ from assay.dialects.capability import Rule
 from assay.dialects.chat_parts import DIALECT
 from assay.dialects.chat_skim import ChatSkim, skim_whole
 from assay.dialects.chunk_stream import StreamDecoder
-from assay.dialects.dialect import Decoder, Encoder, WireError, WireRequest
-from assay.dialects.skim import Skimming
+from assay.dialects.dialect import Decoder, WireError, WireRequest
 from assay.errors import AssayError, ProviderError, RequestError
 from assay.types import Event, Native, Request, Response
 
@@ -81,10 +80,7 @@ class OpenAIChat:
         """A new decoder for one streamed answer."""
         return StreamDecoder(chat_answer.Reader("delta"))
 
-    def skim(self) -> Skimming:
-        """What follows a streamed answer whose bytes pass."""
-        return ChatSkim()
-
+    skim = staticmethod(ChatSkim)
     skim_whole = staticmethod(skim_whole)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -95,9 +91,7 @@ class OpenAIChat:
         """A whole answer."""
         return chat_writer.write_response(response, request)
 
-    def encoder(self, request: Request) -> Encoder:
-        """A new encoder for one streamed answer."""
-        return chat_writer.ChatEncoder(request)
+    encoder = staticmethod(chat_writer.ChatEncoder)
 
     def write_error(self, error: AssayError, request_id: str | None = None) -> WireError:
         """An error object; never internals, never a key."""

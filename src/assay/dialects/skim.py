@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from assay.dialects.dialect import Decoder, Outbound
+from assay.dialects.outline import Fits, nothing_fits
 from assay.types import Begin, Event, Failed, Finished, Folder, Response, Usage, UsageReport
 
 __all__ = ["Skim", "Skimming", "skim_of"]
@@ -25,6 +26,9 @@ class Skimming(Protocol):
         ending: it has been told why the answer ended; what follows is for the settlement.
         failed: the event by which the host said that the answer failed; nothing is read after it.
         used: what the host last said of its use, before the answer's end: the input, of some formats.
+        had: all events that came.
+        fits: tells of a piece of the stream that it is one event which says nothing but more words of an answer that
+            has begun. Such a one need not be fed, and is only added to what was had.
     """
 
     begun: bool
@@ -32,6 +36,8 @@ class Skimming(Protocol):
     ending: bool
     failed: Failed | None
     used: Usage | None
+    had: list[bytes]
+    fits: Fits
 
     def feed(self, event: bytes) -> None:
         """Take one whole event of the stream.
@@ -61,11 +67,14 @@ class Skim:
         self.begun = self.heads = self.ending = False
         self.failed: Failed | None = None
         self.used: Usage | None = None
+        self.had: list[bytes] = []
+        self.fits: Fits = nothing_fits
         self._decoder = decoder
         self._events: list[Event] = []
 
     def feed(self, event: bytes) -> None:
         """See `Skimming.feed`."""
+        self.had.append(event)
         for told in self._decoder.feed(event):
             self._take(told)
 

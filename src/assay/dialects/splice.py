@@ -89,27 +89,19 @@ def splice_model(body: bytes, model: str, *, usage: bool = True) -> bytes:
         values = _RAW_MEMBERS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the body is not a JSON object: {error}") from error
-    talk = _talk(body, values)
-    if talk is not None:
-        start, end = talk
-        around = _around(body[:start], body[end:], len(values), model, usage)
-        if around is not None:
-            return body[start:end].join(around)
-    return _apply(body, _edits(body, _top_members(body, values), model, usage))
-
-
-def _talk(body: bytes, values: Mapping[str, msgspec.Raw]) -> tuple[int, int] | None:
-    """From where to where the long value of a body seems to stand: that which is another one in each request."""
     for key, opening in _TALKS:
-        if key in values:
-            opened = opening.search(body)
-            value = bytes(values[key])
-            size = len(value)
+        if key in values:  # the long value of a body: that which is another one in each request
+            talk = bytes(values[key])
+            opened, size = opening.search(body), len(talk)
             if opened is None or len(body) - size > _MOST_AROUND_BYTES:
-                return None
+                break
             start = opened.end()
-            return (start, start + size) if body.startswith(value, start) else None
-    return None
+            if body.startswith(talk, start):
+                around = _around(body[:start], body[start + size :], len(values), model, usage)
+                if around is not None:
+                    return talk.join(around)
+            break
+    return _apply(body, _edits(body, _top_members(body, values), model, usage))
 
 
 @lru_cache(maxsize=256)

@@ -166,29 +166,25 @@ class Cycle(msgspec.Struct, eq=False):
     # -------------------------------------------------------------------------------------- answer
 
     def begin(self, status: int, lines: bytes) -> None:
-        """Begin an answer, with `lines` as fields of its head; its body follows by `say` and `end`."""
+        """Begin an answer, with `lines` as fields of its head; its body follows by `put` and `end`."""
         self._head = self._head_of(status, lines, _CHUNKED)
 
-    def say(self, data: bytes) -> None:
-        """Write a piece of the body; without any, the head at least."""
-        if self.disconnected:
-            return
-        if data:
-            self.flow.write(b"%b%x\r\n%b\r\n" % (self._head, len(data), data))
-        elif self._head:
-            self.flow.write(self._head)
-        self._head = b""
-
     def put(self, data: bytes) -> Callable[[], Awaitable[None]] | None:
-        """As `say`; where the client has to take what is before it first, what this gives is still to be done."""
-        if self.flow.write_paused:
-            return partial(self._say_then, data)
-        self.say(data)
+        """Write a piece of the body; without any, the head at least.
+
+        Where the client has to take what is before it first, what this gives is still to be done.
+        """
+        flow = self.flow
+        if flow.write_paused:
+            return partial(self._put_later, data)
+        if not self.disconnected and (data or self._head):
+            flow.write(b"%b%x\r\n%b\r\n" % (self._head, len(data), data) if data else self._head)
+            self._head = b""
         return None
 
-    async def _say_then(self, data: bytes) -> None:
+    async def _put_later(self, data: bytes) -> None:
         await self.flow.drain()
-        self.say(data)
+        self.put(data)
 
     def end(self, data: bytes) -> None:
         """Write the last piece of the body, where there is one more."""

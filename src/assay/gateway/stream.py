@@ -8,7 +8,7 @@ from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder
 from assay.errors import AssayError
 from assay.gateway.call import Call
-from assay.inference.sink import Later
+from assay.inference.sink import Later, Take
 from assay.inference.trace import Record
 from assay.types import Event, Failed, Raw
 
@@ -17,12 +17,17 @@ __all__ = ["Stream"]
 log = logging.getLogger("assay.gateway")
 
 
+def _before_the_head(_data: bytes) -> None:
+    raise RuntimeError("a stream goes on that has not begun")
+
+
 class Stream(Call):
     """Serves one request with a stream; the spine gives it what comes (`Sink`).
 
     Nothing is sent before the first piece, so that an error until then has its own status.
     """
 
+    pass_more: Take = _before_the_head
     _encoder: Encoder | None = None
     _begun: bool = False
     _headed: Record | None = None  # whose head is out: another may answer
@@ -69,7 +74,7 @@ class Stream(Call):
         self._headed = self.visit.trace.answering
         if isinstance(encoder, ChunkEncoder):  # other formats have no heads that go on by themselves
             encoder.headed()
-        return self.visit.cycle.put(encoder.passed(data))
+        return self.visit.cycle.put(data)
 
     def pass_on(self, data: bytes) -> Later | None:
         """See `Sink.pass_on`."""
@@ -100,6 +105,7 @@ class Stream(Call):
             self._begun = True
             head = self.head(encoder.content_type, complete=False)
             self.visit.cycle.begin(200, head + b"cache-control: no-cache\r\n")
+            self.pass_more = self.visit.cycle.put
         return encoder
 
     async def _end(self, data: bytes) -> None:

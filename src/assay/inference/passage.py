@@ -57,19 +57,20 @@ class Passage(Attempt):
     begun = False
     _skim: Skimming | None = None
     _pass: Pass | None = None
-    _had: list[bytes]
     _waiting: list[bytes]  # events that came and may not go on yet
     _ending: list[bytes]  # the last ones, which wait for the settlement
+    _kept: int = 0  # so many of the last events have not been handed on
     _problem: AssayError | None = None  # why no more of a stream may go on
     _whole: Response | None = None
 
     @property
     def had(self) -> list[Event]:
         """What has been handed on of a stream, decoded."""
-        if self._skim is None or self._live.dialect is None:
+        had = self._skim
+        if had is None or self._live.dialect is None:
             return []
         skim = Skim(self._live.dialect.decoder())
-        for event in self._had:
+        for event in had.had[: len(had.had) - self._kept]:
             skim.feed(event)
         return skim.events()
 
@@ -260,7 +261,7 @@ class Passage(Attempt):
         dialect = self._live.dialect
         assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
         skim = self._skim = skim_of(dialect)
-        self._had, self._waiting, self._ending = [], [], []
+        self._waiting, self._ending = [], []
         return skim
 
     def _follow(self, skim: Skimming, came: bytes, limits: Limits) -> bytes:
@@ -273,7 +274,8 @@ class Passage(Attempt):
             self._note_first()
         waiting = self._waiting
         try:
-            for event in (came,) if came.count(b"\n\n") == 1 else apart(came):
+            for event in apart(came):
+                self._kept += 1
                 skim.feed(event)
                 if skim.failed is not None:
                     self._problem = error_of(skim.failed)
@@ -292,19 +294,22 @@ class Passage(Attempt):
         if skim.begun and not self.begun:
             self.begun = True
             limits.begun()
-        self._had += waiting
-        data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+        self._kept -= len(waiting)
+        data = b"".join(waiting)  # of one event, that event itself
         waiting.clear()
         return data
 
     def _hand_on(self, skim: Skimming, limits: Limits, sink: Sink, came: bytes) -> Later | None:
         """Give what may go on to a sink; what is returned must be done first (`Take`)."""
         late = None
-        if data := self._follow(skim, came, limits):
+        if skim.fits(came):  # as most do
+            skim.had.append(came)
+            late = sink.pass_more(came)
+        elif data := self._follow(skim, came, limits):
             self._place.trace.answering = self.record
             late = sink.pass_head(data) if skim.heads else sink.pass_on(data)
-            if late is not None:
-                late = limits.aside(late)
+        if late is not None:
+            late = limits.aside(late)
         if self._problem is None:
             return late
         if late is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from assay.providers.transport import Later
+from assay.providers.transport import Later, Take
 from assay.types import Event
 
-__all__ = ["Later", "Sink"]
+__all__ = ["Later", "Sink", "Take"]
 
 
 class Sink(Protocol):
@@ -22,6 +22,10 @@ class Sink(Protocol):
 
     def pass_on(self, data: bytes) -> Later | None:
         """Take a piece of the answer in the client's own form: whole events."""
+        ...
+
+    def pass_more(self, data: bytes) -> Later | None:
+        """Take a piece that holds nothing but more words, behind one given to `pass_on`."""
         ...
 
     def tell(self, event: Event) -> Later | None:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from upstreams import Behave, Heard, Seen, host, poured, rows, settled, sse, stream, trickle, well, whole
 
-from assay.dialects import chat_request
+from assay.dialects import anthropic_request, chat_request
 from assay.errors import AssayError
 from assay.inference.passage import Passage
 from assay.inference.spine import Options, Spine
@@ -71,7 +71,17 @@ async def the_other_form(seen: Seen) -> None:
         await stream(seen, sse("hello", " there"))
 
 
+def thinking(*texts: str) -> list[bytes]:
+    """Pieces of thoughts."""
+    return [
+        piece.replace(b'"content": "', b'"reasoning": "', 1)
+        for piece in sse(*texts, done=False, finish=False, usage=None)
+    ]
+
+
 CALLS = b'data: {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]}}]}\n\n'  # noqa: E501 - one event
+MANY = ("one", " two", " three", " \N{EURO SIGN}", '"', " five", "", " six")
+MANY_CALLS = [CALLS, *(CALLS.replace(b"{}", b"~~" * size) for size in range(5)), CALLS.replace(b'"t"', b'"u"')]
 FINISH = b'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}\n\n'
 THOUGHT = {"reasoning_tokens": 3}
 HOSTS: dict[str, Behave] = {
@@ -86,6 +96,14 @@ HOSTS: dict[str, Behave] = {
         body=whole(usage={"prompt_tokens": 9, "completion_tokens": 7, "completion_tokens_details": THOUGHT}),
     ),
     "tool calls": says(CALLS, FINISH, b"data: [DONE]\n\n", body=whole(object="x")),
+    "thoughts": says(*thinking("hm", ", hm", ", hm"), *sse("one", " two", " three")[1:], body=whole(reasoning="hm")),
+    "many words": says(*sse(*MANY), body=whole()),
+    "many words, then an error": says(*sse(*MANY, done=False, finish=False, usage=None), ERROR, body=ERROR[6:]),
+    "many words, then nothing": says(*sse(*MANY, done=False, finish=False, usage=None), body=whole()[:-9]),
+    "words behind the end": says(*sse(*MANY, done=False, usage=None), *sse("more", " words"), body=whole()),
+    "words behind the mark": says(*sse(*MANY, finish=False, usage=None), *sse("more", " words"), body=whole()),
+    "many calls": says(*MANY_CALLS, *sse()[1:], body=whole()),
+    "many calls, cut": says(*MANY_CALLS, body=b"{"),
     "signs of life": says(b": wait\n\n", *sse("one"), body=whole()),
     "other line ends": says(*(piece.replace(b"\n", b"\r\n") for piece in sse("one", " two")), body=whole("")),
     "all in one piece": says(b"".join(sse("one", " two")), body=whole()),
@@ -155,6 +173,48 @@ async def test_both_ways_are_one(
     assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
     assert passed[2].cost == general[2].cost
     assert [record.outcome for record in passed[2].records] == [record.outcome for record in general[2].records]
+
+
+def told(name: str, **more: Any) -> bytes:
+    """One event of a streamed message."""
+    return f"event: {name}\ndata: {json.dumps({'type': name, **more})}\n\n".encode()
+
+
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {"input_tokens": 9}}
+BEGINNING = [
+    told("message_start", message=MESSAGE),
+    told("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+    *(told("content_block_delta", index=0, delta={"type": "text_delta", "text": text}) for text in MANY),
+]
+END = [
+    told("content_block_stop", index=0),
+    told("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7}),
+    told("message_stop"),
+]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [*BEGINNING, *END],
+        BEGINNING,
+        [*BEGINNING, told("error", error={"type": "overloaded_error", "message": "later"})],
+        [*BEGINNING, b"event: x\ndata: {oops\n\n"],
+        [b"".join([*BEGINNING, *END])],
+    ],
+    ids=["well", "cut", "an error event", "an unreadable event", "all in one piece"],
+)
+async def test_both_ways_of_messages_are_one(make_spine: MakeSpine, ledger: SqliteLedger, pieces: list[bytes]) -> None:
+    """As above; of many pieces of a text only the first is decoded."""
+    body = {"model": "up", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50, "stream": True}
+    request = anthropic_request.read_request(json.dumps(body).encode())
+    async with host(says(*pieces)) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0).replace('"openai"', '"anthropic"'))
+        general = await outcome(spine, "up", request, bytes_only=False)
+        passed = await outcome(spine, "up", request, bytes_only=True)
+    assert passed[:2] == general[:2]
+    assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
+    assert passed[2].records[0].passed_through
 
 
 def _noting(made: list[Passage]) -> Any:
@@ -263,13 +323,14 @@ async def _some(seen: list[Seen]) -> None:
 
 async def test_a_cut_answer_has_its_words(make_spine: MakeSpine) -> None:
     """What has passed unread is read when somebody must know it: who continues, or tells of the cut."""
-    async with host(breaks_off) as up:
-        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
-        _, problem, trace = await outcome(spine, "up", asked(streamed=True), bytes_only=True)
-    assert problem[-1] == "in the stream"
-    [record] = trace.records
-    assert record.so_far is not None
-    assert record.so_far.text == "one two"
+    for behave, words in (breaks_off, "one two"), (HOSTS["many words, then an error"], "".join(MANY)):
+        async with host(behave) as up:
+            spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+            _, problem, trace = await outcome(spine, "up", asked(streamed=True), bytes_only=True)
+        assert problem[-1] == "in the stream"
+        [record] = trace.records
+        assert record.so_far is not None
+        assert record.so_far.text == words
 
 
 @pytest.mark.parametrize("limit", ["total_timeout_s", "first_token_timeout_s", "deadline"])

@@ -33,6 +33,10 @@ class Heard:
         """See `Sink.pass_on`."""
         self.events.put_nowait(Raw(data=data, alone=True))
 
+    def pass_more(self, data: bytes) -> Any:
+        """See `Sink.pass_more`."""
+        return self.pass_on(data)
+
     def tell(self, event: Event) -> None:
         """See `Sink.tell`."""
         self.events.put_nowait(event)
