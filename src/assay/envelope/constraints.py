@@ -50,10 +50,13 @@ def unfit(candidate: Candidate, request: Request, environ: Mapping[str, str] = o
     kinds = deployment.only_kinds  # a request that names none is its caller's own choice
     if kinds is not None and request.kind is not None and request.kind not in kinds:
         return f"deployments.{candidate.name}.only_kinds does not name {request.kind}"
-    unable = inability(deployment, candidate.model, request)
-    if unable is None and lacks_key(deployment, environ):
+    if candidate.model is not None or request.output is not None:  # else nothing is known, or asked, of its abilities
+        unable = inability(deployment, candidate.model, request)
+        if unable is not None:
+            return unable
+    if deployment.api_key_env is not None and lacks_key(deployment, environ):
         return f"no key in ${deployment.api_key_env}"
-    return unable
+    return None
 
 
 def _privacy(deployment: Deployment, label: Label, constraints: Constraints) -> str | None:

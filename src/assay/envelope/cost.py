@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from assay.config.schema import Price
-from assay.dialects.billed import PLAIN, Billed
+from assay.dialects.billed import Billed
 from assay.types import Usage
 
 __all__ = ["Cost", "bound_usd", "charge", "cost_usd", "engine_cost_usd", "extra_usd"]
@@ -86,8 +86,6 @@ def extra_usd(price: Price, apart: Mapping[str, float], billed: Billed) -> float
     Returns:
         `None` where searches were made and nobody knows their price.
     """
-    if billed is PLAIN:
-        return 0.0
     if billed.searches and "web_searches_kcount" not in apart:
         return None
     written = price.cache_write or 0.0

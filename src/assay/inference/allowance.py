@@ -20,6 +20,7 @@ class Allowance:
 
     Attributes:
         everything: the budgets that every request counts for.
+        by_route: these and a route's or deployment's own, by name, of those that have some.
     """
 
     def __init__(self, constraints: Constraints, limits: Mapping[str, Limit] | None = None) -> None:
@@ -33,6 +34,7 @@ class Allowance:
                 everything.append(Budget(EVERYTHING, limit.usd, limit.per))
         self.everything = tuple(everything)
         self._by_route = {name: tuple(budgets) for name, budgets in by_route.items()}
+        self.by_route = {name: self.everything + budgets for name, budgets in self._by_route.items()}
 
     def of(self, name: str) -> tuple[Budget, ...]:
         """The budgets of a route or deployment; of routes inside each other, each one's count."""

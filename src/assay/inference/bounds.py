@@ -6,7 +6,7 @@ apart (`assay.envelope.media`); of the answer no more than its limit. Each at th
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any
 
 import msgspec
 
@@ -33,6 +33,8 @@ _USUAL_TIERS = (None, "auto", "default", "standard", "standard_only", "on_demand
 """Words for tiers that cost the plain price or less."""
 _LEAST_ANSWER, _BEYOND = 16, 1
 """Hosts that take shorter limits as 16 tokens, and some count one token more than the limit."""
+_MOST = (1 << 64) - 1
+"""The largest number of a field that nobody has read which money can be reckoned with."""
 _HOUR_WRITE = 2.0
 """A cache that is kept for an hour costs so many times the input to write (Anthropic): the dearest of all makers."""
 _SLOWEST_BYTES_S = {"wav": 1_600, "mp3": 500}
@@ -108,7 +110,8 @@ def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
         return Bound(None)  # paid in seconds of the team's own device, not billed
     if asked.form == "count":
         return FREE  # no provider charges for counting
-    answer, working = _answer_tokens(live, asked), works_there(asked)
+    answer = _answer_tokens(live, asked)
+    working = works_there(asked) if asked.extra or asked.tools else False
     if answer is None:
         return Bound(None, "max_tokens", works_there=working)
     if working:
@@ -118,7 +121,9 @@ def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
     size, beyond = _input(live, asked, len(body))
     if beyond is None:
         return Bound(None, "context of the model, and so the input", answer)
-    listed = live.price_for(size + beyond)
+    listed = live.flat_price
+    if listed is None:
+        listed = live.price_for(size + beyond)
     price = _rates(listed, asked) if asked.extra else listed.bound
     if price is None:
         return Bound(None, "price" if listed.bound is None else "price of the service tier", answer)
@@ -158,7 +163,7 @@ def _dearest(price: Price) -> Price:
 
 def works_there(asked: Request) -> bool:
     """Whether a host is asked to work by itself, with tools whose use has a price that no byte tells."""
-    if asked.form == "completion" or not (asked.extra or asked.tools):
+    if asked.form == "completion":
         return False
     named = bool(asked.extra) and any(asked.extra.get(key) is not None for key in _WORKING)
     return named or any(map(_runs_there, asked.tools))
@@ -235,43 +240,37 @@ def _answer_tokens(live: LiveDeployment, asked: Request) -> int | None:
         return 0
     model = live.model
     longest = model.max_output_tokens if model is not None else None
-    limit = _limit(asked) if live.takes_limit else None
-    if limit is None:
-        return longest * _answers(asked) if longest is not None else None
+    limit: object = None
+    if live.takes_limit:
+        limit = _limit(asked) if asked.extra else asked.sampling.max_tokens
+    answers = asked.sampling.n or 1
+    if asked.form == "completion":
+        answers = _drawn(asked, answers)
+    if not isinstance(limit, int) or limit > _MOST:
+        return longest * answers if longest is not None else None
     if live.runs_here:
-        return limit * _answers(asked)
+        return limit * answers
     limit = max(limit, _LEAST_ANSWER) + _BEYOND
     if unseen(live.config.model, live.config.host).thinks_beyond and (model is None or model.reasoning != "none"):
         thought = longest or (model.context_tokens if model is not None else None)
         if thought is None:
             return None
         limit += thought
-    return limit * _answers(asked)
+    return limit * answers
 
 
 def _limit(asked: Request) -> int | None:
     """Tokens of an answer at most: of two limits, one of which a host may not know, the larger."""
-    most = asked.sampling.max_tokens
-    if not asked.extra:
-        return most if _is_number(most) else None
     said = asked.extra.get("max_tokens")  # beside `max_completion_tokens`
-    limits = [limit for limit in (most, said) if _is_number(limit)]
+    limits = [limit for limit in (asked.sampling.max_tokens, said) if isinstance(limit, int) and limit <= _MOST]
     return max(limits, default=None)
 
 
-def _is_number(value: object) -> TypeGuard[int]:
-    """Whether a field that nobody has read is a number that money can be reckoned with."""
-    return isinstance(value, int) and value < 1 << 64
-
-
-def _answers(asked: Request) -> int:
-    """How many answers are written: of a completion `best_of` to each prompt, some of which nobody sees."""
-    answers = asked.sampling.n or 1
-    if asked.form != "completion":
-        return answers
+def _drawn(asked: Request, answers: int) -> int:
+    """How many answers to a completion are written: `best_of` to each prompt, some of which nobody sees."""
     drawn: Any = asked.extra.get("best_of")
     prompts: Any = asked.extra.get("prompt")
-    if _is_number(drawn):
+    if isinstance(drawn, int) and drawn <= _MOST:
         answers = max(answers, drawn)
     if isinstance(prompts, list) and prompts and isinstance(prompts[0], str | list):  # else the numbers of one
         answers *= len(prompts)

@@ -11,7 +11,7 @@ import msgspec
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, length_of, price_now
 from assay.catalog.use import NO_TERMS, Terms
-from assay.config.schema import Deployment
+from assay.config.schema import Deployment, Settings
 from assay.dialects.answer_limit import put_limit, says_limit, takes_limit
 from assay.dialects.dialect import Outbound
 from assay.envelope.candidate import Candidate
@@ -39,6 +39,9 @@ class LiveDeployment:
         terms: what is known of its licence and host.
         is_private, runs_here: as its config has it.
         takes_limit: its host is told of limits of an answer's length.
+        is_bare: nothing is put around its requests, of whatever kind.
+        is_timed: its attempts have limits of time of their own.
+        flat_price: where no hour and no length changes it: what tokens cost; None = `price_for` knows.
         candidate: what the hard constraints look at.
         breaker: keeps calls from a host that fails again and again.
         gate: limits the requests in flight.
@@ -54,6 +57,9 @@ class LiveDeployment:
     is_private: bool = field(init=False)
     runs_here: bool = field(init=False)
     takes_limit: bool = field(init=False)
+    is_bare: bool = field(init=False)
+    is_timed: bool = field(init=False)
+    flat_price: CatalogPrice | None = field(init=False, default=None)
     candidate: Candidate = field(init=False)
     breaker: Breaker = field(init=False)
     gate: Gate = field(init=False)
@@ -67,6 +73,8 @@ class LiveDeployment:
         config = self.config
         self.is_private, self.runs_here = config.is_private, config.runs_here
         self.takes_limit = takes_limit(config.quirks)
+        self.is_bare = config.settings == Settings() and not config.kinds
+        self.is_timed = config.total_timeout_s is not None or config.first_token_timeout_s is not None
         self.candidate = Candidate(self.name, config, self.model, self.terms, lambda: self.price.price)
         self.breaker = Breaker(config.breaker)
         self.gate = Gate(config.concurrency)
@@ -117,7 +125,7 @@ class LiveDeployment:
             native is not None
             and dialect is not None
             and native.dialect in dialect.takes_raw
-            and (request.form == "embedding" or self.prompt(request.kind) == NOTHING)
+            and (self.is_bare or request.form == "embedding" or self.prompt(request.kind) == NOTHING)
         )
 
     def attempted(self, request: Request, *, untouched: bool) -> Attempted:
@@ -183,6 +191,8 @@ class LiveDeployment:
         price = self._price
         if price is None or price.by_hour:  # looked up when needed, again where hours differ
             price = self._price = self._listed()
+            if not (price.by_hour or price.by_length):
+                self.flat_price = price
         if input_tokens is None or not price.by_length:
             return price
         length = length_of(input_tokens)

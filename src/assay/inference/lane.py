@@ -7,8 +7,6 @@ attempt, which then does with it what it does with any.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from assay.errors import AssayError
 from assay.inference.breaker import WELL
 from assay.inference.deployment import LiveDeployment
@@ -23,24 +21,29 @@ from assay.types import Request
 
 __all__ = ["onwards", "passage_of"]
 
-_FIRST = {"fixed": "the only choice", "fallback": "first choice"}
-"""Policies that begin with the first candidate whatever is asked, and what they say of it."""
-
 
 def passage_of(targets: Targets, ledger: Ledger, route: LiveRoute, request: Request, place: Place) -> Passage | None:
-    """The only attempt of a request that goes the short way; None = it must go the general one."""
-    why = _FIRST.get(route.policy.kind)
-    if why is None or not route.is_plain:
+    """The only attempt of a request that goes the short way; None = it must go the general one.
+
+    Args:
+        targets: with the route's candidates.
+        ledger: for the attempt.
+        route: of the request.
+        request: what is asked.
+        place: of an attempt at the route's first candidate.
+    """
+    if route.first_why is None:
         return None
     if route.audit is not None and route.audits(place.trace.request_id):
         return None
     first = targets.by_name[route.candidates[0]]
-    if not isinstance(first, LiveDeployment) or first.breaker.health(place.trace.started) is not WELL:
+    if not isinstance(first, LiveDeployment):
+        return None
+    if first.breaker.noted and first.breaker.health(place.trace.started) is not WELL:
         return None
     if not may_pass(first, request, place) or targets.removed(route, request, place.label):
         return None
-    at = replace(place, path="0", why=(why,), max_tokens=route.max_tokens or place.max_tokens)
-    return Passage(ledger, targets.constraints, first, request, at)
+    return Passage(ledger, targets.constraints, first, request, place)
 
 
 def onwards(steps: Steps, route: LiveRoute, passage: Passage, error: AssayError, *, begun: bool = False) -> Steps:
@@ -53,5 +56,5 @@ def onwards(steps: Steps, route: LiveRoute, passage: Passage, error: AssayError,
         error: what it failed with.
         begun: a part of its answer was handed on.
     """
-    steps.resume(Call(target=route.candidates[0], why=_FIRST[route.policy.kind]), passage, error, begun=begun)
+    steps.resume(Call(target=route.candidates[0], why=route.first_why or ""), passage, error, begun=begun)
     return steps

@@ -58,9 +58,18 @@ class Targets:
 
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
+        second = int(time.time())
         reasons: dict[str, str | None] = {}
         for name in route.candidates:
-            reasons[name] = self._reason(name, request, label)
+            target = self.by_name[name]
+            if isinstance(target, LiveDeployment):
+                candidate = target.candidate
+                known = self._standing.get((name, label))
+                if known is None or known[0] != second or known[1] is not candidate:
+                    known = self._stand(candidate, label, second)
+                reasons[name] = known[2] or unfit(candidate, request)
+            else:
+                reasons[name] = self._removed_inside(target, request, label)
         if len(reasons) > 1:
             reasons |= self._overflowing(reasons, request)
         if not any(reasons.values()):  # as mostly
@@ -112,19 +121,14 @@ class Targets:
         keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
         return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
 
-    def _barred(self, candidate: Candidate, label: Label) -> str | None:
+    def _stand(self, candidate: Candidate, label: Label, second: int) -> tuple[int, Candidate, str | None]:
         """As `standing`, found out once a second: beside the label it hangs on days, and on hours where prices do."""
-        second = int(time.time())
-        known = self._standing.get((candidate.name, label))
-        if known is None or known[0] != second or known[1] is not candidate:
-            barred = standing(candidate, label, self.constraints)
-            known = self._standing[candidate.name, label] = (second, candidate, barred)
-        return known[2]
+        found = second, candidate, standing(candidate, label, self.constraints)
+        self._standing[candidate.name, label] = found
+        return found
 
-    def _reason(self, name: str, request: Request, label: Label) -> str | None:
-        target = self.by_name[name]
-        if isinstance(target, LiveDeployment):
-            return self._barred(target.candidate, label) or unfit(target.candidate, request)
+    def _removed_inside(self, target: LiveRoute, request: Request, label: Label) -> str | None:
+        """Why no candidate of a route inside another one is left; None = some are."""
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None

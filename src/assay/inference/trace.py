@@ -143,13 +143,21 @@ class Trace(msgspec.Struct, kw_only=True):
         if self.on_wait is not None:
             self.on_wait()
 
+    def sums(self) -> tuple[float | None, CostBasis, bool, float | None]:
+        """`cost`, `cached` and `engine_s`, in one go."""
+        records = self.records
+        if len(records) == 1:  # as mostly
+            (one,) = records
+            usd = None if one.cost_basis == "unknown" else one.cost_usd or 0.0
+            return usd, one.cost_basis, one.cached, one.engine_s
+        usd, basis = total_cost((one.cost_usd, one.cost_basis) for one in records)
+        cached = bool(records) and all(one.cached for one in records)
+        return usd, basis, cached, _sum(one.engine_s for one in records)
+
     @property
     def cached(self) -> bool:
         """Whether no model was called: every attempt was answered from the cache."""
-        for record in self.records:
-            if not record.cached:
-                return False
-        return bool(self.records)
+        return self.sums()[2]
 
     @property
     def response_id(self) -> str | None:
@@ -180,10 +188,7 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def cost(self) -> tuple[float | None, CostBasis]:
         """The sum over all attempts; unknown as soon as one is."""
-        if len(self.records) == 1:  # as mostly
-            (record,) = self.records
-            return (None if record.cost_basis == "unknown" else record.cost_usd or 0.0), record.cost_basis
-        return total_cost((record.cost_usd, record.cost_basis) for record in self.records)
+        return self.sums()[:2]
 
     @property
     def worth(self) -> tuple[float | None, CostBasis]:
@@ -198,9 +203,7 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def engine_s(self) -> float | None:
         """Engine seconds of all attempts; None when no local engine was used."""
-        if len(self.records) == 1:  # as mostly
-            return self.records[0].engine_s
-        return _sum(record.engine_s for record in self.records)
+        return self.sums()[3]
 
     @property
     def engine_worth_s(self) -> float | None:
