@@ -24,7 +24,7 @@ from assay.errors import (
     ProviderFault,
     RequestError,
 )
-from assay.inference.bounds import FREE, Bound, reserve
+from assay.inference.bounds import FREE, Bound, bounded, check_known
 from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, pack, unpack
 from assay.inference.charges import charge
@@ -141,10 +141,10 @@ class Attempt:
         if place.continues is not None and (so_far := place.continues.so_far) is not None:
             self.record.leading = place.continues.leading
             begun = self.record.leading + so_far.text
-            attempted = attempted._replace(request=continued(attempted.request, begun), raw=None)
+            attempted = msgspec.structs.replace(attempted, request=continued(attempted.request, begun), raw=None)
         if self._space is not None and not self._space.holds(self._request, attempted.request, place.label):
             self._space = None
-        return attempted if self._space is None else attempted._replace(raw=None)
+        return attempted if self._space is None else msgspec.structs.replace(attempted, raw=None)
 
     async def _looked_up(self, attempted: Attempted) -> tuple[str | None, Replayed | None]:
         """The call's name in the cache, where that is wanted, and what the cache knows of it."""
@@ -252,9 +252,10 @@ class Attempt:
             ConstraintError: a budget pays for it, and nobody knows.
         """
         place = self._place
-        budgeted = bool(place.budgets) or place.purse is not None
-        self._bound = reserve(self._live, self._constraints, attempted, budgeted=budgeted)
-        self._reserved_usd = self._bound.usd * share if self._bound.usd is not None else None
+        bound = self._bound = bounded(self._live, attempted)
+        if bound.missing is not None and (place.budgets or place.purse is not None):
+            check_known(self._live, self._constraints, bound)
+        self._reserved_usd = bound.usd * share if bound.usd is not None else None
 
     async def _hold(self, *, passing: bool = False, batch_id: str | None = None) -> None:
         """Set the bound of the cost aside, where there is a budget, and write the intent.

@@ -19,7 +19,7 @@ from assay.inference.deployment import LiveDeployment
 from assay.providers.provider import Attempted
 from assay.types import Audio, Document, Image, Part, Request, Text, Tool, ToolResult, Unknown, Usage, Video
 
-__all__ = ["FREE", "Bound", "bounded", "reserve", "works_there"]
+__all__ = ["FREE", "Bound", "bounded", "check_known", "reserve", "works_there"]
 
 _ELSEWHERE = ("previous_response_id", "conversation", "prompt", "cachedContent", "context_management")
 """Fields by which a host reads what is not in the request."""
@@ -81,26 +81,35 @@ FREE = Bound(0.0)
 
 
 def reserve(live: LiveDeployment, constraints: Constraints, attempted: Attempted, *, budgeted: bool) -> Bound:
-    """The bound that is held for an attempt.
+    """The bound that is held for an attempt; `budgeted`: a budget or a purse pays for it.
+
+    Raises:
+        ConstraintError: see `check_known`.
+    """
+    bound = bounded(live, attempted)
+    if budgeted:
+        check_known(live, constraints, bound)
+    return bound
+
+
+def check_known(live: LiveDeployment, constraints: Constraints, bound: Bound) -> None:
+    """Make sure that there is a bound, where a budget or a purse pays for a call.
 
     Args:
         live: whom it asks.
         constraints: what an unknown price means.
-        attempted: what its provider gets.
-        budgeted: whether a budget or a purse pays for it.
+        bound: of `bounded`.
 
     Raises:
-        ConstraintError: it does, and nothing bounds what this call may cost.
+        ConstraintError: nothing bounds what this call may cost.
     """
-    bound = bounded(live, attempted)
-    refused = budgeted and bound.missing is not None and constraints.unknown_price == "refuse"
+    refused = bound.missing is not None and constraints.unknown_price == "refuse"
     if refused and live.config.dialect != "scripted":
         helps = _HELPS.get(bound.missing or "", "such calls have no bound")
         raise ConstraintError(
             f"{live.name}: a budget is set and the {bound.missing} of this call is not known; {helps}; "
             'constraints.unknown_price = "allow" sends such calls all the same'
         )
-    return bound
 
 
 def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:

@@ -15,6 +15,7 @@ from assay.config.schema import Deployment, Settings
 from assay.dialects.answer_limit import put_limit, says_limit, takes_limit
 from assay.dialects.dialect import Outbound
 from assay.envelope.candidate import Candidate
+from assay.envelope.overflow import context_of
 from assay.errors import AssayError
 from assay.inference.breaker import Breaker
 from assay.inference.gate import Gate
@@ -42,6 +43,7 @@ class LiveDeployment:
         is_bare: nothing is put around its requests, of whatever kind.
         is_timed: its attempts have limits of time of their own.
         flat_price: where no hour and no length changes it: what tokens cost; None = `price_for` knows.
+        context_tokens: that it has at most; None = nobody knows.
         candidate: what the hard constraints look at.
         breaker: keeps calls from a host that fails again and again.
         gate: limits the requests in flight.
@@ -60,6 +62,7 @@ class LiveDeployment:
     is_bare: bool = field(init=False)
     is_timed: bool = field(init=False)
     flat_price: CatalogPrice | None = field(init=False, default=None)
+    context_tokens: int | None = field(init=False)
     candidate: Candidate = field(init=False)
     breaker: Breaker = field(init=False)
     gate: Gate = field(init=False)
@@ -75,6 +78,7 @@ class LiveDeployment:
         self.takes_limit = takes_limit(config.quirks)
         self.is_bare = config.settings == Settings() and not config.kinds
         self.is_timed = config.total_timeout_s is not None or config.first_token_timeout_s is not None
+        self.context_tokens = context_of(config, self.model)
         self.candidate = Candidate(self.name, config, self.model, self.terms, lambda: self.price.price)
         self.breaker = Breaker(config.breaker)
         self.gate = Gate(config.concurrency)
@@ -163,7 +167,7 @@ class LiveDeployment:
         if raw is not None and (raw := put_limit(raw, max_tokens, self.config.quirks)) is None:
             return attempted
         sampling = msgspec.structs.replace(request.sampling, max_tokens=max_tokens)
-        return attempted._replace(request=msgspec.structs.replace(request, sampling=sampling), raw=raw)
+        return msgspec.structs.replace(attempted, request=msgspec.structs.replace(request, sampling=sampling), raw=raw)
 
     @property
     def batches(self) -> BatchHost | None:

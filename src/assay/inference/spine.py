@@ -230,7 +230,7 @@ class Spine:
             why=() if why is None else (why,),
             max_tokens=None if why is None else route.max_tokens,
             route=route.name,
-            label=effective_label(request, route.label),
+            label=route.labels.get(request.label) or effective_label(request, route.label),
             deadline=asyncio.get_running_loop().time() + seconds if seconds is not None else None,
             use_cache=options.use_cache,
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),

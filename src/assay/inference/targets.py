@@ -12,7 +12,7 @@ from assay.config.budget import Limit
 from assay.config.schema import Constraints
 from assay.envelope.candidate import Candidate
 from assay.envelope.constraints import inability, lacks_key, removals, standing, unfit
-from assay.envelope.overflow import overflow
+from assay.envelope.overflow import letters_of, overflow
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.allowance import Allowance
 from assay.inference.breaker import WELL
@@ -88,12 +88,14 @@ class Targets:
     def _overflowing(self, reasons: Mapping[str, str | None], request: Request) -> dict[str, str]:
         """Of those that are left, who finds the prompt too long, where another does not; else its host is the judge."""
         found: dict[str, str] = {}
-        left = 0
+        left, letters = 0, letters_of(request)
         for name, removed in reasons.items():
             if removed is None:
                 left += 1
                 one = self.by_name[name]
-                reason = overflow(one.config, one.model, request) if isinstance(one, LiveDeployment) else None
+                if not isinstance(one, LiveDeployment) or one.context_tokens is None or letters <= one.context_tokens:
+                    continue
+                reason = overflow(one.config, one.model, request)
                 if reason is not None:
                     found[name] = reason
         return found if len(found) < left else {}

@@ -176,7 +176,10 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def tried(self) -> str:
         """Each attempt with what came of it, in order: `small=Overloaded (529), frontier=ok`."""
-        return ", ".join([f"{record.deployment}={record.outcome}" for record in self.records])
+        tried = ""
+        for record in self.records:
+            tried += f", {record.deployment}={record.outcome}" if tried else f"{record.deployment}={record.outcome}"
+        return tried
 
     @property
     def warm_s(self) -> float | None:
