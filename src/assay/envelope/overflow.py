@@ -10,7 +10,7 @@ from assay.catalog.model import Model
 from assay.config.schema import Deployment
 from assay.types import Request, Text, ToolResult
 
-__all__ = ["context_of", "letters_of", "overflow"]
+__all__ = ["context_of", "letters_of", "may_overflow", "overflow"]
 
 
 def overflow(deployment: Deployment, model: Model | None, request: Request) -> str | None:
@@ -33,6 +33,16 @@ def letters_of(request: Request) -> int:
     for text in _texts(request):
         letters += len(text)
     return letters
+
+
+def may_overflow(context_tokens: int | None, request: Request) -> bool:
+    """Whether `overflow` may find a request, that is still as its client said it, too long for a context."""
+    if context_tokens is None:
+        return False
+    native = request.native
+    if native is not None and len(native.raw) <= context_tokens:  # a letter has a byte at least
+        return False
+    return letters_of(request) > context_tokens
 
 
 def context_of(deployment: Deployment, model: Model | None) -> int | None:

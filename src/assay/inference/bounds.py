@@ -25,6 +25,8 @@ _ELSEWHERE = ("previous_response_id", "conversation", "prompt", "cachedContent",
 """Fields by which a host reads what is not in the request."""
 _WORKING = ("web_search_options", "container", "mcp_servers")
 """Fields that have the host work by itself."""
+_TELLING = frozenset({*_ELSEWHERE, *_WORKING, "service_tier", "speed", "max_tokens"})
+"""All fields without a place of their own that a bound hangs on, but for those of completions."""
 _CLIENTS = ("function", "custom", "local_shell", "apply_patch", "computer", "bash", "text_editor", "memory")
 """How the types of tools begin that a host knows and its client runs."""
 _NAMED = ("item_reference", "container_upload", "image", "input_image", "input_file")
@@ -119,21 +121,22 @@ def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
         return Bound(None)  # paid in seconds of the team's own device, not billed
     if asked.form == "count":
         return FREE  # no provider charges for counting
-    answer = _answer_tokens(live, asked)
-    working = works_there(asked) if asked.extra or asked.tools else False
+    told = bool(asked.extra) and not _TELLING.isdisjoint(asked.extra)  # what has none of these is as if it had nothing
+    answer = _answer_tokens(live, asked, told=told)
+    working = works_there(asked) if told or asked.tools else False
     if answer is None:
         return Bound(None, "max_tokens", works_there=working)
     if working:
         return Bound(None, "work of the host's own tools", answer, works_there=True)
     raw = attempted.raw
     body = raw.raw if raw is not None else msgspec.json.encode(msgspec.structs.replace(asked, native=None))
-    size, beyond = _input(live, asked, len(body))
+    size, beyond = _input(live, asked, len(body), told=told)
     if beyond is None:
         return Bound(None, "context of the model, and so the input", answer)
     listed = live.flat_price
     if listed is None:
         listed = live.price_for(size + beyond)
-    price = _rates(listed, asked) if asked.extra else listed.bound
+    price = _rates(listed, asked) if told else listed.bound
     if price is None:
         return Bound(None, "price" if listed.bound is None else "price of the service tier", answer)
     own = live.config.price_usd_per_mtok is not None
@@ -185,7 +188,7 @@ def _runs_there(tool: Tool) -> bool:
     return not (isinstance(kind, str) and kind.startswith(_CLIENTS)) or "environment" in tool.native
 
 
-def _input(live: LiveDeployment, asked: Request, size: int) -> tuple[int, int | None]:
+def _input(live: LiveDeployment, asked: Request, size: int, *, told: bool) -> tuple[int, int | None]:
     """Bytes that stand for a token each, and tokens that none stands for; None = nobody knows how many.
 
     Bytes of media whose tokens are limited stand for none.
@@ -195,7 +198,7 @@ def _input(live: LiveDeployment, asked: Request, size: int) -> tuple[int, int | 
     known = unseen(live.config.model, live.config.host)
     beyond = (known.tools if asked.tools else known.plain) if asked.form == "chat" else 0
     context = live.model.context_tokens if live.model is not None else None
-    unknown = asked.form != "completion" and bool(asked.extra) and any(
+    unknown = told and asked.form != "completion" and any(
         asked.extra.get(key) is not None for key in _ELSEWHERE
     )  # fmt: skip
     media = 0
@@ -243,7 +246,7 @@ def _part(part: Part, known: Unseen) -> tuple[int | None, int]:
 # --------------------------------------------------------------------------------------------- answer
 
 
-def _answer_tokens(live: LiveDeployment, asked: Request) -> int | None:
+def _answer_tokens(live: LiveDeployment, asked: Request, *, told: bool) -> int | None:
     """Tokens of all answers together, at most; None = nobody limits them."""
     if asked.form == "embedding":
         return 0
@@ -251,7 +254,7 @@ def _answer_tokens(live: LiveDeployment, asked: Request) -> int | None:
     longest = model.max_output_tokens if model is not None else None
     limit: object = None
     if live.takes_limit:
-        limit = _limit(asked) if asked.extra else asked.sampling.max_tokens
+        limit = _limit(asked) if told else asked.sampling.max_tokens
     answers = asked.sampling.n or 1
     if asked.form == "completion":
         answers = _drawn(asked, answers)

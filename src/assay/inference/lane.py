@@ -7,6 +7,7 @@ attempt, which then does with it what it does with any.
 
 from __future__ import annotations
 
+from assay.envelope.overflow import may_overflow
 from assay.errors import AssayError
 from assay.inference.breaker import WELL
 from assay.inference.deployment import LiveDeployment
@@ -41,8 +42,10 @@ def passage_of(targets: Targets, ledger: Ledger, route: LiveRoute, request: Requ
         return None
     if first.breaker.noted and first.breaker.health(place.trace.started) is not WELL:
         return None
-    if not may_pass(first, request, place) or targets.removed(route, request, place.label):
+    if not may_pass(first, request, place) or targets.reason(first, request, place.label) is not None:
         return None
+    if len(route.candidates) > 1 and may_overflow(first.context_tokens, request):
+        return None  # then it hangs on the others whether it is asked
     return Passage(ledger, targets.constraints, first, request, place)
 
 

@@ -58,16 +58,11 @@ class Targets:
 
     def removed(self, route: LiveRoute, request: Request, label: Label) -> tuple[tuple[str, str], ...]:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
-        second = int(time.time())
         reasons: dict[str, str | None] = {}
         for name in route.candidates:
             target = self.by_name[name]
             if isinstance(target, LiveDeployment):
-                candidate = target.candidate
-                known = self._standing.get((name, label))
-                if known is None or known[0] != second or known[1] is not candidate:
-                    known = self._stand(candidate, label, second)
-                reasons[name] = known[2] or unfit(candidate, request)
+                reasons[name] = self.reason(target, request, label)
             else:
                 reasons[name] = self._removed_inside(target, request, label)
         if len(reasons) > 1:
@@ -75,6 +70,18 @@ class Targets:
         if not any(reasons.values()):  # as mostly
             return ()
         return tuple([(name, reason) for name, reason in reasons.items() if reason is not None])
+
+    def reason(self, live: LiveDeployment, request: Request, label: Label) -> str | None:
+        """Why the hard constraints take out a deployment, whatever else there is to choose from; None = they do not.
+
+        What hangs on the label alone is found out once a second: it changes with days, and with hours where prices do.
+        """
+        candidate, second = live.candidate, int(time.time())
+        known = self._standing.get((live.name, label))
+        if known is None or known[0] != second or known[1] is not candidate:
+            barred = standing(candidate, label, self.constraints)
+            known = self._standing[live.name, label] = (second, candidate, barred)
+        return known[2] or unfit(candidate, request)
 
     def faults(self, names: Iterable[str]) -> dict[str, Health]:
         """How those of the deployments stand that are not simply well."""
@@ -122,12 +129,6 @@ class Targets:
     def _wants_only_a_key(self, target: LiveDeployment, request: Request, label: Label) -> bool:
         keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
         return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
-
-    def _stand(self, candidate: Candidate, label: Label, second: int) -> tuple[int, Candidate, str | None]:
-        """As `standing`, found out once a second: beside the label it hangs on days, and on hours where prices do."""
-        found = second, candidate, standing(candidate, label, self.constraints)
-        self._standing[candidate.name, label] = found
-        return found
 
     def _removed_inside(self, target: LiveRoute, request: Request, label: Label) -> str | None:
         """Why no candidate of a route inside another one is left; None = some are."""
