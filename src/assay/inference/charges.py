@@ -58,7 +58,7 @@ def charge(
     if dialect == "local":
         usd = engine_cost_usd(meter.engine_s, live.config.usd_per_hour)
         return usd, "measured" if usd is not None else "unknown"
-    refused = isinstance(error, ProviderError) and error.status is not None
+    refused = error is not None and isinstance(error, ProviderError) and error.status is not None
     if meter.sent_bytes == 0 or refused:  # an answer with a status of an error is not billed by any host
         return 0.0, "none"
     usage = answer.usage
@@ -96,8 +96,10 @@ def _measured(live: LiveDeployment, answer: Response, usage: Usage, *, works_the
     usd = cost_usd(price, usage)
     if searches:
         details = details._replace(searches=details.searches + searches)
-    more = extra_usd(price, listed.apart, details) if details is not PLAIN else 0.0
-    return (max(0.0, usd + more), basis) if usd is not None and more is not None else (None, "unknown")
+    if usd is not None and details is not PLAIN:
+        more = extra_usd(price, listed.apart, details)
+        usd = max(0.0, usd + more) if more is not None else None
+    return (usd, basis) if usd is not None else (None, "unknown")
 
 
 def _searches(answer: Response) -> int | None:

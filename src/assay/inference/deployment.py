@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ class LiveDeployment:
     _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = field(init=False, default=None)
     _price: CatalogPrice | None = field(init=False, default=None)
     _prices: dict[int, CatalogPrice] = field(init=False, default_factory=dict)
+    _priced_in: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         config = self.config
@@ -193,17 +195,21 @@ class LiveDeployment:
     def price_for(self, input_tokens: int | None) -> CatalogPrice:
         """As `price`, of calls with at most so many input tokens: long ones are dearer at some hosts."""
         price = self._price
-        if price is None or price.by_hour:  # looked up when needed, again where hours differ
-            price = self._price = self._listed()
-            if not (price.by_hour or price.by_length):
-                self.flat_price = price
+        if price is None or price.by_hour:  # else it is looked up once
+            # Where hours differ it is looked up once a minute: it takes milliseconds, and no hour begins within one.
+            minute = int(time.time() // 60)
+            if price is None or minute != self._priced_in:
+                price = self._price = self._listed()
+                self._prices, self._priced_in = {}, minute
+                if not (price.by_hour or price.by_length):
+                    self.flat_price = price
         if input_tokens is None or not price.by_length:
             return price
         length = length_of(input_tokens)
         if length is None or self.model is None or length >= (self.model.context_tokens or length + 1):
             return price
         known = self._prices.get(length)
-        if known is None or known.by_hour:
+        if known is None:
             known = self._prices[length] = price_now(self.model, host=self.config.host, length=length)
         return known
 
