@@ -7,6 +7,8 @@ attempt, which then does with it what it does with any.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from assay.envelope.overflow import may_overflow
 from assay.errors import AssayError
 from assay.inference.breaker import WELL
@@ -46,6 +48,9 @@ def passage_of(targets: Targets, ledger: Ledger, route: LiveRoute, request: Requ
         return None
     if len(route.candidates) > 1 and may_overflow(first.context_tokens, request):
         return None  # then it hangs on the others whether it is asked
+    own = targets.allowance.own.get(route.candidates[0])
+    if own is not None:
+        place = replace(place, budgets=place.budgets + own)
     return Passage(ledger, targets.constraints, first, request, place)
 
 

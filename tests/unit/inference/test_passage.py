@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -17,6 +18,7 @@ from assay.errors import AssayError
 from assay.inference.passage import Passage
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
+from assay.ledger.budgets import period_of
 from assay.ledger.store import SqliteLedger
 from assay.types import Event, Failed, Raw, Request, fold
 
@@ -215,6 +217,25 @@ async def test_who_cannot_fit_is_passed_over(make_spine: MakeSpine, ledger: Sqli
     assert passed[:2] == general[:2]
     assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
     assert passed[2].tried == "long=ok"
+
+
+@pytest.mark.parametrize("bytes_only", [False, True], ids=["general", "short"])
+@pytest.mark.parametrize("scope", ["r", "up"])
+@pytest.mark.parametrize("usd", [0.0, 1.0])
+async def test_budgets_on_the_way_count(
+    make_spine: MakeSpine, ledger: SqliteLedger, usd: float, scope: str, bytes_only: bool
+) -> None:
+    """Those of the route and of the deployment at its end, whichever way a request goes."""
+    async with host(well) as up:
+        toml = TOML.format(name="up", url=up.url, retries=0) + '[routes.r]\ncandidates = ["up"]\n'
+        spine = make_spine(toml + f'[budgets.b]\nusd = {usd}\nroute = "{scope}"\n')
+        _, problem, _ = await outcome(spine, "r", asked(streamed=False), bytes_only=bytes_only)
+    if usd:
+        month = period_of(time.time(), "month")
+        assert [row["scopes"] for row in rows(ledger.path)] == [f'[["route:{scope}","{month}"]]']
+    else:
+        assert problem[0] == "BudgetExceeded"
+        assert not up.seen
 
 
 async def test_a_head_goes_on_at_once(make_spine: MakeSpine) -> None:
