@@ -62,8 +62,8 @@ class Breaker:
     """Counts what came of the calls of one deployment. Times are seconds on one clock that only grows.
 
     Attributes:
-        noted: a fault or a pause is, or was; while it is not, `health` is `WELL`, `ask` gives `LEAVE`, and there is
-            nothing that a success or an end could change.
+        noted: something may be held against the host. While nothing is, `health` is `WELL`, `ask` gives `LEAVE`, and
+            neither a success nor an end changes anything: nobody need call them.
     """
 
     def __init__(self, limits: Limits) -> None:

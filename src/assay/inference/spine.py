@@ -383,7 +383,10 @@ class Spine:
         trace = place.trace
         trace.total_s = time.monotonic() - trace.started
         usd, basis, cached, engine_s = trace.sums()
-        answering = trace.answering
+        first = answering = trace.answering
+        while first is not None and first.continues is not None:
+            first = first.continues
+        begun = (first.response or first.so_far) if first is not None else None
         row = RequestRow(
             id=trace.request_id,
             target=trace.target,
@@ -407,7 +410,7 @@ class Spine:
             key_id=place.account.key_id,
             team=place.account.team,
             dealt=msgspec.json.encode(trace.deals).decode() if trace.deals else None,
-            response_id=trace.response_id,
+            response_id=begun.id if begun is not None else None,  # it stands in the body of what was continued, too
         )
         settlement, trace.unsettled = trace.unsettled, None
         return self.ledger.close_request(row) if settlement is None else self.ledger.finish(settlement, row)

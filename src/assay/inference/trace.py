@@ -160,15 +160,6 @@ class Trace(msgspec.Struct, kw_only=True):
         return self.sums()[2]
 
     @property
-    def response_id(self) -> str | None:
-        """What the host called the answer, or the beginning of one that was continued: it stands in the body."""
-        first = self.answering
-        while first is not None and first.continues is not None:
-            first = first.continues
-        response = (first.response or first.so_far) if first is not None else None
-        return response.id if response is not None else None
-
-    @property
     def batched(self) -> bool:
         """Whether an answer came with a batch, now or when it was made."""
         return any(record.replayed is not None and record.replayed.batched for record in self.records)
