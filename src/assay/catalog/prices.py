@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -121,7 +122,8 @@ def prices_for_length(
 
 def length_of(tokens: float) -> int | None:
     """The next of the few lengths that prices are looked up for; `None` = longer than all of them."""
-    return next((length for length in LENGTHS if length >= tokens), None)
+    at = bisect_left(LENGTHS, tokens)
+    return LENGTHS[at] if at < len(LENGTHS) else None
 
 
 def price_histories(model: Model) -> dict[str, tuple[PriceSince, ...]]:

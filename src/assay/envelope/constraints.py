@@ -50,10 +50,13 @@ def unfit(candidate: Candidate, request: Request, environ: Mapping[str, str] = o
     kinds = deployment.only_kinds  # a request that names none is its caller's own choice
     if kinds is not None and request.kind is not None and request.kind not in kinds:
         return f"deployments.{candidate.name}.only_kinds does not name {request.kind}"
-    unable = inability(deployment, candidate.model, request)
-    if unable is None and lacks_key(deployment, environ):
+    if candidate.model is not None or request.output is not None:  # else nothing is known, or asked, of its abilities
+        unable = inability(deployment, candidate.model, request)
+        if unable is not None:
+            return unable
+    if deployment.api_key_env is not None and lacks_key(deployment, environ):
         return f"no key in ${deployment.api_key_env}"
-    return unable
+    return None
 
 
 def _privacy(deployment: Deployment, label: Label, constraints: Constraints) -> str | None:
@@ -76,8 +79,13 @@ def inability(deployment: Deployment, model: Model | None, request: Request) -> 
     if model is None:
         return None
     if model.input is not None:
-        for modality in _needed(request):
-            if modality not in model.input:
+        others: list[Part] = []
+        for message in request.messages:
+            for part in message.parts:
+                if type(part) is not Text:
+                    others.extend(part.parts if isinstance(part, ToolResult) else (part,))
+        for kind, modality in _MODALITIES if others else ():
+            if modality not in model.input and any(isinstance(part, kind) for part in others):
                 return f"{model.id} takes no {modality} input"
     wants_tools = bool(request.tools) and (request.tool_choice is None or request.tool_choice.mode != "none")
     if wants_tools and model.tools is False and not _tells_tools(deployment):
@@ -90,19 +98,7 @@ def _tells_tools(deployment: Deployment) -> bool:
     return deployment.dialect == "local" and deployment.quirks.get("tools", "schema") == "schema"
 
 
-def _needed(request: Request) -> list[str]:
-    """The modalities, apart from text, that the messages hold, tool results included."""
-    parts: list[Part] = []
-    for message in request.messages:
-        for part in message.parts:
-            if type(part) is not Text:
-                parts.extend(part.parts if isinstance(part, ToolResult) else (part,))
-    if not parts:  # as mostly
-        return []
-    return [name for kind, name in _MODALITIES if any(isinstance(part, kind) for part in parts)]
-
-
 def lacks_key(deployment: Deployment, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the variable that should hold the key of the deployment's host is missing or blank."""
     name = deployment.api_key_env
-    return name is not None and not deployment.runs_here and not environ.get(name, "").strip()
+    return name is not None and not environ.get(name, "").strip() and not deployment.runs_here

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from assay.config.schema import Price
-from assay.dialects.billed import PLAIN, Billed
+from assay.dialects.billed import Billed
 from assay.types import Usage
 
 __all__ = ["Cost", "bound_usd", "charge", "cost_usd", "engine_cost_usd", "extra_usd"]
@@ -47,11 +47,10 @@ def bound_usd(
     Returns:
         `None` where the price or the limit is unknown: then there is no bound.
     """
-    if price is None or max_output_tokens is None or min(input_bytes, max_output_tokens, media_tokens) < 0:
+    if price is None or max_output_tokens is None or input_bytes < 0 or max_output_tokens < 0 or media_tokens < 0:
         return None
     rates = _rates(price)
-    dearest = max(rates.input, rates.cached, rates.written)
-    return ((input_bytes + media_tokens) * dearest + max_output_tokens * rates.output) / _PICO_PER_USD
+    return ((input_bytes + media_tokens) * rates.dearest + max_output_tokens * rates.output) / _PICO_PER_USD
 
 
 def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
@@ -65,7 +64,7 @@ def cost_usd(price: Price | None, usage: Usage | None) -> float | None:
         return None
     cached, written = usage.cached or 0, usage.cache_write or 0
     plain = usage.input - cached - written
-    if min(plain, cached, written, usage.output) < 0:
+    if plain < 0 or cached < 0 or written < 0 or usage.output < 0:
         return None
     if (cached and price.cached_input is None) or (written and price.cache_write is None):
         return None
@@ -86,8 +85,6 @@ def extra_usd(price: Price, apart: Mapping[str, float], billed: Billed) -> float
     Returns:
         `None` where searches were made and nobody knows their price.
     """
-    if billed is PLAIN:
-        return 0.0
     if billed.searches and "web_searches_kcount" not in apart:
         return None
     written = price.cache_write or 0.0
@@ -117,19 +114,19 @@ def engine_cost_usd(engine_s: float | None, usd_per_hour: float | None) -> float
 
 
 class _Rates(NamedTuple):
-    """A price in picodollars per token; what it does not name is 0."""
+    """A price in picodollars per token; what it does not name is 0. `dearest`: of those of the input."""
 
     input: int
     cached: int
     written: int
     output: int
+    dearest: int
 
 
 @lru_cache(maxsize=1024)
 def _rates(price: Price) -> _Rates:
-    return _Rates(
-        _pico(price.input), _pico(price.cached_input or 0.0), _pico(price.cache_write or 0.0), _pico(price.output)
-    )
+    read = _pico(price.input), _pico(price.cached_input or 0.0), _pico(price.cache_write or 0.0)
+    return _Rates(*read, _pico(price.output), max(read))
 
 
 @lru_cache(maxsize=4096)  # a price has few rates, and each is asked for with each call

@@ -20,6 +20,8 @@ class Allowance:
 
     Attributes:
         everything: the budgets that every request counts for.
+        own: of routes and deployments that have some, by name.
+        by_route: of these all that a request to them counts for.
     """
 
     def __init__(self, constraints: Constraints, limits: Mapping[str, Limit] | None = None) -> None:
@@ -32,8 +34,9 @@ class Allowance:
             elif limit.team is None:
                 everything.append(Budget(EVERYTHING, limit.usd, limit.per))
         self.everything = tuple(everything)
-        self._by_route = {name: tuple(budgets) for name, budgets in by_route.items()}
+        self.own = {name: tuple(budgets) for name, budgets in by_route.items()}
+        self.by_route = {name: self.everything + budgets for name, budgets in self.own.items()}
 
     def of(self, name: str) -> tuple[Budget, ...]:
         """The budgets of a route or deployment; of routes inside each other, each one's count."""
-        return self._by_route.get(name, ())
+        return self.own.get(name, ())

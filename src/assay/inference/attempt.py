@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import msgspec
 
@@ -24,13 +24,13 @@ from assay.errors import (
     ProviderFault,
     RequestError,
 )
-from assay.inference.bounds import FREE, reserve
+from assay.inference.bounds import FREE, Bound, bounded, check_known
 from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, pack, unpack
 from assay.inference.charges import charge
 from assay.inference.continuation import continued
 from assay.inference.deployment import LiveDeployment
-from assay.inference.entrance import check_deadline, enter
+from assay.inference.entrance import check_deadline, enter, enter_now
 from assay.inference.held import Held
 from assay.inference.limits import Limits
 from assay.inference.place import Place
@@ -54,16 +54,22 @@ _Outcome = Literal["ok", "error", "cancelled", "cached"]
 class Attempt:
     """One attempt; `events` performs it."""
 
+    _passes = False  # a `Passage`: `may_pass` has seen to all that its bytes must be
+    _bound: Bound = FREE
+    _reserved_usd: float | None = None
+    _folder: Folder | None = None  # of what has been decoded of its answer
+
     def __init__(
         self, ledger: Ledger, constraints: Constraints, live: LiveDeployment, request: Request, place: Place
     ) -> None:
+        why = place.why
         self.record = Record(
             id=new_id(),
             path=place.path,
             deployment=live.name,
             label=place.label,
             model=live.config.model,
-            why=" > ".join(filter(None, place.why)),
+            why=why[0] if len(why) == 1 else " > ".join(filter(None, why)),
             continues=place.continues,
         )
         self._ledger = ledger
@@ -71,14 +77,12 @@ class Attempt:
         self._live = live
         self._request = request
         self._place = place
-        self._meter = Meter(exchange=Exchange() if place.trace.keep_exchanges else None)
-        self.record.exchange = self._meter.exchange
-        self._folder: Folder | None = None  # of what has been decoded of its answer
+        self._meter = Meter()
+        if place.trace.keep_exchanges:
+            self.record.exchange = self._meter.exchange = Exchange()
         self._held = Held()
         self._space = place.cache if not (place.use_cache or place.shadow) else None
-        self._started = time.monotonic()
-        self._bound = FREE
-        self._reserved_usd: float | None = None
+        self._started = self._meter.started_at
 
     @property
     def finish(self) -> Finish | None:
@@ -126,18 +130,21 @@ class Attempt:
         # Filters have seen to this before; the look at the moment of sending fails closed.
         assert_may_receive(place.label, live.name, live.is_private, self._constraints)
         request = self._request
-        if live.dialect is not None:  # with the reasoning of earlier turns that its client had no place for
-            request = place.recall.restore(request, live.dialect.name, private=live.is_private)
-        attempted = live.attempted(request, untouched=place.untouched)
+        if self._passes and self._space is None:
+            attempted = Attempted(request, request.native, request.stream)
+        else:
+            if live.dialect is not None:  # with the reasoning of earlier turns that its client had no place for
+                request = place.recall.restore(request, live.dialect.name, private=live.is_private)
+            attempted = live.attempted(request, untouched=place.untouched)
         if place.max_tokens is not None:
             attempted = live.limited(attempted, place.max_tokens)
         if place.continues is not None and (so_far := place.continues.so_far) is not None:
             self.record.leading = place.continues.leading
             begun = self.record.leading + so_far.text
-            attempted = attempted._replace(request=continued(attempted.request, begun), raw=None)
+            attempted = msgspec.structs.replace(attempted, request=continued(attempted.request, begun), raw=None)
         if self._space is not None and not self._space.holds(self._request, attempted.request, place.label):
             self._space = None
-        return attempted if self._space is None else attempted._replace(raw=None)
+        return attempted if self._space is None else msgspec.structs.replace(attempted, raw=None)
 
     async def _looked_up(self, attempted: Attempted) -> tuple[str | None, Replayed | None]:
         """The call's name in the cache, where that is wanted, and what the cache knows of it."""
@@ -178,8 +185,9 @@ class Attempt:
             yield event
 
     async def _ask(self, attempted: Attempted, key: str | None) -> AsyncGenerator[Event, None]:
-        leave = await self._enter()
-        breaker = self._live.breaker
+        live = self._live
+        leave = enter_now(live, self._place) or await enter(live, self._place, self._left_alone)
+        breaker = live.breaker
         try:
             self._reserve(attempted)
             self.record.passed_through = passing = attempted.raw is not None
@@ -188,7 +196,7 @@ class Attempt:
                 async with aclosing(self._timed(attempted)) as timed:  # closed before settling: that fills the meter
                     async for event in timed:
                         yield event
-                self.record.response = response = self._complete()
+                self.record.response = response = self._complete(self._so_far())
                 self._remember(response)
                 reply = self._reply(key, response) if key is not None else None
                 await self._succeed(reply)
@@ -200,7 +208,7 @@ class Attempt:
                 raise
         finally:
             breaker.left(leave)
-            self._live.gate.release()
+            live.gate.release()
 
     async def _failed(self, leave: Pass, error: BaseException) -> None:
         """Settle an attempt that has held its bound, and has no answer, by what has ended it."""
@@ -244,9 +252,10 @@ class Attempt:
             ConstraintError: a budget pays for it, and nobody knows.
         """
         place = self._place
-        budgeted = bool(place.budgets) or place.purse is not None
-        self._bound = reserve(self._live, self._constraints, attempted, budgeted=budgeted)
-        self._reserved_usd = self._bound.usd * share if self._bound.usd is not None else None
+        bound = self._bound = bounded(self._live, attempted)
+        if bound.missing is not None and (place.budgets or place.purse is not None):
+            check_known(self._live, self._constraints, bound)
+        self._reserved_usd = bound.usd * share if bound.usd is not None else None
 
     async def _hold(self, *, passing: bool = False, batch_id: str | None = None) -> None:
         """Set the bound of the cost aside, where there is a budget, and write the intent.
@@ -276,16 +285,9 @@ class Attempt:
         patience = now + self._constraints.budget_wait_s
         return min(patience, deadline) if deadline is not None else patience
 
-    def _enter(self) -> Coroutine[Any, Any, Pass]:
-        """Wait for a place at the deployment, and for its breaker's leave; one that is left alone has a row too.
-
-        Raises:
-            Overloaded, RateLimited, Timeout: see `entrance.enter`.
-        """
-        return enter(self._live, self._place, self._left_alone)
-
     def _left_alone(self, error: AssayError) -> None:
-        self.record.error = error  # for the row
+        """One that the breaker gives no leave has a row too."""
+        self.record.error = error
         written = self._ledger.record(self._intent(passing=False), self._settlement("error", error))
         self._place.trace.pending.append(written)
 
@@ -370,8 +372,12 @@ class Attempt:
             self._bound = msgspec.structs.replace(self._bound, usd=usd)
             self._ledger.shrink(self.record.id, min(usd, self._reserved_usd))
 
-    def _complete(self) -> Response:
-        response = self._so_far()
+    def _complete(self, response: Response) -> Response:
+        """The answer, now that no more will come.
+
+        Raises:
+            MalformedReply: it is none.
+        """
         match self._request.form:
             case "embedding":
                 whole = len(response.embeddings) == len(self._request.inputs)

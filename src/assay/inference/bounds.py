@@ -6,7 +6,7 @@ apart (`assay.envelope.media`); of the answer no more than its limit. Each at th
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any
 
 import msgspec
 
@@ -19,12 +19,14 @@ from assay.inference.deployment import LiveDeployment
 from assay.providers.provider import Attempted
 from assay.types import Audio, Document, Image, Part, Request, Text, Tool, ToolResult, Unknown, Usage, Video
 
-__all__ = ["FREE", "Bound", "bounded", "reserve", "works_there"]
+__all__ = ["FREE", "Bound", "bounded", "check_known", "reserve", "works_there"]
 
 _ELSEWHERE = ("previous_response_id", "conversation", "prompt", "cachedContent", "context_management")
 """Fields by which a host reads what is not in the request."""
 _WORKING = ("web_search_options", "container", "mcp_servers")
 """Fields that have the host work by itself."""
+_TELLING = frozenset({*_ELSEWHERE, *_WORKING, "service_tier", "speed", "max_tokens"})
+"""All fields without a place of their own that a bound hangs on, but for those of completions."""
 _CLIENTS = ("function", "custom", "local_shell", "apply_patch", "computer", "bash", "text_editor", "memory")
 """How the types of tools begin that a host knows and its client runs."""
 _NAMED = ("item_reference", "container_upload", "image", "input_image", "input_file")
@@ -33,6 +35,8 @@ _USUAL_TIERS = (None, "auto", "default", "standard", "standard_only", "on_demand
 """Words for tiers that cost the plain price or less."""
 _LEAST_ANSWER, _BEYOND = 16, 1
 """Hosts that take shorter limits as 16 tokens, and some count one token more than the limit."""
+_MOST = (1 << 64) - 1
+"""The largest number of a field that nobody has read which money can be reckoned with."""
 _HOUR_WRITE = 2.0
 """A cache that is kept for an hour costs so many times the input to write (Anthropic): the dearest of all makers."""
 _SLOWEST_BYTES_S = {"wav": 1_600, "mp3": 500}
@@ -79,26 +83,35 @@ FREE = Bound(0.0)
 
 
 def reserve(live: LiveDeployment, constraints: Constraints, attempted: Attempted, *, budgeted: bool) -> Bound:
-    """The bound that is held for an attempt.
+    """The bound that is held for an attempt; `budgeted`: a budget or a purse pays for it.
+
+    Raises:
+        ConstraintError: see `check_known`.
+    """
+    bound = bounded(live, attempted)
+    if budgeted:
+        check_known(live, constraints, bound)
+    return bound
+
+
+def check_known(live: LiveDeployment, constraints: Constraints, bound: Bound) -> None:
+    """Make sure that there is a bound, where a budget or a purse pays for a call.
 
     Args:
         live: whom it asks.
         constraints: what an unknown price means.
-        attempted: what its provider gets.
-        budgeted: whether a budget or a purse pays for it.
+        bound: of `bounded`.
 
     Raises:
-        ConstraintError: it does, and nothing bounds what this call may cost.
+        ConstraintError: nothing bounds what this call may cost.
     """
-    bound = bounded(live, attempted)
-    refused = budgeted and bound.missing is not None and constraints.unknown_price == "refuse"
+    refused = bound.missing is not None and constraints.unknown_price == "refuse"
     if refused and live.config.dialect != "scripted":
         helps = _HELPS.get(bound.missing or "", "such calls have no bound")
         raise ConstraintError(
             f"{live.name}: a budget is set and the {bound.missing} of this call is not known; {helps}; "
             'constraints.unknown_price = "allow" sends such calls all the same'
         )
-    return bound
 
 
 def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
@@ -108,18 +121,22 @@ def bounded(live: LiveDeployment, attempted: Attempted) -> Bound:
         return Bound(None)  # paid in seconds of the team's own device, not billed
     if asked.form == "count":
         return FREE  # no provider charges for counting
-    answer, working = _answer_tokens(live, asked), works_there(asked)
+    told = bool(asked.extra) and not _TELLING.isdisjoint(asked.extra)  # what has none of these is as if it had nothing
+    answer = _answer_tokens(live, asked, told=told)
+    working = works_there(asked) if told or asked.tools else False
     if answer is None:
         return Bound(None, "max_tokens", works_there=working)
     if working:
         return Bound(None, "work of the host's own tools", answer, works_there=True)
     raw = attempted.raw
     body = raw.raw if raw is not None else msgspec.json.encode(msgspec.structs.replace(asked, native=None))
-    size, beyond = _input(live, asked, len(body))
+    size, beyond = _input(live, asked, len(body), told=told)
     if beyond is None:
         return Bound(None, "context of the model, and so the input", answer)
-    listed = live.price_for(size + beyond)
-    price = _rates(listed, asked) if asked.extra else listed.bound
+    listed = live.flat_price
+    if listed is None:
+        listed = live.price_for(size + beyond)
+    price = _rates(listed, asked) if told else listed.bound
     if price is None:
         return Bound(None, "price" if listed.bound is None else "price of the service tier", answer)
     own = live.config.price_usd_per_mtok is not None
@@ -158,7 +175,7 @@ def _dearest(price: Price) -> Price:
 
 def works_there(asked: Request) -> bool:
     """Whether a host is asked to work by itself, with tools whose use has a price that no byte tells."""
-    if asked.form == "completion" or not (asked.extra or asked.tools):
+    if asked.form == "completion":
         return False
     named = bool(asked.extra) and any(asked.extra.get(key) is not None for key in _WORKING)
     return named or any(map(_runs_there, asked.tools))
@@ -171,7 +188,7 @@ def _runs_there(tool: Tool) -> bool:
     return not (isinstance(kind, str) and kind.startswith(_CLIENTS)) or "environment" in tool.native
 
 
-def _input(live: LiveDeployment, asked: Request, size: int) -> tuple[int, int | None]:
+def _input(live: LiveDeployment, asked: Request, size: int, *, told: bool) -> tuple[int, int | None]:
     """Bytes that stand for a token each, and tokens that none stands for; None = nobody knows how many.
 
     Bytes of media whose tokens are limited stand for none.
@@ -181,7 +198,7 @@ def _input(live: LiveDeployment, asked: Request, size: int) -> tuple[int, int | 
     known = unseen(live.config.model, live.config.host)
     beyond = (known.tools if asked.tools else known.plain) if asked.form == "chat" else 0
     context = live.model.context_tokens if live.model is not None else None
-    unknown = asked.form != "completion" and bool(asked.extra) and any(
+    unknown = told and asked.form != "completion" and any(
         asked.extra.get(key) is not None for key in _ELSEWHERE
     )  # fmt: skip
     media = 0
@@ -229,49 +246,43 @@ def _part(part: Part, known: Unseen) -> tuple[int | None, int]:
 # --------------------------------------------------------------------------------------------- answer
 
 
-def _answer_tokens(live: LiveDeployment, asked: Request) -> int | None:
+def _answer_tokens(live: LiveDeployment, asked: Request, *, told: bool) -> int | None:
     """Tokens of all answers together, at most; None = nobody limits them."""
     if asked.form == "embedding":
         return 0
     model = live.model
     longest = model.max_output_tokens if model is not None else None
-    limit = _limit(asked) if live.takes_limit else None
-    if limit is None:
-        return longest * _answers(asked) if longest is not None else None
+    limit: object = None
+    if live.takes_limit:
+        limit = _limit(asked) if told else asked.sampling.max_tokens
+    answers = asked.sampling.n or 1
+    if asked.form == "completion":
+        answers = _drawn(asked, answers)
+    if not isinstance(limit, int) or limit > _MOST:
+        return longest * answers if longest is not None else None
     if live.runs_here:
-        return limit * _answers(asked)
+        return limit * answers
     limit = max(limit, _LEAST_ANSWER) + _BEYOND
     if unseen(live.config.model, live.config.host).thinks_beyond and (model is None or model.reasoning != "none"):
         thought = longest or (model.context_tokens if model is not None else None)
         if thought is None:
             return None
         limit += thought
-    return limit * _answers(asked)
+    return limit * answers
 
 
 def _limit(asked: Request) -> int | None:
     """Tokens of an answer at most: of two limits, one of which a host may not know, the larger."""
-    most = asked.sampling.max_tokens
-    if not asked.extra:
-        return most if _is_number(most) else None
     said = asked.extra.get("max_tokens")  # beside `max_completion_tokens`
-    limits = [limit for limit in (most, said) if _is_number(limit)]
+    limits = [limit for limit in (asked.sampling.max_tokens, said) if isinstance(limit, int) and limit <= _MOST]
     return max(limits, default=None)
 
 
-def _is_number(value: object) -> TypeGuard[int]:
-    """Whether a field that nobody has read is a number that money can be reckoned with."""
-    return isinstance(value, int) and value < 1 << 64
-
-
-def _answers(asked: Request) -> int:
-    """How many answers are written: of a completion `best_of` to each prompt, some of which nobody sees."""
-    answers = asked.sampling.n or 1
-    if asked.form != "completion":
-        return answers
+def _drawn(asked: Request, answers: int) -> int:
+    """How many answers to a completion are written: `best_of` to each prompt, some of which nobody sees."""
     drawn: Any = asked.extra.get("best_of")
     prompts: Any = asked.extra.get("prompt")
-    if _is_number(drawn):
+    if isinstance(drawn, int) and drawn <= _MOST:
         answers = max(answers, drawn)
     if isinstance(prompts, list) and prompts and isinstance(prompts[0], str | list):  # else the numbers of one
         answers *= len(prompts)

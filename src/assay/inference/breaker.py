@@ -27,7 +27,7 @@ from assay.errors import (
 )
 from assay.routing.protocol import Health
 
-__all__ = ["WELL", "Breaker", "Pass", "speaks_of_host"]
+__all__ = ["LEAVE", "WELL", "Breaker", "Pass", "speaks_of_host"]
 
 WELL = Health("closed")
 """Nothing is noted against it."""
@@ -47,7 +47,8 @@ class Pass(NamedTuple):
     probe: bool
 
 
-_LEAVE = Pass(probe=False)
+LEAVE = Pass(probe=False)
+"""For a call of a host that nothing is noted against."""
 
 
 def speaks_of_host(error: AssayError) -> bool:
@@ -58,9 +59,15 @@ def speaks_of_host(error: AssayError) -> bool:
 
 
 class Breaker:
-    """Counts what came of the calls of one deployment. Times are seconds on one clock that only grows."""
+    """Counts what came of the calls of one deployment. Times are seconds on one clock that only grows.
+
+    Attributes:
+        noted: something may be held against the host. While nothing is, `health` is `WELL`, `ask` gives `LEAVE`, and
+            neither a success nor an end changes anything: nobody need call them.
+    """
 
     def __init__(self, limits: Limits) -> None:
+        self.noted = False
         self._limits = limits
         self._faults: tuple[float, ...] = ()  # in a row
         self._reason = ""
@@ -71,6 +78,7 @@ class Breaker:
     def health(self, now: float) -> Health:
         """How it stands."""
         if not self._faults and self._open_until is None and now >= self._paused_until:
+            self.noted = False  # a pause is over
             return WELL
         wait_s = self._wait_s(now)
         if wait_s > 0:
@@ -106,7 +114,7 @@ class Breaker:
     def ask(self, now: float) -> Pass | None:
         """Leave for one call; None = not now."""
         if self._open_until is None:
-            return _LEAVE if now >= self._paused_until else None
+            return LEAVE if now >= self._paused_until else None
         if self._wait_s(now) > 0:
             return None
         if self._probing:
@@ -124,6 +132,7 @@ class Breaker:
             if isinstance(error, ProviderError) and error.status is not None:
                 self.succeeded()  # it answered, if only that the client is wrong
             return
+        self.noted = True
         if self._open_until is None or leave.probe:
             recent = tuple(at for at in self._faults if now - at < self._limits.window_s)
             self._faults, self._reason = (*recent, now), _brief(error)

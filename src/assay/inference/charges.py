@@ -8,7 +8,7 @@ import msgspec
 
 from assay.catalog.prices import CatalogPrice
 from assay.config.schema import Price
-from assay.dialects.billed import billed
+from assay.dialects.billed import PLAIN, billed
 from assay.envelope.cost import cost_usd, engine_cost_usd, extra_usd
 from assay.errors import AssayError, ProviderError
 from assay.inference.bounds import Bound
@@ -23,6 +23,8 @@ log = logging.getLogger("assay.charges")
 
 _DEARER = ("priority", "fast")
 _CHEAPER = ("flex", "batch")
+_UNUSUAL = _DEARER + _CHEAPER
+_MEASURED: CostBasis = "measured"
 _WEB = "web_search_call"
 
 Charge = tuple[float | None, CostBasis]
@@ -56,7 +58,7 @@ def charge(
     if dialect == "local":
         usd = engine_cost_usd(meter.engine_s, live.config.usd_per_hour)
         return usd, "measured" if usd is not None else "unknown"
-    refused = isinstance(error, ProviderError) and error.status is not None
+    refused = error is not None and isinstance(error, ProviderError) and error.status is not None
     if meter.sent_bytes == 0 or refused:  # an answer with a status of an error is not billed by any host
         return 0.0, "none"
     usage = answer.usage
@@ -79,19 +81,25 @@ def charge(
 
 def _measured(live: LiveDeployment, answer: Response, usage: Usage, *, works_there: bool) -> Charge:
     """From the host's counts; `bound` where it was served in a way that costs less than the known rates."""
-    listed = live.price_for(usage.input or 0)
+    listed = live.flat_price
+    if listed is None:
+        listed = live.price_for(usage.input or 0)
     details = billed(usage.native)
     told = answer.extra.get("service_tier") if answer.extra else None
     tier = told if told and isinstance(told, str) else details.tier  # how fast it was served, in the host's word
-    price, basis = _served_at(live, listed, tier) if tier is not None else (listed.price, "measured")
+    price, basis = listed.price, _MEASURED
+    if tier is not None and (tier in listed.tiers or tier in _UNUSUAL):
+        price, basis = _served_at(live, listed, tier)
     searches = _searches(answer) if works_there else 0
     if price is None or searches is None:
         return None, "unknown"
     usd = cost_usd(price, usage)
     if searches:
         details = details._replace(searches=details.searches + searches)
-    more = extra_usd(price, listed.apart, details)
-    return (max(0.0, usd + more), basis) if usd is not None and more is not None else (None, "unknown")
+    if usd is not None and details is not PLAIN:
+        more = extra_usd(price, listed.apart, details)
+        usd = max(0.0, usd + more) if more is not None else None
+    return (usd, basis) if usd is not None else (None, "unknown")
 
 
 def _searches(answer: Response) -> int | None:
@@ -102,6 +110,7 @@ def _searches(answer: Response) -> int | None:
 
 
 def _served_at(live: LiveDeployment, listed: CatalogPrice, tier: str) -> tuple[Price | None, CostBasis]:
+    """The rates of a tier that has some of its own, or is one of `_UNUSUAL`."""
     if tier in listed.tiers:
         return listed.tiers[tier].price, "measured"
     if tier in _DEARER and live.config.dialect != "anthropic":  # Anthropic's priority is paid for beforehand

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ import msgspec
 from assay.catalog.model import Model
 from assay.catalog.prices import CatalogPrice, length_of, price_now
 from assay.catalog.use import NO_TERMS, Terms
-from assay.config.schema import Deployment
+from assay.config.schema import Deployment, Settings
 from assay.dialects.answer_limit import put_limit, says_limit, takes_limit
 from assay.dialects.dialect import Outbound
 from assay.envelope.candidate import Candidate
+from assay.envelope.overflow import context_of
 from assay.errors import AssayError
 from assay.inference.breaker import Breaker
 from assay.inference.gate import Gate
@@ -39,6 +41,10 @@ class LiveDeployment:
         terms: what is known of its licence and host.
         is_private, runs_here: as its config has it.
         takes_limit: its host is told of limits of an answer's length.
+        is_bare: nothing is put around its requests, of whatever kind.
+        is_timed: its attempts have limits of time of their own.
+        flat_price: where no hour and no length changes it: what tokens cost; None = `price_for` knows.
+        context_tokens: that it has at most; None = nobody knows.
         candidate: what the hard constraints look at.
         breaker: keeps calls from a host that fails again and again.
         gate: limits the requests in flight.
@@ -54,6 +60,10 @@ class LiveDeployment:
     is_private: bool = field(init=False)
     runs_here: bool = field(init=False)
     takes_limit: bool = field(init=False)
+    is_bare: bool = field(init=False)
+    is_timed: bool = field(init=False)
+    flat_price: CatalogPrice | None = field(init=False, default=None)
+    context_tokens: int | None = field(init=False)
     candidate: Candidate = field(init=False)
     breaker: Breaker = field(init=False)
     gate: Gate = field(init=False)
@@ -62,11 +72,15 @@ class LiveDeployment:
     _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = field(init=False, default=None)
     _price: CatalogPrice | None = field(init=False, default=None)
     _prices: dict[int, CatalogPrice] = field(init=False, default_factory=dict)
+    _priced_in: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         config = self.config
         self.is_private, self.runs_here = config.is_private, config.runs_here
         self.takes_limit = takes_limit(config.quirks)
+        self.is_bare = config.settings == Settings() and not config.kinds
+        self.is_timed = config.total_timeout_s is not None or config.first_token_timeout_s is not None
+        self.context_tokens = context_of(config, self.model)
         self.candidate = Candidate(self.name, config, self.model, self.terms, lambda: self.price.price)
         self.breaker = Breaker(config.breaker)
         self.gate = Gate(config.concurrency)
@@ -117,7 +131,7 @@ class LiveDeployment:
             native is not None
             and dialect is not None
             and native.dialect in dialect.takes_raw
-            and (request.form == "embedding" or self.prompt(request.kind) == NOTHING)
+            and (self.is_bare or request.form == "embedding" or self.prompt(request.kind) == NOTHING)
         )
 
     def attempted(self, request: Request, *, untouched: bool) -> Attempted:
@@ -155,7 +169,7 @@ class LiveDeployment:
         if raw is not None and (raw := put_limit(raw, max_tokens, self.config.quirks)) is None:
             return attempted
         sampling = msgspec.structs.replace(request.sampling, max_tokens=max_tokens)
-        return attempted._replace(request=msgspec.structs.replace(request, sampling=sampling), raw=raw)
+        return msgspec.structs.replace(attempted, request=msgspec.structs.replace(request, sampling=sampling), raw=raw)
 
     @property
     def batches(self) -> BatchHost | None:
@@ -181,15 +195,21 @@ class LiveDeployment:
     def price_for(self, input_tokens: int | None) -> CatalogPrice:
         """As `price`, of calls with at most so many input tokens: long ones are dearer at some hosts."""
         price = self._price
-        if price is None or price.by_hour:  # looked up when needed, again where hours differ
-            price = self._price = self._listed()
+        if price is None or price.by_hour:  # else it is looked up once
+            # Where hours differ it is looked up once a minute: it takes milliseconds, and no hour begins within one.
+            minute = int(time.time() // 60)
+            if price is None or minute != self._priced_in:
+                price = self._price = self._listed()
+                self._prices, self._priced_in = {}, minute
+                if not (price.by_hour or price.by_length):
+                    self.flat_price = price
         if input_tokens is None or not price.by_length:
             return price
         length = length_of(input_tokens)
         if length is None or self.model is None or length >= (self.model.context_tokens or length + 1):
             return price
         known = self._prices.get(length)
-        if known is None or known.by_hour:
+        if known is None:
             known = self._prices[length] = price_now(self.model, host=self.config.host, length=length)
         return known
 

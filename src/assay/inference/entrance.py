@@ -7,17 +7,34 @@ import time
 from collections.abc import Callable
 
 from assay.errors import AssayError, Overloaded, RateLimited, Timeout
-from assay.inference.breaker import Pass
+from assay.inference.breaker import LEAVE, Pass
 from assay.inference.deployment import LiveDeployment
 from assay.inference.place import Place
 
-__all__ = ["check_deadline", "enter"]
+__all__ = ["check_deadline", "enter", "enter_now"]
 
 _PATIENCE_S = 0.25  # between two looks at a breaker
 
 
+def enter_now(live: LiveDeployment, place: Place) -> Pass | None:
+    """Both, where nobody need wait; None = see `enter`. Who has them gives back the place (`gate`) and the leave.
+
+    Raises:
+        Timeout: the deadline passed.
+    """
+    if place.deadline is not None:
+        check_deadline(place, "before anything was sent")
+    if not live.gate.take():
+        return None
+    breaker = live.breaker
+    leave = breaker.ask(time.monotonic()) if breaker.noted else LEAVE
+    if leave is None:
+        live.gate.release()
+    return leave
+
+
 async def enter(live: LiveDeployment, place: Place, left_alone: Callable[[AssayError], None]) -> Pass:
-    """Wait for both. Whoever has them must give back the place (`gate`) and the leave (`breaker.left`).
+    """Wait for both, where `enter_now` gives none.
 
     Args:
         live: who is to be called.
@@ -29,34 +46,12 @@ async def enter(live: LiveDeployment, place: Place, left_alone: Callable[[AssayE
             be answered or fail by itself; it only waits where the host asked for a pause.
         Timeout: the deadline passed.
     """
-    check_deadline(place, "before anything was sent")
-    if not live.gate.take():
-        if place.purpose in ("shadow", "audit"):  # who waits for an answer shall not wait for a comparison
-            busy = Overloaded("it has no place to spare")
-            busy.resting = True
-            raise busy
-        return await _queue(live, place, left_alone)
-    leave = live.breaker.ask(time.monotonic())
-    if leave is None:
-        live.gate.release()
+    if not live.gate.locked():
         _check_rest(live, place, left_alone)
-        return await _queue(live, place, left_alone)
-    return leave
-
-
-def check_deadline(place: Place, when: str) -> None:
-    """Make sure that there is time left.
-
-    Raises:
-        Timeout: there is none.
-    """
-    deadline = place.deadline
-    if deadline is not None and asyncio.get_running_loop().time() >= deadline:
-        raise _late(f"the deadline passed {when}")
-
-
-async def _queue(live: LiveDeployment, place: Place, left_alone: Callable[[AssayError], None]) -> Pass:
-    """As `enter`, with patience."""
+    elif place.purpose in ("shadow", "audit"):  # who waits for an answer shall not wait for a comparison
+        busy = Overloaded("it has no place to spare")
+        busy.resting = True
+        raise busy
     place.trace.waits()
     try:
         async with asyncio.timeout_at(place.deadline):
@@ -71,6 +66,17 @@ async def _queue(live: LiveDeployment, place: Place, left_alone: Callable[[Assay
                     await asyncio.sleep(_PATIENCE_S)
     except TimeoutError:
         raise _late("the deadline passed while waiting for other requests to this deployment") from None
+
+
+def check_deadline(place: Place, when: str) -> None:
+    """Make sure that there is time left.
+
+    Raises:
+        Timeout: there is none.
+    """
+    deadline = place.deadline
+    if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+        raise _late(f"the deadline passed {when}")
 
 
 def _leave(live: LiveDeployment, place: Place) -> Pass | None:

@@ -6,36 +6,42 @@ answer. Everything after a finish waits for the settlement: a client that sees t
 
 from __future__ import annotations
 
+import msgspec
+
 from assay.types import Event, Finished, Raw
 
 __all__ = ["Held"]
 
 
-class Held:
-    """The events of one attempt that wait, in order."""
+class Held(msgspec.Struct, eq=False):
+    """The events of one attempt that wait.
 
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-        self._ending = False
+    Attributes:
+        events: in order.
+        ending: all that comes waits for the settlement.
+    """
+
+    events: list[Event] = []
+    ending: bool = False
 
     def take(self, event: Event) -> list[Event]:
         """The events to hand on when `event` has come.
 
         Bytes that nothing was decoded from, a host's sign of life, go on when the next ones come.
         """
-        self._ending = self._ending or isinstance(event, Finished)
-        if self._ending:
-            self._events.append(event)
+        self.ending = self.ending or isinstance(event, Finished)
+        if self.ending:
+            self.events.append(event)
             return []
-        ready, self._events = self._events, []
-        (self._events if isinstance(event, Raw) else ready).append(event)
+        ready, self.events = self.events, []
+        (self.events if isinstance(event, Raw) else ready).append(event)
         return ready
 
     def keep(self, event: Event) -> None:
         """Let an event wait for the settlement."""
-        self._ending = True
-        self._events.append(event)
+        self.ending = True
+        self.events.append(event)
 
     def rest(self) -> list[Event]:
         """What still waits when the attempt is settled."""
-        return self._events
+        return self.events

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from assay.envelope.overflow import may_overflow
 from assay.errors import AssayError
 from assay.inference.breaker import WELL
 from assay.inference.deployment import LiveDeployment
@@ -23,24 +24,34 @@ from assay.types import Request
 
 __all__ = ["onwards", "passage_of"]
 
-_FIRST = {"fixed": "the only choice", "fallback": "first choice"}
-"""Policies that begin with the first candidate whatever is asked, and what they say of it."""
-
 
 def passage_of(targets: Targets, ledger: Ledger, route: LiveRoute, request: Request, place: Place) -> Passage | None:
-    """The only attempt of a request that goes the short way; None = it must go the general one."""
-    why = _FIRST.get(route.policy.kind)
-    if why is None or not route.is_plain:
+    """The only attempt of a request that goes the short way; None = it must go the general one.
+
+    Args:
+        targets: with the route's candidates.
+        ledger: for the attempt.
+        route: of the request.
+        request: what is asked.
+        place: of an attempt at the route's first candidate.
+    """
+    if route.first_why is None:
         return None
     if route.audit is not None and route.audits(place.trace.request_id):
         return None
     first = targets.by_name[route.candidates[0]]
-    if not isinstance(first, LiveDeployment) or first.breaker.health(place.trace.started) is not WELL:
+    if not isinstance(first, LiveDeployment):
         return None
-    if not may_pass(first, request, place) or targets.removed(route, request, place.label):
+    if first.breaker.noted and first.breaker.health(place.trace.started) is not WELL:
         return None
-    at = replace(place, path="0", why=(why,), max_tokens=route.max_tokens or place.max_tokens)
-    return Passage(ledger, targets.constraints, first, request, at)
+    if not may_pass(first, request, place) or targets.reason(first, request, place.label) is not None:
+        return None
+    if len(route.candidates) > 1 and may_overflow(first.context_tokens, request):
+        return None  # then it hangs on the others whether it is asked
+    own = targets.allowance.own.get(route.candidates[0])
+    if own is not None:
+        place = replace(place, budgets=place.budgets + own)
+    return Passage(ledger, targets.constraints, first, request, place)
 
 
 def onwards(steps: Steps, route: LiveRoute, passage: Passage, error: AssayError, *, begun: bool = False) -> Steps:
@@ -53,5 +64,5 @@ def onwards(steps: Steps, route: LiveRoute, passage: Passage, error: AssayError,
         error: what it failed with.
         begun: a part of its answer was handed on.
     """
-    steps.resume(Call(target=route.candidates[0], why=_FIRST[route.policy.kind]), passage, error, begun=begun)
+    steps.resume(Call(target=route.candidates[0], why=route.first_why or ""), passage, error, begun=begun)
     return steps

@@ -141,3 +141,33 @@ class Limits:
             self._looking = self._loop.call_at(self._first_at, self._look)
         else:
             self._cut()
+
+
+class _Unlimited(Limits):
+    """Cuts nothing, as mostly."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        pass
+
+    def within(self, wait: Awaitable[_Came]) -> Awaitable[_Came]:
+        """The wait."""
+        return wait
+
+    def aside(self, late: Later) -> Later:
+        """The same."""
+        return late
+
+    def told(self, event: Event) -> None:
+        """Nobody waits for it."""
+
+    def begun(self) -> None:
+        """Nobody waits for it."""
+
+    def close(self) -> None:
+        """There is no timer."""
+
+
+UNLIMITED = _Unlimited()
+"""Of every attempt that has no deadline, at a deployment without limits (`LiveDeployment.is_timed`)."""

@@ -19,8 +19,8 @@ from assay.errors import AssayError, BadRequest, RequestError
 from assay.inference.attempt import Attempt
 from assay.inference.breaker import Pass
 from assay.inference.deployment import LiveDeployment
-from assay.inference.entrance import check_deadline
-from assay.inference.limits import Limits
+from assay.inference.entrance import check_deadline, enter, enter_now
+from assay.inference.limits import UNLIMITED, Limits
 from assay.inference.place import Place
 from assay.inference.settling import error_of
 from assay.inference.sink import Later, Sink
@@ -55,6 +55,7 @@ class Passage(Attempt):
     """
 
     begun = False
+    _passes = True
     _skim: Skimming | None = None
     _pass: Pass | None = None
     _waiting: list[bytes]  # events that came and may not go on yet
@@ -99,7 +100,7 @@ class Passage(Attempt):
             try:
                 await limits.within(call.begin())
                 if call.passes:
-                    answer: bytes | list[Event] = await self._taken(call, limits)
+                    answer: bytes | list[Event] = self._taken(await limits.within(call.whole()))
                 else:
                     answer = [event async for event in self._decoded(call, limits)] + self._held.rest()
             finally:  # before settling: that fills the meter
@@ -150,13 +151,15 @@ class Passage(Attempt):
 
     async def _asked(self) -> Attempted:
         """What its provider gets, once there is a place for it and its bound is held."""
-        self._place.trace.records.append(self.record)
+        live, place = self._live, self._place
+        place.trace.records.append(self.record)
         try:
             attempted = self._attempted()
-            self._pass = await self._enter()
+            self._pass = enter_now(live, place) or await enter(live, place, self._left_alone)
             self._reserve(attempted)
             self.record.passed_through = True
-            await self._hold(passing=True)
+            if place.purse is not None or not self._ledger.hold_now(self._intent(passing=True), place.budgets):
+                await self._hold(passing=True)
         except BaseException as error:
             self._note_end(error)
             self._let_go()
@@ -165,9 +168,12 @@ class Passage(Attempt):
 
     def _end(self) -> None:
         """The answer is there."""
-        self.record.response = self._complete()
-        self._place.trace.unsettled = self._settlement("ok")
-        self._live.breaker.succeeded()
+        record = self.record
+        record.response = self._complete(self._whole if self._whole is not None else self._so_far())
+        self._place.trace.unsettled = settlement = self._settlement("ok")
+        record.total_s = settlement.total_s
+        if self._live.breaker.noted:
+            self._live.breaker.succeeded()
 
     async def _broke(self, error: BaseException) -> None:
         """There will be no answer, or nobody wants it: settle the attempt."""
@@ -178,9 +184,11 @@ class Passage(Attempt):
     def _let_go(self) -> None:
         """Leave the place to another."""
         if self._pass is not None:
-            self._live.breaker.left(self._pass)
+            if self._pass.probe:
+                self._live.breaker.left(self._pass)
             self._live.gate.release()
-        self.record.total_s = time.monotonic() - self._started
+        if self.record.total_s is None:
+            self.record.total_s = time.monotonic() - self._started
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:
         """See `Attempt._timed`."""
@@ -209,33 +217,35 @@ class Passage(Attempt):
                     raise self._problem
             self._end_following(skim)
         else:
-            yield Raw(data=await self._taken(call, limits), alone=True)
+            yield Raw(data=self._taken(await limits.within(call.whole())), alone=True)
 
     def _called(self, attempted: Attempted) -> tuple[HttpCall, Limits]:
         """The call, which is to be begun, and what limits it."""
         live, place = self._live, self._place
         provider = live.provider
         assert isinstance(provider, HttpProvider)  # noqa: S101 - `may_pass` has seen to it
-        check_deadline(place, "before anything was sent")
-        place.trace.waits()
+        if place.deadline is not None:
+            check_deadline(place, "before anything was sent")
+        if place.trace.on_wait is not None:
+            place.trace.waits()
         try:
             call = provider.call_of(attempted, self._meter)
         except RequestError as error:
             raise BadRequest(str(error), code="unsupported", field=error.field) from error
-        return call, Limits(live.config, place.deadline, self._meter)
+        limited = live.is_timed or place.deadline is not None
+        return call, Limits(live.config, place.deadline, self._meter) if limited else UNLIMITED
 
     def _note_first(self) -> None:
         """The first bytes have come."""
         self.record.first_event_s = time.monotonic() - self._started
         self.record.emulated = self._meter.emulated
 
-    async def _taken(self, call: HttpCall, limits: Limits) -> bytes:
-        """The body of a whole answer.
+    def _taken(self, body: bytes) -> bytes:
+        """The body of a whole answer, once it is looked at.
 
         Raises:
             ProviderError: it is none that a client could be given.
         """
-        body = await limits.within(call.whole())
         dialect = self._live.dialect
         assert dialect is not None  # noqa: S101 - `may_pass` has seen to it
         skimmed = getattr(dialect, "skim_whole", None)

@@ -205,24 +205,32 @@ class Spine:
     def _begun(
         self, request: Request, target: str, trace: Trace | None, options: Options
     ) -> tuple[LiveRoute, Request, Place]:
-        """The route of a request, the request with the kind that its route says, and the place of its attempts."""
+        """The route of a request, the request with the kind that its route says, and the place of its attempts.
+
+        Where the route has a first candidate that is always called first, it is the place of that attempt.
+        """
         trace = trace if trace is not None else Trace()
-        route = self._targets.route(target)
+        route = self._targets.by_name.get(target)
+        if not isinstance(route, LiveRoute):  # a deployment, or nothing
+            route = self._targets.route(target)
         trace.target = target
-        request = _with_kind(request, route)
-        if options.desk is not None and not options.use_cache:
-            raise ConfigError("answers of batches are found in the cache; ask without it, or without batches")
+        if route.kind is not None:
+            request = _with_kind(request, route)
         seconds = request.deadline_s if request.deadline_s is not None else route.deadline_s
-        if options.desk is not None:  # a day is nothing to a batch
-            seconds = None
+        if options.desk is not None:
+            if not options.use_cache:
+                raise ConfigError("answers of batches are found in the cache; ask without it, or without batches")
+            seconds = None  # a day is nothing to a batch
         caching = options.caching if trace.run_id is None else Caching(False, False)  # runs measure what models say
         seed = options.seed if options.seed is not None else request.sampling.seed
-        allowance = self._targets.allowance
+        allowance, why = self._targets.allowance, route.first_why
         place = Place(
             trace=trace,
-            path="",
+            path="" if why is None else "0",
+            why=() if why is None else (why,),
+            max_tokens=None if why is None else route.max_tokens,
             route=route.name,
-            label=effective_label(request, route.label),
+            label=route.labels.get(request.label) or effective_label(request, route.label),
             deadline=asyncio.get_running_loop().time() + seconds if seconds is not None else None,
             use_cache=options.use_cache,
             seed=seed if seed is not None else int(trace.request_id[-8:], 16),
@@ -232,15 +240,17 @@ class Spine:
             purse=options.purse,
             desk=options.desk,
             account=options.account,
-            cache=space_of(route, caching, request),
+            cache=space_of(route, caching, request) if route.cache is not None else None,
             caching=caching,
             purpose=options.purpose,
             bytes_only=options.bytes_only,
-            budgets=allowance.everything + allowance.of(route.name) + options.account.budgets,
+            budgets=allowance.by_route.get(route.name, allowance.everything) + options.account.budgets,
         )
         return route, request, place
 
     def _steps(self, route: LiveRoute, request: Request, place: Place) -> Steps:
+        if place.path:  # of the first attempt: now of the route
+            place = msgspec.structs.replace(place, path="", why=(), max_tokens=None)
         return Steps(self._targets, self.ledger, route, request, place)
 
     async def stream(
@@ -372,7 +382,36 @@ class Spine:
         """Send the request's row off, with what it answered for where that is not written yet; None = it is durable."""
         trace = place.trace
         trace.total_s = time.monotonic() - trace.started
-        row = _row(request, place, outcome, problem)
+        usd, basis, cached, engine_s = trace.sums()
+        first = answering = trace.answering
+        while first is not None and first.continues is not None:
+            first = first.continues
+        begun = (first.response or first.so_far) if first is not None else None
+        row = RequestRow(
+            id=trace.request_id,
+            target=trace.target,
+            kind=request.kind,
+            label=str(place.label),
+            started_at=trace.started_at,
+            total_s=trace.total_s,
+            outcome=outcome,
+            attempts=len(trace.records),
+            cached=cached,
+            cost_usd=usd,
+            cost_basis=basis,
+            reason=words_of(problem) if problem is not None else trace.refused,
+            guarded=(", ".join(trace.guarded) or None) if trace.guarded else None,
+            answered_by=answering.id if answering is not None else None,
+            deployment=answering.deployment if answering is not None else None,
+            why=(answering.why or None) if answering is not None else None,
+            engine_s=engine_s,
+            run_id=trace.run_id,
+            sample_id=trace.sample_id,
+            key_id=place.account.key_id,
+            team=place.account.team,
+            dealt=msgspec.json.encode(trace.deals).decode() if trace.deals else None,
+            response_id=begun.id if begun is not None else None,  # it stands in the body of what was continued, too
+        )
         settlement, trace.unsettled = trace.unsettled, None
         return self.ledger.close_request(row) if settlement is None else self.ledger.finish(settlement, row)
 
@@ -417,39 +456,3 @@ def _with_kind(request: Request, route: LiveRoute) -> Request:
     if request.kind is not None or route.kind is None:
         return request
     return msgspec.structs.replace(request, kind=route.kind)
-
-
-def _row(
-    request: Request,
-    place: Place,
-    outcome: _Outcome,
-    problem: BaseException | None,
-) -> RequestRow:
-    trace = place.trace
-    usd, basis = trace.cost
-    answering = trace.answering
-    return RequestRow(
-        id=trace.request_id,
-        target=trace.target,
-        kind=request.kind,
-        label=str(place.label),
-        started_at=trace.started_at,
-        total_s=trace.total_s or 0.0,
-        outcome=outcome,
-        attempts=len(trace.records),
-        cached=trace.cached,
-        cost_usd=usd,
-        cost_basis=basis,
-        reason=words_of(problem) if problem is not None else trace.refused,
-        guarded=", ".join(trace.guarded) or None,
-        answered_by=answering.id if answering is not None else None,
-        deployment=answering.deployment if answering is not None else None,
-        why=(answering.why or None) if answering is not None else None,
-        engine_s=trace.engine_s,
-        run_id=trace.run_id,
-        sample_id=trace.sample_id,
-        key_id=place.account.key_id,
-        team=place.account.team,
-        dealt=msgspec.json.encode(trace.deals).decode() if trace.deals else None,
-        response_id=trace.response_id,
-    )

@@ -12,7 +12,7 @@ from assay.config.budget import Limit
 from assay.config.schema import Constraints
 from assay.envelope.candidate import Candidate
 from assay.envelope.constraints import inability, lacks_key, removals, standing, unfit
-from assay.envelope.overflow import overflow
+from assay.envelope.overflow import letters_of, overflow
 from assay.errors import ConfigError, did_you_mean
 from assay.inference.allowance import Allowance
 from assay.inference.breaker import WELL
@@ -60,12 +60,28 @@ class Targets:
         """`(candidate, reason)` of each candidate of a route that the hard constraints take out."""
         reasons: dict[str, str | None] = {}
         for name in route.candidates:
-            reasons[name] = self._reason(name, request, label)
+            target = self.by_name[name]
+            if isinstance(target, LiveDeployment):
+                reasons[name] = self.reason(target, request, label)
+            else:
+                reasons[name] = self._removed_inside(target, request, label)
         if len(reasons) > 1:
             reasons |= self._overflowing(reasons, request)
         if not any(reasons.values()):  # as mostly
             return ()
         return tuple([(name, reason) for name, reason in reasons.items() if reason is not None])
+
+    def reason(self, live: LiveDeployment, request: Request, label: Label) -> str | None:
+        """Why the hard constraints take out a deployment, whatever else there is to choose from; None = they do not.
+
+        What hangs on the label alone is found out once a second: it changes with days, and with hours where prices do.
+        """
+        candidate, second = live.candidate, int(time.time())
+        known = self._standing.get((live.name, label))
+        if known is None or known[0] != second or known[1] is not candidate:
+            barred = standing(candidate, label, self.constraints)
+            known = self._standing[live.name, label] = (second, candidate, barred)
+        return known[2] or unfit(candidate, request)
 
     def faults(self, names: Iterable[str]) -> dict[str, Health]:
         """How those of the deployments stand that are not simply well."""
@@ -79,12 +95,14 @@ class Targets:
     def _overflowing(self, reasons: Mapping[str, str | None], request: Request) -> dict[str, str]:
         """Of those that are left, who finds the prompt too long, where another does not; else its host is the judge."""
         found: dict[str, str] = {}
-        left = 0
+        left, letters = 0, letters_of(request)
         for name, removed in reasons.items():
             if removed is None:
                 left += 1
                 one = self.by_name[name]
-                reason = overflow(one.config, one.model, request) if isinstance(one, LiveDeployment) else None
+                if not isinstance(one, LiveDeployment) or one.context_tokens is None or letters <= one.context_tokens:
+                    continue
+                reason = overflow(one.config, one.model, request)
                 if reason is not None:
                     found[name] = reason
         return found if len(found) < left else {}
@@ -112,19 +130,8 @@ class Targets:
         keyed = target.candidate._replace(deployment=msgspec.structs.replace(target.config, api_key_env=None))
         return lacks_key(target.config) and removals(keyed, labelled(request, label), self.constraints) is None
 
-    def _barred(self, candidate: Candidate, label: Label) -> str | None:
-        """As `standing`, found out once a second: beside the label it hangs on days, and on hours where prices do."""
-        second = int(time.time())
-        known = self._standing.get((candidate.name, label))
-        if known is None or known[0] != second or known[1] is not candidate:
-            barred = standing(candidate, label, self.constraints)
-            known = self._standing[candidate.name, label] = (second, candidate, barred)
-        return known[2]
-
-    def _reason(self, name: str, request: Request, label: Label) -> str | None:
-        target = self.by_name[name]
-        if isinstance(target, LiveDeployment):
-            return self._barred(target.candidate, label) or unfit(target.candidate, request)
+    def _removed_inside(self, target: LiveRoute, request: Request, label: Label) -> str | None:
+        """Why no candidate of a route inside another one is left; None = some are."""
         inside = self.removed(target, request, at_least(label, target.label))
         if len(inside) < len(target.candidates):
             return None

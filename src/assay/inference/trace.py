@@ -143,22 +143,21 @@ class Trace(msgspec.Struct, kw_only=True):
         if self.on_wait is not None:
             self.on_wait()
 
+    def sums(self) -> tuple[float | None, CostBasis, bool, float | None]:
+        """`cost`, `cached` and `engine_s`, in one go."""
+        records = self.records
+        if len(records) == 1:  # as mostly
+            (one,) = records
+            usd = None if one.cost_basis == "unknown" else one.cost_usd or 0.0
+            return usd, one.cost_basis, one.cached, one.engine_s
+        usd, basis = total_cost((one.cost_usd, one.cost_basis) for one in records)
+        cached = bool(records) and all(one.cached for one in records)
+        return usd, basis, cached, _sum(one.engine_s for one in records)
+
     @property
     def cached(self) -> bool:
         """Whether no model was called: every attempt was answered from the cache."""
-        for record in self.records:
-            if not record.cached:
-                return False
-        return bool(self.records)
-
-    @property
-    def response_id(self) -> str | None:
-        """What the host called the answer, or the beginning of one that was continued: it stands in the body."""
-        first = self.answering
-        while first is not None and first.continues is not None:
-            first = first.continues
-        response = (first.response or first.so_far) if first is not None else None
-        return response.id if response is not None else None
+        return self.sums()[2]
 
     @property
     def batched(self) -> bool:
@@ -168,7 +167,10 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def tried(self) -> str:
         """Each attempt with what came of it, in order: `small=Overloaded (529), frontier=ok`."""
-        return ", ".join([f"{record.deployment}={record.outcome}" for record in self.records])
+        tried = ""
+        for record in self.records:
+            tried += f", {record.deployment}={record.outcome}" if tried else f"{record.deployment}={record.outcome}"
+        return tried
 
     @property
     def warm_s(self) -> float | None:
@@ -180,10 +182,7 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def cost(self) -> tuple[float | None, CostBasis]:
         """The sum over all attempts; unknown as soon as one is."""
-        if len(self.records) == 1:  # as mostly
-            (record,) = self.records
-            return (None if record.cost_basis == "unknown" else record.cost_usd or 0.0), record.cost_basis
-        return total_cost((record.cost_usd, record.cost_basis) for record in self.records)
+        return self.sums()[:2]
 
     @property
     def worth(self) -> tuple[float | None, CostBasis]:
@@ -198,9 +197,7 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def engine_s(self) -> float | None:
         """Engine seconds of all attempts; None when no local engine was used."""
-        if len(self.records) == 1:  # as mostly
-            return self.records[0].engine_s
-        return _sum(record.engine_s for record in self.records)
+        return self.sums()[3]
 
     @property
     def engine_worth_s(self) -> float | None:

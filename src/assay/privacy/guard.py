@@ -23,23 +23,19 @@ def assert_may_receive(
     Raises:
         PrivacyViolation: it may not, or it cannot be told.
     """
-    reason = _refusal(label, is_private, constraints)
-    if reason is not None:
-        raise PrivacyViolation(f"nothing was sent to deployment {deployment_name!r}: {reason}")
-
-
-def _refusal(label: object, is_private: object, constraints: object) -> str | None:
-    """Why not, or `None`. Takes anything: this is where a value of the wrong type must not slip through."""
+    # This is where a value of the wrong type must not slip through, whatever the signature says.
     if not isinstance(label, Label):
-        return "the privacy label of the request is unknown"
-    if is_private is not True and is_private is not False:
-        return "it is not known whether it is private; declare private = true or false"
-    if not isinstance(constraints, Constraints) or constraints.sensitive_data != "private-only":
-        return "the constraints that rule private data are unknown"
-    if is_private or label is Label.PUBLIC:
-        return None
-    if label is Label.UNLABELLED:
-        if constraints.unlabelled_data == "any":
-            return None
-        return "the request has no privacy label, and unlabelled data goes to private deployments only"
-    return "the request is private-only and the deployment is not private"
+        reason = "the privacy label of the request is unknown"  # type: ignore[unreachable]  # fails closed
+    elif is_private is not True and is_private is not False:
+        reason = "it is not known whether it is private; declare private = true or false"
+    elif not isinstance(constraints, Constraints) or constraints.sensitive_data != "private-only":
+        reason = "the constraints that rule private data are unknown"
+    elif is_private or label is Label.PUBLIC:
+        return
+    elif label is not Label.UNLABELLED:
+        reason = "the request is private-only and the deployment is not private"
+    elif constraints.unlabelled_data == "any":
+        return
+    else:
+        reason = "the request has no privacy label, and unlabelled data goes to private deployments only"
+    raise PrivacyViolation(f"nothing was sent to deployment {deployment_name!r}: {reason}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
+import msgspec
+
 from assay.dialects.batches.form import BatchForm, Call, Job, Result
 from assay.dialects.dialect import WireRequest
 from assay.errors import BadRequest, MalformedReply, RequestError
@@ -40,7 +42,7 @@ class BatchHost:
         if attempt.request.form != "chat":
             raise BadRequest(f"a request of the form {attempt.request.form!r} is not sent in batches; ask it live")
         try:
-            return self._provider.write(attempt._replace(raw=None, stream=False))
+            return self._provider.write(msgspec.structs.replace(attempt, raw=None, stream=False))
         except RequestError as error:
             raise BadRequest(str(error), code="unsupported", field=error.field) from error
 

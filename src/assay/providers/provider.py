@@ -12,7 +12,7 @@ from msgspec import field
 from assay.types import Event, Native, Request
 
 
-class Attempted(NamedTuple):
+class Attempted(msgspec.Struct, frozen=True):
     """One attempt as a provider sees it.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from assay.catalog.load import builtin
 from assay.config.schema import Deployment, Engine
-from assay.envelope.overflow import overflow
+from assay.dialects import chat_request
+from assay.envelope.overflow import may_overflow, overflow
 from assay.errors import ConnectionFailed
 from assay.inference.targets import Targets
 from assay.types import Label, Message, Request, Text, ToolResult
@@ -63,6 +65,20 @@ def test_fewer_letters_than_tokens_always_fit(words: list[str]) -> None:
     """The quick look and the count of words agree."""
     text = " ".join(words)
     assert (overflow(FAR, MODEL, said(text)) is None) == (len(text.split()) <= 10)
+
+
+@given(st.text(max_size=40), st.booleans())
+def test_a_quick_look_misses_none(text: str, plain: bool) -> None:
+    """What is told by bytes or letters to fit does fit by words."""
+    request = chat_request.read_request(
+        json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}, ensure_ascii=plain).encode()
+    )
+    assert request.native is not None
+    for context in (1, 10, len(request.native.raw)):
+        if overflow(FAR, msgspec.structs.replace(MODEL, context_tokens=context), request) is not None:
+            assert may_overflow(context, request)
+    assert not may_overflow(None, request)
+    assert not may_overflow(len(request.native.raw), request)
 
 
 CONFIG = """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from assay.catalog.prices import CatalogPrice
 from assay.config.schema import Price
 from assay.dialects.anthropic import Anthropic
 from assay.dialects.openai_chat import OpenAIChat
@@ -158,6 +160,31 @@ def test_short_calls_are_held_and_charged_at_the_rates_of_short_calls(make_spine
     assert short.price.input < long.price.input
     assert up.price_for(200_000).price == short.price
     assert up.price_for(200_001).price == long.price
+
+
+def test_a_price_that_changes_by_the_hour_is_looked_up_once_a_minute(
+    make_spine: MakeSpine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes milliseconds, and is asked for twice with each call; the next minute may be of another hour."""
+    up = live(make_spine, "deepseek-ai/deepseek-v4-flash", "", "openai")
+    assert up.price.by_hour
+    asked: list[float] = []
+    now = [time.time() // 60 * 60 + 60.0]
+
+    def looked_up(*_: object, **__: object) -> CatalogPrice:
+        asked.append(now[0])
+        return CatalogPrice(Price(input=len(asked), output=1.0), None, "test", by_hour=True)
+
+    monkeypatch.setattr("assay.inference.deployment.price_now", looked_up)
+    monkeypatch.setattr("assay.inference.deployment.time.time", lambda: now[0])
+    begun = now[0]
+    for _ in range(3):
+        assert up.price_for(100).price == Price(input=1.0, output=1.0)
+        now[0] += 19.9
+    now[0] = begun + 60.0
+    assert up.price_for(100).price == Price(input=2.0, output=1.0)
+    assert asked == [begun, begun + 60.0]
+    assert up.flat_price is None
 
 
 def test_an_input_that_was_told_makes_the_bound_nearer() -> None:

@@ -27,7 +27,7 @@ from assay.errors import (
     RequestError,
     Timeout,
 )
-from assay.inference.breaker import LONGEST_PAUSE_S, Breaker, Pass, speaks_of_host
+from assay.inference.breaker import LEAVE, LONGEST_PAUSE_S, WELL, Breaker, Pass, speaks_of_host
 from assay.inference.spine import Spine
 from assay.inference.trace import Trace
 from assay.ledger.store import SqliteLedger
@@ -175,6 +175,33 @@ class TestStates:
         breaker = Breaker(Limits())
         breaker.failed(Pass(probe=False), RateLimited("x", retry_after_s=86400.0), 0.0)
         assert breaker.health(0.0).retry_after_s == LONGEST_PAUSE_S
+
+    @given(st.lists(st.tuples(st.sampled_from(["ask", "ok", "fault", "pause", "left", "look"]), st.floats(0, 40))))
+    def test_where_nothing_is_noted_nothing_is_to_be_asked(self, steps: list[tuple[str, float]]) -> None:
+        """Then it is well, gives leave, and neither a success nor an end changes anything."""
+        breaker, now = Breaker(Limits(failures=2)), 0.0
+        held: list[Pass] = []
+        for what, later in steps:
+            now += later
+            if not breaker.noted:
+                before = vars(breaker).copy()
+                assert breaker.health(now) is WELL
+                assert breaker.ask(now) is LEAVE
+                breaker.succeeded()
+                breaker.left(LEAVE)
+                assert vars(breaker) == before
+            if what == "ask" and (leave := breaker.ask(now)) is not None:
+                held.append(leave)
+            elif what == "look":
+                assert (breaker.health(now) is WELL) == (not breaker.noted)
+            elif held and what == "ok":
+                breaker.succeeded()
+                breaker.left(held.pop())
+            elif held and what == "left":
+                breaker.left(held.pop())
+            elif held and what in ("fault", "pause"):
+                breaker.failed(held[-1], DOWN if what == "fault" else RateLimited("x", retry_after_s=9.0), now)
+                breaker.left(held.pop())
 
     @given(st.lists(st.tuples(st.sampled_from(["ask", "ok", "fault", "pause", "left"]), st.floats(0, 40))))
     def test_never_stuck(self, steps: list[tuple[str, float]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -17,6 +18,7 @@ from assay.errors import AssayError
 from assay.inference.passage import Passage
 from assay.inference.spine import Options, Spine
 from assay.inference.trace import Trace
+from assay.ledger.budgets import period_of
 from assay.ledger.store import SqliteLedger
 from assay.types import Event, Failed, Raw, Request, fold
 
@@ -239,6 +241,61 @@ async def test_retries_and_fallbacks_are_as_ever(make_spine: MakeSpine, ledger: 
     assert passed[:2] == general[:2]
     assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
     assert passed[2].tried == "a=Overloaded (503), a=Overloaded (503), b=ok"
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_who_is_not_needed_does_not_matter(
+    make_spine: MakeSpine, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    """A candidate that may not be called keeps no request from the first one's short way."""
+    made: list[Passage] = []
+    monkeypatch.setattr(Passage, "_called", _noting(made))
+    monkeypatch.delenv("MISSING_KEY", raising=False)
+    async with host(well) as up:
+        toml = TOML.format(name="up", url=up.url, retries=0) + TOML.format(name="barred", url=up.url, retries=0)
+        spine = make_spine(toml + 'api_key_env = "MISSING_KEY"\n[routes.r]\ncandidates = ["up", "barred"]\n')
+        general = await outcome(spine, "r", asked(streamed=streamed), bytes_only=False)
+        assert not made
+        passed = await outcome(spine, "r", asked(streamed=streamed), bytes_only=True)
+        assert made
+    assert passed[:2] == general[:2]
+    assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_who_cannot_fit_is_passed_over(make_spine: MakeSpine, ledger: SqliteLedger, streamed: bool) -> None:
+    """A prompt that is too long for the first candidate goes to the next one, whichever way it goes."""
+    async with host(well) as up:
+        short = TOML.format(name="short", url=up.url, retries=0).replace("acme/short", "openai/gpt-4o")
+        long = TOML.format(name="long", url=up.url, retries=0)
+        spine = make_spine(short + long + '[routes.r]\ncandidates = ["short", "long"]\n')
+        text = "a " * 128_001
+        body = {"model": "r", "messages": [{"role": "user", "content": text}], "max_tokens": 5, "stream": streamed}
+        request = chat_request.read_request(json.dumps(body).encode())
+        general = await outcome(spine, "r", request, bytes_only=False)
+        passed = await outcome(spine, "r", request, bytes_only=True)
+    assert passed[:2] == general[:2]
+    assert comparable(ledger, passed[2]) == comparable(ledger, general[2])
+    assert passed[2].tried == "long=ok"
+
+
+@pytest.mark.parametrize("bytes_only", [False, True], ids=["general", "short"])
+@pytest.mark.parametrize("scope", ["r", "up"])
+@pytest.mark.parametrize("usd", [0.0, 1.0])
+async def test_budgets_on_the_way_count(
+    make_spine: MakeSpine, ledger: SqliteLedger, usd: float, scope: str, bytes_only: bool
+) -> None:
+    """Those of the route and of the deployment at its end, whichever way a request goes."""
+    async with host(well) as up:
+        toml = TOML.format(name="up", url=up.url, retries=0) + '[routes.r]\ncandidates = ["up"]\n'
+        spine = make_spine(toml + f'[budgets.b]\nusd = {usd}\nroute = "{scope}"\n')
+        _, problem, _ = await outcome(spine, "r", asked(streamed=False), bytes_only=bytes_only)
+    if usd:
+        month = period_of(time.time(), "month")
+        assert [row["scopes"] for row in rows(ledger.path)] == [f'[["route:{scope}","{month}"]]']
+    else:
+        assert problem[0] == "BudgetExceeded"
+        assert not up.seen
 
 
 async def test_a_head_goes_on_at_once(make_spine: MakeSpine) -> None:

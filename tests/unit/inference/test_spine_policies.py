@@ -468,7 +468,7 @@ class TestNested:
         )
         spine = make_spine(config, {"a.json": rule("a"), "b.json": rule("b")})
         assert (await spine.answer(ask(), "top")).text == "b"
-        monkeypatch.setattr("assay.inference.targets.Targets._reason", lambda *_: None)
+        monkeypatch.setattr("assay.inference.targets.Targets.removed", lambda *_: ())
         assert (await spine.answer(ask(), "top")).text == "b"
         assert {(row["deployment"], row["label"]) for row in rows(ledger.path)} == {("b", "private-only")}
 
@@ -522,7 +522,7 @@ class TestPrivacy:
         """0 bytes over all policies, nested, retried, fallen back and hedged; the guard holds without the filter."""
         monkeypatch.setattr("assay.routing.retry.FIRST_DELAY_S", 0.001)
         if not filtered:
-            monkeypatch.setattr("assay.inference.targets.Targets._reason", lambda *_: None)
+            monkeypatch.setattr("assay.inference.targets.Targets.removed", lambda *_: ())
         caught: list[BaseException] = []
 
         async with host(hang) as out:
