@@ -88,11 +88,11 @@ def fold(connection: sqlite3.Connection, session: str, segments: Sequence[Segmen
     if not segments:
         return []
     known = _folded(connection, session)
-    reached, entries = [], []
+    reached: list[Reached] = []
+    entries: list[Entry] = []
     for segment in segments:
-        ahead = segment.ahead()
-        entries += [entry for _, entry in ahead[max(0, known - segment.number) :]]
-        read = ahead[-1][0] if ahead else segment.read
+        ahead, read = segment.ahead()
+        entries += ahead[max(0, known - segment.number) :]
         reached.append(Reached(segment, read, segment.number + len(ahead)))
     if entries:
         _write(connection, session, segments[0].head, entries)
