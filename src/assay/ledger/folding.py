@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from assay.errors import LedgerError
 from assay.ledger import leases
-from assay.ledger.budgets import pico_of
+from assay.ledger.budgets import DAY_S, pico_of
 from assay.ledger.journal import Journal, paths_of, segments_of
 from assay.ledger.segment import Entry, Head, Reached, Segment
 
@@ -28,7 +28,6 @@ __all__ = ["Folding", "fold", "fold_left"]
 _Values = tuple[Any, ...]
 _AT_ONCE = (32, 4, 1)
 """Rows of one statement: few numbers, so that SQLite keeps the statements prepared."""
-_DAY_S = 86_400
 _BEYOND = 2**63  # integers of SQLite are smaller
 _log = logging.getLogger("assay.ledger")
 
@@ -181,9 +180,9 @@ def _charges(session: str, ended: Iterable[_Values]) -> Iterator[leases.Charge]:
     sums: Counter[tuple[int, str | None, str | None]] = Counter()
     for started_at, scopes, batch_id, cost_usd in ended:
         if cost_usd:
-            sums[int(started_at // _DAY_S), scopes, batch_id] += pico_of(cost_usd)
+            sums[int(started_at // DAY_S), scopes, batch_id] += pico_of(cost_usd)
     for (day, scopes, batch_id), pico in sums.items():
-        yield leases.Charge(session if batch_id is None else leases.BATCHES, day * _DAY_S, scopes, pico)
+        yield leases.Charge(session if batch_id is None else leases.BATCHES, day * DAY_S, scopes, pico)
 
 
 def _end(connection: sqlite3.Connection, columns: Sequence[str], ends: Iterable[_Values]) -> list[_Values]:

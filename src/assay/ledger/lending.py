@@ -126,7 +126,7 @@ class Lending:
         used_at: dict[Line, float] = {}
         for line in leased:
             free, asked = self._accounts.free(line), wanted.get(line)
-            is_used = bool(self._accounts.held(line)) or line in self._turns.short
+            is_used = bool(self._accounts.held(line)) or line in self._accounts.short
             used_at[line] = now if is_used else self._used_at.get(line, now)
             if asked is not None and asked.since < since.get(line, float("inf")):
                 spare[line] = max(asked.pico, free // 2)  # half: or it would ask for each of its requests

@@ -24,7 +24,7 @@ from msgspec.structs import astuple, replace
 from assay.errors import LedgerError
 from assay.ledger import leases, session
 from assay.ledger.attempts import add_request, begin_attempt, insertion, settle_attempt
-from assay.ledger.budgets import Budget, Lines, lines_of, pico_of, usd_of
+from assay.ledger.budgets import DAY_S, Budget, Lines, lines_of, pico_of, usd_of
 from assay.ledger.folding import Folding
 from assay.ledger.holding import WAIT_S, Holding
 from assay.ledger.journal import Journal
@@ -133,7 +133,7 @@ class SqliteLedger:
             return False
         if intent.id in self._running:
             raise _held_already(intent)
-        lines = lines_of(budgets, intent.started_at)
+        lines = lines_of(budgets, intent.started_at // DAY_S)
         if not self._holding.hold_now(intent.id, lines, pico_of(intent.reserved_usd or 0.0)):
             return False
         self._begin(intent, lines, journal=True)
@@ -143,7 +143,7 @@ class SqliteLedger:
         """See `Ledger.hold`."""
         if intent.id in self._running:
             raise _held_already(intent)
-        lines, pico = lines_of(budgets, intent.started_at), pico_of(intent.reserved_usd or 0.0)
+        lines, pico = lines_of(budgets, intent.started_at // DAY_S), pico_of(intent.reserved_usd or 0.0)
         if until is None:
             until = asyncio.get_running_loop().time() + WAIT_S
         await self._holding.hold(intent.id, lines, pico, until)
@@ -164,7 +164,7 @@ class SqliteLedger:
 
     def left_usd(self, budgets: tuple[Budget, ...]) -> float | None:
         """See `Ledger.left_usd`."""
-        return self._holding.left_usd(lines_of(budgets, time.time())) if budgets else None
+        return self._holding.left_usd(lines_of(budgets, time.time() // DAY_S)) if budgets else None
 
     def _may_journal(self, intent: Intent) -> bool:
         """Whether an intent is recorded in the journal.
