@@ -100,7 +100,7 @@ class SqliteLedger:
                 ) from error
             undo.pop_all()
         self._running: set[str] = set()  # attempts of this process that are in the journal
-        self._journal = Journal(self.path, self._session, self._writer.call)
+        self._journal = Journal(self.path, self._session, self._writer.grown)
         self._writer.folding = Folding(self._journal, self._session)
         self._syncing = Syncing(self._journal) if durability == "fsync" else None
         self._holding = Holding(self._session, self._perform, self._looker, lambda one: session.recover(one, self.path))

@@ -308,6 +308,34 @@ async def test_others_see_rows_soon(ledger: SqliteLedger) -> None:
     assert look(ledger.path, "select count(*) from requests") == [(1,)]
 
 
+async def test_a_thread_that_looks_in_time_is_not_woken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While rows come, they are folded without anybody being held up to wake the thread; none is left when it rests."""
+    woken: list[int] = []
+    real = writer_module.Writer.call
+
+    def call(writer: writer_module.Writer) -> None:
+        if threading.current_thread().name != "ledger":
+            woken.append(1)
+        real(writer)
+
+    monkeypatch.setattr(writer_module, "FOLD_S", 0.02)
+    monkeypatch.setattr(writer_module.Writer, "call", call)
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    for n in range(300):
+        await ledger.close_request(a_request())
+        await asyncio.sleep(0.0005 * (n % 7))
+    assert len(woken) < 20
+    for n in range(30):  # about as long as it takes to go to rest
+        await asyncio.sleep(0.015 + 0.001 * (n % 10))
+        await ledger.close_request(a_request())
+    for _ in range(500):
+        if not ledger._journal.unfolded_bytes:
+            break
+        await _moment()
+    assert look(ledger.path, "select count(*) from requests") == [(330,)]
+    await ledger.close()
+
+
 async def test_what_has_become_much_is_folded_without_waiting_for_more(
     ledger: SqliteLedger, lazy: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
