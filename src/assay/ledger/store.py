@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -23,7 +24,7 @@ from msgspec.structs import astuple, replace
 
 from assay.errors import LedgerError
 from assay.ledger import leases, session
-from assay.ledger.attempts import add_request, begin_attempt, insertion, settle_attempt
+from assay.ledger.attempts import add_request, begin_attempt, end_request, insertion, settle_attempt
 from assay.ledger.budgets import DAY_S, Budget, Lines, lines_of, pico_of, usd_of
 from assay.ledger.folding import Folding
 from assay.ledger.holding import WAIT_S, Holding
@@ -246,12 +247,8 @@ class SqliteLedger:
         """See `Ledger.finish`."""
         if settlement.id in self._running:
             return self._enter(Entry(None, astuple(settlement), astuple(row)), settlement)
-
-        def operation(connection: sqlite3.Connection) -> None:
-            settle_attempt(connection, settlement)
-            add_request(connection, row, self._session)
-
-        return self._send(operation, settles=settlement)
+        ends = partial(end_request, settlement=settlement, row=row, session_id=self._session)
+        return self._send(ends, settles=settlement)
 
     async def cached_reply(self, key: str) -> Replayed | None:
         """See `Ledger.cached_reply`."""
