@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,9 +26,16 @@ class Held(Struct, frozen=True, gc=False):
 
 
 class Accounts:
-    """The leases of one session. May be used by several threads."""
+    """The leases of one session. May be used by several threads.
+
+    Attributes:
+        short: the lines on which somebody waits for money (`assay.ledger.turns`); who comes later must not take it.
+        freed: called when an attempt has ended, while somebody waits; None = nobody does.
+    """
 
     def __init__(self) -> None:
+        self.short: frozenset[Line] = frozenset()
+        self.freed: Callable[[], None] | None = None
         self._lock = threading.Lock()
         # What is free is below 0 where no limit was set, or more was spent than anybody had bounded.
         self._free: defaultdict[Line, int] = defaultdict(int)
@@ -36,12 +43,15 @@ class Accounts:
         self._attempts: dict[str, Held] = {}
         self._shrunk: dict[str, int] = {}  # bounds that nobody has needed yet
 
-    def hold(self, attempt_id: str, lines: Lines, pico: int) -> bool:
-        """Hold a bound on all of an attempt's lines; False = one of them lacks the money, and nothing was done."""
+    def hold(self, attempt_id: str, lines: Lines, pico: int, *, in_turn: bool = False) -> bool:
+        """Hold a bound on all of an attempt's lines; False = nothing was done.
+
+        Then one of them lacks the money, or others wait for it and the attempt has not waited in turn.
+        """
         free, held = self._free, self._held
         with self._lock:
             for line, limit in lines.limits:
-                if limit is not None and free.get(line, 0) < pico:
+                if limit is not None and (free.get(line, 0) < pico or (line in self.short and not in_turn)):
                     return False
             for line, _ in lines.limits:
                 free[line] -= pico
@@ -49,19 +59,21 @@ class Accounts:
             self._attempts[attempt_id] = Held(lines, pico)
         return True
 
-    def settle(self, attempt_id: str, cost_pico: int) -> bool:
-        """An attempt has ended, and cost so much; what it held beyond that is free. False = it held nothing here."""
+    def settle(self, attempt_id: str, cost_pico: int) -> None:
+        """An attempt has ended, and cost so much; what it held beyond that is free."""
         free, held = self._free, self._held
         with self._lock:
             found = self._attempts.pop(attempt_id, None)
             if found is None:
-                return False
+                return
             if self._shrunk:
                 self._shrunk.pop(attempt_id, None)
             for line, _ in found.lines.limits:
                 free[line] += found.pico - cost_pico
                 held[line] -= found.pico
-        return True
+        freed = self.freed
+        if freed is not None:
+            freed()
 
     def give_away(self, attempt_id: str) -> None:
         """What an attempt holds is another's from now on: it is neither held here nor free."""

@@ -10,7 +10,7 @@ from assay.errors import LedgerError
 from assay.ledger import leases
 from assay.ledger.rows import Intent, RequestRow, Row, Settlement
 
-__all__ = ["add_request", "begin_attempt", "insertion", "settle_attempt"]
+__all__ = ["add_request", "begin_attempt", "end_request", "insertion", "settle_attempt"]
 
 
 def insertion(table: str, kind: type[Row], verb: str = "insert", **more: str) -> str:
@@ -50,3 +50,13 @@ def settle_attempt(connection: sqlite3.Connection, settlement: Settlement) -> No
 def add_request(connection: sqlite3.Connection, row: RequestRow, session_id: str) -> None:
     """Add a request that is over."""
     connection.execute(_REQUEST, (*astuple(row), session_id))
+
+
+def end_request(connection: sqlite3.Connection, settlement: Settlement, row: RequestRow, session_id: str) -> None:
+    """Settle an attempt, and add the request that is over with it.
+
+    Raises:
+        LedgerError: the attempt does not run.
+    """
+    settle_attempt(connection, settlement)
+    add_request(connection, row, session_id)

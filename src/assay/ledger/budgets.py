@@ -17,14 +17,15 @@ import msgspec
 from assay.errors import LedgerError
 
 __all__ = [
-    "EVERYTHING", "NOBODY", "Account", "Budget", "Line", "Lines", "Per", "lines_of", "lines_on_record", "period_of",
-    "pico_of", "span_of", "usd_of",
+    "DAY_S", "EVERYTHING", "NOBODY", "Account", "Budget", "Line", "Lines", "Per", "lines_of", "lines_on_record",
+    "period_of", "pico_of", "span_of", "usd_of",
 ]  # fmt: skip
 
 EVERYTHING = "everything"
 """The scope of `constraints.usd_per_month`."""
 Per = Literal["day", "month", "total"]
-_DAY_S = 86_400
+DAY_S = 86_400
+"""Days end at midnight, UTC."""
 _PICO_PER_USD = 10**12
 _MOST_PICO = 2**60  # about a million USD, for one call: a column holds some of these
 _MOST_USD = _MOST_PICO / _PICO_PER_USD
@@ -81,14 +82,15 @@ class Lines(NamedTuple):
     scopes: str | None
 
 
-def lines_of(budgets: tuple[Budget, ...], at: float) -> Lines:
-    """The lines that an attempt counts for which begins at a time, whenever it ends."""
-    return _lines(budgets, at // _DAY_S)
-
-
 @lru_cache(maxsize=4096)
-def _lines(budgets: tuple[Budget, ...], day: float) -> Lines:
-    at = day * _DAY_S
+def lines_of(budgets: tuple[Budget, ...], day: float) -> Lines:
+    """The lines that an attempt counts for which begins on a day, whenever it ends.
+
+    Args:
+        budgets: that it counts for.
+        day: whole days since 1970, by `DAY_S`.
+    """
+    at = day * DAY_S
     limits: dict[Line, int | None] = {Line(EVERYTHING, period_of(at, "month")): None}
     for budget in budgets:
         line, limit = Line(budget.scope, period_of(at, budget.per)), round(budget.limit_usd * _PICO_PER_USD)
@@ -107,7 +109,7 @@ def lines_on_record(started_at: float, scopes: str | None) -> Iterable[Line]:
 
 def period_of(at: float, per: Per) -> str:
     """The name of the period in which a time lies: `2026-11-27`, `2026-11` (UTC); empty for all time."""
-    return _day(int(at // _DAY_S))[: {"day": 10, "month": 7, "total": 0}[per]]
+    return _day(int(at // DAY_S))[: {"day": 10, "month": 7, "total": 0}[per]]
 
 
 def span_of(period: str) -> tuple[float, float]:
@@ -116,9 +118,9 @@ def span_of(period: str) -> tuple[float, float]:
         return 0.0, math.inf
     if len(period) == len("2026-11-27"):
         begin = timegm(time.strptime(period, "%Y-%m-%d"))
-        return float(begin), float(begin + _DAY_S)
+        return float(begin), float(begin + DAY_S)
     begin = timegm(time.strptime(period, "%Y-%m"))
-    following = period_of(begin + 32 * _DAY_S, "month")
+    following = period_of(begin + 32 * DAY_S, "month")
     return float(begin), float(timegm(time.strptime(following, "%Y-%m")))
 
 
@@ -140,4 +142,4 @@ def usd_of(pico: int) -> float:
 
 @lru_cache(maxsize=4)
 def _day(day: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(day * _DAY_S))
+    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_S))

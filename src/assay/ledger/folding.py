@@ -12,23 +12,22 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from assay.errors import LedgerError
 from assay.ledger import leases
-from assay.ledger.budgets import pico_of
+from assay.ledger.budgets import DAY_S, pico_of
 from assay.ledger.journal import Journal, paths_of, segments_of
 from assay.ledger.segment import Entry, Head, Reached, Segment
 
 __all__ = ["Folding", "fold", "fold_left"]
 
 _Values = tuple[Any, ...]
-_AT_ONCE = (32, 4, 1)
-"""Rows of one statement: few numbers, so that SQLite keeps the statements prepared."""
-_DAY_S = 86_400
+_AT_ONCE = (32, 16, 8, 4, 2, 1)
+"""Rows of one statement: few numbers, so that SQLite keeps the statements prepared, and any count takes few of them."""
 _BEYOND = 2**63  # integers of SQLite are smaller
 _log = logging.getLogger("assay.ledger")
 
@@ -88,11 +87,11 @@ def fold(connection: sqlite3.Connection, session: str, segments: Sequence[Segmen
     if not segments:
         return []
     known = _folded(connection, session)
-    reached, entries = [], []
+    reached: list[Reached] = []
+    entries: list[Entry] = []
     for segment in segments:
-        ahead = segment.ahead()
-        entries += [entry for _, entry in ahead[max(0, known - segment.number) :]]
-        read = ahead[-1][0] if ahead else segment.read
+        ahead, read = segment.ahead()
+        entries += ahead[max(0, known - segment.number) :]
         reached.append(Reached(segment, read, segment.number + len(ahead)))
     if entries:
         _write(connection, session, segments[0].head, entries)
@@ -134,10 +133,7 @@ def _folded(connection: sqlite3.Connection, session: str) -> int:
 
 
 class _Rows(NamedTuple):
-    """Attempts that are over, attempts that still run, ends of attempts that are in SQLite already, and requests.
-
-    Each row but the ends has the session's id behind its values.
-    """
+    """Attempts that are over, attempts that still run, ends of attempts that are in SQLite already, and requests."""
 
     over: list[_Values]
     running: list[_Values]
@@ -145,7 +141,7 @@ class _Rows(NamedTuple):
     requests: list[_Values]
 
 
-def _sorted(entries: Iterable[Entry], session: str) -> _Rows:
+def _sorted(entries: Iterable[Entry]) -> _Rows:
     over: list[_Values] = []
     ends: list[_Values] = []
     requests: list[_Values] = []
@@ -159,18 +155,22 @@ def _sorted(entries: Iterable[Entry], session: str) -> _Rows:
             if begun is None:
                 ends.append(settlement)
             else:
-                over.append((*begun, *settlement[1:], session))
+                over.append((*begun, *settlement[1:]))
         if request is not None:
-            requests.append((*request, session))
-    return _Rows(over, [(*one, session, "running", "held") for one in running.values()], ends, requests)
+            requests.append(request)
+    return _Rows(over, [(*one, "running", "held") for one in running.values()], ends, requests)
 
 
 def _write(connection: sqlite3.Connection, session: str, head: Head, entries: Iterable[Entry]) -> None:
-    rows = _sorted(entries, session)
-    over = (*head.intent, *head.settlement[1:], "session_id")
-    _insert(connection, "attempts", over, rows.over)
-    _insert(connection, "attempts", (*head.intent, "session_id", "outcome", "cost_basis"), rows.running)
-    _insert(connection, "requests", (*head.request, "session_id"), rows.requests)
+    rows = _sorted(entries)
+    over = (*head.intent, *head.settlement[1:])
+    begun = (*head.intent, "outcome", "cost_basis")
+    tables = [
+        _Table("attempts", over, rows.over),
+        _Table("attempts", begun, rows.running),
+        _Table("requests", head.request, rows.requests),
+    ]
+    _insert(connection, session, tables)
     needed = itemgetter(*(over.index(name) for name in ("started_at", "scopes", "batch_id", "cost_usd")))
     ended = chain(map(needed, rows.over), _end(connection, head.settlement, rows.ends))
     leases.charge(connection, _charges(session, ended))
@@ -181,9 +181,9 @@ def _charges(session: str, ended: Iterable[_Values]) -> Iterator[leases.Charge]:
     sums: Counter[tuple[int, str | None, str | None]] = Counter()
     for started_at, scopes, batch_id, cost_usd in ended:
         if cost_usd:
-            sums[int(started_at // _DAY_S), scopes, batch_id] += pico_of(cost_usd)
+            sums[int(started_at // DAY_S), scopes, batch_id] += pico_of(cost_usd)
     for (day, scopes, batch_id), pico in sums.items():
-        yield leases.Charge(session if batch_id is None else leases.BATCHES, day * _DAY_S, scopes, pico)
+        yield leases.Charge(session if batch_id is None else leases.BATCHES, day * DAY_S, scopes, pico)
 
 
 def _end(connection: sqlite3.Connection, columns: Sequence[str], ends: Iterable[_Values]) -> list[_Values]:
@@ -210,43 +210,57 @@ _REFUSED = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingE
 """A row that can never be written; the others must not wait for it."""
 
 
-def _insert(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[_Values]) -> None:
-    """Insert rows, many by one statement. One that SQLite refuses is told in the log, and takes no other with it."""
-    if not rows:
-        return
+class _Table(NamedTuple):
+    """Rows for a table, and their columns but the session's."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Sequence[_Values]
+
+
+def _insert(connection: sqlite3.Connection, session: str, tables: Sequence[_Table]) -> None:
+    """Insert rows of a session, many by one statement.
+
+    One that SQLite refuses is told in the log, and takes no other with it.
+    """
     connection.execute("savepoint many")
     try:
-        _insert_many(connection, table, columns, rows)
+        for table in tables:
+            _insert_many(connection, session, table)
     except _REFUSED:
         connection.execute("rollback to many")
-        _insert_each(connection, table, columns, rows)
+        for table in tables:
+            _insert_each(connection, session, table)
     connection.execute("release many")
 
 
-def _insert_many(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[_Values]) -> None:
-    # Python takes longer to bind a NULL than a number or a text, and half of an attempt is NULL.
+def _insert_many(connection: sqlite3.Connection, session: str, table: _Table) -> None:
+    # Python takes ten times longer to bind a NULL or a truth value than a number, and half of an attempt is NULL.
     shapes: defaultdict[tuple[type, ...], list[_Values]] = defaultdict(list)
-    for row in rows:
+    for row in table.rows:
         shapes[tuple(map(type, row))].append(row)
     for shape, alike in shapes.items():
         known = tuple(kind is not type(None) for kind in shape)
-        names = tuple(compress(columns, known))
+        names = tuple(compress(table.columns, known))
+        truths = [place for place, kind in enumerate(compress(shape, known), 1) if kind is bool]
         at = 0
         for count in _AT_ONCE:
-            statement = _insertion(table, names, count)
+            statement = _insertion(table.name, names, count)
             while at + count <= len(alike):
-                values = chain.from_iterable(compress(row, known) for row in alike[at : at + count])
-                connection.execute(statement, tuple(values))
+                values = [session, *chain.from_iterable(map(compress, alike[at : at + count], repeat(known)))]
+                for place in truths:
+                    values[place :: len(names)] = map(int, values[place :: len(names)])
+                connection.execute(statement, values)
                 at += count
 
 
-def _insert_each(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[_Values]) -> None:
-    statement = _insertion(table, tuple(columns), 1)
-    for row in rows:
+def _insert_each(connection: sqlite3.Connection, session: str, table: _Table) -> None:
+    statement = _insertion(table.name, table.columns, 1)
+    for row in table.rows:
         try:
-            connection.execute(statement, tuple(map(_holdable, row)))
+            connection.execute(statement, (session, *map(_holdable, row)))
         except _REFUSED as error:
-            _refused(table, row, error)
+            _refused(table.name, row, error)
 
 
 def _holdable(value: object) -> object:
@@ -260,5 +274,6 @@ def _refused(what: str, values: _Values, error: Exception) -> None:
 
 @lru_cache(maxsize=256)
 def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
-    one = f"({', '.join('?' for _ in columns)})"
-    return f"insert into {table} ({', '.join(columns)}) values {', '.join([one] * rows)}"  # noqa: S608 - names of columns
+    one = f"(?1{', ?' * len(columns)})"  # the session's id is bound once
+    names = ", ".join(("session_id", *columns))
+    return f"insert into {table} ({names}) values {', '.join([one] * rows)}"  # noqa: S608 - names of columns

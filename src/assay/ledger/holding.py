@@ -68,6 +68,10 @@ class Holding:
         write: performs an operation in a transaction.
         read: a connection of the loop's thread, to look at what others wait for.
         recover: charges what dead processes left open; runs inside a transaction.
+
+    Attributes:
+        hold_now: holds what is leased already; False = nothing was done: it must be leased, or waited for.
+        settle: an attempt has ended, which is on record, and cost so much; what it held beyond that is free.
     """
 
     def __init__(
@@ -81,18 +85,14 @@ class Holding:
         self._write = write
         self._recover = recover
         self._accounts = Accounts()
+        self.hold_now = self._accounts.hold
+        self.settle = self._accounts.settle
         self._turns = Turns(self._accounts)
         self._lending = Lending(session, write, read, self._accounts, self._turns)
         self._unleased: dict[Line, tuple[float, int]] = {}  # when it was seen; what no session had leased
         self._begun: set[Line] = set()  # lines that stand in the file; what was spent before is summed there once
         self._others_hold = False  # as far as was seen
         self._recovered_at = 0.0
-
-    def hold_now(self, attempt_id: str, lines: Lines, pico: int) -> bool:
-        """Hold what is leased already; False = nothing was done: it must be leased, or waited for."""
-        if self._turns.short and self._turns.must_wait(lines):
-            return False
-        return self._accounts.hold(attempt_id, lines, pico)
 
     async def hold(self, attempt_id: str, lines: Lines, pico: int, until: float) -> None:
         """Hold a bound, when there is money for it.
@@ -129,11 +129,6 @@ class Holding:
         finally:
             if self._turns.leave(waiter):
                 self._take_back(waiter)
-            self._turns.grant()
-
-    def settle(self, attempt_id: str, pico: int) -> None:
-        """An attempt has ended, which is on record, and cost so much; what it held beyond that is free."""
-        if self._accounts.settle(attempt_id, pico) and self._turns.waiting:
             self._turns.grant()
 
     def give_away(self, attempt_id: str) -> None:

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from assay.errors import LedgerError
-from assay.ledger.segment import Entry, Head, Reached, Segment, framed, is_locked
+from assay.ledger.segment import FRAME_BYTES, Entry, Head, Reached, Segment, Unwritten, encode, is_locked
 
 __all__ = ["Journal", "is_being_written", "paths_of", "segments_of", "sessions_of"]
 
-SEGMENT_BYTES = 4 * 1024 * 1024
-"""A file that has grown so large is followed by another, so that what has been folded can be deleted."""
 BUFFER_BYTES = 256 * 1024
 """So much may wait to be written where nobody waits for it."""
 MUCH_BYTES = 256 * 1024
@@ -43,10 +41,9 @@ class Journal:
         self._on_growth = on_growth
         self._lock = threading.Lock()
         self._segments: list[Segment] = []
-        self._last: Segment | None = None  # that is appended to; None = the next entry begins one
+        self._last: Segment | None = None  # that is appended to, as long as it has room
         self._files = 0
-        self._entries = 0
-        self._waiting: list[tuple[bytes, Entry]] = []  # framed, for `flush`
+        self._waiting: list[Unwritten] = []  # for `flush`
         self._waiting_bytes = 0
         self._unsynced_names = False
         self._ended = False
@@ -62,19 +59,29 @@ class Journal:
         Raises:
             LedgerError: it was not written.
         """
-        data = framed(entry)
-        size_bytes = len(data)
-        with self._lock:
-            if self._ended:
-                raise LedgerError("the ledger is closed")
-            if now or self._waiting_bytes + size_bytes > BUFFER_BYTES:
-                self._write([*self._waiting, (data, entry)])
-            else:
-                self._waiting.append((data, entry))
-                self._waiting_bytes += size_bytes
-            before = self.unfolded_bytes
-            self.unfolded_bytes = before + size_bytes
-        if not before or before < MUCH_BYTES <= before + size_bytes:
+        try:
+            payload = encode(entry)
+        except (OverflowError, UnicodeEncodeError, TypeError) as error:  # a number or a text that no row can have
+            raise LedgerError(f"a row cannot be written to the ledger: {type(error).__name__}: {error}") from error
+        room_bytes = FRAME_BYTES + len(payload)
+        try:
+            with self._lock:
+                if self._ended:
+                    raise LedgerError("the ledger is closed")
+                before = self.unfolded_bytes
+                if now or self._waiting_bytes + room_bytes > BUFFER_BYTES:
+                    last = self._last
+                    if last is None or not last.has_room:
+                        last = self._begin()
+                    last.append([*self._waiting, (room_bytes, payload, entry)])
+                    self._waiting, self._waiting_bytes = [], 0
+                else:
+                    self._waiting.append((room_bytes, payload, entry))
+                    self._waiting_bytes += room_bytes
+                self.unfolded_bytes = before + room_bytes
+        except OSError as error:
+            raise self._failure(error) from error
+        if not before or before < MUCH_BYTES <= before + room_bytes:
             self._on_growth()
 
     @property
@@ -88,9 +95,16 @@ class Journal:
         Raises:
             LedgerError: it cannot be written; it waits on.
         """
-        with self._lock:
-            if self._waiting:
-                self._write(self._waiting)
+        try:
+            with self._lock:
+                if self._waiting:
+                    last = self._last
+                    if last is None or not last.has_room:
+                        last = self._begin()
+                    last.append(self._waiting)
+                    self._waiting, self._waiting_bytes = [], 0
+        except OSError as error:
+            raise self._failure(error) from error
 
     def segments(self) -> list[Segment]:
         """The files that have something to fold, in order."""
@@ -152,28 +166,15 @@ class Journal:
 
     # ------------------------------------------------------------------------------- under the lock
 
-    def _write(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
-        """Write framed entries, of which the first are those that wait; where that fails, these wait on."""
-        data = b"".join([one for one, _ in entries]) if self._waiting else entries[0][0]
-        try:
-            last = self._last
-            if last is None or last.size_bytes > SEGMENT_BYTES:
-                last = self._last = self._begin()
-            last.append(data, entries)
-        except OSError as error:
-            self._last = None  # what follows would stand behind a torn entry
-            raise self._failure(error) from error
-        self._entries += len(entries)
-        if self._waiting:
-            self._waiting, self._waiting_bytes = [], 0
-
     def _begin(self) -> Segment:
-        """Another file."""
+        """Another file, to which all is appended from now on."""
+        first = self._last.following if self._last is not None else 0
         path = self._ledger.with_name(f"{self._ledger.name}-{self._session}-{self._files:06d}.journal")
-        segment = Segment.create(path, Head(self._session, self._entries), self._ledger.stat().st_mode & 0o777)
+        segment = Segment.create(path, Head(self._session, first), self._ledger.stat().st_mode & 0o777)
         self._files += 1
         self._unsynced_names = True
         self._segments.append(segment)
+        self._last = segment
         return segment
 
     def _failure(self, error: OSError) -> LedgerError:

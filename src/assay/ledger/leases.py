@@ -111,7 +111,6 @@ class Ask(NamedTuple):
 class Wanted(NamedTuple):
     """What other sessions wait for on a line: how much, and since when the first of them."""
 
-    line: Line
     pico: int
     since: float
 
@@ -191,10 +190,10 @@ def take(connection: sqlite3.Connection, session: str, line: Line, ask: Ask, now
     return leased, stands
 
 
-def wanted(connection: sqlite3.Connection, session: str, now: float) -> list[Wanted]:
-    """What others wait for; needs no transaction."""
-    found = connection.execute(_WANTED, (session, now - ASKING_S))
-    return [Wanted(Line(scope, period), pico, since) for scope, period, pico, since in found]
+def wanted(connection: sqlite3.Connection, session: str, now: float) -> Mapping[Line, Wanted]:
+    """What others wait for on each line; needs no transaction."""
+    found = connection.execute(_WANTED, (session, now - ASKING_S)).fetchall()
+    return {Line(scope, period): Wanted(pico, since) for scope, period, pico, since in found} if found else {}
 
 
 def lease(connection: sqlite3.Connection, session: str, amounts: Mapping[Line, int]) -> None:

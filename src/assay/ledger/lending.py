@@ -22,7 +22,7 @@ T = TypeVar("T")
 LOOK_S = 0.05
 """Between two looks at what other processes wait for."""
 IDLE_S = 2.0
-"""What nobody needed for so long is given back unasked."""
+"""What nobody needed for about so long is given back unasked."""
 _DELETE = "delete from leases where session_id = ? and pico = 0 and wanted_pico = 0"
 
 
@@ -58,6 +58,8 @@ class Lending:
         self._accounts = accounts
         self._turns = turns
         self._used_at: dict[Line, float] = {}
+        self._was_free: dict[Line, int] = {}  # at the last look for what is idle
+        self._next_idle_look = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._today = ""
@@ -68,16 +70,21 @@ class Lending:
         self._look_soon()
 
     def look(self) -> None:
-        """Give back what others have waited for longer than anybody here, and what is idle."""
+        """Give back what others have waited for longer than anybody here, and now and then what is idle."""
         self._timer = None
         if self.rests:
             self._look_soon()
             return
-        leased = self._accounts.leased()
         wanted = self._wanted()
         if wanted is None:
             return
-        amounts = self._spare(leased, wanted)
+        now = time.monotonic()
+        if not wanted and now < self._next_idle_look:  # nobody waits, which is the rule
+            self._look_soon()
+            return
+        self._next_idle_look = now + IDLE_S / 4
+        leased = self._accounts.leased()
+        amounts = self._spare(leased, wanted, now)
         if amounts:
             self._give_back(self._accounts.take_out(amounts))
         if leased:
@@ -109,24 +116,28 @@ class Lending:
             self._loop = loop
             self._timer = loop.call_later(LOOK_S, self.look)
 
-    def _wanted(self) -> dict[Line, leases.Wanted] | None:
+    def _wanted(self) -> Mapping[Line, leases.Wanted] | None:
         """What others wait for; None = the file is closed, or gone: who writes next is told."""
         with self._lock:
             if self._closed:
                 return None
             try:
-                return {one.line: one for one in leases.wanted(self._read, self._session, time.time())}
+                return leases.wanted(self._read, self._session, time.time())
             except sqlite3.Error:
                 return None
 
-    def _spare(self, leased: Iterable[Line], wanted: Mapping[Line, leases.Wanted]) -> dict[Line, int]:
+    def _spare(self, leased: Iterable[Line], wanted: Mapping[Line, leases.Wanted], now: float) -> dict[Line, int]:
         """What may be given back of each line, or more."""
-        now, since = time.monotonic(), self._turns.since()
+        since = self._turns.since()
         spare: dict[Line, int] = {}
         used_at: dict[Line, float] = {}
+        was_free, self._was_free = self._was_free, {}
         for line in leased:
             free, asked = self._accounts.free(line), wanted.get(line)
-            is_used = bool(self._accounts.held(line)) or line in self._turns.short
+            self._was_free[line] = free
+            is_used = (
+                bool(self._accounts.held(line)) or line in self._accounts.short or free != was_free.get(line, free)
+            )
             used_at[line] = now if is_used else self._used_at.get(line, now)
             if asked is not None and asked.since < since.get(line, float("inf")):
                 spare[line] = max(asked.pico, free // 2)  # half: or it would ask for each of its requests

@@ -31,10 +31,15 @@ os.register_at_fork(after_in_child=_noise.clear)  # or a child would give the id
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row."""
+    """One row.
+
+    Those of each request may be made by position, in the order of their columns: arguments with names, of which more
+    than 15 stand in a call (each two without a name count for one), go into a dictionary first, and that takes Python
+    some ten times as long.
+    """
 
 
-class Intent(Row, frozen=True, kw_only=True):
+class Intent(Row, frozen=True):
     """An attempt about to be made; written before the first byte is sent.
 
     `batch_id` is empty while its answer shall come with a batch that has not been sent.
@@ -64,7 +69,7 @@ class Intent(Row, frozen=True, kw_only=True):
     scopes: str | None = None
 
 
-class Settlement(Row, frozen=True, kw_only=True):
+class Settlement(Row, frozen=True):
     """What came of an attempt. `total_s` is None where its answer came with a batch."""
 
     id: str
@@ -120,7 +125,7 @@ class Replayed(Row, frozen=True, kw_only=True):
     created_at: float | None = None
 
 
-class RequestRow(Row, frozen=True, kw_only=True):
+class RequestRow(Row, frozen=True):
     """One finished call of `inference.generate`."""
 
     id: str

@@ -20,11 +20,15 @@ import msgspec
 from assay.errors import LedgerError
 from assay.ledger.rows import Intent, RequestRow, Settlement
 
-__all__ = ["Entry", "Head", "Reached", "Segment", "framed", "is_locked"]
+__all__ = ["FRAME_BYTES", "Entry", "Head", "Reached", "Segment", "Unwritten", "encode", "is_locked"]
 
-KEPT_ENTRIES = 4096
-"""So many that this process has just written need not be read from the file again."""
+SEGMENT_BYTES = 4 * 1024 * 1024
+"""A file that has grown so large is followed by another, so that what has been folded can be deleted."""
+KEPT_BYTES = 1024 * 1024
+"""So much that this process has just written, of some 1,700 requests, need not be read from the file again."""
 _FRAME = struct.Struct("<II")
+FRAME_BYTES = _FRAME.size
+"""What stands in the file before each payload: its length and its crc32."""
 _Values = tuple[Any, ...]
 
 
@@ -34,6 +38,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     intent: _Values | None = None
     settlement: _Values | None = None
     request: _Values | None = None
+
+
+Unwritten = tuple[int, bytes, Entry]
+"""The room of an entry in the file, in bytes with its frame, its payload and the entry itself."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -54,7 +62,8 @@ class Head(msgspec.Struct, frozen=True):
     request: tuple[str, ...] = RequestRow.__struct_fields__
 
 
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
+"""The payload of an entry or a head."""
 _head_of = msgspec.msgpack.Decoder(Head).decode
 _entry_of = msgspec.msgpack.Decoder(Entry).decode
 
@@ -67,12 +76,15 @@ class Segment:
         head: what it begins with.
         file: its descriptor.
         size_bytes: of what is whole in it, or is thought to be.
+        following: the number of the entry that is appended next.
+        has_room: more may be appended; not once a write has failed, for it would stand behind something torn.
         unsynced: it has what the disk may not have.
         read: where the first entry begins that nobody has read, in bytes.
         number: that entry's.
     """
 
-    _kept: list[tuple[int, Entry]] | None = None  # all that nobody has read; None: it must be read from the file
+    has_room = False
+    _kept: list[Unwritten] | None = None  # all that nobody has read; None: it must be read from the file
 
     def __init__(self, path: Path, file: int, head: Head, *, begin: int, size_bytes: int) -> None:
         self.path = path
@@ -81,7 +93,7 @@ class Segment:
         self.size_bytes = size_bytes
         self.unsynced = False
         self.read = begin
-        self.number = head.first
+        self.number = self.following = head.first
 
     @classmethod
     def create(cls, path: Path, head: Head, mode: int) -> Segment:
@@ -94,13 +106,13 @@ class Segment:
         try:
             _lock(file)
             made = cls(path, file, head, begin=0, size_bytes=0)
-            made.append(framed(head))
+            payload = encode(head)
+            made.append([(FRAME_BYTES + len(payload), payload, Entry())])
         except BaseException:
             os.close(file)
             path.unlink(missing_ok=True)
             raise
-        made.read = made.size_bytes
-        made._kept = []
+        made.read, made.following, made._kept = made.size_bytes, head.first, []
         return made
 
     @classmethod
@@ -126,32 +138,33 @@ class Segment:
         os.close(file)
         return None
 
-    def append(self, data: bytes, entries: Sequence[tuple[bytes, Entry]] = ()) -> None:
-        """Write some framed entries at the end; once this has failed, something torn may stand there.
-
-        Args:
-            data: the entries.
-            entries: the same, each with its part of the data.
+    def append(self, entries: Sequence[Unwritten]) -> None:
+        """Write some entries at the end, by one write of the system's.
 
         Raises:
-            OSError: they were not written, or not whole.
+            OSError: they were not written, or not whole; then the file takes no more.
         """
-        written = os.write(self.file, data)
-        if written != len(data):
-            raise OSError(ENOSPC, f"only {written} of {len(data)} bytes were written")
-        kept, end = self._kept, self.size_bytes
-        self.size_bytes += written
+        parts: list[bytes] = []
+        size_bytes, following = 0, self.following
+        for room_bytes, payload, _ in entries:
+            parts += (_FRAME.pack(room_bytes - FRAME_BYTES, crc32(payload)), payload)
+            size_bytes += room_bytes
+            following += 1
+        self.has_room = False
+        written = os.write(self.file, b"".join(parts))
+        if written != size_bytes:
+            raise OSError(ENOSPC, f"only {written} of {size_bytes} bytes were written")
+        self.size_bytes += size_bytes
+        self.has_room = self.size_bytes <= SEGMENT_BYTES
+        self.following = following
         self.unsynced = True
-        if kept is None:
-            return
-        for part, entry in entries:
-            end += len(part)
-            kept.append((end, entry))
-        if len(kept) > KEPT_ENTRIES:
-            self._kept = None
+        if self._kept is not None:
+            self._kept += entries
+            if self.size_bytes - self.read > KEPT_BYTES:
+                self._kept = None
 
-    def ahead(self) -> list[tuple[int, Entry]]:
-        """The whole entries that nobody has read, each with the place behind it; what is torn ends them.
+    def ahead(self) -> tuple[list[Entry], int]:
+        """The whole entries that nobody has read, and the place behind them; what is torn ends them.
 
         Raises:
             LedgerError: an entry is whole, but not one of a journal.
@@ -159,10 +172,11 @@ class Segment:
         """
         kept, begin = self._kept, self.read
         if kept is not None:
-            return kept.copy()
-        data = os.pread(self.file, self.size_bytes - begin, begin)
+            found = kept.copy()  # what is appended meanwhile is not of it
+            return [entry for _, _, entry in found], begin + sum([room_bytes for room_bytes, _, _ in found])
+        whole = list(_payloads(os.pread(self.file, self.size_bytes - begin, begin)))
         try:
-            return [(begin + end, _entry_of(payload)) for end, payload in _payloads(data)]
+            return [_entry_of(payload) for _, payload in whole], begin + whole[-1][0] if whole else begin
         except msgspec.MsgspecError as error:
             raise LedgerError(f"{self.path} has an entry that cannot be read: {error}; move it elsewhere") from error
 
@@ -194,25 +208,12 @@ class Reached(NamedTuple):
     number: int
 
 
-def framed(value: Entry | Head) -> bytes:
-    """A value as it stands in the file.
-
-    Raises:
-        LedgerError: it has a number or a text that cannot be written.
-    """
-    try:
-        payload = _encode(value)
-    except (OverflowError, UnicodeEncodeError, TypeError) as error:
-        raise LedgerError(f"a row cannot be written to the ledger: {type(error).__name__}: {error}") from error
-    return _FRAME.pack(len(payload), crc32(payload)) + payload
-
-
 def _payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The whole payloads that bytes begin with, each with the place behind it."""
     at = 0
-    while at + _FRAME.size <= len(data):
+    while at + FRAME_BYTES <= len(data):
         length, checksum = _FRAME.unpack_from(data, at)
-        begin, at = at + _FRAME.size, at + _FRAME.size + length
+        begin, at = at + FRAME_BYTES, at + FRAME_BYTES + length
         payload = data[begin:at]
         if not payload or len(payload) < length or crc32(payload) != checksum:  # empty: zeros, which a lost disk leaves
             return

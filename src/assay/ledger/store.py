@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -23,8 +24,8 @@ from msgspec.structs import astuple, replace
 
 from assay.errors import LedgerError
 from assay.ledger import leases, session
-from assay.ledger.attempts import add_request, begin_attempt, insertion, settle_attempt
-from assay.ledger.budgets import Budget, Lines, lines_of, pico_of, usd_of
+from assay.ledger.attempts import add_request, begin_attempt, end_request, insertion, settle_attempt
+from assay.ledger.budgets import DAY_S, Budget, Lines, lines_of, pico_of, usd_of
 from assay.ledger.folding import Folding
 from assay.ledger.holding import WAIT_S, Holding
 from assay.ledger.journal import Journal
@@ -100,7 +101,7 @@ class SqliteLedger:
                 ) from error
             undo.pop_all()
         self._running: set[str] = set()  # attempts of this process that are in the journal
-        self._journal = Journal(self.path, self._session, self._writer.call)
+        self._journal = Journal(self.path, self._session, self._writer.grown)
         self._writer.folding = Folding(self._journal, self._session)
         self._syncing = Syncing(self._journal) if durability == "fsync" else None
         self._holding = Holding(self._session, self._perform, self._looker, lambda one: session.recover(one, self.path))
@@ -133,7 +134,7 @@ class SqliteLedger:
             return False
         if intent.id in self._running:
             raise _held_already(intent)
-        lines = lines_of(budgets, intent.started_at)
+        lines = lines_of(budgets, intent.started_at // DAY_S)
         if not self._holding.hold_now(intent.id, lines, pico_of(intent.reserved_usd or 0.0)):
             return False
         self._begin(intent, lines, journal=True)
@@ -143,7 +144,7 @@ class SqliteLedger:
         """See `Ledger.hold`."""
         if intent.id in self._running:
             raise _held_already(intent)
-        lines, pico = lines_of(budgets, intent.started_at), pico_of(intent.reserved_usd or 0.0)
+        lines, pico = lines_of(budgets, intent.started_at // DAY_S), pico_of(intent.reserved_usd or 0.0)
         if until is None:
             until = asyncio.get_running_loop().time() + WAIT_S
         await self._holding.hold(intent.id, lines, pico, until)
@@ -164,7 +165,7 @@ class SqliteLedger:
 
     def left_usd(self, budgets: tuple[Budget, ...]) -> float | None:
         """See `Ledger.left_usd`."""
-        return self._holding.left_usd(lines_of(budgets, time.time())) if budgets else None
+        return self._holding.left_usd(lines_of(budgets, time.time() // DAY_S)) if budgets else None
 
     def _may_journal(self, intent: Intent) -> bool:
         """Whether an intent is recorded in the journal.
@@ -246,12 +247,8 @@ class SqliteLedger:
         """See `Ledger.finish`."""
         if settlement.id in self._running:
             return self._enter(Entry(None, astuple(settlement), astuple(row)), settlement)
-
-        def operation(connection: sqlite3.Connection) -> None:
-            settle_attempt(connection, settlement)
-            add_request(connection, row, self._session)
-
-        return self._send(operation, settles=settlement)
+        ends = partial(end_request, settlement=settlement, row=row, session_id=self._session)
+        return self._send(ends, settles=settlement)
 
     async def cached_reply(self, key: str) -> Replayed | None:
         """See `Ledger.cached_reply`."""

@@ -57,24 +57,19 @@ class Turns:
         accounts: its money.
 
     Attributes:
-        short: the lines on which somebody lacks money; who comes later must not take it.
         waiting: who waits, as they came.
     """
 
     def __init__(self, accounts: Accounts) -> None:
-        self.short: frozenset[Line] = frozenset()
         self._accounts = accounts
         self._lock = threading.RLock()
         self.waiting: list[Waiter] = []
-
-    def must_wait(self, lines: Lines) -> bool:
-        """Whether somebody waits for money that an attempt wants too."""
-        return any(line in self.short for line, limit in lines.limits if limit is not None)
 
     def come(self, waiter: Waiter) -> None:
         """Wait behind all others."""
         with self._lock:
             self.waiting.append(waiter)
+            self._accounts.freed = self.grant
 
     def leave(self, waiter: Waiter) -> bool:
         """Wait no more; False = it did not."""
@@ -91,7 +86,7 @@ class Turns:
             for waiter in list(self.waiting):
                 lacks = self._accounts.lacks(waiter.lines, waiter.pico)
                 queues = any(line in short for line, limit in waiter.lines.limits if limit is not None)
-                if not queues and self._accounts.hold(waiter.attempt_id, waiter.lines, waiter.pico):
+                if not queues and self._accounts.hold(waiter.attempt_id, waiter.lines, waiter.pico, in_turn=True):
                     waiter.granted = True
                     self.waiting.remove(waiter)
                     waiter.wake()
@@ -101,7 +96,9 @@ class Turns:
                     waiter.wake()
                 waiter.first = first
                 short.update(lacks)
-            self.short = frozenset(short)
+            self._accounts.short = frozenset(short)
+            if not self.waiting:
+                self._accounts.freed = None
 
     def look_again(self) -> None:
         """There may be more in the file, or elsewhere: who is first looks."""

@@ -132,6 +132,11 @@ class Writer:
             self._called = True
             self._changed.notify_all()
 
+    def grown(self) -> None:
+        """There is more to fold. The thread is woken only if it rests, or is to fold at once."""
+        if not self._called or self._must():
+            self.call()
+
     @property
     def waiting(self) -> int:
         """Operations that no transaction has taken yet."""
@@ -245,12 +250,13 @@ class Writer:
     def _work(self, connection: sqlite3.Connection) -> None:
         with self._writing:
             batch, _ = self._take()
+            folds = self.folding is not None and self.folding.waiting_bytes > 0
             if batch:
                 self._perform(connection, batch)
-            elif self.folding is not None and self.folding.waiting_bytes:
+            elif folds:
                 self._fold(connection)
             tell(batch)  # before anybody performs, and tells of, what came later
-        if self.folding is not None and self.folding.waiting_bytes and not self._has_failed:
+        if folds and not self._has_failed:  # more will come: to be woken for it would hold up who writes it
             self.call()
         if self._here is not None and self._logged_bytes >= CHECKPOINT_BYTES:
             self._check_point(connection)

@@ -88,7 +88,7 @@ def journalled(path: Path) -> list[Entry]:
     found: list[Entry] = []
     for session in sessions_of(path):
         for segment in segments_of(path, session):
-            found += [entry for _, entry in segment.ahead()]
+            found += segment.ahead()[0]
             segment.close()
     return found
 

@@ -25,7 +25,7 @@ from assay.ledger import store as store_module
 from assay.ledger import writer as writer_module
 from assay.ledger.journal import Journal, paths_of, segments_of
 from assay.ledger.rows import Recovered, Reply
-from assay.ledger.segment import Entry, Reached, Segment, framed
+from assay.ledger.segment import Entry, Head, Reached, Segment, encode
 from assay.ledger.store import SqliteLedger
 
 CRASHES = """
@@ -100,10 +100,15 @@ def entry(n: int) -> Entry:
     return Entry(request=astuple(a_request(id=f"{n:032x}")))
 
 
+def framed(value: Entry | Head) -> bytes:
+    """An entry as it stands in the file."""
+    return _frame(encode(value))
+
+
 def numbers(segments: list[Segment]) -> list[int]:
     """The numbers of all entries that can be read."""
     with closing_all(segments):
-        return [int(found.request[0], 16) for one in segments for _, found in one.ahead() if found.request]
+        return [int(found.request[0], 16) for one in segments for found in one.ahead()[0] if found.request]
 
 
 class closing_all:
@@ -185,7 +190,7 @@ def test_a_file_that_is_no_journal_is_named(path: Path) -> None:
         journal.append(entry(0))
         head = file.read_bytes()[: -len(framed(entry(0)))]
         payload = msgspec.msgpack.encode("a text")
-        file.write_bytes(head + framed(entry(0))[:0] + _frame(payload))
+        file.write_bytes(head + _frame(payload))
         with pytest.raises(LedgerError, match=r"s-000000\.journal has an entry that cannot be read"):
             numbers(segments_of(path, "s"))
         file.write_bytes(_frame(payload))
@@ -203,14 +208,14 @@ def test_a_long_journal_is_several_files_that_go_when_they_are_folded(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that has grown large is followed by another; all but the last are deleted once they are folded."""
-    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 1000)
+    monkeypatch.setattr(segment_module, "SEGMENT_BYTES", 1000)
     with closing(Journal(path, "s")) as journal:
         for n in range(30):
             journal.append(entry(n))
         assert len(paths_of(path, "s")) > 3
         assert numbers(segments_of(path, "s")) == list(range(30))
         read = [(one, one.ahead()) for one in journal.segments()]
-        journal.folded(Reached(one, ahead[-1][0], one.number + len(ahead)) for one, ahead in read)
+        journal.folded(Reached(one, end, one.number + len(found)) for one, (found, end) in read)
         assert len(paths_of(path, "s")) == 1
         assert journal.unfolded_bytes == 0
         journal.append(entry(30))
@@ -219,8 +224,8 @@ def test_a_long_journal_is_several_files_that_go_when_they_are_folded(
 
 def test_what_is_not_kept_in_memory_is_read_from_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many entries have been written, those that nobody has read are read once each, in order."""
-    monkeypatch.setattr(segment_module, "KEPT_ENTRIES", 5)
-    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 3000)
+    monkeypatch.setattr(segment_module, "KEPT_BYTES", 1000)
+    monkeypatch.setattr(segment_module, "SEGMENT_BYTES", 3000)
     found: list[int] = []
     with closing(Journal(path, "s")) as journal:
         for n in range(100):
@@ -228,8 +233,8 @@ def test_what_is_not_kept_in_memory_is_read_from_the_file(path: Path, monkeypatc
             if n % 8 == 7:
                 journal.flush()
                 read = [(one, one.ahead()) for one in journal.segments()]
-                found += [int(one.request[0], 16) for _, ahead in read for _, one in ahead if one.request]
-                journal.folded(Reached(one, ahead[-1][0], one.number + len(ahead)) for one, ahead in read)
+                found += [int(one.request[0], 16) for _, (ahead, _) in read for one in ahead if one.request]
+                journal.folded(Reached(one, end, one.number + len(ahead)) for one, (ahead, end) in read)
     assert found == list(range(96))
 
 
@@ -301,6 +306,34 @@ async def test_others_see_rows_soon(ledger: SqliteLedger) -> None:
             break
         await _moment()
     assert look(ledger.path, "select count(*) from requests") == [(1,)]
+
+
+async def test_a_thread_that_looks_in_time_is_not_woken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While rows come, they are folded without anybody being held up to wake the thread; none is left when it rests."""
+    woken: list[int] = []
+    real = writer_module.Writer.call
+
+    def call(writer: writer_module.Writer) -> None:
+        if threading.current_thread().name != "ledger":
+            woken.append(1)
+        real(writer)
+
+    monkeypatch.setattr(writer_module, "FOLD_S", 0.02)
+    monkeypatch.setattr(writer_module.Writer, "call", call)
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    for n in range(300):
+        await ledger.close_request(a_request())
+        await asyncio.sleep(0.0005 * (n % 7))
+    assert len(woken) < 20
+    for n in range(30):  # about as long as it takes to go to rest
+        await asyncio.sleep(0.015 + 0.001 * (n % 10))
+        await ledger.close_request(a_request())
+    for _ in range(500):
+        if not ledger._journal.unfolded_bytes:
+            break
+        await _moment()
+    assert look(ledger.path, "select count(*) from requests") == [(330,)]
+    await ledger.close()
 
 
 async def test_what_has_become_much_is_folded_without_waiting_for_more(
@@ -514,7 +547,7 @@ async def test_a_crash_at_any_moment_of_folding_folds_once(tmp_path: Path, lazy:
 
 async def test_a_crash_leaves_several_files(tmp_path: Path, lazy: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """An attempt that begins in one file and ends in another is one row, and all files go."""
-    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 1000)
+    monkeypatch.setattr(segment_module, "SEGMENT_BYTES", 1000)
     path = tmp_path / "ledger.db"
     ledger = SqliteLedger(path)
     intents = [an_intent(1.0) for _ in range(20)]
@@ -540,7 +573,7 @@ async def test_an_earlier_versions_journal_is_read(tmp_path: Path, lazy: None) -
     [file] = paths_of(crashed, "*")
     [segment] = segments_of(crashed, "*")
     names = tuple(reversed([name for name in segment.head.request if name not in ("guarded", "team", "id")]))
-    values = dict(zip(segment.head.request, segment.ahead()[0][1].request or (), strict=True))
+    values = dict(zip(segment.head.request, segment.ahead()[0][0].request or (), strict=True))
     head = msgspec.structs.replace(segment.head, request=("id", *names))
     segment.close()
     file.write_bytes(framed(head) + framed(Entry(request=("a", *(values[name] for name in names)))))
