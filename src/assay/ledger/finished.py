@@ -19,6 +19,7 @@ __all__ = [
     "attempts",
     "pages",
     "requests_of",
+    "unattempted",
 ]
 
 _PAGE = 500
@@ -170,6 +171,19 @@ async def requests_of(ledger: Ledger, ids: Iterable[str]) -> list[FinishedRow]:
     named = msgspec.json.encode(sorted(set(ids))).decode()
     statement = "select rowid as place, * from requests where id in (select value from json_each(?)) order by rowid"
     return await ledger.rows(FinishedRow, statement, (named,))
+
+
+async def unattempted(ledger: Ledger, begins: str, limit: int = 3) -> list[FinishedRow]:
+    """The newest requests whose id begins so, and that ended without an attempt: refused, or answered by a guard.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    statement = (
+        "select rowid as place, * from requests where id >= ?1 and id < ?1 || 'g' "
+        "and not exists (select 1 from attempts where request_id = requests.id) order by id desc limit ?2"
+    )
+    return await ledger.rows(FinishedRow, statement, (begins, limit))
 
 
 class Following:
