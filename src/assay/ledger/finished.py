@@ -11,6 +11,7 @@ from assay.ledger.rows import Intent, RequestRow
 from assay.ledger.store import Ledger
 
 __all__ = [
+    "MOST_ROWS",
     "AttemptRow",
     "Finished",
     "FinishedRow",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 _PAGE = 500
+MOST_ROWS = 2**63 - 1
+"""The largest number that SQLite can be given: who asks for more wants all."""
 
 
 class AttemptRow(Intent, frozen=True, kw_only=True):
@@ -133,7 +136,9 @@ async def attempts(ledger: Ledger, wanted: Wanted, limit: int) -> list[AttemptRo
         LedgerError: the ledger cannot be read.
     """
     condition, values = wanted.condition()
-    return await ledger.rows(AttemptRow, _attempts_where(condition, "a.id desc limit ?"), (*values, limit))
+    return await ledger.rows(
+        AttemptRow, _attempts_where(condition, "a.id desc limit ?"), (*values, min(limit, MOST_ROWS))
+    )
 
 
 async def pages(ledger: Ledger, wanted: Wanted) -> AsyncIterator[list[AttemptRow]]:
