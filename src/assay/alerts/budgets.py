@@ -55,7 +55,8 @@ def budget_alerts(
         spent, limit = settled_pico.get(Line(budget.scope, period), 0), pico_of(budget.limit_usd)
         share = max((one for one in shares if spent >= one * limit), default=None)
         if share is not None and limit:
-            found.append(_alert(budget, name, period, usd_of(spent), share))
+            what = f"{share:.0%} is spent"
+            found.append(_alert(budget, name, period, what, f"{share:g}", usd_of(spent), share=share))
     return found
 
 
@@ -63,6 +64,8 @@ def refusal_alerts(budgets: Mapping[Budget, str], refused: Iterable[BudgetExceed
     """The budgets of this period for which a request was refused.
 
     A bound is held before a request is sent, so that few budgets are ever spent to the last cent: this is their end.
+    A request that all of a budget would not pay for says nothing of its end, and is another alert: one client that asks
+    for a million answers must not use up the only word that the budget's owner gets.
 
     Args:
         budgets: with their names.
@@ -70,7 +73,7 @@ def refusal_alerts(budgets: Mapping[Budget, str], refused: Iterable[BudgetExceed
         now: seconds since 1970.
     """
     return [
-        _alert(budget, name, error.period, error.spent_usd, None, error.held_usd)
+        _refusal(budget, name, error)
         for error in refused
         for budget, name in budgets.items()
         if (budget.scope, period_of(now, budget.per)) == (error.scope, error.period) and _refuses(budget, error)
@@ -83,11 +86,19 @@ def _refuses(budget: Budget, error: BudgetExceeded) -> bool:
     return budget.limit_usd <= error.limit_usd or wanted > budget.limit_usd
 
 
+def _refusal(budget: Budget, name: str, error: BudgetExceeded) -> Alert:
+    """That a request was refused for a budget: at its end, or since it asks for more than all of it."""
+    if error.need_usd > budget.limit_usd > 0:
+        needs = f"a request was refused that may cost {told_usd(error.need_usd)}, more than all of it"
+        return _alert(budget, name, error.period, needs, "oversized", error.spent_usd, error.held_usd)
+    return _alert(budget, name, error.period, "a request was refused", "refused", error.spent_usd, error.held_usd)
+
+
 def _alert(
-    budget: Budget, name: str, period: str, spent_usd: float, share: float | None, held_usd: float | None = None
-) -> Alert:
-    """That a share of a budget is spent; without a share, that a request was refused for it."""
-    what, mark = (f"{share:.0%} is spent", f"{share:g}") if share is not None else ("a request was refused", "refused")
+    budget: Budget, name: str, period: str, what: str, mark: str, spent_usd: float, held_usd: float | None = None,
+    *, share: float | None = None,
+) -> Alert:  # fmt: skip
+    """One alert of a budget; `mark` tells it from others of the same budget and period."""
     held = f" and {digits(held_usd)} held" if held_usd is not None else ""
     when = f"in {period}" if period else "in all"
     return Alert(

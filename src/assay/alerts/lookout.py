@@ -51,7 +51,8 @@ class Lookout:
         self._config = config
         self._spine = spine
         self._keyring = keyring
-        self._refused: dict[tuple[str, str], BudgetExceeded] = {}  # by scope and period, since the last look
+        # Since the last look: by scope, period, and whether all of the budget would not have been enough.
+        self._refused: dict[tuple[str, str, bool], BudgetExceeded] = {}
         self._open: set[str] = set()  # breakers that were open at the last look
         self._known: set[tuple[str, str]] = set()  # what is on record, so that a look at it costs no write
         self._news = asyncio.Event()
@@ -66,7 +67,7 @@ class Lookout:
     def hear(self, error: BudgetExceeded) -> None:
         """A request was refused for want of money."""
         if self._config.alerts.budget_shares:  # else nobody would ever look at it
-            self._refused[error.scope, error.period] = error
+            self._refused[error.scope, error.period, error.need_usd > error.limit_usd] = error
 
     async def look_at_books(self) -> int:
         """Look at budgets, at what `assay watch` has found and at the ends of models; says how much is new.

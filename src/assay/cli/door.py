@@ -120,13 +120,20 @@ def _json(value: object) -> str:
 
 
 def say(text: str) -> bool:
-    """Write to stdout at once. False when the reader has left (`| head`): no error, but nobody reads on."""
+    """Write to stdout at once. False when the reader has left (`| head`): no error, but nobody reads on.
+
+    Raises:
+        AssayError: it is a file on a disk that is full, say.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()  # here, where a pipe without a reader is no error yet
-    except BrokenPipeError:  # the command goes on to its own exit code
+    except OSError as error:
+        # What is left in its buffer would fail once more when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
+        if isinstance(error, BrokenPipeError):  # the command goes on to its own exit code
+            return False
+        raise AssayError(f"cannot write to standard output: {error.strerror}") from error
     return True
 
 

@@ -12,6 +12,7 @@ from assay.cli.called import check_found, hint
 from assay.cli.door import config_option, emit, finish, json_option, read_file, run, utf8
 from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.evals.traffic.opinions import Opinion, OutcomeMean
@@ -134,4 +135,4 @@ def _lines(found: list[Opinion]) -> Iterator[str]:
 
 def _mean(outcome: OutcomeMean) -> str:
     interval = f" ({outcome.low:.4g} to {outcome.high:.4g})" if outcome.low is not None else ""
-    return f"{outcome.mean:.4g}{interval} of {outcome.n:,}"
+    return f"{outcome.mean:.4g}{interval} on average over {plural(outcome.n, 'answer')}"

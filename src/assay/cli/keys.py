@@ -231,7 +231,7 @@ def _terms_of(row: KeyRow) -> str:
     if terms.tokens_per_minute is not None:
         said.append(f"{plural(terms.tokens_per_minute, 'token')}/min")
     if terms.usd is not None:
-        said.append(f"{terms.usd:g} USD {'in total' if terms.per == 'total' else f'a {terms.per}'}")
+        said.append(f"{terms.usd:,.12g} USD {'in total' if terms.per == 'total' else f'a {terms.per}'}")
     said += [f"kind {terms.kind}"] if terms.kind is not None else []
     said += [terms.label] if terms.label is not None else []
     return "; ".join(said)

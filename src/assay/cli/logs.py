@@ -23,12 +23,19 @@ _LOOK_EVERY_S = 0.5
 _PURPOSES = ("shadow", "audit", "guard", "judge", "route")
 
 
+def _id(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    """An id, or how it begins; a callback of click. Every id begins with nothing, which an empty variable says."""
+    if given is not None and not given.strip():
+        raise click.BadParameter("it is empty: say an id, or how it begins", context, option)
+    return given
+
+
 @click.command("logs")
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1), help="Newest so many.")
 @click.option("--since", callback=moment, help="Only newer ones: 30m, 12h, 7d, or a day (2026-11-01).")
 @click.option("--until", callback=moment, help="Only older ones, said likewise.")
-@click.option("--request", "request_id", help="Attempts of one request: its id, or how it begins.")
-@click.option("--run", "run_id", help="Attempts of one run: its id, or how it begins.")
+@click.option("--request", "request_id", callback=_id, help="Attempts of one request: its id, or how it begins.")
+@click.option("--run", "run_id", callback=_id, help="Attempts of one run: its id, or how it begins.")
 @click.option("-k", "--kind", help="Only this kind.")
 @click.option("-m", "--model", "deployment", help="Only this deployment.")
 @click.option("-t", "--target", help="Only what was called by this name: a route or deployment.")
@@ -44,7 +51,10 @@ _PURPOSES = ("shadow", "audit", "guard", "judge", "route")
     "-o", "--export", "file", type=click.Path(), metavar="FILE", help="Write all to .parquet, .csv or .jsonl."
 )
 @click.option("--otlp", is_flag=False, flag_value="", metavar="URL", help="Send all to a collector, as spans.")
-@click.option("--bodies", "body_of", metavar="REQUEST", help="What was asked and answered, where its route keeps it.")
+@click.option(
+    "--bodies", "body_of", metavar="REQUEST", callback=_id,
+    help="What was asked and answered, where its route keeps it.",
+)  # fmt: skip
 @config_option
 @json_option
 def command(
@@ -111,10 +121,21 @@ async def _shown(ledger: SqliteLedger, wanted: Wanted, *, limit: int, as_json: b
 
     rows = await attempts(ledger, wanted, limit)
     if not rows:
-        await hint(ledger, kind=wanted.kind, team=wanted.team, error=wanted.error)
+        await _say_why(ledger, wanted)
     spent = await ledger.spent()
     month = {"settled_usd": spent.settled_usd, "held_usd": spent.held_usd}
     emit({"attempts": rows, "month": month}, as_json, "" if as_json else rendered(rows, month))
+
+
+async def _say_why(ledger: SqliteLedger, wanted: Wanted) -> None:
+    """Say why nothing was found: a word that no attempt has, or a request that ended without an attempt."""
+    from assay.ledger.finished import unattempted
+
+    await hint(ledger, kind=wanted.kind, team=wanted.team, error=wanted.error)
+    if wanted.request_id is not None:
+        for row in await unattempted(ledger, wanted.request_id):
+            why = f": {row.reason or row.guarded}" if row.reason or row.guarded else ""
+            note(f"request {row.id} to {row.target} was {row.outcome} without an attempt{why}")
 
 
 async def _followed(ledger: SqliteLedger, wanted: Wanted, *, as_json: bool) -> None:
@@ -140,6 +161,8 @@ async def _exported(ledger: SqliteLedger, wanted: Wanted, *, file: str, as_json:
     from assay.ledger.attempts_file import write
 
     count = await write(ledger, wanted, Path(file))
+    if not count:
+        await _say_why(ledger, wanted)
     emit({"file": file, "attempts": count}, as_json, f"{plural(count, 'attempt')} written to {file}")
 
 
@@ -151,6 +174,8 @@ async def _sent(ledger: SqliteLedger, wanted: Wanted, *, url: str, follow: bool,
         count = await (_send_on(ledger, wanted, sender) if follow else _send_all(ledger, wanted, sender))
     finally:
         sender.close()
+    if not count:
+        await _say_why(ledger, wanted)
     emit({"spans": count}, as_json, f"{plural(count, 'span')} sent")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from assay.decision.table import table
+from assay.decision.table import printable, table
 from assay.ledger.finished import AttemptRow
 from assay.numerals import told_usd
 
@@ -26,7 +26,7 @@ def rendered(rows: Sequence[AttemptRow], spent: dict[str, float]) -> str:
 
 def line(row: AttemptRow) -> str:
     """One attempt; lines stand below each other about as in a table."""
-    return "  ".join(cell.ljust(width) for cell, width in zip(_cells(row), _WIDTHS, strict=True)).rstrip()
+    return "  ".join(printable(cell).ljust(width) for cell, width in zip(_cells(row), _WIDTHS, strict=True)).rstrip()
 
 
 def _cells(row: AttemptRow) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ _WORDS = {
     "observed": "only observed",
 }  # fmt: skip
 
+_UNJUDGED = {"budget": "whose verdict did not fit into the cap or a budget", "judge": "whose judge gave no verdict"}
+
 
 @click.command("shadows")
 @click.argument("route", required=False)
@@ -102,6 +104,8 @@ def _facts(one: Readout) -> Iterator[str]:
     yield from _money(one)
     if one.uncompared:
         yield f"not compared, for too many others waited: {one.uncompared}; a smaller share leaves fewer out"
+    if one.unjudged:
+        yield "not told apart: " + ", ".join(f"{n} {_UNJUDGED[why]}" for why, n in one.unjudged.items())
     if one.unasked:
         yield "not asked: " + ", ".join(f"{n} {why}" for why, n in one.unasked.items())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["MOST", "table"]
+__all__ = ["MOST", "printable", "table"]
 
 MOST = 120
 """Letters of a line that most terminals show; what is cut for it is whole in the JSON."""
@@ -19,6 +19,7 @@ def table(
 
     With `most` letters a line at most: the widest columns are cut for it, the first, which names the row, last of all.
     """
+    head, *rows = ([printable(cell) for cell in row] for row in (head, *rows))
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     if most is not None:
         widths = _narrowed(widths, most - len(indent) - 2 * (len(widths) - 1))
@@ -26,6 +27,18 @@ def table(
         (indent + "  ".join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
         for row in (head, *rows)
     ]
+
+
+def printable(text: str) -> str:
+    """A text as a piece of one line: what would move the cursor, colour the rest or turn its direction is written out.
+
+    Kinds of work are named by clients and errors by hosts: they shall not write upon the terminal of who looks at them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else " " if one.isspace() else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 def _narrowed(widths: Sequence[int], room: int) -> list[int]:

@@ -14,6 +14,7 @@ from assay.routing.protocol import Health
 
 _LEDGER_S = 2.0
 """A ledger that has not written a mark within this time keeps every request waiting."""
+_UNWRITTEN = "the ledger cannot be written"
 
 
 class Readiness(NamedTuple):
@@ -46,7 +47,7 @@ async def readiness(spine: Spine, *, draining: bool, detailed: bool) -> Readines
     problems = ["it is stopping"] if draining else []
     ledger = await _ledger(spine)
     if ledger is not None:
-        problems.append(f"the ledger cannot be written: {ledger}" if detailed else "the ledger cannot be written")
+        problems.append(ledger if detailed else _UNWRITTEN)
     ready = sum(state["ready"] for state in deployments.values())
     if not ready:
         problems.append("no deployment can be asked")
@@ -80,12 +81,12 @@ def _missing(deployment: LiveDeployment) -> str | None:
 
 
 async def _ledger(spine: Spine) -> str | None:
-    """Why the ledger cannot be written; None = it can."""
+    """Why the ledger cannot be written, in a sentence; None = it can."""
     try:
         async with asyncio.timeout(_LEDGER_S):
             await spine.ledger.touch()
     except LedgerError as error:
         return str(error)
     except TimeoutError:
-        return f"a write takes longer than {_LEDGER_S:g} s"
+        return f"{_UNWRITTEN}: a write takes longer than {_LEDGER_S:g} s"
     return None

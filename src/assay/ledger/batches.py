@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec.structs import astuple
 
+from assay.ledger.finished import MOST_ROWS
 from assay.ledger.rows import BatchRow, Row
 from assay.ledger.store import Ledger
 
@@ -95,7 +96,9 @@ class Batches:
 
     async def newest(self, limit: int) -> list[BatchRow]:
         """The newest ones, newest first."""
-        return await self._ledger.rows(BatchRow, "select * from batches order by id desc limit ?", (limit,))
+        return await self._ledger.rows(
+            BatchRow, "select * from batches order by id desc limit ?", (min(limit, MOST_ROWS),)
+        )
 
     async def begin_with(self, batch_id: str) -> list[BatchRow]:
         """Those whose id begins so, two at most: more than one means that it is not clear which is meant."""

@@ -19,7 +19,8 @@ _INSERT = f"insert into comparisons ({', '.join(_NAMES)}) values ({', '.join('?'
 _TALLIES = """
   select route, purpose, own, other, coalesce(kind, '') as kind, verdict, count(*) as requests,
     case when verdict = 'unasked' then substr(reason, 1, instr(reason, ':') - 1)
-      when verdict = 'unjudged' and reason like 'crowded:%' then 'crowded' else '' end as why,
+      when verdict = 'unjudged' and (reason like 'crowded:%' or reason like 'budget:%' or reason like 'judge:%')
+      then substr(reason, 1, instr(reason, ':') - 1) else '' end as why,
     sum(own_usd is not null and other_usd is not null) as priced,
     sum(case when other_usd is not null then own_usd end) as own_usd,
     sum(case when own_usd is not null then other_usd end) as other_usd,
@@ -40,7 +41,8 @@ _TRAFFIC = """
 class Tally(Row, frozen=True, kw_only=True):
     """Comparisons of one route, pair, kind and verdict.
 
-    `why` of those who were not asked: `busy`, `budget` or `barred`; of those that nobody came to compare: `crowded`.
+    `why` of those who were not asked: `busy`, `budget` or `barred`; of those that nobody came to compare: `crowded`; of
+    those that a judge was to tell apart: `budget`, or `judge` where it failed.
     `own_usd` and `other_usd` are sums over the `priced` ones, where both are known, `own_s` and `other_s` over the
     `timed` ones; `spent_usd` is what the others' answers cost in all, `judge_usd` the verdicts. An empty `kind`: none.
     """

@@ -11,6 +11,7 @@ from assay.ledger.rows import Intent, RequestRow
 from assay.ledger.store import Ledger
 
 __all__ = [
+    "MOST_ROWS",
     "AttemptRow",
     "Finished",
     "FinishedRow",
@@ -19,9 +20,12 @@ __all__ = [
     "attempts",
     "pages",
     "requests_of",
+    "unattempted",
 ]
 
 _PAGE = 500
+MOST_ROWS = 2**63 - 1
+"""The largest number that SQLite can be given: who asks for more wants all."""
 
 
 class AttemptRow(Intent, frozen=True, kw_only=True):
@@ -132,7 +136,9 @@ async def attempts(ledger: Ledger, wanted: Wanted, limit: int) -> list[AttemptRo
         LedgerError: the ledger cannot be read.
     """
     condition, values = wanted.condition()
-    return await ledger.rows(AttemptRow, _attempts_where(condition, "a.id desc limit ?"), (*values, limit))
+    return await ledger.rows(
+        AttemptRow, _attempts_where(condition, "a.id desc limit ?"), (*values, min(limit, MOST_ROWS))
+    )
 
 
 async def pages(ledger: Ledger, wanted: Wanted) -> AsyncIterator[list[AttemptRow]]:
@@ -170,6 +176,19 @@ async def requests_of(ledger: Ledger, ids: Iterable[str]) -> list[FinishedRow]:
     named = msgspec.json.encode(sorted(set(ids))).decode()
     statement = "select rowid as place, * from requests where id in (select value from json_each(?)) order by rowid"
     return await ledger.rows(FinishedRow, statement, (named,))
+
+
+async def unattempted(ledger: Ledger, begins: str, limit: int = 3) -> list[FinishedRow]:
+    """The newest requests whose id begins so, and that ended without an attempt: refused, or answered by a guard.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    statement = (
+        "select rowid as place, * from requests where id >= ?1 and id < ?1 || 'g' "
+        "and not exists (select 1 from attempts where request_id = requests.id) order by id desc limit ?2"
+    )
+    return await ledger.rows(FinishedRow, statement, (begins, limit))
 
 
 class Following:

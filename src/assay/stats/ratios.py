@@ -27,6 +27,8 @@ LEAST_OF_AMOUNTS = 100
 _TUNED_UNITS = 250.0
 """Where the sequence is narrowest for its error: n1 n2 / (n1 + n2) sessions, 500 in each of two equal arms."""
 _MOST_UNITS = 10**9
+_ROUNDED = 1e-12
+"""Means that differ by no greater part differ by the rounding of their sums alone."""
 
 
 class Moments(NamedTuple):
@@ -112,6 +114,8 @@ def contrast(old: Moments, new: Moments, error: float, *, factor: float = 1.0, s
     if old.mean is None or new.mean is None:
         return None
     value = new.mean - factor * old.mean
+    if math.isclose(new.mean, factor * old.mean, rel_tol=_ROUNDED):
+        value = 0.0
     if min(old.units, new.units) < (LEAST_UNITS if share else LEAST_OF_AMOUNTS):
         return Contrast(value, None)
     lower, upper = (old.tempered(), new.tempered()) if share else (old, new)

@@ -113,6 +113,25 @@ def test_a_refusal_is_told(config: Config) -> None:
     assert refusal_alerts(budgets, [of_shop], NOON + 86_400) == []
 
 
+async def test_a_request_that_no_budget_would_pay_is_told_apart(spine: Spine, config: Config) -> None:
+    """Somebody who asks for too much must not use up the one word that a budget's owner gets of its end."""
+    lookout, budgets = Lookout("http://127.0.0.1:1/", config, spine), budgets_of(config)
+    period = period_of(time.time(), "month")
+    ended, oversized = (
+        BudgetExceeded("everything", need_usd=need, spent_usd=0.75, held_usd=0.0, limit_usd=1.0, period=period)
+        for need in (0.5, 3855.0)
+    )
+    texts = [one.text for one in refusal_alerts(budgets, [oversized], time.time())]
+    assert texts == [
+        "budget of everything: a request was refused that may cost 3,855.00 USD, more than all of it: "
+        f"0.750 spent and 0.00 held of 1.00 USD in {period}"
+    ]
+    for errors, new in (((oversized,), 1), ((ended, oversized), 1), ((ended, oversized), 0)):
+        for error in errors:
+            lookout.hear(error)
+        assert await lookout.look_at_books() == new
+
+
 @pytest.mark.parametrize(
     ("need", "told"), [(0.1, ["0.500 USD"]), (0.6, ["0.500 USD", "1.00 USD"]), (2.0, ["0.500 USD", "1.00 USD"])]
 )

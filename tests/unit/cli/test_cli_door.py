@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +19,29 @@ def test_json_holds_names_that_are_no_utf8(capsys: pytest.CaptureFixture[str]) -
     """Files may be called anything; what is printed is JSON all the same."""
     emit({"path": "\udcff.gguf", "n": 1}, True, "")
     assert json.loads(capsys.readouterr().out) == {"path": "\udcff.gguf", "n": 1}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_no_mistake_of_assay(tmp_path: Path) -> None:
+    """What is printed into a file that takes no more ends with a word on that, and exit code 3."""
+    (tmp_path / "assay.toml").write_text("")
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "assay", "config", "show"],
+            stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (
+        3,
+        "assay: cannot write to standard output: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("command", [("logs",), ("batch", "list")])
+def test_more_rows_than_sqlite_can_count_are_all(command: tuple[str, ...], tmp_path: Path) -> None:
+    """A number that is meant as "all of them" is none that the ledger breaks at."""
+    (tmp_path / "assay.toml").write_text("")
+    ended = CliRunner().invoke(assay, [*command, "-n", "99999999999999999999", "-c", str(tmp_path)])
+    assert ended.exit_code == 0, ended.output
 
 
 @pytest.mark.parametrize("continues", [True, False])

@@ -63,6 +63,16 @@ def test_a_key_for_metrics_calls_nothing_else(
     assert project.inside("keys", "show", "web", "--json").json["metrics"] is False
 
 
+@pytest.mark.parametrize(
+    ("usd", "said"), [("123456.78", "123,456.78 USD a month"), ("1000000", "1,000,000 USD a month"),
+                      ("0.005", "0.005 USD a month"), ("0", "0 USD a month")],
+)  # fmt: skip
+def test_a_budget_is_told_to_the_cent(project: Project, usd: str, said: str) -> None:
+    """What a key may spend is told as it was given."""
+    assert f"all routes; {said};" in project.inside("keys", "add", "web", "--usd", usd).err
+    assert f"all routes; {said}\n" in project.inside("keys", "list").out
+
+
 def test_a_key_shows_what_it_has_spent(project: Project) -> None:
     """Of its own budget, in the period that runs."""
     project.inside("keys", "add", "web", "--usd", "5")

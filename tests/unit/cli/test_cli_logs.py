@@ -38,3 +38,10 @@ def test_a_shadow_is_marked() -> None:
 def test_requests_of_one_millisecond_are_told_apart() -> None:
     """What is shown of an id names one request, also under load: its first 12 digits are its millisecond."""
     assert line(request_id="019ac31f0b7e" + "4d" * 10) != line(request_id="019ac31f0b7e" + "6a" * 10)
+
+
+def test_a_row_is_one_line_whatever_a_host_says() -> None:
+    """Words of hosts and clients neither break a line nor reach the terminal as commands."""
+    found = line(message="over\nloaded\x1b[2J", kind="\x9b31m")
+    assert found.isprintable()
+    assert "over loaded\\x1b[2J" in found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -52,6 +54,29 @@ def test_a_word_that_no_attempt_has_is_a_hint(project: Project) -> None:
     assert project.inside("logs", "-k", "words", "--outcome", "ok").err == ""
     for command in (("shadows",), ("feedback",), ("ab", "report", "both"), ("suite", "from-ledger", "-o", "made")):
         assert "--kind: no attempt has 'wrods'; did you mean 'words'?" in project.inside(*command, "-k", "wrods").err
+
+
+@pytest.mark.parametrize("option", ["--request", "--run", "--bodies"])
+def test_an_empty_id_is_none(project: Project, option: str) -> None:
+    """Every id begins with nothing: a script whose variable is empty gets no body, and no file, of all the others."""
+    project.inside("bench", "-m", "good", "-p", "hello")
+    ended = project.inside("logs", option, "", "--export", "x.csv")
+    assert (ended.code, "it is empty: say an id, or how it begins" in ended.err) == (2, True), ended.err
+    assert not (project.folder / "x.csv").exists()
+
+
+def test_a_request_that_was_refused_without_an_attempt_says_why(project: Project) -> None:
+    """A client that shows its id asks why; that no attempt matches is half an answer."""
+    with (project.folder / "assay.toml").open("a") as toml:
+        toml.write("\n[budgets.none]\nusd = 0\nroute = 'good'\n")
+    assert project.inside("chat", "-m", "good", "-p", "hello").code != 0
+    with closing(sqlite3.connect(project.folder / "assay.db")) as connection:
+        [request] = connection.execute("select id from requests where outcome = 'refused'").fetchone()
+    ended = project.inside("logs", "--request", request[:16])
+    assert ended.err.startswith(f"request {request} to good was refused without an attempt: budget 'route:good' of ")
+    exported = project.inside("logs", "--request", request, "-k", "wrods", "--export", "x.csv")
+    assert exported.err.startswith("--kind: no attempt has 'wrods'")
+    assert f"request {request} to good was refused" in exported.err
 
 
 def test_a_run_is_found_by_how_its_id_begins(project: Project) -> None:

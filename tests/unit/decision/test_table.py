@@ -27,3 +27,12 @@ def test_what_fits_is_not_cut() -> None:
     rows = [("n" * 60, "1", "L" * 80)]
     assert table(HEAD, rows) == table(HEAD, rows, most=300)
     assert table(("a", "b"), [("1" * 12, "2" * 12)], most=5)[1] == "1" * 12 + "  " + "2" * 12
+
+
+def test_no_cell_writes_upon_the_terminal() -> None:
+    """A client names its kind of work, and a host its error: a row stays one line, and its letters are shown."""
+    rows = [("red\x1b[31m", "a\nb\tc", "\u202eesrever"), ("\x9b31m", "grün 🦊", "\r")]
+    assert table(HEAD, rows)[1:] == [
+        "red\\x1b[31m  a b c     \\u202eesrever",
+        "\\x9b31m      grün 🦊",
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from assay.cli.shadows import _lines as shadows_text
 from assay.config.load import parse
 from assay.dialects.openai_chat import OpenAIChat
 from assay.evals.beside.comparer import Comparer
@@ -133,6 +134,20 @@ async def test_open_answers_without_a_judge_are_not_told_apart(compared: Callabl
     async with FaultyHost(Answer(body=body(OPEN))) as host:
         (row,) = await compared(toml(host.url, ALWAYS), "Brief. " * 20).ask()
     assert (row.verdict, row.decided_by) == ("unjudged", "nobody")
+
+
+@pytest.mark.parametrize(("judge", "cap", "why"), [("judge", "usd_total = 0.0009", "budget"), ("deaf", "", "judge")])
+async def test_why_a_judge_told_nothing_is_read_out(
+    judge: str, cap: str, why: str, compared: Callable[..., Compared]
+) -> None:
+    """A cap that pays for answers and for no verdict would otherwise buy comparisons that say nothing, unseen."""
+    deaf = f'[deployments.deaf]\nmodel = "x/deaf"\ndialect = "scripted"\nscript = "main.json"\n{PRICE}\n'
+    async with FaultyHost(Answer(body=body(OPEN))) as host:
+        made = compared(toml(host.url, f'{ALWAYS}judge = "{judge}"\n{cap}', head=deaf), "Brief. " * 20)
+        await made.ask()
+    [found] = readouts(await tallies(made.ledger), [])
+    assert (found.verdicts, found.unjudged) == ({"unjudged": 1}, {why: 1})
+    assert "not told apart: 1 whose " in "\n".join(shadows_text([found]))
 
 
 async def test_what_nobody_came_to_compare_is_on_record(

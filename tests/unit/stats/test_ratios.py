@@ -122,6 +122,16 @@ def test_how_many_more() -> None:
     assert units_needed(Moments(), new, 0.05) is None
 
 
+def test_rounding_is_no_difference() -> None:
+    """Equal costs, whose sums were rounded otherwise, differ by nothing, and by nothing that looks like something."""
+    old = moments(*((0.00003, 1.0) for _ in range(30)))
+    new = moments(*((0.00003, 1.0) for _ in range(23)))
+    assert old.mean != new.mean
+    found = contrast(old, new, 0.05)
+    assert found is not None
+    assert found.value == 0.0
+
+
 def test_what_cannot_be_asked() -> None:
     """An error that is no probability, and a factor that is none, are refused."""
     one = moments((1.0, 1.0))

@@ -92,7 +92,8 @@ async def present(ledger: Ledger, route: str) -> RolloutRow:
     found = await newest_rollouts(ledger, route)
     if not found:
         known = [row.route for row in await newest_rollouts(ledger)]
-        raise DecisionError(f"no rollout of {route!r} was begun; {did_you_mean(route, known) if known else 'none was'}")
+        others = f"; {did_you_mean(route, known)}" if known else ", nor of any other route"
+        raise DecisionError(f"no rollout of {route!r} was begun{others}")
     return found[0]
 
 
@@ -184,6 +185,8 @@ def _check(config: Config, name: str, old: str, new: str) -> None:
     route = config.routes.get(name)
     if route is None:
         raise ConfigError(f"there is no route {name!r}; {did_you_mean(name, config.routes)}")
+    if old == new:
+        raise ConfigError(f"a rollout of {name!r} is from one arm to another, and both are {old}")
     weights = route.policy.get("weights")
     if route.policy.get("kind") != "split" or not isinstance(weights, dict) or not {old, new} <= weights.keys():
         raise ConfigError(
@@ -191,6 +194,8 @@ def _check(config: Config, name: str, old: str, new: str) -> None:
             f'anew: policy = {{ kind = "split", weights = {{ {old} = 1, {new} = 0 }} }}, both of them candidates'
         )
     others = [arm for arm, weight in weights.items() if arm not in (old, new) and weight > 0]
-    if others or old == new:
-        problem = f"{', '.join(others)} have a weight in it too" if others else "they are the same"
-        raise ConfigError(f"a rollout of {name!r} is between {old} and {new} alone, and {problem}")
+    if others:
+        have = "has" if len(others) == 1 else "have"
+        raise ConfigError(
+            f"a rollout of {name!r} is between {old} and {new} alone, and {', '.join(others)} {have} a weight in it too"
+        )

@@ -16,7 +16,7 @@ import msgspec
 from assay.checks.check import Check
 from assay.checks.registry import make_check
 from assay.config.schema import Config
-from assay.errors import AssayError, EvalError
+from assay.errors import AssayError, BudgetExceeded, EvalError
 from assay.evals.beside.agreement import agreement, by_check
 from assay.evals.graders.judges import KIND, Judges
 from assay.evals.graders.pairwise import Pairwise
@@ -38,12 +38,17 @@ _MOST_CHARS = 400
 
 
 class _Finding(NamedTuple):
-    """What came of comparing; `usd` is what the judge cost."""
+    """What came of comparing; `usd` is what the judge cost.
+
+    `cause` is why a judge told nothing, in a word that holds nothing of what was said: `budget`, or `judge` where it
+    failed.
+    """
 
     verdict: Preference
     by: str
     why: str
     usd: float | None = 0.0
+    cause: str = ""
 
 
 class Comparer:
@@ -72,6 +77,7 @@ class Comparer:
         why = (
             pair.why if pair.outcome in ("unasked", "uncompared") else kept.words
         )  # of money and places, nothing of what was said
+        why = f"{found.cause}: {why}" if found.cause else why
         await add_comparison(
             self._spine.ledger,
             ComparisonRow(
@@ -139,7 +145,8 @@ class Comparer:
         try:
             score = await grader.grade(sample, request, own, judges)
         except AssayError as error:
-            return _Finding("unjudged", f"judge {judge}", f"{type(error).__name__}: {error}", judges.usd)
+            cause, why = "budget" if isinstance(error, BudgetExceeded) else "judge", f"{type(error).__name__}: {error}"
+            return _Finding("unjudged", f"judge {judge}", why, judges.usd, cause)
         value = score.measure
         verdict: Preference = "own" if value == 1.0 else "other" if value == 0.0 else "equal"
         return _Finding(verdict, f"judge {judge}", score.explanation, judges.usd)

@@ -47,6 +47,7 @@ class Readout(Value, frozen=True, kw_only=True):
         own_s, other_s: of one answer, likewise.
         unasked: how many were drawn and not asked, by the reason.
         uncompared: of the `unjudged`, how many nobody came to compare, for too many others waited.
+        unjudged: of these, how many a judge was to tell apart, by why it did not: `budget`, or `judge` where it failed.
         spent_usd: what the other's answers cost, and `judge_usd` the verdicts.
     """
 
@@ -64,6 +65,7 @@ class Readout(Value, frozen=True, kw_only=True):
     other_s: float | None
     unasked: dict[str, int]
     uncompared: int
+    unjudged: dict[str, int]
     spent_usd: float
     judge_usd: float
     projection: Projection
@@ -104,8 +106,9 @@ def _readout(members: Sequence[Tally], kind: str | None, traffic: Iterable[KindT
         other_usd=other_usd,
         own_s=_mean((one.own_s for one in members), timed),
         other_s=_mean((one.other_s for one in members), timed),
-        unasked={one.why: n for one in members if (n := _unasked(members, one.why)) and one.verdict == "unasked"},
+        unasked=_reasons(one for one in members if one.verdict == "unasked"),
         uncompared=sum(one.requests for one in members if one.why == "crowded"),
+        unjudged=_reasons(one for one in members if one.verdict == "unjudged" and one.why in ("budget", "judge")),
         spent_usd=sum(one.spent_usd for one in members if one.verdict != "observed"),
         judge_usd=sum(one.judge_usd for one in members),
         projection=_projection(first, kind, other_usd, traffic),
@@ -126,8 +129,11 @@ def _projection(of: Tally, kind: str | None, other_usd: float | None, traffic: I
     )
 
 
-def _unasked(members: Iterable[Tally], why: str) -> int:
-    return sum(one.requests for one in members if one.verdict == "unasked" and one.why == why)
+def _reasons(members: Iterable[Tally]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for one in members:
+        counts[one.why] += one.requests
+    return dict(counts)
 
 
 def _mean(sums: Iterable[float | None], n: int) -> float | None:

@@ -138,8 +138,8 @@ async def test_routes_that_are_no_such_split(desk: MakeDesk, tmp_path: Path, con
     for given, route, new, problem in (
         (config, "dekc", "new", "there is no route"),
         (config, "desk", "other", "is no split between old and other"),
-        (three, "desk", "new", "third have a weight"),
-        (config, "desk", "old", "they are the same"),
+        (three, "desk", "new", "third has a weight"),
+        (config, "desk", "old", "both are old"),
     ):
         with pytest.raises(ConfigError, match=problem):
             await begin(one.ledger, given, route, "old", new, PLAN, "a test")
