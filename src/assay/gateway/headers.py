@@ -108,7 +108,7 @@ def answer_lines(trace: Trace, *, complete: bool) -> bytes:
     Without an answer: what was called and which attempts were made. What a header cannot hold is replaced or cut.
     """
     records, answering = trace.records, trace.answering
-    usd, basis = trace.cost if complete else (None, "")
+    usd, basis = trace.sums()[:2] if complete else (None, "")
     guard = ", ".join(trace.guarded) if trace.guarded else ""
     called = (trace.target, str(len(records)), trace.tried if records else "", guard)
     who, cached, load = _NOBODY, _UNCACHED, ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Place"]
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True):
     """Where an attempt stands.
 
     Attributes:

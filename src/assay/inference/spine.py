@@ -224,18 +224,17 @@ class Spine:
         caching = options.caching if trace.run_id is None else Caching(False, False)  # runs measure what models say
         seed = options.seed if options.seed is not None else request.sampling.seed
         allowance, why = self._targets.allowance, route.first_why
-        place = Place(
-            trace=trace,
-            path="" if why is None else "0",
-            why=() if why is None else (why,),
-            max_tokens=None if why is None else route.max_tokens,
-            route=route.name,
-            label=route.labels.get(request.label) or effective_label(request, route.label),
-            deadline=asyncio.get_running_loop().time() + seconds if seconds is not None else None,
-            use_cache=options.use_cache,
-            seed=seed if seed is not None else int(trace.request_id[-8:], 16),
-            untouched=True,
-            recall=self._recall,
+        place = Place(  # by position: see `_closed`
+            trace,
+            "" if why is None else "0",
+            route.name,
+            route.labels.get(request.label) or effective_label(request, route.label),
+            asyncio.get_running_loop().time() + seconds if seconds is not None else None,
+            options.use_cache,
+            seed if seed is not None else int(trace.request_id[-8:], 16),
+            True,  # untouched
+            self._recall,
+            () if why is None else (why,),
             shadows=self.shadows,
             purse=options.purse,
             desk=options.desk,
@@ -244,6 +243,7 @@ class Spine:
             caching=caching,
             purpose=options.purpose,
             bytes_only=options.bytes_only,
+            max_tokens=None if why is None else route.max_tokens,
             budgets=allowance.by_route.get(route.name, allowance.everything) + options.account.budgets,
         )
         return route, request, place
@@ -387,28 +387,28 @@ class Spine:
         while first is not None and first.continues is not None:
             first = first.continues
         begun = (first.response or first.so_far) if first is not None else None
-        row = RequestRow(
-            id=trace.request_id,
-            target=trace.target,
-            kind=request.kind,
-            label=str(place.label),
-            started_at=trace.started_at,
-            total_s=trace.total_s,
-            outcome=outcome,
-            attempts=len(trace.records),
-            cached=cached,
-            cost_usd=usd,
-            cost_basis=basis,
-            reason=words_of(problem) if problem is not None else trace.refused,
-            guarded=(", ".join(trace.guarded) or None) if trace.guarded else None,
-            answered_by=answering.id if answering is not None else None,
-            deployment=answering.deployment if answering is not None else None,
+        row = RequestRow(  # by position: Python makes a dictionary for a call with more than fifteen names
+            trace.request_id,
+            trace.target,
+            request.kind,
+            str(place.label),
+            trace.started_at,
+            trace.total_s,
+            outcome,
+            len(trace.records),
+            cached,
+            usd,
+            basis,
+            words_of(problem) if problem is not None else trace.refused,
+            answering.id if answering is not None else None,
+            answering.deployment if answering is not None else None,
+            engine_s,
+            trace.run_id,
+            trace.sample_id,
             why=(answering.why or None) if answering is not None else None,
-            engine_s=engine_s,
-            run_id=trace.run_id,
-            sample_id=trace.sample_id,
             key_id=place.account.key_id,
             team=place.account.team,
+            guarded=(", ".join(trace.guarded) or None) if trace.guarded else None,
             dealt=msgspec.json.encode(trace.deals).decode() if trace.deals else None,
             response_id=begun.id if begun is not None else None,  # it stands in the body of what was continued, too
         )
