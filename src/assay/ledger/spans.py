@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from assay import __version__
 from assay.errors import ConfigError, LedgerError
 from assay.ledger.finished import AttemptRow, FinishedRow
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -57,7 +58,8 @@ class Sender:
         spans = spans_of(requests, attempts)
         if spans and self._exporter.export(spans) is not SpanExportResult.SUCCESS:
             raise LedgerError(
-                f"{self._endpoint} did not take {len(spans)} spans; is it there, and does it speak OTLP over HTTP?"
+                f"{self._endpoint} did not take {plural(len(spans), 'span')}; "
+                "is it there, and does it speak OTLP over HTTP?"
             )
         return len(spans)
 
