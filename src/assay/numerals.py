@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["digits", "plural", "told_usd"]
+__all__ = ["digits", "plural", "told_usd", "verb"]
 
 
 def digits(usd: float) -> str:
@@ -24,3 +24,8 @@ def plural(number: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{number:,} {noun[:-1]}ies"
     return f"{number:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
+def verb(number: int, one: str, many: str) -> str:
+    """The form of a verb that goes with so many: of `1 of 3 samples` it is `is`, of `2 of 3 samples` it is `are`."""
+    return one if number == 1 else many

@@ -179,3 +179,26 @@ def test_it_says_that_it_holds_private_data(opened: Any) -> None:
     notice = page.locator(".notice.private").bounding_box()
     assert notice is not None
     assert notice["y"] < 900
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1400])
+def test_an_experiment_fits_and_can_be_read(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
+    """The page of an A/B: nothing overflows, whatever an arm is called, and every text has its contrast."""
+    from tests.unit.report.test_arms_page import arm, experiment
+
+    from assay.report.arms import write_page
+
+    file = write_page(experiment(arms=(arm("old", 0.5, 9), arm(HOSTILE, 0.5, 9))), tmp_path / "ab.html")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    try:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("dialog", lambda dialog: said.append(dialog.message))
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        seen, low = page.evaluate(CONTRAST)
+        assert seen > 50
+        assert (low, said) == ([], [])
+    finally:
+        context.close()

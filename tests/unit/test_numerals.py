@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay.errors import BudgetExceeded
-from assay.numerals import digits, plural, told_usd
+from assay.numerals import digits, plural, told_usd, verb
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,12 @@ from assay.numerals import digits, plural, told_usd
 def test_one_is_not_many(number: int, noun: str, said: str) -> None:
     """One of a thing is said in the singular; long numbers have their commas."""
     assert plural(number, noun) == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 of 1 sample are"), (1, "1 of 1 sample is")])
+def test_a_verb_goes_with_its_number(number: int, said: str) -> None:
+    """Of a part the verb follows the part, and the noun the whole."""
+    assert f"{number} of {plural(1, 'sample')} {verb(number, 'is', 'are')}" == said
 
 
 @pytest.mark.parametrize(

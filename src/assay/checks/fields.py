@@ -13,6 +13,7 @@ from assay.checks.json_text import equal, parse
 from assay.checks.numeric import Tolerance, close, numbers
 from assay.checks.text import normalise
 from assay.errors import EvalError
+from assay.numerals import plural
 from assay.types import Request, Response
 
 __all__ = ["FieldRule", "Fields"]
@@ -62,7 +63,7 @@ class Fields:
             wrong |= {key: "is not wanted" for key in sorted(parsed.value.keys() - wanted.keys())[:20]}
         if wrong:
             return self._wrong(wrong, right, len(wanted))
-        explanation = f"all {len(wanted)} fields are right"
+        explanation = f"{plural(len(wanted), 'field')}, all right"
         return CheckResult(passed=True, explanation=explanation, detail={"right": right, "of": right, "wrong": []})
 
     def _wrong(self, wrong: dict[str, str], right: int, of: int) -> CheckResult:

@@ -73,7 +73,7 @@ class ToolCalls:
         detail = {"calls": [shorten(call.name, 60) for call in calls[:20]]}
         if wrong is not None:
             return CheckResult(passed=False, explanation=wrong, detail=detail)
-        said = f"{len(calls)} calls as expected" if wanted and calls else f"{len(calls)} calls, none that is wrong"
+        said = plural(len(calls), "call") + (" as expected" if wanted and calls else ", none that is wrong")
         return CheckResult(passed=True, explanation=said, detail=detail)
 
     def _expect(self, target: object | None, wanted: tuple[Expected, ...]) -> str:

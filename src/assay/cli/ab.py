@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.called import check_found, hint
-from assay.cli.door import Finite, config_option, emit, finish, json_option, run
+from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.ledger import opened_ledger
 from assay.cli.since import moment
-from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.decision.experiments.experiment import Arm, Difference, Experiment
@@ -45,11 +44,12 @@ def command() -> None:
     "--error", default=0.05, show_default=True, type=Finite(0, 0.5, min_open=True, max_open=True),
     help="Probability at most that an arm is called better or worse and is not.",
 )  # fmt: skip
+@click.option("--html", type=click.Path(), metavar="FILE", help="Write the verdict and all of its evidence as a page.")
 @config_option
 @json_option
 def report(
     route: str, since: float, kind: str | None, metric: str, baseline: str | None, version: str | None, error: float,
-    config: str | None, as_json: bool,
+    html: str | None, config: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Read an A/B out: what came of the requests that the split of ROUTE dealt, arm by arm.
 
@@ -66,6 +66,7 @@ def report(
       assay ab report support --metric resolved --since 7d
       assay ab report support --metric -minutes --kind refund
       assay ab report support --metric failed --json
+      assay ab report support --html support.html
     """
     from assay.decision.experiments.reading import Asked
     from assay.ledger.dealt import MEASURES, Question
@@ -76,6 +77,10 @@ def report(
     asked = Asked(Question(route, since, kind, named), measure, lower, baseline, version, error)
     found = run(_read(asked, config))
     emit(found, as_json, "" if as_json else _text(found))
+    if html is not None:
+        from assay.report.arms import write_page
+
+        note(f"  written: {write_page(found, html)}")
     finish(found.exit_code)
 
 
@@ -96,94 +101,55 @@ async def _read(asked: Asked, config: str | None) -> Experiment:
 
 def _text(found: Experiment) -> str:
     from assay.cli.lock_history import moment_of
+    from assay.decision.experiments import explained as told
     from assay.decision.table import table
 
-    said = {"winner": "WINNER", "loser": "LOSER", "open": "CANNOT TELL", "mismatch": "MISMATCH"}[found.verdict]
     arms = ("arm", "share", "requests", "sessions", "failed", "accepted", "USD each", "p50", "p95")
     differences = ("measure", "arm", found.baseline, "it", "difference", f"{1 - found.error:.0%} at any time", "shows")
-    what = found.metric if found.measure == "metric" else found.measure
-    lines = [
-        f"{found.route}: {said}. {found.reason[:1].upper()}{found.reason[1:]}.",
-        "",
-        *table(arms, [_arm(arm) for arm in found.arms], indent="  "),
-        "",
-        *table(differences, [_difference(one, found) for one in found.differences], indent="  "),
-        "",
-        f"Decided by {what}, beside {found.baseline}; split {found.version}, from {moment_of(found.first_at)} to "
-        f"{moment_of(found.last_at)}. {_UNITS[found.unit]}",
-        f"Guarantee: {found.guarantee}; of the other measures, each by itself.",
-        f"Sessions as they were to be: p = {found.mismatch_p:.3g}"
-        + (" - NO. DO NOT BELIEVE WHAT STANDS ABOVE." if found.verdict == "mismatch" else "."),
-    ]
-    lines += [f"Left out: {count}, {reason}." for reason, count in found.left_out.items()]
-    lines += [
-        f"Of {arm.name}: {', '.join(asides)}."
-        for arm in found.arms
-        if (asides := [f"{count} {word}" for count, word in _asides(arm) if count])
-    ]
-    lines += [
-        f"About {plural(one.more_units, 'more session')} would show what {one.arm} differs by now."
-        for one in found.deciding
-        if one.shows == "open" and one.more_units
-    ]
-    return "\n".join(lines)
-
-
-_UNITS = {
-    "session": "Sessions were dealt, and are what counts.",
-    "request": "No request named a session: each was dealt by itself.",
-    "mixed": "Sessions were dealt, and requests without one each by itself.",
-}
-
-
-def _asides(arm: Arm) -> tuple[tuple[int, str], ...]:
-    return (
-        (arm.cancelled, "left by the client"),
-        (arm.beside, "answered by another arm"),
-        (arm.unpriced, "whose cost nobody knows"),
+    return "\n".join(
+        [
+            f"{found.route}: {told.SAID[found.verdict]}. {found.reason[:1].upper()}{found.reason[1:]}.",
+            "",
+            *table(arms, [_arm(arm) for arm in found.arms], indent="  "),
+            "",
+            *table(differences, [_difference(one, found) for one in found.differences], indent="  "),
+            "",
+            f"{told.decided_by(found)}, from {moment_of(found.first_at)} to {moment_of(found.last_at)}. "
+            f"{told.told_units(found)}",
+            told.told_guarantee(found),
+            told.sizes(found),
+            *told.notes(found),
+            *told.more_needed(found),
+        ]
     )
 
 
 def _arm(arm: Arm) -> tuple[str, ...]:
     from assay.cli.figures import seconds
+    from assay.decision.experiments.explained import told_mean
 
     return (
         arm.name,
         f"{arm.share * 100:.3g}%",
         str(arm.requests),
         str(arm.units),
-        _mean("failed", arm.means["failed"]),
-        _mean("accepted", arm.means["accepted"]),
-        _mean("usd", arm.means["usd"]),
+        *(told_mean(measure, arm.means[measure]) for measure in ("failed", "accepted", "usd")),
         seconds(arm.p50_s),
         seconds(arm.p95_s),
     )
 
 
 def _difference(one: Difference, found: Experiment) -> tuple[str, ...]:
+    from assay.decision.experiments.explained import told_interval, told_mean, told_measure
+
     seen = one.compared
-    low, high = seen.interval if seen.interval is not None else (None, None)
-    interval = f"{_mean(seen.measure, low, True)} to {_mean(seen.measure, high, True)}" if low is not None else "-"
-    named = (found.metric or seen.measure) if seen.measure == "metric" else seen.measure
     shows = {"better": "BETTER", "worse": "WORSE", "open": "-"}[one.shows]
     return (
-        named,
+        told_measure(seen.measure, found.metric),
         one.arm,
-        _mean(seen.measure, seen.old),
-        _mean(seen.measure, seen.new),
-        _mean(seen.measure, seen.value, True),
-        interval,
+        told_mean(seen.measure, seen.old),
+        told_mean(seen.measure, seen.new),
+        told_mean(seen.measure, seen.value, True),
+        told_interval(one),
         shows,
     )
-
-
-def _mean(measure: str, value: float | None, signed: bool = False) -> str:
-    """A mean in the unit of its measure: shares in percent, times in seconds."""
-    from assay.decision.experiments.measured import SHARES
-
-    if value is None:
-        return "-"
-    sign = "+" if signed else ""
-    if measure in SHARES:
-        return f"{value * 100:{sign}.1f}%"
-    return f"{value:{sign}.3g} s" if measure == "latency" else f"{value:{sign}.4g}"

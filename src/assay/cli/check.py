@@ -10,6 +10,7 @@ import click
 
 from assay.cli.door import Finite, config_option, emit, finish, json_option, note, run
 from assay.cli.recovery import show_recovered
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -123,7 +124,8 @@ def render(report: CheckReport, lock_path: str) -> str:
     verdict = {0: "every pin holds", 1: "a pin does not hold", 4: "it cannot be told"}[report.exit_code]
     lines = [f"{one.kind} ({one.target}): {one.verdict} - {one.reason}" for one in report.kinds]
     if report.asked:
-        lines.append(f"Asked {report.asked} of {report.total} pinned samples ({report.total - report.asked} saved).")
+        of = plural(report.total, "pinned sample")
+        lines.append(f"Asked {report.asked} of {of} ({report.total - report.asked} saved).")
     lines += [f"Guarantee: {report.guarantee}.", f"Population: {report.population}."]
     left_out = f" ({', '.join(report.left_out)} left out)" if report.left_out else ""
     return "\n".join([*lines, f"{lock_path}: {verdict}{left_out}"])

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.door import config_option, emit, finish, json_option
-from assay.numerals import plural
+from assay.cli.door import config_option, emit, finish, json_option, run
+from assay.numerals import plural, told_usd
 
 if TYPE_CHECKING:
     from assay.config.load import Loaded
     from assay.inference.build import Builder
+    from assay.ledger.elsewhere import Elsewhere
 
 
 @click.command("doctor")
@@ -140,7 +141,6 @@ def _webhook(loaded: Loaded) -> list[dict[str, Any]]:
 
 
 def _configured(config: str | None) -> list[dict[str, Any]]:
-    from assay.app import open_ledger
     from assay.catalog.load import load as load_catalog
     from assay.config.load import load
     from assay.errors import AssayError
@@ -169,8 +169,32 @@ def _configured(config: str | None) -> list[dict[str, Any]]:
     findings += [*_engines(builder), *_suite(loaded)]
     findings += _webhook(loaded)
     try:
-        open_ledger(loaded).close_now()
+        left = run(_left_elsewhere(loaded))
         findings.append(_finding("ledger", True, loaded.config.ledger.url))
+        findings += [_left(one) for one in left]
     except AssayError as error:
         findings.append(_finding("ledger", False, str(error)))
     return findings
+
+
+async def _left_elsewhere(loaded: Loaded) -> list[Elsewhere]:
+    """What sessions of other hosts hold whose processes nobody here can see.
+
+    Raises:
+        LedgerError: the ledger cannot be opened, or read.
+    """
+    from assay.cli.ledger import opened_ledger
+    from assay.ledger.elsewhere import sessions_elsewhere
+
+    async with opened_ledger(loaded) as ledger:
+        return [one for one in await sessions_elsewhere(ledger, loaded.ledger_path) if one.holds and not one.lives]
+
+
+def _left(one: Elsewhere) -> dict[str, Any]:
+    return _finding(
+        "ledger",
+        False,
+        f"session {one.id[:16]} of host {one.host} has set aside {told_usd(one.leased_usd)} and has "
+        f"{plural(one.lost.attempts, 'call')} in flight, and nobody here writes its journal. Is its process {one.pid} "
+        f"gone? assay ledger free {one.id[:16]}, which charges {told_usd(one.lost.charged_usd)}",
+    )

@@ -38,6 +38,7 @@ COMMANDS = {
     "judge": "judge",
     "keys": "keys",
     "kinds": "kinds",
+    "ledger": "sessions",
     "logs": "logs",
     "migrate": "migrate",
     "models": "models",

@@ -29,7 +29,7 @@ def simulated(canaries: int | None, config: str | None, as_json: bool) -> int:
     settings = loaded.config.watch if loaded is not None else Watch()
     items = canaries or settings.canaries_per_day or 50
     days = days_between(settings.alarms_per_year * BUDGET["scores"])
-    note(f"  {items} canaries a day, a change after {_QUIET_DAYS} quiet days, {_RUNS} runs of each")
+    note(f"  {plural(items, 'canary')} a day, a change after {_QUIET_DAYS} quiet days, {_RUNS} runs of each")
     wrong, rows = 0, []
     for kind, rates_of, changed in (("wavering", even, lower), ("steady", steady, fewer)):
         for share in _SHARES:

@@ -14,6 +14,7 @@ from assay.decision.explain import explain, summary
 from assay.decision.line import told, with_line
 from assay.decision.question import Question
 from assay.decision.table import table
+from assay.numerals import plural, verb
 from assay.types import Value
 
 __all__ = ["Again", "Effect", "again_json", "again_text", "effects", "question_of", "standing_of", "told_effect"]
@@ -171,11 +172,16 @@ def _effects(again: Again, decision: Decision) -> str:
         lines.append(f"  {told_effect(one)}")
         lines += [f"    - {why}" for why in one.because]
     left = len(decision.kinds) - len(again.effects)
-    lines += [f"  {left} of {len(decision.kinds)} kinds stay as they were."] if again.effects and left else []
+    if again.effects and left:
+        stay = verb(left, "stays as it was", "stay as they were")
+        lines.append(f"  {left} of {plural(len(decision.kinds), 'kind')} {stay}.")
     if not again.effects:
         lines.append("That changes nothing: each kind is done by who did it.")
-    known, sent = decision.asked - decision.asked_now, decision.asked_now - decision.replayed_now
-    lines.append(f"Of {decision.asked} answers {known + decision.replayed_now} were known; {sent} were asked for now.")
+    sent = decision.asked_now - decision.replayed_now
+    known, answers = decision.asked - sent, plural(decision.asked, "answer")
+    lines.append(
+        f"Of {answers} {known} {verb(known, 'was', 'were')} known; {sent} {verb(sent, 'was', 'were')} asked for now."
+    )
     return "\n".join(lines)
 
 

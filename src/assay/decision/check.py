@@ -21,6 +21,7 @@ from assay.evals.suites.suite import Suite, shuffled
 from assay.inference.reach import below
 from assay.inference.spine import Spine
 from assay.ledger.rows import LockVerdict
+from assay.numerals import plural
 from assay.stats.certainty import Verdict
 from assay.types import Value
 
@@ -201,8 +202,8 @@ class Checking:
             route=self.lock.route,
             kinds=tuple(done),
             guarantee=self._guarantee(),
-            population=f"the {total} pinned samples of {_kinds(len(done))} of suite {self.lock.suite!r}, as they are "
-            "answered now; of new work nothing is said",
+            population=f"the {plural(total, 'pinned sample')} of {plural(len(done), 'kind')} of suite "
+            f"{self.lock.suite!r}, as they are answered now; of new work nothing is said",
             asked=sum(one.asked for one in done),
             total=total,
             left_out=tuple(kind for kind in self.lock.kinds if kind not in chosen),
@@ -217,10 +218,6 @@ class Checking:
             f"each verdict is the one that all pinned samples would give, with an error of at most {self.error:.2g} "
             "either way, at whatever moment it fell; gates, and what is arithmetically certain, without any"
         )
-
-
-def _kinds(count: int) -> str:
-    return "1 kind" if count == 1 else f"{count} kinds"
 
 
 _VERDICTS: dict[Verdict, LockVerdict] = {Verdict.PASS: "holds", Verdict.FAIL: "regressed", Verdict.OPEN: "open"}

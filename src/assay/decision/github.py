@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 
 from assay.decision.check import CheckReport, KindCheck
+from assay.numerals import plural
 
 __all__ = ["notices", "summary"]
 
@@ -44,7 +45,7 @@ def summary(report: CheckReport) -> str:
         "| kind | served by | verdict | asked | pass now, of all | when pinned | why |\n"
         "|---|---|---|---|---|---|---|\n"
         f"{rows}\n"
-        f"Asked {report.asked} of {report.total} pinned samples. {left_out}"
+        f"Asked {report.asked} of {plural(report.total, 'pinned sample')}. {left_out}"
         f"Guarantee: {report.guarantee}. Population: {report.population}.\n\n"
     )
 

@@ -25,6 +25,7 @@ from assay.catalog.load import Catalog
 from assay.envelope.hardware import AUTO, GIB, GPU_SHARE, Machine, find, machine_of
 from assay.envelope.surroundings import available_bytes, memory_bytes, named_threads, processors
 from assay.errors import CatalogError
+from assay.numerals import plural
 
 __all__ = ["Bandwidth", "here", "read_bandwidth"]
 
@@ -147,7 +148,7 @@ def _processor() -> Machine:
     name, hz, operations = _model()
     return Machine(
         key=AUTO,
-        name=f"{name}, {len(numbers)} processors (here)",
+        name=f"{name}, {plural(len(numbers), 'processor')} (here)",
         kind="cpu",
         count=1,
         memory_bytes=total,
@@ -215,4 +216,4 @@ def read_bandwidth(threads: int) -> Bandwidth:
         reader.join()
     del view  # what it looks into cannot be closed before
     block.close()
-    return Bandwidth(sum(rates), f"bandwidth measured here, {len(readers)} threads", MEASURED_DOUBT)
+    return Bandwidth(sum(rates), f"bandwidth measured here, {plural(len(readers), 'thread')}", MEASURED_DOUBT)

@@ -16,14 +16,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import msgspec
 
 from assay.config.schema import Config
 from assay.errors import ConfigError
+from assay.gateway.counters import Counters, counters
 
 __all__ = ["Place", "place_of", "share_of", "supervise"]
 
@@ -103,8 +102,8 @@ async def supervise(
     """
     if sys.platform == "win32":
         raise ConfigError("--workers: this system cannot hand a listening socket on; run one")
-    with TemporaryDirectory(prefix="assay-metrics-") as counters:
-        workers = [_Worker(number, count, listener, arguments, Path(counters)) for number in range(count)]
+    with counters() as counted:
+        workers = [_Worker(number, count, listener, arguments, counted) for number in range(count)]
         crew = _Crew(workers)
         loop = asyncio.get_running_loop()
         for one in (signal.SIGINT, signal.SIGTERM):
@@ -129,7 +128,7 @@ class _Worker:
     """
 
     def __init__(
-        self, number: int, count: int, listener: socket.socket, arguments: Sequence[str], counters: Path
+        self, number: int, count: int, listener: socket.socket, arguments: Sequence[str], counters: Counters
     ) -> None:
         self.number = number
         self.ready = asyncio.Event()
@@ -149,8 +148,9 @@ class _Worker:
                 place = (self._listener.fileno(), theirs.fileno(), self.number, self._count)
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "assay", *self._arguments, "--worker", ",".join(map(str, place)),
-                    pass_fds=place[:2], start_new_session=True,  # Ctrl-C is for the supervisor, who hands it on
-                    env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._counters)},
+                    pass_fds=(*place[:2], self._counters.lock),
+                    start_new_session=True,  # Ctrl-C is for the supervisor, who hands it on
+                    env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._counters.folder)},
                 )  # fmt: skip
             if self._stopped:  # said while it was being made, to nobody
                 self.stop()
@@ -165,7 +165,7 @@ class _Worker:
         """What was at the moment of its end is no more; what it has counted stays."""
         from prometheus_client.multiprocess import mark_process_dead
 
-        mark_process_dead(pid, str(self._counters))  # type: ignore[no-untyped-call]  # of the library
+        mark_process_dead(pid, str(self._counters.folder))  # type: ignore[no-untyped-call]  # of the library
 
     async def _hear(self, lifeline: socket.socket) -> None:
         if await asyncio.get_running_loop().sock_recv(lifeline, 1) == _READY:

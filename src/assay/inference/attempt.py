@@ -415,6 +415,7 @@ class Attempt:
             key_id=place.account.key_id,
             team=place.account.team,
             purpose=place.purpose or ("shadow" if place.shadow else None),
+            form=self._request.form if self._request.form != "chat" else None,
         )
 
     async def _durable(self, written: asyncio.Future[None]) -> None:

@@ -19,6 +19,7 @@ from assay.inference.purse import Purse
 from assay.ledger.batches import Batches
 from assay.ledger.rows import BatchRow, Settlement
 from assay.ledger.store import Ledger
+from assay.numerals import plural, verb
 
 __all__ = ["BatchBook", "Failure"]
 
@@ -77,7 +78,8 @@ class BatchBook:
         """Its host has it."""
         await self.batches.acknowledged(row.id, job.id)
         self.open[row.id] = msgspec.structs.replace(row, state="waiting", provider_batch_id=job.id)
-        self.say(row, f"{row.items} requests are with {row.deployment} as {job.id}")
+        are = verb(row.items, "is", "are")
+        self.say(row, f"{plural(row.items, 'request')} {are} with {row.deployment} as {job.id}")
 
     async def is_elsewhere(self, row: BatchRow) -> bool:
         """Whether another process is sending a batch, or has got further with it, which is then noted."""

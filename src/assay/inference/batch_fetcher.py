@@ -17,6 +17,7 @@ from assay.inference.batch_sender import UNBILLED, give_up, host_of
 from assay.inference.deployment import LiveDeployment
 from assay.ledger.batches import OpenAttempt
 from assay.ledger.rows import BatchRow
+from assay.numerals import plural
 from assay.providers.batch_host import BatchHost
 
 __all__ = ["BatchFetcher"]
@@ -65,7 +66,7 @@ class BatchFetcher:
             await self._book.acknowledge(row, job)
         elif time.time() - row.created_at >= self._patience.listed_s:
             error = MalformedReply("the host does not have this batch: it was not taken on", deployment=live.name)
-            self._book.say(row, f"its host does not have it; its {row.items} requests can be sent again")
+            self._book.say(row, f"its host does not have it; its {plural(row.items, 'request')} can be sent again")
             await give_up(self._book, row, live, error, again=row.id in self._book.inherited)
 
     async def _fetch(self, row: BatchRow, live: LiveDeployment, host: BatchHost, job: Job) -> None:
@@ -107,7 +108,7 @@ class BatchFetcher:
                 settled.clear()
         await self._book.settle(row, settled)
         odd = {"of requests that are not ours": strange, "told twice": twice, "that cannot be read": unreadable}
-        return "; ".join(f"{count} results {what}" for what, count in odd.items() if count)
+        return "; ".join(f"{plural(count, 'result')} {what}" for what, count in odd.items() if count)
 
 
 def _without(live: LiveDeployment, item: BatchItem, attempt: OpenAttempt, job: Job) -> Settled:

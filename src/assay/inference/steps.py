@@ -28,6 +28,7 @@ from assay.inference.sieve import Sieve
 from assay.inference.targets import Targets
 from assay.inference.trace import Record
 from assay.ledger.store import Ledger
+from assay.numerals import plural
 from assay.privacy.label import at_least, labelled
 from assay.routing import protocol
 from assay.routing.protocol import (
@@ -211,7 +212,8 @@ class Steps:
                 last
                 if isinstance(last, Timeout)
                 else Timeout(
-                    f"the deadline passed after {len(self._attempts)} attempts" + (f"; last: {last}" if last else "")
+                    f"the deadline passed after {plural(len(self._attempts), 'attempt')}"
+                    + (f"; last: {last}" if last else "")
                 )
             )
 

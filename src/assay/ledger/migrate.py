@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assay.errors import LedgerError
 
-VERSION = 6
+VERSION = 7
 """What `pragma user_version` holds after migrating."""
 
 APPLICATION_ID = 0x61737379  # "assy": so that another program's database is not written into

@@ -42,7 +42,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 class Intent(Row, frozen=True):
     """An attempt about to be made; written before the first byte is sent.
 
-    `batch_id` is empty while its answer shall come with a batch that has not been sent.
+    `batch_id` is empty while its answer shall come with a batch that has not been sent. `form` is what was asked for,
+    None where that is a chat, as it mostly is.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Intent(Row, frozen=True):
     team: str | None = None
     purpose: Purpose | None = None
     scopes: str | None = None
+    form: Literal["completion", "embedding", "count"] | None = None
 
 
 class Settlement(Row, frozen=True):

@@ -1,4 +1,4 @@
--- The ledger, version 6. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
+-- The ledger, version 7. Times are seconds since 1970 (UTC) or durations in seconds; money is USD.
 -- NULL means not known, never 0.
 
 create table sessions (            -- one process that writes here
@@ -83,7 +83,8 @@ create table attempts (            -- one try at one deployment; the intent row 
   team text,
   purpose text,                     -- NULL: to answer; else shadow | audit | guard | judge | route
   scopes text,                      -- lines of `spend` that it counts for, beside this month's of everything: JSON
-  worth_usd real                    -- of an answer from the cache: what the call that made it cost
+  worth_usd real,                   -- of an answer from the cache: what the call that made it cost
+  form text                         -- NULL: a chat; else completion | embedding | count (of tokens)
 ) strict;
 create index attempts_by_request on attempts (request_id);
 create index attempts_open on attempts (session_id) where outcome = 'running';

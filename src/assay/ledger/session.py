@@ -53,11 +53,24 @@ def recover(connection: sqlite3.Connection, ledger: Path) -> tuple[Recovered, li
     files = [path for closed in _left_by_closed(connection, ledger) for path in fold_left(connection, ledger, closed)]
     attempts, unknown, charged = 0, 0, 0.0
     for session in _dead(connection, ledger):
-        files += fold_left(connection, ledger, session)
-        lost = _charge(connection, session)
+        lost, left = end_crashed(connection, ledger, session)
+        files += left
         attempts, charged, unknown = attempts + lost.attempts, charged + lost.charged_usd, unknown + lost.unknown
-        connection.execute("update sessions set closed_at = ?, ended = 'crashed' where id = ?", (time.time(), session))
     return Recovered(attempts=attempts, charged_usd=charged, unknown=unknown), files
+
+
+def end_crashed(connection: sqlite3.Connection, ledger: Path, session: str) -> tuple[Recovered, list[Path]]:
+    """Fold what a dead process has left, and charge at their bound the attempts that it left open.
+
+    Runs inside a transaction. Returns also the files that may go once that is committed.
+
+    Raises:
+        LedgerError: a journal cannot be read.
+    """
+    files = fold_left(connection, ledger, session)
+    lost = _charge(connection, session)
+    connection.execute("update sessions set closed_at = ?, ended = 'crashed' where id = ?", (time.time(), session))
+    return lost, files
 
 
 def _dead(connection: sqlite3.Connection, ledger: Path) -> list[str]:

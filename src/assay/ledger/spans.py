@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from assay import __version__
 from assay.errors import ConfigError, LedgerError
 from assay.ledger.finished import AttemptRow, FinishedRow
+from assay.numerals import plural
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["Sender", "spans_of"]
 
 _PROVIDERS = {"openai": "openai", "openai-responses": "openai", "anthropic": "anthropic", "gemini": "gcp.gemini"}
+_OPERATIONS = {
+    "embedding": "embeddings", "completion": "text_completion", "count": "count_tokens",
+    "completions": "text_completion", "gemini": "generate_content",
+}  # fmt: skip
+"""What is done, by the form; of a chat, by the host's dialect. For counting the conventions have no word."""
 _NANO = 1_000_000_000
 Attributes = Mapping[str, "str | int | float | bool | list[str] | None"]
 
@@ -57,7 +63,8 @@ class Sender:
         spans = spans_of(requests, attempts)
         if spans and self._exporter.export(spans) is not SpanExportResult.SUCCESS:
             raise LedgerError(
-                f"{self._endpoint} did not take {len(spans)} spans; is it there, and does it speak OTLP over HTTP?"
+                f"{self._endpoint} did not take {plural(len(spans), 'span')}; "
+                "is it there, and does it speak OTLP over HTTP?"
             )
         return len(spans)
 
@@ -98,7 +105,7 @@ def _of_request(row: FinishedRow) -> ReadableSpan:
 def _of_attempt(row: AttemptRow) -> ReadableSpan:
     from opentelemetry.trace import SpanKind
 
-    operation = "text_completion" if row.dialect == "completions" else "chat"
+    operation = _OPERATIONS.get(row.form or row.dialect, "chat")
     attributes: Attributes = {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": _PROVIDERS.get(row.dialect, f"assay.{row.dialect}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay.decision.decision import Decision
-from assay.numerals import plural
+from assay.numerals import plural, verb
 from assay.report.numbers import money, percent, seconds
 from assay.report.view import KindView, Measure, RunKind
 
@@ -21,8 +21,8 @@ def decided_verdict(kinds: Sequence[KindView]) -> str:
         return f"None of {plural(total, 'kind')} of work has a proven model."
     if len(proven) == total:
         return f"Every kind of work has a proven model: {_sides(proven)}."
-    verb = "has" if len(proven) == 1 else "have"
-    return f"{len(proven)} of {total} kinds of work {verb} a proven model: {_sides(proven)}."
+    have = verb(len(proven), "has", "have")
+    return f"{len(proven)} of {total} kinds of work {have} a proven model: {_sides(proven)}."
 
 
 def _sides(proven: Sequence[KindView]) -> str:
@@ -73,7 +73,8 @@ def decided_details(decision: Decision, kinds: Sequence[KindView]) -> tuple[str,
         lines.append(f"Nothing is claimed of {', '.join(unproven)}: not proven from here")
     saved = decision.grid - decision.asked
     share = f", {percent(saved / decision.grid)} saved" if decision.grid else ""
-    lines.append(f"{decision.asked:,} of {decision.grid:,} answers of the full grid were needed{share}")
+    were = verb(decision.asked, "was", "were")
+    lines.append(f"{decision.asked:,} of {plural(decision.grid, 'answer')} of the full grid {were} needed{share}")
     return tuple(lines)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from assay.errors import WeightsError
+from assay.numerals import plural
 from assay.weights.tensor_types import TENSOR_TYPES
 
 MAX_HEADER_BYTES = 128 << 20
@@ -204,7 +205,8 @@ class _Reader:
         """Make the next `count` bytes available and step over them; returns where they start."""
         start, end = self._at, self._at + count
         if end > self._size:
-            raise self._wrong(f"truncated header: {count} bytes wanted at {start}, the file ends at {self._size}")
+            wanted = plural(count, "byte")
+            raise self._wrong(f"truncated header: {wanted} wanted at {start}, the file ends at {self._size}")
         if end > MAX_HEADER_BYTES:
             raise self._wrong(f"the header is larger than {MAX_HEADER_BYTES >> 20} MiB")
         while len(self._data) < end:
@@ -287,7 +289,7 @@ class _Reader:
         least = struct.calcsize(form) if form else 12 if kind == _ARRAY else 8
         self._elements += count
         if count * least > self._left() or self._elements > MAX_ELEMENTS:
-            raise self._wrong(f"an array of {count} elements cannot be: the file has {self._size} bytes")
+            raise self._wrong(f"an array of {plural(count, 'element')} cannot be: the file has {self._size} bytes")
         head = tuple(self._value(kind, depth + 1) for _ in range(min(count, ARRAY_HEAD)))
         rest = count - len(head)
         if form:

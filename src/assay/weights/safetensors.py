@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from assay.errors import WeightsError, did_you_mean
+from assay.numerals import plural
 
 __all__ = ["DTYPES", "Folder", "SafeTensor", "read_folder", "read_tensors"]
 
@@ -106,7 +107,7 @@ def read_folder(folder: Path) -> Folder:
     tensors = tuple(tensor for file in files for tensor in read_tensors(file))
     doubled = len(tensors) - len({tensor.name for tensor in tensors})
     if doubled:
-        raise WeightsError(f"weights {folder}: {doubled} tensors are in more than one file")
+        raise WeightsError(f"weights {folder}: {plural(doubled, 'tensor')} in more than one file")
     tokenizer = _json(folder / "tokenizer_config.json")
     return Folder(files, tensors, _json(folder / "config.json"), tokenizer, _template(folder, tokenizer))
 

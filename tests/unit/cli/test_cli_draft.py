@@ -49,6 +49,20 @@ def test_drafts_wait_until_a_person_approves(project: Project) -> None:
     assert "was rejected already" in again.err
 
 
+def test_a_folder_of_drafts_says_what_it_is(project: Project) -> None:
+    """Who takes drafts for a suite is told where that is, or how it comes to be."""
+    writer(project, "Is the shop open on Sunday?")
+    drafted(project, "-k", "words", "--about", "questions to a shop", "-n", "1")
+    inside = project.inside("suite", "lint", "suite/drafts")
+    assert inside.code == 2
+    assert f"holds the drafts of a suite; the suite is {project.folder / 'suite'}" in inside.err
+    (project.folder / "suite" / "suite.toml").unlink()
+    for folder in ("suite", "suite/drafts"):
+        ended = project.inside("suite", "lint", folder)
+        assert ended.code == 2
+        assert f"no suite yet: it is made of those that `assay suite review {project.folder / 'suite'}`" in ended.err
+
+
 def test_the_same_again_is_no_draft(project: Project) -> None:
     """A second call does not write what waits already, and says so with its exit code."""
     writer(project, "Is the shop open on Sunday?", "is the shop open on sunday")

@@ -95,6 +95,9 @@ def test_what_people_say_is_read_out_and_exported(desk: Project) -> None:
     report = desk.inside("ab", "report", "desk")
     assert (report.code, report.out[:18]) == (4, "desk: CANNOT TELL.")
     assert desk.inside("ab", "report", "desk", "--json").json["measure"] == "accepted"
+    page = desk.inside("ab", "report", "desk", "--html", "desk.html")
+    assert (page.code, page.err) == (4, "  written: desk.html\n")
+    assert "CANNOT TELL" in (desk.folder / "desk.html").read_text("utf-8")
     measured = desk.inside("ab", "report", "desk", "--metric", "-minutes")
     assert "nothing is known of minutes" in measured.out.lower()
     found = desk.inside("pairs", "export", "desk", "-o", "pairs.jsonl", "--json")

@@ -119,9 +119,12 @@ def test_an_audit_with_labels(judged: Any, monkeypatch: pytest.MonkeyPatch) -> N
     with (judged.folder / "labels.jsonl").open("a") as labels:
         labels.write('{"sample": "words1", "value": 1, "answer_sha256": "00"}\n')  # of a kind that is not audited
     assert judged.inside("judge", "audit", "bad", "-k", "facts", "--labels", "labels.jsonl").code == 0
+    (judged.folder / "one.jsonl").write_text((judged.folder / "labels.jsonl").read_text().splitlines()[0])
+    _, out, _ = told(judged.inside("judge", "audit", "bad", "-k", "facts", "--labels", "one.jsonl"))
+    assert "of 1 verdict agrees" in out or "0 of 1 verdict agree:" in out
     (judged.folder / "other.jsonl").write_text('{"sample": "f00", "value": 1, "answer_sha256": "00"}\n')
     code, _, said = told(judged.inside("judge", "audit", "bad", "--labels", "other.jsonl"))
-    assert (code, "none of its 1 labels is about an answer" in said) == (2, True)
+    assert (code, "of 1 label none is about an answer" in said) == (2, True)
 
 
 def test_a_run_that_is_not_there(judged: Any) -> None:

@@ -92,7 +92,7 @@ def test_bandwidth_is_measured_here() -> None:
     one, two = detect.read_bandwidth(1), detect.read_bandwidth(2)
     assert 5e8 < one.bytes_s < 1e12
     assert two.bytes_s > one.bytes_s / 2
-    assert (one.basis, two.basis) == ("bandwidth measured here, 1 threads", "bandwidth measured here, 2 threads")
+    assert (one.basis, two.basis) == ("bandwidth measured here, 1 thread", "bandwidth measured here, 2 threads")
 
 
 def test_without_memory_to_spare_bandwidth_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def test_an_unscored_sample_says_why() -> None:
     """The reason of the repeats, and how many they are; or that they were not asked."""
     both = [outcome(0, 1.0), outcome(1, None), outcome(2, None)]
     assert reduced(both, Repeats(3)).unscored == "Timeout: late (2 of 3 repeats unscored)"
-    assert reduced([outcome(0, 1.0)], Repeats(3)).unscored == "1 of 3 repeats were asked"
+    assert reduced([outcome(0, 1.0)], Repeats(3)).unscored == "1 of 3 repeats was asked"
 
 
 def test_costs_are_means_and_the_slowest_counts() -> None:

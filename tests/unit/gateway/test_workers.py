@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from assay.config.schema import Config, Deployment
+from assay.gateway.counters import counters
 from assay.gateway.workers import Place, place_of, share_of, supervise
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets cannot be handed on there")
@@ -139,10 +140,14 @@ def test_whoever_is_asked_tells_what_all_have_counted(served: Served) -> None:
 
 
 def test_workers_end_with_their_supervisor(served: Served) -> None:
-    """A supervisor that is killed leaves nobody behind who holds the address."""
+    """A supervisor that is killed leaves nobody behind who holds the address; what they counted goes with the next."""
     left = served.workers()
+    folder = Path(left[0].environ()["PROMETHEUS_MULTIPROC_DIR"])
     served.process.kill()
     until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in left))
+    assert folder.is_dir()
+    with counters():
+        assert not folder.exists()
 
 
 def test_what_cannot_begin_ends_with_its_own_code(tmp_path: Path) -> None:

@@ -392,6 +392,13 @@ class TestForms:
         await run(attempt(Stub(*events), request=request_, constraints=budget))
         (row,) = await settled(ledger.path, 1)
         assert (row["outcome"], row["cost_usd"], row["cost_basis"]) == ("ok", pytest.approx(usd), basis)
+        assert row["form"] == request_.form
+
+    async def test_a_chat_has_no_form_on_record(self, attempt: Make, ledger: SqliteLedger) -> None:
+        """It is what most are."""
+        await run(attempt(Stub(TextDelta(text="x"), DONE)))
+        (row,) = await settled(ledger.path, 1)
+        assert row["form"] is None
 
     @pytest.mark.parametrize("form", ["count", "embedding"])
     async def test_what_was_asked_for_is_missing(self, attempt: Make, form: Any) -> None:

@@ -19,7 +19,7 @@ from assay.errors import ConfigError, LedgerError
 from assay.ledger.attempts_file import write
 from assay.ledger.finished import AttemptRow, Following, Wanted, attempts, requests_of
 from assay.ledger.rows import Intent, RequestRow, Settlement
-from assay.ledger.spans import Sender
+from assay.ledger.spans import Sender, spans_of
 from assay.ledger.store import SqliteLedger
 
 
@@ -193,6 +193,26 @@ async def test_spans_are_those_of_the_conventions(ledger: SqliteLedger) -> None:
     assert child.end_time_unix_nano > child.start_time_unix_nano
 
 
+@pytest.mark.parametrize(
+    ("form", "dialect", "operation"),
+    [
+        (None, "openai", "chat"), (None, "anthropic", "chat"), (None, "local", "chat"),
+        (None, "gemini", "generate_content"), (None, "completions", "text_completion"),
+        ("completion", "local", "text_completion"), ("embedding", "openai", "embeddings"),
+        ("embedding", "gemini", "embeddings"), ("count", "anthropic", "count_tokens"),
+    ],
+)  # fmt: skip
+async def test_a_span_is_named_by_what_was_asked_for(
+    ledger: SqliteLedger, form: Any, dialect: str, operation: str
+) -> None:
+    """Embeddings are no chat: the conventions have a word for each form."""
+    pytest.importorskip("opentelemetry.sdk")
+    await asked(ledger, form=form, dialect=dialect)
+    (span,) = spans_of([], await attempts(ledger, Wanted(), 10))
+    assert span.attributes is not None
+    assert (span.name, span.attributes["gen_ai.operation.name"]) == (f"{operation} acme/small", operation)
+
+
 async def test_a_collector_that_takes_nothing_is_told(ledger: SqliteLedger) -> None:
     """Spans that are gone must not look like spans that were sent."""
     pytest.importorskip("opentelemetry.sdk")
@@ -200,7 +220,7 @@ async def test_a_collector_that_takes_nothing_is_told(ledger: SqliteLedger) -> N
     rows = await attempts(ledger, Wanted(), 10)
     with a_collector(status=400) as (url, _):
         sender = Sender(url)
-        with pytest.raises(LedgerError, match="did not take 1 spans"):
+        with pytest.raises(LedgerError, match="did not take 1 span;"):
             sender.send([], rows)
         sender.close()
 

@@ -62,6 +62,7 @@ async def test_what_it_held_is_kept(version_1: Path) -> None:
     ledger = SqliteLedger(version_1)
     [row] = await ledger.attempts()
     assert (row["id"], row["cost_usd"], row["why"], row["emulated"], row["shadow"]) == ("a1", 0.5, None, None, 0)
+    assert row["form"] is None
     await ledger.close()
     again = SqliteLedger(version_1)  # opening it twice migrates once
     assert len(await again.attempts()) == 1

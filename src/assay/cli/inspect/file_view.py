@@ -25,8 +25,8 @@ def file_text(found: Anatomy, *, tensors: bool, template: bool) -> str:
     shape = found.shape
     lines = [
         printable(f"{found.name or 'unnamed'}: {found.architecture or 'unknown architecture'}, {found.path}"),
-        f"{found.parameters / 1e6:,.1f} M parameters in {len(found.tensors)} tensors, {_mb(found.file_bytes)} as "
-        f"{found.format}{f' in {found.files} files' if found.files > 1 else ''}, "
+        f"{found.parameters / 1e6:,.1f} M parameters in {plural(len(found.tensors), 'tensor')}, "
+        f"{_mb(found.file_bytes)} as {found.format}{f' in {found.files} files' if found.files > 1 else ''}, "
         f"{_bits(found.bits_per_weight)} bits per weight, mostly {found.quantisation or 'mixed'}",
         printable(f"licence in the file: {found.licence or 'not said'}"),
         "",

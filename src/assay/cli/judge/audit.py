@@ -8,7 +8,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.judge.purse import max_usd_option, purse_of, within_purse
-from assay.numerals import plural
+from assay.numerals import plural, verb
 
 if TYPE_CHECKING:
     from assay.app import App
@@ -132,8 +132,8 @@ async def _labelled(app: App, whole: Suite, suite: Suite, file: str) -> list[Lab
     found = labelled_answers(suite, rows, labels, {one.id: one.target for one in runs})
     if not found:
         raise SuiteError(
-            f"{file}: none of its {len(labels)} labels is about an answer that a run of suite {suite.name!r} gave; "
-            "label some with `assay judge label`"
+            f"{file}: of {plural(len(labels), 'label')} none is about an answer that a run of suite "
+            f"{suite.name!r} gave; label some with `assay judge label`"
         )
     return found
 
@@ -166,8 +166,9 @@ def render(audit: Audit) -> str:
 
 
 def _people(people: Agreement) -> list[str]:
+    agree = people.hits + people.rejections
     lines = [
-        f"  people: {people.hits + people.rejections} of {people.answers} verdicts agree"
+        f"  people: {agree} of {plural(people.answers, 'verdict')} {verb(agree, 'agrees', 'agree')}"
         f"{_shown(people.agreed, people.agreed_interval)}"
         + (f"; {plural(people.unscored, 'answer')} got no verdict" if people.unscored else "")
     ]
@@ -175,8 +176,8 @@ def _people(people: Agreement) -> list[str]:
         low, high = people.kappa_interval
         lines.append(f"    kappa        {people.kappa:.2f} [{low:.2f}, {high:.2f}], agreement beyond chance")
     right, wrong = people.hits + people.misses, people.false_alarms + people.rejections
-    passes = f"{people.hits} of {right} right answers pass"
-    fails = f"{people.rejections} of {wrong} wrong answers fail"
+    passes = f"{people.hits} of {plural(right, 'right answer')} {verb(people.hits, 'passes', 'pass')}"
+    fails = f"{people.rejections} of {plural(wrong, 'wrong answer')} {verb(people.rejections, 'fails', 'fail')}"
     lines.append(f"    sensitivity  {passes}{_shown(people.sensitivity, people.sensitivity_interval)}")
     lines.append(f"    specificity  {fails}{_shown(people.specificity, people.specificity_interval)}")
     return lines
@@ -190,7 +191,7 @@ def _probe(probe: Probe) -> list[str]:
     }
     lines = [f"  probes: {verdicts[probe.fooled]}"]
     for name, passed in sorted(probe.passed.items(), key=lambda one: -one[1]):
-        lines.append(f"    {name}: {passed} of {probe.samples} pass")
+        lines.append(f"    {name}: {passed} of {probe.samples} {verb(passed, 'passes', 'pass')}")
     return [*lines, f"    {plural(probe.unscored, 'verdict')} could not be had"] if probe.unscored else lines
 
 

@@ -8,7 +8,7 @@ import click
 
 from assay.cli.door import config_option, emit, finish, json_option, run
 from assay.cli.judge.purse import max_usd_option, purse_of, within_purse
-from assay.numerals import plural
+from assay.numerals import plural, verb
 
 if TYPE_CHECKING:
     from assay.evals.judging.duel import Duel
@@ -111,7 +111,8 @@ def render(duel: Duel) -> str:
     place = duel.position
     if place.pairs:
         favoured = f"; it favours the {place.favours} place" if place.favours else ""
-        lines.append(f"  {place.steady} of {place.pairs} verdicts stay when the answers change places{favoured}")
+        stay = f"{plural(place.pairs, 'verdict')} {verb(place.steady, 'stays', 'stay')}"
+        lines.append(f"  {place.steady} of {stay} when the answers change places{favoured}")
     if duel.judges_itself:
         lines.append(f"  {duel.judge} judges answers of its own model here")
     if duel.unscored:

@@ -90,7 +90,7 @@ def _lines(found: Kinds) -> Iterator[str]:
         return
     strength = found.strengths[len(found.kinds)]
     weak = "" if strength >= ENOUGH else "; as many as were asked for, and they are not found again"
-    yield f"{len(found.kinds)} kinds, prediction strength {strength:.2f}{weak}"
+    yield f"{plural(len(found.kinds), 'kind')}, prediction strength {strength:.2f}{weak}"
     for kind in found.kinds:
         share = kind.requests / found.looked_at
         yield ""

@@ -28,8 +28,8 @@ def explained(adaptations: Sequence[Adaptation], only: str | None = None) -> str
         adaptations = [_of_kind(one, only) for one in adaptations]
     answers = adaptations[0].answers if adaptations else 0
     gains = [_gain_row(one.candidate, kind) for one in adaptations for kind in one.kinds if kind.won is not None]
-    head = f"Adapted on dev, {answers} answers at most for each candidate and kind; compared on held-out samples:"
-    lines = [head]
+    most = plural(answers, "answer")
+    lines = [f"Adapted on dev, {most} at most for each candidate and kind; compared on held-out samples:"]
     lines += table(_HEAD, gains, indent="  ", most=MOST) if gains else ["  every prompt is kept as configured"]
     lines += [f"  {line}" for line in _cautions(adaptations)]
     for one in adaptations:

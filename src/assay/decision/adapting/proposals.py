@@ -17,6 +17,7 @@ from assay.decision.adapting.variant import Variant
 from assay.evals.suites.suite import Kind
 from assay.inference.deployment import LiveDeployment
 from assay.inference.prompt import INPUT
+from assay.numerals import plural
 
 __all__ = ["proposals"]
 
@@ -104,7 +105,7 @@ def _thinking(live: LiveDeployment) -> Iterator[tuple[str, _Change]]:
 
 
 def _examples(shots: Sequence[Shot]) -> _Change:
-    return _Change(f"{len(shots)} examples", {"examples": tuple(shot.example for shot in shots)})
+    return _Change(plural(len(shots), "example"), {"examples": tuple(shot.example for shot in shots)})
 
 
 def _other_form(live: LiveDeployment, kind: Kind, plain: Settings, practice: Practice) -> _Change | None:

@@ -24,6 +24,7 @@ from assay.evals.suites.suite import Kind, Samples, Suite
 from assay.inference.deployment import LiveDeployment
 from assay.inference.purse import Purse
 from assay.inference.spine import Spine
+from assay.numerals import plural, verb
 
 __all__ = ["Search", "Searching", "dev_suite"]
 
@@ -126,7 +127,8 @@ class Search:
         variants = self._askable(proposals(self._live, self._kind, plain, self._practice, written))
         most = affordable(self._answers, len(self._practice.scored))
         if most < 2:
-            return self._kept(f"{self._answers} answers are too few to try another prompt beside the configured one")
+            few = f"{plural(self._answers, 'answer')} {verb(self._answers, 'is', 'are')} too few"
+            return self._kept(f"{few} to try another prompt beside the configured one")
         if len(variants) < 2:
             return self._kept("there is no other prompt to try")
         arms = [await self._arm(variant, order) for order, variant in enumerate(variants[:most])]
@@ -209,7 +211,8 @@ class Search:
             luck = f"two equal prompts show such a lead in {chance(wins, losses):.0%} of cases"
             reason = f"kept as configured: {best.variant.name} passes {figures}; {luck}"
         else:
-            reason = f"kept as configured: the best of {len(arms) - 1} others, {best.variant.name}, passes {figures}"
+            others = plural(len(arms) - 1, "other")
+            reason = f"kept as configured: the best of {others}, {best.variant.name}, passes {figures}"
         return msgspec.structs.replace(
             self._kept(""),
             reason=reason,

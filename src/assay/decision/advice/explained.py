@@ -14,6 +14,7 @@ from assay.decision.advice.plan import Plan
 from assay.decision.advice.use_cases import UseCase
 from assay.decision.table import table
 from assay.envelope.hardware import GIB
+from assay.numerals import plural
 
 __all__ = ["explained", "tabled"]
 
@@ -57,8 +58,8 @@ def _assumed_limits(found: Advice) -> list[str]:
     for limit, field, what in _TIMES:
         late = sum(one.limit == limit for one in found.removed)
         if late and field in asked.assumed:
-            said = f"A {what} within {getattr(asked, field):g} s, which nobody asked for, took out {late} models"
-            lines.append(f"  {said}: --{field.replace('_', '-')} 0 lets them wait.")
+            said = f"A {what} within {getattr(asked, field):g} s, which nobody asked for, took out"
+            lines.append(f"  {said} {plural(late, 'model')}: --{field.replace('_', '-')} 0 lets them wait.")
     return lines
 
 

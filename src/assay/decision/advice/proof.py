@@ -9,6 +9,7 @@ from shlex import quote
 
 from assay.decision.advice.candidate import Candidate
 from assay.decision.advice.situation import Situation
+from assay.numerals import plural
 from assay.stats.power import chance_told
 from assay.types import Value
 
@@ -101,7 +102,8 @@ def _filling(asked: Situation, suite: str, writer: str) -> Command:
             f"assay suite import examples.jsonl --input input --target target --kind {task.kind} --grader {grader} "
             f"--heldout 0.7 --out {suite}"
         )
-        return Command(command=command, why=f"your {asked.examples:,} examples as samples: what was really asked")
+        own = plural(asked.examples, "example")
+        return Command(command=command, why=f"your {own} as samples: what was really asked")
     command = f'assay suite draft {suite} -m {writer} -k {task.kind} --about "what your work is"'
     return Command(command=command, why="first samples; they count once `assay suite review suite` has approved them")
 

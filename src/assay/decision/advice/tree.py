@@ -9,6 +9,7 @@ from assay.decision.advice.candidate import Candidate, Removed
 from assay.decision.advice.lever import Lever
 from assay.decision.advice.shortlist import Shortlist
 from assay.decision.advice.situation import Situation
+from assay.numerals import plural, verb
 from assay.types import Value
 
 __all__ = ["Step", "steps"]
@@ -96,15 +97,15 @@ def _waited(asked: Situation) -> str:
 def _bar(asked: Situation, candidates: Sequence[Candidate], found: Shortlist) -> str:
     measured = sum(one.rank is not None for one in candidates)
     if found.bar is None:
-        return f"no figure speaks of it for any of {len(candidates)} candidates: only an eval can tell"
+        return f"no figure speaks of it for any of {plural(len(candidates), 'candidate')}: only an eval can tell"
     how = (
         "the low end of the best one's range, or the best tenth"
         if asked.about.first == "quality"
         else "the floor of this task"
     )
     return (
-        f"of {len(candidates)} candidates {measured} have published figures; able is who is above {found.bar:.0%} of "
-        f"the measured models, {how}"
+        f"of {plural(len(candidates), 'candidate')} {measured} {verb(measured, 'has', 'have')} published figures; able "
+        f"is who is above {found.bar:.0%} of the measured models, {how}"
     )
 
 

@@ -9,6 +9,7 @@ from assay.decision.migration.differences import Difference
 from assay.decision.migration.expense import Expense
 from assay.decision.migration.finding import Agreement, Finding, Verdict, worst
 from assay.decision.migration.retirement import Retirement
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["Migration", "overall"]
@@ -85,7 +86,7 @@ def overall(findings: Sequence[Finding], new_end: Retirement | None) -> tuple[Ve
     decisive = [one for one in counted if one.verdict is verdict]
     match verdict:
         case Verdict.GO:
-            return verdict, f"{len(counted)} of {len(counted)} kinds may move"
+            return verdict, f"{len(counted)} of {plural(len(counted), 'kind')} may move"
         case Verdict.NO_GO:
             return verdict, f"{_names(decisive)} may not move"
     return verdict, f"{_names(decisive)} cannot be told" if decisive else "there was nothing to compare"

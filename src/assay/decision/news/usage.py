@@ -18,6 +18,7 @@ from assay.config.schema import Config, Deployment, Price
 from assay.decision.lock import Lock
 from assay.envelope.candidate import Candidate
 from assay.envelope.permission import impermissible
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["InUse", "candidate_of", "in_use"]
@@ -125,7 +126,8 @@ def _action(one: InUse, around: _Around) -> str | None:
     if one.status == "retired" or (one.retires is not None and ends_within(one.retires, 0, around.today)):
         return f"retired{f' on {one.retires}' if one.retires else ''}{instead}"
     if one.retires is not None and ends_within(one.retires, around.within_days, around.today):
-        return f"retires on {one.retires}, in {one.days_left} days{instead}"
+        left = f", in {plural(one.days_left, 'day')}" if one.days_left is not None else ""
+        return f"retires on {one.retires}{left}{instead}"
     return f"no longer permitted: {one.forbidden}" if one.forbidden is not None else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from assay.evals.context.plan import Quoted
 from assay.evals.context.verdict import Finding, Reach
+from assay.numerals import plural
 from assay.stats.certainty import needed
 
 __all__ = ["DEPTHS", "guarantee", "told", "told_depths", "told_quoted"]
@@ -49,9 +50,9 @@ def guarantee(bar: float, error: float, prompts: int) -> str:
         else "certain for these prompts, of which no more are asked than that takes"
     )
     return (
-        f"A length holds when at least {bar:.0%} of its {prompts} prompts pass ({needed(prompts, bar)} of them): {sure}"
-        ". The interval (95 %; Wilson's where all were asked, else one that holds whenever one stops) is for other "
-        "prompts of the same form; your documents may be harder."
+        f"A length holds when at least {bar:.0%} of its {plural(prompts, 'prompt')} pass ({needed(prompts, bar)} of "
+        f"them): {sure}. The interval (95 %; Wilson's where all were asked, else one that holds whenever one stops) is "
+        "for other prompts of the same form; your documents may be harder."
     )
 
 

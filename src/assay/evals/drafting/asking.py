@@ -10,6 +10,7 @@ from assay.checks.json_text import objects_in, parse
 from assay.evals.drafting.manners import MANNERS
 from assay.evals.drafting.material import Passage
 from assay.evals.suites.readable import target_text
+from assay.numerals import plural
 from assay.types import JsonObject, Label, Message, OutputFormat, Request, Response, Sampling
 
 __all__ = ["Item", "Task", "items", "label_of", "request"]
@@ -93,7 +94,7 @@ def request(task: Task, passage: Passage, manner: str, count: int, *, seed: int)
         said.append(f"Vary this sample:\n<material>\n{passage.text}\n</material>\nIts target:\n{_target(passage)}")
     elif passage.source != "description":
         said.append(f"Write them {what[passage.source]}:\n<material>\n{passage.text}\n</material>")
-    said.append(f"Write {count} samples: {MANNERS[manner]}.")
+    said.append(f"Write {plural(count, 'sample')}: {MANNERS[manner]}.")
     return Request(
         messages=(Message.of("system", _SYSTEM), Message.of("user", "\n\n".join(said))),
         output=OutputFormat(kind="json_schema", name="samples", schema=_SCHEMA, strict=True),

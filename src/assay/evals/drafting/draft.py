@@ -13,13 +13,12 @@ import msgspec
 from assay.errors import SuiteError
 from assay.evals.suites.samples import SampleLine
 from assay.evals.suites.suite import Split
-from assay.evals.suites.suite_files import read_suite_files
+from assay.evals.suites.suite_files import DRAFTS, read_suite_files
 from assay.evals.suites.writing import NewKind, add_kind, append_samples, replaced, write_suite
 from assay.types import JsonObject
 
 __all__ = ["Draft", "Drafts", "all_drafts", "draft_path", "read_drafts"]
 
-FOLDER = "drafts"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 State = Literal["pending", "approved", "rejected"]
 
@@ -87,12 +86,12 @@ def draft_path(folder: Path, kind: str) -> Path:
     """Where the drafts of a kind are kept; a name that no file may have is told from others by a digest."""
     fit = _UNFIT.sub("-", kind).strip(".-")
     name = fit if fit == kind else f"{fit[:60]}-{sha256(kind.encode('utf-8', 'replace')).hexdigest()[:8]}"
-    return folder / FOLDER / f"{name}.json"
+    return folder / DRAFTS / f"{name}.json"
 
 
 def all_drafts(folder: Path) -> list[Drafts]:
     """The drafts of every kind, by the names of their files."""
-    return [_read(file) for file in sorted((folder / FOLDER).glob("*.json"))]
+    return [_read(file) for file in sorted((folder / DRAFTS).glob("*.json"))]
 
 
 def read_drafts(folder: Path, kind: str) -> Drafts | None:

@@ -14,6 +14,7 @@ from assay.evals.runs.runner import Run
 from assay.evals.suites.suite import Suite
 from assay.ledger.rows import Outcome
 from assay.ledger.store import Ledger
+from assay.numerals import plural
 from assay.stats.intervals import Interval
 from assay.stats.misjudged import Confusion, true_share
 from assay.stats.prediction_powered import FEWEST_LABELS, corrected_difference, corrected_share
@@ -162,7 +163,7 @@ def corrected_lead(
     own = Correction(labels=len(both), disagreed=sum(abs(x - y) for x, y in both))
     found = corrected_difference(judged, human, groups)
     if found is None or len(read) < FEWEST_LABELS:  # repeats of one answer are read once
-        reason = f"people have read both answers to {len(read)} samples; {FEWEST_LABELS} are needed"
+        reason = f"people have read both answers to {plural(len(read), 'sample')}; {FEWEST_LABELS} are needed"
         return replace(own, reason=reason)
     return replace(own, share=found.value, interval=_span(found.interval), method="prediction-powered")
 
@@ -190,7 +191,7 @@ def _span(interval: Interval) -> Span:
 
 def _reason(seen: Confusion, labels: int) -> str:
     if labels < FEWEST_LABELS:
-        return f"{labels} label{'s' if labels != 1 else ''}; {FEWEST_LABELS} of this run's answers are needed"
+        return f"{plural(labels, 'label')}; {FEWEST_LABELS} of this run's answers are needed"
     if seen.sensitivity is None or seen.specificity is None:
         which = "right" if seen.sensitivity is None else "wrong"
         return f"people called no answer {which}, so that nobody knows how graders err on such; label some more"

@@ -113,4 +113,4 @@ def told_steps(steps: Sequence[MoreTokens], most: int = SHOWN) -> list[str]:
     shown = untold[: max(0, most - len(told))]
     lines = [told_more(one) for one in steps if one in told or one in shown]
     left = len(untold) - len(shown)
-    return lines + ([f"of {left} more such steps it cannot be told whether they pay"] if left else [])
+    return lines + ([f"of {plural(left, 'more such step')} it cannot be told whether they pay"] if left else [])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 
 from assay.errors import SuiteError
+from assay.numerals import plural
 
 __all__ = ["letter_of", "with_choices", "without_choices"]
 
@@ -28,7 +29,7 @@ def letter_of(number: int, choices: Sequence[str]) -> str:
         SuiteError: there is no such choice, or there are more than the alphabet has letters.
     """
     if not 0 <= number < len(choices) or len(choices) > len(ascii_uppercase):
-        raise SuiteError(f"the right one of {len(choices)} choices is number {number}")
+        raise SuiteError(f"the right one of {plural(len(choices), 'choice')} is number {number}")
     return ascii_uppercase[number]
 
 

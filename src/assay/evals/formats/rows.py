@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from assay.errors import SuiteError
 from assay.evals.formats.sources import encoding_of, json_lines, json_value, not_encoded
+from assay.numerals import plural
 
 __all__ = ["Row", "endings", "rows_of"]
 
@@ -94,7 +95,8 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _cells(place: str, header: list[str], cells: list[str]) -> Row:
     if len(cells) != len(header):
-        return Row(place, {}, f"it has {len(cells)} cells, and the header names {len(header)} columns")
+        columns = plural(len(header), "column")
+        return Row(place, {}, f"it has {plural(len(cells), 'cell')}, and the header names {columns}")
     return Row(place, dict(zip(header, cells, strict=True)))
 
 

@@ -13,6 +13,7 @@ from assay.evals.graders.grader import Grader, Options, Score, options
 from assay.evals.graders.judges import Judges
 from assay.evals.graders.registry import make_grader, name_of, origin_of
 from assay.evals.suites.suite import GraderSpec, Sample
+from assay.numerals import plural
 from assay.types import JsonObject, Request, Response
 
 __all__ = ["Ensemble"]
@@ -41,7 +42,8 @@ class Ensemble(Grader):
     def __init__(self, **given: Any) -> None:
         o = self._options = options(self.name, _Options, given)
         if o.weights is not None and len(o.weights) != len(o.graders):
-            raise ConfigError(f"grader 'ensemble': {len(o.weights)} weights for {len(o.graders)} graders")
+            graders = plural(len(o.graders), "grader")
+            raise ConfigError(f"grader 'ensemble': {plural(len(o.weights), 'weight')} for {graders}")
         if o.weights is not None and o.rule in ("all", "any"):
             raise ConfigError(f"grader 'ensemble': weights mean nothing under the rule {o.rule!r}")
         if o.pass_at is not None and o.rule != "mean":

@@ -17,6 +17,7 @@ from assay.evals.graders.judges import Judges
 from assay.evals.graders.statements import Fact, Statement, missing, statements
 from assay.evals.graders.verdict import Question, Verdict, ask_for
 from assay.evals.suites.suite import Sample
+from assay.numerals import plural
 from assay.types import JsonObject, Request, Response
 
 __all__ = ["Faithful"]
@@ -158,7 +159,7 @@ class Faithful(Grader):
             said = f"no citation for {shorten(loose[0].text, 200)!r}"
         else:
             how = "say so" if self._options.model is not None else "have its words and numbers"
-            said = f"the documents cited for {len(cited)} statements {how}" if cited else "nothing is cited"
+            said = f"the documents cited for {plural(len(cited), 'statement')} {how}" if cited else "nothing is cited"
             return self._made(1.0, said + note, cited, wrong, detail)
         return self._made(0.0, said + note, cited, wrong, detail)
 

@@ -16,6 +16,7 @@ from assay.evals.graders.judges import Judges
 from assay.evals.graders.verdict import Question, Verdict, ask_for
 from assay.evals.suites.readable import readable, target_text, told
 from assay.evals.suites.suite import Sample
+from assay.numerals import verb
 from assay.types import Audio, Document, Image, JsonObject, Part, Request, Response, Video
 
 __all__ = ["Judge", "JudgeOptions", "material", "media", "read_rubric", "remark"]
@@ -154,7 +155,8 @@ class Judge(Grader):
     def _score(self, value: float, marks: list[int], reasons: str, note: str) -> Score:
         said = shorten(reasons, 400)
         if len(marks) > 1:
-            said = f"{sum(map(self._passes, marks))} of {len(marks)} votes pass; the last: {said}"
+            passing = sum(map(self._passes, marks))
+            said = f"{passing} of {len(marks)} votes {verb(passing, 'passes', 'pass')}; the last: {said}"
         detail: JsonObject = {"votes": marks} if len(marks) > 1 else {}
         if note:
             detail["judges_itself"] = True

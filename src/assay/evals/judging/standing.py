@@ -21,7 +21,7 @@ from assay.inference.spine import Spine
 from assay.ledger.audits import newest_audits
 from assay.ledger.rows import Row
 from assay.ledger.store import Ledger
-from assay.numerals import plural
+from assay.numerals import plural, verb
 from assay.types import Value
 
 __all__ = ["Standing", "standing_of", "told"]
@@ -104,7 +104,7 @@ def told(standing: Standing, place: str = "") -> str:
         return f"{head}, which cannot be identified: {standing.problem}"
     own = f"; it judges itself in {', '.join(standing.judges_itself)}" if standing.judges_itself else ""
     places = "".join(
-        f"; of {name} {one.steady} of {one.pairs} pairs are steady when swapped"
+        f"; of {name} {one.steady} of {plural(one.pairs, 'pair')} {verb(one.steady, 'is', 'are')} steady when swapped"
         + (f", and it favours the {one.favours} place" if one.favours else "")
         for name, one in standing.positions.items()
         if one.pairs
@@ -140,4 +140,4 @@ def _probe(audit: Audit) -> str:
         return f"FOOLED by {probe.worst}, which passes {probe.share:.0%} of {plural(probe.samples, 'sample')}"
     if probe.fooled == "no":
         return "not fooled by constant answers"
-    return f"{probe.samples} samples cannot tell whether constant answers fool it"
+    return f"{plural(probe.samples, 'sample')} cannot tell whether constant answers fool it"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from assay.errors import EvalError
 from assay.evals.kinds.space import Space, product
 from assay.evals.kinds.strength import centres, count_of, grouped_into, kept_together, strengths
+from assay.numerals import plural
 from assay.types import Value
 
 __all__ = ["Groups", "Suggested", "groups_of", "suggested"]
@@ -74,7 +75,8 @@ def groups_of(marked: Sequence[Counter[str]], count: int | None = None) -> Group
     """
     if len(marked) < max(_LEAST_REQUESTS, 2 * (count or 1)):
         raise EvalError(
-            f"{len(marked)} requests are too few to find {count or 'any'} kinds in; wait for more, or widen --since"
+            f"{plural(len(marked), 'request')}: too few to find {plural(count, 'kind') if count else 'any kinds'} in; "
+            "wait for more, or widen --since"
         )
     space = Space(marked)
     most = max(2, min(MOST_KINDS, len(marked) // _PER_KIND))

@@ -9,6 +9,7 @@ from assay.checks.check import shorten
 from assay.evals.lint.finding import Finding, about_kind
 from assay.evals.lint.material import Material
 from assay.evals.lint.trials import ECHO, Baseline
+from assay.numerals import plural
 
 __all__ = ["find_constant_answers", "find_keyword_labels", "find_one_label"]
 
@@ -28,7 +29,7 @@ def find_constant_answers(material: Material) -> Iterator[Finding]:
                 "constant-answer",
                 "error" if passes else "warning",
                 members,
-                f"{_said(one)} passes {one.passed} of {one.tried} samples ({one.share:.0%})"
+                f"{_said(one)} passes {one.passed} of {plural(one.tried, 'sample')} ({one.share:.0%})"
                 + (f", and the bar is {bar:.0%}" if passes and bar is not None else ""),
                 "add samples that this answer fails, or graders that do not accept it; raise the bar above it",
             )
@@ -51,7 +52,7 @@ def find_one_label(material: Material) -> Iterator[Finding]:
             "unbalanced",
             "warning" if most > _MOST * len(members) else "note",
             members,
-            f"{label!r} is right for {most} of {len(members)} samples, {rarest!r} for {least}",
+            f"{label!r} is right for {most} of {plural(len(members), 'sample')}, {rarest!r} for {least}",
             "add samples of the rare labels: a share says little about them now",
         )
 
@@ -73,6 +74,6 @@ def find_keyword_labels(material: Material) -> Iterator[Finding]:
                 "keyword-answer",
                 "note",
                 members,
-                f"the right label is the only one in the input of {right} of {len(members)} samples",
+                f"the right label is the only one in the input of {right} of {plural(len(members), 'sample')}",
                 "a search for the word would pass the bar; add samples that do not name their label",
             )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from assay.checks.check import shorten
 from assay.evals.lint.finding import Finding, about_samples, ids
 from assay.evals.lint.material import Glance, Material
+from assay.numerals import plural
 
 __all__ = [
     "find_equal_alternatives", "find_failing_gold", "find_near_contrasts", "find_two_targets", "find_ungradable",
@@ -71,7 +72,7 @@ def find_equal_alternatives(material: Material) -> Iterator[Finding]:
                 "equal-alternatives",
                 "note",
                 double,
-                f"{len(double)} samples have alternatives that differ in case or punctuation only, "
+                f"{plural(len(double), 'sample')} with alternatives that differ in case or punctuation only, "
                 f"as {double[0].id}: {shorten(double[0].key, 80)}",
                 "keep one of them, unless a grader is exact",
             )

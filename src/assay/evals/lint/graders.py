@@ -12,6 +12,7 @@ from assay.evals.lint.finding import Finding, about_samples
 from assay.evals.lint.material import Material
 from assay.evals.lint.patterns import is_explosive
 from assay.evals.suites.sample import Sample
+from assay.numerals import plural, verb
 
 __all__ = ["find_explosive_patterns", "find_loose_texts", "find_untried_judges"]
 
@@ -94,7 +95,8 @@ def find_loose_texts(material: Material) -> Iterator[Finding]:
         if short:
             yield about_samples(
                 "loose-text", "warning", short,
-                f"{len(short)} samples accept any answer that holds a text like {min(short[0].target)!r}",
+                f"{plural(len(short), 'sample')} {verb(len(short), 'accepts', 'accept')} any answer that holds "
+                f"a text like {min(short[0].target)!r}",
                 "compare the whole answer (`exact`, `normalised`, `choice`, `numeric`)",
             )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from assay.evals.lint.finding import Finding, about_samples, ids
 from assay.evals.lint.material import NEAR, Glance, Material, ShownPrompt, documents
 from assay.evals.suites.duplicates import plain, resembling
+from assay.numerals import plural
 
 __all__ = [
     "find_answers_in_input", "find_answers_marked", "find_questions_in_documents", "find_samples_in_prompts",
@@ -140,4 +141,4 @@ def _in_prompt(prompt: ShownPrompt, members: Sequence[Glance]) -> Iterator[Findi
 
 
 def _of(some: Sequence[Glance], members: Sequence[Glance]) -> str:
-    return f"{len(some)} of {len(members)} samples"
+    return f"{len(some)} of {plural(len(members), 'sample')}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from assay.evals.lint.finding import Finding, about_samples
 from assay.evals.lint.material import Glance, Material
+from assay.numerals import plural, verb
 from assay.privacy.redaction import Redactor
 from assay.types import Label
 
@@ -31,7 +32,8 @@ def find_personal_data(material: Material) -> Iterator[Finding]:
             what = ", ".join(f"{name} in {count}" for name, count in taken.most_common())
             yield about_samples(
                 "personal-data", "warning", found,
-                f"{len(found)} of {len(members)} samples hold what looks like personal data ({what}), "
+                f"{len(found)} of {plural(len(members), 'sample')} {verb(len(found), 'holds', 'hold')} what looks like "
+                f"personal data ({what}), "
                 "and may be sent to any deployment",
                 'set label = "private-only" in the kind; what was made up needs none',
             )  # fmt: skip

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from assay.evals.lint.finding import Finding, about_samples, ids
 from assay.evals.lint.material import Glance, Material
+from assay.numerals import plural
 
 __all__ = ["find_failed_by_all", "find_passed_by_all", "find_turned_round"]
 
@@ -21,9 +22,10 @@ def find_passed_by_all(material: Material) -> Iterator[Finding]:
     for members, values in _kinds(material):
         easy = [one for one in members if _all(values.get(one.id), passed=True)]
         if easy:
+            of = plural(len(members), "sample")
             yield about_samples(
                 "passed-by-all", "note", easy,
-                f"all {len(material.runs)} candidates pass {len(easy)} of {len(members)} samples: {ids(easy)}",
+                f"all {len(material.runs)} candidates pass {len(easy)} of {of}: {ids(easy)}",
                 "they tell no candidates apart; keep those that guard what must never break, add harder ones",
             )  # fmt: skip
 
@@ -36,8 +38,8 @@ def find_failed_by_all(material: Material) -> Iterator[Finding]:
         if hard and best >= _GOOD:
             yield about_samples(
                 "failed-by-all", "warning", hard,
-                f"{len(hard)} of {len(members)} samples are failed by all {len(material.runs)} candidates, of which "
-                f"the best passes {best:.0%}: {ids(hard)}",
+                f"all {len(material.runs)} candidates fail {len(hard)} of {plural(len(members), 'sample')}; "
+                f"the best one passes {best:.0%}: {ids(hard)}",
                 "read the answers (`assay compare`): the target or a grader may be wrong",
             )  # fmt: skip
 
@@ -56,8 +58,8 @@ def find_turned_round(material: Material) -> Iterator[Finding]:
             worst = min(turned)[0]
             yield about_samples(
                 "turned-round", "warning", [one for _, one in turned],
-                f"better candidates fail and worse ones pass {len(turned)} of {len(members)} samples (item-total "
-                f"correlation down to {worst:.2f}): {ids([one for _, one in turned])}",
+                f"better candidates fail and worse ones pass {len(turned)} of {plural(len(members), 'sample')} "
+                f"(item-total correlation down to {worst:.2f}): {ids([one for _, one in turned])}",
                 "read them: the target is probably wrong, or the question has two answers",
             )  # fmt: skip
 

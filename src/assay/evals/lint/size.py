@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from assay.evals.lint.finding import Finding, about_kind
 from assay.evals.lint.material import Material
+from assay.numerals import plural, verb
 from assay.stats.intervals import upper_bound, wilson
 
 __all__ = ["find_missing_sides", "find_small_kinds", "find_synthetic"]
@@ -39,7 +40,8 @@ def find_small_kinds(material: Material) -> Iterator[Finding]:
             continue
         half = (wilson(n / 2, n).high - wilson(n / 2, n).low) / 2
         if half > _WIDE:
-            message = f"with {n} heldout samples a share is known to {half * 100:.0f} points either way at worst"
+            size = plural(n, "heldout sample")
+            message = f"with {size} a share is known to {half * 100:.0f} points either way at worst"
             yield about_kind("few", "note", members, message, "`assay suite power` says what they can separate")
 
 
@@ -75,6 +77,7 @@ def find_synthetic(material: Material) -> Iterator[Finding]:
             share = len(made) / len(members)
             yield about_kind(
                 "synthetic", "warning" if share > _MOSTLY else "note", members,
-                f"{len(made)} of {len(members)} samples are synthetic ({share:.0%})",
+                f"{len(made)} of {plural(len(members), 'sample')} {verb(len(made), 'is', 'are')} synthetic "
+                f"({share:.0%})",
                 "replace them by real ones as they come (`assay suite from-ledger`); figures are told apart",
             )  # fmt: skip

@@ -11,7 +11,7 @@ from assay.evals.runs.run import Run
 from assay.evals.runs.runner import Runner
 from assay.evals.suites.suite import Suite
 from assay.inference.purse import Purse
-from assay.numerals import plural
+from assay.numerals import plural, verb
 from assay.types import Value
 
 __all__ = ["Ending", "ending"]
@@ -45,13 +45,16 @@ class Ending(Value, frozen=True, kw_only=True):
     def told(self) -> str:
         """In a sentence or two."""
         said: list[str] = []
+        answers = plural(self.answers, "answer")
         if self.stopped is not None:
-            said.append(f"stopped, with {self.left} of {plural(self.answers, 'answer')} not asked for: {self.stopped}.")
+            said.append(f"stopped, with {self.left} of {answers} not asked for: {self.stopped}.")
         if self.unscored:
             why = ", ".join(f"{count} {name}" for name, count in sorted(self.unscored.items(), key=lambda one: -one[1]))
-            said.append(f"{sum(self.unscored.values())} of {self.answers} answers have no score: {why}.")
+            lacking = sum(self.unscored.values())
+            said.append(f"{lacking} of {answers} {verb(lacking, 'has', 'have')} no score: {why}.")
         if self.waiting:
-            said.append(f"{self.waiting} of {self.answers} answers come with batches that have not ended.")
+            come = verb(self.waiting, "comes", "come")
+            said.append(f"{self.waiting} of {answers} {come} with batches that have not ended.")
         if said:
             said.append("What was done is kept; the same command asks for the rest.")
         return " ".join(said)

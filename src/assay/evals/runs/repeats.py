@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from assay.evals.suites.suite_table import Reducer
 from assay.ledger.rows import CostBasis, Outcome
+from assay.numerals import plural, verb
 from assay.stats.known import known_mean
 
 __all__ = ["ONCE", "Repeats", "reduced", "seed_of"]
@@ -80,7 +81,7 @@ def _value(values: Sequence[float], repeats: Repeats) -> float | None:
 def _reason(answers: Sequence[Outcome], count: int) -> str:
     reasons = [answer.unscored or "unknown" for answer in answers if answer.value is None]
     if not reasons:
-        return f"{len(answers)} of {count} repeats were asked"
+        return f"{len(answers)} of {plural(count, 'repeat')} {verb(len(answers), 'was', 'were')} asked"
     return reasons[0] if count == 1 else f"{reasons[0]} ({len(reasons)} of {count} repeats unscored)"
 
 

@@ -13,7 +13,10 @@ from assay.config.table import read_table
 from assay.errors import ConfigError, SuiteError, did_you_mean
 from assay.evals.suites.suite_table import SuiteTable
 
-__all__ = ["RawLine", "SuiteFiles", "read_raw_lines", "read_suite_files"]
+__all__ = ["DRAFTS", "RawLine", "SuiteFiles", "read_raw_lines", "read_suite_files"]
+
+DRAFTS = "drafts"
+"""The folder beside a `suite.toml` in which drafts wait for a person."""
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -63,10 +66,20 @@ def read_suite_files(folder: Path | str) -> SuiteFiles:
         data = file.read_bytes()
         table = read_table(tomllib.loads(data.decode("utf-8-sig")), SuiteTable)
     except OSError as error:
-        raise SuiteError(f"cannot read {file}: {error.strerror}") from error
+        raise SuiteError(_drafts_only(place) or f"cannot read {file}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ConfigError) as error:
         raise SuiteError(f"{file}: {error}") from error
     return SuiteFiles(file.parent, table, data)
+
+
+def _drafts_only(place: Path) -> str | None:
+    """What to do with a folder in which there are drafts and no suite; None = there are none."""
+    suite = place.parent if place.name == DRAFTS else place
+    if not any((suite / DRAFTS).glob("*.json")):
+        return None
+    if (suite / "suite.toml").exists():
+        return f"{place} holds the drafts of a suite; the suite is {suite}, and `assay suite review {suite}` fills it"
+    return f"{place} holds drafts, and no suite yet: it is made of those that `assay suite review {suite}` approves"
 
 
 def read_raw_lines(file: Path) -> Iterator[RawLine]:

@@ -188,7 +188,7 @@ def test_a_wait_that_nobody_named_is_told_where_it_leaves_nobody_able(advised: A
     """The task's usual wait took the able ones out: the flag that lifts it is named."""
     slow = weights("slow", 30e9, 89.0)
     found = advised("chat", models=(slow, weights("tiny", 1e8, None)), device="laptop", privacy="regulated")
-    assert "which nobody asked for, took out 1 models: --latency-s 0 lets them wait" in explained(found)
+    assert "which nobody asked for, took out 1 model: --latency-s 0 lets them wait" in explained(found)
     named = advised(
         "chat", models=(slow, weights("tiny", 1e8, None)), device="laptop", privacy="regulated", latency_s=2
     )

@@ -101,7 +101,7 @@ def test_members_are_checked_before_money_is_spent() -> None:
     ("given", "said"),
     [
         ({"graders": []}, "graders"),
-        ({"graders": [YES], "weights": [1, 2]}, "2 weights for 1 graders"),
+        ({"graders": [YES], "weights": [1, 2]}, "2 weights for 1 grader"),
         ({"graders": [YES], "weights": [0]}, "weights"),
         ({"graders": [YES], "rule": "all", "weights": [1]}, "weights mean nothing"),
         ({"graders": [YES], "pass_at": 0.5}, "belongs to the rule"),
