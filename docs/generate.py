@@ -243,7 +243,7 @@ charges what was in flight at its bound; that takes less than two seconds for th
 repair anything. An entry that was torn off half-written was acknowledged to nobody. **Back up or move the file together
 with the journals beside it**, or while no assay runs: then there are none.
 
-Of a process on another host, and of a container that came back under another name, nobody here can see whether it lives:
+Of a process on another host, and of a container that came back under another name, nobody here can see if it lives:
 what it holds stays held. `assay doctor` names such sessions, and `assay ledger free SESSION` charges and closes one.
 
 A full or read-only disk fails requests with a `LedgerError`; what was acknowledged stays, and with room again all goes
