@@ -107,7 +107,9 @@ class Admission:
             self._bearers.clear()
             self._bare.clear()
         headers = visit.head.headers
-        key = self._bearers.get(headers.get(b"authorization")) or self._bare.get(headers.get(b"x-api-key"))
+        # Of two fields the first counts, as in `_recognise`: whose a request is must not hang on who came before.
+        authorization = headers.get(b"authorization")
+        key = self._bearers.get(authorization) if authorization else self._bare.get(headers.get(b"x-api-key"))
         if key is not None and (key.expires_at is None or time.time() < key.expires_at):
             visit.key = key
         elif self.asks_key:

@@ -91,6 +91,52 @@ async def test_the_first_key_shuts_the_door(desk: Callable[..., Any]) -> None:
         assert (await gate.get("/healthz"))[0] == 200
 
 
+@pytest.mark.parametrize("before", [None, "authorization", "x-api-key"])
+async def test_whose_a_request_is_does_not_hang_on_who_came_before(
+    desk: Callable[..., Any], before: str | None
+) -> None:
+    """Of two keys that hold, the one in `authorization` counts, whichever of them the gateway has seen already."""
+    async with desk() as gate:
+        sent = {"authorization": f"Bearer {await gate.key('one')}", "x-api-key": await gate.key("two")}
+        if before is not None:
+            assert (await gate.served.ask("hi", {before: sent[before]}))[0] == 200
+        assert (await gate.served.ask("hi", sent))[0] == 200
+        names = {key.account.key_id: key.name for key in gate.virtual.keyring.keys}
+        assert names[(await gate.requests())[-1]["key_id"]] == "one"
+
+
+async def test_a_head_that_is_known_opens_nothing_by_itself(desk: Callable[..., Any]) -> None:
+    """What its key may do is asked each time: two connections that share it are both shut out at once."""
+    async with desk() as gate:
+        now = time.time()
+        held, late = await gate.key("held"), await gate.key("late", expires_at=now + 60)
+        async with aiohttp.ClientSession() as one, aiohttp.ClientSession() as two:
+
+            async def statuses() -> list[int]:
+                told = []
+                for session in (one, two):
+                    for secret in (held, late):
+                        headers = {"authorization": f"Bearer {secret}"}
+                        body = {"model": "small", "messages": [{"role": "user", "content": "hi"}]}
+                        async with session.post(
+                            gate.served.url + "/chat/completions", json=body, headers=headers
+                        ) as got:
+                            await got.read()
+                            told.append(got.status)
+                return told
+
+            for _ in range(3):
+                assert await statuses() == [200] * 4
+            assert len(gate.served.gateway.crowd.heads) == 2
+            await revoke(gate.ledger, "held")
+            gate.virtual.keyring.look()
+            assert await statuses() == [401, 200] * 2
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("assay.gateway.admission.time.time", lambda: now + 61)
+                assert await statuses() == [401, 401] * 2
+            assert len(gate.served.gateway.crowd.heads) == 2
+
+
 async def test_each_reason_is_told_to_who_had_the_key(desk: Callable[..., Any]) -> None:
     """Revoked and expired keys get their own words; a stranger's gets the same whatever it looks like."""
     async with desk() as gate:
