@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from assay.gateway import counters as counters_of_workers
 from assay.gateway.counters import counters
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are not had there")
@@ -73,3 +74,32 @@ def test_others_folders_stay(tmp_path: Path) -> None:
     started_next()
     assert (other / "kept").exists()
     assert link.is_symlink()
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_folder_that_is_swept_away_before_it_is_held_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, locked: bool
+) -> None:
+    """Another one that starts may take a new folder for a dead one's, until it is locked."""
+    make, take, swept = tempfile.mkdtemp, counters_of_workers._take, []
+
+    def sweep(folder: str) -> None:
+        if not swept:
+            swept.append(folder)
+            Path(folder).rmdir()
+
+    def made(prefix: str) -> str:
+        folder = make(prefix=prefix)
+        if not locked:
+            sweep(folder)
+        return folder
+
+    def taken(lock: int, *, wait: bool) -> None:
+        if locked and wait:
+            sweep(next(str(folder) for folder in Path(tempfile.gettempdir()).glob("assay-metrics-*")))
+        take(lock, wait=wait)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made)
+    monkeypatch.setattr(counters_of_workers, "_take", taken)
+    started_next()
+    assert len(swept) == 1
