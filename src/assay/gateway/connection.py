@@ -258,7 +258,7 @@ class Connection(asyncio.Protocol):
         self._upgrading = self._parser.should_upgrade()
         if self._upgrading:
             return
-        before = self._last
+        before, old = self._last, version < "1.1"
         headers = dict(self._headers)
         length = headers.pop(b"content-length", b"")
         cycle = self._last = Cycle(
@@ -266,8 +266,9 @@ class Connection(asyncio.Protocol):
             length,
             self._flow,
             self._crowd.server_lines,
-            version != "1.0" and self._parser.should_keep_alive(),
+            not old and self._parser.should_keep_alive(),
             self.on_response_complete,
+            old=old,
         )
         if before is None or before.complete:
             self._begin_answer(cycle)

@@ -62,6 +62,7 @@ class Cycle(msgspec.Struct, eq=False):
         keep_alive: the connection stays open afterwards.
         on_answered: called when the answer is complete.
         shape: of the head, where it is worth knowing and not known yet.
+        old: the client speaks HTTP/1.0: its answers have no chunks, and nothing comes before them.
         task: that serves it, once it is its turn.
         disconnected: the client has gone.
         has_body: the whole body has come.
@@ -81,6 +82,7 @@ class Cycle(msgspec.Struct, eq=False):
     keep_alive: bool
     on_answered: Callable[[], None]
     shape: Shape | None = None
+    old: bool = False
     task: asyncio.Task[None] | None = None
     disconnected: bool = False
     has_body: bool = False
@@ -148,7 +150,7 @@ class Cycle(msgspec.Struct, eq=False):
         """
         flow, headers = self.flow, self.head.headers
         waits = b"expect" in headers and not self.continued and headers[b"expect"].lower() == b"100-continue"
-        if waits and not flow.transport.is_closing():
+        if waits and not self.old and not flow.transport.is_closing():
             flow.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.continued = True
         if not (self.pieces or self.has_body or self.overdue or self.disconnected):
@@ -167,7 +169,7 @@ class Cycle(msgspec.Struct, eq=False):
 
     def begin(self, status: int, lines: bytes) -> None:
         """Begin an answer, with `lines` as fields of its head; its body follows by `put` and `end`."""
-        self._head = self._head_of(status, lines, _CHUNKED)
+        self._head = self._head_of(status, lines, b"" if self.old else _CHUNKED)
 
     def put(self, data: bytes) -> Callable[[], Awaitable[None]] | None:
         """Write a piece of the body; without any, the head at least.
@@ -178,7 +180,8 @@ class Cycle(msgspec.Struct, eq=False):
         if flow.write_paused:
             return partial(self._put_later, data)
         if not self.disconnected and (data or self._head):
-            flow.write(b"%b%x\r\n%b\r\n" % (self._head, len(data), data) if data else self._head)
+            chunked = data and not self.old
+            flow.write(b"%b%x\r\n%b\r\n" % (self._head, len(data), data) if chunked else self._head + data)
             self._head = b""
         return None
 
@@ -189,8 +192,9 @@ class Cycle(msgspec.Struct, eq=False):
     def end(self, data: bytes) -> None:
         """Write the last piece of the body, where there is one more."""
         if not self.disconnected:
-            last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            self.flow.write(b"%b%b0\r\n\r\n" % (self._head, last))
+            if not self.old:
+                data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+            self.flow.write(self._head + data)
             self.complete = True
             self.on_answered()
 

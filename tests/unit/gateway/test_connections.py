@@ -170,6 +170,24 @@ async def test_connect_is_refused(served: Served) -> None:
         assert (await wire.rest()).startswith(b"HTTP/1.1 405 ")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_of_http_1_0_gets_what_it_can_read(served: Served, stream: bool) -> None:
+    """No chunks, whose borders would be text to it, and no word before the answer: it ends with the connection."""
+    body = json.dumps({"model": "small", "messages": [{"role": "user", "content": "a b"}], "stream": stream}).encode()
+    async with connected(served) as wire:
+        await wire.send(request(body, "expect: 100-continue", "connection: keep-alive").replace(b"/1.1", b"/1.0"))
+        head, _, got = (await wire.rest()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"transfer-encoding" not in head
+    assert b"\r\nconnection: close" in head
+    if stream:
+        lines = got.split(b"\n\n")
+        assert all(line.startswith(b"data: ") for line in lines[:-1])
+        assert lines[-2:] == [b"data: [DONE]", b""]
+    else:
+        assert json.loads(got)["choices"][0]["message"]["content"] == "small says a b"
+
+
 async def test_trailers_do_not_become_headers(served: Served) -> None:
     """What follows a chunked body cannot set a label or a kind, or show a key, behind the back of what was checked."""
     async with connected(served) as wire:
