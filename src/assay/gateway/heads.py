@@ -20,7 +20,7 @@ _MOST_DIGITS = 15
 _LONGEST_BYTES = 4096
 """Of heads that are kept: what clients' libraries send is a quarter of that."""
 _MOST = 1000
-"""Heads that are kept before all are forgotten: with the longest of all, 8 MB."""
+"""Heads that are kept before all are forgotten: 20 MB, were each as long as may be and of a hundred fields."""
 _NOT_KNOWN = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 """With one of these, more than its length says where a request ends, or what happens before its body."""
 
