@@ -319,6 +319,8 @@ class Connection(asyncio.Protocol):
             return
         if served.shape is not None and served.status is not None and served.status < 400:
             self._heads.know(served.shape, served.head)
+        if served.pieces:  # of a body that nobody wanted: who stays idle would keep them here
+            served.pieces.clear()
         if not served.keep_alive:
             self._transport.close()
         elif not self._transport.is_closing():

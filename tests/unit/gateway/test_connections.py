@@ -343,6 +343,18 @@ async def test_a_body_that_nobody_wants_is_not_waited_for(serving: Callable[...,
         assert await wire.rest() == b""
 
 
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_body_that_nobody_wanted_is_not_kept(served: Served, known: bool) -> None:
+    """An answer that did not need it lets go of it: a client that shows no key may stay as long as an idle one may."""
+    async with connected(served) as wire:
+        for _ in range(3 if known else 1):
+            await wire.send(request(b"x" * 60_000, path="/v1/models").replace(b"POST", b"GET"))
+            assert (await wire.answer())[0] == 200
+        assert len(served.gateway.crowd.heads) == known
+        (connection,) = served.gateway.crowd.idle
+        assert not connection._last.pieces
+
+
 @pytest.mark.parametrize("used", [False, True])
 async def test_an_idle_connection_is_closed_after_a_while(serving: Callable[..., Any], used: bool) -> None:
     """Whether it was ever used or not; line ends that are no request keep nothing open."""
