@@ -41,9 +41,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, answer: Callable[[Cycle], Coroutine[Any, Any, None]], crowd: Crowd) -> None:
         self._answer = answer
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpRequestParser(self)
-        # What follows a request that closes the connection is no mistake that its answer should be withheld for.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser = self._new_parser()
         self._url = b""
         self._headers: list[Field] = []
         self.stage: Stage = "idle"
@@ -212,6 +210,12 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, RequestError) as error:
             self._refuse(self._refusal or RequestError(f"this is not HTTP/1.1: {error}"))
 
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        # What follows a request that closes the connection is no mistake that its answer should be withheld for.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
     def _await_head(self, fed_bytes: int) -> None:
         """A head goes on: for as long, and as far, as it may."""
         if self._deadline is None:
@@ -354,14 +358,15 @@ class Connection(asyncio.Protocol):
 
         The parser stops at its head; clients that ask for HTTP/2 in this way (Java's) send their body all the same.
         """
-        method = self._parser.get_method()
+        method, version = self._parser.get_method(), self._parser.get_http_version().encode()
         if method == b"CONNECT":
             self._refuse(RequestError("CONNECT: this is no proxy", status=405))
             return
         dropped = (b"connection", b"upgrade", b"http2-settings")
         fields = b"".join(b"%s: %s\r\n" % field for field in self._headers if field[0] not in dropped)
-        self._parser = httptools.HttpRequestParser(self)
-        self._parse(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self._url, fields, rest))
+        closing = b"" if self._parser.should_keep_alive() else b"connection: close\r\n"
+        self._parser = self._new_parser()
+        self._parse(b"%s %s HTTP/%s\r\n%s%s\r\n%s" % (method, self._url, version, fields, closing, rest))
 
     # -------------------------------------------------------------------------------------- refusal
 

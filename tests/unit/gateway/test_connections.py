@@ -163,6 +163,27 @@ async def test_a_wish_for_http_2_does_not_lose_the_body(served: Served, chunked:
             assert (status, b"small says hi" in answer) == (200, True)
 
 
+async def test_what_follows_a_request_that_closes_is_no_mistake_after_a_wish_for_http_2_either(served: Served) -> None:
+    """One connection is read in one way from its beginning to its end."""
+    async with connected(served) as wire:
+        await wire.send(request(BODY, "connection: Upgrade", "upgrade: h2c"))
+        assert (await wire.answer())[0] == 200
+        await wire.send(request(BODY, "connection: close") + b"more\r\n\r\n")
+        assert (await wire.answer())[0] == 200
+
+
+@pytest.mark.parametrize(("version", "connection"), [("1.1", "close, Upgrade"), ("1.0", "Upgrade")])
+async def test_a_wish_for_http_2_changes_nothing_else(served: Served, version: str, connection: str) -> None:
+    """Who wants the connection closed, or speaks HTTP/1.0, is still understood so."""
+    data = request(BODY[:-1] + b', "stream": true}', f"connection: {connection}", "upgrade: h2c")
+    async with connected(served) as wire:
+        await wire.send(data.replace(b"/1.1", b"/" + version.encode()))
+        head, _, _ = (await wire.rest()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in head
+    assert (b"transfer-encoding" in head) == (version == "1.1")
+
+
 async def test_connect_is_refused(served: Served) -> None:
     """The gateway is no proxy."""
     async with connected(served) as wire:
