@@ -46,10 +46,13 @@ def counters() -> Iterator[Counters]:
 def _made() -> Counters:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = os.open(folder, os.O_RDONLY)
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # swept away by another supervisor, who saw it before it was locked
+            continue
         with suppress(OSError):  # a filesystem without locks: nobody else can take one there either
             _take(lock, wait=True)
-        if folder.exists():  # not swept away between the two, while nobody had it
+        if folder.exists():  # nor swept away while it was being locked
             return Counters(folder, lock)
         os.close(lock)
 

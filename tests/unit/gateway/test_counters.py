@@ -73,3 +73,20 @@ def test_others_folders_stay(tmp_path: Path) -> None:
     started_next()
     assert (other / "kept").exists()
     assert link.is_symlink()
+
+
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two start at once, and one takes the other's new folder for one that was left."""
+    make = tempfile.mkdtemp
+
+    def made(**given: str) -> str:
+        folder = make(**given)
+        monkeypatch.setattr(tempfile, "mkdtemp", make)
+        Path(folder).rmdir()
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made)
+    started_next()
+    assert not list(tmp_path.iterdir())
