@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ledger_rows import a_settlement, an_intent, change, limited, look
 
 from assay.errors import BudgetExceeded
 from assay.ledger import leases
-from assay.ledger.budgets import Budget
+from assay.ledger.budgets import Budget, Line
 from assay.ledger.lending import LOOK_S
 from assay.ledger.store import SqliteLedger
 
@@ -207,3 +208,19 @@ async def test_who_cannot_look_for_once_looks_again(
     await asyncio.sleep(3 * LOOK_S)
     broken = False
     await other.hold(an_intent(5.0), limited(10.0), until=soon())
+
+
+def test_wishes_that_others_have_begun_keep_no_two_waiting_for_each_other(tmp_path: Path) -> None:
+    """Whoever began a wish has its money, and later ones of the same process go on with it: one of the two is first."""
+    line, now, path = Line("key:a", ""), time.time(), tmp_path / "ledger.db"
+    SqliteLedger(path).close_now()
+    with closing(sqlite3.connect(path)) as connection:
+        for session, since in (("one", now - 9), ("two", now - 8)):
+            leases.lease(connection, session, {line: 0})
+            connection.execute(
+                "update leases set wanted_pico = 5, wanted_at = ?, asked_at = ? where session_id = ?",
+                (since, now, session),
+            )
+        second, _ = leases.take(connection, "two", line, leases.Ask(6, 4, now - 1), now)
+        first, _ = leases.take(connection, "one", line, leases.Ask(6, 4, now - 2), now)
+    assert (first >= 4, second) == (True, 0)
