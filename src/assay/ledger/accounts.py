@@ -108,6 +108,11 @@ class Accounts:
         """What running attempts hold on a line."""
         return self._held.get(line, 0)
 
+    @property
+    def runs(self) -> bool:
+        """Whether an attempt holds something, which may be free later."""
+        return bool(self._attempts)
+
     def leased(self) -> list[Line]:
         """The lines that have something free."""
         with self._lock:

@@ -235,10 +235,8 @@ class Holding:
         """Write to the file, then to memory, also where nobody waits for it any more."""
         written = self._write(operation, small=small)
         outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._lending.rests += 1
 
         def told(done: asyncio.Future[T]) -> None:
-            self._lending.rests -= 1
             error = done.exception()
             result = then(done.result()) if error is None else None
             if outcome.done():  # whoever asked has left
@@ -265,7 +263,7 @@ class Holding:
 
     def _uncharged(self, line: Line, look: _Look) -> int:
         lease = look.stood.own + look.leased
-        return max(0, lease - self._accounts.free(line) - self._accounts.held(line))
+        return max(0, lease - self._accounts.free(line) - self._accounts.held(line) - self._lending.leaving[line])
 
     def _take_back(self, waiter: Waiter) -> None:
         """What was asked of others for it is wanted no more."""

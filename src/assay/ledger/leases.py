@@ -146,21 +146,26 @@ def standing(
         connection: of the transaction.
         line: which.
         session: who asks.
-        since: when it began to wait.
+        since: when it began to wait; a wish that it has on record may be older.
         now: in seconds since 1970.
         reads: nothing is to be written, for there may be no transaction; a line that is new then shows nothing spent.
     """
     settled = _settled(connection, line, reads=reads)
-    own = others = sharing = waiting = 0
+    own = others = sharing = 0
+    asking: list[tuple[float, int]] = []
     leases = "select session_id, pico, wanted_pico, wanted_at, asked_at from leases where scope = ? and period = ?"
     for owner, pico, wanted_pico, wanted_at, asked_at in connection.execute(leases, line):
         if owner == session:
             own = pico
+            if wanted_pico > 0:  # each compares what the others see, or two might wait for each other
+                since = min(since, wanted_at)
             continue
         others += max(0, pico)
         waits = wanted_pico > 0 and asked_at > now - ASKING_S
         sharing += pico > 0 or waits
-        waiting += wanted_pico if waits and wanted_at < since else 0
+        if waits:
+            asking.append((wanted_at, wanted_pico))
+    waiting = sum(wanted_pico for wanted_at, wanted_pico in asking if wanted_at < since)
     return Standing(settled, own, others, _batched(connection, line), sharing, waiting)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
@@ -45,11 +46,11 @@ class Lending:
         turns: who waits for it here.
 
     Attributes:
-        rests: while above 0, nothing is given back: somebody compares memory with the file.
+        leaving: what is being given back: it is free here no more, and may stand in the file yet.
     """
 
     def __init__(self, session: str, write: Write, read: sqlite3.Connection, accounts: Accounts, turns: Turns) -> None:
-        self.rests = 0
+        self.leaving: Counter[Line] = Counter()
         self._lock = threading.Lock()  # the ledger may be closed by another thread
         self._closed = False
         self._session = session
@@ -72,9 +73,6 @@ class Lending:
     def look(self) -> None:
         """Give back what others have waited for longer than anybody here, and now and then what is idle."""
         self._timer = None
-        if self.rests:
-            self._look_soon()
-            return
         wanted = self._wanted()
         if wanted is None:
             return
@@ -84,10 +82,10 @@ class Lending:
             return
         self._next_idle_look = now + IDLE_S / 4
         leased = self._accounts.leased()
-        amounts = self._spare(leased, wanted, now)
+        amounts = self._accounts.take_out(self._spare(leased, wanted, now))
         if amounts:
-            self._give_back(self._accounts.take_out(amounts))
-        if leased:
+            self._give_back(amounts)
+        if leased or self._accounts.runs:  # what runs now may leave something free, when nobody leases anything
             self._look_soon()
         self._forget()
 
@@ -117,14 +115,14 @@ class Lending:
             self._timer = loop.call_later(LOOK_S, self.look)
 
     def _wanted(self) -> Mapping[Line, leases.Wanted] | None:
-        """What others wait for; None = the file is closed, or gone: who writes next is told."""
+        """What others wait for, as far as it can be read: who writes next is told why not. None = it is closed."""
         with self._lock:
             if self._closed:
                 return None
             try:
                 return leases.wanted(self._read, self._session, time.time())
             except sqlite3.Error:
-                return None
+                return {}
 
     def _spare(self, leased: Iterable[Line], wanted: Mapping[Line, leases.Wanted], now: float) -> dict[Line, int]:
         """What may be given back of each line, or more."""
@@ -148,6 +146,8 @@ class Lending:
 
     def _give_back(self, amounts: dict[Line, int]) -> None:
         """Less is free here first, then the lease in the file is smaller: at no time is anything free twice."""
+        self.leaving.update(amounts)
+        loop = asyncio.get_running_loop()
 
         def operation(connection: sqlite3.Connection) -> None:
             leases.lease(connection, self._session, {line: -pico for line, pico in amounts.items()})
@@ -156,6 +156,13 @@ class Lending:
         def told(done: asyncio.Future[None]) -> None:
             if done.cancelled() or done.exception() is not None:
                 self._accounts.add(amounts)
+                self._look_soon()
+                left()
+            else:
+                loop.call_soon(left)  # after all are told who have looked at the file before it was smaller there
+
+        def left() -> None:
+            self.leaving -= Counter(amounts)
 
         try:
             self._write(operation).add_done_callback(told)

@@ -3,17 +3,23 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_rows import a_settlement, an_intent, change, limited, look
 
 from assay.errors import BudgetExceeded
-from assay.ledger.budgets import Budget
+from assay.ledger import leases
+from assay.ledger.budgets import Budget, Line
+from assay.ledger.lending import LOOK_S
 from assay.ledger.store import SqliteLedger
 
 CLIENTS = """
@@ -153,3 +159,68 @@ async def test_who_waited_and_is_gone_keeps_nobody_waiting(ledger: SqliteLedger)
         f"values ('key:a', '', 'elsewhere', 0, 9000000000000, 1.0, {time.time() - 60})",
     )
     await ledger.hold(an_intent(5.0), (Budget("key:a", 10.0, "total"),), until=0.0)
+
+
+async def test_what_a_call_leaves_that_held_all_there_is_goes_to_another(
+    ledger: SqliteLedger, other: SqliteLedger
+) -> None:
+    """While it ran nothing was free, and it has asked for nothing since: still somebody looks who waits."""
+    intent = an_intent(1.0)
+    await ledger.hold(intent, limited(1.0))
+    await asyncio.sleep(3 * LOOK_S)
+    await ledger.settle(a_settlement(intent.id, 0.25))
+    await other.hold(an_intent(0.5), limited(1.0), until=soon())
+
+
+async def test_who_leases_all_the_time_gives_back_too(ledger: SqliteLedger, other: SqliteLedger) -> None:
+    """The first has always a request that looks at the file; the second gets its money no later for that."""
+
+    async def client(name: int) -> None:
+        for turn in count():
+            intent = an_intent(0.01)
+            await ledger.hold(intent, (*limited(100.0), Budget(f"key:{name}-{turn}", 1.0, "total")))
+            await ledger.settle(a_settlement(intent.id, 0.001))
+
+    intent = an_intent(1.0, started_at=time.time())
+    await ledger.hold(intent, (Budget("team:a", 10.0, "total"),))
+    busy = [asyncio.create_task(client(name)) for name in range(30)]
+    await asyncio.sleep(0.2)
+    await other.hold(an_intent(5.0), (Budget("team:a", 10.0, "total"),), until=soon(2.0))
+    for task in busy:
+        task.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
+
+
+async def test_who_cannot_look_for_once_looks_again(
+    ledger: SqliteLedger, other: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the file could not be read at one time is no reason to keep money from others for ever."""
+    broken = True
+
+    def wanted(*given: Any) -> Any:
+        if broken:
+            raise sqlite3.OperationalError("disk I/O error")
+        return look_for(*given)
+
+    look_for = leases.wanted
+    monkeypatch.setattr(leases, "wanted", wanted)
+    await ledger.hold(an_intent(1.0), limited(10.0))
+    await asyncio.sleep(3 * LOOK_S)
+    broken = False
+    await other.hold(an_intent(5.0), limited(10.0), until=soon())
+
+
+def test_wishes_that_others_have_begun_keep_no_two_waiting_for_each_other(tmp_path: Path) -> None:
+    """Whoever began a wish has its money, and later ones of the same process go on with it: one of the two is first."""
+    line, now, path = Line("key:a", ""), time.time(), tmp_path / "ledger.db"
+    SqliteLedger(path).close_now()
+    with closing(sqlite3.connect(path)) as connection:
+        for session, since in (("one", now - 9), ("two", now - 8)):
+            leases.lease(connection, session, {line: 0})
+            connection.execute(
+                "update leases set wanted_pico = 5, wanted_at = ?, asked_at = ? where session_id = ?",
+                (since, now, session),
+            )
+        second, _ = leases.take(connection, "two", line, leases.Ask(6, 4, now - 1), now)
+        first, _ = leases.take(connection, "one", line, leases.Ask(6, 4, now - 2), now)
+    assert (first >= 4, second) == (True, 0)
