@@ -10,6 +10,7 @@ import msgspec
 from assay.access.key import Terms, hash_of, new_secret
 from assay.errors import ConfigError
 from assay.ledger.keys import add_key, keys, revoke_key
+from assay.ledger.names import MOST_CHARS, is_name
 from assay.ledger.rows import KeyRow, new_id
 from assay.ledger.store import Ledger
 
@@ -36,12 +37,14 @@ async def make_key(
         expires_at: seconds since 1970; None = never.
 
     Raises:
-        ConfigError: the name, the team or the kind is empty or cannot be printed, or another key has the name.
+        ConfigError: the name, the team or the kind is none (`is_name`), or another key has the name.
         LedgerError: the ledger cannot be written.
     """
     for what, said in (("name", name), ("team", team), ("kind", terms.kind)):
-        if said is not None and not (said.strip() and said.isprintable()):
-            raise ConfigError(f"the {what} of a key must be of printable characters, not {said!r}")
+        if said is not None and not is_name(said):
+            raise ConfigError(
+                f"the {what} of a key must be of printable characters, at most {MOST_CHARS}, not {said[:MOST_CHARS]!r}"
+            )
     secret = new_secret()
     row = KeyRow(
         id=new_id(),

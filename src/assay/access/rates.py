@@ -21,7 +21,7 @@ except ImportError:  # Windows, where one process serves
 
 from assay.errors import LedgerError
 
-__all__ = ["Rates", "Standing", "Ticket"]
+__all__ = ["WINDOW_S", "Rates", "Standing", "Ticket"]
 
 WINDOW_S = 60
 _SLOTS = WINDOW_S + 1  # one for each second of the window, and the one that runs

@@ -139,7 +139,9 @@ def say(text: str) -> bool:
 
 def note(text: str) -> None:
     """A line on stderr: progress and remarks, never results."""
-    click.echo(text, err=True)
+    from assay.cli.figures import printable
+
+    click.echo(printable(text), err=True)
 
 
 def finish(code: int) -> NoReturn:
@@ -158,6 +160,9 @@ def guarded(main: Callable[[], object]) -> int:
         _complain(str(error), getattr(error, "__notes__", []))
         return error.exit_code
     except click.ClickException as error:
+        from assay.cli.figures import printable
+
+        error.message = printable(error.message)  # type: ignore[misc]  # no copy of it would show the same
         error.show()
         return 2
     except Paused:
@@ -182,6 +187,6 @@ def _cancelled() -> type[BaseException]:
 
 
 def _complain(message: str, notes: list[str]) -> None:
-    click.echo(f"assay: {message}", err=True)
+    note(f"assay: {message}")
     for line in notes:
-        click.echo(f"       {line}", err=True)
+        note(f"       {line}")

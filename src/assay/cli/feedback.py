@@ -112,7 +112,7 @@ async def _read(since: float, route: str | None, kind: str | None, config: str |
 
 
 def _lines(found: list[Opinion]) -> Iterator[str]:
-    from assay.decision.table import table
+    from assay.decision.table import printable, table
 
     if not found:
         yield "nothing was said of these requests: assay feedback REQUEST accepted, or POST /v1/feedback"
@@ -129,7 +129,7 @@ def _lines(found: list[Opinion]) -> Iterator[str]:
     yield from table(head, rows)
     for one in found:
         for outcome in one.outcomes:
-            yield f"{outcome.metric} of {one.kind or '(none)'}, {one.deployment or '-'}: {_mean(outcome)}"
+            yield printable(f"{outcome.metric} of {one.kind or '(none)'}, {one.deployment or '-'}: {_mean(outcome)}")
     yield "who says something is no random sample of those who ask: compare deployments that were dealt at random"
 
 

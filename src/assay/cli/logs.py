@@ -30,6 +30,21 @@ def _id(context: click.Context, option: click.Parameter, given: str | None) -> s
     return given
 
 
+def _collector(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    """The address of a collector; empty = as variables say; a callback of click."""
+    from urllib.parse import urlsplit
+
+    if given:
+        try:
+            url = urlsplit(given)
+            is_address = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise click.BadParameter(f"{given!r} is no address: http://127.0.0.1:4318/v1/traces", context, option)
+    return given
+
+
 @click.command("logs")
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1), help="Newest so many.")
 @click.option("--since", callback=moment, help="Only newer ones: 30m, 12h, 7d, or a day (2026-11-01).")
@@ -50,7 +65,14 @@ def _id(context: click.Context, option: click.Parameter, given: str | None) -> s
 @click.option(
     "-o", "--export", "file", type=click.Path(), metavar="FILE", help="Write all to .parquet, .csv or .jsonl."
 )
-@click.option("--otlp", is_flag=False, flag_value="", metavar="URL", help="Send all to a collector, as spans.")
+@click.option(
+    "--otlp",
+    is_flag=False,
+    flag_value="",
+    metavar="URL",
+    callback=_collector,
+    help="Send all to a collector, as spans.",
+)
 @click.option(
     "--bodies", "body_of", metavar="REQUEST", callback=_id,
     help="What was asked and answered, where its route keeps it.",

@@ -45,6 +45,7 @@ def rendered(body: dict[str, Any]) -> str:
     """For people to read."""
     import msgspec
 
+    from assay.cli.figures import printable
     from assay.evals.suites.readable import readable, told
     from assay.types import Message, Part
 
@@ -62,4 +63,4 @@ def rendered(body: dict[str, Any]) -> str:
     for one in body["feedback"]:
         said = [f"{name} {one[name]}" for name in ("metric", "value", "correction", "comment") if one[name] is not None]
         lines.append(f"feedback: {'; '.join(filter(None, (one['verdict'], *said)))}")
-    return "\n".join(lines)
+    return printable("\n".join(lines))  # it is what clients and hosts have said

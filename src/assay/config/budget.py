@@ -8,7 +8,10 @@ from msgspec import Meta
 
 from assay.config.table import Section
 
-__all__ = ["Limit"]
+__all__ = ["BudgetUsd", "Limit"]
+
+BudgetUsd = Annotated[float, Meta(ge=0, le=1e6)]
+"""A hard limit in USD. A larger one could not be held: the books of a period end at 4.6 million USD."""
 
 
 class Limit(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -21,7 +24,7 @@ class Limit(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         route: counts what requests to this route or deployment spend; with neither, everything counts.
     """
 
-    usd: Annotated[float, Meta(ge=0, le=1e6)]
+    usd: BudgetUsd
     per: Literal["day", "month", "total"] = "month"
     team: Annotated[str, Meta(min_length=1)] | None = None
     route: str | None = None

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from assay.config.budget import BudgetUsd
 from assay.config.table import Section
 
 __all__ = ["Audit", "Comparing"]
 
 _Share = Annotated[float, Meta(ge=0, le=1)]
-_Usd = Annotated[float, Meta(ge=0, le=1e6)]
 
 
 class Comparing(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -31,8 +31,8 @@ class Comparing(Section, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """
 
     share: _Share = 1.0
-    usd_per_day: _Usd | None = None
-    usd_total: _Usd | None = None
+    usd_per_day: BudgetUsd | None = None
+    usd_total: BudgetUsd | None = None
     observe: bool = False
     check: str | dict[str, Any] | None = None
     judge: str | None = None

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from assay.config.alert import Alerts
-from assay.config.budget import Limit
+from assay.config.budget import BudgetUsd, Limit
 from assay.config.cached import Cached
 from assay.config.comparing import Audit
 from assay.config.grid import Grid
@@ -336,7 +336,7 @@ class Constraints(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     sensitive_data: Literal["private-only"] = "private-only"
     unlabelled_data: Literal["any", "private-only"] = "any"
     licences: tuple[str, ...] | None = None
-    usd_per_month: Usd | None = None
+    usd_per_month: BudgetUsd | None = None
     budget_wait_s: NonNegative = 30.0
     p95_latency_s: Seconds | None = None
     unknown_price: Literal["refuse", "allow"] = "refuse"

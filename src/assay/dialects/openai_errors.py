@@ -187,6 +187,7 @@ def _class(status: int | None, said: _Said) -> type[ProviderError]:
 _INVALID = "invalid_request_error"
 _TYPES = {
     "internal_error": "server_error",
+    "ledger_unavailable": "server_error",
     "no_candidate": "policy_error",
     "privacy": "policy_error",
     "constraint": "policy_error",

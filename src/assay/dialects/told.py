@@ -19,6 +19,7 @@ from assay.errors import (
     ContentFiltered,
     ContextTooLong,
     EngineCrashed,
+    LedgerError,
     MalformedReply,
     NoCandidate,
     NoMemory,
@@ -81,11 +82,16 @@ _KINDS: dict[type[AssayError], _Kind] = {
     MalformedReply: _Kind(502, "malformed_reply"),
     ProviderFault: _Kind(502, "provider_fault"),
     ProviderError: _Kind(502, "provider_error"),
+    LedgerError: _Kind(503, "ledger_unavailable"),
 }
 _BY_NAME = {kind.__name__: kind for kind in _KINDS}
 _REQUEST_CODES = {401: "invalid_api_key", 403: "permission_denied", 404: "model_not_found", 413: "request_too_large"}
 _KEY_NAME = re.compile(r"no key in \$\w+")
-_NO_AUTH = "the gateway could not authenticate at its provider"
+_FIXED: dict[type[AssayError], str] = {
+    AuthFailed: "the gateway could not authenticate at its provider",
+    LedgerError: "the gateway cannot keep its records at the moment; ask again later",
+}
+"""What is told of errors whose own words name variables or files."""
 
 
 def told(error: AssayError) -> Told:
@@ -95,11 +101,12 @@ def told(error: AssayError) -> Told:
         if code == "model_not_found" and error.field != "model":
             code = "not_found"  # no model is meant: there is nothing at the path, or no such request
         return Told(error.status, code, str(error), error.field)
-    kind = next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), None)
-    if kind is None:
+    named = next((kind for kind in type(error).__mro__ if kind in _KINDS), None)
+    if named is None:
         return _INTERNAL
-    if isinstance(error, AuthFailed):
-        return Told(*kind, _NO_AUTH)
+    kind = _KINDS[named]
+    if named in _FIXED:
+        return Told(*kind, _FIXED[named])
     message = _unnamed(str(error))
     if isinstance(error, NoCandidate) and error.unable:
         return Told(400, "unsupported", message)
@@ -115,7 +122,7 @@ def told_failed(event: Failed) -> Told:
     kind = _BY_NAME.get(event.error)
     if kind is None:
         return _INTERNAL
-    return Told(*_KINDS[kind], _NO_AUTH if kind is AuthFailed else _unnamed(event.message))
+    return Told(*_KINDS[kind], _FIXED.get(kind) or _unnamed(event.message))
 
 
 def _unnamed(message: str) -> str:

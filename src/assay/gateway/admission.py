@@ -15,7 +15,7 @@ import msgspec
 
 from assay.access.key import ANYBODY, Key
 from assay.access.keyring import Keyring
-from assay.access.rates import Rates, Ticket
+from assay.access.rates import WINDOW_S, Rates, Ticket
 from assay.config.budget import Limit
 from assay.config.schema import Serve
 from assay.errors import AssayError, ConfigError, RateExceeded, RequestError
@@ -153,7 +153,7 @@ class Admission:
         visit.ticket = ticket
         if not ticket.admitted:
             # SDKs that are told to wait for longer than a minute ask again at once.
-            raise RateExceeded(_exceeded(ticket, tokens), retry_after_s=min(ticket.wait_s, 60.0))
+            raise RateExceeded(_exceeded(ticket, tokens), retry_after_s=min(ticket.wait_s, WINDOW_S))
 
     def _recognise(self, visit: Visit) -> None:
         """Look at what is shown, whichever field it stands in."""

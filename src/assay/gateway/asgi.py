@@ -111,9 +111,7 @@ class Gateway:
                 finally:
                     cycle.ends_with_client = False
         except (Disconnected, AssayError) as error:
-            visit.failed(error)
-            if isinstance(error, BudgetExceeded) and self.on_refusal is not None:
-                self.on_refusal(error)
+            self._note(visit, error)
             if isinstance(error, AssayError):
                 await self._error(visit, error)
             _let_go(error)
@@ -180,6 +178,14 @@ class Gateway:
             raise Disconnected from None
         visit.outcome = "failed"
         await call.cut(Overloaded("the gateway is stopping; ask again"))
+
+    def _note(self, visit: Visit, error: Disconnected | AssayError) -> None:
+        """Note what a request ended with; what its client is not told, the log has."""
+        visit.failed(error)
+        if isinstance(error, BudgetExceeded) and self.on_refusal is not None:
+            self.on_refusal(error)
+        if visit.outcome == "broken":
+            log.error("request %s: %s", visit.trace.request_id, error)
 
     async def _error(self, visit: Visit, error: AssayError) -> None:
         """Tell an error in the format that the client speaks, as far as that is known."""

@@ -17,6 +17,7 @@ from assay.gateway.feedback import HEADER as FEEDBACK
 from assay.gateway.visit import Visit
 from assay.inference.cache import Caching
 from assay.inference.trace import Record, Trace
+from assay.ledger.names import MOST_CHARS, is_name
 from assay.types import Label, Request
 
 KIND = "x-assay-kind"
@@ -56,7 +57,7 @@ def _carried(visit: Visit, dialect: Inbound) -> Mapping[str, str]:
 def _changed(visit: Visit) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     if kind := _name_in(visit, KIND):
-        changed["kind"] = kind
+        changed["kind"] = _kind(kind)
     if session := visit.header(SESSION):
         changed["session"] = session
     if (label := visit.head.headers.get(LABEL.encode())) is not None:  # an empty one must not pass for none
@@ -75,6 +76,13 @@ def _name_in(visit: Visit, header: str) -> str | None:
         return value.decode().strip() or None if value is not None else None
     except UnicodeDecodeError:
         return visit.header(header)
+
+
+def _kind(text: str) -> str:
+    """What spending is summed by and tables have columns of is as short and printable as if a key had it."""
+    if not is_name(text):
+        raise RequestError(f"{KIND}: {text[:100]!r} is not a name of at most {MOST_CHARS} printable characters")
+    return text
 
 
 def _label(text: str) -> Label:
@@ -110,7 +118,7 @@ def answer_lines(trace: Trace, *, complete: bool) -> bytes:
     records, answering = trace.records, trace.answering
     usd, basis = trace.sums()[:2] if complete else (None, "")
     guard = ", ".join(trace.guarded) if trace.guarded else ""
-    called = (trace.target, str(len(records)), trace.tried if records else "", guard)
+    called = (trace.target, str(trace.attempts), trace.tried if records else "", guard)
     who, cached, load = _NOBODY, _UNCACHED, ""
     if answering is not None:
         emulated = ", ".join(answering.emulated) if answering.emulated else ""

@@ -31,7 +31,7 @@ ANSWER_HEADERS = {
     "x-assay-deployment": "Who answered.",
     "x-assay-model": "Its model.",
     "x-assay-reason": "Why it was chosen.",
-    "x-assay-attempts": "How many deployments were asked.",
+    "x-assay-attempts": "How many attempts at deployments were made.",
     "x-assay-tried": "Each of them, and what came of it.",
     "x-assay-cost-usd": "What it cost, of whole answers; `unknown` where nobody knows.",
     "x-assay-cost-basis": "How the cost is known: `measured`, `bound`, `none`, `unknown`.",

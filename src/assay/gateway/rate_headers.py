@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from assay.access.rates import Standing, Ticket
+from assay.access.rates import WINDOW_S, Standing, Ticket
 from assay.dialects.dialect import Inbound
 
 __all__ = ["rate_lines"]
@@ -21,14 +21,19 @@ def _openai(what: str, rate: Standing) -> str:
     return (
         f"x-ratelimit-limit-{what}: {rate.limit}\r\n"
         f"x-ratelimit-remaining-{what}: {rate.left}\r\n"
-        f"x-ratelimit-reset-{what}: {max(rate.reset_s, rate.wait_s):.3f}s\r\n"
+        f"x-ratelimit-reset-{what}: {_reset_s(rate):.3f}s\r\n"
     )
 
 
 def _anthropic(what: str, rate: Standing) -> str:
-    full = time.gmtime(time.time() + max(rate.reset_s, rate.wait_s) + 1)  # the second is cut off
+    full = time.gmtime(time.time() + _reset_s(rate) + 1)  # the second is cut off
     return (
         f"anthropic-ratelimit-{what}-limit: {rate.limit}\r\n"
         f"anthropic-ratelimit-{what}-remaining: {rate.left}\r\n"
         f"anthropic-ratelimit-{what}-reset: {time.strftime('%Y-%m-%dT%H:%M:%SZ', full)}\r\n"
     )
+
+
+def _reset_s(rate: Standing) -> float:
+    """Seconds until all of a rate is free again: a minute at most, as `retry-after`, though counts have a grain."""
+    return min(max(rate.reset_s, rate.wait_s), WINDOW_S)

@@ -6,7 +6,7 @@ import logging
 
 from assay.dialects.chunk_encoder import ChunkEncoder, without_role
 from assay.dialects.dialect import Encoder
-from assay.errors import AssayError
+from assay.errors import AssayError, LedgerError
 from assay.gateway.call import Call
 from assay.inference.sink import Later, Take
 from assay.inference.trace import Record
@@ -32,7 +32,7 @@ class Stream(Call):
     _begun: bool = False
     _headed: Record | None = None  # whose head is out: another may answer
     _caught_up: bool = False
-    _failed: bool = False
+    _failed: Failed | None = None
 
     async def serve(self) -> None:
         """Answer the client. Once the status is out, a mistake of ours can only be told as the stream's last event.
@@ -44,9 +44,15 @@ class Stream(Call):
         encoder = self._encoder = self.dialect.encoder(request)
         try:
             await self.spine.stream(self, request, request.model, trace, self.options)
-            if self._failed:
-                self.visit.outcome = "failed"
-            await self._end(b"" if self._failed or self._passes else encoder.close())
+            if self._failed is not None:
+                self._note(self._failed)
+            await self._end(b"" if self._failed is not None or self._passes else encoder.close())
+        except AssayError as error:  # the end of its answer cannot be recorded, say
+            if not self._begun:
+                raise
+            self.visit.failed(error)
+            log.error("request %s: %s", trace.request_id, error)
+            await self.cut(error)
         except Exception:
             if not self._begun:
                 raise
@@ -90,12 +96,21 @@ class Stream(Call):
             return self.pass_head(event.data) if event.head else self.pass_on(event.data)
         encoder = self._writer()
         self._catch_up(encoder, event)
-        self._failed = self._failed or isinstance(event, Failed)
+        if isinstance(event, Failed):
+            self._failed = event
         if self._passes and not isinstance(event, Failed):  # its bytes have said it
             return None
         return self.visit.cycle.put(encoder.encode(event))
 
     # -------------------------------------------------------------------------------------- state
+
+    def _note(self, failed: Failed) -> None:
+        """Note what has ended the stream; of what the client is not told, the log has the words."""
+        if failed.error == LedgerError.__name__:
+            self.visit.outcome = "broken"
+            log.error("request %s: %s", self.visit.trace.request_id, failed.message)
+        else:
+            self.visit.outcome = "failed"
 
     def _writer(self) -> Encoder:
         """What writes the answer, whose head is out from now on."""

@@ -118,7 +118,7 @@ class Visit(msgspec.Struct, eq=False):
             "deployment": trace.answering.deployment if trace.answering is not None else None,
             "outcome": self.outcome,
             "status": self.cycle.status,
-            "attempts": len(trace.records),
+            "attempts": trace.attempts,
             "tried": f'"{trace.tried}"' if trace.records else None,
             "first_s": f"{first_s:.4f}" if first_s is not None else None,
             "total_s": f"{self.seconds:.4f}",

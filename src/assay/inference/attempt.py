@@ -24,7 +24,7 @@ from assay.errors import (
     ProviderFault,
     RequestError,
 )
-from assay.inference.bounds import FREE, Bound, bounded, check_known
+from assay.inference.bounds import FREE, Bound, bounded, check_bound
 from assay.inference.breaker import Pass
 from assay.inference.cache import cache_key, pack, unpack
 from assay.inference.charges import charge
@@ -38,6 +38,7 @@ from assay.inference.settling import error_of, words_of
 from assay.inference.stops import StopCut
 from assay.inference.trace import Record
 from assay.ledger.batches import UNSENT
+from assay.ledger.budgets import MOST_USD
 from assay.ledger.rows import Intent, Replayed, Reply, Settlement, new_id
 from assay.ledger.store import Ledger
 from assay.privacy.guard import assert_may_receive
@@ -179,6 +180,7 @@ class Attempt:
         self.record.replayed = known
         self.record.response = response
         written = self._ledger.record(self._intent(passing=False), self._settlement("cached"))
+        self._place.trace.attempts += 1
         self._place.trace.pending.append(written)
         await self._durable(written)
         for event in events_of(response):
@@ -249,12 +251,13 @@ class Attempt:
         """Note what the attempt may cost at most; `share` of the price where it may take its time.
 
         Raises:
-            ConstraintError: a budget pays for it, and nobody knows.
+            ConstraintError: a budget pays for it, and nobody knows; or it is too much.
         """
         place = self._place
         bound = self._bound = bounded(self._live, attempted)
-        if bound.missing is not None and (place.budgets or place.purse is not None):
-            check_known(self._live, self._constraints, bound)
+        if bound.usd is None or bound.usd > MOST_USD:
+            budgeted = bool(place.budgets) or place.purse is not None
+            check_bound(self._live, self._constraints, bound, budgeted=budgeted)
         self._reserved_usd = bound.usd * share if bound.usd is not None else None
 
     async def _hold(self, *, passing: bool = False, batch_id: str | None = None) -> None:
@@ -276,6 +279,7 @@ class Attempt:
             if purse is not None:
                 purse.settle(self.record.id, 0.0)
             raise
+        self._place.trace.attempts += 1
 
     def _patience(self) -> float:
         """Until when it may wait for money that others hold. What is asked for comparison only never does."""
@@ -289,6 +293,7 @@ class Attempt:
         """One that the breaker gives no leave has a row too."""
         self.record.error = error
         written = self._ledger.record(self._intent(passing=False), self._settlement("error", error))
+        self._place.trace.attempts += 1
         self._place.trace.pending.append(written)
 
     async def _timed(self, attempted: Attempted) -> AsyncGenerator[Event, None]:

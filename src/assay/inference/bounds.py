@@ -16,10 +16,12 @@ from assay.envelope.cost import bound_usd, cost_usd
 from assay.envelope.media import Unseen, unseen
 from assay.errors import ConstraintError
 from assay.inference.deployment import LiveDeployment
+from assay.ledger.budgets import MOST_USD
+from assay.numerals import told_usd
 from assay.providers.provider import Attempted
 from assay.types import Audio, Document, Image, Part, Request, Text, Tool, ToolResult, Unknown, Usage, Video
 
-__all__ = ["FREE", "Bound", "bounded", "check_known", "reserve", "works_there"]
+__all__ = ["FREE", "Bound", "bounded", "check_bound", "reserve", "works_there"]
 
 _ELSEWHERE = ("previous_response_id", "conversation", "prompt", "cachedContent", "context_management")
 """Fields by which a host reads what is not in the request."""
@@ -86,25 +88,32 @@ def reserve(live: LiveDeployment, constraints: Constraints, attempted: Attempted
     """The bound that is held for an attempt; `budgeted`: a budget or a purse pays for it.
 
     Raises:
-        ConstraintError: see `check_known`.
+        ConstraintError: see `check_bound`.
     """
     bound = bounded(live, attempted)
-    if budgeted:
-        check_known(live, constraints, bound)
+    check_bound(live, constraints, bound, budgeted=budgeted)
     return bound
 
 
-def check_known(live: LiveDeployment, constraints: Constraints, bound: Bound) -> None:
-    """Make sure that there is a bound, where a budget or a purse pays for a call.
+def check_bound(live: LiveDeployment, constraints: Constraints, bound: Bound, *, budgeted: bool) -> None:
+    """Make sure that a call can be booked, and that there is a bound where somebody set one to what he pays.
 
     Args:
         live: whom it asks.
         constraints: what an unknown price means.
         bound: of `bounded`.
+        budgeted: a budget or a purse pays for it.
 
     Raises:
-        ConstraintError: nothing bounds what this call may cost.
+        ConstraintError: nothing bounds what this call may cost, or it is more than one may cost.
     """
+    if bound.usd is not None and bound.usd > MOST_USD:
+        raise ConstraintError(
+            f"{live.name}: this call may cost {told_usd(bound.usd)}, and none may cost more than {told_usd(MOST_USD)}; "
+            "ask for a shorter answer (max_tokens), or see whether the deployment's price is meant"
+        )
+    if not budgeted:
+        return
     refused = bound.missing is not None and constraints.unknown_price == "refuse"
     if refused and live.config.dialect != "scripted":
         helps = _HELPS.get(bound.missing or "", "such calls have no bound")

@@ -13,6 +13,7 @@ from assay.envelope.cost import cost_usd, engine_cost_usd, extra_usd
 from assay.errors import AssayError, ProviderError
 from assay.inference.bounds import Bound
 from assay.inference.deployment import LiveDeployment
+from assay.ledger.budgets import MOST_USD
 from assay.ledger.rows import CostBasis
 from assay.providers.provider import Meter
 from assay.types import Form, Response, Unknown, Usage
@@ -57,7 +58,7 @@ def charge(
         return 0.0, "none"
     if dialect == "local":
         usd = engine_cost_usd(meter.engine_s, live.config.usd_per_hour)
-        return usd, "measured" if usd is not None else "unknown"
+        return (min(usd, MOST_USD), "measured") if usd is not None else (None, "unknown")
     refused = error is not None and isinstance(error, ProviderError) and error.status is not None
     if meter.sent_bytes == 0 or refused:  # an answer with a status of an error is not billed by any host
         return 0.0, "none"
@@ -67,14 +68,17 @@ def charge(
     if usage is not None and (outcome == "ok" or answer.finish is not None or answer.embeddings):  # the last report
         known = _measured(live, answer, usage, works_there=bound.works_there)
         usd = known[0]
-        if usd is not None and (bound.usd is None or usd <= bound.usd):
+        most = bound.usd if bound.usd is not None else MOST_USD
+        if usd is not None and usd <= most:
             return known
         if usd is not None:
             log.warning(
                 "%s reports %s input and %s output tokens, %.6f USD, which is more than could be (%.6f USD): "
                 "it is charged at the bound",
-                live.name, usage.input, usage.output, usd, bound.usd,
+                live.name, usage.input, usage.output, usd, most,
             )  # fmt: skip
+            if bound.usd is None:
+                return most, "bound"
     usd = bound.after(usage)
     return usd, "bound" if usd is not None else "unknown"
 

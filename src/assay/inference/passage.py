@@ -160,6 +160,8 @@ class Passage(Attempt):
             self.record.passed_through = True
             if place.purse is not None or not self._ledger.hold_now(self._intent(passing=True), place.budgets):
                 await self._hold(passing=True)
+            else:
+                place.trace.attempts += 1
         except BaseException as error:
             self._note_end(error)
             self._let_go()

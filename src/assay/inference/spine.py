@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -274,8 +274,9 @@ class Spine:
                 self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
                 raise
             else:
-                for written in self._answered(request, place):
-                    await written
+                self._answered(request, place)
+                if place.trace.pending:
+                    await place.trace.on_record()
                 for event in ending:
                     if (late := sink.tell(event)) is not None:
                         await late()
@@ -286,14 +287,13 @@ class Spine:
                 if (late := sink.tell(event)) is not None:
                     await late()
 
-    def _answered(self, request: Request, place: Place) -> list[asyncio.Future[Any]]:
-        """Close a request that a passage has answered; it is complete for its client when these writes are done."""
+    def _answered(self, request: Request, place: Place) -> None:
+        """Close a request that a passage has answered; it is complete for its client when it is on record."""
         trace = place.trace
         trace.answering = trace.records[-1]
         closed = self._closed(request, place, "answered", None)
         if closed is not None:
             trace.pending.append(closed)
-        return trace.pending
 
     async def _walked(
         self, steps: Steps, request: Request, place: Place, options: Options, *, begun: bool = False
@@ -330,8 +330,7 @@ class Spine:
         if closed is not None:
             trace.pending.append(closed)
         if options.durable or problem is not None:  # a request is complete for the client when its rows are durable
-            for written in trace.pending:
-                await written
+            await trace.on_record()
         if problem is not None and not (begun and isinstance(problem, AssayError)):
             raise problem  # a mistake of ours is never told to a client as an answer's end
         if problem is not None:
@@ -359,8 +358,9 @@ class Spine:
         except BaseException as error:
             self._closed(request, place, "failed" if isinstance(error, Exception) else "cancelled", error)
             raise
-        for written in self._answered(request, place):
-            await written
+        self._answered(request, place)
+        if place.trace.pending:
+            await place.trace.on_record()
         return found if isinstance(found, bytes) else fold(found)
 
     async def _gathered(self, steps: Steps, request: Request, place: Place, options: Options) -> bytes | Response:
@@ -395,7 +395,7 @@ class Spine:
             trace.started_at,
             trace.total_s,
             outcome,
-            len(trace.records),
+            trace.attempts,
             cached,
             usd,
             basis,

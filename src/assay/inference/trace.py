@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import field
 
-from assay.errors import AssayError
+from assay.errors import AssayError, LedgerError
 from assay.ledger.rows import CostBasis, Replayed, Settlement, new_id
+from assay.ledger.transaction import need_not_tell
 from assay.privacy.label import at_least
 from assay.providers.provider import Exchange
 from assay.routing.protocol import Deal
@@ -92,6 +93,8 @@ class Trace(msgspec.Struct, kw_only=True):
     Attributes:
         answering: the attempt whose answer the client gets; set before its first event is handed on.
         target: the route or deployment that was called.
+        attempts: how many were made, each of which has a row of its own. What was tried and refused before that, by a
+            budget, say, is none: nothing was sent, and nobody is owed anything.
         retries: failed calls that have been repeated so far.
         keep_exchanges: keep what goes over the wire, for a person who wants to see it.
         removed: `(candidate, reason)` of what the hard constraints took out, over all nested routes.
@@ -108,6 +111,7 @@ class Trace(msgspec.Struct, kw_only=True):
     sample_id: str | None = None
     keep_exchanges: bool = False
     target: str = ""
+    attempts: int = 0
     retries: int = 0
     started_at: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
@@ -129,6 +133,20 @@ class Trace(msgspec.Struct, kw_only=True):
             self.deals.append(Dealt(route=route, deal=deal))
         else:
             before.left = True
+
+    async def on_record(self) -> None:
+        """Wait until what is on its way to the ledger is durable.
+
+        Raises:
+            LedgerError: some of it cannot be written; that is told once, however much of it.
+        """
+        try:
+            for written in self.pending:
+                await written
+        except LedgerError:
+            for written in self.pending:
+                need_not_tell(written)
+            raise
 
     def below(self, path: str) -> list[Record]:
         """The attempts of the route at a path and of those inside it; all where it is empty."""
@@ -166,7 +184,7 @@ class Trace(msgspec.Struct, kw_only=True):
 
     @property
     def tried(self) -> str:
-        """Each attempt with what came of it, in order: `small=Overloaded (529), frontier=ok`."""
+        """Each candidate with what came of it, in order: `small=BudgetExceeded, frontier=ok`; some made no attempt."""
         tried = ""
         for record in self.records:
             tried += f", {record.deployment}={record.outcome}" if tried else f"{record.deployment}={record.outcome}"

@@ -17,8 +17,8 @@ import msgspec
 from assay.errors import LedgerError
 
 __all__ = [
-    "DAY_S", "EVERYTHING", "NOBODY", "Account", "Budget", "Line", "Lines", "Per", "lines_of", "lines_on_record",
-    "period_of", "pico_of", "span_of", "usd_of",
+    "DAY_S", "EVERYTHING", "MOST_USD", "NOBODY", "Account", "Budget", "Line", "Lines", "Per", "lines_of",
+    "lines_on_record", "period_of", "pico_of", "span_of", "usd_of",
 ]  # fmt: skip
 
 EVERYTHING = "everything"
@@ -28,7 +28,8 @@ DAY_S = 86_400
 """Days end at midnight, UTC."""
 _PICO_PER_USD = 10**12
 _MOST_PICO = 2**60  # about a million USD, for one call: a column holds some of these
-_MOST_USD = _MOST_PICO / _PICO_PER_USD
+MOST_USD = _MOST_PICO / _PICO_PER_USD
+"""What one call may cost at most: more is not sent, and nobody is believed who reports more."""
 
 
 class Budget(NamedTuple):
@@ -132,7 +133,7 @@ def pico_of(usd: float) -> int:
     """
     if not 0 <= usd < math.inf:  # so that what is no number is none
         raise LedgerError(f"{usd} USD is no sum of money; it must be a number, 0 or above")
-    return round(usd * _PICO_PER_USD) if usd < _MOST_USD else _MOST_PICO
+    return round(usd * _PICO_PER_USD) if usd < MOST_USD else _MOST_PICO
 
 
 def usd_of(pico: int) -> float:

@@ -19,6 +19,7 @@ from assay.ledger.accounts import Accounts
 from assay.ledger.budgets import Line, Lines, pico_of, usd_of
 from assay.ledger.leases import Ask, Standing
 from assay.ledger.lending import Lending, Write
+from assay.ledger.transaction import need_not_tell
 from assay.ledger.turns import Turns, Waiter
 
 __all__ = ["WAIT_S", "Holding"]
@@ -30,7 +31,6 @@ WAIT_S = 30.0
 """How long to wait for what others hold, where nobody says."""
 _POLL_S = 0.03  # between two looks of who waits at what other processes hold
 _RECOVER_S = 1.0  # between two looks whether a process that holds something has died
-_HOPELESS = "ask for a shorter answer (max_tokens), raise the limit, or wait for the next period"
 _BATCHED = "what comes with a batch is not waited for; raise the limit, or ask when the batch is there"
 _LATE = "ask again, or raise constraints.budget_wait_s"
 _MOST_BEGUN = 10_000  # lines that are remembered to stand in the file
@@ -184,7 +184,7 @@ class Holding:
         """
         for line, look in looked.items():
             if look.spent + waiter.pico > look.limit:
-                raise self._exceeded(waiter, line, look, _HOPELESS)
+                raise self._exceeded(waiter, line, look, _ways_out(waiter.pico, line, look))
             if look.spent + look.stood.batches + waiter.pico > look.limit:
                 raise self._exceeded(waiter, line, look, _BATCHED)
         if late:
@@ -269,7 +269,18 @@ class Holding:
         """What was asked of others for it is wanted no more."""
         lines = [(*line, self._session) for line, limit in waiter.lines.limits if limit is not None]
         with suppress(LedgerError, RuntimeError):  # closed: nobody asks for anything
-            self._write(lambda connection: connection.executemany(_UNASK, lines))
+            # One that fails harms nobody: who does not ask again is forgotten (`leases.ASKING_S`).
+            need_not_tell(self._write(lambda connection: connection.executemany(_UNASK, lines)))
+
+
+def _ways_out(pico: int, line: Line, look: _Look) -> str:
+    """What helps where a bound does not fit beside what is spent: only what can."""
+    ways = ["raise the limit"]
+    if look.spent < look.limit:
+        ways.insert(0, "ask for a shorter answer (max_tokens)")
+    if line.period and pico <= look.limit:
+        ways.append("wait for the next period")
+    return " or ".join(ways) if len(ways) < 3 else f"{ways[0]}, {ways[1]}, or {ways[2]}"
 
 
 def _write_bounds(connection: sqlite3.Connection, bounds: Mapping[str, int]) -> None:

@@ -47,7 +47,8 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         connection.execute(f"pragma user_version = {max(version, VERSION)}")
         connection.execute("commit")
     except BaseException:
-        connection.execute("rollback")
+        if connection.in_transaction:  # else SQLite has undone it: the disk is full, say, which is to be told
+            connection.execute("rollback")
         raise
 
 

@@ -1,4 +1,4 @@
-"""Names that the ledger knows: what requests called, and who was asked, now or in the past."""
+"""Names: what may be one, and which the ledger knows; what requests called, and who was asked, now or in the past."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Literal
 from assay.ledger.rows import Row
 from assay.ledger.store import Ledger
 
-__all__ = ["Column", "called_names", "recorded"]
+__all__ = ["MOST_CHARS", "Column", "called_names", "is_name", "recorded"]
 
 Column = Literal["kind", "team", "error"]
+MOST_CHARS = 200
 
 _CALLED = """
   select target as name from requests union select deployment from attempts
@@ -21,6 +22,14 @@ class _NameRow(Row, frozen=True, kw_only=True):
     """A name."""
 
     name: str | None
+
+
+def is_name(text: str) -> bool:
+    """Whether the ledger takes a text that somebody gives as a name of a key, a team or a kind of work.
+
+    Names stand in tables and messages, and what is spent is summed by them.
+    """
+    return 0 < len(text) <= MOST_CHARS and text.isprintable() and not text.isspace()
 
 
 async def called_names(ledger: Ledger) -> set[str]:

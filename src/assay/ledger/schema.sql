@@ -26,7 +26,7 @@ create table requests (            -- one call of inference.generate
   reason text,
   answered_by text,                 -- attempts.id
   deployment text,
-  attempts integer not null,
+  attempts integer not null,        -- how many rows below; what a budget refused before it was sent has none
   cached integer not null,
   cost_usd real,
   cost_basis text not null,         -- measured | bound | unknown | none

@@ -12,7 +12,7 @@ from assay.ledger.leases import standing
 from assay.ledger.rows import Row
 from assay.ledger.store import Ledger
 
-__all__ = ["BY", "By", "SpendRow", "Window", "held_on", "settled_on", "spend_by"]
+__all__ = ["BY", "By", "SpendRow", "Window", "held_on", "pico_sum", "settled_on", "spend_by"]
 
 By = Literal["key", "team", "route", "model", "deployment", "kind", "day", "purpose"]
 BY: tuple[By, ...] = get_args(By)
@@ -27,12 +27,25 @@ _COLUMNS: dict[By, str] = {
     "day": "date(started_at, 'unixepoch')",
     "purpose": _PURPOSE,
 }
-_PICO = "sum(cast(round({usd} * 1e12) as integer)) filter (where {where})"
+
+
+def pico_sum(usd: str, where: str = "true") -> str:
+    """SQL for the sum of a column in whole picodollars, of whatever size.
+
+    SQLite's numbers end at 9.2 million USD of them: what is above a millionth of a dollar is summed apart from the
+    rest, and both together are a text of digits.
+    """
+    above, rest = (
+        f"coalesce(sum(cast(round({usd} * 1e12) as integer) {part} 1000000) filter (where {where}), 0)" for part in "/%"
+    )
+    return f"coalesce(nullif(ltrim(printf('%d%06d', {above} + {rest} / 1000000, {rest} % 1000000), '0'), ''), '0')"
+
+
 _SPEND = f"""
 select {{column}} as what, count(*) as attempts,
-  coalesce({_PICO.format(usd="cost_usd", where="cost_basis = 'measured'")}, 0) as measured_pico,
-  coalesce({_PICO.format(usd="cost_usd", where="cost_basis = 'bound'")}, 0) as bound_pico,
-  coalesce({_PICO.format(usd="reserved_usd", where="outcome = 'running'")}, 0) as held_pico,
+  {pico_sum("cost_usd", "cost_basis = 'measured'")} as measured_pico,
+  {pico_sum("cost_usd", "cost_basis = 'bound'")} as bound_pico,
+  {pico_sum("reserved_usd", "outcome = 'running'")} as held_pico,
   count(*) filter (where cost_basis = 'bound') as bounds,
   count(*) filter (where cost_basis = 'unknown') as unknown,
   count(*) filter (where outcome = 'running') as running,
@@ -43,12 +56,12 @@ select {{column}} as what, count(*) as attempts,
 from attempts where started_at >= ? and started_at < ? group by 1
 """  # noqa: S608 - fixed texts
 _NAMED = "select id as what, name from keys"
-_HELD = """
-select coalesce(sum(cast(round(reserved_usd * 1e12) as integer)), 0) as pico from attempts
+_HELD = f"""
+select {pico_sum("reserved_usd")} as pico from attempts
 where outcome = 'running' and (
   (?1 = 'everything' and length(?2) = 7 and strftime('%Y-%m', started_at, 'unixepoch') = ?2)
   or exists (select 1 from json_each(scopes) where value = json_array(?1, ?2)))
-"""
+"""  # noqa: S608 - fixed texts
 _EVER_S = 1e11
 
 

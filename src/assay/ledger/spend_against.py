@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from assay.ledger.rows import Row
-from assay.ledger.spend import Window
+from assay.ledger.spend import Window, pico_sum
 from assay.ledger.store import Ledger
 
 __all__ = ["AnsweredRow", "CostRow", "CountRow", "Served", "served", "shared_samples"]
@@ -26,10 +26,10 @@ _COSTS = f"""
 with answered as (select r.id as request_id, r.answered_by as id {_ANSWERED} {_COUNTED})
 select coalesce(a.purpose, case when a.shadow then 'shadow' when a.id = answered.id then 'answer' else 'attempt' end)
     as purpose,
-  coalesce(sum(cast(round(a.cost_usd * 1e12) as integer)), 0) as pico, count(*) as attempts,
+  {pico_sum("a.cost_usd")} as pico, count(*) as attempts,
   count(*) filter (where a.cost_basis in ('unknown', 'held')) as unknown,
   count(*) filter (where a.cost_basis = 'bound') as bounds
-from answered join attempts a on a.request_id = answered.request_id group by 1 order by 2 desc
+from answered join attempts a on a.request_id = answered.request_id group by 1 order by total(a.cost_usd) desc
 """  # noqa: S608 - fixed texts
 _UNCOUNTED = f"""
 select count(*) as requests {_ANSWERED} and (a.input_tokens is null or a.output_tokens is null)

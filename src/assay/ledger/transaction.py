@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from assay.errors import AssayError, LedgerError
 
-__all__ = ["Loop", "Operation", "Outcome", "Write", "perform", "tell"]
+__all__ = ["Loop", "Operation", "Outcome", "Write", "need_not_tell", "perform", "tell"]
 
 Operation = Callable[[sqlite3.Connection], Any]
 Outcome = Literal["committed", "failed", "busy"]
@@ -161,3 +161,13 @@ def tell(batch: Sequence[Write], here: Loop | None = None) -> None:
 def _tell_each(writes: Sequence[Write]) -> None:
     for write in writes:
         write.tell()
+
+
+def need_not_tell(written: asyncio.Future[Any]) -> None:
+    """Nobody has to hear that this write failed: asyncio would log it, where nobody waits for it."""
+    written.add_done_callback(_hear)
+
+
+def _hear(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from assay.access import rates
 from assay.access.rates import Rates
+from assay.dialects.openai_chat import OpenAIChat
+from assay.gateway.rate_headers import rate_lines
 
 
 class Clock:
@@ -52,6 +54,14 @@ def test_as_many_as_the_limit_are_let_in(counts: Rates, clock: Clock) -> None:
     assert not counts.take(1, 3, None, 0).admitted
     clock.now += 0.02
     assert counts.take(1, 3, None, 0).admitted
+
+
+def test_clients_are_told_of_a_minute_at_most(counts: Rates, clock: Clock) -> None:
+    """Counts have a grain of a second, which lies beyond the minute of the limit that the headers speak of."""
+    clock.now = 1000.0
+    for _ in range(2):
+        lines = rate_lines(counts.take(1, 1, None, 0), OpenAIChat())
+        assert b"x-ratelimit-reset-requests: 60.000s\r\n" in lines
 
 
 def test_a_refusal_counts_for_nothing(counts: Rates, clock: Clock) -> None:

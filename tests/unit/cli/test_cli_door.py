@@ -6,13 +6,16 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from assay.cli.door import INTERRUPTED, emit, guarded, run
+from assay.cli.door import INTERRUPTED, emit, guarded, note, run
 from assay.cli.main import assay
+from assay.errors import ConfigError, did_you_mean
 
 
 def test_json_holds_names_that_are_no_utf8(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,3 +70,22 @@ def test_no_number_is_a_usage_error(words: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(assay, [*words, "nan"])
     assert shown.exit_code == 2
     assert "'nan' is no number" in shown.output
+
+
+def test_an_error_does_not_write_upon_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of clients and words of hosts stand in errors, too; what would move the cursor is written out."""
+
+    def fails(error: Exception) -> Callable[[], None]:
+        def main() -> None:
+            raise error
+
+        return main
+
+    told = did_you_mean("x", ["a\x1b[2Jb", "c\x9bd"])
+    assert guarded(fails(ConfigError(f"unknown;\n{told}"))) == 2
+    assert guarded(fails(click.UsageError(told))) == 2
+    note(told)
+    shown = capsys.readouterr().err
+    assert shown.count(r"a\x1b[2Jb, c\x9bd") == 3
+    assert not {"\x1b", "\x9b"} & set(shown)
+    assert "unknown;\nknown" in shown, "lines stay lines"

@@ -95,6 +95,7 @@ def test_a_key_shows_what_it_has_spent(project: Project) -> None:
         (("add", ""), "the name of a key must be of printable characters"),
         (("add", "web", "--team", ""), "the team of a key must be of printable characters"),
         (("add", "web", "--kind", " "), "the kind of a key must be of printable characters"),
+        (("add", "web", "--kind", "x" * 201), "the kind of a key must be of printable characters, at most 200"),
         (("add", "web", "--per", "day"), "say how much, --usd N"),
         (("show", "nobody"), "there is no key 'nobody'"),
         (("revoke", "nobody"), "there is no key 'nobody'"),

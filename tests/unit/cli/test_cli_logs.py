@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
+from assay.cli.logs_body import rendered
 from assay.cli.logs_table import line as told
+from assay.cli.main import assay
 from assay.ledger.finished import AttemptRow
 
 ROW: dict[str, Any] = {
@@ -45,3 +50,25 @@ def test_a_row_is_one_line_whatever_a_host_says() -> None:
     found = line(message="over\nloaded\x1b[2J", kind="\x9b31m")
     assert found.isprintable()
     assert "over loaded\\x1b[2J" in found
+
+
+def test_a_body_does_not_write_upon_the_terminal() -> None:
+    """What was said is shown with its lines and tabs, and with its control characters written out."""
+    told = {
+        "request_id": "r", "target": "desk", "kind": None, "label": "public", "deployment": "small", "redacted": 0,
+        "kept": "full", "feedback": [{"verdict": "edited", "metric": None, "value": None, "correction": None,
+                                      "comment": "so\x9b31m"}],
+        "request": {"messages": [{"role": "user", "parts": [{"type": "text", "text": "one\n\ttwo\x1b[2J"}]}]},
+        "answer": [{"type": "text", "text": "yes\r\u202eno"}],
+    }  # fmt: skip
+    shown = rendered(told)
+    assert "one\n\ttwo\\x1b[2J" in shown
+    assert not {"\x1b", "\x9b", "\r", "\u202e"} & set(shown)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:4318", "ftp://x/v1", "http://", "http://x:99999/", "http://[x"])
+def test_no_address_is_a_usage_error(url: str) -> None:
+    """A collector that there cannot be is refused before the ledger is read."""
+    ended = CliRunner().invoke(assay, ["logs", "--otlp", url])
+    assert ended.exit_code == 2
+    assert "is no address: http://127.0.0.1:4318/v1/traces" in ended.output

@@ -130,7 +130,7 @@ def test_a_missing_key_names_its_table(toml: str, message: str) -> None:
         ("[constraints]\nusd_per_month = -1", "constraints.usd_per_month: expected `float` >= 0.0, not -1"),
         (
             "[constraints]\nusd_per_month = inf",
-            "constraints.usd_per_month: expected `float` <= 1000000000000.0, not inf",
+            "constraints.usd_per_month: expected `float` <= 1000000.0, not inf",
         ),
         ("[constraints]\nusd_per_month = nan", "constraints.usd_per_month: expected `float` >= 0.0, not nan"),
         ("[constraints]\np95_latency_s = 0", "constraints.p95_latency_s: expected `float` > 0.0, not 0"),

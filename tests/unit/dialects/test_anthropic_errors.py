@@ -16,6 +16,7 @@ from assay.errors import (
     AuthFailed,
     BadRequest,
     BudgetExceeded,
+    ConfigError,
     ContextTooLong,
     LedgerError,
     MalformedReply,
@@ -55,7 +56,7 @@ def told(error: AssayError) -> tuple[WireError, dict[str, Any]]:
         (BadRequest("no", code="x"), 400, "invalid_request_error"),
         (MalformedReply("cut"), 502, "api_error"),
         (ProviderFault("broken"), 502, "api_error"),
-        (LedgerError("secret path"), 500, "api_error"),
+        (LedgerError("secret path"), 503, "overloaded_error"),
     ],
 )
 def test_each_error_has_a_status_and_a_type_of_the_format(error: AssayError, status: int, kind: str) -> None:
@@ -80,7 +81,9 @@ def test_the_request_is_named_by_the_id_that_the_ledger_has() -> None:
 def test_nothing_internal_is_told() -> None:
     """No key's trouble at a provider, no error of our own in its words."""
     assert "sk-1" not in told(AuthFailed("bad key sk-1"))[1]["error"]["message"]
-    assert told(LedgerError("/secret/path"))[1]["error"]["message"] == "internal error"
+    assert told(ConfigError("/secret/path"))[1]["error"]["message"] == "internal error"
+    message = "the gateway cannot keep its records at the moment; ask again later"
+    assert told(LedgerError("/secret/path"))[1]["error"]["message"] == message
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,13 @@ def test_nothing_internal_is_told() -> None:
             {"type": "api_error", "message": "the gateway could not authenticate at its provider"},
         ),
         (Failed(error="AssayError", message="secret"), {"type": "api_error", "message": "internal error"}),
+        (
+            Failed(error="LedgerError", message="/secret/path"),
+            {
+                "type": "overloaded_error",
+                "message": "the gateway cannot keep its records at the moment; ask again later",
+            },
+        ),
     ],
 )
 def test_an_error_in_a_stream_is_an_event_of_the_format(failed: Failed, error: dict[str, Any]) -> None:

@@ -185,7 +185,7 @@ def test_retry_after_stands_in_the_error() -> None:
         (EngineCrashed("x"), 503, "engine_crashed"),
         (ProviderError("x"), 502, "provider_error"),
         (ConfigError("secret path"), 500, "internal_error"),
-        (LedgerError("secret path"), 500, "internal_error"),
+        (LedgerError("secret path"), 503, "ledger_unavailable"),
         (AssayError("secret path"), 500, "internal_error"),
     ],
 )

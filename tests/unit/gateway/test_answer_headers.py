@@ -10,7 +10,7 @@ import pytest
 from clients import CHAT, CLIENTS, gateway
 
 from assay.dialects.openai_chat import OpenAIChat
-from assay.errors import Overloaded
+from assay.errors import Overloaded, RequestError
 from assay.gateway.cycle import Cycle
 from assay.gateway.headers import MAX_VALUE_CHARS, answer_lines, read_headers
 from assay.gateway.heads import Head
@@ -124,6 +124,14 @@ def test_names_are_those_of_the_configuration(coding: str) -> None:
     visit = Visit(cast(Cycle, None), Head("POST", Resource.of(b"/chat/completions"), sent))
     read = read_headers(visit, Request(messages=(Message.of("user", "hi"),)), OpenAIChat())
     assert (read.kind, read.tags) == ("größe", {"tür": "große"})
+
+
+@pytest.mark.parametrize("kind", [b"x" * 201, b"a\tb", "a\x9bb".encode(), b"a\x85b", "a\u202eb".encode()])
+def test_a_kind_is_as_printable_as_a_key_s(kind: bytes) -> None:
+    """What spending is summed by, and what stands in tables, is a name."""
+    visit = Visit(cast(Cycle, None), Head("POST", Resource.of(b"/chat/completions"), {b"x-assay-kind": kind}))
+    with pytest.raises(RequestError, match=r"x-assay-kind: .* is not a name of at most 200 printable characters"):
+        read_headers(visit, Request(messages=(Message.of("user", "hi"),)), OpenAIChat())
 
 
 def test_values_are_safe() -> None:

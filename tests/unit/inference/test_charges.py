@@ -14,6 +14,10 @@ from assay.errors import ConstraintError
 from assay.inference.bounds import reserve
 from assay.inference.deployment import LiveDeployment
 from assay.inference.spine import Spine
+from assay.ledger.budgets import MOST_USD
+from assay.ledger.store import SqliteLedger
+from assay.types import Message, Request, Sampling
+from faults import Answer, FaultyHost
 
 MakeSpine = Callable[..., Spine]
 TOML = """
@@ -83,3 +87,24 @@ def test_what_a_host_reads_elsewhere_counts(make_spine: MakeSpine, body: dict[st
     limited = make_spine(toml + "[constraints]\nusd_per_month = 1.0\n")
     with pytest.raises(ConstraintError, match="context"):
         held_usd(limited, OpenAIChat(), max_tokens=10, **body)
+
+
+@pytest.mark.parametrize("constraints", ["", "[constraints]\nusd_per_month = 1000000\n"])
+async def test_a_call_that_the_books_cannot_take_is_not_sent(make_spine: MakeSpine, constraints: str) -> None:
+    """More than a million USD for one call is a mistake in a price; it is said so, whether a budget is set or not."""
+    spine = make_spine(TOML.format(dialect="openai") + constraints)
+    request = Request(messages=(Message.of("user", "hi"),), sampling=Sampling(max_tokens=2_000_000))
+    with pytest.raises(ConstraintError, match=r"may cost 2,000,001.00 USD, and none .* more than 1,152,921.50 USD"):
+        await spine.answer(request, "up")
+
+
+async def test_nobody_is_believed_who_reports_more(make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+    """Where nothing bounds a call, its row has what the books have, and says that this is a bound."""
+    usage = {"prompt_tokens": 1, "completion_tokens": 10**12, "total_tokens": 10**12 + 1}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+    async with FaultyHost(Answer(body=msgspec.json.encode({"id": "1", "choices": [choice], "usage": usage}))) as host:
+        spine = make_spine(TOML.format(dialect="openai").replace("http://127.0.0.1:9", host.url))
+        await spine.answer(Request(messages=(Message.of("user", "hi"),)), "up")
+    [row] = await ledger.attempts()
+    assert (row["cost_usd"], row["cost_basis"]) == (MOST_USD, "bound")
+    assert (await ledger.spent()).settled_usd == MOST_USD

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import sys
@@ -238,3 +239,24 @@ async def test_a_new_ledger_is_its_owners_alone(tmp_path: Path) -> None:
     path.chmod(0o640)
     SqliteLedger(path).close_now()
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_disk_without_room_for_a_new_one_is_told(tmp_path: Path) -> None:
+    """SQLite undoes by itself what it had begun; why is told, not that there was nothing left to undo."""
+    made = subprocess.run(
+        [sys.executable, "-c", _SMALL, str(tmp_path / "ledger.db")], capture_output=True, text=True, check=False
+    )
+    assert re.search(r"cannot open the ledger \S+: (disk I/O error|database or disk is full); make it", made.stdout)
+
+
+_SMALL = """
+import resource, signal, sys
+from assay.errors import LedgerError
+from assay.ledger.store import SqliteLedger
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    SqliteLedger(sys.argv[1])
+except LedgerError as error:
+    print(error)
+"""

@@ -118,3 +118,22 @@ async def test_the_bill_has_all_that_an_answer_took(ledger: SqliteLedger) -> Non
     }  # fmt: skip
     assert found.uncounted == 1
     assert await shared_samples(ledger, "small") == []
+
+
+async def test_no_sum_is_too_large(ledger: SqliteLedger) -> None:
+    """12 million USD, more than 63 bits hold in picodollars, to the last of them."""
+    for number in range(12):
+        one = intent(reserved_usd=1e6, deployment="big")
+        request = RequestRow(
+            id=one.request_id, target="support", kind=None, label="public", started_at=DAY, total_s=1.0,
+            outcome="answered", attempts=1, cached=False, cost_usd=1e6, cost_basis="measured", answered_by=one.id,
+        )  # fmt: skip
+        await ledger.record(one, settled(one, 1e6 if number else 1e6 + 1e-9))
+        await ledger.close_request(request)
+        await ledger.hold(intent(reserved_usd=1e6, deployment="held"))
+    found = await groups(ledger, "deployment")
+    assert (found["big"].measured_pico, found["big"].bound_pico) == (12 * 10**18 + 1024, 0)  # as near as a float comes
+    assert found["held"].held_pico == 12 * 10**18
+    assert await held_on(ledger, Line(EVERYTHING, period_of(DAY, "month"))) == 12e6
+    [cost] = (await served(ledger, Window(), ())).costs
+    assert (cost.purpose, cost.pico) == ("answer", 12 * 10**18 + 1024)

@@ -1,7 +1,9 @@
 """Nothing is refused that fits once running requests have settled, and nothing is spent beyond a budget."""
 
 import asyncio
+import gc
 import random
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -9,8 +11,9 @@ from typing import Any, Literal
 import pytest
 from ledger_rows import a_settlement, an_intent, change, limited, look
 
-from assay.errors import BudgetExceeded
-from assay.ledger.budgets import Budget
+from assay.errors import BudgetExceeded, LedgerError
+from assay.ledger.budgets import Budget, Per, lines_of
+from assay.ledger.holding import Holding
 from assay.ledger.rows import Intent
 from assay.ledger.store import SqliteLedger
 
@@ -295,3 +298,51 @@ async def test_an_idle_lease_is_given_back(ledger: SqliteLedger, monkeypatch: py
             break
     assert look(ledger.path, "select total(pico) from leases") == [(0.0,)]
     await ledger.hold(an_intent(7.5), limited(8.0), until=0.0)
+
+
+async def test_a_hold_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
+    """Where the disk is full, taking back what was asked of others fails as well, and nobody has to hear of it."""
+    ledger, problems = SqliteLedger(tmp_path / "ledger.db"), list[dict[str, Any]]()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: problems.append(context))
+
+    def full(connection: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def write(_: object, *, small: bool = True) -> "asyncio.Future[Any]":
+        return ledger._writer.write(full, small=small)
+
+    holding = Holding("session", write, ledger._looker)
+    for number in range(3):
+        with pytest.raises(LedgerError, match="disk is full"):
+            await holding.hold(str(number), lines_of(limited(1.0), 0.0), 1, loop.time() + 5)
+    await asyncio.sleep(0.05)
+    await ledger.close()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert [one["message"] for one in problems] == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "per", "spent", "bound", "helps"),
+    [
+        (2.0, "month", 1.5, 1.0, "ask for a shorter answer (max_tokens), raise the limit, or wait for the next period"),
+        (2.0, "month", 0.0, 3.0, "ask for a shorter answer (max_tokens) or raise the limit"),
+        (2.0, "day", 2.0, 1.0, "raise the limit or wait for the next period"),
+        (2.0, "total", 1.5, 1.0, "ask for a shorter answer (max_tokens) or raise the limit"),
+        (2.0, "total", 2.0, 1.0, "raise the limit"),
+        (0.0, "month", 0.0, 1.0, "raise the limit"),
+    ],
+)
+async def test_a_refusal_says_what_helps(
+    ledger: SqliteLedger, limit: float, per: Per, spent: float, bound: float, helps: str
+) -> None:
+    """No shorter answer fits into nothing, all time has no next period, and the next one has no larger limit."""
+    budget = (Budget("team:shop", limit, per),)
+    if spent:
+        intent = an_intent(spent)
+        await ledger.hold(intent, budget)
+        await ledger.settle(a_settlement(intent.id, spent))
+    with pytest.raises(BudgetExceeded) as refused:
+        await ledger.hold(an_intent(bound), budget)
+    assert str(refused.value).endswith(f" USD; {helps}")
