@@ -52,6 +52,7 @@ class CatalogPrice(NamedTuple):
         by_length: short requests are cheaper, and none of a size was asked for.
         tiers: rates of requests that are served faster or later, by the word that asks for it: `priority`, `flex`.
         apart: rates of `APART`, by genai-prices' names; none where a team says what its tokens cost.
+        until: the first day of another one; None = none is known.
     """
 
     price: Price | None
@@ -64,6 +65,7 @@ class CatalogPrice(NamedTuple):
     by_length: bool = False
     tiers: Mapping[str, Tier] = {}
     apart: Mapping[str, float] = {}
+    until: date | None = None
 
 
 def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_tokens: int | None = None) -> CatalogPrice:
@@ -99,6 +101,7 @@ def listed(ref: PriceRef, when: datetime, context_tokens: int | None, input_toke
         by_length=by_length,
         tiers=_tiers(info, when, size, reachable),
         apart={name: rates[name].at(size) for name in APART if name in rates},
+        until=next((day for day in changed_on(ref) if day > when.date()), None),
     )
 
 

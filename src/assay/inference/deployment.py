@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
+from calendar import timegm
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,7 @@ class LiveDeployment:
         takes_limit: its host is told of limits of an answer's length.
         is_bare: nothing is put around its requests, of whatever kind.
         is_timed: its attempts have limits of time of their own.
-        flat_price: where no hour and no length changes it: what tokens cost; None = `price_for` knows.
+        flat_price: where no time and no length changes it: what tokens cost; None = `price_for` knows.
         context_tokens: that it has at most; None = nobody knows.
         candidate: what the hard constraints look at.
         breaker: keeps calls from a host that fails again and again.
@@ -72,7 +74,7 @@ class LiveDeployment:
     _fingerprint: tuple[dict[str, str] | None, Deployment, str] | None = field(init=False, default=None)
     _price: CatalogPrice | None = field(init=False, default=None)
     _prices: dict[int, CatalogPrice] = field(init=False, default_factory=dict)
-    _priced_in: int = field(init=False, default=0)
+    _priced_until: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         config = self.config
@@ -195,14 +197,10 @@ class LiveDeployment:
     def price_for(self, input_tokens: int | None) -> CatalogPrice:
         """As `price`, of calls with at most so many input tokens: long ones are dearer at some hosts."""
         price = self._price
-        if price is None or price.by_hour:  # else it is looked up once
-            # Where hours differ it is looked up once a minute: it takes milliseconds, and no hour begins within one.
-            minute = int(time.time() // 60)
-            if price is None or minute != self._priced_in:
-                price = self._price = self._listed()
-                self._prices, self._priced_in = {}, minute
-                if not (price.by_hour or price.by_length):
-                    self.flat_price = price
+        if price is None or (self._priced_until < math.inf and time.time() >= self._priced_until):
+            price = self._price = self._listed()
+            self._prices, self._priced_until = {}, _end_of(price)
+            self.flat_price = price if self._priced_until == math.inf and not price.by_length else None
         if input_tokens is None or not price.by_length:
             return price
         length = length_of(input_tokens)
@@ -252,3 +250,13 @@ class LiveDeployment:
         digest = hashlib.sha256(msgspec.json.encode(await self.facts(), order="sorted")).hexdigest()
         self._fingerprint = (self._identity, self.config, digest)
         return digest
+
+
+def _end_of(price: CatalogPrice) -> float:
+    """Until when a price of now need not be looked up again, in seconds since 1970.
+
+    Where hours differ that is the next minute: it takes milliseconds, and no hour begins within one.
+    """
+    if price.by_hour:
+        return (time.time() // 60 + 1) * 60
+    return timegm(price.until.timetuple()) if price.until is not None else math.inf

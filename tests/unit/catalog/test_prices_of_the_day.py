@@ -87,6 +87,13 @@ def test_a_price_is_that_of_its_day() -> None:
         assert price_on(model, day).price == found
 
 
+def test_a_price_tells_when_another_one_begins() -> None:
+    """Each step of a history ends where the next one begins; the last one has no end yet."""
+    (steps,) = price_histories(priced_at(("openai", "o3"))).values()
+    assert len(steps) > 1
+    assert [one.price.until for one in steps] == [*(one.since for one in steps[1:]), None]
+
+
 def test_a_kept_price_needs_no_import_of_the_source(own_cache: Path) -> None:
     """Once kept, a price is told without genai-prices, whose import takes longer than most commands."""
     code = (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import time
+from calendar import timegm
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -185,6 +187,29 @@ def test_a_price_that_changes_by_the_hour_is_looked_up_once_a_minute(
     assert up.price_for(100).price == Price(input=2.0, output=1.0)
     assert asked == [begun, begun + 60.0]
     assert up.flat_price is None
+
+
+@pytest.mark.parametrize("by_length", [False, True])
+def test_a_price_that_is_known_to_end_is_looked_up_again_on_that_day(
+    make_spine: MakeSpine, monkeypatch: pytest.MonkeyPatch, by_length: bool
+) -> None:
+    """A gateway runs for months, and lists say beforehand from when on they change."""
+    up = live(make_spine, "google/gemini-2.5-pro" if by_length else PLAIN, "", "openai")
+    now = [float(timegm((2026, 12, 31, 23, 59, 59)))]
+
+    def looked_up(*_: object, **__: object) -> CatalogPrice:
+        rate, until = (1.0, date(2027, 1, 1)) if now[0] < timegm((2027, 1, 1, 0, 0, 0)) else (2.0, None)
+        return CatalogPrice(Price(input=rate, output=1.0), None, "test", by_length=by_length, until=until)
+
+    monkeypatch.setattr("assay.inference.deployment.price_now", looked_up)
+    monkeypatch.setattr("assay.inference.deployment.time.time", lambda: now[0])
+    for expected in (1.0, 2.0):
+        for tokens in (None, 100):
+            found = up.price_for(tokens).price
+            assert found is not None
+            assert found.input == expected
+        now[0] += 1.0
+    assert (up.flat_price is None) is by_length
 
 
 def test_an_input_that_was_told_makes_the_bound_nearer() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -258,3 +259,35 @@ def test_mistakes_in_the_configuration(make_spine: Callable[..., Spine], more: s
     with pytest.raises(ConfigError, match=says) as caught:
         make_spine(TOML.format(url="https://host/v1", more=more))
     assert isinstance(caught.value, AssayError)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_what_comes_behind_a_large_answer_is_nobodys(
+    authority: Authority, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """Though its reader was slow: TLS had taken it from the system, so that nothing was seen of it on the socket."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            while True:
+                body = b"x" * 400_000 if b"/large" in head else b"good"
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+                await asyncio.sleep(0.1)
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil")
+                head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async def work() -> bytes:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=authority.server())
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        transport = Http1Transport(ca_file=authority.file)
+        async with transport.request("GET", url + "/large", headers={}) as reply:
+            await asyncio.sleep(0.3)
+            assert len(await reply.read(1_000_000)) == 400_000
+        found = await read(transport, url + "/small")
+        server.close()
+        return found
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(work()) == b"good"

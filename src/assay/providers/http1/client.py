@@ -174,10 +174,8 @@ class _Exchange(Answer, eq=False):
             and not framing.surplus
             and self.all_sent
             and self.way.keeps
-            and not connection.lost
+            and not (connection.lost or connection.read_paused)
         ):  # both sides agree on where it ended
-            if connection.read_paused:
-                connection.resume()
             connection.owner.put(connection, self.keep_s)
         else:
             connection.abort()

@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
                 if taker is None or waiter is None or waiter.done():
                     answer.pieces.append(piece)
                     answer.held_bytes += len(piece)
-                    if answer.held_bytes > HELD_BYTES:
+                    if answer.held_bytes > HELD_BYTES and not framing.done:  # what comes behind its end is to be seen
                         self._pause()
                 elif (late := taker(piece)) is not None:  # who waits must do that, and gets nothing more until then
                     answer.late = late
