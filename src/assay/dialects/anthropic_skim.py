@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from assay.dialects.anthropic_answer import Reader
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.outline import Outlines, nothing_fits
-from assay.dialects.skim import Skim
-from assay.errors import MalformedReply
+from assay.dialects.skim import Skim, said_by
 from assay.types import Event, ReasoningDelta, TextDelta
 
 __all__ = ["MessageSkim"]
@@ -33,6 +30,8 @@ class MessageSkim(Skim):
         before = len(self._events)
         super().feed(event)
         told = self._events[before:]
+        if b"\r" in event:  # it may be several, whose line ends differ
+            return
         if len(told) == 1 and isinstance(told[0], TextDelta | ReasoningDelta) and not self.ending:
             self.fits = _OUTLINES.of(event)  # another one like it would leave the decoder as it is
 
@@ -40,8 +39,4 @@ class MessageSkim(Skim):
         """See `Skimming.events`."""
         if self._decoded == len(self.had):
             return self._events
-        thorough = Skim(StreamDecoder(Reader()))
-        with suppress(MalformedReply):  # who fed it has been told
-            for event in self.had:
-                thorough.feed(event)
-        return thorough.events()
+        return said_by(self.had, StreamDecoder(Reader()))

@@ -16,7 +16,7 @@ from assay.dialects import chat_answer
 from assay.dialects.chat_usage import read_usage
 from assay.dialects.chunk_stream import StreamDecoder
 from assay.dialects.outline import Fits, Outlines, nothing_fits
-from assay.dialects.skim import Skim
+from assay.dialects.skim import Skim, said_by
 from assay.dialects.sse import MAX_EVENT_BYTES
 from assay.types import Event, Failed, Finish, Response, Usage
 
@@ -155,11 +155,15 @@ def _response(head: _Chunk, choice: _Choice, usage: Usage | None) -> Response:
     return Response(
         finish=finish,
         usage=usage,
-        id=head.id,
-        model=head.model,
+        id=head.id or None,
+        model=head.model or None,
         created=head.created,
         extra={"service_tier": head.service_tier} if head.service_tier is not None else {},
     )
+
+
+def _decoder() -> StreamDecoder:
+    return StreamDecoder(chat_answer.Reader("delta"))
 
 
 class ChatSkim:
@@ -210,12 +214,14 @@ class ChatSkim:
 
     def events(self) -> list[Event]:
         """See `Skimming.events`."""
-        return self._decoded().events()
+        if self._thorough is None:
+            return said_by(self.had, _decoder())
+        return self._thorough.events()
 
     def _decoded(self) -> Skim:
         """All that came so far, in the eyes of the decoder; from now on it sees what comes."""
         if self._thorough is None:
-            self._thorough = Skim(StreamDecoder(chat_answer.Reader("delta")))
+            self._thorough = Skim(_decoder())
             self.fits = nothing_fits
             for event in self.had:
                 self._thorough.feed(event)
@@ -235,7 +241,7 @@ class ChatSkim:
         else:  # a later one tells what an earlier one left open
             head.id, head.model = head.id or chunk.id, head.model or chunk.model
             head.created = chunk.created if head.created is None else head.created
-            head.service_tier = chunk.service_tier or head.service_tier
+            head.service_tier = head.service_tier if chunk.service_tier is None else chunk.service_tier
         if chunk.choices:
             choice = chunk.choices[0]
             if choice.message is not None:

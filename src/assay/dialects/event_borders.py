@@ -54,17 +54,24 @@ class Borders:
 
 
 def apart(data: bytes) -> list[bytes]:
-    """Whole events, each in bytes of its own; what follows the last one is the last piece."""
+    """Whole events, each in bytes of its own; what follows the last one is the last piece.
+
+    Empty lines behind the last one are no piece: they are part of it.
+    """
     if b"\r" not in data:
         *whole, rest = data.split(_PLAIN_BLANK_LINE)
         if len(whole) == 1 and not rest:
             return [data]
-        events = [one + _PLAIN_BLANK_LINE for one in whole]
-        return [*events, rest] if rest else events
-    ends = [found.end() for found in _BLANK_LINE.finditer(data)]
-    if not ends or ends[-1] < len(data):
-        ends.append(len(data))
-    return [data[start:end] for start, end in pairwise((0, *ends))]
+        pieces = [*(one + _PLAIN_BLANK_LINE for one in whole), rest]
+    else:
+        ends = [found.end() for found in _BLANK_LINE.finditer(data)]
+        pieces = [data[start:end] for start, end in pairwise((0, *ends, len(data)))]
+    last = pieces.pop()
+    if last.strip(b"\r\n"):
+        pieces.append(last)
+    elif last:
+        pieces[-1:] = [b"".join((*pieces[-1:], last))]
+    return pieces
 
 
 def _last_border(data: bytes) -> int:

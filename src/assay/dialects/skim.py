@@ -2,19 +2,22 @@
 
 A skim sees the same bytes as a decoder and comes to the same verdict. `Skim` is for any format: it decodes everything.
 A format that most of its traffic is in may offer a lighter one (`Outbound.skim`), which leaves to the decoder whatever
-it does not know exactly.
+it does not know exactly. The lighter one passes over members that nobody reads, also where a number there is too large
+for the decoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from assay.dialects.dialect import Decoder, Outbound
 from assay.dialects.outline import Fits, nothing_fits
+from assay.errors import MalformedReply
 from assay.types import Begin, Event, Failed, Finished, Folder, Response, Usage, UsageReport
 
-__all__ = ["Skim", "Skimming", "skim_of"]
+__all__ = ["Skim", "Skimming", "said_by", "skim_of"]
 
 
 class Skimming(Protocol):
@@ -56,7 +59,7 @@ class Skimming(Protocol):
         ...
 
     def events(self) -> list[Event]:
-        """All that has come so far, decoded: for whoever must know the words after all."""
+        """All that has come so far, decoded: for whoever must know the words after all (see `said_by`)."""
         ...
 
 
@@ -100,6 +103,15 @@ class Skim:
             self.ending = self.ending or isinstance(event, Finished)
             if isinstance(event, UsageReport):
                 self.used = event.usage
+
+
+def said_by(events: Iterable[bytes], decoder: Decoder) -> list[Event]:
+    """What whole events say, up to one that cannot be read: whoever fed that one was told, or needed nothing of it."""
+    skim = Skim(decoder)
+    with suppress(MalformedReply):
+        for event in events:
+            skim.feed(event)
+    return skim.events()
 
 
 def skim_of(dialect: Outbound) -> Skimming:

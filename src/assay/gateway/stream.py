@@ -74,10 +74,10 @@ class Stream(Call):
 
     def pass_head(self, data: bytes) -> Later | None:
         """See `Sink.pass_head`. The client gets one head, whoever answers in the end."""
-        encoder = self._writer()
-        if self._headed is not None:
+        encoder, answering = self._writer(), self.visit.trace.answering
+        if self._headed is not None and self._headed is not answering:
             return None
-        self._headed = self.visit.trace.answering
+        self._headed = answering  # who may say it in several events
         if isinstance(encoder, ChunkEncoder):  # other formats have no heads that go on by themselves
             encoder.headed()
         return self.visit.cycle.put(data)

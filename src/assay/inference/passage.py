@@ -14,7 +14,7 @@ from contextlib import aclosing
 from functools import partial
 
 from assay.dialects.event_borders import BLANK_LINES, apart
-from assay.dialects.skim import Skim, Skimming, skim_of
+from assay.dialects.skim import Skimming, said_by, skim_of
 from assay.errors import AssayError, BadRequest, RequestError
 from assay.inference.attempt import Attempt
 from assay.inference.breaker import Pass
@@ -70,10 +70,7 @@ class Passage(Attempt):
         had = self._skim
         if had is None or self._live.dialect is None:
             return []
-        skim = Skim(self._live.dialect.decoder())
-        for event in had.had[: len(had.had) - self._kept]:
-            skim.feed(event)
-        return skim.events()
+        return said_by(had.had[: len(had.had) - self._kept], self._live.dialect.decoder())
 
     def _so_far(self) -> Response:
         if self._whole is not None:
@@ -337,8 +334,8 @@ class Passage(Attempt):
         self._whole = skim.close()
         if skim.failed is not None:
             raise error_of(skim.failed)
-        if self._ending:
-            self._held.keep(Raw(data=b"".join(self._ending), alone=True))
+        if last := self._waiting + self._ending:  # of an answer without a word all may still wait
+            self._held.keep(Raw(data=b"".join(last), alone=True))
 
 
 async def _broken(late: Later, problem: AssayError) -> None:

@@ -97,6 +97,17 @@ def test_streams_of_any_events(seed: int) -> None:
         assert verdict(MessageSkim(), events) == verdict(Skim(StreamDecoder(Reader())), events), events
 
 
+def test_several_events_in_one_piece_are_all_decoded() -> None:
+    """As where line ends differ: the text is one event of them, and another one ends its block."""
+    both = TEXTS[0][:-1] + b"\r\n" + event("content_block_stop", index=0)
+    events = [EVENTS[len(TEXTS)], TEXTS[-1], both, both]
+    assert verdict(MessageSkim(), events) == verdict(Skim(StreamDecoder(Reader())), events)
+    skim = MessageSkim()
+    for one in events[:3]:
+        skim.feed(one)
+    assert not skim.fits(both)
+
+
 def test_one_piece_of_a_text_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those like it are words, which may be had all the same."""
     skim = skim_of(Anthropic())

@@ -76,6 +76,9 @@ EVENTS: list[bytes] = [
     chunk(calls({"function": {"name": "see"}}, {"id": "t2", "function": None})),
     chunk(calls({"index": -1, "id": "", "type": None})),
     chunk(said({"content": "~"}), created=8),
+    chunk(said({"content": "~"}), id="", model="", created=None),
+    chunk(said({"content": "~"}), id="", model="", created=None, service_tier=""),
+    chunk(said({"content": "~"}), service_tier=None),
     chunk(said({"content": "one"})) + chunk(said({"content": "two"})),
     chunk(said({}, "stop")),
     chunk(said({"content": ""}, "stop", stop_reason=None, token_ids=None, content_filter_results={"hate": {}})),
@@ -150,6 +153,25 @@ def test_streams_of_any_events(seed: int) -> None:
         events = [rng.choice(EVENTS[:PLAIN] if rng.random() < 0.8 else EVENTS) for _ in range(rng.randrange(9))]
         thorough = Skim(StreamDecoder(chat_answer.Reader("delta")))
         assert verdict(ChatSkim(), events) == verdict(thorough, events), events
+
+
+@pytest.mark.parametrize("named", [{"id": "", "model": ""}, {"service_tier": ""}, {"service_tier": None}], ids=str)
+def test_empty_names_are_read_as_the_decoder_reads_them(named: dict[str, Any]) -> None:
+    """An empty id is none, and of a tier the last word counts: what is paid hangs on it."""
+    for events in (
+        [chunk(said({"content": "one"}), **named), chunk(said({}, "stop"), **named)],
+        [EVENTS[2], chunk(said({}, "stop"), **named)],
+    ):
+        assert verdict(ChatSkim(), events) == verdict(Skim(StreamDecoder(chat_answer.Reader("delta"))), events)
+
+
+def test_what_no_decoder_takes_ends_the_words() -> None:
+    """A number that is too large for it, in a member that nobody reads: what came before has its words."""
+    skim = ChatSkim()
+    for event in (*EVENTS[:2], EVENTS[2].replace(b"{", b'{"note": 1e999, ', 1), ENDED, USED):
+        skim.feed(event)
+    assert fold(skim.events()).text == "one"
+    assert told(skim.close())[0] == Finish(kind="stop", native="stop")
 
 
 def test_a_plain_stream_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,15 @@ def test_what_comes_whole_is_not_copied() -> None:
         assert apart(one)[0] is one
 
 
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+def test_empty_lines_behind_the_last_event_belong_to_it(newline: bytes) -> None:
+    """Alone they would be taken for an event that was cut off."""
+    one = b"data: 1" + 3 * newline
+    assert apart(one) == [one]
+    assert apart(b"data: 0" + 2 * newline + one)[1:] == [one]
+    assert apart(newline) == [newline]
+
+
 def test_an_event_without_end_is_refused() -> None:
     """Beyond the bound of one event the stream cannot be read."""
     borders = Borders()

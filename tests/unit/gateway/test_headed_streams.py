@@ -39,6 +39,26 @@ def roles(seen: Seen) -> list[str]:
     return [delta["role"] for delta in deltas if delta.get("role")]
 
 
+async def test_a_head_of_two_events_goes_on_as_it_is(make_spine: Callable[..., Spine]) -> None:
+    """The same host's second one is not one of another host."""
+    second = event(chunk({"role": "assistant"}))
+    async with (
+        FaultyHost(Answer(events=[HEAD, second, *chunks()[1:]], pause_s=0.02)) as host,
+        gateway(make_spine(toml(host))) as url,
+    ):
+        seen = await CHAT.ask(url, stream=True, model="r")
+    assert (seen.status, seen.text, seen.error, seen.ended) == (200, "one two three", None, True)
+    assert roles(seen) == ["assistant", "assistant"]
+
+
+async def test_an_answer_without_a_word_has_its_end(make_spine: Callable[..., Spine]) -> None:
+    """Nor a reason: all of it has waited for the first piece, and goes on when it is known that none comes."""
+    said = [event(chunk({})), event("[DONE]")]
+    async with FaultyHost(Answer(events=said)) as host, gateway(make_spine(toml(host))) as url:
+        seen = await CHAT.ask(url, stream=True, model="r")
+    assert (seen.status, seen.text, seen.error, seen.ended) == (200, "", None, True)
+
+
 @pytest.mark.parametrize(
     "second",
     [chunks(), [event(chunk({"role": "assistant", "content": "one two three"})), *chunks()[-2:]]],

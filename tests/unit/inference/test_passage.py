@@ -114,6 +114,10 @@ HOSTS: dict[str, Behave] = {
     "an error event": says(*sse("one", done=False, finish=False, usage=None), ERROR, body=ERROR[6:]),
     "an error event at once": says(ERROR, body=b'{"error": {"message": "no"}}'),
     "an unreadable event": says(*sse("one", done=False, finish=False, usage=None), b"data: {oops\n\n", body=b"{oops"),
+    "more empty lines": says(*(piece + b"\n" for piece in sse(*MANY)), body=whole()),
+    "more empty lines, then nothing": says(*(piece + b"\n" for piece in sse("one", " two")[:3]), body=b"{"),
+    "not a word": says(sse()[0].replace(b'"role": "assistant", ', b""), b"data: [DONE]\n\n", body=whole("")),
+    "no id": says(*(piece.replace(b'"up-1"', b'""') for piece in sse("one")), body=whole(id="", service_tier="")),
     "nothing": says(b"data: [DONE]\n\n", body=b'{"choices": []}'),
     "429": says(body=b'{"error": {"message": "slowly"}}', status="429 Too Many Requests"),
     "500": says(body=b"<html>", status="500 Oops"),
@@ -388,6 +392,41 @@ async def test_a_cut_answer_has_its_words(make_spine: MakeSpine) -> None:
         [record] = trace.records
         assert record.so_far is not None
         assert record.so_far.text == words
+
+
+async def test_what_the_client_has_is_known_to_the_byte(make_spine: MakeSpine) -> None:
+    """Empty lines that came with an event are no event that was kept back."""
+    pieces = [piece + b"\n" for piece in sse(*MANY, done=False, finish=False, usage=None)]
+    async with host(says(*pieces)) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+        made: list[Passage] = []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Passage, "_called", _noting(made))
+            said, _, _ = await outcome(spine, "up", asked(streamed=True), bytes_only=True)
+    assert said == b"".join(pieces)
+    assert fold(made[0].had).text == "".join(MANY)
+
+
+async def test_a_client_leaves_an_answer_that_no_decoder_takes(make_spine: MakeSpine, ledger: SqliteLedger) -> None:
+    """Its bytes have passed, since nobody reads that member; the row is written all the same."""
+
+    async def behave(seen: Seen) -> None:
+        await seen.begin()
+        for piece in sse("one", " two", done=False, finish=False, usage=None):
+            await seen.chunk(piece.replace(b"{", b'{"note": 1e999, ', 1))
+        await asyncio.sleep(5)
+
+    async with host(behave) as up:
+        spine = make_spine(TOML.format(name="up", url=up.url, retries=0))
+        answer = poured(spine)(asked(streamed=True), "up", None, Options(bytes_only=True))
+        await _take(answer, 1)
+        work = asyncio.create_task(_take(answer, 0))
+        await asyncio.sleep(0.1)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await answer.aclose()
+        [row] = await settled(ledger.path, 1)
+    assert (row["outcome"], row["cost_basis"]) == ("cancelled", "bound")
 
 
 @pytest.mark.parametrize("limit", ["total_timeout_s", "first_token_timeout_s", "deadline"])
