@@ -131,7 +131,7 @@ def _type(annotation: Any) -> str:
 
 def _bounds(meta: msgspec.Meta) -> str:
     low = f"≥ {meta.ge:g}" if meta.ge is not None else f"> {meta.gt:g}" if meta.gt is not None else ""
-    high = f"≤ {meta.le:g}" if meta.le is not None and meta.le < 1e12 else ""  # above it stands for finite
+    high = f"≤ {meta.le:,.10g}" if meta.le is not None and meta.le < 1e12 else ""  # above it stands for finite
     said = ", ".join(part for part in (low, high) if part)
     return f" {said}" if said else ""
 
