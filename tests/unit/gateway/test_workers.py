@@ -69,7 +69,7 @@ class Served:
 
     def workers(self) -> list[psutil.Process]:
         """Its workers that live."""
-        return [one for one in psutil.Process(self.process.pid).children() if one.status() != psutil.STATUS_ZOMBIE]
+        return [one for one in psutil.Process(self.process.pid).children() if runs(one)]
 
     def ask(self) -> int:
         """One request; its status, 0 where the connection failed."""
@@ -102,6 +102,14 @@ def served(tmp_path: Path) -> Iterator[Served]:
                 process.kill()
 
 
+def runs(process: psutil.Process) -> bool:
+    """Whether it has not ended, even if nobody has asked how; it may end while this looks."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + within_s
@@ -120,7 +128,7 @@ def test_one_that_dies_is_replaced_and_a_signal_ends_all(served: Served) -> None
     left = served.workers()
     served.process.terminate()
     assert served.process.wait(20) == 0
-    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in left)
+    assert not any(map(runs, left))
 
 
 def test_whoever_is_asked_tells_what_all_have_counted(served: Served) -> None:
@@ -144,7 +152,7 @@ def test_workers_end_with_their_supervisor(served: Served) -> None:
     left = served.workers()
     folder = Path(left[0].environ()["PROMETHEUS_MULTIPROC_DIR"])
     served.process.kill()
-    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in left))
+    until(lambda: not any(map(runs, left)))
     assert folder.is_dir()
     with counters():
         assert not folder.exists()
